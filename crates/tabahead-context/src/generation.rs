@@ -1,0 +1,81 @@
+//! What is asked of a model and what comes back, as plain data.
+//!
+//! Knows no engine and no wire: the Speculator emits requests, a backend answers with events.
+
+use crate::{PathEnd, PathToken, Prompt, TokenId};
+
+/// Names a generation for its whole life; never used twice by one Speculator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GenerationId(pub u64);
+
+/// Who waits for a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    /// Nobody yet.
+    Speculative,
+    /// A person.
+    Foreground,
+}
+
+/// One generation: decode greedily from a prompt until the stop token, a full context or a cancel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerationRequest {
+    /// Its name.
+    pub id: GenerationId,
+    /// What the model reads.
+    pub prompt: Prompt,
+    /// The whole tail: `forced` is its end. Marks of canonical tokens count bytes from its start.
+    pub tail: String,
+    /// Tokens of the path that this generation continues, from the stable boundary on; empty for a
+    /// path that begins here. The backend emits only the tokens after them.
+    pub continued: Vec<TokenId>,
+    /// Who waits.
+    pub priority: Priority,
+    /// Tokens that must fit behind the prompt, or the generation fails as `TooLong`.
+    pub reserve: usize,
+}
+
+/// What a backend reports of a generation, in this order: `Started`, `Token`s, then one of `Ended`
+/// or `Failed`. Nothing after a cancel was asked for is owed, and what still comes is ignored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GenerationEvent {
+    /// The prompt was encoded.
+    Started {
+        /// Which.
+        id: GenerationId,
+        /// Tokens up to the stable boundary, markers included.
+        prompt_tokens: usize,
+    },
+    /// One more token.
+    Token {
+        /// Which.
+        id: GenerationId,
+        /// The token.
+        token: PathToken,
+        /// Bytes from the tail's start up to which all tokens are the canonical ones.
+        canonical_until: usize,
+    },
+    /// The path is complete.
+    Ended {
+        /// Which.
+        id: GenerationId,
+        /// Never `Open`.
+        end: PathEnd,
+    },
+    /// The generation could not be run.
+    Failed {
+        /// Which.
+        id: GenerationId,
+        /// Why.
+        failure: GenerationFailure,
+    },
+}
+
+/// Why a generation could not be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GenerationFailure {
+    /// Prompt and reserve do not fit the context: try smaller budgets.
+    TooLong,
+    /// Anything else, in one line for the user.
+    Broken(String),
+}

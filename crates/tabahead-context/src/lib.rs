@@ -1,0 +1,31 @@
+//! What the model sees and what its answer means: the rules that make a cached answer equal a
+//! fresh one.
+//!
+//! Pure: functions of a document, a cursor and settings. No model handles, no clock, no I/O.
+//! Read in the order of the modules: `window` cuts the text, `closers` leaves auto-inserted
+//! brackets out, `template` puts the pieces in the model's order, `boundary` finds where
+//! tokens stay put, `path` holds what a model answered and which states that answers, `cut`
+//! turns it into what is shown, `key` names it in a cache.
+//!
+//! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id
+//! except to hand it on; two equal inputs give two equal outputs, in any process.
+
+mod boundary;
+mod closers;
+mod cut;
+mod generation;
+mod key;
+mod path;
+mod template;
+mod window;
+
+pub use boundary::{PreTokenizer, stable_boundary};
+pub use closers::left_out_closers;
+pub use cut::{Cut, CutSettings, Silence, Suggestion, cut};
+pub use generation::{
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Priority,
+};
+pub use key::ContextKey;
+pub use path::{Path, PathEnd, PathToken, TokenId};
+pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
+pub use window::{ContextSettings, ContextWindow, DocumentName};

@@ -1,0 +1,72 @@
+//! In which order a model reads base and tail.
+
+use crate::{ContextWindow, PreTokenizer};
+
+/// The two orders of section "Base and tail" in ARCHITECTURE.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Suffix, then prefix running on into the middle without a marker.
+    SuffixFirst,
+    /// Prefix, suffix, middle marker, then the text since the anchor as forced middle.
+    PrefixFirst,
+}
+
+/// A special token, by role; its id is the engine's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Marker {
+    /// Before a file's name.
+    File,
+    /// Before the prefix.
+    Prefix,
+    /// Before the suffix.
+    Suffix,
+    /// Before the middle.
+    Middle,
+}
+
+/// One stretch of a prompt. Text between two markers is encoded as one segment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Segment {
+    /// A special token.
+    Marker(Marker),
+    /// Text, encoded canonically.
+    Text(String),
+}
+
+/// What a model family reads: layout and whether a file name is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FimTemplate {
+    /// Order of the parts.
+    pub layout: Layout,
+    /// Whether `File`, name and a line end stand first.
+    pub file_name: bool,
+}
+
+/// What the pure crates must know of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelProfile {
+    /// Identity of weights and tokenizer; part of every key.
+    pub id: String,
+    /// Layout of the prompt.
+    pub template: FimTemplate,
+    /// How its tokenizer splits text before merging.
+    pub pre_tokenizer: PreTokenizer,
+    /// Tokens that fit its context.
+    pub context_tokens: usize,
+}
+
+/// A prompt cut at the stable boundary, ready for an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Prompt {
+    /// Everything up to the stable boundary; the last segment is the tail up to it (maybe empty).
+    pub segments: Vec<Segment>,
+    /// The tail behind the stable boundary: the first tokens must spell it.
+    pub forced: String,
+}
+
+impl FimTemplate {
+    /// Renders a window; `forced` begins at `stable_boundary(tail)`.
+    pub fn render(&self, _window: &ContextWindow, _pre_tokenizer: PreTokenizer) -> Prompt {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,20 @@
+//! What can go wrong, by what the caller can do about it.
+
+/// The errors of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The file cannot be used: choose another model.
+    #[error("model cannot be used: {0}")]
+    Model(String),
+    /// Prompt and reserve do not fit the context: send less.
+    #[error("prompt of {tokens} tokens does not fit a context of {context}")]
+    TooLong {
+        /// Tokens asked for, reserve included.
+        tokens: usize,
+        /// Tokens that fit.
+        context: usize,
+    },
+    /// A tensor operation failed.
+    #[error("computation failed")]
+    Compute(#[from] candle_core::Error),
+}

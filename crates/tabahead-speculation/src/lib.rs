@@ -1,0 +1,16 @@
+//! The state machine that answers requests and decides what to compute ahead.
+//!
+//! Sans-IO: no tokio, no threads, no clock, no randomness. Inputs go in with the time, effects
+//! come out; the server, the replay and the tests drive this same machine. Start reading at
+//! `Speculator::reconcile`: the one place that decides what to speculate.
+
+mod cache;
+mod speculator;
+mod stats;
+
+pub use cache::SuggestionCache;
+pub use speculator::{
+    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
+    SpeculatorSettings, SuggestionId, Timestamp,
+};
+pub use stats::{Latencies, Stats};
