@@ -1,6 +1,8 @@
 //! The rope document: versions, edits, conversion of positions.
 //!
-//! Knows nothing of the protocol that edits arrive in. See `position.rs` for the units.
+//! Lines end at `\n`, `\r\n` and `\r`, nowhere else: the three that LSP names ("`export const EOL:
+//! string[] = ['\n', '\r\n', '\r']`"). Knows nothing of the protocol that edits arrive in. See
+//! `position.rs` for the units.
 
 use ropey::Rope;
 
@@ -19,10 +21,6 @@ pub struct Edit {
     pub text: String,
 }
 
-/// An edit arrived for a version that is not newer than the document's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StaleVersion;
-
 /// How lines end in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum LineEnd {
@@ -33,6 +31,17 @@ pub enum LineEnd {
     CrLf,
     /// `\r`
     Cr,
+}
+
+impl LineEnd {
+    /// The characters of the line end.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LineEnd::Lf => "\n",
+            LineEnd::CrLf => "\r\n",
+            LineEnd::Cr => "\r",
+        }
+    }
 }
 
 /// An edited text. Cloning is O(1): a clone is a snapshot.
@@ -57,23 +66,85 @@ impl Document {
     }
 
     /// Applies edits in order, each to the text that the one before it left, then sets the version.
-    pub fn apply(&mut self, _edits: &[Edit], _encoding: PositionEncoding, _version: Version) {
-        unimplemented!()
+    ///
+    /// A range whose end stands before its start is taken the other way round, as VS Code's own
+    /// document does.
+    pub fn apply(&mut self, edits: &[Edit], encoding: PositionEncoding, version: Version) {
+        for edit in edits {
+            match edit.range {
+                Some(range) => {
+                    let start = self.offset_of(range.start, encoding);
+                    let end = self.offset_of(range.end, encoding);
+                    self.replace(start.min(end)..start.max(end), &edit.text);
+                }
+                None => self.rope = Rope::from_str(&edit.text),
+            }
+        }
+        self.version = version;
     }
 
     /// The document in which `range` (byte offsets) holds `text` instead; same version.
-    pub fn with_replaced(&self, _range: std::ops::Range<Offset>, _text: &str) -> Self {
-        unimplemented!()
+    pub fn with_replaced(&self, range: std::ops::Range<Offset>, text: &str) -> Self {
+        let mut document = self.clone();
+        document.replace(range, text);
+        document
     }
 
     /// The byte offset of a position, clamped to the line's end and the document's end.
-    pub fn offset_of(&self, _position: Position, _encoding: PositionEncoding) -> Offset {
-        unimplemented!()
+    ///
+    /// LSP: "If the character value is greater than the line length it defaults back to the line
+    /// length." A line behind the last one is the document's end. A position inside a character (between
+    /// two surrogates, or inside a UTF-8 sequence) is the start of that character.
+    pub fn offset_of(&self, position: Position, encoding: PositionEncoding) -> Offset {
+        let line = position.line as usize;
+        if line >= self.line_count() {
+            return Offset(self.len());
+        }
+        let range = self.line_range(line);
+        let character = position.character as usize;
+        let byte = match encoding {
+            PositionEncoding::Utf8 => range.start.0.saturating_add(character),
+            PositionEncoding::Utf16 => {
+                let start = self
+                    .rope
+                    .char_to_utf16_cu(self.rope.byte_to_char(range.start.0));
+                let unit = start
+                    .saturating_add(character)
+                    .min(self.rope.len_utf16_cu());
+                self.rope.char_to_byte(self.rope.utf16_cu_to_char(unit))
+            }
+            PositionEncoding::Utf32 => {
+                let start = self.rope.byte_to_char(range.start.0);
+                let char = start.saturating_add(character).min(self.rope.len_chars());
+                self.rope.char_to_byte(char)
+            }
+        };
+        self.clamp(Offset(byte.min(range.end.0)))
     }
 
     /// The position of a byte offset, clamped to the document and to a character boundary.
-    pub fn position_of(&self, _offset: Offset, _encoding: PositionEncoding) -> Position {
-        unimplemented!()
+    ///
+    /// An offset between `\r` and `\n` is the position before both: LSP has none between them.
+    pub fn position_of(&self, offset: Offset, encoding: PositionEncoding) -> Position {
+        let offset = self.clamp(offset);
+        let line = self.rope.byte_to_line(offset.0);
+        let range = self.line_range(line);
+        let byte = offset.0.min(range.end.0);
+        let character = match encoding {
+            PositionEncoding::Utf8 => byte - range.start.0,
+            PositionEncoding::Utf16 => {
+                let start = self.rope.byte_to_char(range.start.0);
+                let end = self.rope.byte_to_char(byte);
+                self.rope.char_to_utf16_cu(end) - self.rope.char_to_utf16_cu(start)
+            }
+            PositionEncoding::Utf32 => {
+                self.rope.byte_to_char(byte) - self.rope.byte_to_char(range.start.0)
+            }
+        };
+        Position {
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            character: u32::try_from(character).unwrap_or(u32::MAX),
+        }
     }
 
     /// Length in bytes.
@@ -86,9 +157,22 @@ impl Document {
         self.len() == 0
     }
 
+    /// The whole text. Costs its length: meant for tests and for files that are read once.
+    pub fn text(&self) -> String {
+        self.rope.to_string()
+    }
+
     /// The bytes of a range as they stand in the document, clamped to character boundaries.
-    pub fn slice(&self, _range: std::ops::Range<Offset>) -> String {
-        unimplemented!()
+    pub fn slice(&self, range: std::ops::Range<Offset>) -> String {
+        let range = self.clamp_range(range);
+        self.rope.byte_slice(range.start.0..range.end.0).to_string()
+    }
+
+    /// The offset itself, or the nearest one before it that lies in the document and between two
+    /// characters.
+    pub fn clamp(&self, offset: Offset) -> Offset {
+        let byte = offset.0.min(self.len());
+        Offset(self.rope.char_to_byte(self.rope.byte_to_char(byte)))
     }
 
     /// Number of lines: one more than there are line ends.
@@ -97,17 +181,58 @@ impl Document {
     }
 
     /// The line that holds an offset.
-    pub fn line_of(&self, _offset: Offset) -> usize {
-        unimplemented!()
+    pub fn line_of(&self, offset: Offset) -> usize {
+        self.rope.byte_to_line(offset.0.min(self.len()))
     }
 
     /// The bytes of a line, without its line end. A line behind the last one is empty, at the end.
-    pub fn line_range(&self, _line: usize) -> std::ops::Range<Offset> {
-        unimplemented!()
+    pub fn line_range(&self, line: usize) -> std::ops::Range<Offset> {
+        let count = self.line_count();
+        if line >= count {
+            return Offset(self.len())..Offset(self.len());
+        }
+        let start = self.rope.line_to_byte(line);
+        let mut end = self.rope.line_to_byte(line + 1);
+        if line + 1 < count {
+            let line_feed = self.rope.byte(end - 1) == b'\n';
+            end -= 1;
+            if line_feed && end > start && self.rope.byte(end - 1) == b'\r' {
+                end -= 1;
+            }
+        }
+        Offset(start)..Offset(end)
     }
 
     /// The first line end in the text, LF when there is none.
     pub fn line_end(&self) -> LineEnd {
-        unimplemented!()
+        let first = self.line_range(0);
+        if first.end.0 == self.len() {
+            return LineEnd::Lf;
+        }
+        match self.rope.byte(first.end.0) {
+            b'\n' => LineEnd::Lf,
+            _ if self.rope.get_byte(first.end.0 + 1) == Some(b'\n') => LineEnd::CrLf,
+            _ => LineEnd::Cr,
+        }
+    }
+
+    fn clamp_range(&self, range: std::ops::Range<Offset>) -> std::ops::Range<Offset> {
+        let (start, end) = (self.clamp(range.start), self.clamp(range.end));
+        start.min(end)..start.max(end)
+    }
+
+    fn replace(&mut self, range: std::ops::Range<Offset>, text: &str) {
+        let range = self.clamp_range(range);
+        let start = self.rope.byte_to_char(range.start.0);
+        let end = self.rope.byte_to_char(range.end.0);
+        if start < end {
+            self.rope.remove(start..end);
+        }
+        if !text.is_empty() {
+            self.rope.insert(start, text);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,11 @@
 //! are); every function takes any `Position` and clamps it as the LSP specification says;
 //! nothing here panics on input from an editor.
 
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
 mod document;
 mod position;
 
-pub use document::{Document, Edit, LineEnd, StaleVersion, Version};
+pub use document::{Document, Edit, LineEnd, Version};
 pub use position::{Offset, Position, PositionEncoding, Range};

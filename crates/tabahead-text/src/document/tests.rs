@@ -1,0 +1,126 @@
+//! Single cases of the document; properties are in `tests/`.
+
+use crate::{Document, Edit, LineEnd, Offset, Position, PositionEncoding, Range, Version};
+use PositionEncoding::{Utf8, Utf16, Utf32};
+
+fn at(line: u32, character: u32) -> Position {
+    Position { line, character }
+}
+
+fn document(text: &str) -> Document {
+    Document::new(text, Version(1))
+}
+
+#[track_caller]
+fn check_offset(text: &str, position: Position, encoding: PositionEncoding, expected: usize) {
+    assert_eq!(
+        document(text).offset_of(position, encoding),
+        Offset(expected)
+    );
+}
+
+#[test]
+fn an_edit_replaces_its_range_and_sets_the_version() {
+    let mut document = document("let a = 1;\nlet b = 2;\n");
+    document.apply(
+        &[
+            Edit {
+                range: Some(Range {
+                    start: at(1, 4),
+                    end: at(1, 5),
+                }),
+                text: "𝒷𝒷".into(),
+            },
+            Edit {
+                range: Some(Range {
+                    start: at(1, 8),
+                    end: at(1, 8),
+                }),
+                text: "!".into(),
+            },
+        ],
+        Utf16,
+        Version(7),
+    );
+    assert_eq!(document.text(), "let a = 1;\nlet 𝒷𝒷! = 2;\n");
+    assert_eq!(document.version(), Version(7));
+}
+
+#[test]
+fn a_reversed_range_is_taken_the_other_way_round() {
+    let mut document = document("abc\ndef");
+    document.apply(
+        &[Edit {
+            range: Some(Range {
+                start: at(1, 1),
+                end: at(0, 1),
+            }),
+            text: "-".into(),
+        }],
+        Utf16,
+        Version(2),
+    );
+    assert_eq!(document.text(), "a-ef");
+}
+
+#[test]
+fn positions_past_an_end_are_clamped() {
+    check_offset("ab\r\ncd", at(0, 99), Utf16, 2);
+    check_offset("ab\r\ncd", at(0, 3), Utf8, 2);
+    check_offset("ab\rcd", at(0, 3), Utf32, 2);
+    check_offset("ab\ncd", at(1, 99), Utf8, 5);
+    check_offset("ab\ncd", at(2, 0), Utf16, 5);
+    check_offset("ab\n", at(1, 0), Utf16, 3);
+    check_offset("", at(u32::MAX, u32::MAX), Utf16, 0);
+    check_offset("x", at(0, u32::MAX), Utf32, 1);
+}
+
+#[test]
+fn a_position_inside_a_character_is_the_characters_start() {
+    check_offset("a𝒷c", at(0, 2), Utf16, 1);
+    check_offset("a𝒷c", at(0, 3), Utf16, 5);
+    check_offset("a𝒷c", at(0, 3), Utf8, 1);
+    check_offset("a𝒷c", at(0, 2), Utf32, 5);
+}
+
+#[test]
+fn an_offset_inside_a_line_end_is_the_position_before_it() {
+    let document = document("ab\r\ncd");
+    assert_eq!(document.position_of(Offset(3), Utf16), at(0, 2));
+    assert_eq!(document.position_of(Offset(4), Utf16), at(1, 0));
+    assert_eq!(document.position_of(Offset(99), Utf16), at(1, 2));
+}
+
+#[test]
+fn only_the_three_line_ends_of_lsp_end_lines() {
+    let document = document("a\u{b}b\u{c}c\u{85}d\u{2028}e\u{2029}f\ng\rh\r\ni\n\rj");
+    assert_eq!(document.line_count(), 6);
+    let line = |line| document.slice(document.line_range(line));
+    assert_eq!(line(1), "g");
+    assert_eq!(line(2), "h");
+    assert_eq!(line(3), "i");
+    assert_eq!(line(4), "");
+    assert_eq!(line(5), "j");
+    assert_eq!(line(6), "");
+}
+
+#[test]
+fn offsets_out_of_range_or_inside_characters_never_panic() {
+    let document = document("é\r\n");
+    assert_eq!(document.slice(Offset(1)..Offset(3)), "é\r");
+    assert_eq!(document.slice(Offset(9)..Offset(2)), "\r\n");
+    assert_eq!(
+        document.with_replaced(Offset(1)..Offset(1), "x").text(),
+        "xé\r\n"
+    );
+    assert_eq!(document.line_of(Offset(99)), 1);
+}
+
+#[test]
+fn the_first_line_end_counts() {
+    assert_eq!(document("a\nb\r\n").line_end(), LineEnd::Lf);
+    assert_eq!(document("a\r\nb\n").line_end(), LineEnd::CrLf);
+    assert_eq!(document("\rb").line_end(), LineEnd::Cr);
+    assert_eq!(document("b\r").line_end(), LineEnd::Cr);
+    assert_eq!(document("b").line_end(), LineEnd::Lf);
+}
