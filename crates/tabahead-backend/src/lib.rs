@@ -1,6 +1,10 @@
 //! Where generations run: the local engine on a thread of its own, or a script.
 //!
-//! I/O without decisions: what to generate and when to stop is the Speculator's business.
+//! I/O without decisions: what to generate and when to stop is the Speculator's business. Read
+//! `local.rs` for the thread that owns the engine, `scripted.rs` for tests of whoever drives one.
+//!
+//! Invariants: every method of [`Backend`] returns at once; a model that cannot be loaded and a
+//! computation that panics fail generations, never the process.
 
 mod local;
 mod scripted;
@@ -8,21 +12,46 @@ mod scripted;
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, ModelProfile, Priority};
 
 pub use local::{LocalBackend, LocalSettings, ModelSource};
-pub use scripted::ScriptedBackend;
+pub use scripted::{Script, ScriptedBackend};
+
+/// What a backend reports: first how loading went, then the course of generations.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BackendEvent {
+    /// The model is loaded. Generations started earlier run now.
+    Ready(ModelProfile),
+    /// The model cannot be used, in one line for the user. Every generation fails with it.
+    Unusable(String),
+    /// A generation went on.
+    Generation(GenerationEvent),
+}
 
 /// Takes the events of a backend; called on the backend's thread, must not block.
-pub type EventSink = Box<dyn Fn(GenerationEvent) + Send + Sync>;
+pub type EventSink = Box<dyn Fn(BackendEvent) + Send + Sync>;
+
+/// How far the model is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelState {
+    /// It is being read.
+    Loading,
+    /// It answers.
+    Ready(ModelProfile),
+    /// It cannot be used, in one line for the user.
+    Unusable(String),
+}
 
 /// A place where generations run. All methods return at once.
 pub trait Backend: Send + Sync {
-    /// What the pure crates must know of the model.
-    fn profile(&self) -> &ModelProfile;
+    /// How far the model is; a `BackendEvent` reports each change.
+    fn model(&self) -> ModelState;
     /// Queues a generation.
     fn start(&self, request: GenerationRequest);
     /// Says who waits for it now.
     fn prioritize(&self, id: GenerationId, priority: Priority);
     /// Stops it between two tokens or prefill chunks.
     fn cancel(&self, id: GenerationId);
+    /// Touches everything that a generation touches, so that the first one is not slower than the
+    /// others. Does nothing while there is other work, nor a second time.
+    fn warm(&self);
     /// Tokens so far.
     fn counters(&self) -> TokenCounters;
 }

@@ -1,4 +1,229 @@
-//! A backend that answers from a script, for tests of the session loop.
-/// Answers from a script.
-#[derive(Debug)]
-pub struct ScriptedBackend {}
+//! A backend that answers from a script, for tests of whoever drives one.
+//!
+//! Its vocabulary is the bytes: token 65 spells `A`. So every place is a token edge, every token is
+//! the canonical one, and a test reads what a generation says in the text that it wrote.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tabahead_context::{
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, ModelProfile, PathEnd,
+    PathToken, Priority, Segment, TokenId,
+};
+
+use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
+
+/// What a script says to a generation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Script {
+    /// This text behind the tail, then a stop.
+    Text(String),
+    /// This failure.
+    Fail(GenerationFailure),
+    /// Nothing, until the test calls [`ScriptedBackend::release`].
+    Hold,
+}
+
+type ScriptFn = Box<dyn FnMut(&GenerationRequest) -> Script + Send>;
+
+/// Answers from a script, on the caller's thread.
+pub struct ScriptedBackend {
+    sink: EventSink,
+    state: Mutex<State>,
+}
+
+struct State {
+    model: ModelState,
+    script: ScriptFn,
+    /// Generations that wait: for the model, or because the script held them.
+    waiting: BTreeMap<GenerationId, GenerationRequest>,
+    started: Vec<GenerationRequest>,
+    cancelled: Vec<GenerationId>,
+    prioritized: Vec<(GenerationId, Priority)>,
+    warmed: usize,
+    counters: TokenCounters,
+}
+
+impl ScriptedBackend {
+    /// A backend whose model is ready when [`ScriptedBackend::load`] is called.
+    pub fn new(
+        sink: EventSink,
+        script: impl FnMut(&GenerationRequest) -> Script + Send + 'static,
+    ) -> Self {
+        Self {
+            sink,
+            state: Mutex::new(State {
+                model: ModelState::Loading,
+                script: Box::new(script),
+                waiting: BTreeMap::new(),
+                started: Vec::new(),
+                cancelled: Vec::new(),
+                prioritized: Vec::new(),
+                warmed: 0,
+                counters: TokenCounters::default(),
+            }),
+        }
+    }
+
+    /// Ends loading, well or not, and runs what waited.
+    pub fn load(&self, result: Result<ModelProfile, String>) {
+        let waiting = {
+            let mut state = self.state();
+            state.model = match &result {
+                Ok(profile) => ModelState::Ready(profile.clone()),
+                Err(line) => ModelState::Unusable(line.clone()),
+            };
+            std::mem::take(&mut state.waiting)
+        };
+        (self.sink)(match result {
+            Ok(profile) => BackendEvent::Ready(profile),
+            Err(line) => BackendEvent::Unusable(line),
+        });
+        for request in waiting.into_values() {
+            self.play(request);
+        }
+    }
+
+    /// Answers a generation that the script held. Nothing happens when it was cancelled.
+    pub fn release(&self, id: GenerationId, script: Script) {
+        let request = self.state().waiting.remove(&id);
+        if let Some(request) = request {
+            self.say(request, script);
+        }
+    }
+
+    /// Generations that are held now, oldest first.
+    pub fn held(&self) -> Vec<GenerationRequest> {
+        self.state().waiting.values().cloned().collect()
+    }
+
+    /// All generations ever started.
+    pub fn started(&self) -> Vec<GenerationRequest> {
+        self.state().started.clone()
+    }
+
+    /// All cancels ever asked for.
+    pub fn cancelled(&self) -> Vec<GenerationId> {
+        self.state().cancelled.clone()
+    }
+
+    /// All changes of priority ever asked for.
+    pub fn prioritized(&self) -> Vec<(GenerationId, Priority)> {
+        self.state().prioritized.clone()
+    }
+
+    /// How often warming was asked for.
+    pub fn warmed(&self) -> usize {
+        self.state().warmed
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn play(&self, request: GenerationRequest) {
+        let script = {
+            let mut state = self.state();
+            match &state.model {
+                ModelState::Loading => Script::Hold,
+                ModelState::Ready(_) => (state.script)(&request),
+                ModelState::Unusable(line) => Script::Fail(GenerationFailure::Broken(line.clone())),
+            }
+        };
+        if script == Script::Hold {
+            self.state().waiting.insert(request.id, request);
+        } else {
+            self.say(request, script);
+        }
+    }
+
+    fn say(&self, request: GenerationRequest, script: Script) {
+        let id = request.id;
+        let event = |event| (self.sink)(BackendEvent::Generation(event));
+        let text = match script {
+            Script::Text(text) => text,
+            Script::Fail(failure) => return event(GenerationEvent::Failed { id, failure }),
+            Script::Hold => {
+                self.state().waiting.insert(id, request);
+                return;
+            }
+        };
+        let prompt_tokens = request
+            .prompt
+            .segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Marker(_) => 1,
+                Segment::Text(text) => text.len(),
+            })
+            .sum();
+        event(GenerationEvent::Started { id, prompt_tokens });
+        let forced = request.prompt.forced.as_bytes();
+        let boundary = request.tail.len() - forced.len();
+        let path = [forced, text.as_bytes()].concat();
+        for (i, byte) in path.iter().enumerate().skip(request.continued.len()) {
+            event(GenerationEvent::Token {
+                id,
+                token: PathToken {
+                    id: TokenId::from(*byte),
+                    bytes: vec![*byte],
+                    log_prob: -0.1,
+                },
+                canonical_until: boundary + i + 1,
+            });
+        }
+        {
+            let counters = &mut self.state().counters;
+            let prompt = prompt_tokens + request.continued.len();
+            let constrained = forced.len().saturating_sub(request.continued.len());
+            let emitted = path.len().saturating_sub(request.continued.len());
+            counters.prompt += prompt as u64;
+            counters.prefilled += prompt as u64;
+            counters.constrained += constrained as u64;
+            counters.decoded += (emitted - constrained) as u64;
+        }
+        event(GenerationEvent::Ended {
+            id,
+            end: PathEnd::Stop { log_prob: -0.1 },
+        });
+    }
+}
+
+impl Backend for ScriptedBackend {
+    fn model(&self) -> ModelState {
+        self.state().model.clone()
+    }
+
+    fn start(&self, request: GenerationRequest) {
+        self.state().started.push(request.clone());
+        self.play(request);
+    }
+
+    fn prioritize(&self, id: GenerationId, priority: Priority) {
+        self.state().prioritized.push((id, priority));
+    }
+
+    fn cancel(&self, id: GenerationId) {
+        let mut state = self.state();
+        state.waiting.remove(&id);
+        state.cancelled.push(id);
+    }
+
+    fn warm(&self) {
+        self.state().warmed += 1;
+    }
+
+    fn counters(&self) -> TokenCounters {
+        self.state().counters
+    }
+}
+
+impl std::fmt::Debug for ScriptedBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScriptedBackend")
+            .field("model", &self.state().model)
+            .finish_non_exhaustive()
+    }
+}
