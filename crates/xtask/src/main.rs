@@ -1,2 +1,53 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks, run as `cargo xtask <task>`.
+//!
+//! Decides nothing about the product: it checks the workspace, prepares what the tests need and
+//! runs them. Start reading at `tidy.rs` for the rules, at `test.rs` for what a test run needs.
+
+mod prepare;
+mod source;
+mod test;
+mod tidy;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Project tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Checks format, lints, documentation, module headers, arrows, dependencies and words.
+    Tidy,
+    /// Prepares what the tests need, then runs tidy and every test.
+    Test(test::TestArguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Tidy => tidy::run(&workspace_root()),
+        Task::Test(arguments) => test::run(&workspace_root(), &arguments),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace's `Cargo.toml`.
+fn workspace_root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .map(PathBuf::from)
+        .expect("this crate stands in `crates/xtask` of the workspace")
+}

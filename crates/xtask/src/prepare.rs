@@ -1,0 +1,294 @@
+//! Prepares what the editor tests need, in a cache folder: Neovim 0.12 and npm packages.
+//!
+//! Changes nothing outside that folder. Neovim comes from Debian's testing suite with its own C
+//! library beside it, because the stable suite's is too old for it; apt is run with lists, cache
+//! and status of its own, so the system's stay as they are.
+
+use std::{
+    fs,
+    io::{BufRead, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// Suites that carry Neovim 0.12, in the order in which they are tried: testing is now and then
+/// inconsistent for a day, unstable then serves.
+const SUITES: [&str; 2] = ["forky", "sid"];
+
+/// What could be prepared, or in one line why not.
+pub type Prepared = Result<PathBuf, String>;
+
+/// Neovim with `vim.lsp.inline_completion`: the one on the path when it is new enough, else a
+/// private one in the cache folder.
+pub fn neovim(cache: &Path) -> Prepared {
+    let folder = cache.join("nvim");
+    let private = folder.join("nvim");
+    for known in [private.clone(), PathBuf::from("nvim")] {
+        if has_inline_completion(&known) {
+            return Ok(known);
+        }
+    }
+    if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
+        return Err("Neovim is prepared on Linux x86-64 only; put nvim 0.12 on the path".into());
+    }
+    for program in ["apt-get", "dpkg"] {
+        if !runs(program, &["--version"]) {
+            return Err(format!(
+                "there is no {program} here and no nvim 0.12 on the path"
+            ));
+        }
+    }
+    may_use_apt(&folder)?;
+    let mut reasons = Vec::new();
+    for suite in SUITES {
+        match install_neovim(&folder, suite) {
+            Ok(()) if has_inline_completion(&private) => return Ok(private),
+            Ok(()) => reasons.push(format!("{suite}: no vim.lsp.inline_completion")),
+            Err(error) => reasons.push(format!("{suite}: {error:#}")),
+        }
+    }
+    Err(format!(
+        "Neovim could not be installed: {}",
+        reasons.join("; ")
+    ))
+}
+
+/// Node packages by a committed lock file, for tests that compare with a reference written in
+/// JavaScript. Gives the folder that holds `node_modules`.
+pub fn node_packages(cache: &Path, lock_folder: &Path) -> Prepared {
+    for program in ["node", "npm"] {
+        if !runs(program, &["--version"]) {
+            return Err(format!("there is no {program} here"));
+        }
+    }
+    let folder = cache.join("node");
+    install_node_packages(&folder, lock_folder).map_err(|error| format!("{error:#}"))?;
+    Ok(folder)
+}
+
+/// Asks before apt is used as root, because what root runs concerns the owner of the machine.
+fn may_use_apt(folder: &Path) -> Result<(), String> {
+    let asked_for = std::env::var("CI").is_ok_and(|value| value == "true");
+    if asked_for || !is_root() {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            "apt would run as root, and nobody can be asked here; CI=true allows it".into(),
+        );
+    }
+    eprint!(
+        "The editor tests need Neovim 0.12. May apt-get run as root, to download it into\n{} (60 MB)? Nothing is installed into the system. [y/N] ",
+        folder.display()
+    );
+    let mut answer = String::new();
+    let read = std::io::stderr()
+        .flush()
+        .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    match read {
+        Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
+        _ => Err("apt was not allowed to run as root".into()),
+    }
+}
+
+fn install_neovim(folder: &Path, suite: &str) -> Result<()> {
+    eprintln!(
+        "preparing Neovim from Debian {suite} in {}",
+        folder.display()
+    );
+    if folder.exists() {
+        fs::remove_dir_all(folder).context("an unfinished installation could not be removed")?;
+    }
+    let apt = folder.join("apt");
+    for part in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(apt.join(part))?;
+    }
+    // An empty status makes apt fetch the whole closure, the C library included.
+    fs::write(apt.join("status"), "")?;
+    let mirror = mirror()?;
+    fs::write(
+        apt.join("sources.list"),
+        format!(
+            "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror} {suite} main\n"
+        ),
+    )?;
+    run(private_apt(&apt).args(["-qq", "update"]))?;
+    run(private_apt(&apt)
+        .args(["-qq", "-y", "--download-only", "install"])
+        .args(["neovim", "patchelf"]))?;
+
+    let root = folder.join("root");
+    fs::create_dir_all(&root)?;
+    for entry in fs::read_dir(apt.join("cache/archives"))? {
+        let package = entry?.path();
+        if package
+            .extension()
+            .is_some_and(|extension| extension == "deb")
+        {
+            run(Command::new("dpkg").arg("-x").arg(&package).arg(&root))?;
+        }
+    }
+    let libraries = root.join("usr/lib/x86_64-linux-gnu");
+    let interpreter = libraries.join("ld-linux-x86-64.so.2");
+    let nvim = root.join("usr/bin/nvim");
+    // The downloaded patchelf runs through the downloaded interpreter: nothing needs installing.
+    run(Command::new(&interpreter)
+        .arg("--library-path")
+        .arg(&libraries)
+        .arg(root.join("usr/bin/patchelf"))
+        .arg("--set-interpreter")
+        .arg(&interpreter)
+        .arg("--force-rpath")
+        .arg("--set-rpath")
+        .arg(&libraries)
+        .arg(&nvim))?;
+    fs::remove_dir_all(&apt)?;
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("root/usr/bin/nvim", folder.join("nvim"))?;
+    Ok(())
+}
+
+/// The mirror that this machine's own apt uses.
+fn mirror() -> Result<String> {
+    let output = Command::new("apt-get")
+        .args(["indextargets", "--format", "$(SITE)"])
+        .args(["Created-By: Packages", "Component: main"])
+        .output()
+        .context("apt-get could not be run")?;
+    first_mirror(&String::from_utf8_lossy(&output.stdout))
+        .context("apt has no Debian mirror configured; `apt-get update` may be missing")
+}
+
+fn first_mirror(sites: &str) -> Option<String> {
+    let mut sites: Vec<&str> = sites
+        .lines()
+        .map(str::trim)
+        .filter(|site| !site.is_empty() && !site.contains("security"))
+        .collect();
+    sites.sort_unstable();
+    sites.first().map(ToString::to_string)
+}
+
+fn private_apt(apt: &Path) -> Command {
+    let mut command = Command::new("apt-get");
+    for (key, path) in [
+        ("Dir::Etc::sourcelist", "sources.list"),
+        ("Dir::State::lists", "lists"),
+        ("Dir::Cache", "cache"),
+        ("Dir::State::status", "status"),
+    ] {
+        command
+            .arg("-o")
+            .arg(format!("{key}={}", apt.join(path).display()));
+    }
+    for option in [
+        "Dir::Etc::sourceparts=/dev/null",
+        "APT::Install-Recommends=false",
+        "Acquire::Languages=none",
+        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
+        "APT::Update::Post-Invoke=",
+        "Debug::NoLocking=true",
+    ] {
+        command.arg("-o").arg(option);
+    }
+    if is_root() {
+        // The cache folder need not be readable for apt's own user.
+        command.args(["-o", "APT::Sandbox::User=root"]);
+    }
+    command
+}
+
+fn install_node_packages(folder: &Path, lock_folder: &Path) -> Result<()> {
+    let lock = fs::read(lock_folder.join("package-lock.json"))
+        .with_context(|| format!("there is no lock file in {}", lock_folder.display()))?;
+    let installed = folder.join("installed-lock.json");
+    if fs::read(&installed).is_ok_and(|present| present == lock) {
+        return Ok(());
+    }
+    eprintln!("preparing Node packages in {}", folder.display());
+    fs::create_dir_all(folder)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(lock_folder.join(file), folder.join(file))?;
+    }
+    run(Command::new("npm")
+        .args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ])
+        .arg("--prefix")
+        .arg(folder))?;
+    fs::write(&installed, lock)?;
+    Ok(())
+}
+
+fn has_inline_completion(nvim: &Path) -> bool {
+    Command::new(nvim)
+        .args(["--clean", "--headless"])
+        .arg("+lua os.exit(vim.lsp.inline_completion and 0 or 1)")
+        .stdin(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn is_root() -> bool {
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// Runs a command to its end and gives the last line that it complained with, when it failed.
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{program} could not be run"))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
+        bail!(
+            "{program}: {}: {}",
+            output.status,
+            last.unwrap_or("no message")
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_the_first_that_is_not_for_security() {
+        let sites = "http://security.example/debian-security\nhttp://b.example/debian\n\nhttp://a.example/debian\n";
+        assert_eq!(
+            first_mirror(sites).as_deref(),
+            Some("http://a.example/debian")
+        );
+        assert_eq!(first_mirror("\n"), None);
+    }
+
+    #[test]
+    fn a_failed_command_names_itself_and_its_last_complaint() {
+        let error = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"]))
+            .expect_err("the command fails");
+        let message = format!("{error}");
+        assert!(message.starts_with("sh: "), "{message}");
+        assert!(message.ends_with(": last"), "{message}");
+    }
+}

@@ -1,0 +1,260 @@
+//! `cargo xtask test`: prepares what the tests need, then runs tidy and every test.
+//!
+//! What cannot be prepared is skipped loudly and named again at the end. When everything could be
+//! prepared, the tests are told to fail rather than to skip (`TABAHEAD_REQUIRE_ALL`).
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    prepare::{self, Prepared},
+    tidy,
+};
+
+/// Where the lock file of the Node packages stands.
+const NODE_LOCK: &str = "crates/tabahead-text/tests/reference";
+
+/// How to test.
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    /// Runs the longer variants too: more generated cases, more edit scripts against the law.
+    #[arg(long)]
+    thorough: bool,
+    /// Runs the tests without tidy.
+    #[arg(long)]
+    no_tidy: bool,
+}
+
+/// Prepares, checks, tests, and sums up. Gives whether everything that ran passed.
+pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
+    let begin = Instant::now();
+    let cache = cache_folder(root)?;
+    let prepared = [
+        ("Neovim", "TABAHEAD_NVIM", prepare::neovim(&cache)),
+        (
+            "Node packages",
+            "TABAHEAD_NODE",
+            prepare::node_packages(&cache, &root.join(NODE_LOCK)),
+        ),
+    ];
+    for (name, _, outcome) in &prepared {
+        if let Err(reason) = outcome {
+            shout(name, reason);
+        }
+    }
+
+    let tidy_passed = arguments.no_tidy || tidy::run(root)?;
+    let log = cache.join("test-log.txt");
+    let tests = run_tests(root, arguments, &prepared, &log)?;
+
+    println!("\n==== summary ====");
+    for (name, _, outcome) in &prepared {
+        match outcome {
+            Ok(place) => println!("prepared  {name}: {}", place.display()),
+            Err(reason) => println!("SKIPPED   what needs {name}: {reason}"),
+        }
+    }
+    for line in fs::read_to_string(&log).unwrap_or_default().lines() {
+        println!("{line}");
+    }
+    match (arguments.no_tidy, tidy_passed) {
+        (true, _) => println!("SKIPPED   tidy, as asked"),
+        (false, true) => println!("tidy      passed"),
+        (false, false) => println!("tidy      FAILED"),
+    }
+    println!(
+        "tests     {} passed, {} failed, in {}",
+        tests.counts.passed,
+        tests.counts.failed,
+        minutes(begin.elapsed())
+    );
+    Ok(tidy_passed && tests.succeeded)
+}
+
+fn shout(name: &str, reason: &str) {
+    eprintln!("\n!!!! SKIPPED: the tests that need {name} will not run: {reason}\n");
+}
+
+/// `TABAHEAD_TEST_CACHE`, or `.cache` in the workspace; absolute.
+fn cache_folder(root: &Path) -> Result<PathBuf> {
+    let folder = match std::env::var_os("TABAHEAD_TEST_CACHE") {
+        Some(folder) => PathBuf::from(folder),
+        None => root.join(".cache"),
+    };
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cache folder \"{}\" cannot be made", folder.display()))?;
+    Ok(folder.canonicalize()?)
+}
+
+/// What a run of the tests gave.
+struct TestRun {
+    succeeded: bool,
+    counts: Counts,
+}
+
+fn run_tests(
+    root: &Path,
+    arguments: &TestArguments,
+    prepared: &[(&str, &str, Prepared)],
+    log: &Path,
+) -> Result<TestRun> {
+    let Some(binary) = build(root)? else {
+        eprintln!("the workspace does not build: no test was run");
+        return Ok(TestRun {
+            succeeded: false,
+            counts: Counts::default(),
+        });
+    };
+    if log.exists() {
+        fs::remove_file(log)?;
+    }
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .current_dir(root)
+        .env("TABAHEAD_BIN", binary)
+        .env("TABAHEAD_TEST_LOG", log)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    for (_, variable, outcome) in prepared {
+        if let Ok(place) = outcome {
+            command.env(variable, place);
+        }
+    }
+    if prepared.iter().all(|(_, _, outcome)| outcome.is_ok()) {
+        command.env("TABAHEAD_REQUIRE_ALL", "1");
+    }
+    if arguments.thorough {
+        command
+            .env("TABAHEAD_THOROUGH", "1")
+            .env("PROPTEST_CASES", "4096");
+    }
+    let mut child = command.spawn().context("cargo test could not be run")?;
+    let output = child.stdout.take().context("the output was piped")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        counts.add(&line);
+        println!("{line}");
+    }
+    std::io::stdout().flush()?;
+    Ok(TestRun {
+        succeeded: child.wait()?.success(),
+        counts,
+    })
+}
+
+/// Builds tests and program in one go, so that both share every dependency, and gives the path of
+/// the program; `None` when something does not compile.
+fn build(root: &Path) -> Result<Option<PathBuf>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--workspace", "--all-targets"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo build could not be run")?;
+    if !output.status.success() {
+        return Ok(None);
+    }
+    let program = executable(&String::from_utf8_lossy(&output.stdout), "tabahead");
+    program
+        .map(Some)
+        .context("cargo built no program `tabahead`")
+}
+
+/// The path of a program in cargo's messages.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| {
+            message["reason"] == "compiler-artifact"
+                && message["target"]["name"] == name
+                && message["target"]["kind"][0] == "bin"
+                && message["profile"]["test"] == false
+        })
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// Tests that passed and failed, over all test programs.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+impl Counts {
+    /// Adds a line of cargo's output when it is the result of a test program.
+    fn add(&mut self, line: &str) {
+        let Some((_, result)) = line.split_once("test result: ") else {
+            return;
+        };
+        for part in result.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            if let (Some(Ok(count)), Some(what)) =
+                (words.next().map(str::parse::<u64>), words.next())
+            {
+                match what {
+                    "passed" => self.passed += count,
+                    "failed" => self.failed += count,
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn minutes(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    format!("{} min {:02} s", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_all_test_programs_are_summed() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.03s",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9.10s",
+        ] {
+            counts.add(line);
+        }
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 15,
+                failed: 2
+            }
+        );
+    }
+
+    #[test]
+    fn the_program_is_found_in_the_messages_of_cargo() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"tabahead","kind":["bin"]},"profile":{"test":true},"executable":"/t/deps/tabahead-1"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"tabahead","kind":["bin"]},"profile":{"test":false},"executable":"/t/tabahead"}"#,
+            "\nnot json\n",
+        );
+        assert_eq!(executable(messages, "tabahead"), Some("/t/tabahead".into()));
+        assert_eq!(executable(messages, "xtask"), None);
+    }
+
+    #[test]
+    fn durations_are_minutes_and_seconds() {
+        assert_eq!(minutes(Duration::from_secs(605)), "10 min 05 s");
+    }
+}
