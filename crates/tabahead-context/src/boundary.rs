@@ -1,4 +1,13 @@
 //! The stable boundary: the latest place in a text that stays a token edge whatever follows.
+//!
+//! Tokenizers first split text into pre-tokens by a pattern and then merge inside each; no token
+//! crosses the edge of a pre-token. So an edge that survives every continuation of the text is a
+//! place up to which the tokens are known for good. Knows no vocabulary.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use fancy_regex::Regex;
 
 /// How a tokenizer splits text before merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -7,9 +16,77 @@ pub enum PreTokenizer {
     Qwen2,
 }
 
+impl PreTokenizer {
+    fn pattern(self) -> &'static Regex {
+        static QWEN2: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(concat!(
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
+                r"|[^\r\n\p{L}\p{N}]?\p{L}+",
+                r"|\p{N}",
+                r"| ?[^\s\p{L}\p{N}]+[\r\n]*",
+                r"|\s*[\r\n]+",
+                r"|\s+(?!\S)",
+                r"|\s+",
+            ))
+            .expect("the pattern is a constant and compiles")
+        });
+        match self {
+            PreTokenizer::Qwen2 => &QWEN2,
+        }
+    }
+
+    /// The pre-tokens of `text`, in order. They cover it: every character matches some alternative.
+    pub(crate) fn split(self, text: &str) -> impl Iterator<Item = Range<usize>> {
+        // The pattern gives up on runs of white space of a million characters; a window's lines are
+        // bounded, so no window holds one, and what stands before it is still split right.
+        self.pattern()
+            .find_iter(text)
+            .map_while(Result::ok)
+            .map(|found| found.range())
+    }
+}
+
 /// The stable boundary of `text` in bytes: not after the start of the last pre-token that is not
 /// white space, and an edge between pre-tokens under every continuation of `text`.
 /// Never moves back when text is appended. 0 for a text of white space only.
-pub fn stable_boundary(_pre_tokenizer: PreTokenizer, _text: &str) -> usize {
-    unimplemented!()
+///
+/// Moreover, the text up to the boundary splits alone as it splits in every continuation. So the tokens
+/// of a text are those of the text up to its boundary and of the rest, each encoded by itself.
+///
+/// For Qwen2's pattern it is the start of the last solid pre-token, or one character before. The
+/// pattern is matched from left to right, and whether a match ends at some place is decided by the one
+/// character behind it, which is there: the pre-token itself. What a continuation changes is how far
+/// the last pre-token reaches, never where it starts: an apostrophe and the letters behind it start at
+/// the same place whether or not they become a contraction. One character before, because a run of white
+/// space gives its last character away when something solid follows (`\s+(?!\S)`): `\t\t}` splits into
+/// `\t`, `\t`, `}`, but `\t\t` alone is one pre-token.
+///
+/// Only the last line that is not blank is looked at. Its start is an edge: a pre-token that holds a
+/// line end ends with one, takes all the line ends that directly follow, or all the white space up
+/// to a later one, but no other character; so none reaches from before that line into it.
+pub fn stable_boundary(pre_tokenizer: PreTokenizer, text: &str) -> usize {
+    let solid = text.trim_end();
+    let start = solid.rfind(['\r', '\n']).map_or(0, |at| at + 1);
+    let line = &text[start..];
+    // Starts of the blank pre-tokens that directly precede the one looked at.
+    let (mut last, mut one_before) = (None, None);
+    let mut boundary = 0;
+    for token in pre_tokenizer.split(line) {
+        if start + token.start >= solid.len() {
+            break;
+        }
+        if line[token.clone()].trim().is_empty() {
+            one_before = last.replace(token.start);
+        } else {
+            boundary = match (one_before, last) {
+                (Some(_), Some(given_away)) => given_away,
+                _ => token.start,
+            };
+            (last, one_before) = (None, None);
+        }
+    }
+    start + boundary
 }
+
+#[cfg(test)]
+mod tests;

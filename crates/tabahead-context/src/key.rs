@@ -1,5 +1,82 @@
 //! The identity of what the model sees.
 
-/// 128-bit xxh3 of model id, template, attempt, file name, language, base and tail.
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{ContextSettings, ContextWindow, Layout, ModelProfile};
+
+/// The epoch of other-file context. There is none yet, so it never moves.
+const EPOCH: u64 = 0;
+
+/// 128-bit xxh3 of model id, template, attempt, settings, epoch, file name, language, base and tail.
+///
+/// What is left out at the cursor is no part of it: the model does not see it. A hash names; whoever
+/// finds something under a key still compares the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContextKey(pub u128);
+
+impl ContextKey {
+    /// The key of a whole window.
+    pub fn of_window(
+        profile: &ModelProfile,
+        settings: &ContextSettings,
+        window: &ContextWindow,
+    ) -> Self {
+        let mut fields = Fields::of_base(profile, settings, window);
+        fields.text(&window.tail);
+        fields.key()
+    }
+
+    /// The key of a window without its tail: all the states that typing at the cursor leads to.
+    pub fn of_base(
+        profile: &ModelProfile,
+        settings: &ContextSettings,
+        window: &ContextWindow,
+    ) -> Self {
+        Fields::of_base(profile, settings, window).key()
+    }
+}
+
+/// Hashes fields one by one, texts with their lengths, so that no two lists of fields run together.
+struct Fields(Xxh3);
+
+impl Fields {
+    fn of_base(profile: &ModelProfile, settings: &ContextSettings, window: &ContextWindow) -> Self {
+        // Destructured so that a new setting cannot be forgotten here.
+        let ContextSettings {
+            prefix_budget,
+            suffix_budget,
+            longest_line,
+            anchor_lines,
+        } = *settings;
+        let mut fields = Self(Xxh3::new());
+        fields.text(&profile.id);
+        fields.number(match profile.template.layout {
+            Layout::SuffixFirst => 0,
+            Layout::PrefixFirst => 1,
+        });
+        fields.number(u64::from(profile.template.file_name));
+        fields.number(u64::from(window.attempt));
+        for setting in [prefix_budget, suffix_budget, longest_line, anchor_lines] {
+            fields.number(setting as u64);
+        }
+        fields.number(EPOCH);
+        fields.text(&window.name.file_name);
+        fields.text(&window.name.language);
+        fields.text(&window.before_anchor);
+        fields.text(&window.suffix);
+        fields
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+    }
+
+    fn key(self) -> ContextKey {
+        ContextKey(self.0.digest128())
+    }
+}

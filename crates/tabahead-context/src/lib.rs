@@ -10,6 +10,9 @@
 //! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id
 //! except to hand it on; two equal inputs give two equal outputs, in any process.
 
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
 mod boundary;
 mod closers;
 mod cut;

@@ -1,6 +1,9 @@
 //! In which order a model reads base and tail.
+//!
+//! Names markers by role and never spells them: a marker in the edited text is text. See
+//! `boundary.rs` for where the prompt ends and the forced text begins.
 
-use crate::{ContextWindow, PreTokenizer};
+use crate::{ContextWindow, PreTokenizer, stable_boundary};
 
 /// The two orders of section "Base and tail" in ARCHITECTURE.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,7 +69,32 @@ pub struct Prompt {
 
 impl FimTemplate {
     /// Renders a window; `forced` begins at `stable_boundary(tail)`.
-    pub fn render(&self, _window: &ContextWindow, _pre_tokenizer: PreTokenizer) -> Prompt {
-        unimplemented!()
+    pub fn render(&self, window: &ContextWindow, pre_tokenizer: PreTokenizer) -> Prompt {
+        let (known, forced) = window
+            .tail
+            .split_at(stable_boundary(pre_tokenizer, &window.tail));
+        let mut segments = Vec::with_capacity(8);
+        let mut part = |marker, text: &str| {
+            segments.push(Segment::Marker(marker));
+            segments.push(Segment::Text(text.to_string()));
+        };
+        if self.file_name && !window.name.file_name.is_empty() {
+            part(Marker::File, &format!("{}\n", window.name.file_name));
+        }
+        match self.layout {
+            Layout::SuffixFirst => {
+                part(Marker::Suffix, &window.suffix);
+                part(Marker::Prefix, known);
+            }
+            Layout::PrefixFirst => {
+                part(Marker::Prefix, &window.before_anchor);
+                part(Marker::Suffix, &window.suffix);
+                part(Marker::Middle, known);
+            }
+        }
+        Prompt {
+            segments,
+            forced: forced.to_string(),
+        }
     }
 }

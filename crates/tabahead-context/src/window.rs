@@ -1,8 +1,21 @@
 //! The context window: which bytes of the document the model sees.
+//!
+//! Its outer ends are chosen by content, not by distance: of the lines in the outermost quarter of a
+//! budget, the one with the highest hash. So they stay where they are while the text between them
+//! grows, and when they move, they move far. Distances count LF bytes, so that line ends do not
+//! decide what the model sees. The cost depends on the budgets and not on the document.
+//!
+//! Knows nothing of tokens; see `template.rs` for the order in which a model reads the parts.
+
+use std::ops::Range;
 
 use tabahead_text::{Document, Offset};
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Layout, Silence};
+use crate::{Layout, Silence, left_out_closers};
+
+/// How many lines before the cursor's line an anchor is looked for.
+const ANCHOR_REACH: usize = 64;
 
 /// The document's name as far as the model sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -72,16 +85,253 @@ pub struct ContextWindow {
 impl ContextWindow {
     /// Cuts the window. A pure function of its arguments.
     ///
+    /// A cursor inside a line end stands at the end of its line.
+    ///
     /// # Errors
-    /// A [`Silence`] when nothing may be suggested here (the cursor's line is too long).
+    /// A [`Silence`] when nothing may be suggested here: the cursor's line is too long, or there is
+    /// no such attempt.
     pub fn new(
-        _document: &Document,
-        _cursor: Offset,
-        _name: &DocumentName,
-        _layout: Layout,
-        _settings: &ContextSettings,
-        _attempt: u8,
+        document: &Document,
+        cursor: Offset,
+        name: &DocumentName,
+        layout: Layout,
+        settings: &ContextSettings,
+        attempt: u8,
     ) -> Result<Self, Silence> {
-        unimplemented!()
+        let settings = settings.scaled(attempt).ok_or(Silence::LongLine)?;
+        let lines = Lines {
+            document,
+            longest: settings.longest_line,
+        };
+        let cursor = document.clamp(cursor);
+        let line = document.line_of(cursor);
+        let range = lines.range(line).ok_or(Silence::LongLine)?;
+        let cursor = cursor.min(range.end);
+
+        let (before_anchor, mut tail) = match layout {
+            Layout::SuffixFirst => {
+                let first = lines.first_line(line, settings.prefix_budget);
+                (String::new(), lines.text(first, line))
+            }
+            Layout::PrefixFirst => match lines.anchor(line, &settings) {
+                Some(anchor) => {
+                    let first = lines.first_line(anchor, settings.prefix_budget);
+                    (lines.text(first, anchor), lines.text(anchor, line))
+                }
+                None => {
+                    let first = lines.first_line(line, settings.prefix_budget);
+                    (String::new(), lines.text(first, line))
+                }
+            },
+        };
+        tail.push_str(&document.slice(range.start..cursor));
+
+        // The closers are looked for in what a suffix could hold at most; where they end, the suffix
+        // begins, and its own end is measured from there: so Enter between two brackets moves nothing.
+        let rest = document.slice(cursor..range.end);
+        let reach = lines.reach(line, settings.suffix_budget);
+        let after = rest.clone() + &lines.below(line, reach);
+        let left_out = after[..left_out_closers(&tail, &after)].to_string();
+        let base_line = line + left_out.matches('\n').count();
+        let last = lines.last_line(base_line, settings.suffix_budget);
+        let mut suffix = rest + &lines.below(line, last);
+        suffix.drain(..left_out.len());
+
+        Ok(Self {
+            name: name.clone(),
+            layout,
+            before_anchor,
+            suffix,
+            tail,
+            left_out,
+            attempt,
+        })
+    }
+
+    /// Bytes on the heap, for budgets of caches.
+    pub fn heap_bytes(&self) -> usize {
+        self.name.file_name.len()
+            + self.name.language.len()
+            + self.before_anchor.len()
+            + self.suffix.len()
+            + self.tail.len()
+            + self.left_out.len()
+    }
+
+    /// Whether two windows differ in nothing but the tail and what is left out.
+    pub fn same_base(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.layout == other.layout
+            && self.attempt == other.attempt
+            && self.before_anchor == other.before_anchor
+            && self.suffix == other.suffix
     }
 }
+
+/// The document as lines of LF text, none longer than the longest allowed.
+struct Lines<'a> {
+    document: &'a Document,
+    longest: usize,
+}
+
+impl Lines<'_> {
+    /// A line without its line end; `None` when it is too long or does not exist.
+    fn range(&self, line: usize) -> Option<Range<Offset>> {
+        if line >= self.document.line_count() {
+            return None;
+        }
+        let range = self.document.line_range(line);
+        (range.end.0 - range.start.0 <= self.longest).then_some(range)
+    }
+
+    /// W: the line with which a window begins that is measured from the start of `line`. The
+    /// document's first line when it lies within the budget.
+    fn first_line(&self, line: usize, budget: usize) -> usize {
+        let mut candidates = Candidates::new(line, budget);
+        while candidates.outermost > 0 {
+            let next = candidates.outermost - 1;
+            let Some(range) = self.range(next) else {
+                return candidates.outermost;
+            };
+            if !candidates.take(next, self, range) {
+                return candidates.choice();
+            }
+        }
+        0
+    }
+
+    /// E: the last line of a window that is measured from the end of `line`. The document's last line
+    /// when it lies within the budget.
+    fn last_line(&self, line: usize, budget: usize) -> usize {
+        let mut candidates = Candidates::new(line, budget);
+        while let Some(range) = self.range(candidates.outermost + 1) {
+            if !candidates.take(candidates.outermost + 1, self, range) {
+                return candidates.choice();
+            }
+        }
+        candidates.outermost
+    }
+
+    /// The last line that lies within the budget behind `line`.
+    fn reach(&self, line: usize, budget: usize) -> usize {
+        let mut last = line;
+        let mut distance = 0;
+        while let Some(range) = self.range(last + 1) {
+            distance += length(&range) + 1;
+            if distance > budget {
+                break;
+            }
+            last += 1;
+        }
+        last
+    }
+
+    /// The forced middle's anchor: the nearest line above `line` whose hash says so. It lies within
+    /// half the prefix budget, because what follows it is encoded anew when it moves.
+    fn anchor(&self, line: usize, settings: &ContextSettings) -> Option<usize> {
+        let spacing = settings.anchor_lines.max(1) as u64;
+        let mut distance = 0;
+        for candidate in (line.saturating_sub(ANCHOR_REACH)..line).rev() {
+            let range = self.range(candidate)?;
+            distance += length(&range) + 1;
+            if distance > settings.prefix_budget / 2 {
+                return None;
+            }
+            if self
+                .hash(range)
+                .is_some_and(|hash| hash.is_multiple_of(spacing))
+            {
+                return Some(candidate);
+            }
+        }
+        None
+    }
+
+    /// The lines from `first` up to `end`, each with a line feed.
+    fn text(&self, first: usize, end: usize) -> String {
+        let mut text = String::new();
+        for line in first..end {
+            text.push_str(&self.document.slice(self.document.line_range(line)));
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The lines behind `line` up to `last`, each with the line feed before it, and the line feed
+    /// behind the last one if there is one.
+    fn below(&self, line: usize, last: usize) -> String {
+        let mut text = String::new();
+        for line in line + 1..=last {
+            text.push('\n');
+            text.push_str(&self.document.slice(self.document.line_range(line)));
+        }
+        if last + 1 < self.document.line_count() {
+            text.push('\n');
+        }
+        text
+    }
+
+    /// What a line weighs when an end of the window is chosen. Blank and bracket-only lines weigh
+    /// nothing: a file repeats them, and then the outermost of many equals would be chosen, which moves
+    /// with every line.
+    fn hash(&self, range: Range<Offset>) -> Option<u64> {
+        let line = self.document.slice(range);
+        (!is_trivial(&line)).then(|| xxh3_64(line.as_bytes()))
+    }
+}
+
+/// Whether a line holds only white space, brackets and the marks that follow them.
+pub(crate) fn is_trivial(line: &str) -> bool {
+    line.chars()
+        .all(|c| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | ';' | ','))
+}
+
+fn length(range: &Range<Offset>) -> usize {
+    range.end.0 - range.start.0
+}
+
+/// The walk from the cursor's line outward in one direction.
+struct Candidates {
+    budget: usize,
+    /// LF bytes between the start of the walk and the far side of `outermost`.
+    distance: usize,
+    /// The last line within the budget.
+    outermost: usize,
+    /// Highest hash so far, and its line.
+    best: Option<(u64, usize)>,
+}
+
+impl Candidates {
+    fn new(line: usize, budget: usize) -> Self {
+        Self {
+            budget,
+            distance: 0,
+            outermost: line,
+            best: None,
+        }
+    }
+
+    /// Takes the next line; `false` when it lies beyond the budget.
+    fn take(&mut self, line: usize, lines: &Lines<'_>, range: Range<Offset>) -> bool {
+        self.distance += length(&range) + 1;
+        if self.distance > self.budget {
+            return false;
+        }
+        self.outermost = line;
+        if self.distance > self.budget - self.budget / 4
+            && let Some(hash) = lines.hash(range)
+            && self.best.is_none_or(|(best, _)| hash >= best)
+        {
+            self.best = Some((hash, line));
+        }
+        true
+    }
+
+    /// The line with the highest hash in the outermost quarter, else the outermost line.
+    fn choice(&self) -> usize {
+        self.best.map_or(self.outermost, |(_, line)| line)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The boundary under continuations that could move it.
+
+use proptest::prelude::*;
+
+use super::{PreTokenizer::Qwen2, stable_boundary};
+
+/// `|` is the boundary.
+#[track_caller]
+fn check(fixture: &str) {
+    let at = fixture.find('|').expect("a boundary");
+    let text = fixture.replacen('|', "", 1);
+    assert_eq!(stable_boundary(Qwen2, &text), at, "{fixture:?}");
+}
+
+#[test]
+fn the_last_pre_token_starts_at_the_boundary() {
+    check("|");
+    check("|   \n ");
+    check("|foo");
+    check("foo| bar");
+    check("foo| bar   \n\n  ");
+    check("foo|(bar");
+    check("foo|((");
+    check("foo((|bar");
+    check("a 1|2");
+    check("don|'t");
+    check("don't|x");
+    check("x =| '");
+    check("x\n\t|\t}");
+    check("x\n  | y");
+    check("x\n  | 5");
+    check("x\n\t|}");
+    check("x =| 're");
+    check("fn f() {\n   | let");
+    check("fn f()| {\n    ");
+    check("a;|b;\n\n  ");
+    check("é| e\u{301}");
+    check("é e|\u{301}x");
+    check("漢| 字漢字");
+    check("x|🦀🦀");
+}
+
+#[test]
+fn the_split_covers_the_text() {
+    let text = "fn f(x: &'a str) {\r\n\tlet  y = \"it's\" + 42; \u{85}\u{301}\n\n}  ";
+    let mut end = 0;
+    for token in Qwen2.split(text) {
+        assert_eq!(token.start, end);
+        end = token.end;
+    }
+    assert_eq!(end, text.len());
+}
+
+fn pieces(longest: usize) -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => Just("'".to_string()),
+        2 => prop::sample::select(vec!["'s", "'r", "'re", "'l", "'LL", "'v", "e", "l", "S", "ſ", "d", "T"])
+            .prop_map(String::from),
+        3 => prop::sample::select(vec!["foo", "x", "bar_", "K", "漢字", "é", "ß"]).prop_map(String::from),
+        2 => prop::sample::select(vec!["1", "42", "٣", "½"]).prop_map(String::from),
+        3 => prop::sample::select(vec!["(", "){", ";", "=>", "\"", "//", "🦀", "\u{301}", "\u{200d}"])
+            .prop_map(String::from),
+        3 => prop::sample::select(vec![" ", "  ", "    ", "\t", "\u{a0}", "\u{85}", "\u{2028}", "\u{b}"])
+            .prop_map(String::from),
+        3 => prop::sample::select(vec!["\n", "\n\n", "\r\n", "\r", "\n    "]).prop_map(String::from),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..longest).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn no_continuation_moves_the_boundary(text in pieces(12), continuation in pieces(8)) {
+        let boundary = stable_boundary(Qwen2, &text);
+        let whole = format!("{text}{continuation}");
+
+        let edges = |text: &str| -> Vec<usize> {
+            Qwen2.split(text).map(|token| token.end).take_while(|&end| end <= boundary).collect()
+        };
+        let known = edges(&text[..boundary]);
+        prop_assert_eq!(known.last().copied().unwrap_or(0), boundary);
+        prop_assert_eq!(&known, &edges(&text));
+        prop_assert_eq!(&known, &edges(&whole));
+        prop_assert!(stable_boundary(Qwen2, &whole) >= boundary);
+    }
+
+    #[test]
+    fn it_is_the_latest_edge_at_which_the_text_can_be_cut(text in pieces(16)) {
+        let all = Qwen2
+            .split(&text)
+            .filter(|token| !text[token.clone()].trim().is_empty())
+            .last()
+            .map_or(0, |token| token.start);
+        let boundary = stable_boundary(Qwen2, &text);
+        let given_away = &text[boundary..all];
+        prop_assert!(given_away.chars().count() <= 1 && given_away.trim().is_empty());
+        let latest = Qwen2
+            .split(&text)
+            .map(|token| token.end)
+            .chain([0])
+            .filter(|&end| end <= all)
+            .filter(|&end| {
+                let alone = Qwen2.split(&text[..end]).map(|token| token.end);
+                alone.eq(Qwen2.split(&text).map(|token| token.end).take_while(|&edge| edge <= end))
+            })
+            .max();
+        prop_assert_eq!(Some(boundary), latest);
+    }
+}
