@@ -1,0 +1,444 @@
+//! The settings of the server: one struct, and how its sources are laid over each other.
+//!
+//! Knows nothing of where a layer came from: the binary reads the file, the LSP front hands on what
+//! the editor sent. A later layer wins key by key. A layer with an unknown key or a value of the
+//! wrong kind is refused as a whole, with the key's name, and everything stays as it was.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tabahead_backend::{LocalSettings, ModelSource};
+use tabahead_context::{ContextSettings, CutSettings};
+use tabahead_speculation::SpeculatorSettings;
+
+/// Every setting, with its default.
+///
+/// In the TOML file and in the editor's settings object the names are these, nested
+/// (`[speculation]`, `enabled = true`) or dotted (`"speculation.enabled": true`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The model: `mini` (default) for the embedded one, or the path of a GGUF file.
+    pub model: String,
+    /// Threads that compute. 0 (default) chooses from the cores.
+    pub threads: usize,
+    /// Tokens that a suggestion may have at most. Default 64.
+    pub max_tokens: usize,
+    /// Computing ahead.
+    pub speculation: SpeculationSettings,
+    /// The cache of answers.
+    pub cache: CacheSettings,
+    /// The engine's keys and values.
+    pub kv: KvSettings,
+    /// When to stay silent.
+    pub gate: GateSettings,
+    /// On or off per LSP language id; `"*"` stands for all that are not named. Default: all on.
+    pub languages: BTreeMap<String, bool>,
+    /// On or off per path; the last rule that matches decides. Default: none, all on. Files that
+    /// look like secrets are always off.
+    pub paths: Vec<PathRule>,
+}
+
+/// Computing ahead.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpeculationSettings {
+    /// Whether to compute what comes after a suggestion before it is accepted. Default true.
+    pub enabled: bool,
+    /// How many accepts ahead. Default 3.
+    pub depth: usize,
+}
+
+/// The cache of answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSettings {
+    /// Bytes of answers kept. Default 16 MiB.
+    pub bytes: usize,
+}
+
+/// The engine's keys and values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KvSettings {
+    /// Bytes of keys and values kept, so that text that was read is not read again. Default 256 MiB.
+    pub bytes: usize,
+}
+
+/// When to stay silent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateSettings {
+    /// Mean natural log-probability per token below which nothing is shown, such as -1.5. Absent
+    /// (default): everything is shown.
+    pub least_log_prob: Option<f32>,
+}
+
+/// On or off for the paths that a glob matches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PathRule {
+    /// `*` stands for anything but `/`, `**` for anything, `?` for one character but `/`. Without a
+    /// `/` it is matched with the file name, with one at the beginning with the whole path, else
+    /// with the end of the path.
+    pub glob: String,
+    /// Whether suggestions are made there.
+    pub enabled: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: "mini".to_owned(),
+            threads: 0,
+            max_tokens: 64,
+            speculation: SpeculationSettings::default(),
+            cache: CacheSettings::default(),
+            kv: KvSettings::default(),
+            gate: GateSettings::default(),
+            languages: BTreeMap::new(),
+            paths: Vec::new(),
+        }
+    }
+}
+
+impl Default for SpeculationSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            depth: 3,
+        }
+    }
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { bytes: 16 << 20 }
+    }
+}
+
+impl Default for KvSettings {
+    fn default() -> Self {
+        Self { bytes: 256 << 20 }
+    }
+}
+
+/// Why settings were refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A key that nobody reads.
+    #[error("unknown setting '{key}'{}", did_you_mean(.meant))]
+    Unknown {
+        /// The key, dotted.
+        key: String,
+        /// The nearest key that exists.
+        meant: Option<String>,
+    },
+    /// A value of the wrong kind.
+    #[error("setting '{key}' cannot be used: {problem}")]
+    Invalid {
+        /// The key, dotted.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+fn did_you_mean(meant: &Option<String>) -> String {
+    meant
+        .as_ref()
+        .map(|key| format!("; did you mean '{key}'?"))
+        .unwrap_or_default()
+}
+
+impl Settings {
+    /// Lays objects over the defaults, the last one wins. `null` anywhere means "not set". Keys may
+    /// be nested or dotted, and the whole may stand under a `tabahead` key or prefix.
+    ///
+    /// # Errors
+    /// The first unknown key or unusable value.
+    pub fn resolve(layers: &[&Value]) -> Result<Self, SettingsError> {
+        let mut merged = Self::default().to_value();
+        let known = merged.clone();
+        for layer in layers {
+            let layer = nested(layer)?;
+            check(&layer, &known, "")?;
+            lay_over(&mut merged, layer);
+        }
+        let settings: Self =
+            serde_json::from_value(merged).map_err(|error| SettingsError::Invalid {
+                key: "tabahead".to_owned(),
+                problem: error.to_string(),
+            })?;
+        settings.in_bounds()
+    }
+
+    /// What the local backend is made of; `embedded` is what `mini` stands for.
+    pub fn local(&self, embedded: &'static [u8]) -> LocalSettings {
+        LocalSettings {
+            model: match self.model.as_str() {
+                "mini" => ModelSource::Embedded(embedded),
+                path => ModelSource::File(PathBuf::from(path)),
+            },
+            threads: self.threads,
+            kv_bytes: self.kv.bytes,
+        }
+    }
+
+    /// What the Speculator is made of.
+    pub fn speculator(&self) -> SpeculatorSettings {
+        SpeculatorSettings {
+            context: ContextSettings::default(),
+            cut: CutSettings {
+                max_tokens: self.max_tokens,
+                least_log_prob: self.gate.least_log_prob.unwrap_or(f32::NEG_INFINITY),
+            },
+            speculate: self.speculation.enabled,
+            depth: self.speculation.depth,
+            cache_bytes: self.cache.bytes,
+            in_flight: IN_FLIGHT,
+        }
+    }
+
+    /// A short name for these settings: equal settings have equal digests.
+    pub fn digest(&self) -> String {
+        let text = self.to_value().to_string();
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+    }
+
+    fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("settings are plain data")
+    }
+
+    fn in_bounds(self) -> Result<Self, SettingsError> {
+        let invalid = |key: &str, problem: &str| {
+            Err(SettingsError::Invalid {
+                key: key.to_owned(),
+                problem: problem.to_owned(),
+            })
+        };
+        if !(1..=1024).contains(&self.max_tokens) {
+            return invalid("max_tokens", "it must be from 1 to 1024");
+        }
+        if self.threads > 1024 {
+            return invalid("threads", "it must be at most 1024");
+        }
+        if self.speculation.depth > 32 {
+            return invalid("speculation.depth", "it must be at most 32");
+        }
+        if self.model.is_empty() {
+            return invalid("model", "it must be 'mini' or the path of a GGUF file");
+        }
+        Ok(self)
+    }
+}
+
+/// Generations that may run at once: enough for a request and the futures that share its prompt.
+const IN_FLIGHT: usize = 4;
+
+/// A layer with dotted keys taken apart and the `tabahead` section taken out of its wrapping.
+fn nested(layer: &Value) -> Result<Map<String, Value>, SettingsError> {
+    let mut result = Map::new();
+    let object = match layer {
+        Value::Null => return Ok(result),
+        Value::Object(object) => object,
+        _ => {
+            return Err(SettingsError::Invalid {
+                key: "tabahead".to_owned(),
+                problem: "it must be an object".to_owned(),
+            });
+        }
+    };
+    if let Some(section) = object.get("tabahead") {
+        return nested(section);
+    }
+    for (key, value) in object {
+        let key = key.strip_prefix("tabahead.").unwrap_or(key);
+        let value = key.rsplit('.').fold(value.clone(), |value, part| {
+            Value::Object(Map::from_iter([(part.to_owned(), value)]))
+        });
+        if let Value::Object(value) = value {
+            merge(&mut result, value);
+        }
+    }
+    Ok(result)
+}
+
+/// Refuses keys that `known` does not have and values that do not fit.
+fn check(layer: &Map<String, Value>, known: &Value, path: &str) -> Result<(), SettingsError> {
+    for (name, value) in layer {
+        let key = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        let Some(expected) = known.get(name) else {
+            return Err(SettingsError::Unknown {
+                meant: nearest(name, known, path),
+                key,
+            });
+        };
+        match (value, expected) {
+            (Value::Null, _) => {}
+            (Value::Object(object), Value::Object(_)) if !FREE_KEYS.contains(&key.as_str()) => {
+                check(object, expected, &key)?;
+            }
+            _ => fits(&key, value)?,
+        }
+    }
+    Ok(())
+}
+
+/// Objects whose keys are the user's own.
+const FREE_KEYS: [&str; 1] = ["languages"];
+
+/// Whether the defaults with this one value are settings.
+fn fits(key: &str, value: &Value) -> Result<(), SettingsError> {
+    let layer = key.rsplit('.').fold(value.clone(), |value, part| {
+        Value::Object(Map::from_iter([(part.to_owned(), value)]))
+    });
+    serde_json::from_value::<Settings>(layer)
+        .map(drop)
+        .map_err(|error| SettingsError::Invalid {
+            key: key.to_owned(),
+            problem: error.to_string(),
+        })
+}
+
+fn nearest(name: &str, known: &Value, path: &str) -> Option<String> {
+    let known = known.as_object()?;
+    let shared = |other: &str| {
+        let letters = |a: &str, b: &str| a.chars().filter(|c| b.contains(*c)).count();
+        letters(name, other) + letters(other, name)
+    };
+    let best = known.keys().max_by_key(|other| shared(other))?;
+    // Three quarters of the letters in common, both ways.
+    let close = shared(best) * 4 >= (name.chars().count() + best.chars().count()) * 3;
+    close.then(|| {
+        if path.is_empty() {
+            best.clone()
+        } else {
+            format!("{path}.{best}")
+        }
+    })
+}
+
+fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Object(below)), Value::Object(above)) => merge(below, above),
+            (_, Value::Null) => {}
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+fn lay_over(below: &mut Value, above: Map<String, Value>) {
+    if let Value::Object(below) = below {
+        merge(below, above);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn resolve(layers: &[Value]) -> Settings {
+        Settings::resolve(&layers.iter().collect::<Vec<_>>()).expect("these settings are good")
+    }
+
+    #[track_caller]
+    fn refused(layer: Value) -> String {
+        Settings::resolve(&[&layer])
+            .expect_err("these settings are bad")
+            .to_string()
+    }
+
+    #[test]
+    fn nothing_set_gives_the_defaults() {
+        assert_eq!(resolve(&[json!({}), json!(null)]), Settings::default());
+    }
+
+    #[test]
+    fn the_last_layer_wins_key_by_key() {
+        let settings = resolve(&[
+            json!({"threads": 1, "speculation": {"enabled": false, "depth": 1}}),
+            json!({"speculation": {"depth": 2}, "languages": {"rust": true}}),
+            json!({"threads": 3, "languages": {"*": false}}),
+        ]);
+        assert_eq!(settings.threads, 3);
+        assert!(!settings.speculation.enabled);
+        assert_eq!(settings.speculation.depth, 2);
+        assert_eq!(settings.languages.len(), 2);
+    }
+
+    #[test]
+    fn keys_may_be_dotted_and_stand_under_the_section() {
+        let expected = resolve(&[json!({"speculation": {"enabled": false}, "kv": {"bytes": 5}})]);
+        for layer in [
+            json!({"speculation.enabled": false, "kv.bytes": 5}),
+            json!({"tabahead": {"speculation": {"enabled": false}, "kv.bytes": 5}}),
+            json!({"tabahead.speculation.enabled": false, "tabahead.kv": {"bytes": 5}}),
+            json!({"tabahead": {"speculation.enabled": false, "kv": {"bytes": 5}}, "other": {}}),
+        ] {
+            assert_eq!(resolve(&[layer]), expected);
+        }
+    }
+
+    #[test]
+    fn null_means_not_set() {
+        let settings = resolve(&[
+            json!({"threads": 2}),
+            json!({"threads": null, "cache": null}),
+        ]);
+        assert_eq!(settings.threads, 2);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        assert_eq!(
+            refused(json!({"speculation": {"depht": 2}})),
+            "unknown setting 'speculation.depht'; did you mean 'speculation.depth'?"
+        );
+        assert_eq!(
+            refused(json!({"speculation.colour": 2})),
+            "unknown setting 'speculation.colour'"
+        );
+        assert_eq!(refused(json!({"zzz": 2})), "unknown setting 'zzz'");
+        assert!(
+            refused(json!({"paths": [{"glob": "*.rs", "enabled": true, "x": 1}]}))
+                .contains("unknown field `x`")
+        );
+    }
+
+    #[test]
+    fn values_of_the_wrong_kind_are_refused_by_key() {
+        for (layer, key) in [
+            (json!({"threads": "two"}), "'threads'"),
+            (json!({"threads": -1}), "'threads'"),
+            (json!({"speculation": true}), "'speculation'"),
+            (json!({"speculation.enabled": 1}), "'speculation.enabled'"),
+            (json!({"languages": {"rust": "yes"}}), "'languages'"),
+            (json!({"max_tokens": 0}), "'max_tokens'"),
+            (json!({"model": ""}), "'model'"),
+            (json!([1]), "'tabahead'"),
+        ] {
+            let line = refused(layer);
+            assert!(line.contains(key), "{line}");
+        }
+    }
+
+    #[test]
+    fn equal_settings_have_equal_digests() {
+        let one = resolve(&[json!({"threads": 2, "max_tokens": 8})]);
+        let same = resolve(&[json!({"max_tokens": 8}), json!({"threads": 2})]);
+        assert_eq!(one.digest(), same.digest());
+        assert_ne!(one.digest(), Settings::default().digest());
+    }
+}

@@ -1,0 +1,330 @@
+//! Which documents get suggestions at all: not secrets, not giants, not what the user turned off.
+//!
+//! A pure function of a file's identity, its size and the settings. Long lines are not decided
+//! here: the context window is silent on them by itself.
+
+use crate::settings::{PathRule, Settings};
+
+/// What is known of a document besides its text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct File {
+    /// Where its text lives.
+    pub(crate) home: Home,
+    /// The path with `/`, decoded; empty for an untitled buffer.
+    pub(crate) path: String,
+    /// LSP language id; empty when unknown.
+    pub(crate) language: String,
+}
+
+/// Where a document's text lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Home {
+    /// On this machine's disk.
+    #[default]
+    Disk,
+    /// In the editor, without a name yet.
+    Untitled,
+    /// Anywhere else: a commit, an output panel, an archive.
+    Elsewhere,
+}
+
+impl File {
+    /// The last component of the path.
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// A larger document gets no suggestions: it is data or generated.
+const LARGEST_DOCUMENT: usize = 4 << 20;
+
+/// Why a document gets no suggestions, as a word for logs; `None` when it does.
+pub(crate) fn unsuitable(file: &File, bytes: usize, settings: &Settings) -> Option<&'static str> {
+    if file.home == Home::Elsewhere {
+        Some("elsewhere")
+    } else if is_secret(&file.path) {
+        Some("secret")
+    } else if bytes > LARGEST_DOCUMENT {
+        Some("huge")
+    } else if is_minified(file.name()) {
+        Some("minified")
+    } else if !language_enabled(&file.language, settings) {
+        Some("language off")
+    } else if !path_enabled(&file.path, &settings.paths) {
+        Some("path off")
+    } else {
+        None
+    }
+}
+
+fn language_enabled(language: &str, settings: &Settings) -> bool {
+    let languages = &settings.languages;
+    *languages
+        .get(language)
+        .or_else(|| languages.get("*"))
+        .unwrap_or(&true)
+}
+
+fn path_enabled(path: &str, rules: &[PathRule]) -> bool {
+    rules
+        .iter()
+        .rev()
+        .find(|rule| rule_matches(&rule.glob, path))
+        .is_none_or(|rule| rule.enabled)
+}
+
+fn rule_matches(pattern: &str, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if pattern.starts_with('/') {
+        glob(pattern.as_bytes(), path.as_bytes())
+    } else if pattern.contains('/') {
+        let at_any_component = std::iter::once(path)
+            .chain(path.match_indices('/').map(|(slash, _)| &path[slash + 1..]));
+        at_any_component
+            .into_iter()
+            .any(|end| glob(pattern.as_bytes(), end.as_bytes()))
+    } else {
+        glob(pattern.as_bytes(), name.as_bytes())
+    }
+}
+
+/// Whether `pattern` matches the whole of `text`. `*` and `?` do not match `/`, `**` does.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    // Row by row: `reach[i]` says whether the pattern read so far matches `text[..i]`.
+    let mut reach = vec![false; text.len() + 1];
+    reach[0] = true;
+    let mut rest = pattern;
+    while let Some((&first, tail)) = rest.split_first() {
+        let many = first == b'*';
+        let across = many && tail.first() == Some(&b'*');
+        rest = if across { &tail[1..] } else { tail };
+        let mut next = vec![false; text.len() + 1];
+        if many {
+            let mut open = false;
+            for i in 0..=text.len() {
+                if i > 0 && text[i - 1] == b'/' && !across {
+                    open = false;
+                }
+                open |= reach[i];
+                next[i] = open;
+            }
+        } else {
+            for i in 0..text.len() {
+                let same = text[i] == first || (first == b'?' && text[i] != b'/');
+                next[i + 1] = reach[i] && same;
+            }
+        }
+        reach = next;
+    }
+    reach[text.len()]
+}
+
+fn is_minified(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [
+        ".min.js", ".min.css", ".min.mjs", ".min.cjs", ".js.map", ".css.map",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
+}
+
+/// Names that hold keys and passwords. Better silent once too often than a secret in a model, a
+/// cache or a log.
+fn is_secret(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    // Editors keep copies beside the file: `.env~`, `key.pem.swp`, `id_rsa.bak`.
+    const BEGINNINGS: [&str; 8] = [
+        ".env",
+        "id_rsa",
+        "id_dsa",
+        "id_ecdsa",
+        "id_ed25519",
+        ".netrc",
+        ".npmrc",
+        ".pypirc",
+    ];
+    const NAMES: [&str; 12] = [
+        "_netrc",
+        ".pgpass",
+        ".my.cnf",
+        ".htpasswd",
+        ".dockercfg",
+        ".git-credentials",
+        ".vault-token",
+        ".authinfo",
+        ".yarnrc.yml",
+        "shadow",
+        "kubeconfig",
+        "service-account.json",
+    ];
+    const EXTENSIONS: [&str; 16] = [
+        "env", "pem", "key", "p12", "p8", "pfx", "jks", "keystore", "kdbx", "ppk", "pkcs12", "gpg",
+        "asc", "tfvars", "tfstate", "ovpn",
+    ];
+    const ENDS: [&str; 3] = [
+        "/.docker/config.json",
+        "/.kube/config",
+        "/.cargo/credentials.toml",
+    ];
+    const DATA: [&str; 12] = [
+        "",
+        "yaml",
+        "yml",
+        "json",
+        "toml",
+        "ini",
+        "conf",
+        "cfg",
+        "properties",
+        "txt",
+        "xml",
+        "enc",
+    ];
+    let speaks_of_secrets = ["secret", "credential", "password", "passwd"]
+        .iter()
+        .any(|word| name.contains(word));
+    BEGINNINGS
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
+        || NAMES.contains(&name)
+        || EXTENSIONS.contains(&extension)
+        || ["pem", "key", "p12", "keystore"].iter().any(|inner| {
+            name.contains(&format!(".{inner}.")) || name.ends_with(&format!(".{inner}~"))
+        })
+        || ENDS.iter().any(|end| path.ends_with(end))
+        || (speaks_of_secrets && DATA.contains(&extension))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn file(path: &str) -> File {
+        File {
+            path: path.to_owned(),
+            language: "rust".to_owned(),
+            ..File::default()
+        }
+    }
+
+    fn why(path: &str) -> Option<&'static str> {
+        unsuitable(&file(path), 10, &Settings::default())
+    }
+
+    #[test]
+    fn secrets_are_silent() {
+        for path in [
+            "/w/.env",
+            "/w/.env.local",
+            "/w/.envrc",
+            "/w/prod.env",
+            "/w/server.pem",
+            "/w/server.PEM",
+            "/w/server.pem.bak",
+            "/w/tls.key",
+            "/home/u/.ssh/id_rsa",
+            "/home/u/.ssh/id_rsa.pub",
+            "/home/u/.ssh/id_ed25519_work",
+            "/home/u/.aws/credentials",
+            "/w/credentials.json",
+            "/home/u/.netrc",
+            "/home/u/.npmrc",
+            "/home/u/.pypirc",
+            "/home/u/.kube/config",
+            "/w/a.p12",
+            "/w/a.keystore",
+            "/w/k8s/my-secret.yaml",
+            "/w/Secrets.json",
+            "/w/passwords.txt",
+        ] {
+            assert_eq!(why(path), Some("secret"), "{path}");
+        }
+    }
+
+    #[test]
+    fn source_about_secrets_is_not_a_secret() {
+        for path in [
+            "/w/src/secret.rs",
+            "/w/credentials.py",
+            "/w/environment.ts",
+            "/w/key.rs",
+            "/w/keys/mod.rs",
+            "/w/config.json",
+            "/w/.github/workflows/ci.yml",
+        ] {
+            assert_eq!(why(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn giants_and_minified_files_are_silent() {
+        let settings = Settings::default();
+        let main = file("/w/main.rs");
+        assert_eq!(unsuitable(&main, LARGEST_DOCUMENT, &settings), None);
+        assert_eq!(
+            unsuitable(&main, LARGEST_DOCUMENT + 1, &settings),
+            Some("huge")
+        );
+        assert_eq!(why("/w/jquery.min.js"), Some("minified"));
+    }
+
+    #[test]
+    fn untitled_buffers_are_suitable_and_other_schemes_are_not() {
+        let at = |home| File {
+            home,
+            ..File::default()
+        };
+        let settings = Settings::default();
+        assert_eq!(unsuitable(&at(Home::Untitled), 1, &settings), None);
+        assert_eq!(
+            unsuitable(&at(Home::Elsewhere), 1, &settings),
+            Some("elsewhere")
+        );
+    }
+
+    #[test]
+    fn languages_are_turned_off_by_name_or_all_but_some() {
+        let some = |layer| Settings::resolve(&[&layer]).expect("good settings");
+        let only = some(json!({"languages": {"*": false, "python": true}}));
+        assert_eq!(unsuitable(&file("a"), 1, &only), Some("language off"));
+        let but = some(json!({"languages": {"python": false}}));
+        assert_eq!(unsuitable(&file("a"), 1, &but), None);
+        let python = File {
+            language: "python".to_owned(),
+            ..file("a")
+        };
+        assert_eq!(unsuitable(&python, 1, &but), Some("language off"));
+        assert_eq!(unsuitable(&python, 1, &only), None);
+    }
+
+    #[test]
+    fn the_last_path_rule_that_matches_decides() {
+        let rules = |list: &[(&str, bool)]| -> Vec<PathRule> {
+            list.iter()
+                .map(|(glob, enabled)| PathRule {
+                    glob: (*glob).to_owned(),
+                    enabled: *enabled,
+                })
+                .collect()
+        };
+        let path = "/work/app/vendor/lib/a.rs";
+        for (list, enabled) in [
+            (&[] as &[_], true),
+            (&[("*.rs", false)], false),
+            (&[("*.py", false)], true),
+            (&[("vendor/**", false)], false),
+            (&[("vendor/*", false)], true),
+            (&[("vendor/*/?.rs", false)], false),
+            (&[("/work/**", false), ("a.rs", true)], true),
+            (&[("a.rs", true), ("/work/**", false)], false),
+            (&[("/app/**", false)], true),
+            (&[("endor/**", false)], true),
+        ] {
+            assert_eq!(path_enabled(path, &rules(list)), enabled, "{list:?}");
+        }
+    }
+}
