@@ -14,6 +14,12 @@ pub enum EngineError {
         /// Tokens that fit.
         context: usize,
     },
+    /// No token continues the forced bytes: they hold a carriage return.
+    #[error("no token spells the byte 0x{byte:02x}")]
+    Unspellable {
+        /// The byte.
+        byte: u8,
+    },
     /// A tensor operation failed.
     #[error("computation failed")]
     Compute(#[from] candle_core::Error),

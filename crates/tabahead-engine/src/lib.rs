@@ -4,12 +4,23 @@
 //! an [`Engine`] owns the key-value cache and is driven from one thread, step by step, so that
 //! whoever drives it can stop or switch between any two tokens or prefill chunks.
 //!
+//! Read next: `engine` for the steps, `forward` for the arithmetic, `model` for the files.
+//!
 //! Invariant: one result per prompt, whatever the company: the logits of a token are bitwise the
 //! same in one prefill, in chunks, token by token, after a cut, on one thread or two.
 
+mod choice;
 mod engine;
 mod error;
+mod forward;
+mod gguf;
+mod kept;
+mod kernels;
+mod kv;
+mod linear;
 mod model;
+mod simd;
+mod vocabulary;
 
 pub use engine::{
     Counters, Engine, EngineSettings, GeneratedToken, Sequence, SequenceRequest, Step,

@@ -1,0 +1,390 @@
+//! The arithmetic, written once, for every instruction set.
+//!
+//! Each function is compiled several times by `simd` with different instruction sets enabled. The
+//! results are bitwise the same everywhere, because each number is made by the same operations in
+//! the same order: sums run in sixteen lanes that are folded in one fixed order, products are
+//! added with one rounding (`mul_add`), and how many rows are worked on together changes nothing
+//! within a row. Knows no models.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over lanes with a constant bound are what the compiler turns into vectors"
+)]
+
+/// Numbers that are worked on side by side.
+pub(crate) const LANES: usize = 16;
+
+/// Numbers that share one scale in a quantised row.
+pub(crate) const QUANT_BLOCK: usize = 32;
+
+/// Positions in a block of keys and values.
+pub(crate) const KV_BLOCK: usize = 32;
+
+/// A quantised activation row: blocks of 32 signed bytes, four to a word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QuantRow<'a> {
+    pub(crate) words: &'a [i32],
+    pub(crate) scales: &'a [f32],
+    /// Per block -128 times the sum of its numbers: weights are stored with 128 added.
+    pub(crate) corrections: &'a [i32],
+}
+
+#[inline(always)]
+pub(crate) fn fold(lanes: [f32; LANES], op: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = LANES / 2;
+    let mut lanes = lanes;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] = op(lanes[lane], lanes[lane + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// `e^x`, exact to about two units in the last place; arguments beyond +-87 count as +-87.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    const LOG2_E: f32 = std::f32::consts::LOG2_E;
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    /// Adding it rounds to an integer, which then stands in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+
+    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x > 87.0 { 87.0 } else { x };
+    let shifted = x.mul_add(LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = n.mul_add(-LN_2_HIGH, x);
+    let r = n.mul_add(-LN_2_LOW, r);
+    let p = 1.987_569_1e-4f32;
+    let p = p.mul_add(r, 1.398_199_9e-3);
+    let p = p.mul_add(r, 8.333_452e-3);
+    let p = p.mul_add(r, 4.166_579_6e-2);
+    let p = p.mul_add(r, 1.666_666_5e-1);
+    let p = p.mul_add(r, 0.5);
+    let p = (p * r).mul_add(r, r) + 1.0;
+    p * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
+}
+
+/// `out = x / rms(x) * weight`.
+#[inline(always)]
+pub(crate) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+    let mut lanes = [0.0f32; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = chunk[lane].mul_add(chunk[lane], lanes[lane]);
+        }
+    }
+    for (lane, &number) in rest.iter().enumerate() {
+        lanes[lane] = number.mul_add(number, lanes[lane]);
+    }
+    let mean = fold(lanes, |a, b| a + b) / x.len() as f32;
+    let scale = 1.0 / (mean + epsilon).sqrt();
+    for ((out, &x), &weight) in out.iter_mut().zip(x).zip(weight) {
+        *out = x * scale * weight;
+    }
+}
+
+/// `gate = silu(gate) * up`.
+#[inline(always)]
+pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
+    for (gate, &up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + exp(-*gate)) * up;
+    }
+}
+
+/// Turns the pairs (i, i + half) of one head by the angles of its position.
+#[inline(always)]
+pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+    let half = cos.len();
+    let (first, second) = head.split_at_mut(half);
+    for ((first, second), (&cos, &sin)) in first.iter_mut().zip(second).zip(cos.iter().zip(sin)) {
+        let (a, b) = (*first, *second);
+        *first = a * cos - b * sin;
+        *second = a * sin + b * cos;
+    }
+}
+
+/// Rounds a row to signed bytes with one scale for 32 numbers.
+#[inline(always)]
+pub(crate) fn quantize(x: &[f32], words: &mut [i32], scales: &mut [f32], corrections: &mut [i32]) {
+    /// Adding it rounds to an integer, which then stands in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+
+    let (blocks, _) = x.as_chunks::<QUANT_BLOCK>();
+    let (words, _) = words.as_chunks_mut::<8>();
+    for (index, (block, words)) in blocks.iter().zip(words).enumerate() {
+        let mut largest = [0.0f32; LANES];
+        for lane in 0..LANES {
+            let (a, b) = (block[lane].abs(), block[lane + LANES].abs());
+            largest[lane] = if a > b { a } else { b };
+        }
+        let largest = fold(largest, |a, b| if a > b { a } else { b });
+        let scale = largest / 127.0;
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let mut numbers = [0i32; QUANT_BLOCK];
+        for lane in 0..QUANT_BLOCK {
+            let rounded = block[lane].mul_add(inverse, ROUND);
+            numbers[lane] = rounded.to_bits() as i32 - 0x4b40_0000;
+        }
+        let mut sum = 0i32;
+        for lane in 0..QUANT_BLOCK {
+            sum = sum.wrapping_add(numbers[lane]);
+        }
+        for word in 0..8 {
+            let at = word * 4;
+            words[word] = (numbers[at] & 0xff)
+                | ((numbers[at + 1] & 0xff) << 8)
+                | ((numbers[at + 2] & 0xff) << 16)
+                | (numbers[at + 3] << 24);
+        }
+        scales[index] = scale;
+        corrections[index] = sum.wrapping_mul(-128);
+    }
+}
+
+/// Sixteen outputs of a quantised matrix for each of `M` rows.
+///
+/// `quants` holds for each four columns sixteen times four bytes; `scales` for each block of 32
+/// columns sixteen half floats.
+#[inline(always)]
+pub(crate) fn quant_tile<const M: usize>(
+    quants: &[u8],
+    scales: &[u16],
+    rows: [QuantRow<'_>; M],
+    out: &mut [[f32; LANES]; M],
+) {
+    *out = [[0.0; LANES]; M];
+    let (blocks, _) = quants.as_chunks::<{ LANES * QUANT_BLOCK }>();
+    let (scales, _) = scales.as_chunks::<LANES>();
+    for (index, (block, scales)) in blocks.iter().zip(scales).enumerate() {
+        let scales = scales.map(widen_one);
+        for (row, out) in rows.iter().zip(out.iter_mut()) {
+            let mut dots = [row.corrections[index]; LANES];
+            for word in 0..8 {
+                let a = row.words[index * 8 + word].to_le_bytes();
+                let quants = &block[word * 4 * LANES..][..4 * LANES];
+                for lane in 0..LANES {
+                    for byte in 0..4 {
+                        let weight = i32::from(quants[lane * 4 + byte]);
+                        dots[lane] += weight * i32::from(a[byte] as i8);
+                    }
+                }
+            }
+            for lane in 0..LANES {
+                let scale = scales[lane] * row.scales[index];
+                out[lane] = (dots[lane] as f32).mul_add(scale, out[lane]);
+            }
+        }
+    }
+}
+
+/// Sixteen outputs of a matrix for each of `M` rows; `tile` holds sixteen weights per column.
+#[inline(always)]
+pub(crate) fn dense_tile<const M: usize>(
+    tile: &[f32],
+    rows: [&[f32]; M],
+    out: &mut [[f32; LANES]; M],
+) {
+    // Four sums per output, so that one addition need not wait for the last.
+    let mut sums = [[[0.0f32; LANES]; 4]; M];
+    let (groups, rest) = tile.as_chunks::<{ 4 * LANES }>();
+    for (index, group) in groups.iter().enumerate() {
+        for part in 0..4 {
+            let weights = &group[part * LANES..][..LANES];
+            for row in 0..M {
+                let x = rows[row][index * 4 + part];
+                for lane in 0..LANES {
+                    sums[row][part][lane] = weights[lane].mul_add(x, sums[row][part][lane]);
+                }
+            }
+        }
+    }
+    for (part, weights) in rest.as_chunks::<LANES>().0.iter().enumerate() {
+        for row in 0..M {
+            let x = rows[row][groups.len() * 4 + part];
+            for lane in 0..LANES {
+                sums[row][part][lane] = weights[lane].mul_add(x, sums[row][part][lane]);
+            }
+        }
+    }
+    for row in 0..M {
+        for lane in 0..LANES {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|part| sums[row][part][lane]);
+            out[row][lane] = (a + b) + (c + d);
+        }
+    }
+}
+
+/// What one query has gathered from the keys that it has met.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gathered {
+    /// Largest score.
+    pub(crate) max: f32,
+    /// Sum of the weights, relative to `max`.
+    pub(crate) sum: f32,
+}
+
+impl Gathered {
+    pub(crate) const NOTHING: Self = Self {
+        max: f32::NEG_INFINITY,
+        sum: 0.0,
+    };
+}
+
+/// One query's work on a block of keys and values.
+pub(crate) struct Query<'a> {
+    pub(crate) query: &'a [f32],
+    pub(crate) gathered: &'a mut Gathered,
+    pub(crate) out: &'a mut [f32],
+}
+
+/// Lets `R` queries attend to the first `valid` positions of a block.
+///
+/// `keys` holds for each dimension 32 positions, `values` for each position all dimensions.
+/// Scores are in units of `1 / scale`.
+#[inline(always)]
+pub(crate) fn attend<const R: usize>(
+    keys: &[f32],
+    values: &[f32],
+    valid: usize,
+    scale: f32,
+    queries: &mut [Query<'_>; R],
+) {
+    let (keys, _) = keys.as_chunks::<KV_BLOCK>();
+    let mut scores = [[0.0f32; KV_BLOCK]; R];
+    for (dimension, keys) in keys.iter().enumerate() {
+        for row in 0..R {
+            let q = queries[row].query[dimension];
+            for position in 0..KV_BLOCK {
+                scores[row][position] = keys[position].mul_add(q, scores[row][position]);
+            }
+        }
+    }
+    for row in 0..R {
+        let scores = &mut scores[row];
+        for position in 0..KV_BLOCK {
+            let score = scores[position] * scale;
+            scores[position] = if position < valid {
+                score
+            } else {
+                f32::NEG_INFINITY
+            };
+        }
+        let mut max = [0.0f32; LANES];
+        for lane in 0..LANES {
+            let (a, b) = (scores[lane], scores[lane + LANES]);
+            max[lane] = if a > b { a } else { b };
+        }
+        let max = fold(max, |a, b| if a > b { a } else { b });
+        let query = &mut queries[row];
+        let max = if max > query.gathered.max {
+            max
+        } else {
+            query.gathered.max
+        };
+        let fade = exp(query.gathered.max - max);
+        let mut sum = [0.0f32; LANES];
+        for position in 0..KV_BLOCK {
+            let weight = exp(scores[position] - max);
+            scores[position] = if position < valid { weight } else { 0.0 };
+        }
+        for lane in 0..LANES {
+            sum[lane] = scores[lane] + scores[lane + LANES];
+        }
+        let sum = fold(sum, |a, b| a + b);
+        query.gathered.sum = query.gathered.sum.mul_add(fade, sum);
+        query.gathered.max = max;
+        for out in query.out.iter_mut() {
+            *out *= fade;
+        }
+    }
+    let width = queries[0].out.len();
+    for at in (0..width).step_by(LANES) {
+        let mut sums = [[0.0f32; LANES]; R];
+        for row in 0..R {
+            sums[row].copy_from_slice(&queries[row].out[at..at + LANES]);
+        }
+        for position in 0..valid {
+            let values = &values[position * width + at..][..LANES];
+            for row in 0..R {
+                let weight = scores[row][position];
+                for lane in 0..LANES {
+                    sums[row][lane] = values[lane].mul_add(weight, sums[row][lane]);
+                }
+            }
+        }
+        for row in 0..R {
+            queries[row].out[at..at + LANES].copy_from_slice(&sums[row]);
+        }
+    }
+}
+
+/// Sum of `e^(x - max)`.
+#[inline(always)]
+pub(crate) fn sum_exp(x: &[f32], max: f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] += exp(chunk[lane] - max);
+        }
+    }
+    for (lane, &number) in rest.iter().enumerate() {
+        lanes[lane] += exp(number - max);
+    }
+    fold(lanes, |a, b| a + b)
+}
+
+/// A half float's value; infinities and NaN do not occur.
+#[inline(always)]
+pub(crate) fn widen_one(half: u16) -> f32 {
+    let shifted = u32::from(half & 0x7fff) << 13;
+    // 2^112 moves the exponent from the half's bias to the float's, subnormals included.
+    let magnitude = f32::from_bits(shifted) * f32::from_bits(0x7780_0000);
+    f32::from_bits(magnitude.to_bits() | (u32::from(half & 0x8000) << 16))
+}
+
+/// Half floats to floats.
+#[inline(always)]
+pub(crate) fn widen(halves: &[u16], out: &mut [f32]) {
+    for (out, &half) in out.iter_mut().zip(halves) {
+        *out = widen_one(half);
+    }
+}
+
+/// Floats to half floats, to the nearest, what is too large to the largest.
+#[inline(always)]
+pub(crate) fn narrow(numbers: &[f32], out: &mut [u16]) {
+    for (out, &number) in out.iter_mut().zip(numbers) {
+        *out = narrow_one(number);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn narrow_one(number: f32) -> u16 {
+    const LARGEST: f32 = 65504.0;
+
+    let sign = ((number.to_bits() >> 16) & 0x8000) as u16;
+    let magnitude = number.abs();
+    // NaN fails both comparisons and becomes the largest.
+    let magnitude = if magnitude < LARGEST {
+        magnitude
+    } else {
+        LARGEST
+    };
+    // Adding a power of two 13 binary digits above the number's own (at least that of the
+    // smallest normal half) lets the float unit round to the digits that a half keeps.
+    let exponent = magnitude.to_bits() & 0x7f80_0000;
+    let exponent = if exponent > 0x3880_0000 {
+        exponent
+    } else {
+        0x3880_0000
+    };
+    let magic = f32::from_bits(exponent + (13 << 23));
+    let rounded = (magnitude + magic) - magic;
+    let moved = rounded * f32::from_bits(0x0780_0000);
+    sign | (moved.to_bits() >> 13) as u16
+}
