@@ -18,6 +18,7 @@ mod closers;
 mod cut;
 mod generation;
 mod key;
+mod marks;
 mod path;
 mod template;
 mod window;
@@ -29,6 +30,7 @@ pub use generation::{
     GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Priority,
 };
 pub use key::ContextKey;
-pub use path::{Path, PathEnd, PathToken, TokenId};
+pub use marks::CanonicalMarks;
+pub use path::{Answering, Path, PathEnd, PathToken, TokenId};
 pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
 pub use window::{ContextSettings, ContextWindow, DocumentName};

@@ -48,89 +48,124 @@ fn check(fixture: &str, expected: Expect) {
 
 #[test]
 fn a_small_document_is_seen_whole() {
-    check("$0", expect![[r#"
+    check(
+        "$0",
+        expect![[r#"
         before anchor ""
         tail     ""
         left out ""
         suffix   ""
-    "#]]);
-    check("fn f($0) {\n}\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "fn f($0) {\n}\n",
+        expect![[r#"
         before anchor ""
         tail     "fn f("
         left out ")"
         suffix   " {\n}\n"
-    "#]]);
-    check("a\nb$0\nc", expect![[r#"
+    "#]],
+    );
+    check(
+        "a\nb$0\nc",
+        expect![[r#"
         before anchor ""
         tail     "a\nb"
         left out ""
         suffix   "\nc"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn closers_are_left_out_over_lines_and_the_suffix_stays() {
-    check("fn f() {$0}\n\nfn g() {}\n", expect![[r#"
+    check(
+        "fn f() {$0}\n\nfn g() {}\n",
+        expect![[r#"
         before anchor ""
         tail     "fn f() {"
         left out "}"
         suffix   "\n\nfn g() {}\n"
-    "#]]);
-    check("fn f() {\n    $0\n}\n\nfn g() {}\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "fn f() {\n    $0\n}\n\nfn g() {}\n",
+        expect![[r#"
         before anchor ""
         tail     "fn f() {\n    "
         left out "\n}"
         suffix   "\n\nfn g() {}\n"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_ends_lie_in_the_outermost_quarter() {
     let lines = "line 0\nline 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7$0 rest\nline 8\nline 9\nline A\nline B\nline C\n";
-    check(lines, expect![[r#"
+    check(
+        lines,
+        expect![[r#"
         before anchor ""
         tail     "line 2\nline 3\nline 4\nline 5\nline 6\nline 7"
         left out ""
         suffix   " rest\nline 8\nline 9\nline A\n"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_long_line_ends_the_window() {
     let long = "x".repeat(61);
-    check(&format!("a\n{long}\nb\nc$0\nd\n{long}\ne\n"), expect![[r#"
+    check(
+        &format!("a\n{long}\nb\nc$0\nd\n{long}\ne\n"),
+        expect![[r#"
         before anchor ""
         tail     "b\nc"
         left out ""
         suffix   "\nd\n"
-    "#]]);
-    check(&format!("{long}\nc$0\n{long}\n"), expect![[r#"
+    "#]],
+    );
+    check(
+        &format!("{long}\nc$0\n{long}\n"),
+        expect![[r#"
         before anchor ""
         tail     "c"
         left out ""
         suffix   "\n"
-    "#]]);
-    check(&format!("a\n$0{long}\nb"), expect![[r#"
+    "#]],
+    );
+    check(
+        &format!("a\n$0{long}\nb"),
+        expect![[r#"
         LongLine
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_forced_middle_begins_at_an_anchor() {
     let lines =
         "line 0\nline 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7$0 rest\nline 8\nline 9\n";
-    check_layout(lines, Layout::PrefixFirst, expect![[r#"
+    check_layout(
+        lines,
+        Layout::PrefixFirst,
+        expect![[r#"
         before anchor "line 1\nline 2\nline 3\nline 4\nline 5\n"
         tail     "line 6\nline 7"
         left out ""
         suffix   " rest\nline 8\nline 9\n"
-    "#]]);
-    check_layout("\n\n}\n$0", Layout::PrefixFirst, expect![[r#"
+    "#]],
+    );
+    check_layout(
+        "\n\n}\n$0",
+        Layout::PrefixFirst,
+        expect![[r#"
         before anchor ""
         tail     "\n\n}\n"
         left out ""
         suffix   ""
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

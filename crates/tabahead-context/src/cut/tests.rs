@@ -1,0 +1,183 @@
+//! What is shown, story by story: the document with `$0` at the cursor, then what the model says.
+
+use tabahead_text::Version;
+
+use super::*;
+use crate::{
+    ContextSettings, ContextWindow, DocumentName, Layout, PathToken, PreTokenizer, stable_boundary,
+};
+
+fn settings() -> CutSettings {
+    CutSettings {
+        max_tokens: 64,
+        least_log_prob: f32::NEG_INFINITY,
+    }
+}
+
+/// The cut of a path in which every character is a token of its own.
+#[track_caller]
+fn cut_of(fixture: &str, said: &str, end: PathEnd, settings: &CutSettings) -> (Cut, Document) {
+    let cursor = Offset(fixture.find("$0").expect("a fixture has a cursor"));
+    let document = Document::new(&fixture.replacen("$0", "", 1), Version(1));
+    let window = ContextWindow::new(
+        &document,
+        cursor,
+        &DocumentName::default(),
+        Layout::SuffixFirst,
+        &ContextSettings::default(),
+        0,
+    )
+    .expect("fixtures have short lines");
+    let boundary = stable_boundary(PreTokenizer::Qwen2, &window.tail);
+    let mut path = Path::new(window.tail.clone(), PreTokenizer::Qwen2);
+    path.started(1);
+    for c in window.tail[boundary..].chars().chain(said.chars()) {
+        let token = PathToken {
+            id: c.into(),
+            bytes: c.to_string().into_bytes(),
+            log_prob: -0.5,
+        };
+        path.push(token, boundary);
+    }
+    path.finish(end);
+    let at = window.tail.len();
+    (
+        cut(&document, cursor, &window.left_out, &path, at, settings),
+        document,
+    )
+}
+
+const STOP: PathEnd = PathEnd::Stop { log_prob: -0.1 };
+
+/// The document after an accept, `$0` at the cursor; or why nothing is shown.
+#[track_caller]
+fn accepted(fixture: &str, said: &str) -> String {
+    match cut_of(fixture, said, STOP, &settings()) {
+        (Cut::Show(suggestion), document) => {
+            let (after, cursor) = suggestion.apply(&document);
+            let mut text = after.text();
+            text.insert_str(cursor.0, "$0");
+            text
+        }
+        (other, _) => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_rest_of_the_line_is_shown() {
+    assert_eq!(
+        accepted("let a = $0\n", "b + 1;\nlet c"),
+        "let a = b + 1;$0\n"
+    );
+}
+
+#[test]
+fn a_model_that_goes_to_the_next_line_shows_that_line() {
+    assert_eq!(
+        accepted("if a {$0\n}\n", "\n    b();\n    c();"),
+        "if a {\n    b();$0\n}\n"
+    );
+}
+
+#[test]
+fn covered_closers_are_replaced_and_not_doubled() {
+    assert_eq!(accepted("f($0)\n", "a, b);\n"), "f(a, b);$0\n");
+    assert_eq!(accepted("f(g($0))\n", "a), b);"), "f(g(a), b);$0\n");
+    assert_eq!(
+        accepted("print(\"$0\")\n", "hello\")"),
+        "print(\"hello\")$0\n"
+    );
+}
+
+#[test]
+fn closers_of_brackets_opened_in_the_suggestion_cover_nothing() {
+    assert_eq!(accepted("f($0)\n", "g(x), h(y)"), "f(g(x), h(y)$0)\n");
+}
+
+#[test]
+fn a_closer_on_a_later_line_ends_the_suggestion() {
+    assert_eq!(
+        accepted("f() {\n    $0\n}\n", "a();\n}\n"),
+        "f() {\n    a();$0\n}\n"
+    );
+    assert_eq!(accepted("f() {\n    a();$0\n}\n", "\n}\n"), "Silent(Empty)");
+}
+
+#[test]
+fn in_mid_line_what_follows_is_not_repeated() {
+    assert_eq!(accepted("let $0 = b;\n", "a = b;"), "let a$0 = b;\n");
+    assert_eq!(accepted("let a$0 = b;\n", " = b;"), "Silent(RepeatsSuffix)");
+    assert_eq!(accepted("x = $0 + tail\n", "\nmore"), "Silent(Empty)");
+}
+
+#[test]
+fn the_line_below_is_not_suggested_again() {
+    assert_eq!(
+        accepted("a();\n$0\nreturn total;\n", "return total;"),
+        "Silent(RepeatsSuffix)"
+    );
+}
+
+#[test]
+fn a_text_that_goes_in_circles_is_not_shown() {
+    let said = "_eval".repeat(9);
+    assert_eq!(accepted("x = $0\n", &said), "Silent(Repetition)");
+    assert_eq!(
+        accepted("# $0\n", &"-".repeat(40)),
+        format!("# {}$0\n", "-".repeat(40))
+    );
+}
+
+#[test]
+fn inserted_lines_end_as_the_document_s_lines_do() {
+    assert_eq!(
+        accepted("if a:$0\r\n", "\n    b()"),
+        "if a:\r\n    b()$0\r\n"
+    );
+}
+
+#[test]
+fn an_open_path_is_read_on_until_it_decides() {
+    let open = |said| cut_of("let a = $0\n", said, PathEnd::Open, &settings()).0;
+    assert_eq!(open("b + 1"), Cut::NeedMore);
+    assert!(matches!(open("b + 1;\n"), Cut::Show(_)));
+    assert_eq!(open("b + 1;\n"), open("b + 1;\nmore and more"));
+}
+
+#[test]
+fn the_gate_and_the_limit_count_tokens_behind_the_cursor() {
+    let unsure = CutSettings {
+        least_log_prob: -0.4,
+        ..settings()
+    };
+    assert_eq!(
+        cut_of("a = $0\n", "b\n", STOP, &unsure).0,
+        Cut::Silent(Silence::Unsure)
+    );
+    let short = CutSettings {
+        max_tokens: 3,
+        ..settings()
+    };
+    let (cut, _) = cut_of("a = $0\n", "bcdef", PathEnd::Open, &short);
+    let Cut::Show(suggestion) = cut else {
+        panic!("{cut:?}")
+    };
+    assert_eq!(suggestion.text, "bcd");
+}
+
+#[test]
+fn a_decided_cut_is_the_same_for_every_longer_path() {
+    let said = "foo(a, [b]) + \"π\";\nlet rest = 1;\n";
+    for fixture in ["let x = $0\n", "g($0)\n", "{\n  $0\n}\n", "y = $0 + 1\n"] {
+        let mut decided = None;
+        for end in said.char_indices().map(|(at, c)| at + c.len_utf8()) {
+            let (cut, _) = cut_of(fixture, &said[..end], PathEnd::Open, &settings());
+            match &decided {
+                None if cut != Cut::NeedMore => decided = Some(cut),
+                None => {}
+                Some(earlier) => assert_eq!(&cut, earlier, "{fixture:?} {:?}", &said[..end]),
+            }
+        }
+        assert!(decided.is_some(), "{fixture:?}");
+    }
+}
