@@ -30,7 +30,7 @@ fn the_last_pre_token_starts_at_the_boundary() {
     check("x\n  | y");
     check("x\n  | 5");
     check("x\n\t|}");
-    check("x =| 're");
+    check("x = '|re");
     check("fn f() {\n   | let");
     check("fn f()| {\n    ");
     check("a;|b;\n\n  ");
@@ -69,7 +69,7 @@ fn pieces(longest: usize) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_continuation_moves_the_boundary(text in pieces(12), continuation in pieces(8)) {
