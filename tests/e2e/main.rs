@@ -1,1 +1,17 @@
-//! End-to-end tests of the real binary.
+//! End-to-end tests: the built program over stdio, with the embedded model, and a real Neovim.
+//!
+//! Nothing here is scripted: every answer is the model's. `client.rs` speaks LSP and lets no message
+//! go unread; `buffer.rs` is the editor's side of a document; the other modules are the tests.
+
+mod buffer;
+mod client;
+mod program;
+mod random;
+mod report;
+
+mod law;
+mod lifecycle;
+mod neovim;
+mod protocol;
+mod settings;
+mod typing;

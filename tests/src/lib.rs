@@ -1,1 +1,1 @@
-//! End-to-end tests live in `e2e/`; this library is empty.
+//! Empty: the end-to-end tests are the test program in `e2e/`.

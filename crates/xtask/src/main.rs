@@ -24,6 +24,8 @@ struct Arguments {
 enum Task {
     /// Checks format, lints, documentation, module headers, arrows, dependencies and words.
     Tidy,
+    /// Prepares what the tests need, in the cache folder, and says where it is.
+    Prepare,
     /// Prepares what the tests need, then runs tidy and every test.
     Test(test::TestArguments),
 }
@@ -31,6 +33,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Tidy => tidy::run(&workspace_root()),
+        Task::Prepare => test::prepare(&workspace_root()),
         Task::Test(arguments) => test::run(&workspace_root(), &arguments),
     };
     match outcome {

@@ -37,26 +37,13 @@ pub struct TestArguments {
 pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     let begin = Instant::now();
     let cache = cache_folder(root)?;
-    let prepared = [
-        ("Neovim", "TABAHEAD_NVIM", prepare::neovim(&cache)),
-        (
-            "Node packages",
-            "TABAHEAD_NODE",
-            prepare::node_packages(&cache, &root.join(NODE_LOCK)),
-        ),
-    ];
-    for (name, _, outcome) in &prepared {
-        if let Err(reason) = outcome {
-            shout(name, reason);
-        }
-    }
-
+    let prepared = prepare_all(root, &cache);
     let tidy_passed = arguments.no_tidy || tidy::run(root)?;
     let log = cache.join("test-log.txt");
     let tests = run_tests(root, arguments, &prepared, &log)?;
 
     println!("\n==== summary ====");
-    for (name, _, outcome) in &prepared {
+    for Preparation { name, outcome, .. } in &prepared {
         match outcome {
             Ok(place) => println!("prepared  {name}: {}", place.display()),
             Err(reason) => println!("SKIPPED   what needs {name}: {reason}"),
@@ -77,6 +64,47 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
         minutes(begin.elapsed())
     );
     Ok(tidy_passed && tests.succeeded)
+}
+
+/// Prepares everything without testing. Gives whether all of it could be prepared.
+pub fn prepare(root: &Path) -> Result<bool> {
+    let prepared = prepare_all(root, &cache_folder(root)?);
+    for preparation in &prepared {
+        if let Ok(place) = &preparation.outcome {
+            println!("{}={}", preparation.variable, place.display());
+        }
+    }
+    Ok(prepared
+        .iter()
+        .all(|preparation| preparation.outcome.is_ok()))
+}
+
+/// Something that tests need, the variable that tells them where it is, and whether it is there.
+struct Preparation {
+    name: &'static str,
+    variable: &'static str,
+    outcome: Prepared,
+}
+
+fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
+    let prepared = vec![
+        Preparation {
+            name: "Neovim",
+            variable: "TABAHEAD_NVIM",
+            outcome: prepare::neovim(cache),
+        },
+        Preparation {
+            name: "Node packages",
+            variable: "TABAHEAD_NODE",
+            outcome: prepare::node_packages(cache, &root.join(NODE_LOCK)),
+        },
+    ];
+    for preparation in &prepared {
+        if let Err(reason) = &preparation.outcome {
+            shout(preparation.name, reason);
+        }
+    }
+    prepared
 }
 
 fn shout(name: &str, reason: &str) {
@@ -103,7 +131,7 @@ struct TestRun {
 fn run_tests(
     root: &Path,
     arguments: &TestArguments,
-    prepared: &[(&str, &str, Prepared)],
+    prepared: &[Preparation],
     log: &Path,
 ) -> Result<TestRun> {
     let Some(binary) = build(root)? else {
@@ -124,12 +152,18 @@ fn run_tests(
         .env("TABAHEAD_TEST_LOG", log)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    for (_, variable, outcome) in prepared {
+    for Preparation {
+        variable, outcome, ..
+    } in prepared
+    {
         if let Ok(place) = outcome {
             command.env(variable, place);
         }
     }
-    if prepared.iter().all(|(_, _, outcome)| outcome.is_ok()) {
+    if prepared
+        .iter()
+        .all(|preparation| preparation.outcome.is_ok())
+    {
         command.env("TABAHEAD_REQUIRE_ALL", "1");
     }
     if arguments.thorough {

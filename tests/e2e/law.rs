@@ -1,0 +1,154 @@
+//! The law: whatever the caches hold, an answer is the one that a fresh process gives.
+//!
+//! Seeded edit scripts against one process with everything on; each answer is compared with that of
+//! a process of its own, with empty caches and speculation off.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::{
+    buffer::{Buffer, Item},
+    client::Client,
+    random::Random,
+    report,
+    typing::{fresh_answer, hits},
+};
+
+const TEXTS: [(&str, &str, &str); 4] = [
+    (
+        "queue.rs",
+        "rust",
+        "use std::collections::VecDeque;\n\n/// Jobs in order.\n#[derive(Default)]\npub struct Queue {\n    jobs: VecDeque<String>,\n}\n\nimpl Queue {\n    pub fn push(&mut self, job: String) {\n        self.jobs.push_back(job);\n    }\n\n    pub fn pop(&mut self) -> Option<String> {\n        self.jobs.$0\n    }\n}\n",
+    ),
+    (
+        "tabelle.py",
+        "python",
+        "# Größen und Preise 🙂\r\nPREISE = {\"Äpfel\": 3, \"Brot\": 2}\r\n\r\n\r\ndef summe(korb):\r\n    gesamt = 0\r\n    for name in korb:\r\n        $0\r\n    return gesamt\r\n",
+    ),
+    (
+        "menu.ts",
+        "typescript",
+        "interface Item {\n\tname: string;\n\tprice: number; // 💶\n}\n\nexport function total(items: Item[]): number {\n\tlet sum = 0;\n\tfor (const item of items) {$0}\n\treturn sum;\n}\n",
+    ),
+    (
+        "list.c",
+        "c",
+        "#include <stdlib.h>\n\nstruct node {\n    int value;\n    struct node *next;\n};\n\nstruct node *push(struct node *head, int value) {\n    struct node *node = malloc(sizeof(*node));\n    $0\n    return node;\n}\n",
+    ),
+];
+
+/// What a user types when no suggestion is followed.
+const TYPED: [&str; 16] = [
+    "a", "self.", " ", "(", ")", "\"", "{", "}", "'", "7", "é", "🙂", "if ", "return ", "= ", ";",
+];
+
+#[test]
+fn every_answer_is_the_one_of_a_fresh_process() {
+    let states = if report::is_thorough() { 600 } else { 72 };
+    let mut kinds = BTreeMap::from([
+        ("speculated", 0),
+        ("typed_through", 0),
+        ("exact", 0),
+        ("joined", 0),
+    ]);
+    let mut shown = 0;
+    for (seed, (name, language, fixture)) in (1..).zip(TEXTS) {
+        let mut random = Random::new(seed);
+        let mut client = Client::start(json!({}));
+        let mut buffer = Buffer::new(name, language, fixture);
+        client.open(&buffer);
+        let mut item: Option<Item> = None;
+        for state in 0..states / TEXTS.len() {
+            if random.below(2) == 0 {
+                client.settle();
+            }
+            let action = step(&mut random, &mut client, &mut buffer, item.as_ref());
+            let answer = client.complete(&buffer);
+            item = buffer.item(&answer);
+            shown += u64::from(item.is_some());
+            assert_eq!(
+                item,
+                fresh_answer(&buffer),
+                "seed {seed}, state {state}, after {action}, cursor at byte {} of\n{}",
+                buffer.cursor(),
+                buffer.text()
+            );
+        }
+        let stats = client.settle();
+        for (kind, count) in &mut kinds {
+            *count += hits(&stats, kind);
+        }
+    }
+    report::note(
+        "law",
+        &format!("{states} states, {shown} suggestions, hits {kinds:?}"),
+    );
+    assert!(
+        shown * 2 > states as u64,
+        "only {shown} suggestions in {states} states"
+    );
+    for kind in ["speculated", "typed_through", "exact"] {
+        assert!(kinds[kind] > 0, "no {kind} hit was met: {kinds:?}");
+    }
+}
+
+/// One thing that a user does. Gives its name.
+fn step(
+    random: &mut Random,
+    client: &mut Client,
+    buffer: &mut Buffer,
+    item: Option<&Item>,
+) -> &'static str {
+    let choice = random.below(16);
+    match (choice, item) {
+        (0..=4, Some(item)) => {
+            client.change(buffer.accept(item));
+            "accept"
+        }
+        (5 | 6, Some(item)) if item.range.is_empty() => {
+            let end = first_word(&item.text);
+            client.change(buffer.insert(&item.text[..end]));
+            "accept of a word"
+        }
+        (7..=9, Some(item)) if item.range.is_empty() => {
+            let length = item.text.chars().next().map_or(0, char::len_utf8);
+            client.change(buffer.insert(&item.text[..length]));
+            "typing along"
+        }
+        (10, _) => "asking again",
+        (11, _) => {
+            client.change(buffer.backspace());
+            "backspace"
+        }
+        (12, _) => {
+            let target = random.below(buffer.text().len() + 1);
+            buffer.move_to(target);
+            "moving the cursor"
+        }
+        (13, _) => {
+            let end = if buffer.text().contains("\r\n") {
+                "\r\n"
+            } else {
+                "\n"
+            };
+            client.change(buffer.insert(&format!("{end}    ")));
+            "a new line"
+        }
+        _ => {
+            let typed = *random.pick(&TYPED);
+            client.change(buffer.insert(typed));
+            "typing"
+        }
+    }
+}
+
+/// The end of white space and the word behind it, or of one character.
+fn first_word(text: &str) -> usize {
+    let word = text
+        .char_indices()
+        .skip_while(|(_, character)| character.is_whitespace())
+        .find(|(_, character)| !character.is_alphanumeric() && *character != '_')
+        .map_or(text.len(), |(at, _)| at);
+    word.max(text.chars().next().map_or(0, char::len_utf8))
+}

@@ -1,0 +1,179 @@
+-- Drives a Neovim under test over RPC: types, reads the screen grid, accepts, asks for statistics.
+-- Prints what it saw in lines that begin with "seen: "; any failed expectation ends it with code 1.
+
+local nvim = vim.env.NVIM_UNDER_TEST
+local patience = 120000
+
+local channel = vim.fn.jobstart(
+  { nvim, '--clean', '-u', vim.env.INIT, '--embed', '--headless', '-n', vim.env.FILE },
+  { rpc = true }
+)
+
+local function finish(code)
+  pcall(vim.rpcnotify, channel, 'nvim_command', 'qall!')
+  vim.fn.jobwait({ channel }, 5000)
+  os.exit(code)
+end
+
+local function fail(message)
+  io.stderr:write('FAILED: ' .. message .. '\n')
+  finish(1)
+end
+
+local function seen(message)
+  io.stdout:write('seen: ' .. message .. '\n')
+end
+
+local function lua(code, ...)
+  return vim.rpcrequest(channel, 'nvim_exec_lua', code, { ... })
+end
+
+local function input(keys)
+  vim.rpcrequest(channel, 'nvim_input', keys)
+end
+
+local function buffer()
+  return table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, true)'), '\n')
+end
+
+-- The screen as it is drawn, row by row, without trailing blanks and the tilde rows.
+local function screen()
+  return lua([[
+    vim.cmd.redraw()
+    local rows = {}
+    for row = 1, vim.o.lines - 2 do
+      local cells = {}
+      for column = 1, vim.o.columns do
+        cells[#cells + 1] = vim.fn.screenstring(row, column)
+      end
+      local line = table.concat(cells):gsub('%s+$', '')
+      if line ~= '~' then rows[#rows + 1] = line end
+    end
+    return table.concat(rows, '\n')
+  ]])
+end
+
+-- What the ghost text adds: the texts of the extmarks that Neovim draws it with.
+local function ghost()
+  return lua([[
+    local namespace = vim.api.nvim_get_namespaces()['nvim.lsp.inline_completion']
+    if not namespace then return '' end
+    local parts = {}
+    for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
+      for _, chunk in ipairs(mark[4].virt_text or {}) do parts[#parts + 1] = chunk[1] end
+      for _, line in ipairs(mark[4].virt_lines or {}) do
+        parts[#parts + 1] = '\n'
+        for _, chunk in ipairs(line) do parts[#parts + 1] = chunk[1] end
+      end
+    end
+    return table.concat(parts)
+  ]])
+end
+
+local function stats()
+  return lua([[
+    local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
+    local answer = client:request_sync('tabahead/stats', vim.NIL, 60000, 0)
+    return assert(answer and answer.result, vim.inspect(answer))
+  ]])
+end
+
+local function wait(what, condition)
+  if not vim.wait(patience, condition, 20) then
+    fail('waited in vain for ' .. what .. '; screen:\n' .. screen() .. '\nmessages: '
+      .. lua('return vim.fn.execute("messages")'))
+  end
+end
+
+-- Waits until the server has nothing left to compute ahead.
+local function settle()
+  local last
+  wait('speculation to end', function()
+    last = stats()
+    local s = last.speculations
+    return s.started > 0 and s.started == s.finished + s.cancelled + (s.failed or 0)
+  end)
+  return last
+end
+
+local function has_ghost()
+  return ghost():gsub('%s', '') ~= ''
+end
+
+wait('the server to attach', function()
+  return lua([[
+    return #vim.lsp.get_clients({ bufnr = 0, method = 'textDocument/inlineCompletion' }) > 0
+  ]])
+end)
+seen('Neovim ' .. lua('return tostring(vim.version())') .. ' attached to '
+  .. lua([[return vim.lsp.get_clients({ bufnr = 0 })[1].server_info.name]]))
+
+-- Typing, with ghost text on the screen that is not in the buffer.
+local typed = 'pub struct Rectangle {\n    width: f64,\n    height: f64,\n}\n\nimpl Rectangle {\n    pub fn area(&self) -> f64 {\n        self.'
+input('i')
+lua('vim.o.paste = true')
+input((typed:gsub('<', '<lt>'):gsub('\n', '<CR>')))
+wait('the text to be typed', function() return buffer() == typed end)
+lua('vim.o.paste = false')
+-- Tells the server's answer for this place from one for an earlier one.
+wait('ghost text', has_ghost)
+settle()
+wait('ghost text after a pause', has_ghost)
+local shown = ghost()
+local before = buffer()
+if before ~= typed then fail('ghost text must not be in the buffer:\n' .. before) end
+local first = vim.split(shown, '\n')[1]
+if not screen():find('self.' .. first, 1, true) then
+  fail('"' .. first .. '" is not on the screen:\n' .. screen())
+end
+seen('ghost text on the screen: ' .. vim.inspect(shown))
+
+-- Accepting: what was shown stands in the buffer.
+local counted = settle()
+input('<Tab>')
+wait('the accepted text', function() return buffer() ~= before end)
+local accepted = buffer()
+if accepted:gsub('%s', ''):find((before .. first):gsub('%s', ''), 1, true) ~= 1 then
+  fail('accepted another text than "' .. shown .. '":\n' .. accepted)
+end
+seen('Tab put it into the buffer: ' .. vim.inspect(accepted:sub(#before + 1)))
+
+-- The next request, which Neovim sends by itself, is answered from what was computed ahead.
+local after
+wait('the next request', function()
+  after = stats()
+  return after.requests > counted.requests
+end)
+wait('its answer', function()
+  after = stats()
+  local answered = after.misses
+  for _, count in pairs(after.hits) do answered = answered + count end
+  return answered > counted.misses + counted.hits.exact + counted.hits.typed_through
+    + counted.hits.joined + counted.hits.speculated
+end)
+if after.hits.speculated <= counted.hits.speculated then
+  fail('the next request was not answered from a speculated path: ' .. vim.inspect(after))
+end
+seen('the next request was answered from a speculated path: '
+  .. vim.json.encode(after.hits))
+
+-- Leaving insert mode clears the ghost, and one undo takes the accepted text away with the rest.
+input('<Esc>')
+wait('the ghost to go', function() return not has_ghost() end)
+seen('Esc cleared the ghost text')
+input('u')
+wait('undo', function() return buffer() ~= accepted end)
+local undone = buffer()
+input('<C-r>')
+wait('redo', function() return buffer() == accepted end)
+seen('one undo and one redo: ' .. #accepted .. ' bytes, ' .. #undone .. ' bytes, ' .. #accepted .. ' bytes')
+
+input(':w<CR>')
+wait('the file to be written', function()
+  local file = io.open(vim.env.FILE)
+  local text = file and file:read('a') or ''
+  if file then file:close() end
+  return text == accepted .. '\n'
+end)
+seen('the file holds the accepted text')
+finish(0)

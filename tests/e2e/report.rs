@@ -1,0 +1,32 @@
+//! What a run says beyond passed and failed: what was measured, and what was skipped and why.
+
+use std::{fs::OpenOptions, io::Write};
+
+/// Whether the longer variants were asked for.
+pub fn is_thorough() -> bool {
+    std::env::var_os("TABAHEAD_THOROUGH").is_some()
+}
+
+/// Says loudly that a test cannot run here; fails it when everything was promised to be there.
+#[track_caller]
+pub fn skip(test: &str, reason: &str) {
+    assert!(
+        std::env::var_os("TABAHEAD_REQUIRE_ALL").is_none(),
+        "{test} must run here, but: {reason}"
+    );
+    write_line(&format!("SKIPPED   {test}: {reason}"));
+}
+
+/// Adds a line to the summary of `cargo xtask test`.
+pub fn note(test: &str, what: &str) {
+    write_line(&format!("{test}: {what}"));
+}
+
+fn write_line(line: &str) {
+    eprintln!("{line}");
+    if let Some(log) = std::env::var_os("TABAHEAD_TEST_LOG") {
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        let written = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
+        written.expect("the test log can be written");
+    }
+}

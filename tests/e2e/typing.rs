@@ -1,0 +1,190 @@
+//! Typing, reading and accepting: what a user sees, with where it came from.
+
+use serde_json::{Value, json};
+
+use crate::{
+    buffer::{Buffer, Item},
+    client::Client,
+    report,
+};
+
+/// Places in files where there is something to go on with.
+const PLACES: [(&str, &str, &str); 6] = [
+    (
+        "area.rs",
+        "rust",
+        "/// A rectangle.\npub struct Rectangle {\n    width: f64,\n    height: f64,\n}\n\nimpl Rectangle {\n    pub fn new(width: f64, height: f64) -> Self {\n        Self { width, height }\n    }\n\n    pub fn area(&self) -> f64 {\n        $0\n    }\n}\n",
+    ),
+    (
+        "stack.py",
+        "python",
+        "class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(self, item):\n        self.items.append(item)\n\n    def pop(self):\n        $0\n",
+    ),
+    (
+        "server.js",
+        "javascript",
+        "const http = require('http');\n\nfunction handle(request, response) {\n  response.statusCode = 200;\n  $0\n}\n\nhttp.createServer(handle).listen(8080);\n",
+    ),
+    (
+        "sum.go",
+        "go",
+        "package main\n\nimport \"fmt\"\n\nfunc sum(numbers []int) int {\n\ttotal := 0\n\tfor _, number := range numbers {\n\t\t$0\n\t}\n\treturn total\n}\n\nfunc main() {\n\tfmt.Println(sum([]int{1, 2, 3}))\n}\n",
+    ),
+    (
+        "parse.rs",
+        "rust",
+        "use std::collections::HashMap;\n\nfn count_words(text: &str) -> HashMap<String, usize> {\n    let mut counts = HashMap::new();\n    for word in text.split_whitespace() {\n        $0\n    }\n    counts\n}\n",
+    ),
+    (
+        "config.py",
+        "python",
+        "import json\nimport os\n\n\ndef read_config(path):\n    with open(path) as file:\n        $0\n",
+    ),
+];
+
+/// Accepts pressed at each place.
+const ACCEPTS: usize = 5;
+
+fn off() -> Value {
+    json!({"speculation": {"enabled": false}})
+}
+
+/// What a process with empty caches that never computes ahead answers for a buffer.
+pub fn fresh_answer(buffer: &Buffer) -> Option<Item> {
+    let mut fresh = Client::start(off());
+    fresh.open(buffer);
+    let answer = fresh.complete(buffer);
+    let item = buffer.item(&answer);
+    fresh.settle();
+    item
+}
+
+#[test]
+fn typing_shows_suggestions_and_an_accepted_one_is_followed_by_the_next() {
+    let mut shown = 0;
+    for (name, language, fixture) in PLACES {
+        let mut client = Client::start(json!({}));
+        let mut buffer = Buffer::new(name, language, fixture);
+        client.open(&buffer);
+        for typed in ["r", "e"] {
+            let change = buffer.insert(typed);
+            client.change(change);
+            let answer = client.complete(&buffer);
+            if let Some(item) = buffer.item(&answer) {
+                shown += 1;
+                let before = buffer.text().len();
+                let replaced = item.range.len();
+                let mut accepted = buffer.clone();
+                accepted.accept(&item);
+                assert_eq!(accepted.text().len(), before - replaced + item.text.len());
+            }
+        }
+    }
+    assert!(
+        shown >= PLACES.len(),
+        "suggestions were shown only {shown} times"
+    );
+}
+
+#[test]
+fn after_a_pause_the_suggestion_behind_an_accepted_one_is_there_and_is_the_fresh_one() {
+    let (mut wanted, mut speculated) = (0, 0);
+    let mut others = Vec::new();
+    for (name, language, fixture) in PLACES {
+        let mut client = Client::start(json!({}));
+        let mut buffer = Buffer::new(name, language, fixture);
+        client.open(&buffer);
+        let mut item = {
+            let answer = client.complete(&buffer);
+            buffer.item(&answer)
+        };
+        for accepted in 1..=ACCEPTS {
+            let Some(shown) = item else { break };
+            let before = client.settle();
+            let change = buffer.accept(&shown);
+            client.change(change);
+            let answer = client.complete(&buffer);
+            item = buffer.item(&answer);
+            let fresh = fresh_answer(&buffer);
+            assert_eq!(
+                item,
+                fresh,
+                "{name} after accept {accepted}:\n{}",
+                buffer.text()
+            );
+            if fresh.is_some() {
+                wanted += 1;
+                let after = client.stats();
+                if hits(&after, "speculated") > hits(&before, "speculated") {
+                    speculated += 1;
+                } else {
+                    others.push(format!("{name} accept {accepted}: {}", after["hits"]));
+                }
+            }
+        }
+    }
+    report::note(
+        "accept chains",
+        &format!("{speculated} of {wanted} suggestions behind an accepted one were computed ahead"),
+    );
+    assert!(
+        wanted >= 12,
+        "only {wanted} accepts had something after them"
+    );
+    assert!(
+        speculated * 10 >= wanted * 9,
+        "{speculated} of {wanted} were computed ahead; others: {others:#?}"
+    );
+}
+
+#[test]
+fn tokens_are_counted_and_a_known_state_computes_none() {
+    let mut client = Client::start(off());
+    let (name, language, fixture) = PLACES[0];
+    let buffer = Buffer::new(name, language, fixture);
+    client.open(&buffer);
+    let first = client.complete(&buffer);
+    let before = client.settle();
+    let tokens = &before["tokens"];
+    for key in ["prompt", "decoded"] {
+        assert!(
+            tokens[key].as_u64().is_some_and(|count| count > 0),
+            "{key} in {before}"
+        );
+    }
+    assert_eq!(before["requests"], 1, "{before}");
+    assert_eq!(before["misses"], 1, "{before}");
+
+    let second = client.complete(&buffer);
+    assert_eq!(buffer.item(&first), buffer.item(&second));
+    let after = client.settle();
+    assert_eq!(after["requests"], 2, "{after}");
+    assert_eq!(hits(&after, "exact"), 1, "{after}");
+    assert_eq!(after["tokens"]["prefilled"], before["tokens"]["prefilled"]);
+    assert_eq!(after["tokens"]["decoded"], before["tokens"]["decoded"]);
+}
+
+#[test]
+fn a_suggestion_that_is_typed_along_stays_without_asking_the_model() {
+    let mut client = Client::start(off());
+    let (name, language, fixture) = PLACES[4];
+    let mut buffer = Buffer::new(name, language, fixture);
+    client.open(&buffer);
+    let answer = client.complete(&buffer);
+    let item = buffer.item(&answer).expect("a suggestion");
+    let typed: String = item.text.chars().take(1).collect();
+    let change = buffer.insert(&typed);
+    client.change(change);
+    let answer = client.complete(&buffer);
+    assert_eq!(buffer.item(&answer), fresh_answer(&buffer));
+    let stats = client.settle();
+    let reused = hits(&stats, "typed_through") + hits(&stats, "exact");
+    assert_eq!(reused + stats["misses"].as_u64().unwrap_or(0), 2, "{stats}");
+}
+
+/// Answers of a kind so far.
+pub fn hits(stats: &Value, kind: &str) -> u64 {
+    stats["hits"][kind]
+        .as_u64()
+        .unwrap_or_else(|| panic!("hits.{kind} in {stats}"))
+}
