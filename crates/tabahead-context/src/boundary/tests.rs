@@ -34,7 +34,7 @@ fn the_last_pre_token_starts_at_the_boundary() {
     check("fn f() {\n   | let");
     check("fn f()| {\n    ");
     check("a;b|;\n\n  ");
-    check("é| e\u{301}");
+    check("é e|\u{301}");
     check("é e|\u{301}x");
     check("漢| 字漢字");
     check("x|🦀🦀");
