@@ -4,13 +4,17 @@
 //! come out; the server, the replay and the tests drive this same machine. Start reading at
 //! `Speculator::reconcile`: the one place that decides what to speculate.
 
-mod cache;
+mod input;
 mod speculator;
+mod chain;
+mod state;
+mod known_path;
+mod cache;
 mod stats;
 
-pub use cache::SuggestionCache;
-pub use speculator::{
-    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
-    SpeculatorSettings, SuggestionId, Timestamp,
+pub use input::{
+    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, SuggestionId,
+    Timestamp,
 };
+pub use speculator::{Speculator, SpeculatorSettings};
 pub use stats::{Latencies, Stats};

@@ -1,146 +1,33 @@
-//! The Speculator: inputs, effects, and the decision what to compute next.
+//! The Speculator: takes inputs, and decides what to answer and what to compute.
+//!
+//! Every input is handled in two steps: it changes what is known (a text, a request, a token),
+//! then `reconcile` derives from what is known alone which requests can be answered and which
+//! generations should run, and makes the running ones match. Read `reconcile` first.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZeroUsize,
+};
 
+use lru::LruCache;
 use tabahead_context::{
-    ContextSettings, CutSettings, DocumentName, GenerationEvent, GenerationId, GenerationRequest,
-    ModelProfile, Priority, Suggestion,
+    Answering, ContextKey, ContextSettings, Cut, CutSettings, DocumentName, GenerationEvent,
+    GenerationFailure, GenerationId, GenerationRequest, ModelProfile, PathEnd, Priority,
+    Suggestion, cut,
 };
 use tabahead_text::{Document, Offset};
 
-use crate::Stats;
+use crate::{
+    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Stats, SuggestionId,
+    Timestamp,
+    cache::SuggestionCache,
+    chain::{Chain, Place, cursor_after, shown_bytes},
+    known_path::KnownPath,
+    state::{BufferState, View, word_for},
+};
 
-/// Time since the process started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(pub Duration);
-
-/// Names an open document for the session loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DocumentId(pub u64);
-
-/// Names a request for its whole life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub u64);
-
-/// Names a served suggestion, for `tabahead.accepted`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SuggestionId(pub u64);
-
-/// What the editor's popup menu has selected: the suggestion must extend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SelectedCompletion {
-    /// What the item would replace.
-    pub range: std::ops::Range<Offset>,
-    /// What it would insert.
-    pub text: String,
-}
-
-/// What happens to the Speculator.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A document was opened or changed; `snapshot` is its text afterwards.
-    DocumentChanged {
-        /// Which.
-        document: DocumentId,
-        /// Its text now.
-        snapshot: Document,
-    },
-    /// A document was closed: nothing of it is computed any more.
-    DocumentClosed {
-        /// Which.
-        document: DocumentId,
-    },
-    /// The editor wants a suggestion.
-    CompletionRequested {
-        /// Names the response.
-        request: RequestId,
-        /// Which document.
-        document: DocumentId,
-        /// Its text when the request was read.
-        snapshot: Document,
-        /// Where.
-        cursor: Offset,
-        /// Name and language.
-        name: DocumentName,
-        /// The popup menu's item, if one is selected.
-        selected: Option<SelectedCompletion>,
-    },
-    /// The editor no longer wants it.
-    RequestCancelled {
-        /// Which.
-        request: RequestId,
-    },
-    /// A backend's report.
-    Generation(GenerationEvent),
-    /// The editor reports an accepted suggestion.
-    Accepted {
-        /// Which.
-        suggestion: SuggestionId,
-    },
-    /// The user dismissed what was shown: nothing is computed ahead of it any more.
-    Dismissed {
-        /// Where.
-        document: DocumentId,
-    },
-}
-
-/// What the Speculator wants done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Answer a request: exactly once per request.
-    Respond {
-        /// Which.
-        request: RequestId,
-        /// With what.
-        answer: Answer,
-    },
-    /// Run a generation.
-    StartGeneration(GenerationRequest),
-    /// Somebody else waits for a running generation now.
-    PrioritizeGeneration(GenerationId, Priority),
-    /// Stop a generation; its id is never named again.
-    CancelGeneration(GenerationId),
-}
-
-/// The answer to a request.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// A suggestion.
-    Suggestion {
-        /// Its id.
-        id: SuggestionId,
-        /// What to show.
-        suggestion: Suggestion,
-        /// Where it came from.
-        origin: Origin,
-    },
-    /// Nothing to suggest.
-    Silent {
-        /// Why, as a word for logs and statistics.
-        reason: &'static str,
-        /// Where the decision came from; `None` when no path was needed.
-        origin: Option<Origin>,
-    },
-    /// A newer request took its place, or it was cancelled.
-    Superseded,
-    /// The backend failed; one line for the user.
-    Failed(String),
-}
-
-/// Where an answer came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// A generation started for it.
-    Miss,
-    /// A generation that was running already.
-    Joined,
-    /// A stored path of exactly this state.
-    Exact,
-    /// A stored path that the user typed along.
-    TypedThrough,
-    /// A path that speculation computed ahead.
-    Speculated,
-}
+/// Windows remembered as too long for the model's context.
+const TOO_LONG_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// Settings, resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,41 +36,184 @@ pub struct SpeculatorSettings {
     pub context: ContextSettings,
     /// What is shown.
     pub cut: CutSettings,
-    /// Whether to compute ahead at all.
+    /// Whether to compute ahead at all. Changes no answer, only how long it takes.
     pub speculate: bool,
     /// How many accepts ahead.
     pub depth: usize,
     /// Bytes of paths kept.
     pub cache_bytes: usize,
-    /// Generations running at once at most.
+    /// Generations running at once at most; at least one runs.
     pub in_flight: usize,
 }
 
 /// The state machine.
 #[derive(Debug)]
 pub struct Speculator {
-    _settings: SpeculatorSettings,
+    settings: SpeculatorSettings,
+    profile: ModelProfile,
+    documents: BTreeMap<DocumentId, OpenDocument>,
+    running: BTreeMap<GenerationId, Running>,
+    cache: SuggestionCache,
+    /// Windows that the backend refused; smaller ones are tried instead.
+    too_long: LruCache<ContextKey, ()>,
+    effects: VecDeque<Effect>,
+    stats: Stats,
+    now: Timestamp,
+    /// Requests received, generations started, suggestions served: the latest number of each.
+    turn: u64,
+    generation: u64,
+    suggestion: u64,
+}
+
+/// What is known of a document besides its cached paths.
+#[derive(Debug, Default)]
+struct OpenDocument {
+    /// Its text, and where the user is in it as far as known.
+    place: Option<Place>,
+    /// The request that waits for an answer.
+    request: Option<Request>,
+    /// What may come next.
+    chain: Option<Chain>,
+    /// When its latest request came, as a turn.
+    turn: u64,
+    /// The generations that request and chain wait for.
+    request_waits_for: Option<GenerationId>,
+    chain_waits_for: Option<GenerationId>,
+}
+
+/// A request without an answer yet.
+#[derive(Debug)]
+struct Request {
+    id: RequestId,
+    came: Timestamp,
+    /// The state asked about; with the popup menu's item in it, if one is selected.
+    state: BufferState,
+    selected: Option<SelectedCompletion>,
+    waited: bool,
+    /// A generation was started for it.
+    started: bool,
+}
+
+/// A generation that the backend works on.
+#[derive(Debug)]
+struct Running {
+    known: KnownPath,
+    priority: Priority,
+    /// Started for a hypothesis, and not yet counted as finished, cancelled or failed.
+    speculation: bool,
+}
+
+/// What is known of the answer at a state.
+enum Knowledge {
+    /// It is decided, by this path (by none if the model need not be asked).
+    Decided(Cut, Option<Source>),
+    /// Silent without a path, with the reason.
+    NotAsked(&'static str),
+    /// Something must run.
+    Needs(Need),
+}
+
+/// The path that decided.
+#[derive(Clone, Copy)]
+enum Source {
+    Running(GenerationId),
+    Cached(ContextKey),
+}
+
+/// The generation that a state waits for.
+enum Need {
+    /// This one, which is running.
+    Keep(GenerationId),
+    /// One that begins at the state.
+    Begin(Box<View>),
+    /// One that decodes a stored path on.
+    Continue(Box<KnownPath>),
+}
+
+/// For whom something should run.
+#[derive(Clone, Copy, PartialEq)]
+enum For {
+    Request(DocumentId),
+    Chain(DocumentId),
 }
 
 impl Speculator {
     /// A Speculator for one model.
-    pub fn new(settings: SpeculatorSettings, _profile: ModelProfile) -> Self {
+    pub fn new(settings: SpeculatorSettings, profile: ModelProfile) -> Self {
         Self {
-            _settings: settings,
+            cache: SuggestionCache::new(settings.cache_bytes),
+            settings,
+            profile,
+            documents: BTreeMap::new(),
+            running: BTreeMap::new(),
+            too_long: LruCache::new(TOO_LONG_REMEMBERED),
+            effects: VecDeque::new(),
+            stats: Stats::default(),
+            now: Timestamp::default(),
+            turn: 0,
+            generation: 0,
+            suggestion: 0,
         }
     }
 
     /// Takes an input; what follows from it is read with `poll_effect`.
-    pub fn handle_input(&mut self, _now: Timestamp, _input: Input) {
-        unimplemented!()
+    pub fn handle_input(&mut self, now: Timestamp, input: Input) {
+        self.now = now;
+        match input {
+            Input::DocumentChanged { document, snapshot } => {
+                self.document_changed(document, snapshot);
+            }
+            Input::DocumentClosed { document } => self.document_closed(document),
+            Input::CompletionRequested {
+                request,
+                document,
+                snapshot,
+                cursor,
+                name,
+                selected,
+            } => self.requested(document, request, snapshot, cursor, name, selected),
+            Input::RequestCancelled { request } => self.request_cancelled(request),
+            Input::Generation(event) => self.generation_reported(event),
+            Input::Accepted { suggestion } => self.accepted(suggestion),
+            Input::Dismissed { document } => {
+                if let Some(open) = self.documents.get_mut(&document) {
+                    open.chain = None;
+                }
+            }
+        }
+        self.reconcile();
+    }
+
+    /// Changes the settings. Answers follow the new ones from now on.
+    pub fn configure(&mut self, settings: SpeculatorSettings) {
+        self.cache.set_budget(settings.cache_bytes);
+        // What fits depends on the reserve, and a chain's steps on the cut.
+        self.too_long.clear();
+        self.settings = settings;
+        for open in self.documents.values_mut() {
+            open.chain = None;
+            if let Some(request) = &mut open.request {
+                let state = &request.state;
+                request.state = BufferState::new(
+                    state.document.clone(),
+                    state.cursor,
+                    state.name.clone(),
+                    &self.settings.context,
+                    &self.profile,
+                );
+            }
+        }
+        self.reconcile();
     }
 
     /// Takes the time that `poll_timeout` named.
-    pub fn handle_timeout(&mut self, _now: Timestamp) {}
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.now = now;
+    }
 
     /// The next effect, in order.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        unimplemented!()
+        self.effects.pop_front()
     }
 
     /// When `handle_timeout` wants to be called, if at all.
@@ -193,6 +223,579 @@ impl Speculator {
 
     /// Counters since start.
     pub fn stats(&self) -> &Stats {
-        unimplemented!()
+        &self.stats
+    }
+
+    /// Answers what can be answered and decides what to compute: first what people wait for, the
+    /// longest waiting first; then, document by document, the state that the user would reach by
+    /// accepting what is shown (and accepting again, up to `depth` times). At most `in_flight`
+    /// generations run, the first ones of that list; whatever else runs is cancelled.
+    fn reconcile(&mut self) {
+        let mut wanted: Vec<(For, Need)> = Vec::new();
+        for document in self.documents_by_turn() {
+            match self.look_up_request(document) {
+                Some(Knowledge::Needs(need)) => wanted.push((For::Request(document), need)),
+                Some(decided) => self.respond(document, decided),
+                None => {}
+            }
+        }
+        for document in self.documents_by_turn().into_iter().rev() {
+            if let Some(need) = self.advance_chain(document) {
+                wanted.push((For::Chain(document), need));
+            }
+        }
+        self.run_exactly(wanted);
+        self.stats.cache_paths = self.cache.len() as u64;
+        self.stats.cache_bytes = self.cache.bytes() as u64;
+        self.stats.cache_evicted = self.cache.evicted();
+    }
+
+    /// Decides the chain's states one after the other, as far as paths are known, and says what
+    /// the first undecided one needs.
+    fn advance_chain(&mut self, document: DocumentId) -> Option<Need> {
+        let mut chain = self.documents.get_mut(&document)?.chain.take()?;
+        let mut need = None;
+        while let Some(state) = chain.undecided() {
+            match self.look_up(state) {
+                Knowledge::Decided(Cut::Show(suggestion), source) => {
+                    self.speculation_finished(source);
+                    let next =
+                        state.accepted(&suggestion, &self.settings.context, &self.profile);
+                    chain.states.push(next);
+                }
+                Knowledge::Decided(_, source) => {
+                    self.speculation_finished(source);
+                    chain.ended = true;
+                }
+                Knowledge::NotAsked(_) => chain.ended = true,
+                Knowledge::Needs(needed) => {
+                    let allowed =
+                        chain.limit > 0 && self.settings.speculate || matches!(needed, Need::Keep(_));
+                    need = allowed.then_some(needed);
+                    break;
+                }
+            }
+        }
+        if let Some(open) = self.documents.get_mut(&document) {
+            open.chain = Some(chain);
+        }
+        need
+    }
+
+    fn look_up_request(&mut self, document: DocumentId) -> Option<Knowledge> {
+        let mut request = self.documents.get_mut(&document)?.request.take()?;
+        let knowledge = self.look_up(&mut request.state);
+        request.waited |= matches!(knowledge, Knowledge::Needs(_));
+        if let Some(open) = self.documents.get_mut(&document) {
+            open.request = Some(request);
+        }
+        Some(knowledge)
+    }
+
+    /// What running and stored paths know of a state. Among several that answer, the one that is
+    /// decoded furthest is asked: they agree, and it needs more least often.
+    fn look_up(&mut self, state: &mut BufferState) -> Knowledge {
+        while let Ok(view) = &state.view
+            && self.too_long.contains(&view.key)
+        {
+            state.shrink(&self.settings.context, &self.profile);
+        }
+        let view = match &state.view {
+            Ok(view) => view,
+            Err(reason) => return Knowledge::NotAsked(reason),
+        };
+        let reserve = self.settings.cut.max_tokens;
+        let mut best: Option<(Source, &KnownPath)> = None;
+        let mut may_answer: Option<(GenerationId, &KnownPath)> = None;
+        let running = self
+            .running
+            .iter()
+            .map(|(&id, running)| (Source::Running(id), &running.known));
+        let stored = self
+            .cache
+            .candidates(view)
+            .map(|known| (Source::Cached(known.view.key), known));
+        for (source, known) in running.chain(stored) {
+            match (known.answers(view, &self.profile, reserve), source) {
+                (Answering::Yes, _) => {
+                    if best.is_none_or(|(_, best)| known.progress() > best.progress()) {
+                        best = Some((source, known));
+                    }
+                }
+                (Answering::NotYet, Source::Running(id)) => {
+                    if may_answer.is_none_or(|(_, other)| known.progress() > other.progress()) {
+                        may_answer = Some((id, known));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some((source, known)) = best {
+            let (window, settings) = (&view.window, &self.settings.cut);
+            let cut = cut(
+                &state.document,
+                state.cursor,
+                &window.left_out,
+                &known.path,
+                window.tail.len(),
+                settings,
+            );
+            return match (cut, source) {
+                (Cut::NeedMore, _) if known.path.end() != PathEnd::Open => {
+                    Knowledge::NotAsked("undecided")
+                }
+                (Cut::NeedMore, Source::Running(id)) => Knowledge::Needs(Need::Keep(id)),
+                (Cut::NeedMore, Source::Cached(_)) => {
+                    Knowledge::Needs(Need::Continue(Box::new(known.clone())))
+                }
+                (decided, source) => Knowledge::Decided(decided, Some(source)),
+            };
+        }
+        if let Some((id, _)) = may_answer {
+            return Knowledge::Needs(Need::Keep(id));
+        }
+        // A generation of this very state answers it, by the backend's contract; without this
+        // line one that does not would be started again for ever.
+        if let Some((&id, own)) = self.running.iter().find(|(_, r)| r.known.view.key == view.key) {
+            return match own.known.path.end() {
+                PathEnd::Open => Knowledge::Needs(Need::Keep(id)),
+                _ => Knowledge::NotAsked("undecided"),
+            };
+        }
+        Knowledge::Needs(Need::Begin(Box::new(view.clone())))
+    }
+
+    /// Makes the running generations the first `in_flight` of those wanted.
+    fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
+        let mut keep: Vec<(GenerationId, Priority)> = Vec::new();
+        let mut start: Vec<(For, KnownPath)> = Vec::new();
+        for open in self.documents.values_mut() {
+            open.request_waits_for = None;
+            open.chain_waits_for = None;
+        }
+        for (waiting, need) in wanted {
+            let full = keep.len() + start.len() >= self.settings.in_flight.max(1);
+            let priority = waiting.priority();
+            let known = match need {
+                Need::Keep(id) => {
+                    if keep.iter().any(|(kept, _)| *kept == id) {
+                        self.note_wait(waiting, id);
+                    } else if !full {
+                        keep.push((id, priority));
+                        self.note_wait(waiting, id);
+                    }
+                    continue;
+                }
+                Need::Begin(view) => KnownPath::new(*view, priority, &self.profile),
+                Need::Continue(known) => *known,
+            };
+            let wanted_already = start.iter().any(|(_, k)| k.view.key == known.view.key);
+            if !full && !wanted_already {
+                start.push((waiting, known));
+            }
+        }
+        let idle: Vec<GenerationId> = self
+            .running
+            .keys()
+            .filter(|id| keep.iter().all(|(kept, _)| kept != *id))
+            .copied()
+            .collect();
+        for id in idle {
+            self.stop(id);
+        }
+        for (id, priority) in keep {
+            self.prioritize(id, priority);
+        }
+        for (waiting, known) in start {
+            self.start(waiting, known);
+        }
+    }
+
+    /// Takes a generation out of the running ones, cancels it unless it has ended, and keeps its
+    /// path.
+    fn stop(&mut self, id: GenerationId) {
+        let Some(running) = self.running.remove(&id) else {
+            return;
+        };
+        if running.known.path.end() == PathEnd::Open {
+            self.effects.push_back(Effect::CancelGeneration(id));
+            self.stats.speculations_cancelled += u64::from(running.speculation);
+        } else {
+            self.stats.speculations_finished += u64::from(running.speculation);
+        }
+        if !running.known.is_blank() {
+            self.cache.keep(running.known);
+        }
+    }
+
+    fn prioritize(&mut self, id: GenerationId, priority: Priority) {
+        let Some(running) = self.running.get_mut(&id) else {
+            return;
+        };
+        if priority == Priority::Speculative {
+            running.known.goes_ahead();
+        }
+        if running.priority != priority {
+            running.priority = priority;
+            self.effects
+                .push_back(Effect::PrioritizeGeneration(id, priority));
+        }
+    }
+
+    fn start(&mut self, waiting: For, mut known: KnownPath) {
+        self.generation += 1;
+        let id = GenerationId(self.generation);
+        let priority = waiting.priority();
+        let speculation = priority == Priority::Speculative;
+        if speculation {
+            known.goes_ahead();
+            self.stats.speculations_started += 1;
+        } else if let For::Request(document) = waiting
+            && let Some(open) = self.documents.get_mut(&document)
+            && let Some(request) = &mut open.request
+        {
+            request.started = true;
+        }
+        let window = &known.view.window;
+        let template = &self.profile.template;
+        self.effects
+            .push_back(Effect::StartGeneration(GenerationRequest {
+                id,
+                prompt: template.render(window, self.profile.pre_tokenizer),
+                tail: window.tail.clone(),
+                continued: known.path.token_ids(),
+                priority,
+                reserve: self.settings.cut.max_tokens,
+            }));
+        let running = Running {
+            known,
+            priority,
+            speculation,
+        };
+        self.running.insert(id, running);
+        self.note_wait(waiting, id);
+    }
+
+    fn note_wait(&mut self, waiting: For, id: GenerationId) {
+        match waiting {
+            For::Request(document) => {
+                if let Some(open) = self.documents.get_mut(&document) {
+                    open.request_waits_for = Some(id);
+                }
+            }
+            For::Chain(document) => {
+                if let Some(open) = self.documents.get_mut(&document) {
+                    open.chain_waits_for = Some(id);
+                }
+            }
+        }
+    }
+
+    /// Answers a document's request with what is known, and looks ahead of what it shows.
+    fn respond(&mut self, document: DocumentId, knowledge: Knowledge) {
+        let Some(open) = self.documents.get_mut(&document) else {
+            return;
+        };
+        let Some(request) = open.request.take() else {
+            return;
+        };
+        open.chain = None;
+        let answer = match knowledge {
+            Knowledge::Decided(cut, source) => {
+                let shown = match cut {
+                    Cut::Show(suggestion) => Ok(suggestion),
+                    Cut::Silent(silence) => Err(word_for(silence)),
+                    Cut::NeedMore => Err("undecided"),
+                };
+                let origin = self.served(&request, shown.as_ref().ok(), source);
+                match shown {
+                    Ok(suggestion) => self.suggest(document, request, suggestion, origin),
+                    Err(reason) => (
+                        request.id,
+                        Answer::Silent {
+                            reason,
+                            origin: Some(origin),
+                        },
+                    ),
+                }
+            }
+            Knowledge::NotAsked(reason) => {
+                self.stats.silent += 1;
+                let origin = None;
+                (request.id, Answer::Silent { reason, origin })
+            }
+            Knowledge::Needs(_) => return,
+        };
+        let (request, answer) = answer;
+        self.effects
+            .push_back(Effect::Respond { request, answer });
+    }
+
+    /// Counts an answer; returns where it came from.
+    fn served(
+        &mut self,
+        request: &Request,
+        shown: Option<&Suggestion>,
+        source: Option<Source>,
+    ) -> Origin {
+        self.speculation_finished(source);
+        let known = match source {
+            Some(Source::Running(id)) => self.running.get_mut(&id).map(|r| &mut r.known),
+            Some(Source::Cached(key)) => self.cache.use_path(key),
+            None => None,
+        };
+        let mut origin = Origin::Miss;
+        if let Some(known) = known
+            && let Ok(view) = &request.state.view
+        {
+            let at = view.window.tail.len();
+            origin = match (request.waited, request.started) {
+                (false, _) => known.origin_at(at),
+                (true, false) => Origin::Joined,
+                (true, true) => Origin::Miss,
+            };
+            let (read, first_use) = known.serve(shown.map(|shown| at + shown_bytes(shown)));
+            self.stats.tokens_wasted -= read;
+            self.stats.speculations_used += u64::from(first_use);
+        }
+        let latency = self.now.0.saturating_sub(request.came.0);
+        self.stats.count_answer(origin, latency);
+        origin
+    }
+
+    /// The answer that shows a suggestion; what comes after its accept is looked at next.
+    fn suggest(
+        &mut self,
+        document: DocumentId,
+        request: Request,
+        shown: Suggestion,
+        origin: Origin,
+    ) -> (RequestId, Answer) {
+        self.suggestion += 1;
+        let id = SuggestionId(self.suggestion);
+        if self.settings.speculate && self.settings.depth > 0 {
+            let accepted =
+                request
+                    .state
+                    .accepted(&shown, &self.settings.context, &self.profile);
+            if let Some(open) = self.documents.get_mut(&document) {
+                open.chain = Some(Chain::after(id, accepted, self.settings.depth));
+            }
+        }
+        let suggestion = match request.selected {
+            Some(item) => item.extended_by(shown),
+            None => shown,
+        };
+        let answer = Answer::Suggestion {
+            id,
+            suggestion,
+            origin,
+        };
+        (request.id, answer)
+    }
+
+    fn speculation_finished(&mut self, source: Option<Source>) {
+        if let Some(Source::Running(id)) = source
+            && let Some(running) = self.running.get_mut(&id)
+            && std::mem::take(&mut running.speculation)
+        {
+            self.stats.speculations_finished += 1;
+        }
+    }
+
+    fn document_changed(&mut self, document: DocumentId, snapshot: Document) {
+        let open = self.documents.entry(document).or_default();
+        let Some(from) = open.place.take() else {
+            return;
+        };
+        if from.document.has_same_text(&snapshot) {
+            open.place = Some(from);
+            return;
+        }
+        let waiting = open.request.take();
+        let followed = open
+            .chain
+            .as_mut()
+            .and_then(|chain| chain.follow(&from, &snapshot, self.settings.depth));
+        if let Some(place) = followed {
+            open.place = Some(place);
+        } else {
+            let name = match (&waiting, &open.chain) {
+                (Some(request), _) => Some(&request.state.name),
+                (None, Some(chain)) => chain.states.first().map(|state| &state.name),
+                (None, None) => None,
+            };
+            let cursor = cursor_after(&from, &snapshot);
+            open.chain = name.cloned().map(|name| {
+                Chain::expecting(BufferState::new(
+                    snapshot.clone(),
+                    cursor,
+                    name,
+                    &self.settings.context,
+                    &self.profile,
+                ))
+            });
+            open.place = Some(Place {
+                document: snapshot,
+                cursor,
+            });
+        }
+        if let Some(request) = waiting {
+            self.supersede(request.id);
+        }
+    }
+
+    fn document_closed(&mut self, document: DocumentId) {
+        if let Some(open) = self.documents.remove(&document)
+            && let Some(request) = open.request
+        {
+            self.supersede(request.id);
+        }
+    }
+
+    fn requested(
+        &mut self,
+        document: DocumentId,
+        id: RequestId,
+        snapshot: Document,
+        cursor: Offset,
+        name: DocumentName,
+        selected: Option<SelectedCompletion>,
+    ) {
+        self.stats.requests += 1;
+        self.turn += 1;
+        // Following the text first lets the chain keep what this request may join.
+        self.document_changed(document, snapshot.clone());
+        let cursor = snapshot.clamp(cursor);
+        let open = self.documents.entry(document).or_default();
+        if open.place.as_ref().is_some_and(|place| place.cursor != cursor) {
+            open.chain = None;
+        }
+        open.place = Some(Place {
+            document: snapshot.clone(),
+            cursor,
+        });
+        open.turn = self.turn;
+        let (text, at) = match &selected {
+            None => (snapshot, cursor),
+            Some(item) => item.inserted_in(&snapshot),
+        };
+        let state = BufferState::new(text, at, name, &self.settings.context, &self.profile);
+        let older = open.request.replace(Request {
+            id,
+            came: self.now,
+            state,
+            selected,
+            waited: false,
+            started: false,
+        });
+        if let Some(older) = older {
+            self.supersede(older.id);
+        }
+    }
+
+    /// The user no longer waits, but may be about to ask again, having typed: what runs already
+    /// is kept until a change or a request tells.
+    fn request_cancelled(&mut self, id: RequestId) {
+        let waiting = self.documents.values_mut().find_map(|open| {
+            let request = open.request.take_if(|request| request.id == id)?;
+            open.chain = Some(Chain::expecting(request.state));
+            Some(request.id)
+        });
+        if let Some(request) = waiting {
+            self.supersede(request);
+        }
+    }
+
+    fn supersede(&mut self, request: RequestId) {
+        self.stats.superseded += 1;
+        self.effects.push_back(Effect::Respond {
+            request,
+            answer: Answer::Superseded,
+        });
+    }
+
+    /// An accept may be reported before the changed text: the chain moves with whichever is first.
+    fn accepted(&mut self, suggestion: SuggestionId) {
+        for open in self.documents.values_mut() {
+            if let Some(chain) = &mut open.chain
+                && chain.suggestion == Some(suggestion)
+            {
+                open.place = Some(chain.reach(0, self.settings.depth));
+            }
+        }
+    }
+
+    fn generation_reported(&mut self, event: GenerationEvent) {
+        match event {
+            GenerationEvent::Started { id, prompt_tokens } => {
+                if let Some(running) = self.running.get_mut(&id) {
+                    running.known.path.started(prompt_tokens);
+                }
+            }
+            GenerationEvent::Token {
+                id,
+                token,
+                canonical_until,
+            } => {
+                if let Some(running) = self.running.get_mut(&id) {
+                    self.stats.tokens_wasted += running.known.push(token, canonical_until);
+                }
+            }
+            GenerationEvent::Ended { id, end } => {
+                if let Some(running) = self.running.get_mut(&id) {
+                    running.known.path.finish(end);
+                }
+            }
+            GenerationEvent::Failed { id, failure } => self.generation_failed(id, failure),
+        }
+    }
+
+    fn generation_failed(&mut self, id: GenerationId, failure: GenerationFailure) {
+        let Some(running) = self.running.remove(&id) else {
+            return;
+        };
+        self.stats.speculations_failed += u64::from(running.speculation);
+        let line = match failure {
+            GenerationFailure::TooLong => {
+                self.too_long.put(running.known.view.key, ());
+                return;
+            }
+            GenerationFailure::Broken(line) => line,
+        };
+        for open in self.documents.values_mut() {
+            if open.chain_waits_for == Some(id) {
+                open.chain = None;
+            }
+            if open.request_waits_for == Some(id)
+                && let Some(request) = open.request.take()
+            {
+                self.stats.failed += 1;
+                self.effects.push_back(Effect::Respond {
+                    request: request.id,
+                    answer: Answer::Failed(line.clone()),
+                });
+            }
+        }
+    }
+
+    /// The documents, the one whose request came first first.
+    fn documents_by_turn(&self) -> Vec<DocumentId> {
+        let mut documents: Vec<_> = self
+            .documents
+            .iter()
+            .map(|(&id, open)| (open.turn, id))
+            .collect();
+        documents.sort_unstable();
+        documents.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+impl For {
+    fn priority(self) -> Priority {
+        match self {
+            Self::Request(_) => Priority::Foreground,
+            Self::Chain(_) => Priority::Speculative,
+        }
     }
 }

@@ -152,6 +152,11 @@ impl Document {
         self.rope.len_bytes()
     }
 
+    /// Whether both hold the same bytes, whatever their versions.
+    pub fn has_same_text(&self, other: &Self) -> bool {
+        self.rope == other.rope
+    }
+
     /// Whether there is no text.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

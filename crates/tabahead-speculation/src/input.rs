@@ -1,0 +1,163 @@
+//! What goes into the Speculator and what comes out: names, inputs, effects, answers.
+//!
+//! Plain data. Knows neither the editors' protocol nor any engine.
+
+use std::time::Duration;
+
+use tabahead_context::{
+    DocumentName, GenerationEvent, GenerationId, GenerationRequest, Priority, Suggestion,
+};
+use tabahead_text::{Document, Offset};
+
+/// Time since the process started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub Duration);
+
+/// Names an open document for the session loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DocumentId(pub u64);
+
+/// Names a request for its whole life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// Names a served suggestion, for `tabahead.accepted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SuggestionId(pub u64);
+
+/// What the editor's popup menu has selected: the suggestion must extend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectedCompletion {
+    /// What the item would replace.
+    pub range: std::ops::Range<Offset>,
+    /// What it would insert.
+    pub text: String,
+}
+
+impl SelectedCompletion {
+    /// The text and the cursor after the item was inserted.
+    pub(crate) fn inserted_in(&self, document: &Document) -> (Document, Offset) {
+        let start = document.clamp(self.range.start);
+        let replaced = document.with_replaced(start..self.range.end.max(start), &self.text);
+        (replaced, Offset(start.0 + self.text.len()))
+    }
+
+    /// What to show in the document without the item: `shown` behind the item's text.
+    pub(crate) fn extended_by(self, shown: Suggestion) -> Suggestion {
+        let covered = shown.range.end.0 - shown.range.start.0;
+        let end = self.range.end.max(self.range.start);
+        Suggestion {
+            range: self.range.start..Offset(end.0 + covered),
+            text: self.text + &shown.text,
+        }
+    }
+}
+
+/// What happens to the Speculator.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A document was opened or changed; `snapshot` is its text afterwards. A request that waits
+    /// for an answer to another text is answered [`Answer::Superseded`].
+    DocumentChanged {
+        /// Which.
+        document: DocumentId,
+        /// Its text now.
+        snapshot: Document,
+    },
+    /// A document was closed: nothing of it is computed any more.
+    DocumentClosed {
+        /// Which.
+        document: DocumentId,
+    },
+    /// The editor wants a suggestion.
+    CompletionRequested {
+        /// Names the response.
+        request: RequestId,
+        /// Which document.
+        document: DocumentId,
+        /// Its text when the request was read.
+        snapshot: Document,
+        /// Where.
+        cursor: Offset,
+        /// Name and language.
+        name: DocumentName,
+        /// The popup menu's item, if one is selected.
+        selected: Option<SelectedCompletion>,
+    },
+    /// The editor no longer wants it.
+    RequestCancelled {
+        /// Which.
+        request: RequestId,
+    },
+    /// A backend's report.
+    Generation(GenerationEvent),
+    /// The editor reports an accepted suggestion.
+    Accepted {
+        /// Which.
+        suggestion: SuggestionId,
+    },
+    /// The user dismissed what was shown: nothing is computed ahead of it any more.
+    Dismissed {
+        /// Where.
+        document: DocumentId,
+    },
+}
+
+/// What the Speculator wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Answer a request: exactly once per request.
+    Respond {
+        /// Which.
+        request: RequestId,
+        /// With what.
+        answer: Answer,
+    },
+    /// Run a generation.
+    StartGeneration(GenerationRequest),
+    /// Somebody else waits for a running generation now.
+    PrioritizeGeneration(GenerationId, Priority),
+    /// Stop a generation; its id is never named again.
+    CancelGeneration(GenerationId),
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// A suggestion.
+    Suggestion {
+        /// Its id.
+        id: SuggestionId,
+        /// What to show.
+        suggestion: Suggestion,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// Nothing to suggest.
+    Silent {
+        /// Why, as a word for logs and statistics.
+        reason: &'static str,
+        /// Where the decision came from; `None` when no path was needed.
+        origin: Option<Origin>,
+    },
+    /// A newer request or another text took its place, or it was cancelled.
+    Superseded,
+    /// The backend failed; one line for the user.
+    Failed(String),
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A generation started for it.
+    Miss,
+    /// A generation that was running already and had to be waited for.
+    Joined,
+    /// A path of exactly this state that an earlier request had made.
+    Exact,
+    /// A path that an earlier request had made and the user typed along.
+    TypedThrough,
+    /// At once, from what was computed before anybody asked: the path of a hypothesis, or the
+    /// part of an earlier path that lies behind what was shown of it.
+    Speculated,
+}

@@ -1,0 +1,146 @@
+//! A path with its provenance: where it began, who had it made, and how much of it was read.
+//!
+//! The provenance serves statistics and the name of an answer's origin; it never touches what is
+//! answered.
+
+use tabahead_context::{Answering, ModelProfile, Path, PathEnd, PathToken, Priority};
+
+use crate::{Origin, state::View};
+
+/// A path that is being made or was made.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownPath {
+    /// What the model saw where the path begins.
+    pub view: View,
+    pub path: Path,
+    /// Begun for a hypothesis, before anybody asked.
+    speculated: bool,
+    /// Bytes from the tail's start that an answer has shown.
+    shown_until: Option<usize>,
+    /// Tokens from here on were computed before anybody asked for them.
+    ahead_from: Option<usize>,
+    /// Tokens that an answer has shown or decided on.
+    read: usize,
+    /// Already counted among the speculations used.
+    used: bool,
+}
+
+impl KnownPath {
+    pub fn new(view: View, priority: Priority, profile: &ModelProfile) -> Self {
+        let speculated = priority == Priority::Speculative;
+        Self {
+            path: Path::new(view.window.tail.clone(), profile.pre_tokenizer),
+            view,
+            speculated,
+            shown_until: None,
+            ahead_from: speculated.then_some(0),
+            read: 0,
+            used: false,
+        }
+    }
+
+    /// Whether the path answers what `view` sees.
+    pub fn answers(&self, view: &View, profile: &ModelProfile, reserve: usize) -> Answering {
+        if !self.view.has_base_of(view) {
+            return Answering::No;
+        }
+        self.path.answers(
+            &view.window.tail,
+            profile.pre_tokenizer,
+            profile.context_tokens,
+            reserve,
+        )
+    }
+
+    /// Whether this path knows more than `other`, which begins at the same place.
+    pub fn extends(&self, other: &Self) -> bool {
+        self.progress() >= other.progress()
+    }
+
+    /// How far the path is decoded; an end is worth more than its last byte.
+    pub fn progress(&self) -> (usize, bool) {
+        (self.path.byte_len(), self.path.end() != PathEnd::Open)
+    }
+
+    /// Nothing that another generation could use was decoded.
+    pub fn is_blank(&self) -> bool {
+        self.path.tokens().is_empty() && self.path.end() == PathEnd::Open
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        let window = &self.view.window;
+        self.path.heap_bytes()
+            + window.before_anchor.len()
+            + window.suffix.len()
+            + window.tail.len()
+            + window.left_out.len()
+            + window.name.file_name.len()
+            + window.name.language.len()
+    }
+
+    /// The name of an answer that this path gives at once for the state at byte `at`.
+    pub fn origin_at(&self, at: usize) -> Origin {
+        if self.speculated || self.shown_until.is_some_and(|shown| at >= shown && at > self.path.origin()) {
+            Origin::Speculated
+        } else if at == self.path.origin() {
+            Origin::Exact
+        } else {
+            Origin::TypedThrough
+        }
+    }
+
+    /// Takes a token; returns how many more tokens nobody has asked for.
+    pub fn push(&mut self, token: PathToken, canonical_until: usize) -> u64 {
+        let before = self.unread();
+        self.path.push(token, canonical_until);
+        self.unread() - before
+    }
+
+    /// Tokens from here on are computed before anybody asks for them.
+    pub fn goes_ahead(&mut self) {
+        self.ahead_from.get_or_insert(self.path.tokens().len());
+    }
+
+    /// An answer was served that showed the bytes up to `shown_until`; silence has read all.
+    /// Returns how many tokens were computed ahead and are read now for the first time, and
+    /// whether a speculated path served for the first time.
+    pub fn serve(&mut self, shown_until: Option<usize>) -> (u64, bool) {
+        let before = self.unread();
+        let read = match shown_until {
+            Some(until) => self.tokens_before(until),
+            None => self.path.tokens().len(),
+        };
+        self.read = self.read.max(read);
+        self.shown_until = self.shown_until.max(shown_until);
+        let first_use = self.speculated && !self.used;
+        self.used |= first_use;
+        (before - self.unread(), first_use)
+    }
+
+    /// Takes over what is known of the use of an older path from the same place.
+    pub fn inherit(&mut self, older: &Self) {
+        self.shown_until = self.shown_until.max(older.shown_until);
+        self.read = self.read.max(older.read);
+        self.used |= older.used;
+    }
+
+    fn unread(&self) -> u64 {
+        self.ahead_from.map_or(0, |ahead_from| {
+            self.path.tokens().len().saturating_sub(ahead_from.max(self.read)) as u64
+        })
+    }
+
+    /// Tokens that begin before a byte.
+    fn tokens_before(&self, until: usize) -> usize {
+        let mut begins = self.path.boundary();
+        self.path
+            .tokens()
+            .iter()
+            .take_while(|token| {
+                let before = begins < until;
+                begins += token.bytes.len();
+                before
+            })
+            .count()
+    }
+}

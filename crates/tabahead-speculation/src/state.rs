@@ -1,0 +1,116 @@
+//! A buffer state: a text and a cursor, and what the model sees there.
+//!
+//! The states that requests ask about and the states that the user may reach are the same type,
+//! so that both are looked up and generated in the same way.
+
+use tabahead_context::{
+    ContextKey, ContextSettings, ContextWindow, DocumentName, ModelProfile, Silence, Suggestion,
+};
+use tabahead_text::{Document, Offset};
+
+/// A text with a cursor in it, cut for the model.
+#[derive(Debug, Clone)]
+pub(crate) struct BufferState {
+    pub document: Document,
+    pub cursor: Offset,
+    pub name: DocumentName,
+    /// What the model sees, or why it is not asked.
+    pub view: Result<View, &'static str>,
+}
+
+/// What the model sees of a state, and the names of that.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub window: ContextWindow,
+    /// Names base and tail.
+    pub key: ContextKey,
+    /// Names the base alone.
+    pub base: ContextKey,
+}
+
+impl BufferState {
+    pub fn new(
+        document: Document,
+        cursor: Offset,
+        name: DocumentName,
+        settings: &ContextSettings,
+        profile: &ModelProfile,
+    ) -> Self {
+        let view = View::new(&document, cursor, &name, settings, profile, 0);
+        Self {
+            document,
+            cursor,
+            name,
+            view,
+        }
+    }
+
+    /// The state after `suggestion`, which was shown here, was accepted.
+    pub fn accepted(
+        &self,
+        suggestion: &Suggestion,
+        settings: &ContextSettings,
+        profile: &ModelProfile,
+    ) -> Self {
+        let (document, cursor) = suggestion.apply(&self.document);
+        Self::new(document, cursor, self.name.clone(), settings, profile)
+    }
+
+    /// Cuts the window with the next smaller budgets: the engine found this one too long.
+    pub fn shrink(&mut self, settings: &ContextSettings, profile: &ModelProfile) {
+        if let Ok(view) = &self.view {
+            let attempt = view.window.attempt + 1;
+            self.view = View::new(
+                &self.document,
+                self.cursor,
+                &self.name,
+                settings,
+                profile,
+                attempt,
+            );
+        }
+    }
+}
+
+impl View {
+    fn new(
+        document: &Document,
+        cursor: Offset,
+        name: &DocumentName,
+        settings: &ContextSettings,
+        profile: &ModelProfile,
+        attempt: u8,
+    ) -> Result<Self, &'static str> {
+        let scaled = settings.scaled(attempt).ok_or("too long for the model")?;
+        let layout = profile.template.layout;
+        let window = ContextWindow::new(document, cursor, name, layout, &scaled, attempt)
+            .map_err(word_for)?;
+        Ok(Self {
+            key: ContextKey::of_window(profile, settings, &window),
+            base: ContextKey::of_base(profile, settings, &window),
+            window,
+        })
+    }
+
+    /// Whether both see the same base: compared as text, the hash only finds candidates.
+    pub fn has_base_of(&self, other: &Self) -> bool {
+        let (a, b) = (&self.window, &other.window);
+        self.base == other.base
+            && a.attempt == b.attempt
+            && a.layout == b.layout
+            && a.name == b.name
+            && a.before_anchor == b.before_anchor
+            && a.suffix == b.suffix
+    }
+}
+
+/// The word that logs and statistics use for a silence.
+pub(crate) fn word_for(silence: Silence) -> &'static str {
+    match silence {
+        Silence::LongLine => "long line",
+        Silence::Empty => "nothing to add",
+        Silence::Unsure => "unsure",
+        Silence::RepeatsSuffix => "repeats what follows",
+        Silence::Repetition => "repetition",
+    }
+}
