@@ -68,14 +68,7 @@ impl KnownPath {
     }
 
     pub fn heap_bytes(&self) -> usize {
-        let window = &self.view.window;
-        self.path.heap_bytes()
-            + window.before_anchor.len()
-            + window.suffix.len()
-            + window.tail.len()
-            + window.left_out.len()
-            + window.name.file_name.len()
-            + window.name.language.len()
+        self.path.heap_bytes() + self.view.window.heap_bytes()
     }
 
     /// The name of an answer that this path gives at once for the state at byte `at`.

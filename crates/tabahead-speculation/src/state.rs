@@ -81,9 +81,9 @@ impl View {
         profile: &ModelProfile,
         attempt: u8,
     ) -> Result<Self, &'static str> {
-        let scaled = settings.scaled(attempt).ok_or("too long for the model")?;
+        settings.scaled(attempt).ok_or("too long for the model")?;
         let layout = profile.template.layout;
-        let window = ContextWindow::new(document, cursor, name, layout, &scaled, attempt)
+        let window = ContextWindow::new(document, cursor, name, layout, settings, attempt)
             .map_err(word_for)?;
         Ok(Self {
             key: ContextKey::of_window(profile, settings, &window),
@@ -94,13 +94,7 @@ impl View {
 
     /// Whether both see the same base: compared as text, the hash only finds candidates.
     pub fn has_base_of(&self, other: &Self) -> bool {
-        let (a, b) = (&self.window, &other.window);
-        self.base == other.base
-            && a.attempt == b.attempt
-            && a.layout == b.layout
-            && a.name == b.name
-            && a.before_anchor == b.before_anchor
-            && a.suffix == b.suffix
+        self.base == other.base && self.window.same_base(&other.window)
     }
 }
 
