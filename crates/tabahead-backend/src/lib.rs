@@ -11,7 +11,7 @@ mod scripted;
 
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, ModelProfile, Priority};
 
-pub use local::{LocalBackend, LocalSettings, ModelSource};
+pub use local::{BackendError, LocalBackend, LocalSettings, ModelSource};
 pub use scripted::{Script, ScriptedBackend};
 
 /// What a backend reports: first how loading went, then the course of generations.
@@ -52,6 +52,8 @@ pub trait Backend: Send + Sync {
     /// Touches everything that a generation touches, so that the first one is not slower than the
     /// others. Does nothing while there is other work, nor a second time.
     fn warm(&self);
+    /// Changes threads and memory; what runs goes on, and the model stays.
+    fn configure(&self, settings: &LocalSettings);
     /// Tokens so far.
     fn counters(&self) -> TokenCounters;
 }

@@ -1,6 +1,27 @@
-//! The local engine on a thread of its own: foreground first, between any two steps.
+//! The local engine on a thread of its own.
+//!
+//! This file is the handle: a queue of commands to the thread, and the state that may be read from
+//! anywhere. `local/worker.rs` is the thread, `local/profile.rs` the table of model families.
 
-use std::path::PathBuf;
+mod profile;
+mod worker;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, Sender},
+    },
+    thread,
+};
+
+use tabahead_context::{
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, ModelProfile, Priority,
+};
+use tabahead_engine::{Engine, EngineError, EngineSettings, Model};
+
+use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
+use worker::{Command, LocalCompute, Worker};
 
 /// Where the weights come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +43,212 @@ pub struct LocalSettings {
     pub kv_bytes: usize,
 }
 
+impl LocalSettings {
+    fn engine(&self) -> EngineSettings {
+        EngineSettings {
+            threads: self.threads,
+            kv_bytes: self.kv_bytes,
+        }
+    }
+}
+
+/// Why a local model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// Choose another model.
+    #[error("{0}")]
+    Unusable(String),
+}
+
 /// A model on this machine.
-#[derive(Debug)]
-pub struct LocalBackend {}
+///
+/// Dropping it ends its thread at the next step, without waiting for it.
+pub struct LocalBackend {
+    commands: Mutex<Sender<Command>>,
+    shared: Arc<Shared>,
+}
+
+/// What the thread tells and anybody may read.
+struct Shared {
+    sink: EventSink,
+    model: Mutex<ModelState>,
+    model_changed: Condvar,
+    counters: Mutex<TokenCounters>,
+}
+
+impl LocalBackend {
+    /// Starts the thread, which reads the model and then runs generations. Returns at once; how
+    /// loading ends is reported to `sink`.
+    pub fn new(settings: LocalSettings, sink: EventSink) -> Self {
+        let (commands, queue) = mpsc::channel();
+        let shared = Arc::new(Shared {
+            sink,
+            model: Mutex::new(ModelState::Loading),
+            model_changed: Condvar::new(),
+            counters: Mutex::new(TokenCounters::default()),
+        });
+        let on_thread = Arc::clone(&shared);
+        let spawned = thread::Builder::new()
+            .name("tabahead-engine".to_owned())
+            .spawn(move || run(&settings, &on_thread, queue));
+        if let Err(error) = spawned {
+            shared.set_model(ModelState::Unusable(format!(
+                "no thread for the engine: {error}"
+            )));
+        }
+        Self {
+            commands: Mutex::new(commands),
+            shared,
+        }
+    }
+
+    /// Waits until the model is read.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn wait_until_loaded(&self) -> Result<ModelProfile, BackendError> {
+        let mut model = lock(&self.shared.model);
+        loop {
+            match &*model {
+                ModelState::Ready(profile) => return Ok(profile.clone()),
+                ModelState::Unusable(line) => return Err(BackendError::Unusable(line.clone())),
+                ModelState::Loading => {
+                    model = self
+                        .shared
+                        .model_changed
+                        .wait(model)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    fn send(&self, command: Command) {
+        // The thread ends before its handle only when it could not be spawned.
+        if let Err(mpsc::SendError(Command::Start(request))) = lock(&self.commands).send(command) {
+            self.shared.refuse(request.id);
+        }
+    }
+}
+
+impl Backend for LocalBackend {
+    fn model(&self) -> ModelState {
+        lock(&self.shared.model).clone()
+    }
+
+    fn start(&self, request: GenerationRequest) {
+        self.send(Command::Start(Box::new(request)));
+    }
+
+    fn prioritize(&self, id: GenerationId, priority: Priority) {
+        self.send(Command::Prioritize(id, priority));
+    }
+
+    fn cancel(&self, id: GenerationId) {
+        self.send(Command::Cancel(id));
+    }
+
+    fn warm(&self) {
+        self.send(Command::Warm);
+    }
+
+    fn configure(&self, settings: &LocalSettings) {
+        self.send(Command::Configure(settings.engine()));
+    }
+
+    fn counters(&self) -> TokenCounters {
+        *lock(&self.shared.counters)
+    }
+}
+
+impl std::fmt::Debug for LocalBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalBackend")
+            .field("model", &*lock(&self.shared.model))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn set_model(&self, model: ModelState) {
+        let event = match &model {
+            ModelState::Loading => None,
+            ModelState::Ready(profile) => Some(BackendEvent::Ready(profile.clone())),
+            ModelState::Unusable(line) => Some(BackendEvent::Unusable(line.clone())),
+        };
+        *lock(&self.model) = model;
+        self.model_changed.notify_all();
+        if let Some(event) = event {
+            (self.sink)(event);
+        }
+    }
+
+    fn emit(&self, event: GenerationEvent) {
+        (self.sink)(BackendEvent::Generation(event));
+    }
+
+    /// Fails a generation with what is wrong with the model.
+    fn refuse(&self, id: GenerationId) {
+        let line = match &*lock(&self.model) {
+            ModelState::Unusable(line) => line.clone(),
+            ModelState::Loading | ModelState::Ready(_) => "the engine has stopped".to_owned(),
+        };
+        self.emit(GenerationEvent::Failed {
+            id,
+            failure: GenerationFailure::Broken(line),
+        });
+    }
+}
+
+/// The thread's life: load, then work until the handle is dropped.
+fn run(settings: &LocalSettings, shared: &Shared, queue: mpsc::Receiver<Command>) {
+    let loaded = worker::guarded(|| load(&settings.model)).unwrap_or_else(|()| {
+        Err("the model's file cannot be read: the loader stopped unexpectedly".to_owned())
+    });
+    match loaded {
+        Ok((model, profile)) => {
+            let pre_tokenizer = profile.pre_tokenizer;
+            shared.set_model(ModelState::Ready(profile));
+            let build = move |settings: &EngineSettings| LocalCompute {
+                pre_tokenizer,
+                model: Arc::clone(&model),
+                engine: Engine::new(Arc::clone(&model), settings.clone()),
+            };
+            Worker::new(build, settings.engine(), shared, queue).run();
+        }
+        Err(line) => {
+            shared.set_model(ModelState::Unusable(line));
+            for command in queue {
+                if let Command::Start(request) = command {
+                    shared.refuse(request.id);
+                }
+            }
+        }
+    }
+}
+
+fn load(source: &ModelSource) -> Result<(Arc<Model>, ModelProfile), String> {
+    let model = match source {
+        ModelSource::Embedded(bytes) => Model::from_bytes(std::borrow::Cow::Borrowed(bytes)),
+        ModelSource::File(path) => Model::open(path),
+    }
+    .map_err(|error| in_one_line(&error))?;
+    let profile = profile::profile(model.info(), |token| model.special(token).is_some())?;
+    Ok((Arc::new(model), profile))
+}
+
+/// An error with its causes.
+fn in_one_line(error: &EngineError) -> String {
+    let mut line = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line.replace('\n', " ")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -13,7 +13,7 @@ use tabahead_context::{
     PathToken, Priority, Segment, TokenId,
 };
 
-use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
+use crate::{Backend, BackendEvent, EventSink, LocalSettings, ModelState, TokenCounters};
 
 /// What a script says to a generation.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,7 @@ struct State {
     cancelled: Vec<GenerationId>,
     prioritized: Vec<(GenerationId, Priority)>,
     warmed: usize,
+    configured: Vec<LocalSettings>,
     counters: TokenCounters,
 }
 
@@ -62,6 +63,7 @@ impl ScriptedBackend {
                 cancelled: Vec::new(),
                 prioritized: Vec::new(),
                 warmed: 0,
+                configured: Vec::new(),
                 counters: TokenCounters::default(),
             }),
         }
@@ -117,6 +119,11 @@ impl ScriptedBackend {
     /// How often warming was asked for.
     pub fn warmed(&self) -> usize {
         self.state().warmed
+    }
+
+    /// All settings that were changed while it ran.
+    pub fn configured(&self) -> Vec<LocalSettings> {
+        self.state().configured.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -213,6 +220,10 @@ impl Backend for ScriptedBackend {
 
     fn warm(&self) {
         self.state().warmed += 1;
+    }
+
+    fn configure(&self, settings: &LocalSettings) {
+        self.state().configured.push(settings.clone());
     }
 
     fn counters(&self) -> TokenCounters {

@@ -1,0 +1,114 @@
+//! The table of model families: from metadata to the layout of a prompt.
+//!
+//! A family that is not in the table gets the order that most models were trained in.
+
+use tabahead_context::{FimTemplate, Layout, ModelProfile, PreTokenizer};
+use tabahead_engine::{ModelInfo, SpecialToken};
+
+/// Families by the beginning of `general.name`, lower case: layout, and whether they were trained
+/// with file names.
+const FAMILIES: [(&str, Layout, bool); 2] = [
+    ("tabahead-mini", Layout::SuffixFirst, true),
+    ("qwen2.5-coder", Layout::PrefixFirst, true),
+];
+
+/// What the pure crates must know of a model, or in one line why it cannot be used.
+pub(super) fn profile(
+    info: &ModelInfo,
+    has: impl Fn(SpecialToken) -> bool,
+) -> Result<ModelProfile, String> {
+    let name = info.name.to_lowercase().replace([' ', '_'], "-");
+    let (layout, file_name) = FAMILIES
+        .iter()
+        .find(|(family, ..)| name.starts_with(family))
+        .map_or((Layout::PrefixFirst, false), |(_, layout, file_name)| {
+            (*layout, *file_name)
+        });
+    let needed: &[SpecialToken] = match layout {
+        Layout::SuffixFirst => &[SpecialToken::Prefix, SpecialToken::Suffix],
+        Layout::PrefixFirst => &[
+            SpecialToken::Prefix,
+            SpecialToken::Suffix,
+            SpecialToken::Middle,
+        ],
+    };
+    if let Some(missing) = needed.iter().find(|token| !has(**token)) {
+        return Err(format!(
+            "model '{}' cannot fill in the middle: it has no {missing:?} token; choose a code model with fill-in-the-middle",
+            info.name
+        ));
+    }
+    let pre_tokenizer = match info.pre_tokenizer.as_str() {
+        "qwen2" => PreTokenizer::Qwen2,
+        other => {
+            return Err(format!(
+                "model '{}' splits text by '{other}', which is not supported; choose a model with 'qwen2'",
+                info.name
+            ));
+        }
+    };
+    Ok(ModelProfile {
+        id: info.id.clone(),
+        template: FimTemplate {
+            layout,
+            file_name: file_name && has(SpecialToken::File),
+        },
+        pre_tokenizer,
+        context_tokens: info.context_tokens,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str) -> ModelInfo {
+        ModelInfo {
+            id: format!("{name}#1"),
+            name: name.to_owned(),
+            architecture: "llama".to_owned(),
+            context_tokens: 1024,
+            parameters: 1,
+            file_bytes: 1,
+            pre_tokenizer: "qwen2".to_owned(),
+        }
+    }
+
+    #[track_caller]
+    fn check(name: &str, layout: Layout, file_name: bool) {
+        let profile = profile(&info(name), |_| true).expect("usable");
+        assert_eq!(profile.template, FimTemplate { layout, file_name });
+    }
+
+    #[test]
+    fn families_are_known_by_the_beginning_of_their_name() {
+        check("tabahead-mini-v0", Layout::SuffixFirst, true);
+        check("Qwen2.5 Coder 0.5B", Layout::PrefixFirst, true);
+        check("Qwen2.5-Coder-1.5B-Instruct", Layout::PrefixFirst, true);
+        check("something else", Layout::PrefixFirst, false);
+    }
+
+    #[test]
+    fn a_model_without_a_file_marker_gets_no_file_name() {
+        let profile = profile(&info("tabahead-mini"), |token| token != SpecialToken::File);
+        assert!(!profile.expect("usable").template.file_name);
+    }
+
+    #[test]
+    fn a_model_that_cannot_fill_in_the_middle_is_refused() {
+        let line = profile(&info("prose"), |token| token != SpecialToken::Middle);
+        assert!(line.expect_err("refused").contains("no Middle token"));
+        let line = profile(&info("prose"), |token| token != SpecialToken::Suffix);
+        assert!(line.expect_err("refused").contains("no Suffix token"));
+    }
+
+    #[test]
+    fn an_unknown_pre_tokenizer_is_refused_by_name() {
+        let info = ModelInfo {
+            pre_tokenizer: "gpt-9".to_owned(),
+            ..info("tabahead-mini")
+        };
+        let line = profile(&info, |_| true).expect_err("refused");
+        assert!(line.contains("'gpt-9'"), "{line}");
+    }
+}

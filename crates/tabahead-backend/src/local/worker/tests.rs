@@ -1,0 +1,279 @@
+//! The thread's behaviour with an engine that can be told to panic, which no real one can.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
+};
+
+use tabahead_context::{FimTemplate, Layout, ModelProfile, Prompt};
+
+use super::*;
+use crate::{BackendEvent, ModelState};
+
+/// Spells the alphabet from where the prompt ends, byte by byte, and stops behind `z`.
+struct Alphabet {
+    bytes: Vec<u8>,
+    /// Panics when it is to step a sequence that begins with this token, once per token.
+    bombs: Arc<Mutex<HashSet<TokenId>>>,
+    counters: Counters,
+}
+
+struct Letters {
+    first: TokenId,
+    next: TokenId,
+}
+
+impl Compute for Alphabet {
+    type Sequence = Letters;
+
+    fn encode(&self, text: &str) -> Vec<TokenId> {
+        text.bytes().map(TokenId::from).collect()
+    }
+
+    fn token_bytes(&self, token: TokenId) -> &[u8] {
+        &self.bytes[token as usize..][..1]
+    }
+
+    fn special(&self, _: SpecialToken) -> Option<TokenId> {
+        Some(0)
+    }
+
+    fn pre_tokenizer(&self) -> PreTokenizer {
+        PreTokenizer::Qwen2
+    }
+
+    fn start(&mut self, request: SequenceRequest) -> Result<Letters, EngineError> {
+        if request.prompt.len() + request.reserve > 100 {
+            return Err(EngineError::TooLong {
+                tokens: request.prompt.len() + request.reserve,
+                context: 100,
+            });
+        }
+        self.counters.prompt += request.prompt.len() as u64;
+        let last = *request.prompt.last().expect("a prompt is not empty");
+        Ok(Letters {
+            first: request.prompt[1],
+            next: last + 1,
+        })
+    }
+
+    fn step(&mut self, sequence: &mut Letters) -> Result<Step, EngineError> {
+        let in_the_middle = sequence.next == TokenId::from(b't');
+        let bombs = &self.bombs;
+        if in_the_middle && lock(bombs).remove(&sequence.first) {
+            panic!("boom");
+        }
+        if sequence.next > TokenId::from(b'z') {
+            return Ok(Step::Stop { log_prob: -0.5 });
+        }
+        let id = sequence.next;
+        sequence.next += 1;
+        self.counters.decoded += 1;
+        Ok(Step::Token(tabahead_engine::GeneratedToken {
+            id,
+            log_prob: -0.1,
+        }))
+    }
+
+    fn retire(&mut self, _: Letters) {}
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+}
+
+fn request(id: u64, priority: Priority, tail: &str) -> Command {
+    Command::Start(Box::new(GenerationRequest {
+        id: GenerationId(id),
+        prompt: Prompt {
+            segments: vec![
+                Segment::Marker(Marker::Prefix),
+                Segment::Text(tail.to_owned()),
+            ],
+            forced: String::new(),
+        },
+        tail: tail.to_owned(),
+        continued: Vec::new(),
+        priority,
+        reserve: 10,
+    }))
+}
+
+/// Runs a worker over these commands until `ends` generations are over; their events in order.
+fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationEvent>, u64) {
+    let (queue, receiver): (Sender<Command>, Receiver<Command>) = mpsc::channel();
+    let (sink, reported) = mpsc::channel();
+    let sink = Mutex::new(sink);
+    let shared = Shared {
+        sink: Box::new(move |event| {
+            if let BackendEvent::Generation(event) = event {
+                lock(&sink).send(event).expect("the test listens");
+            }
+        }),
+        model: Mutex::new(ModelState::Ready(ModelProfile {
+            id: "alphabet".to_owned(),
+            template: FimTemplate {
+                layout: Layout::SuffixFirst,
+                file_name: false,
+            },
+            pre_tokenizer: PreTokenizer::Qwen2,
+            context_tokens: 100,
+        })),
+        model_changed: std::sync::Condvar::new(),
+        counters: Mutex::default(),
+    };
+    let bombs: HashSet<_> = bombs.iter().map(|b| TokenId::from(*b)).collect();
+    let bombs = Arc::new(Mutex::new(bombs));
+    let build = |_: &EngineSettings| Alphabet {
+        bytes: (0..=255).collect(),
+        bombs: Arc::clone(&bombs),
+        counters: Counters::default(),
+    };
+    let settings = EngineSettings {
+        threads: 1,
+        kv_bytes: 0,
+    };
+    for command in commands {
+        queue.send(command).expect("it listens");
+    }
+    let mut events = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| Worker::new(build, settings, &shared, receiver).run());
+        let mut over = 0;
+        while over < ends {
+            let event = reported.recv().expect("it reports");
+            if let GenerationEvent::Ended { .. } | GenerationEvent::Failed { .. } = event {
+                over += 1;
+            }
+            events.push(event);
+        }
+        drop(queue);
+    });
+    let decoded = lock(&shared.counters).decoded;
+    (events, decoded)
+}
+
+/// What each event says, such as `2:a` for a token of generation 2.
+fn story(events: &[GenerationEvent]) -> String {
+    let words: Vec<_> = events
+        .iter()
+        .map(|event| match event {
+            GenerationEvent::Started { id, .. } => format!("{}:start", id.0),
+            GenerationEvent::Token { id, token, .. } => {
+                format!("{}:{}", id.0, String::from_utf8_lossy(&token.bytes))
+            }
+            GenerationEvent::Ended { id, .. } => format!("{}:end", id.0),
+            GenerationEvent::Failed { id, failure } => match failure {
+                GenerationFailure::TooLong => format!("{}:long", id.0),
+                GenerationFailure::Broken(_) => format!("{}:broken", id.0),
+            },
+        })
+        .collect();
+    words.join(" ")
+}
+
+#[test]
+fn a_person_comes_before_speculation_and_the_newest_request_first() {
+    let order = |waiting: &[(Priority, u64)]| choose(waiting.iter().copied());
+    use Priority::{Foreground, Speculative};
+    assert_eq!(order(&[]), None);
+    assert_eq!(order(&[(Speculative, 1), (Speculative, 2)]), Some(0));
+    assert_eq!(order(&[(Speculative, 2), (Speculative, 1)]), Some(1));
+    assert_eq!(order(&[(Speculative, 1), (Foreground, 2)]), Some(1));
+    assert_eq!(
+        order(&[(Foreground, 2), (Foreground, 5), (Speculative, 9)]),
+        Some(1)
+    );
+}
+
+#[test]
+fn generations_run_in_the_order_of_who_waits() {
+    let commands = vec![
+        request(1, Priority::Speculative, "x"),
+        request(2, Priority::Speculative, "x"),
+        request(3, Priority::Foreground, "x"),
+        Command::Prioritize(GenerationId(2), Priority::Foreground),
+    ];
+    let (events, _) = events(b"", commands, 3);
+    assert_eq!(
+        story(&events),
+        "2:start 2:y 2:z 2:end 3:start 3:y 3:z 3:end 1:start 1:y 1:z 1:end"
+    );
+}
+
+#[test]
+fn a_cancelled_generation_says_nothing_more() {
+    let commands = vec![
+        request(1, Priority::Foreground, "x"),
+        request(2, Priority::Speculative, "y"),
+        Command::Cancel(GenerationId(1)),
+        Command::Cancel(GenerationId(7)),
+    ];
+    let (events, _) = events(b"", commands, 1);
+    assert_eq!(story(&events), "2:start 2:z 2:end");
+}
+
+#[test]
+fn a_panic_fails_one_generation_and_the_others_go_on_where_they_were() {
+    // The second is preempted in the middle by the first, which panics at `t`.
+    let commands = vec![
+        request(2, Priority::Speculative, "q"),
+        request(1, Priority::Foreground, "r"),
+    ];
+    let (events, decoded) = events(b"r", commands, 2);
+    assert_eq!(
+        story(&events),
+        "1:start 1:s 1:broken 2:start 2:r 2:s 2:t 2:u 2:v 2:w 2:x 2:y 2:z 2:end"
+    );
+    // Tokens of the engine that panicked still count.
+    assert_eq!(decoded, 10);
+}
+
+#[test]
+fn changed_settings_do_not_disturb_what_runs() {
+    let (queue, receiver) = mpsc::channel();
+    drop(queue);
+    let shared = Shared {
+        sink: Box::new(|_| {}),
+        model: Mutex::new(ModelState::Loading),
+        model_changed: std::sync::Condvar::new(),
+        counters: Mutex::default(),
+    };
+    let build = |_: &EngineSettings| Alphabet {
+        bytes: (0..=255).collect(),
+        bombs: Arc::default(),
+        counters: Counters::default(),
+    };
+    let settings = |kv_bytes| EngineSettings {
+        threads: 1,
+        kv_bytes,
+    };
+    let mut worker = Worker::new(build, settings(1), &shared, receiver);
+    worker.obey(request(1, Priority::Foreground, "v"));
+    worker.advance(0);
+    worker.advance(0);
+    worker.obey(Command::Configure(settings(2)));
+    worker.advance(0);
+    worker.advance(0);
+    let emitted: Vec<_> = worker.live[0].emitted.clone();
+    assert_eq!(emitted, [b'w', b'x'].map(TokenId::from));
+    assert_eq!(worker.total().decoded, 2);
+}
+
+#[test]
+fn what_does_not_fit_is_too_long_however_much_of_it_is_known() {
+    let long = "a".repeat(90);
+    let (events, _) = events(b"", vec![request(1, Priority::Foreground, &long)], 1);
+    assert_eq!(story(&events), "1:long");
+    let fits = "y".repeat(89);
+    let mut continued = request(1, Priority::Foreground, &fits);
+    if let Command::Start(request) = &mut continued {
+        request.continued = vec![TokenId::from(b'y')];
+    }
+    let (events, _) = self::events(b"", vec![continued], 1);
+    assert_eq!(story(&events), "1:start 1:z 1:end");
+}
