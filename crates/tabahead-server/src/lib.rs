@@ -1,8 +1,24 @@
 //! The LSP server and the session loop that runs the Speculator's effects.
+//!
+//! Read `run.rs` for the parts and how they end, `session.rs` for the loop, `lsp.rs` for the
+//! protocol.
+//!
+//! Invariants: only `lsp/` knows LSP types; edits and requests take effect in the order of arrival,
+//! whatever is awaited; nothing here waits for the client except the task that writes to it; a
+//! document's text is in no log and in no file.
 
+mod lifeline;
+mod lsp;
+mod run;
+mod session;
 mod settings;
+mod stats;
 mod suitability;
+#[cfg(test)]
+mod tests;
 
+pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
     CacheSettings, GateSettings, KvSettings, PathRule, Settings, SettingsError, SpeculationSettings,
 };
+pub use stats::{default_stats_dir, running_stats};

@@ -1,0 +1,141 @@
+//! When the server ends, and with which exit code.
+//!
+//! Three things end it: `exit`, the end of standard input, and the death of the process that
+//! `initialize` named as the parent. The first to come decides the code.
+
+use std::{sync::OnceLock, time::Duration};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How often the parent is looked after.
+const PARENT_PERIOD: Duration = Duration::from_secs(1);
+
+/// Ends the server once; shared by whoever may end it and whoever must stop then.
+#[derive(Debug)]
+pub(crate) struct Lifeline {
+    ended: CancellationToken,
+    code: OnceLock<i32>,
+    parent: watch::Sender<Option<u32>>,
+}
+
+impl Lifeline {
+    pub(crate) fn new() -> Self {
+        Self {
+            ended: CancellationToken::new(),
+            code: OnceLock::new(),
+            parent: watch::Sender::new(None),
+        }
+    }
+
+    /// Ends the server; a later call changes nothing.
+    pub(crate) fn end(&self, code: i32) {
+        self.code.get_or_init(|| code);
+        self.ended.cancel();
+    }
+
+    /// Returns when the server ends.
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// The exit code; 1 when nobody said anything.
+    pub(crate) fn code(&self) -> i32 {
+        self.code.get().copied().unwrap_or(1)
+    }
+
+    /// Names the process without which there is nothing to do. One that cannot be seen from here,
+    /// such as the editor outside of our container, is not looked after.
+    pub(crate) fn set_parent(&self, pid: u32) {
+        if process_lives(pid) {
+            self.parent.send_replace(Some(pid));
+        }
+    }
+
+    /// Ends the server when the parent is gone. Returns only then, or when the server ends.
+    pub(crate) async fn watch_parent(&self) {
+        let mut parent = self.parent.subscribe();
+        let gone = async {
+            let Ok(pid) = parent.wait_for(Option::is_some).await.map(|pid| *pid) else {
+                return std::future::pending().await;
+            };
+            while pid.is_some_and(process_lives) {
+                tokio::time::sleep(PARENT_PERIOD).await;
+            }
+            tracing::info!("the editor is gone");
+            self.end(1);
+        };
+        tokio::select! {
+            () = gone => {}
+            () = self.ended() => {}
+        }
+    }
+}
+
+/// Whether a process runs. A zombie does not: its parent only has not asked for its exit code yet.
+#[cfg(target_os = "linux")]
+pub(crate) fn process_lives(pid: u32) -> bool {
+    // The state follows the name, which stands in brackets and may hold brackets itself.
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        !matches!(state, Some('Z' | 'X') | None)
+    })
+}
+
+/// Elsewhere there is no safe way without another dependency: the end of standard input decides.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn process_lives(_pid: u32) -> bool {
+    true
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_lives_until_it_has_ended_and_a_zombie_does_not() {
+        assert!(process_lives(std::process::id()));
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("cat is everywhere");
+        assert!(process_lives(child.id()));
+        // `cat` closes its output as it ends, and is a zombie from then on until we ask.
+        drop(child.stdin.take());
+        let mut output = String::new();
+        let mut stdout = child.stdout.take().expect("piped");
+        std::io::Read::read_to_string(&mut stdout, &mut output).expect("readable");
+        while process_lives(child.id()) {
+            std::thread::yield_now();
+        }
+        child.wait().expect("it was ours");
+        assert!(!process_lives(child.id()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_death_of_the_parent_ends_the_server() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("cat is everywhere");
+        let lifeline = Lifeline::new();
+        lifeline.set_parent(child.id());
+        child.kill().expect("it is ours");
+        child.wait().expect("it was ours");
+        lifeline.watch_parent().await;
+        lifeline.ended().await;
+        assert_eq!(lifeline.code(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_parent_out_of_sight_is_not_looked_after() {
+        let lifeline = Lifeline::new();
+        lifeline.set_parent(4_194_999);
+        lifeline.end(0);
+        lifeline.watch_parent().await;
+        assert_eq!(lifeline.code(), 0);
+    }
+}

@@ -1,0 +1,158 @@
+//! Messages of LSP 3.18 and of our own that lsp-types 0.94 does not have, as they stand on the wire.
+//!
+//! Lenient where a client's slip has one meaning (a position beyond every line is the end), strict
+//! where it has none (a change without text).
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
+use tabahead_text::{Position, Range};
+
+/// `textDocument` of most messages; Copilot's clients add the version.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireDocument {
+    pub(super) uri: String,
+    #[serde(default)]
+    pub(super) version: Option<i32>,
+}
+
+/// `textDocument/didOpen`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DidOpen {
+    pub(super) text_document: OpenedDocument,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OpenedDocument {
+    pub(super) uri: String,
+    #[serde(default)]
+    pub(super) language_id: String,
+    #[serde(default)]
+    pub(super) version: i32,
+    pub(super) text: String,
+}
+
+/// `textDocument/didChange`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DidChange {
+    pub(super) text_document: WireDocument,
+    pub(super) content_changes: Vec<Change>,
+}
+
+/// One change; a full one when there is no range.
+#[derive(Debug, Deserialize)]
+pub(super) struct Change {
+    #[serde(default)]
+    pub(super) range: Option<WireRange>,
+    pub(super) text: String,
+}
+
+/// Any message that says no more than its document: `didClose`, `tabahead/didDismiss`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AboutDocument {
+    pub(super) text_document: WireDocument,
+}
+
+/// `textDocument/inlineCompletion`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InlineCompletionParams {
+    pub(super) text_document: WireDocument,
+    pub(super) position: WirePosition,
+    #[serde(default)]
+    pub(super) context: Option<InlineCompletionContext>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InlineCompletionContext {
+    #[serde(default)]
+    pub(super) selected_completion_info: Option<SelectedCompletionInfo>,
+}
+
+/// The popup menu's item, if one is selected.
+#[derive(Debug, Deserialize)]
+pub(super) struct SelectedCompletionInfo {
+    pub(super) range: WireRange,
+    pub(super) text: String,
+}
+
+/// The answer. Always a list object: the one of the three allowed shapes that every client reads.
+#[derive(Debug, Serialize)]
+pub(super) struct InlineCompletionList {
+    pub(super) items: Vec<InlineCompletionItem>,
+}
+
+/// One suggestion. The range is always there: without it VS Code replaces the word at the cursor
+/// and Neovim pastes wherever the cursor is by then.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InlineCompletionItem {
+    pub(super) insert_text: String,
+    pub(super) range: WireRange,
+    /// Run after a full accept. It carries the suggestion's id, because an item has no `data`.
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Command {
+    pub(super) title: &'static str,
+    pub(super) command: &'static str,
+    pub(super) arguments: Vec<Value>,
+}
+
+/// `workspace/executeCommand`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExecuteCommand {
+    pub(super) command: String,
+    #[serde(default)]
+    pub(super) arguments: Vec<Value>,
+}
+
+/// A position; numbers outside of the type are the nearest inside.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+pub(super) struct WirePosition {
+    #[serde(deserialize_with = "clamped")]
+    pub(super) line: u32,
+    #[serde(deserialize_with = "clamped")]
+    pub(super) character: u32,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+pub(super) struct WireRange {
+    pub(super) start: WirePosition,
+    pub(super) end: WirePosition,
+}
+
+impl From<WirePosition> for Position {
+    fn from(WirePosition { line, character }: WirePosition) -> Self {
+        Self { line, character }
+    }
+}
+
+impl From<Position> for WirePosition {
+    fn from(Position { line, character }: Position) -> Self {
+        Self { line, character }
+    }
+}
+
+impl From<WireRange> for Range {
+    fn from(WireRange { start, end }: WireRange) -> Self {
+        Self {
+            start: start.into(),
+            end: end.into(),
+        }
+    }
+}
+
+fn clamped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    // A cast from a float saturates, which is the clamping that is wanted.
+    Ok(number
+        .as_u64()
+        .map(|n| n.min(u64::from(u32::MAX)) as u32)
+        .unwrap_or_else(|| number.as_f64().unwrap_or_default() as u32))
+}

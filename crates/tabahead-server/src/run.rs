@@ -1,0 +1,149 @@
+//! Puts the parts together: pump, tower-lsp's server with the front, session, notices, parent.
+//!
+//! Nothing is decided here. When the lifeline ends, the pump closes the server's input, the server
+//! writes what is answered and returns, the front goes with it, and with the front the session.
+
+use std::{io, panic, path::PathBuf, sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tabahead_backend::{Backend, LocalBackend};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+use tower_lsp::{LspService, Server};
+
+use crate::{
+    lifeline::Lifeline,
+    lsp::{Front, Lifecycle, deliver_notices, pump},
+    session::{Launch, SessionConfig, SessionLoop},
+};
+
+/// What a server is made of.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The weights that the model `mini` stands for.
+    pub embedded: &'static [u8],
+    /// Settings from the file, below the editor's; `Value::Null` for none.
+    pub file: Value,
+    /// Settings from the command line, above the editor's; `Value::Null` for none.
+    pub flags: Value,
+    /// Where the figures are left for `tabahead stats`; `None` leaves none.
+    pub stats_dir: Option<PathBuf>,
+    /// The program's version, for the editor.
+    pub version: &'static str,
+}
+
+/// Requests that may wait at once. Far above what an editor has open, because tower-lsp stops
+/// reading at this number, and then it would not see a cancel.
+const CONCURRENCY: usize = 1024;
+
+/// How long a client may take to read the last answers.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Serves an editor on standard input and output until it says `exit`, goes away or dies; returns
+/// the exit code. The caller must then end the process: a thread may still be reading input.
+///
+/// # Errors
+/// When the threads of the server cannot be started.
+pub fn run_stdio(config: ServerConfig) -> io::Result<i32> {
+    keep_text_out_of_panics();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let launch: Launch = Box::new(|settings, sink| -> Arc<dyn Backend> {
+        Arc::new(LocalBackend::new(settings.clone(), sink))
+    });
+    let served = serve(config, launch, tokio::io::stdin(), tokio::io::stdout());
+    let code = runtime.block_on(served);
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+/// Serves an editor on any two streams.
+pub(crate) async fn serve(
+    config: ServerConfig,
+    launch: Launch,
+    input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Unpin,
+) -> i32 {
+    let lifeline = Arc::new(Lifeline::new());
+    let greeted = CancellationToken::new();
+    let (session_inbox, inbox) = mpsc::unbounded_channel();
+    let (notices, outbox) = mpsc::unbounded_channel();
+    let version = config.version;
+    let session = SessionLoop::new(
+        SessionConfig {
+            embedded: config.embedded,
+            file: config.file,
+            flags: config.flags,
+            stats_dir: config.stats_dir,
+            version,
+            launch,
+        },
+        inbox,
+        notices,
+    );
+    let session = tokio::spawn(session.run());
+
+    let mut client = None;
+    let (service, socket) = LspService::new(|its| {
+        client = Some(its);
+        Lifecycle { version }
+    });
+    let delivery = client.map(|client| {
+        let greeted = greeted.clone();
+        tokio::spawn(async move {
+            greeted.cancelled().await;
+            deliver_notices(client, outbox).await;
+        })
+    });
+
+    let front = Front::new(service, session_inbox, Arc::clone(&lifeline), greeted);
+    let (checked, server_input) = tokio::io::duplex(64 << 10);
+    let server = Server::new(server_input, output, socket)
+        .concurrency_level(CONCURRENCY)
+        .serve(front);
+    let served = async {
+        tokio::join!(pump(input, checked, &lifeline), server);
+    };
+    let cut_off = async {
+        lifeline.ended().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = served => {}
+        () = cut_off => tracing::warn!("the editor does not read its last answers"),
+        // Ends the lifeline and then waits for the others to follow.
+        () = async { lifeline.watch_parent().await; std::future::pending().await } => {}
+    }
+    // A notice may be waiting for a client that does not read, or was never greeted.
+    if let Some(delivery) = delivery {
+        delivery.abort();
+        let _ = delivery.await;
+    }
+    if let Err(error) = session.await {
+        tracing::error!(panicked = error.is_panic(), "the session ended early");
+    }
+    lifeline.code()
+}
+
+/// The text of an [`EnvFilter`]: our own events from `level` on, and nothing of tower-lsp, which
+/// writes whole messages, and so the user's text, into its own.
+///
+/// [`EnvFilter`]: https://docs.rs/tracing-subscriber
+pub fn log_directives(level: &str) -> String {
+    format!("{level},tower_lsp=off")
+}
+
+/// A panic's message may quote a buffer (`byte index 3 is not a char boundary; it is inside …`), so
+/// only its place is told.
+fn keep_text_out_of_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string);
+        let place = place.as_deref().unwrap_or("an unknown place");
+        tracing::error!(place, "panicked");
+    }));
+}

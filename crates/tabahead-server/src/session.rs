@@ -1,0 +1,626 @@
+//! The session loop: one task that owns the Speculator and runs its effects.
+//!
+//! No LSP types: the front hands in [`Message`]s, in the order in which the editor sent what they
+//! say, and gets [`Answer`]s and [`Notice`]s. Start reading at [`SessionLoop::run`]: every cause of
+//! work is in its `select!`, every consequence in `run_effects`.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tabahead_backend::{
+    Backend, BackendEvent, EventSink, LocalSettings, ModelState, TokenCounters,
+};
+use tabahead_context::{DocumentName, GenerationEvent};
+use tabahead_speculation::{
+    Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator, Stats,
+    SuggestionId, Timestamp,
+};
+use tabahead_text::{Document, Offset};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use crate::{
+    settings::Settings,
+    stats::{Figures, SessionCounts, StatsFile},
+    suitability::{File, unsuitable},
+};
+
+/// What the front tells the session.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A document was opened.
+    Opened {
+        document: DocumentId,
+        file: File,
+        snapshot: Document,
+    },
+    /// Its text changed.
+    Changed {
+        document: DocumentId,
+        snapshot: Document,
+    },
+    /// It was closed.
+    Closed { document: DocumentId },
+    /// The editor wants a suggestion.
+    Requested {
+        request: RequestId,
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Offset,
+        selected: Option<SelectedCompletion>,
+        reply: oneshot::Sender<Answer>,
+    },
+    /// The editor no longer wants it.
+    Cancelled { request: RequestId },
+    /// The editor accepted a suggestion.
+    Accepted { suggestion: SuggestionId },
+    /// The user dismissed what was shown.
+    Dismissed { document: DocumentId },
+    /// Settings came, as they were sent. The first ones start the model.
+    Settings { layer: EditorLayer, value: Value },
+    /// Somebody wants the figures.
+    Stats { reply: oneshot::Sender<Value> },
+}
+
+/// Which of the editor's two sources of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EditorLayer {
+    /// `initializationOptions`.
+    Initial,
+    /// `workspace/didChangeConfiguration`; a new one replaces the one before.
+    Pushed,
+}
+
+/// What the session tells the editor without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// How the server is.
+    Status {
+        kind: StatusKind,
+        busy: bool,
+        message: String,
+    },
+    /// A line that the user must read.
+    Problem(String),
+}
+
+/// The kinds of `didChangeStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StatusKind {
+    Normal,
+    Inactive,
+    Error,
+}
+
+/// Makes the backend that settings ask for.
+pub(crate) type Launch = Box<dyn Fn(&LocalSettings, EventSink) -> Arc<dyn Backend> + Send>;
+
+/// What a session is made of.
+pub(crate) struct SessionConfig {
+    pub(crate) embedded: &'static [u8],
+    pub(crate) file: Value,
+    pub(crate) flags: Value,
+    pub(crate) stats_dir: Option<PathBuf>,
+    pub(crate) version: &'static str,
+    pub(crate) launch: Launch,
+}
+
+/// How long figures may be older than what happened.
+const STATS_PERIOD: Duration = Duration::from_secs(2);
+
+/// A document as the session knows it.
+struct Open {
+    file: File,
+    snapshot: Document,
+    /// Whether the Speculator was told of it.
+    shown: bool,
+}
+
+/// A request that came before the model was there.
+struct Early {
+    request: RequestId,
+    document: DocumentId,
+    input: Input,
+}
+
+/// The task.
+pub(crate) struct SessionLoop {
+    config: SessionConfig,
+    settings: Settings,
+    initial: Value,
+    pushed: Value,
+    start: Instant,
+    /// Unbounded, because it is filled by the one reader of standard input, which must never wait:
+    /// a full queue there would keep a cancel from being seen. An editor's user bounds it.
+    inbox: mpsc::UnboundedReceiver<Message>,
+    notices: mpsc::UnboundedSender<Notice>,
+    /// Unbounded, because the engine's thread must never wait for us; it is bounded by the tokens
+    /// of the generations in flight. The number tells a backend from those before it.
+    events: mpsc::UnboundedReceiver<(u64, BackendEvent)>,
+    event_sender: mpsc::UnboundedSender<(u64, BackendEvent)>,
+    epoch: u64,
+    backend: Option<Arc<dyn Backend>>,
+    launched: Option<LocalSettings>,
+    /// There from the moment the model is.
+    speculator: Option<Speculator>,
+    documents: HashMap<DocumentId, Open>,
+    replies: HashMap<RequestId, oneshot::Sender<Answer>>,
+    early: Vec<Early>,
+    counts: SessionCounts,
+    last_problem: Option<String>,
+    stats: Option<watch::Sender<Value>>,
+    stats_due: Option<Instant>,
+}
+
+impl SessionLoop {
+    pub(crate) fn new(
+        config: SessionConfig,
+        inbox: mpsc::UnboundedReceiver<Message>,
+        notices: mpsc::UnboundedSender<Notice>,
+    ) -> Self {
+        let (event_sender, events) = mpsc::unbounded_channel();
+        Self {
+            config,
+            settings: Settings::default(),
+            initial: Value::Null,
+            pushed: Value::Null,
+            start: Instant::now(),
+            inbox,
+            notices,
+            events,
+            event_sender,
+            epoch: 0,
+            backend: None,
+            launched: None,
+            speculator: None,
+            documents: HashMap::new(),
+            replies: HashMap::new(),
+            early: Vec::new(),
+            counts: SessionCounts::default(),
+            last_problem: None,
+            stats: None,
+            stats_due: None,
+        }
+    }
+
+    /// Runs until the front is gone.
+    pub(crate) async fn run(mut self) {
+        let writing = self.config.stats_dir.as_deref().map(|stats_dir| {
+            let (newest, reader) = watch::channel(Value::Null);
+            self.stats = Some(newest);
+            tokio::spawn(StatsFile::new(stats_dir).keep_written(reader))
+        });
+        loop {
+            self.run_effects();
+            let timeout = self.speculator.as_ref().and_then(Speculator::poll_timeout);
+            let timeout = timeout.map(|Timestamp(since)| self.start + since);
+            tokio::select! {
+                biased;
+                message = self.inbox.recv() => match message {
+                    Some(message) => self.take_message(message),
+                    None => break,
+                },
+                Some((epoch, event)) = self.events.recv() => {
+                    if epoch == self.epoch {
+                        self.take_event(event);
+                    }
+                }
+                () = until(timeout) => {
+                    let now = self.now();
+                    if let Some(speculator) = &mut self.speculator {
+                        speculator.handle_timeout(now);
+                    }
+                }
+                () = until(self.stats_due) => self.publish_stats(),
+            }
+        }
+        self.stats = None;
+        if let Some(writing) = writing
+            && let Err(error) = writing.await
+        {
+            tracing::warn!(%error, "figures were not taken away");
+        }
+    }
+
+    /// Does what the Speculator wants done.
+    fn run_effects(&mut self) {
+        let (Some(speculator), Some(backend)) = (&mut self.speculator, &self.backend) else {
+            return;
+        };
+        while let Some(effect) = speculator.poll_effect() {
+            match effect {
+                Effect::Respond { request, answer } => {
+                    tracing::debug!(request = request.0, answer = %said(&answer), "respond");
+                    if let Answer::Failed(line) = &answer {
+                        report(&self.notices, &mut self.last_problem, line);
+                    }
+                    // The editor may have cancelled in the meantime: then nobody listens.
+                    if let Some(reply) = self.replies.remove(&request) {
+                        let _ = reply.send(answer);
+                    }
+                }
+                Effect::StartGeneration(request) => {
+                    let id = request.id.0;
+                    tracing::debug!(generation = id, priority = ?request.priority, "start");
+                    backend.start(request);
+                }
+                Effect::PrioritizeGeneration(id, priority) => {
+                    tracing::debug!(generation = id.0, ?priority, "prioritize");
+                    backend.prioritize(id, priority);
+                }
+                Effect::CancelGeneration(id) => {
+                    tracing::debug!(generation = id.0, "cancel");
+                    backend.cancel(id);
+                }
+            }
+        }
+    }
+
+    fn take_message(&mut self, message: Message) {
+        match message {
+            Message::Opened {
+                document,
+                file,
+                snapshot,
+            } => {
+                let open = Open {
+                    file,
+                    snapshot,
+                    shown: false,
+                };
+                self.documents.insert(document, open);
+                self.show(document);
+                if let Some(backend) = &self.backend {
+                    backend.warm();
+                }
+            }
+            Message::Changed { document, snapshot } => {
+                if let Some(open) = self.documents.get_mut(&document) {
+                    open.snapshot = snapshot;
+                    self.supersede_early(document);
+                    self.show(document);
+                }
+            }
+            Message::Closed { document } => {
+                if let Some(open) = self.documents.remove(&document) {
+                    self.supersede_early(document);
+                    if open.shown {
+                        self.tell(Input::DocumentClosed { document });
+                    }
+                }
+            }
+            Message::Requested {
+                request,
+                document,
+                snapshot,
+                cursor,
+                selected,
+                reply,
+            } => self.take_request(request, document, snapshot, cursor, selected, reply),
+            Message::Cancelled { request } => self.cancel(request),
+            Message::Accepted { suggestion } => {
+                self.counts.accepted += 1;
+                self.tell(Input::Accepted { suggestion });
+            }
+            Message::Dismissed { document } => self.tell(Input::Dismissed { document }),
+            Message::Settings { layer, value } => self.take_settings(layer, value),
+            Message::Stats { reply } => {
+                self.publish_stats();
+                let _ = reply.send(self.stats_json());
+            }
+        }
+        self.counts.documents = self.documents.len() as u64;
+        self.stats_are_due();
+    }
+
+    fn take_request(
+        &mut self,
+        request: RequestId,
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Offset,
+        selected: Option<SelectedCompletion>,
+        reply: oneshot::Sender<Answer>,
+    ) {
+        self.counts.requests += 1;
+        let Some(open) = self.documents.get(&document) else {
+            let _ = reply.send(Answer::Superseded);
+            self.counts.superseded += 1;
+            return;
+        };
+        if let Some(reason) = unsuitable(&open.file, snapshot.len(), &self.settings) {
+            tracing::debug!(request = request.0, reason, "silent");
+            self.counts.unsuitable += 1;
+            let _ = reply.send(Answer::Silent {
+                reason,
+                origin: None,
+            });
+            return;
+        }
+        let input = Input::CompletionRequested {
+            request,
+            document,
+            snapshot,
+            cursor,
+            name: DocumentName {
+                file_name: open.file.name().to_owned(),
+                language: open.file.language.clone(),
+            },
+            selected,
+        };
+        match self.model() {
+            ModelState::Ready(_) => {
+                self.replies.insert(request, reply);
+                self.tell(input);
+            }
+            ModelState::Loading => {
+                // The newest request is the one that somebody still waits for.
+                self.supersede_early(document);
+                self.replies.insert(request, reply);
+                self.early.push(Early {
+                    request,
+                    document,
+                    input,
+                });
+            }
+            ModelState::Unusable(line) => {
+                self.counts.failed += 1;
+                let _ = reply.send(Answer::Failed(line));
+            }
+        }
+    }
+
+    fn cancel(&mut self, request: RequestId) {
+        let waited = self.early.len();
+        self.early.retain(|early| early.request != request);
+        if self.early.len() < waited {
+            self.counts.superseded += 1;
+        } else if self.replies.contains_key(&request) {
+            self.tell(Input::RequestCancelled { request });
+            self.run_effects();
+        }
+        self.replies.remove(&request);
+    }
+
+    fn take_event(&mut self, event: BackendEvent) {
+        match event {
+            BackendEvent::Ready(profile) => {
+                tracing::info!(model = profile.id, "model is ready");
+                self.status(StatusKind::Normal, false, "ready");
+                let settings = self.settings.speculator();
+                self.speculator = Some(Speculator::new(settings, profile));
+                let documents: Vec<_> = self.documents.keys().copied().collect();
+                for document in documents {
+                    self.show(document);
+                }
+                for early in std::mem::take(&mut self.early) {
+                    self.tell(early.input);
+                }
+                if let Some(backend) = &self.backend
+                    && !self.documents.is_empty()
+                {
+                    backend.warm();
+                }
+            }
+            BackendEvent::Unusable(line) => {
+                tracing::error!(line, "model cannot be used");
+                self.status(StatusKind::Error, false, &line);
+                report(&self.notices, &mut self.last_problem, &line);
+                for early in std::mem::take(&mut self.early) {
+                    self.counts.failed += 1;
+                    if let Some(reply) = self.replies.remove(&early.request) {
+                        let _ = reply.send(Answer::Failed(line.clone()));
+                    }
+                }
+            }
+            BackendEvent::Generation(event) => {
+                match &event {
+                    GenerationEvent::Token { .. } => self.counts.tokens_received += 1,
+                    GenerationEvent::Started { prompt_tokens, .. } => {
+                        self.counts.prompt_received += *prompt_tokens as u64;
+                    }
+                    GenerationEvent::Ended { .. } | GenerationEvent::Failed { .. } => {}
+                }
+                self.tell(Input::Generation(event));
+            }
+        }
+        self.stats_are_due();
+    }
+
+    /// Tells the Speculator what a document's text is now, if that is any of its business.
+    fn show(&mut self, document: DocumentId) {
+        let (Some(open), Some(speculator)) =
+            (self.documents.get_mut(&document), &mut self.speculator)
+        else {
+            return;
+        };
+        let now = Timestamp(self.start.elapsed());
+        if unsuitable(&open.file, open.snapshot.len(), &self.settings).is_none() {
+            open.shown = true;
+            let snapshot = open.snapshot.clone();
+            speculator.handle_input(now, Input::DocumentChanged { document, snapshot });
+        } else if std::mem::take(&mut open.shown) {
+            speculator.handle_input(now, Input::DocumentClosed { document });
+        }
+    }
+
+    /// Answers what waits for the model at an older state of a document.
+    fn supersede_early(&mut self, document: DocumentId) {
+        for early in self
+            .early
+            .extract_if(.., |early| early.document == document)
+        {
+            self.counts.superseded += 1;
+            if let Some(reply) = self.replies.remove(&early.request) {
+                let _ = reply.send(Answer::Superseded);
+            }
+        }
+    }
+
+    fn take_settings(&mut self, layer: EditorLayer, value: Value) {
+        let (initial, pushed) = match layer {
+            EditorLayer::Initial => (&value, &self.pushed),
+            EditorLayer::Pushed => (&self.initial, &value),
+        };
+        let layers = [&self.config.file, initial, pushed, &self.config.flags];
+        match Settings::resolve(&layers) {
+            Ok(settings) => {
+                self.settings = settings;
+                match layer {
+                    EditorLayer::Initial => self.initial = value,
+                    EditorLayer::Pushed => self.pushed = value,
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "settings refused");
+                let _ = self.notices.send(Notice::Problem(error.to_string()));
+                if self.launched.is_none() {
+                    // The editor's first settings are bad: start with those that are not its own.
+                    let layers = [&self.config.file, &self.config.flags];
+                    self.settings = Settings::resolve(&layers).unwrap_or_default();
+                }
+            }
+        }
+        self.apply_settings();
+    }
+
+    /// Brings backend and Speculator to the settings as they are now.
+    fn apply_settings(&mut self) {
+        let local = self.settings.local(self.config.embedded);
+        match (&self.launched, &self.backend) {
+            (Some(launched), _) if *launched == local => {}
+            (Some(launched), Some(backend)) if launched.model == local.model => {
+                backend.configure(&local);
+            }
+            _ => self.launch(&local),
+        }
+        self.launched = Some(local);
+        if let Some(speculator) = &mut self.speculator {
+            speculator.configure(self.settings.speculator());
+        }
+        let documents: Vec<_> = self.documents.keys().copied().collect();
+        for document in documents {
+            self.show(document);
+        }
+    }
+
+    /// Begins to load a model. What waited for the one before is answered, and its figures end.
+    fn launch(&mut self, local: &LocalSettings) {
+        self.speculator = None;
+        self.backend = None;
+        self.early.clear();
+        for (_, reply) in self.replies.drain() {
+            let _ = reply.send(Answer::Superseded);
+        }
+        self.epoch += 1;
+        self.last_problem = None;
+        let (epoch, events) = (self.epoch, self.event_sender.clone());
+        // The receiver lives as long as the session: after that nobody wants events.
+        let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
+        self.status(StatusKind::Inactive, true, "loading the model");
+        self.backend = Some((self.config.launch)(local, sink));
+    }
+
+    fn tell(&mut self, input: Input) {
+        let now = self.now();
+        if let Some(speculator) = &mut self.speculator {
+            speculator.handle_input(now, input);
+        }
+    }
+
+    fn model(&self) -> ModelState {
+        match (&self.backend, &self.speculator) {
+            (Some(backend), Some(_)) => backend.model(),
+            // Ready, but its event is still on the way: to everybody here it is loading.
+            (Some(backend), None) => match backend.model() {
+                ModelState::Ready(_) => ModelState::Loading,
+                state => state,
+            },
+            (None, _) => ModelState::Loading,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.start.elapsed())
+    }
+
+    fn status(&self, kind: StatusKind, busy: bool, message: &str) {
+        // The receiver is gone only when the server is ending.
+        let _ = self.notices.send(Notice::Status {
+            kind,
+            busy,
+            message: message.to_owned(),
+        });
+    }
+
+    fn stats_are_due(&mut self) {
+        if self.stats.is_some() && self.stats_due.is_none() {
+            self.stats_due = Some(Instant::now() + STATS_PERIOD);
+        }
+    }
+
+    fn publish_stats(&mut self) {
+        self.stats_due = None;
+        if let Some(stats) = &self.stats {
+            stats.send_replace(self.stats_json());
+        }
+    }
+
+    fn stats_json(&self) -> Value {
+        static NONE: LazyLock<Stats> = LazyLock::new(Stats::default);
+        Figures {
+            speculator: self.speculator.as_ref().map_or(&NONE, Speculator::stats),
+            counters: self
+                .backend
+                .as_ref()
+                .map_or_else(TokenCounters::default, |backend| backend.counters()),
+            model: &self.model(),
+            session: self.counts,
+            settings_digest: self.settings.digest(),
+            speculation_enabled: self.settings.speculation.enabled,
+            version: self.config.version,
+            uptime: self.start.elapsed(),
+        }
+        .to_json()
+    }
+}
+
+/// Tells the user what is wrong, once.
+fn report(notices: &mpsc::UnboundedSender<Notice>, last: &mut Option<String>, line: &str) {
+    if last.as_deref() != Some(line) {
+        *last = Some(line.to_owned());
+        let _ = notices.send(Notice::Problem(line.to_owned()));
+    }
+}
+
+/// An answer without its text, for the log.
+fn said(answer: &Answer) -> String {
+    match answer {
+        Answer::Suggestion {
+            id,
+            suggestion,
+            origin,
+        } => format!(
+            "suggestion {} of {} bytes, {origin:?}",
+            id.0,
+            suggestion.text.len()
+        ),
+        Answer::Silent { reason, .. } => format!("silent: {reason}"),
+        Answer::Superseded => "superseded".to_owned(),
+        Answer::Failed(line) => format!("failed: {line}"),
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

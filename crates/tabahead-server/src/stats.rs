@@ -1,0 +1,278 @@
+//! What `tabahead/stats` answers, and the file in which a running server leaves it for
+//! `tabahead stats`.
+//!
+//! The file holds figures and a model's name, never text, a path or an address of a document. It is
+//! written beside its place and renamed, readable by its owner alone, and removed at exit.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tabahead_backend::{ModelState, TokenCounters};
+use tabahead_speculation::Stats;
+use tokio::sync::watch;
+
+/// Everything that the figures are made of.
+pub(crate) struct Figures<'a> {
+    pub(crate) speculator: &'a Stats,
+    pub(crate) counters: TokenCounters,
+    pub(crate) model: &'a ModelState,
+    pub(crate) session: SessionCounts,
+    pub(crate) settings_digest: String,
+    pub(crate) speculation_enabled: bool,
+    pub(crate) version: &'a str,
+    pub(crate) uptime: Duration,
+}
+
+/// What the session counts itself, because the Speculator never sees it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SessionCounts {
+    /// Completion requests from the editor.
+    pub(crate) requests: u64,
+    /// Of those, for documents that get no suggestions.
+    pub(crate) unsuitable: u64,
+    /// Of those, replaced or cancelled while the model was still loading.
+    pub(crate) superseded: u64,
+    /// Of those, failed for want of a model.
+    pub(crate) failed: u64,
+    /// Suggestions whose command the editor ran.
+    pub(crate) accepted: u64,
+    /// Token events that came from the backend.
+    pub(crate) tokens_received: u64,
+    /// Prompt tokens that the backend reported with them.
+    pub(crate) prompt_received: u64,
+    /// Documents open now.
+    pub(crate) documents: u64,
+}
+
+impl Figures<'_> {
+    pub(crate) fn to_json(&self) -> Value {
+        let stats = self.speculator;
+        let session = self.session;
+        let model = match self.model {
+            ModelState::Loading => json!({"state": "loading"}),
+            ModelState::Ready(profile) => json!({
+                "state": "ready",
+                "id": profile.id,
+                "context_tokens": profile.context_tokens,
+            }),
+            ModelState::Unusable(line) => json!({"state": "failed", "message": line}),
+        };
+        json!({
+            "version": self.version,
+            "pid": process::id(),
+            "uptime_seconds": self.uptime.as_secs(),
+            "model": model,
+            "settings": {
+                "digest": self.settings_digest,
+                "speculation_enabled": self.speculation_enabled,
+            },
+            "documents": session.documents,
+            "requests": session.requests,
+            "hits": {
+                "exact": stats.hits_exact,
+                "typed_through": stats.hits_typed_through,
+                "joined": stats.hits_joined,
+                "speculated": stats.hits_speculated,
+            },
+            "misses": stats.misses,
+            "superseded": stats.superseded + session.superseded,
+            "silent": stats.silent + session.unsuitable,
+            "failed": session.failed,
+            "accepted": session.accepted,
+            "speculations": {
+                "started": stats.speculations_started,
+                "finished": stats.speculations_finished,
+                "cancelled": stats.speculations_cancelled,
+                "used": stats.speculations_used,
+            },
+            "tokens": {
+                "prompt": self.counters.prompt,
+                "prefilled": self.counters.prefilled,
+                "decoded": self.counters.decoded,
+                "constrained": self.counters.constrained,
+                "wasted": stats.tokens_wasted,
+                "received": session.tokens_received,
+                "prompt_received": session.prompt_received,
+            },
+            "latency": {
+                "miss": quantiles(&stats.latencies.miss),
+                "joined": quantiles(&stats.latencies.joined),
+                "exact": quantiles(&stats.latencies.exact),
+                "typed_through": quantiles(&stats.latencies.typed_through),
+                "speculated": quantiles(&stats.latencies.speculated),
+            },
+            "cache": {
+                "paths": stats.cache_paths,
+                "bytes": stats.cache_bytes,
+                "evicted": stats.cache_evicted,
+            },
+            "kv": {"bytes": self.counters.kv_bytes},
+        })
+    }
+}
+
+/// Count and nearest-rank quantiles in milliseconds; `null` where there is no sample.
+fn quantiles(samples: &[Duration]) -> Value {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let at = |percent: usize| {
+        let rank = (sorted.len() * percent).div_ceil(100);
+        let sample = sorted.get(rank.saturating_sub(1))?;
+        // Microseconds are the finest that means anything here.
+        Some(sample.as_micros() as f64 / 1000.0)
+    };
+    json!({"count": sorted.len(), "p50_ms": at(50), "p90_ms": at(90), "p99_ms": at(99)})
+}
+
+/// Where running servers leave their figures: `$XDG_RUNTIME_DIR/tabahead`, else the user's cache
+/// folder. `None` when the environment names neither.
+pub fn default_stats_dir() -> Option<PathBuf> {
+    let folder = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    folder("XDG_RUNTIME_DIR")
+        .or_else(|| folder("XDG_CACHE_HOME"))
+        .or_else(|| Some(folder("HOME")?.join(".cache")))
+        .map(|folder| folder.join("tabahead"))
+}
+
+/// The figures of the servers that run now, by process id. Files of dead servers are removed.
+pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
+    let Ok(entries) = fs::read_dir(stats_dir) else {
+        return Vec::new();
+    };
+    let mut running: Vec<(u32, Value)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let pid = name.strip_prefix("stats-")?.strip_suffix(".json")?;
+            let pid = pid.parse().ok()?;
+            if !crate::lifeline::process_lives(pid) {
+                let _ = fs::remove_file(entry.path());
+                return None;
+            }
+            let text = fs::read_to_string(entry.path()).ok()?;
+            Some((pid, serde_json::from_str(&text).ok()?))
+        })
+        .collect();
+    running.sort_unstable_by_key(|(pid, _)| *pid);
+    running
+}
+
+/// The file of this process; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct StatsFile {
+    path: PathBuf,
+}
+
+impl StatsFile {
+    pub(crate) fn new(stats_dir: &Path) -> Self {
+        Self {
+            path: stats_dir.join(format!("stats-{}.json", process::id())),
+        }
+    }
+
+    /// Writes whatever is newest, until the sender is dropped. Disk writes happen on a thread that
+    /// may block; a folder that cannot be written to costs one warning.
+    pub(crate) async fn keep_written(self, mut newest: watch::Receiver<Value>) {
+        let mut warned = false;
+        while newest.changed().await.is_ok() {
+            let text = newest.borrow_and_update().to_string();
+            let path = self.path.clone();
+            let written = tokio::task::spawn_blocking(move || write(&path, &text)).await;
+            if let Ok(Err(error)) = written
+                && !warned
+            {
+                warned = true;
+                tracing::warn!(%error, path = %self.path.display(), "figures cannot be written");
+            }
+        }
+    }
+}
+
+impl Drop for StatsFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Writes a file that its owner alone can read, whole or not at all.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("json.new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    io::Write::write_all(&mut options.open(&beside)?, text.as_bytes())?;
+    fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_nearest_rank() {
+        let milliseconds = |n| Duration::from_millis(n);
+        assert_eq!(
+            quantiles(&(1..=100).rev().map(milliseconds).collect::<Vec<_>>()),
+            json!({"count": 100, "p50_ms": 50.0, "p90_ms": 90.0, "p99_ms": 99.0})
+        );
+        assert_eq!(
+            quantiles(&[milliseconds(3)]),
+            json!({"count": 1, "p50_ms": 3.0, "p90_ms": 3.0, "p99_ms": 3.0})
+        );
+        assert_eq!(
+            quantiles(&[]),
+            json!({"count": 0, "p50_ms": null, "p90_ms": null, "p99_ms": null})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_running_server_leaves_its_figures_and_takes_them_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stats_dir = folder.path().join("tabahead");
+        let (newest, reader) = watch::channel(Value::Null);
+        let writing = tokio::spawn(StatsFile::new(&stats_dir).keep_written(reader));
+        newest.send(json!({"requests": 7})).expect("it listens");
+        // The writer reads what is newest after it was asked to stop, too.
+        while running_stats(&stats_dir).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            running_stats(&stats_dir),
+            [(process::id(), json!({"requests": 7}))]
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let file = stats_dir.join(format!("stats-{}.json", process::id()));
+            let mode = fs::metadata(file).expect("written").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        drop(newest);
+        writing.await.expect("it ends");
+        assert!(running_stats(&stats_dir).is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_of_dead_servers_are_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Beyond the largest process id that Linux gives.
+        let dead = folder.path().join("stats-4194999.json");
+        fs::write(&dead, "{}").expect("written");
+        assert!(running_stats(folder.path()).is_empty());
+        assert!(!dead.exists());
+    }
+}
