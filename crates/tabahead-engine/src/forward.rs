@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::{
     Model, TokenId,
     kernels::{Gathered, KV_BLOCK, Query},
-    kv::Block,
+    kv::{Block, Numbers, Precision},
     linear::Activations,
     model::{Layer, Shape},
     simd::Isa,
@@ -243,19 +243,28 @@ impl Share {
                 }
             }
         }
-        self.key_halves.resize(self.keys.len(), 0);
-        self.value_halves.resize(self.values.len(), 0);
-        isa.narrow(&self.keys, &mut self.key_halves);
-        isa.narrow(&self.values, &mut self.value_halves);
+        if shape.kv_precision == Precision::Half {
+            self.key_halves.resize(self.keys.len(), 0);
+            self.value_halves.resize(self.values.len(), 0);
+            isa.narrow(&self.keys, &mut self.key_halves);
+            isa.narrow(&self.values, &mut self.value_halves);
+        }
     }
 
     fn write(&self, layer: usize, shape: &Shape, blocks: &mut [Arc<Block>]) {
         let width = shape.kv_heads * shape.head_width;
-        let rows = self
-            .key_halves
-            .chunks(width)
-            .zip(self.value_halves.chunks(width));
-        for (row, (keys, values)) in rows.enumerate() {
+        for row in 0..self.rows {
+            let span = row * width..(row + 1) * width;
+            let (keys, values) = match shape.kv_precision {
+                Precision::Half => (
+                    Numbers::Half(&self.key_halves[span.clone()]),
+                    Numbers::Half(&self.value_halves[span]),
+                ),
+                Precision::Full => (
+                    Numbers::Full(&self.keys[span.clone()]),
+                    Numbers::Full(&self.values[span]),
+                ),
+            };
             let position = self.start + row;
             Arc::get_mut(&mut blocks[position / KV_BLOCK])
                 .expect("a block that is written is held by one sequence")
@@ -279,9 +288,8 @@ impl Share {
         let last = self.start + self.rows - 1;
         for kv_head in 0..shape.kv_heads {
             for (index, block) in blocks[..=last / KV_BLOCK].iter().enumerate() {
-                isa.widen(block.keys(layer, kv_head), &mut self.key_tile);
-                isa.widen(block.values(layer, kv_head), &mut self.value_tile);
-                let (keys, values) = (&self.key_tile, &self.value_tile);
+                let keys = full(isa, block.keys(layer, kv_head), &mut self.key_tile);
+                let values = full(isa, block.values(layer, kv_head), &mut self.value_tile);
                 let first = index * KV_BLOCK;
                 // Rows before `met` do not reach this block, rows from `full` on see all of it.
                 let met = first.saturating_sub(self.start);
@@ -378,6 +386,16 @@ impl Share {
             isa.rms_norm(x, weight, shape.epsilon, normed);
         }
         self.quantized.set(isa, &self.normed, shape.width);
+    }
+}
+
+fn full<'a>(isa: Isa, numbers: Numbers<'a>, tile: &'a mut [f32]) -> &'a [f32] {
+    match numbers {
+        Numbers::Half(halves) => {
+            isa.widen(halves, tile);
+            tile
+        }
+        Numbers::Full(numbers) => numbers,
     }
 }
 

@@ -48,52 +48,121 @@ impl Drop for Charge {
     }
 }
 
-/// Keys and values of 32 positions in all layers, as half floats.
+/// How exactly keys and values are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// Half floats: for models whose keys and values are many.
+    Half,
+    /// Floats.
+    Full,
+}
+
+impl Precision {
+    /// Bytes of a number.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::Half => 2,
+            Self::Full => 4,
+        }
+    }
+}
+
+/// Rows of keys or values, as a block keeps them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Numbers<'a> {
+    Half(&'a [u16]),
+    Full(&'a [f32]),
+}
+
+/// Keys and values of 32 positions in all layers.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
     /// Per layer all keys, then all values; per head the keys dimension by dimension (32
     /// positions each) and the values position by position.
-    halves: Vec<u16>,
+    numbers: Stored,
     heads: usize,
     head_width: usize,
     _charge: Charge,
+}
+
+#[derive(Debug, Clone)]
+enum Stored {
+    Half(Vec<u16>),
+    Full(Vec<f32>),
 }
 
 impl Block {
     pub(crate) fn zeroed(model: &Model, ledger: &Ledger) -> Arc<Self> {
         let bytes = model.kv_bytes_per_token() * KV_BLOCK;
         Arc::new(Self {
-            halves: vec![0; bytes / 2],
+            numbers: match model.shape().kv_precision {
+                Precision::Half => Stored::Half(vec![0; bytes / 2]),
+                Precision::Full => Stored::Full(vec![0.0; bytes / 4]),
+            },
             heads: model.shape().kv_heads,
             head_width: model.shape().head_width,
             _charge: ledger.charge(bytes),
         })
     }
 
-    fn start(&self, layer: usize, values: bool, head: usize) -> usize {
-        ((layer * 2 + usize::from(values)) * self.heads + head) * self.head_width * KV_BLOCK
-    }
-
     /// Keys of a head: for each dimension 32 positions.
-    pub(crate) fn keys(&self, layer: usize, head: usize) -> &[u16] {
-        &self.halves[self.start(layer, false, head)..][..self.head_width * KV_BLOCK]
+    pub(crate) fn keys(&self, layer: usize, head: usize) -> Numbers<'_> {
+        self.part(layer * 2, head)
     }
 
     /// Values of a head: for each position all dimensions.
-    pub(crate) fn values(&self, layer: usize, head: usize) -> &[u16] {
-        &self.halves[self.start(layer, true, head)..][..self.head_width * KV_BLOCK]
+    pub(crate) fn values(&self, layer: usize, head: usize) -> Numbers<'_> {
+        self.part(layer * 2 + 1, head)
     }
 
     /// Writes the keys and values of all heads at one position.
-    pub(crate) fn write(&mut self, layer: usize, position: usize, keys: &[u16], values: &[u16]) {
-        for head in 0..self.heads {
-            let at = self.start(layer, false, head) + position;
-            let span = head * self.head_width..(head + 1) * self.head_width;
-            for (dimension, &key) in keys[span.clone()].iter().enumerate() {
-                self.halves[at + dimension * KV_BLOCK] = key;
+    pub(crate) fn write(
+        &mut self,
+        layer: usize,
+        position: usize,
+        keys: Numbers<'_>,
+        values: Numbers<'_>,
+    ) {
+        let (heads, width) = (self.heads, self.head_width);
+        let start = layer * 2 * heads * width * KV_BLOCK;
+        match (&mut self.numbers, keys, values) {
+            (Stored::Half(stored), Numbers::Half(keys), Numbers::Half(values)) => {
+                put(&mut stored[start..], heads, width, position, keys, values);
             }
-            let at = self.start(layer, true, head) + position * self.head_width;
-            self.halves[at..at + self.head_width].copy_from_slice(&values[span]);
+            (Stored::Full(stored), Numbers::Full(keys), Numbers::Full(values)) => {
+                put(&mut stored[start..], heads, width, position, keys, values);
+            }
+            _ => unreachable!("all blocks of a model keep the same kind of numbers"),
         }
+    }
+
+    fn part(&self, part: usize, head: usize) -> Numbers<'_> {
+        let length = self.head_width * KV_BLOCK;
+        let start = (part * self.heads + head) * length;
+        match &self.numbers {
+            Stored::Half(numbers) => Numbers::Half(&numbers[start..][..length]),
+            Stored::Full(numbers) => Numbers::Full(&numbers[start..][..length]),
+        }
+    }
+}
+
+/// Writes one position into a layer.
+fn put<T: Copy>(
+    layer: &mut [T],
+    heads: usize,
+    width: usize,
+    position: usize,
+    keys: &[T],
+    values: &[T],
+) {
+    let length = width * KV_BLOCK;
+    for head in 0..heads {
+        let span = head * width..(head + 1) * width;
+        let stored = &mut layer[head * length..][..length];
+        for (stored, &key) in stored.chunks_mut(KV_BLOCK).zip(&keys[span.clone()]) {
+            stored[position] = key;
+        }
+        let stored = &mut layer[(heads + head) * length + position * width..][..width];
+        stored.copy_from_slice(&values[span]);
     }
 }

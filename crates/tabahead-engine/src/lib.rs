@@ -27,3 +27,6 @@ pub use engine::{
 };
 pub use error::EngineError;
 pub use model::{Model, ModelInfo, SpecialToken, TokenId};
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use crate::{
     forward::Processor,
     gguf::{GgufFile, refuse},
     kernels::{KV_BLOCK, LANES},
-    kv::Block,
+    kv::{Block, Precision},
     linear::Linear,
     vocabulary::Vocabulary,
 };
@@ -79,9 +79,14 @@ pub(crate) struct Shape {
     pub(crate) head_width: usize,
     pub(crate) feed_forward: usize,
     pub(crate) epsilon: f32,
+    pub(crate) kv_precision: Precision,
     /// Turns per position of each rotated pair, in radians.
     pub(crate) frequencies: Vec<f64>,
 }
+
+/// Most numbers that a token's keys and values may have to be kept in full: those of small models
+/// take little room, and are small enough for rounding to show.
+const FULL_PRECISION: usize = 4096;
 
 /// Weights of one layer.
 #[derive(Debug)]
@@ -168,7 +173,13 @@ impl Model {
 
     /// Bytes of keys and values of one token.
     pub fn kv_bytes_per_token(&self) -> usize {
-        self.layers.len() * self.shape.kv_heads * self.shape.head_width * 4
+        let Shape {
+            kv_heads,
+            head_width,
+            kv_precision,
+            ..
+        } = self.shape;
+        self.layers.len() * 2 * kv_heads * head_width * kv_precision.bytes()
     }
 
     /// Scores of all tokens after `tokens`, computed from scratch on one thread.
@@ -210,6 +221,13 @@ impl Model {
 
     pub(crate) fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// The same model, with keys and values kept otherwise.
+    #[cfg(test)]
+    pub(crate) fn keeping(mut self, kv_precision: Precision) -> Self {
+        self.shape.kv_precision = kv_precision;
+        self
     }
 
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
@@ -332,6 +350,14 @@ impl Shape {
                 "{rotated} of {head_width} numbers cannot be rotated"
             )));
         }
+        let layers = required(file, &key("block_count"))?;
+        let kv_numbers = (kv_heads * head_width)
+            .saturating_mul(layers)
+            .saturating_mul(2);
+        let kv_precision = match kv_numbers <= FULL_PRECISION {
+            true => Precision::Full,
+            false => Precision::Half,
+        };
         let mut frequencies: Vec<f64> = (0..rotated / 2)
             .map(|pair| f64::from(base).powf(-2.0 * pair as f64 / rotated as f64))
             .collect();
@@ -348,6 +374,7 @@ impl Shape {
             head_width,
             feed_forward,
             epsilon,
+            kv_precision,
             frequencies,
         })
     }

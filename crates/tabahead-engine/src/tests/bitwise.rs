@@ -1,0 +1,305 @@
+//! One result per prompt, whatever the company.
+
+use std::sync::Arc;
+
+use candle_core::quantized::GgmlDType;
+
+use super::{Random, Recipe, engine, request, run};
+use crate::{
+    Model, TokenId,
+    forward::Processor,
+    kernels::{self, Gathered, KV_BLOCK, LANES, QUANT_BLOCK, QuantRow, Query},
+    kv::{Block, Precision},
+    simd::Isa,
+};
+
+fn recipes() -> Vec<Recipe> {
+    let mut recipes = Vec::new();
+    for recipe in [Recipe::LLAMA, Recipe::QWEN2] {
+        for dtype in [GgmlDType::Q8_0, GgmlDType::F16, GgmlDType::F32] {
+            // Multi-head, grouped-query and multi-query attention.
+            for kv_heads in [4, 2, 1] {
+                for kv_precision in [Precision::Half, Precision::Full] {
+                    recipes.push(Recipe {
+                        dtype,
+                        kv_heads,
+                        kv_precision,
+                        ..recipe
+                    });
+                }
+            }
+        }
+    }
+    recipes
+}
+
+fn bits(logits: &[f32]) -> Vec<u32> {
+    assert!(logits.iter().all(|logit| logit.is_finite()));
+    logits.iter().map(|logit| logit.to_bits()).collect()
+}
+
+/// Logits after the last token when the tokens are computed in chunks of these sizes, in turn.
+fn in_chunks(
+    model: &Arc<Model>,
+    processor: &mut Processor,
+    tokens: &[TokenId],
+    sizes: &mut dyn Iterator<Item = usize>,
+) -> Vec<u32> {
+    let mut blocks: Vec<_> = (0..tokens.len().div_ceil(KV_BLOCK))
+        .map(|_| Block::zeroed(model, &Default::default()))
+        .collect();
+    let mut start = 0;
+    while start < tokens.len() {
+        let end = (start + sizes.next().unwrap()).min(tokens.len());
+        processor.extend(model, &mut blocks, start, &tokens[start..end]);
+        start = end;
+    }
+    bits(&processor.logits(model))
+}
+
+#[test]
+fn chunks_threads_and_instructions_change_no_bit() {
+    let mut random = Random(1);
+    for recipe in recipes() {
+        let model = recipe.model();
+        let length = 100 + random.below(60);
+        let tokens = random.tokens(&model, length);
+        let mut whole = Processor::with_isa(1, Isa::detect());
+        let expected = in_chunks(&model, &mut whole, &tokens, &mut std::iter::repeat(length));
+        assert_eq!(
+            bits(&model.logits(&tokens).unwrap()),
+            expected,
+            "{recipe:?}"
+        );
+        for isa in Isa::available() {
+            let most = if isa == Isa::detect() { 3 } else { 1 };
+            for threads in 1..=most {
+                let mut processor = Processor::with_isa(threads, isa);
+                let mut check = |how: &str, sizes: &mut dyn Iterator<Item = usize>| {
+                    let found = in_chunks(&model, &mut processor, &tokens, sizes);
+                    let name = isa.name();
+                    assert_eq!(found, expected, "{recipe:?} {name} {threads} threads {how}");
+                };
+                check("in one go", &mut std::iter::repeat(length));
+                check("token by token", &mut std::iter::repeat(1));
+                let mut sizes = std::iter::from_fn(|| Some(1 + random.below(70)));
+                check("in random chunks", &mut sizes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_large_head_is_shared_out_without_changing_a_bit() {
+    // The head of this model is split between threads; those of the tiny ones are too small.
+    let model = Recipe::LLAMA.model();
+    let isa = Isa::detect();
+    let mut random = Random(3);
+    let (outputs, inputs) = (40_000, 64);
+    let file = super::files::matrix_file(outputs, inputs, &mut random);
+    let mut file = crate::gguf::GgufFile::read(std::io::Cursor::new(file)).unwrap();
+    let linear = crate::linear::Linear::load(&mut file, "m", outputs, inputs, |row| row).unwrap();
+    let row: Vec<f32> = (0..inputs).map(|_| random.next()).collect();
+    let mut quantized = crate::linear::Activations::default();
+    quantized.set(isa, &row, inputs);
+    let mut alone = vec![0.0; outputs];
+    linear.forward(isa, &row, &quantized, 1, &mut alone);
+    let mut shared = vec![0.0; outputs];
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(2)
+        .build()
+        .unwrap();
+    pool.install(|| linear.forward(isa, &row, &quantized, 2, &mut shared));
+    assert_eq!(bits(&shared), bits(&alone));
+    drop(model);
+}
+
+#[test]
+fn what_was_computed_before_changes_no_bit() {
+    let mut random = Random(5);
+    for recipe in recipes() {
+        let model = recipe.model();
+        let base = random.tokens(&model, 90);
+        let mut used = engine(&model, 1, 1 << 30);
+        for _ in 0..12 {
+            let mut prompt = base[..1 + random.below(base.len())].to_vec();
+            let tail = 1 + random.below(50);
+            prompt.extend(random.tokens(&model, tail));
+            let count = 1 + random.below(40);
+            let found = run(&mut used, request(&prompt, b"let"), count);
+            for threads in [1, 2] {
+                let mut fresh = engine(&model, threads, 1 << 30);
+                let expected = run(&mut fresh, request(&prompt, b"let"), count);
+                assert_eq!(found, expected, "{recipe:?}");
+            }
+        }
+        let counters = used.counters();
+        assert!(
+            counters.prefilled < counters.prompt,
+            "nothing was shared: {counters:?}"
+        );
+    }
+}
+
+/// Compares what every instruction set makes of the same numbers.
+fn agree(work: impl Fn(Isa) -> Vec<f32>) {
+    let results: Vec<_> = Isa::available()
+        .into_iter()
+        .map(|isa| (isa, work(isa)))
+        .collect();
+    let (_, portable) = results.last().unwrap();
+    for (isa, result) in &results {
+        assert_eq!(bits(result), bits(portable), "{}", isa.name());
+    }
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_kernels() {
+    let mut random = Random(9);
+    for round in 0..50 {
+        let mut numbers = |count: usize, scale: f32| -> Vec<f32> {
+            (0..count).map(|_| random.next() * scale).collect()
+        };
+        let scale = [1e-3, 1.0, 30.0][round % 3];
+        let x = numbers(96, scale);
+        let y = numbers(96, 2.0);
+        let queries = numbers(4 * 32, scale);
+        let (keys, values) = (numbers(32 * KV_BLOCK, 1.0), numbers(32 * KV_BLOCK, 1.0));
+        let tile = numbers(96 * LANES, 1.0);
+        let scales = kernels_narrow(&numbers(LANES * 3, 0.1));
+        let quants: Vec<u8> = (0..96 * LANES).map(|_| random.bits() as u8).collect();
+        let valid = 1 + random.below(KV_BLOCK);
+
+        agree(|isa| {
+            let mut out = vec![0.0; 96];
+            isa.rms_norm(&x, &y, 1e-5, &mut out);
+            out
+        });
+        agree(|isa| {
+            let mut out = x.clone();
+            isa.silu_mul(&mut out, &y);
+            out
+        });
+        agree(|isa| {
+            let mut out = x.clone();
+            isa.rotate(&mut out, &y[..48], &y[48..]);
+            out
+        });
+        agree(|isa| vec![isa.sum_exp(&x, 3.0)]);
+        agree(|isa| {
+            let mut halves = vec![0; 96];
+            isa.narrow(&x, &mut halves);
+            let mut out = vec![0.0; 96];
+            isa.widen(&halves, &mut out);
+            out
+        });
+        agree(|isa| {
+            let mut out = [[0.0; LANES]; 2];
+            isa.dense_tile(&tile, [&x, &y], &mut out);
+            out.as_flattened().to_vec()
+        });
+        agree(|isa| {
+            let (mut words, mut scale, mut corrections) = ([0; 24], [0.0; 3], [0; 3]);
+            isa.quantize(&x, &mut words, &mut scale, &mut corrections);
+            let row = QuantRow {
+                words: &words,
+                scales: &scale,
+                corrections: &corrections,
+            };
+            let mut out = [[0.0; LANES]; 3];
+            isa.quant_tile(&quants, &scales, [row; 3], &mut out);
+            out.as_flattened().to_vec()
+        });
+        agree(|isa| {
+            let mut gathered = [Gathered::NOTHING; 4];
+            let mut out = vec![0.0; 4 * 32];
+            let rows = queries
+                .chunks(32)
+                .zip(out.chunks_mut(32))
+                .zip(&mut gathered);
+            let mut rows: Vec<_> = rows
+                .map(|((query, out), gathered)| Query {
+                    query,
+                    gathered,
+                    out,
+                })
+                .collect();
+            for rows in rows.as_chunks_mut::<4>().0 {
+                isa.attend(&keys, &values, KV_BLOCK, 0.1, rows);
+                isa.attend(&keys, &values, valid, 0.1, rows);
+            }
+            out
+        });
+    }
+}
+
+fn kernels_narrow(numbers: &[f32]) -> Vec<u16> {
+    let mut halves = vec![0; numbers.len()];
+    kernels::narrow(numbers, &mut halves);
+    halves
+}
+
+#[test]
+fn quantised_products_are_exact_sums() {
+    let mut random = Random(11);
+    let quants: Vec<u8> = (0..QUANT_BLOCK * LANES)
+        .map(|_| random.bits() as u8)
+        .collect();
+    let numbers: Vec<i8> = (0..QUANT_BLOCK).map(|_| random.bits() as i8).collect();
+    let words: Vec<i32> = numbers
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| i32::from_le_bytes(bytes.map(|byte| byte as u8)))
+        .collect();
+    let corrections = [numbers.iter().map(|&number| i32::from(number)).sum::<i32>() * -128];
+    let one = half::f16::ONE.to_bits();
+    for isa in Isa::available() {
+        let row = QuantRow {
+            words: &words,
+            scales: &[1.0],
+            corrections: &corrections,
+        };
+        let mut out = [[0.0; LANES]; 1];
+        isa.quant_tile(&quants, &[one; LANES], [row], &mut out);
+        for (lane, found) in out[0].iter().enumerate() {
+            let expected: i32 = (0..QUANT_BLOCK)
+                .map(|column| {
+                    let quant = quants[column / 4 * 4 * LANES + lane * 4 + column % 4];
+                    (i32::from(quant) - 128) * i32::from(numbers[column])
+                })
+                .sum();
+            assert_eq!(*found, expected as f32, "{}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn half_floats_are_those_of_the_half_crate() {
+    for bits in (0..=u16::MAX).filter(|&bits| half::f16::from_bits(bits).is_finite()) {
+        let expected = half::f16::from_bits(bits).to_f32();
+        assert_eq!(kernels::widen_one(bits).to_bits(), expected.to_bits());
+        assert_eq!(kernels::narrow_one(expected), bits);
+    }
+    let mut random = Random(13);
+    for _ in 0..200_000 {
+        let number = f32::from_bits(random.bits() as u32);
+        if number.abs() < 65504.0 {
+            let expected = half::f16::from_f32(number).to_bits();
+            assert_eq!(kernels::narrow_one(number), expected, "{number:e}");
+        }
+    }
+    assert_eq!(kernels::narrow_one(f32::INFINITY), half::f16::MAX.to_bits());
+}
+
+#[test]
+fn the_exponential_is_close() {
+    for step in -8600..=8600 {
+        let x = step as f32 / 100.0;
+        let (found, expected) = (f64::from(kernels::exp(x)), f64::from(x).exp());
+        assert!(
+            (found / expected - 1.0).abs() < 4e-7,
+            "{x}: {found} {expected}"
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! Healing, stops and masks, against a search through the whole vocabulary.
+
+use proptest::prelude::*;
+
+use super::{Random, Recipe, engine, request, run};
+use crate::{
+    EngineError, Model, SequenceRequest, SpecialToken, Step, TokenId,
+    choice::{Choice, choose},
+    simd::Isa,
+    vocabulary::TokenKind,
+};
+
+/// The rule as it is said, over all tokens.
+fn expected(model: &Model, logits: &[f32], forced: &[u8], mask_stops: bool) -> Option<TokenId> {
+    let fits = |token: TokenId| {
+        let bytes = model.token_bytes(token);
+        let stop = model.vocabulary().kind(token) == TokenKind::Stop;
+        match forced.is_empty() {
+            true if stop => !mask_stops,
+            false if stop => false,
+            _ => {
+                !bytes.contains(&b'\r') && (forced.starts_with(bytes) || bytes.starts_with(forced))
+            }
+        }
+    };
+    let mut best: Option<TokenId> = None;
+    for token in (0..model.vocabulary_len() as TokenId).filter(|&token| fits(token)) {
+        if best.is_none_or(|best| logits[token as usize] > logits[best as usize]) {
+            best = Some(token);
+        }
+    }
+    best
+}
+
+#[test]
+fn the_choice_is_the_best_of_all_that_fit() {
+    let model = Recipe::LLAMA.model();
+    let mut random = Random(23);
+    let texts: [&[u8]; 8] = [
+        b"",
+        b" ",
+        b"th",
+        b"    x",
+        b" the()",
+        b"\n\n",
+        "é".as_bytes(),
+        b"inte",
+    ];
+    for round in 0..400 {
+        // Few different values, so that ties are common.
+        let logits: Vec<f32> = (0..model.vocabulary_len())
+            .map(|_| random.below(4 + round) as f32 / 8.0)
+            .collect();
+        for forced in texts {
+            for mask_stops in [false, true] {
+                let choice = choose(
+                    model.vocabulary(),
+                    Isa::detect(),
+                    &logits,
+                    forced,
+                    mask_stops,
+                );
+                let expected = expected(&model, &logits, forced, mask_stops).unwrap();
+                let stop = model.vocabulary().kind(expected) == TokenKind::Stop;
+                let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+                let probability = f64::from(logits[expected as usize]) - total.ln();
+                let log_prob = match choice.unwrap() {
+                    Choice::Token { id, log_prob } => {
+                        assert_eq!((id, stop), (expected, false));
+                        log_prob
+                    }
+                    Choice::Stop { log_prob } => {
+                        assert!(stop);
+                        log_prob
+                    }
+                };
+                assert!((f64::from(log_prob) - probability).abs() < 1e-5);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn decoded_bytes_begin_with_the_forced_ones(forced in "[a-z é({\n]{0,12}", seed in 1u64..1 << 40) {
+        let model = Recipe::QWEN2.model();
+        let mut random = Random(seed);
+        let prompt = random.tokens(&model, 20);
+        let mut engine = engine(&model, 1, 1 << 24);
+        let decoded = run(&mut engine, request(&prompt, forced.as_bytes()), forced.len() + 4);
+        let bytes: Vec<u8> = decoded
+            .iter()
+            .flat_map(|&(id, _)| model.token_bytes(id).to_vec())
+            .collect();
+        prop_assert!(bytes.starts_with(forced.as_bytes()), "{:?}", String::from_utf8_lossy(&bytes));
+        prop_assert!(!bytes.contains(&b'\r'));
+        // Each token is the best of those that fit, by logits from scratch.
+        let (mut tokens, mut spelled) = (prompt, 0);
+        for &(id, _) in &decoded {
+            let logits = model.logits(&tokens).unwrap();
+            let rest = &forced.as_bytes()[spelled.min(forced.len())..];
+            let at_cursor = spelled == forced.len();
+            let expected = expected(&model, &logits, rest, at_cursor).unwrap();
+            if id == TokenId::MAX {
+                prop_assert_eq!(model.vocabulary().kind(expected), TokenKind::Stop);
+                break;
+            }
+            prop_assert_eq!(id, expected);
+            tokens.push(id);
+            spelled += model.token_bytes(id).len();
+        }
+    }
+
+    #[test]
+    fn decoding_an_encoding_gives_the_text(text in "\\PC{0,40}|[ \t\r\n'a-zA-Z0-9é]{0,60}") {
+        thread_local! {
+            static MODEL: std::sync::Arc<Model> = Recipe::LLAMA.model();
+        }
+        MODEL.with(|model| {
+            let tokens = model.encode(&text);
+            let bytes: Vec<u8> =
+                tokens.iter().flat_map(|&token| model.token_bytes(token).to_vec()).collect();
+            assert_eq!(bytes, text.as_bytes());
+        });
+    }
+}
+
+#[test]
+fn special_tokens_spelled_in_a_text_are_text() {
+    let model = Recipe::LLAMA.model();
+    let tokens = model.encode("<|end|><|pre|>");
+    assert!(
+        tokens
+            .iter()
+            .all(|&token| model.vocabulary().kind(token) == TokenKind::Text)
+    );
+    let prefix = model.special(SpecialToken::Prefix).unwrap();
+    assert!(model.token_bytes(prefix).is_empty());
+    assert_eq!(model.special(SpecialToken::Middle), None);
+}
+
+#[test]
+fn a_stop_is_masked_only_at_the_cursor() {
+    let model = Recipe::LLAMA.model();
+    let mut random = Random(29);
+    let (mut stops, mut masked) = (0, 0);
+    for _ in 0..400 {
+        let prompt = random.tokens(&model, 3);
+        let logits = model.logits(&prompt).unwrap();
+        let unmasked = expected(&model, &logits, b"", false).unwrap();
+        let stops_here = model.vocabulary().kind(unmasked) == TokenKind::Stop;
+        stops += usize::from(stops_here);
+        for mask_first_stop in [false, true] {
+            let mut engine = engine(&model, 1, 1 << 24);
+            let request = SequenceRequest {
+                mask_first_stop,
+                ..request(&prompt, b"")
+            };
+            let first = run(&mut engine, request, 1)[0].0;
+            match stops_here && !mask_first_stop {
+                true => assert_eq!(first, TokenId::MAX),
+                false => assert_ne!(first, TokenId::MAX),
+            }
+            masked += usize::from(stops_here && mask_first_stop);
+        }
+    }
+    assert!(stops > 0 && masked > 0, "no prompt stopped");
+}
+
+#[test]
+fn a_carriage_return_cannot_be_forced() {
+    let model = Recipe::LLAMA.model();
+    let mut engine = engine(&model, 1, 1 << 24);
+    let mut sequence = engine.start(request(&[1, 2], b"\r\n")).unwrap();
+    assert_eq!(
+        engine.step(&mut sequence).unwrap(),
+        Step::Prefilled { tokens: 2 }
+    );
+    let error = engine.step(&mut sequence).unwrap_err();
+    assert!(
+        matches!(error, EngineError::Unspellable { byte: b'\r' }),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_context_ends_a_sequence() {
+    let model = Recipe {
+        context: 40,
+        ..Recipe::LLAMA
+    }
+    .model();
+    let mut engine = engine(&model, 1, 1 << 24);
+    let mut random = Random(31);
+    let prompt = random.tokens(&model, 36);
+    let too_long = SequenceRequest {
+        reserve: 5,
+        ..request(&prompt, b"")
+    };
+    let error = engine.start(too_long).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            EngineError::TooLong {
+                tokens: 41,
+                context: 40
+            }
+        ),
+        "{error}"
+    );
+    assert!(engine.start(request(&[], b"")).is_err());
+    assert!(engine.start(request(&[TokenId::MAX], b"")).is_err());
+    // Forced bytes keep stops away, so that the context is what ends it: the one token that may
+    // spell several of these is not in the vocabulary.
+    let mut sequence = engine.start(request(&prompt, b"zzzz")).unwrap();
+    let mut tokens = prompt.len();
+    loop {
+        match engine.step(&mut sequence).unwrap() {
+            Step::Prefilled { .. } => {}
+            Step::Token(_) => tokens += 1,
+            Step::Stop { .. } => panic!("a stop under a constraint"),
+            Step::ContextFull => break,
+        }
+    }
+    assert_eq!(tokens, 40);
+}

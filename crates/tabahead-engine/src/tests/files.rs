@@ -1,0 +1,171 @@
+//! Files that are not what they should be.
+
+use std::{borrow::Cow, io::Cursor};
+
+use candle_core::{
+    Device, Tensor,
+    quantized::{
+        GgmlDType, QTensor,
+        gguf_file::{self, Value},
+    },
+};
+
+use super::{Random, Recipe};
+use crate::Model;
+
+/// A file that holds nothing but one quantised matrix named `m`.
+pub(super) fn matrix_file(rows: usize, columns: usize, random: &mut Random) -> Vec<u8> {
+    let numbers: Vec<f32> = (0..rows * columns).map(|_| random.next()).collect();
+    let tensor = Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).unwrap();
+    let tensor = QTensor::quantize(&tensor, GgmlDType::Q8_0).unwrap();
+    let mut file = Cursor::new(Vec::new());
+    gguf_file::write(&mut file, &[], &[("m.weight", &tensor)]).unwrap();
+    file.into_inner()
+}
+
+fn refusal(file: Vec<u8>) -> String {
+    let error = Model::from_bytes(Cow::Owned(file)).expect_err("a refusal");
+    let text = error.to_string();
+    assert!(!text.contains('\n'), "{text}");
+    text
+}
+
+#[test]
+fn every_truncated_file_is_refused_in_one_line() {
+    let file = Recipe::LLAMA.file();
+    // The last tensor's padding may be missing.
+    let lengths = (0..200).chain((200..file.len() - 64).step_by(997));
+    for length in lengths {
+        refusal(file[..length].to_vec());
+    }
+}
+
+#[test]
+fn no_damaged_file_panics() {
+    let file = Recipe::LLAMA.file();
+    let mut random = Random(17);
+    let mut refused = 0;
+    let header = 12_000;
+    for _ in 0..1500 {
+        let mut damaged = file.clone();
+        for _ in 0..1 + random.below(3) {
+            let at = random.below(header);
+            damaged[at] = [0, 1, 0x7f, 0xff, random.bits() as u8][random.below(5)];
+        }
+        refused += usize::from(Model::from_bytes(Cow::Owned(damaged)).is_err());
+    }
+    assert!(refused > 300, "only {refused} damaged files were refused");
+}
+
+#[test]
+fn garbage_is_refused() {
+    let mut random = Random(19);
+    for length in [0, 1, 4, 24, 1000, 100_000] {
+        let mut garbage: Vec<u8> = (0..length).map(|_| random.bits() as u8).collect();
+        refusal(garbage.clone());
+        if length > 8 {
+            garbage[..8].copy_from_slice(b"GGUF\x03\0\0\0");
+            refusal(garbage);
+        }
+    }
+}
+
+#[track_caller]
+fn check_refusal(key: &str, value: Option<Value>, expected: &str) {
+    let file = Recipe::LLAMA.file_with(|metadata| {
+        match value {
+            Some(value) => metadata.insert(key.to_owned(), value),
+            None => metadata.remove(key),
+        };
+    });
+    let text = refusal(file);
+    assert!(
+        text.contains(expected),
+        "'{text}' does not say '{expected}'"
+    );
+}
+
+#[test]
+fn a_refusal_names_what_is_wrong() {
+    let text = |text: &str| Some(Value::String(text.to_owned()));
+    let number = |number| Some(Value::U32(number));
+    check_refusal(
+        "general.architecture",
+        text("gemma"),
+        "architecture 'gemma'",
+    );
+    check_refusal(
+        "tokenizer.ggml.pre",
+        text("llama-bpe"),
+        "pre-tokenizer 'llama-bpe'",
+    );
+    check_refusal("tokenizer.ggml.model", text("llama"), "tokenizer 'llama'");
+    check_refusal(
+        "tokenizer.ggml.fim_suf_token_id",
+        None,
+        "fill-in-the-middle",
+    );
+    check_refusal(
+        "tokenizer.ggml.fim_suf_token_id",
+        number(1 << 30),
+        "beyond the vocabulary",
+    );
+    check_refusal("tokenizer.ggml.merges", None, "merges");
+    check_refusal("llama.attention.head_count", number(3), "heads");
+    check_refusal("llama.attention.head_count", number(0), "head_count");
+    check_refusal(
+        "llama.attention.head_count_kv",
+        number(0),
+        "key-value heads",
+    );
+    check_refusal(
+        "llama.block_count",
+        number(u32::MAX),
+        "blk.2.attn_norm.weight",
+    );
+    check_refusal("llama.embedding_length", number(1 << 31), "token_embd");
+    check_refusal(
+        "llama.rope.scaling.type",
+        text("yarn"),
+        "position scaling 'yarn'",
+    );
+    check_refusal("general.alignment", number(0), "alignment");
+}
+
+#[test]
+fn other_quantised_types_are_converted() {
+    let bits = |dtype| {
+        let model = Recipe {
+            dtype,
+            ..Recipe::LLAMA
+        }
+        .model();
+        model.logits(&[1, 2, 3, 4]).unwrap()
+    };
+    // The same numbers in both: four bits are far off, but not another model.
+    let (four, full) = (bits(GgmlDType::Q4_0), bits(GgmlDType::F32));
+    let product: f32 = four.iter().zip(&full).map(|(a, b)| a * b).sum();
+    let norm = |x: &[f32]| x.iter().map(|a| a * a).sum::<f32>().sqrt();
+    let cosine = product / (norm(&four) * norm(&full));
+    assert!(cosine > 0.9, "{cosine}");
+    let eight = bits(GgmlDType::Q8_0);
+    let product: f32 = eight.iter().zip(&full).map(|(a, b)| a * b).sum();
+    assert!(product / (norm(&eight) * norm(&full)) > 0.999);
+}
+
+#[test]
+fn a_model_is_known_by_its_bytes() {
+    let id = |file| {
+        Model::from_bytes(Cow::Owned(file))
+            .unwrap()
+            .info()
+            .id
+            .clone()
+    };
+    let file = Recipe::LLAMA.file();
+    let mut other = file.clone();
+    *other.last_mut().unwrap() ^= 1;
+    assert_eq!(id(file.clone()), id(file.clone()));
+    assert_ne!(id(file.clone()), id(other));
+    assert!(id(file).starts_with("tiny-"));
+}

@@ -1,0 +1,162 @@
+//! A request computes only tokens that no kept sequence begins with.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::{Recipe, engine, request};
+use crate::{Engine, SequenceRequest, Step, TokenId};
+
+/// Prefills and decodes, and gives back the tokens that the engine has computed since.
+fn go(engine: &mut Engine, request: SequenceRequest, decode: usize) -> Vec<TokenId> {
+    let mut tokens = request.prompt.clone();
+    let mut sequence = engine.start(request).unwrap();
+    let mut decoded = 0;
+    loop {
+        match engine.step(&mut sequence).unwrap() {
+            Step::Prefilled { .. } => {}
+            Step::Token(token) => {
+                tokens.push(token.id);
+                decoded += 1;
+            }
+            Step::Stop { .. } | Step::ContextFull => break,
+        }
+        if decoded == decode {
+            // The last token's keys and values are not computed before they are needed.
+            tokens.truncate(tokens.len() - 1);
+            break;
+        }
+    }
+    engine.retire(sequence);
+    tokens
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn prefilled_counts_exactly_the_tokens_not_seen(
+        steps in prop::collection::vec((any::<prop::sample::Index>(), 0usize..80, prop::collection::vec(0u32..6, 0..60), 1usize..6), 1..14),
+    ) {
+        let model = Recipe::LLAMA.model();
+        let mut engine = engine(&model, 1, 1 << 30);
+        let mut seen: Vec<Vec<TokenId>> = vec![vec![]];
+        // Prompts whose logits are kept.
+        let mut answered: BTreeSet<Vec<TokenId>> = BTreeSet::new();
+        for (index, cut, tail, decode) in steps {
+            let mut prompt = index.get(&seen).clone();
+            prompt.truncate(cut);
+            prompt.extend(tail);
+            if prompt.is_empty() {
+                continue;
+            }
+            let known = seen
+                .iter()
+                .map(|tokens| tokens.iter().zip(&prompt).take_while(|(a, b)| a == b).count())
+                .max()
+                .unwrap();
+            let expected = match known == prompt.len() {
+                true if answered.contains(&prompt) => 0,
+                true => 1,
+                false => prompt.len() - known,
+            };
+            let before = engine.counters();
+            let computed = go(&mut engine, request(&prompt, b""), decode);
+            let after = engine.counters();
+            prop_assert_eq!(after.prompt - before.prompt, prompt.len() as u64);
+            // A kept sequence's end has logits that were not asked for as a prompt's.
+            let prefilled = (after.prefilled - before.prefilled) as usize;
+            prop_assert!(
+                prefilled == expected || (expected == 1 && prefilled == 0 && seen.contains(&prompt)),
+                "{} instead of {}", prefilled, expected
+            );
+            answered.insert(prompt);
+            seen.push(computed);
+        }
+    }
+
+    #[test]
+    fn memory_stays_within_the_budget(
+        steps in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec(0u32..200, 1..90)), 1..12),
+        budget in 0usize..400_000,
+    ) {
+        let model = Recipe::LLAMA.model();
+        let mut engine = engine(&model, 1, budget);
+        let mut seen = vec![vec![]];
+        for (index, tail) in steps {
+            let mut prompt: Vec<TokenId> = index.get(&seen).clone();
+            prompt.truncate(200);
+            prompt.extend(tail);
+            seen.push(go(&mut engine, request(&prompt, b""), 2));
+            prop_assert!(engine.counters().kv_bytes <= budget as u64);
+        }
+    }
+}
+
+#[test]
+fn sequences_run_in_turn_without_disturbing_each_other() {
+    let model = Recipe::LLAMA.model();
+    let base: Vec<TokenId> = (0..70).map(|id| id * 3 % 200).collect();
+    let decode = |engine: &mut Engine, requests: &[SequenceRequest]| -> Vec<Vec<TokenId>> {
+        let mut sequences: Vec<_> = requests
+            .iter()
+            .map(|request| engine.start(request.clone()).unwrap())
+            .collect();
+        let mut decoded = vec![Vec::new(); requests.len()];
+        for _ in 0..60 {
+            for (sequence, decoded) in sequences.iter_mut().zip(&mut decoded) {
+                if let Step::Token(token) = engine.step(sequence).unwrap() {
+                    decoded.push(token.id);
+                }
+            }
+        }
+        sequences
+            .into_iter()
+            .for_each(|sequence| engine.retire(sequence));
+        decoded
+    };
+    let requests = [b"a", b"b", b"("].map(|forced| request(&base, forced));
+    let mut shared = engine(&model, 1, 1 << 30);
+    // The prompt is known to all three, whose ends then lie in the same block.
+    go(&mut shared, request(&base, b"x"), 1);
+    let together = decode(&mut shared, &requests);
+    for (request, together) in requests.iter().zip(together) {
+        let mut fresh = engine(&model, 1, 1 << 30);
+        let alone = decode(&mut fresh, std::slice::from_ref(request));
+        assert!(!together.is_empty());
+        let both = together.len().min(alone[0].len());
+        assert_eq!(alone[0][..both], together[..both]);
+    }
+    assert_eq!(shared.counters().prefilled, base.len() as u64);
+}
+
+#[test]
+fn a_fully_known_prompt_computes_nothing() {
+    let model = Recipe::LLAMA.model();
+    let prompt: Vec<TokenId> = (0..100).collect();
+    let mut engine = engine(&model, 1, 1 << 30);
+    go(&mut engine, request(&prompt, b"le"), 5);
+    let before = engine.counters();
+    let mut sequence = engine.start(request(&prompt, b"th")).unwrap();
+    assert!(matches!(
+        engine.step(&mut sequence).unwrap(),
+        Step::Token(_)
+    ));
+    assert_eq!(engine.counters().prefilled, before.prefilled);
+    engine.retire(sequence);
+}
+
+#[test]
+fn an_unfinished_prompt_serves_the_next() {
+    let model = Recipe::LLAMA.model();
+    let prompt: Vec<TokenId> = (0..200).collect();
+    let mut engine = engine(&model, 1, 1 << 30);
+    let mut sequence = engine.start(request(&prompt, b"")).unwrap();
+    let Step::Prefilled { tokens } = engine.step(&mut sequence).unwrap() else {
+        panic!("a chunk of the prompt comes first");
+    };
+    assert!(tokens < 200);
+    engine.retire(sequence);
+    go(&mut engine, request(&prompt, b""), 1);
+    assert_eq!(engine.counters().prefilled, 200);
+}
