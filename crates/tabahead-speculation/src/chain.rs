@@ -65,12 +65,18 @@ impl Chain {
     /// Follows the user from `from` to a changed text. `None` when the change makes what was
     /// expected impossible; otherwise where the user is now.
     pub fn follow(&mut self, from: &Place, to: &Document, depth: usize) -> Option<Place> {
-        if let Some(reached) = self.states.iter().position(|s| s.document.has_same_text(to)) {
+        if let Some(reached) = self
+            .states
+            .iter()
+            .position(|s| s.document.has_same_text(to))
+        {
             return Some(self.reach(reached, depth));
         }
-        let (ahead, cursor) = self.states.iter().enumerate().find_map(|(ahead, state)| {
-            Some((ahead, typed_towards(from, to, state)?))
-        })?;
+        let (ahead, cursor) = self
+            .states
+            .iter()
+            .enumerate()
+            .find_map(|(ahead, state)| Some((ahead, typed_towards(from, to, state)?)))?;
         self.states.drain(..ahead);
         self.suggestion = None;
         Some(Place {
@@ -103,7 +109,8 @@ pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
     let text_after = |document: &Document, at: Offset| {
         document.slice(at..document.clamp(Offset(at.0 + NEIGHBOURHOOD)))
     };
-    if to.clamp(cursor) == cursor && text_after(to, cursor) == text_after(&from.document, from.cursor)
+    if to.clamp(cursor) == cursor
+        && text_after(to, cursor) == text_after(&from.document, from.cursor)
     {
         cursor
     } else {

@@ -62,6 +62,11 @@ impl KnownPath {
         (self.path.byte_len(), self.path.end() != PathEnd::Open)
     }
 
+    /// Whether this path is decoded further than another, if there is another.
+    pub fn is_further_than(&self, other: Option<&Self>) -> bool {
+        other.is_none_or(|other| self.progress() > other.progress())
+    }
+
     /// Nothing that another generation could use was decoded.
     pub fn is_blank(&self) -> bool {
         self.path.tokens().is_empty() && self.path.end() == PathEnd::Open
@@ -73,7 +78,11 @@ impl KnownPath {
 
     /// The name of an answer that this path gives at once for the state at byte `at`.
     pub fn origin_at(&self, at: usize) -> Origin {
-        if self.speculated || self.shown_until.is_some_and(|shown| at >= shown && at > self.path.origin()) {
+        if self.speculated
+            || self
+                .shown_until
+                .is_some_and(|shown| at >= shown && at > self.path.origin())
+        {
             Origin::Speculated
         } else if at == self.path.origin() {
             Origin::Exact
@@ -119,7 +128,10 @@ impl KnownPath {
 
     fn unread(&self) -> u64 {
         self.ahead_from.map_or(0, |ahead_from| {
-            self.path.tokens().len().saturating_sub(ahead_from.max(self.read)) as u64
+            self.path
+                .tokens()
+                .len()
+                .saturating_sub(ahead_from.max(self.read)) as u64
         })
     }
 

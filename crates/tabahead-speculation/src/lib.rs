@@ -4,12 +4,12 @@
 //! come out; the server, the replay and the tests drive this same machine. Start reading at
 //! `Speculator::reconcile`: the one place that decides what to speculate.
 
-mod input;
-mod speculator;
-mod chain;
-mod state;
-mod known_path;
 mod cache;
+mod chain;
+mod input;
+mod known_path;
+mod speculator;
+mod state;
 mod stats;
 
 pub use input::{

@@ -259,8 +259,7 @@ impl Speculator {
             match self.look_up(state) {
                 Knowledge::Decided(Cut::Show(suggestion), source) => {
                     self.speculation_finished(source);
-                    let next =
-                        state.accepted(&suggestion, &self.settings.context, &self.profile);
+                    let next = state.accepted(&suggestion, &self.settings.context, &self.profile);
                     chain.states.push(next);
                 }
                 Knowledge::Decided(_, source) => {
@@ -269,8 +268,8 @@ impl Speculator {
                 }
                 Knowledge::NotAsked(_) => chain.ended = true,
                 Knowledge::Needs(needed) => {
-                    let allowed =
-                        chain.limit > 0 && self.settings.speculate || matches!(needed, Need::Keep(_));
+                    let allowed = chain.limit > 0 && self.settings.speculate
+                        || matches!(needed, Need::Keep(_));
                     need = allowed.then_some(needed);
                     break;
                 }
@@ -317,15 +316,13 @@ impl Speculator {
             .map(|known| (Source::Cached(known.view.key), known));
         for (source, known) in running.chain(stored) {
             match (known.answers(view, &self.profile, reserve), source) {
-                (Answering::Yes, _) => {
-                    if best.is_none_or(|(_, best)| known.progress() > best.progress()) {
-                        best = Some((source, known));
-                    }
+                (Answering::Yes, _) if known.is_further_than(best.map(|(_, best)| best)) => {
+                    best = Some((source, known));
                 }
-                (Answering::NotYet, Source::Running(id)) => {
-                    if may_answer.is_none_or(|(_, other)| known.progress() > other.progress()) {
-                        may_answer = Some((id, known));
-                    }
+                (Answering::NotYet, Source::Running(id))
+                    if known.is_further_than(may_answer.map(|(_, other)| other)) =>
+                {
+                    may_answer = Some((id, known));
                 }
                 _ => {}
             }
@@ -356,7 +353,11 @@ impl Speculator {
         }
         // A generation of this very state answers it, by the backend's contract; without this
         // line one that does not would be started again for ever.
-        if let Some((&id, own)) = self.running.iter().find(|(_, r)| r.known.view.key == view.key) {
+        if let Some((&id, own)) = self
+            .running
+            .iter()
+            .find(|(_, r)| r.known.view.key == view.key)
+        {
             return match own.known.path.end() {
                 PathEnd::Open => Knowledge::Needs(Need::Keep(id)),
                 _ => Knowledge::NotAsked("undecided"),
@@ -527,8 +528,7 @@ impl Speculator {
             Knowledge::Needs(_) => return,
         };
         let (request, answer) = answer;
-        self.effects
-            .push_back(Effect::Respond { request, answer });
+        self.effects.push_back(Effect::Respond { request, answer });
     }
 
     /// Counts an answer; returns where it came from.
@@ -574,10 +574,9 @@ impl Speculator {
         self.suggestion += 1;
         let id = SuggestionId(self.suggestion);
         if self.settings.speculate && self.settings.depth > 0 {
-            let accepted =
-                request
-                    .state
-                    .accepted(&shown, &self.settings.context, &self.profile);
+            let accepted = request
+                .state
+                .accepted(&shown, &self.settings.context, &self.profile);
             if let Some(open) = self.documents.get_mut(&document) {
                 open.chain = Some(Chain::after(id, accepted, self.settings.depth));
             }
@@ -666,9 +665,15 @@ impl Speculator {
         self.turn += 1;
         // Following the text first lets the chain keep what this request may join.
         self.document_changed(document, snapshot.clone());
-        let cursor = snapshot.clamp(cursor);
+        let line = snapshot.line_range(snapshot.line_of(cursor));
+        // Nobody stands between `\r` and `\n`.
+        let cursor = snapshot.clamp(cursor).min(line.end);
         let open = self.documents.entry(document).or_default();
-        if open.place.as_ref().is_some_and(|place| place.cursor != cursor) {
+        if open
+            .place
+            .as_ref()
+            .is_some_and(|place| place.cursor != cursor)
+        {
             open.chain = None;
         }
         open.place = Some(Place {

@@ -1,0 +1,66 @@
+//! The laws, over random input sequences: one response per request; a response only for the text
+//! asked about; after a cancel no effect names the generation; in-flight at most the limit; the
+//! key after edits is the key of the text; every answer is the one that a fresh process gives.
+//!
+//! `world.rs` checks them at every effect. Here is how much of it runs, that every kind of event
+//! was met often enough, and that the laws are seen to break when a rule is broken on purpose.
+
+use crate::{
+    engine::Fault,
+    world::{Counts, World},
+};
+
+const RUNS: u64 = 250;
+const INPUTS: usize = 400;
+
+#[test]
+fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
+    let mut counts = Counts::default();
+    for seed in 0..RUNS {
+        let mut world = World::new(seed, Fault::None);
+        if let Err(violation) = world.run(INPUTS) {
+            panic!("seed {seed}, {:?}: {violation}", world.settings);
+        }
+        counts.add(&world.counts);
+    }
+    println!("{counts:#?}");
+    let often = [
+        ("joins", counts.joins),
+        ("exact hits", counts.exact),
+        ("typed-through hits", counts.typed_through),
+        ("speculated hits", counts.speculated),
+        ("misses", counts.misses),
+        ("evictions", counts.evictions),
+        ("cancels", counts.cancels),
+        ("multi-byte edits", counts.multi_byte_edits),
+        ("prompts too long", counts.too_long),
+        ("superseded requests", counts.superseded),
+    ];
+    for (what, count) in often {
+        assert!(count >= 1_000, "only {count} {what}");
+    }
+}
+
+/// The violation that an engine with this fault causes, within the runs of the law.
+#[track_caller]
+fn check_is_found(fault: Fault) {
+    let violation = (0..RUNS).find_map(|seed| World::new(seed, fault).run(INPUTS).err());
+    let violation = violation.expect("the fault breaks a law");
+    println!("{fault:?}: {violation}");
+    assert!(violation.starts_with("not the fresh answer"), "{violation}");
+}
+
+#[test]
+fn tokens_wrongly_called_canonical_break_the_law() {
+    check_is_found(Fault::ForgetsCanonical);
+}
+
+#[test]
+fn a_stop_masked_elsewhere_than_at_the_cursor_breaks_the_law() {
+    check_is_found(Fault::MasksStopBehindCursor);
+}
+
+#[test]
+fn a_prompt_that_is_not_healed_breaks_the_law() {
+    check_is_found(Fault::SkipsHealing);
+}
