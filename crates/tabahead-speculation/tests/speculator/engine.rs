@@ -84,7 +84,7 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     )
-    .unwrap()
+    .expect("the pattern is a constant and compiles")
 });
 
 impl Vocabulary {
@@ -96,7 +96,10 @@ impl Vocabulary {
         let texts = MERGES.iter().map(|(a, b)| (a.as_bytes(), b.as_bytes()));
         let bytes: Vec<([u8; 1], [u8; 1])> = BYTE_MERGES.iter().map(|&(a, b)| ([a], [b])).collect();
         for (a, b) in texts.chain(bytes.iter().map(|(a, b)| (&a[..], &b[..]))) {
-            let find = |part: &[u8]| tokens.iter().position(|t| t == part).unwrap() as TokenId;
+            let find = |part: &[u8]| {
+                let id = tokens.iter().position(|token| token == part);
+                id.expect("merges stand behind their parts") as TokenId
+            };
             let pair = (find(a), find(b));
             ranks.insert(pair, tokens.len() as TokenId);
             tokens.push([a, b].concat());
@@ -120,8 +123,12 @@ impl Vocabulary {
     pub fn encode(&self, text: &str) -> Vec<TokenId> {
         let mut ids = Vec::new();
         for piece in PATTERN.find_iter(text) {
-            let mut piece: Vec<TokenId> =
-                piece.unwrap().as_str().bytes().map(TokenId::from).collect();
+            let mut piece: Vec<TokenId> = piece
+                .expect("the texts are short")
+                .as_str()
+                .bytes()
+                .map(TokenId::from)
+                .collect();
             loop {
                 let best = piece
                     .windows(2)
@@ -270,7 +277,10 @@ impl Engine {
     /// The next event of a running generation.
     pub fn step(&mut self, id: GenerationId) -> GenerationEvent {
         let (context_tokens, fault) = (self.context_tokens, self.fault);
-        let sequence = self.sequences.get_mut(&id).unwrap();
+        let sequence = self
+            .sequences
+            .get_mut(&id)
+            .expect("the driver steps what runs");
         if !sequence.started {
             sequence.started = true;
             let forced = sequence.tail.len() - sequence.boundary;
@@ -355,7 +365,9 @@ impl Sequence {
     fn canonical_until(&self, pre_tokenizer: PreTokenizer) -> usize {
         let valid = match std::str::from_utf8(&self.bytes) {
             Ok(text) => text,
-            Err(error) => std::str::from_utf8(&self.bytes[..error.valid_up_to()]).unwrap(),
+            Err(error) => {
+                std::str::from_utf8(&self.bytes[..error.valid_up_to()]).expect("valid up to there")
+            }
         };
         let stable = stable_boundary(pre_tokenizer, valid).max(self.boundary);
         let canonical = VOCABULARY.encode(&valid[self.boundary..stable]);

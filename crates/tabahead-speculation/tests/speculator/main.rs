@@ -5,5 +5,5 @@
 
 mod engine;
 mod laws;
-
+mod timelines;
 mod world;
