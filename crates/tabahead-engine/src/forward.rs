@@ -323,17 +323,9 @@ impl Share {
                 let (part, whole) = queries.split_at_mut((full - met) * group);
                 for (row, queries) in part.chunks_mut(group).enumerate() {
                     let valid = self.start + met + row + 1 - first;
-                    for query in queries.as_chunks_mut::<1>().0 {
-                        isa.attend(keys, values, valid, scale, query);
-                    }
+                    attend(isa, keys, values, valid, scale, queries);
                 }
-                let (fours, rest) = whole.as_chunks_mut::<4>();
-                for queries in fours {
-                    isa.attend(keys, values, KV_BLOCK, scale, queries);
-                }
-                for query in rest.as_chunks_mut::<1>().0 {
-                    isa.attend(keys, values, KV_BLOCK, scale, query);
-                }
+                attend(isa, keys, values, KV_BLOCK, scale, whole);
             }
         }
         for (out, gathered) in self.attended.chunks_mut(head_width).zip(&self.gathered) {
@@ -386,6 +378,28 @@ impl Share {
             isa.rms_norm(x, weight, shape.epsilon, normed);
         }
         self.quantized.set(isa, &self.normed, shape.width);
+    }
+}
+
+/// Lets queries attend to a block, several at once.
+fn attend(
+    isa: Isa,
+    keys: &[f32],
+    values: &[f32],
+    valid: usize,
+    scale: f32,
+    queries: &mut [Query<'_>],
+) {
+    let (fours, rest) = queries.as_chunks_mut::<4>();
+    for queries in fours {
+        isa.attend(keys, values, valid, scale, queries);
+    }
+    let (twos, rest) = rest.as_chunks_mut::<2>();
+    for queries in twos {
+        isa.attend(keys, values, valid, scale, queries);
+    }
+    for query in rest.as_chunks_mut::<1>().0 {
+        isa.attend(keys, values, valid, scale, query);
     }
 }
 

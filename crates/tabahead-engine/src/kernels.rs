@@ -253,16 +253,7 @@ pub(crate) fn attend<const R: usize>(
     scale: f32,
     queries: &mut [Query<'_>; R],
 ) {
-    let (keys, _) = keys.as_chunks::<KV_BLOCK>();
-    let mut scores = [[0.0f32; KV_BLOCK]; R];
-    for (dimension, keys) in keys.iter().enumerate() {
-        for row in 0..R {
-            let q = queries[row].query[dimension];
-            for position in 0..KV_BLOCK {
-                scores[row][position] = keys[position].mul_add(q, scores[row][position]);
-            }
-        }
-    }
+    let mut scores = products(keys, std::array::from_fn(|row| queries[row].query));
     for row in 0..R {
         let scores = &mut scores[row];
         for position in 0..KV_BLOCK {
@@ -302,22 +293,82 @@ pub(crate) fn attend<const R: usize>(
         }
     }
     let width = queries[0].out.len();
-    for at in (0..width).step_by(LANES) {
-        let mut sums = [[0.0f32; LANES]; R];
+    let mut at = 0;
+    while at + 4 * LANES <= width {
+        gather::<R, 4>(values, valid, at, &scores, queries);
+        at += 4 * LANES;
+    }
+    while at < width {
+        gather::<R, 1>(values, valid, at, &scores, queries);
+        at += LANES;
+    }
+}
+
+/// Products of `R` queries with 32 keys. Even and odd dimensions are summed apart, so that one
+/// addition need not wait for the last.
+#[inline(always)]
+fn products<const R: usize>(keys: &[f32], queries: [&[f32]; R]) -> [[f32; KV_BLOCK]; R] {
+    let (pairs, _) = keys.as_chunks::<{ 2 * KV_BLOCK }>();
+    let queries = queries.map(|query| &query.as_chunks::<2>().0[..pairs.len()]);
+    let mut even = [[0.0f32; KV_BLOCK]; R];
+    let mut odd = [[0.0f32; KV_BLOCK]; R];
+    for pair in 0..pairs.len() {
+        let keys = &pairs[pair];
         for row in 0..R {
-            sums[row].copy_from_slice(&queries[row].out[at..at + LANES]);
+            let [first, second] = queries[row][pair];
+            for position in 0..KV_BLOCK {
+                even[row][position] = keys[position].mul_add(first, even[row][position]);
+            }
+            for position in 0..KV_BLOCK {
+                odd[row][position] = keys[KV_BLOCK + position].mul_add(second, odd[row][position]);
+            }
         }
-        for position in 0..valid {
-            let values = &values[position * width + at..][..LANES];
+    }
+    for row in 0..R {
+        for position in 0..KV_BLOCK {
+            even[row][position] += odd[row][position];
+        }
+    }
+    even
+}
+
+/// Adds the weighted values to `C` times sixteen dimensions from `at` on.
+#[inline(always)]
+fn gather<const R: usize, const C: usize>(
+    values: &[f32],
+    valid: usize,
+    at: usize,
+    weights: &[[f32; KV_BLOCK]; R],
+    queries: &mut [Query<'_>; R],
+) {
+    let width = queries[0].out.len();
+    let mut sums = [[[0.0f32; LANES]; C]; R];
+    for row in 0..R {
+        let (out, _) = queries[row].out[at..].as_chunks::<LANES>();
+        for part in 0..C {
+            sums[row][part] = out[part];
+        }
+    }
+    for (position, values) in values
+        .chunks_exact(width)
+        .take(valid.min(KV_BLOCK))
+        .enumerate()
+    {
+        let (values, _) = values[at..].as_chunks::<LANES>();
+        for part in 0..C {
+            let values = values[part];
             for row in 0..R {
-                let weight = scores[row][position];
+                let weight = weights[row][position % KV_BLOCK];
                 for lane in 0..LANES {
-                    sums[row][lane] = values[lane].mul_add(weight, sums[row][lane]);
+                    sums[row][part][lane] = values[lane].mul_add(weight, sums[row][part][lane]);
                 }
             }
         }
-        for row in 0..R {
-            queries[row].out[at..at + LANES].copy_from_slice(&sums[row]);
+    }
+    for row in 0..R {
+        let (out, _) = queries[row].out[at..].as_chunks_mut::<LANES>();
+        for part in 0..C {
+            out[part] = sums[row][part];
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crate::{Model, kernels::KV_BLOCK};
+use crate::{Model, aligned::Aligned, kernels::KV_BLOCK};
 
 /// Bytes held by everything that was charged to it and still lives.
 #[derive(Debug, Clone, Default)]
@@ -87,8 +87,8 @@ pub(crate) struct Block {
 
 #[derive(Debug, Clone)]
 enum Stored {
-    Half(Vec<u16>),
-    Full(Vec<f32>),
+    Half(Aligned<u16>),
+    Full(Aligned<f32>),
 }
 
 impl Block {
@@ -96,8 +96,8 @@ impl Block {
         let bytes = model.kv_bytes_per_token() * KV_BLOCK;
         Arc::new(Self {
             numbers: match model.shape().kv_precision {
-                Precision::Half => Stored::Half(vec![0; bytes / 2]),
-                Precision::Full => Stored::Full(vec![0.0; bytes / 4]),
+                Precision::Half => Stored::Half(Aligned::filled(0, bytes / 2)),
+                Precision::Full => Stored::Full(Aligned::filled(0.0, bytes / 4)),
             },
             heads: model.shape().kv_heads,
             head_width: model.shape().head_width,

@@ -9,6 +9,7 @@
 //! Invariant: one result per prompt, whatever the company: the logits of a token are bitwise the
 //! same in one prefill, in chunks, token by token, after a cut, on one thread or two.
 
+mod aligned;
 mod choice;
 mod engine;
 mod error;

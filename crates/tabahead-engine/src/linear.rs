@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     EngineError,
+    aligned::Aligned,
     gguf::{GgufFile, RawTensor, refuse},
     kernels::{LANES, QUANT_BLOCK, QuantRow, widen_one},
     simd::Isa,
@@ -35,11 +36,14 @@ pub(crate) struct Linear {
 #[derive(Debug)]
 enum Weights {
     /// Bytes with 128 added and half-float scales, see `kernels::quant_tile`.
-    Quantized { quants: Vec<u8>, scales: Vec<u16> },
+    Quantized {
+        quants: Aligned<u8>,
+        scales: Aligned<u16>,
+    },
     /// Half floats, sixteen per column.
-    Half(Vec<u16>),
+    Half(Aligned<u16>),
     /// Floats, sixteen per column.
-    Full(Vec<f32>),
+    Full(Aligned<f32>),
 }
 
 /// Rows of numbers in the forms that the kernels read.
@@ -291,7 +295,7 @@ fn full(
     source: impl Fn(usize) -> usize,
 ) -> Result<Weights, EngineError> {
     let inputs = raw.columns;
-    let mut tiles = vec![0.0; outputs.next_multiple_of(LANES) * inputs];
+    let mut tiles = Aligned::filled(0.0, outputs.next_multiple_of(LANES) * inputs);
     for output in 0..outputs {
         let at = output / LANES * LANES * inputs + output % LANES;
         for (column, number) in raw.row(source(output))?.into_iter().enumerate() {
@@ -303,7 +307,7 @@ fn full(
 
 fn half(raw: &RawTensor, outputs: usize, source: impl Fn(usize) -> usize) -> Weights {
     let inputs = raw.columns;
-    let mut tiles = vec![0; outputs.next_multiple_of(LANES) * inputs];
+    let mut tiles = Aligned::filled(0, outputs.next_multiple_of(LANES) * inputs);
     for output in 0..outputs {
         let at = output / LANES * LANES * inputs + output % LANES;
         let row = &raw.bytes[source(output) * raw.row_bytes()..][..raw.row_bytes()];
@@ -322,8 +326,8 @@ fn quantized(
 ) -> Result<Weights, EngineError> {
     let inputs = raw.columns;
     let padded = outputs.next_multiple_of(LANES);
-    let mut quants = vec![128u8; padded * inputs];
-    let mut scales = vec![0u16; padded * (inputs / QUANT_BLOCK)];
+    let mut quants = Aligned::filled(128u8, padded * inputs);
+    let mut scales = Aligned::filled(0u16, padded * (inputs / QUANT_BLOCK));
     for output in 0..outputs {
         let (tile, lane) = (output / LANES, output % LANES);
         let mut put = |block: usize, scale: u16, numbers: &[i8; QUANT_BLOCK]| {

@@ -201,18 +201,19 @@ mod products {
     ) {
         let (blocks, _) = quants.as_chunks::<{ LANES * QUANT_BLOCK }>();
         let (scales, _) = scales.as_chunks::<LANES>();
-        let words = rows.map(|row| row.words.as_chunks::<WORDS>().0);
-        for row in 0..M {
-            assert!(words[row].len() >= blocks.len());
-            assert!(rows[row].scales.len() >= blocks.len());
-            assert!(rows[row].corrections.len() >= blocks.len());
-        }
+        let count = blocks.len();
+        let scales = &scales[..count];
+        // Slices of one known length spare the loop its bounds checks.
+        let words = rows.map(|row| &row.words.as_chunks::<WORDS>().0[..count]);
+        let row_scales = rows.map(|row| &row.scales[..count]);
+        let corrections = rows.map(|row| &row.corrections[..count]);
         let mut sums = [_mm512_setzero_ps(); M];
-        for (index, (block, scales)) in blocks.iter().zip(scales).enumerate() {
-            let scales = _mm512_cvtph_ps(load_16_halves(scales));
+        for index in 0..count {
+            let block = &blocks[index];
+            let scales = _mm512_cvtph_ps(load_16_halves(&scales[index]));
             let mut dots = [_mm512_setzero_si512(); M];
             for row in 0..M {
-                dots[row] = _mm512_set1_epi32(rows[row].corrections[index]);
+                dots[row] = _mm512_set1_epi32(corrections[row][index]);
             }
             let (weights, _) = block.as_chunks::<64>();
             for word in 0..WORDS {
@@ -223,7 +224,7 @@ mod products {
                 }
             }
             for row in 0..M {
-                let scale = _mm512_mul_ps(scales, _mm512_set1_ps(rows[row].scales[index]));
+                let scale = _mm512_mul_ps(scales, _mm512_set1_ps(row_scales[row][index]));
                 sums[row] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[row]), scale, sums[row]);
             }
         }
