@@ -345,9 +345,7 @@ fn gather<const R: usize, const C: usize>(
     let mut sums = [[[0.0f32; LANES]; C]; R];
     for row in 0..R {
         let (out, _) = queries[row].out[at..].as_chunks::<LANES>();
-        for part in 0..C {
-            sums[row][part] = out[part];
-        }
+        sums[row].copy_from_slice(&out[..C]);
     }
     for (position, values) in values
         .chunks_exact(width)
@@ -367,9 +365,7 @@ fn gather<const R: usize, const C: usize>(
     }
     for row in 0..R {
         let (out, _) = queries[row].out[at..].as_chunks_mut::<LANES>();
-        for part in 0..C {
-            out[part] = sums[row][part];
-        }
+        out[..C].copy_from_slice(&sums[row]);
     }
 }
 
