@@ -84,6 +84,7 @@ impl Figures<'_> {
             "silent": stats.silent + session.unsuitable,
             "failed": session.failed,
             "accepted": session.accepted,
+            "generations": {"running": stats.running},
             "speculations": {
                 "started": stats.speculations_started,
                 "finished": stats.speculations_finished,

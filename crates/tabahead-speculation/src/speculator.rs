@@ -245,6 +245,7 @@ impl Speculator {
             }
         }
         self.run_exactly(wanted);
+        self.stats.running = self.running.len() as u64;
         self.stats.cache_paths = self.cache.len() as u64;
         self.stats.cache_bytes = self.cache.bytes() as u64;
         self.stats.cache_evicted = self.cache.evicted();

@@ -25,6 +25,8 @@ pub struct Stats {
     pub silent: u64,
     /// Answered with the backend's failure.
     pub failed: u64,
+    /// Generations running now: none means that nothing is left to compute ahead.
+    pub running: u64,
     /// Speculative generations started. Each is later counted once as finished, cancelled or
     /// failed.
     pub speculations_started: u64,
