@@ -113,3 +113,6 @@ impl SuggestionCache {
 fn size_of_entry(path: &KnownPath) -> usize {
     size_of::<KnownPath>() + path.heap_bytes()
 }
+
+#[cfg(test)]
+mod tests;

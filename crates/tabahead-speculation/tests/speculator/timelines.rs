@@ -184,7 +184,8 @@ impl Timeline {
     }
 
     fn does(&mut self, what: &str) {
-        self.log.push_str(&format!("{:>4}ms  {what}\n", self.now));
+        self.log
+            .push_str(&format!("{:<6} {what}\n", format!("{}ms", self.now)));
     }
 
     fn input(&mut self, input: Input) -> &mut Self {
@@ -193,7 +194,7 @@ impl Timeline {
         self.now += 5;
         while let Some(effect) = self.speculator.poll_effect() {
             let line = self.describe(effect);
-            self.log.push_str(&format!("        -> {line}\n"));
+            self.log.push_str(&format!("       -> {line}\n"));
         }
         self
     }
@@ -251,13 +252,13 @@ fn a_miss_is_answered_and_then_its_accept_is_computed() {
         .says(1, "foo(a);")
         .says(1, "\n")
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo(a);"
-              40ms  g1 says "\n"
-                    -> respond r1 "foo(a);" Miss
-                    -> g1 is speculative now
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);"
+            40ms   g1 says "\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> g1 is speculative now
         "#]]);
 }
 
@@ -270,16 +271,16 @@ fn an_accept_is_answered_at_once_from_what_was_computed_ahead() {
         .accepts()
         .request()
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo(a);\n"
-                    -> respond r1 "foo(a);" Miss
-                    -> g1 is speculative now
-              45ms  g1 says "let y = bar;\nret"
-              80ms  accept
-              85ms  request r2
-                    -> respond r2 "\nlet y = bar;" Speculated
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> g1 is speculative now
+            45ms   g1 says "let y = bar;\nret"
+            80ms   accept
+            85ms   request r2
+                   -> respond r2 "\nlet y = bar;" Speculated
         "#]]);
 }
 
@@ -293,17 +294,17 @@ fn an_accept_behind_a_stop_begins_anew_and_is_speculated() {
         .accepts()
         .request()
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo(a);"
-              40ms  g1 stops
-                    -> respond r1 "foo(a);" Miss
-                    -> start g2 speculative at " x = foo(a);"
-              45ms  g2 says "\nbar();\nret"
-              80ms  accept
-              85ms  request r2
-                    -> respond r2 "\nbar();" Speculated
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);"
+            40ms   g1 stops
+                   -> respond r1 "foo(a);" Miss
+                   -> start g2 speculative at " x = foo(a);"
+            45ms   g2 says "\nbar();\nret"
+            80ms   accept
+            85ms   request r2
+                   -> respond r2 "\nbar();" Speculated
         "#]]);
 }
 
@@ -317,18 +318,18 @@ fn typing_along_is_answered_from_the_same_path() {
         .types("oo(")
         .request()
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo(a);\n"
-                    -> respond r1 "foo(a);" Miss
-                    -> g1 is speculative now
-              45ms  type "f"
-              50ms  request r2
-                    -> respond r2 "oo(a);" TypedThrough
-              55ms  type "oo("
-              60ms  request r3
-                    -> respond r3 "a);" TypedThrough
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> g1 is speculative now
+            45ms   type "f"
+            50ms   request r2
+                   -> respond r2 "oo(a);" TypedThrough
+            55ms   type "oo("
+            60ms   request r3
+                   -> respond r3 "a);" TypedThrough
         "#]]);
 }
 
@@ -340,17 +341,17 @@ fn a_request_joins_a_generation_that_may_answer_it() {
         .request()
         .says(1, "foo(a);\n")
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  type "f"
-                    -> superseded r1
-                    -> g1 is speculative now
-              15ms  request r2
-                    -> g1 is foreground now
-              20ms  g1 says "foo(a);\n"
-                    -> respond r2 "oo(a);" Joined
-                    -> g1 is speculative now
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   type "f"
+                   -> superseded r1
+                   -> g1 is speculative now
+            15ms   request r2
+                   -> g1 is foreground now
+            20ms   g1 says "foo(a);\n"
+                   -> respond r2 "oo(a);" Joined
+                   -> g1 is speculative now
         "#]]);
 }
 
@@ -363,17 +364,17 @@ fn typing_something_else_cancels_what_was_computed_ahead() {
         .types("b")
         .request()
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo(a);"
-              40ms  g1 stops
-                    -> respond r1 "foo(a);" Miss
-                    -> start g2 speculative at " x = foo(a);"
-              45ms  type "b"
-                    -> cancel g2
-              50ms  request r2
-                    -> start g3 foreground at "let x = b"
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);"
+            40ms   g1 stops
+                   -> respond r1 "foo(a);" Miss
+                   -> start g2 speculative at " x = foo(a);"
+            45ms   type "b"
+                   -> cancel g2
+            50ms   request r2
+                   -> start g3 foreground at "let x = b"
         "#]]);
 }
 
@@ -384,14 +385,14 @@ fn a_newer_request_supersedes_an_older_one_and_joins_its_generation() {
         .request()
         .says(1, "foo;\n")
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  request r2
-                    -> superseded r1
-              15ms  g1 says "foo;\n"
-                    -> respond r2 "foo;" Joined
-                    -> g1 is speculative now
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   request r2
+                   -> superseded r1
+            15ms   g1 says "foo;\n"
+                   -> respond r2 "foo;" Joined
+                   -> g1 is speculative now
         "#]]);
 }
 
@@ -403,17 +404,17 @@ fn a_cancelled_request_leaves_its_generation_to_the_next_one() {
         .request()
         .says(1, "foo;\n")
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  cancel r1
-                    -> superseded r1
-                    -> g1 is speculative now
-              15ms  request r2
-                    -> g1 is foreground now
-              20ms  g1 says "foo;\n"
-                    -> respond r2 "foo;" Joined
-                    -> g1 is speculative now
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   cancel r1
+                   -> superseded r1
+                   -> g1 is speculative now
+            15ms   request r2
+                   -> g1 is foreground now
+            20ms   g1 says "foo;\n"
+                   -> respond r2 "foo;" Joined
+                   -> g1 is speculative now
         "#]]);
 }
 
@@ -426,17 +427,17 @@ fn a_prompt_that_is_too_long_is_tried_twice_with_less() {
         .fails(3, GenerationFailure::TooLong)
         .request()
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 fails: TooLong
-                    -> start g2 foreground at "let x = "
-              15ms  g2 fails: TooLong
-                    -> start g3 foreground at "let x = "
-              20ms  g3 fails: TooLong
-                    -> silent r1: too long for the model None
-              25ms  request r2
-                    -> silent r2: too long for the model None
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 fails: TooLong
+                   -> start g2 foreground at "let x = "
+            15ms   g2 fails: TooLong
+                   -> start g3 foreground at "let x = "
+            20ms   g3 fails: TooLong
+                   -> silent r1: too long for the model None
+            25ms   request r2
+                   -> silent r2: too long for the model None
         "#]]);
 }
 
@@ -446,11 +447,11 @@ fn a_broken_generation_fails_its_request_once() {
         .request()
         .fails(1, GenerationFailure::Broken("out of memory".to_string()))
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 fails: Broken("out of memory")
-                    -> failed r1: out of memory
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 fails: Broken("out of memory")
+                   -> failed r1: out of memory
         "#]]);
 }
 
@@ -462,14 +463,14 @@ fn a_broken_speculation_is_silent_and_not_tried_again() {
         .stops(1)
         .fails(2, GenerationFailure::Broken("out of memory".to_string()))
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo;"
-              30ms  g1 stops
-                    -> respond r1 "foo;" Miss
-                    -> start g2 speculative at "let x = foo;"
-              35ms  g2 fails: Broken("out of memory")
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo;"
+            30ms   g1 stops
+                   -> respond r1 "foo;" Miss
+                   -> start g2 speculative at "let x = foo;"
+            35ms   g2 fails: Broken("out of memory")
         "#]]);
 }
 
@@ -481,27 +482,27 @@ fn nothing_is_computed_behind_a_dismissed_suggestion() {
         .stops(1)
         .dismisses()
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo;"
-              30ms  g1 stops
-                    -> respond r1 "foo;" Miss
-                    -> start g2 speculative at "let x = foo;"
-              35ms  dismiss
-                    -> cancel g2
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo;"
+            30ms   g1 stops
+                   -> respond r1 "foo;" Miss
+                   -> start g2 speculative at "let x = foo;"
+            35ms   dismiss
+                   -> cancel g2
         "#]]);
 }
 
 #[test]
 fn closing_a_document_answers_and_cancels() {
     open("let x = $0\n").request().closes().check(expect![[r#"
-           0ms  open "let x = $0\n"
-           5ms  request r1
-                -> start g1 foreground at "let x = "
-          10ms  close
-                -> superseded r1
-                -> cancel g1
+        0ms    open "let x = $0\n"
+        5ms    request r1
+               -> start g1 foreground at "let x = "
+        10ms   close
+               -> superseded r1
+               -> cancel g1
     "#]]);
 }
 
@@ -513,15 +514,15 @@ fn without_speculation_a_generation_ends_with_its_answer() {
         .accepts()
         .request()
         .check(expect![[r#"
-               0ms  open "let x = $0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = "
-              10ms  g1 says "foo(a);\n"
-                    -> respond r1 "foo(a);" Miss
-                    -> cancel g1
-              45ms  accept
-              50ms  request r2
-                    -> start g2 foreground at "let x = "
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> cancel g1
+            45ms   accept
+            50ms   request r2
+                   -> start g2 foreground at "let x = "
         "#]]);
 }
 
@@ -536,12 +537,12 @@ fn a_popup_item_begins_what_is_suggested() {
         .says(1, "(a);\n")
         .accepts()
         .check(expect![[r#"
-               0ms  open "let x = f$0\n"
-               5ms  request r1
-                    -> start g1 foreground at "let x = foo"
-              10ms  g1 says "(a);\n"
-                    -> respond r1 "foo(a);" Miss
-                    -> g1 is speculative now
-              40ms  accept
+            0ms    open "let x = f$0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = foo"
+            10ms   g1 says "(a);\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> g1 is speculative now
+            40ms   accept
         "#]]);
 }

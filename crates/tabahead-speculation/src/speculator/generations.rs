@@ -1,0 +1,136 @@
+//! Making the running generations those that are wanted: start, cancel, change who waits.
+//!
+//! Decides nothing: `reconcile` says what is wanted.
+
+use tabahead_context::{GenerationId, GenerationRequest, PathEnd, Priority};
+
+use super::{For, Need, Running, Speculator};
+use crate::{Effect, known_path::KnownPath};
+
+impl Speculator {
+    /// Makes the running generations the first `in_flight` of those wanted.
+    pub(super) fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
+        let mut keep: Vec<(GenerationId, Priority)> = Vec::new();
+        let mut start: Vec<(For, KnownPath)> = Vec::new();
+        for open in self.documents.values_mut() {
+            open.request_waits_for = None;
+            open.chain_waits_for = None;
+        }
+        for (waiting, need) in wanted {
+            let full = keep.len() + start.len() >= self.settings.in_flight.max(1);
+            let priority = waiting.priority();
+            let known = match need {
+                Need::Keep(id) => {
+                    if keep.iter().any(|(kept, _)| *kept == id) {
+                        self.note_wait(waiting, id);
+                    } else if !full {
+                        keep.push((id, priority));
+                        self.note_wait(waiting, id);
+                    }
+                    continue;
+                }
+                Need::Begin(view) => KnownPath::new(*view, priority, &self.profile),
+                Need::Continue(known) => *known,
+            };
+            let wanted_already = start.iter().any(|(_, k)| k.view.key == known.view.key);
+            if !full && !wanted_already {
+                start.push((waiting, known));
+            }
+        }
+        let idle: Vec<GenerationId> = self
+            .running
+            .keys()
+            .filter(|id| keep.iter().all(|(kept, _)| kept != *id))
+            .copied()
+            .collect();
+        for id in idle {
+            self.stop(id);
+        }
+        for (id, priority) in keep {
+            self.prioritize(id, priority);
+        }
+        for (waiting, known) in start {
+            self.start(waiting, known);
+        }
+    }
+
+    /// Takes a generation out of the running ones, cancels it unless it has ended, and keeps its
+    /// path.
+    fn stop(&mut self, id: GenerationId) {
+        let Some(running) = self.running.remove(&id) else {
+            return;
+        };
+        if running.known.path.end() == PathEnd::Open {
+            self.effects.push_back(Effect::CancelGeneration(id));
+            self.stats.speculations_cancelled += u64::from(running.speculation);
+        } else {
+            self.stats.speculations_finished += u64::from(running.speculation);
+        }
+        if !running.known.is_blank() {
+            self.cache.keep(running.known);
+        }
+    }
+
+    fn prioritize(&mut self, id: GenerationId, priority: Priority) {
+        let Some(running) = self.running.get_mut(&id) else {
+            return;
+        };
+        if priority == Priority::Speculative {
+            running.known.goes_ahead();
+        }
+        if running.priority != priority {
+            running.priority = priority;
+            self.effects
+                .push_back(Effect::PrioritizeGeneration(id, priority));
+        }
+    }
+
+    fn start(&mut self, waiting: For, mut known: KnownPath) {
+        self.generation += 1;
+        let id = GenerationId(self.generation);
+        let priority = waiting.priority();
+        let speculation = priority == Priority::Speculative;
+        if speculation {
+            known.goes_ahead();
+            self.stats.speculations_started += 1;
+        } else if let For::Request(document) = waiting
+            && let Some(open) = self.documents.get_mut(&document)
+            && let Some(request) = &mut open.request
+        {
+            request.started = true;
+        }
+        let window = &known.view.window;
+        let template = &self.profile.template;
+        self.effects
+            .push_back(Effect::StartGeneration(GenerationRequest {
+                id,
+                prompt: template.render(window, self.profile.pre_tokenizer),
+                tail: window.tail.clone(),
+                continued: known.path.token_ids(),
+                priority,
+                reserve: self.settings.cut.max_tokens,
+            }));
+        let running = Running {
+            known,
+            priority,
+            speculation,
+        };
+        self.running.insert(id, running);
+        self.note_wait(waiting, id);
+    }
+
+    fn note_wait(&mut self, waiting: For, id: GenerationId) {
+        match waiting {
+            For::Request(document) => {
+                if let Some(open) = self.documents.get_mut(&document) {
+                    open.request_waits_for = Some(id);
+                }
+            }
+            For::Chain(document) => {
+                if let Some(open) = self.documents.get_mut(&document) {
+                    open.chain_waits_for = Some(id);
+                }
+            }
+        }
+    }
+}
