@@ -226,3 +226,6 @@ impl Path {
         (end == offset).then_some(self.tokens.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Properties of the window: what moves its ends and what does not, and what names it.
+
+use proptest::prelude::*;
+use tabahead_context::{
+    ContextKey, ContextSettings, ContextWindow, DocumentName, FimTemplate, Layout, ModelProfile,
+    PreTokenizer, Silence,
+};
+use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
+
+const SMALL: ContextSettings = ContextSettings {
+    prefix_budget: 160,
+    suffix_budget: 80,
+    longest_line: 60,
+    anchor_lines: 4,
+};
+
+fn profile(layout: Layout) -> ModelProfile {
+    ModelProfile {
+        id: "model".into(),
+        template: FimTemplate {
+            layout,
+            file_name: true,
+        },
+        pre_tokenizer: PreTokenizer::Qwen2,
+        context_tokens: 2048,
+    }
+}
+
+fn window(text: &str, cursor: usize, layout: Layout) -> Result<ContextWindow, Silence> {
+    let document = Document::new(text, Version(0));
+    window_of(&document, cursor, layout)
+}
+
+fn window_of(document: &Document, cursor: usize, layout: Layout) -> Result<ContextWindow, Silence> {
+    let name = DocumentName {
+        file_name: "a.rs".into(),
+        language: "rust".into(),
+    };
+    ContextWindow::new(document, Offset(cursor), &name, layout, &SMALL, 0)
+}
+
+fn layouts() -> impl Strategy<Value = Layout> {
+    prop::sample::select(vec![Layout::SuffixFirst, Layout::PrefixFirst])
+}
+
+fn lines(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<String>> {
+    let line = prop_oneof![
+        6 => "[a-z ]{4,18}",
+        2 => prop::sample::select(vec!["", "    ", "}", "    });", "fn f() {", "if (a[0] {", "é🦀 漢"])
+            .prop_map(String::from),
+        1 => prop::sample::select(vec![60usize, 61, 80]).prop_map(|length| "x".repeat(length)),
+    ];
+    prop::collection::vec(line, count)
+}
+
+/// A text of lines and a cursor in it.
+fn places() -> impl Strategy<Value = (Vec<String>, usize)> {
+    (lines(1..40), any::<prop::sample::Index>()).prop_map(|(lines, index)| {
+        let text = lines.join("\n");
+        let mut cursor = index.index(text.len() + 1);
+        while !text.is_char_boundary(cursor) {
+            cursor -= 1;
+        }
+        (lines, cursor)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_edited_document_has_the_window_of_its_text(
+        (lines, cursor) in places(), layout in layouts(),
+        edits in prop::collection::vec((0..50u32, 0..20u32, 0..3u32, 0..9u32, "[a-z{}()\n\r🦀]{0,6}"), 0..5),
+    ) {
+        let mut document = Document::new(&lines.join("\n"), Version(0));
+        for (line, character, down, right, text) in edits {
+            let start = tabahead_text::Position { line, character };
+            let end = tabahead_text::Position { line: line + down, character: character + right };
+            let edit = Edit { range: Some(Range { start, end }), text };
+            document.apply(&[edit], PositionEncoding::Utf16, Version(1));
+        }
+        let scratch = Document::new(&document.text(), Version(9));
+        let edited = window_of(&document, cursor, layout);
+        prop_assert_eq!(&edited, &window_of(&scratch, cursor, layout));
+        if let Ok(window) = edited {
+            prop_assert!(![&window.tail, &window.suffix, &window.before_anchor].iter().any(|part| part.contains('\r')));
+            prop_assert!(window.suffix.len() <= SMALL.suffix_budget + SMALL.longest_line + 1);
+        }
+    }
+
+    #[test]
+    fn line_ends_do_not_decide((lines, cursor) in places(), layout in layouts()) {
+        let line_ends = lines.join("\n")[..cursor].matches('\n').count();
+        let lf = window(&lines.join("\n"), cursor, layout);
+        prop_assert_eq!(&lf, &window(&lines.join("\r\n"), cursor + line_ends, layout));
+        prop_assert_eq!(&lf, &window(&lines.join("\r"), cursor, layout));
+    }
+
+    #[test]
+    fn text_beyond_the_budgets_moves_nothing(
+        (lines, cursor) in places(), layout in layouts(), above in lines(1..6), below in lines(1..6),
+    ) {
+        // The budget is measured from an anchor in the prefix-first layout, which reaches half as far again.
+        let reach = 2 * SMALL.prefix_budget + SMALL.longest_line + 100;
+        let padding = "some padding\n".repeat(reach / 10);
+        let text = format!("{padding}{}{}", lines.join("\n"), padding.replace("some", "\nmore"));
+        let cursor = padding.len() + cursor;
+        let here = window(&text, cursor, layout);
+        let above = above.join("\n") + "\n";
+        let moved = format!("{above}{text}{}", below.join("\n"));
+        prop_assert_eq!(here, window(&moved, above.len() + cursor, layout));
+    }
+
+    #[test]
+    fn typing_in_the_line_moves_neither_end(
+        (lines, cursor) in places(), layout in layouts(), typed in "[a-z(\"{ ]{1,5}",
+    ) {
+        let text = lines.join("\n");
+        let before = window(&text, cursor, layout);
+        let after = window(&format!("{}{typed}{}", &text[..cursor], &text[cursor..]), cursor + typed.len(), layout);
+        if let (Ok(before), Ok(after)) = (before, after) {
+            prop_assert_eq!(&after.tail, &format!("{}{typed}", before.tail));
+            prop_assert_eq!(&after.before_anchor, &before.before_anchor);
+            if after.left_out == before.left_out {
+                prop_assert_eq!(&after.suffix, &before.suffix);
+                let (profile, settings) = (profile(layout), SMALL);
+                prop_assert_eq!(
+                    ContextKey::of_base(&profile, &settings, &before),
+                    ContextKey::of_base(&profile, &settings, &after)
+                );
+                prop_assert_ne!(
+                    ContextKey::of_window(&profile, &settings, &before),
+                    ContextKey::of_window(&profile, &settings, &after)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn enter_between_brackets_keeps_what_follows((lines, cursor) in places(), indentation in 0..9usize) {
+        let text = lines.join("\n");
+        let (before, after) = text.split_at(cursor);
+        let closed = format!("{before}{{}}{after}");
+        let entered = format!("{before}{{\n{}\n}}{after}", " ".repeat(indentation));
+        let one = window(&closed, cursor + 1, Layout::SuffixFirst);
+        let other = window(&entered, cursor + 2 + indentation, Layout::SuffixFirst);
+        if let (Ok(one), Ok(other)) = (one, other) {
+            prop_assert_eq!(&one.left_out[..1], "}");
+            prop_assert_eq!(&other.left_out[..2], "\n}");
+            if one.left_out[1..] == other.left_out[2..] {
+                prop_assert_eq!(one.suffix, other.suffix);
+            }
+        }
+    }
+
+    #[test]
+    fn the_key_names_all_that_the_model_sees((lines, cursor) in places(), (more, elsewhere) in places()) {
+        let one = window(&lines.join("\n"), cursor, Layout::SuffixFirst);
+        let other = window(&more.join("\n"), elsewhere, Layout::SuffixFirst);
+        if let (Ok(one), Ok(other)) = (one, other) {
+            let seen = |w: &ContextWindow| (w.before_anchor.clone(), w.suffix.clone(), w.tail.clone());
+            let key = |w: &ContextWindow| ContextKey::of_window(&profile(Layout::SuffixFirst), &SMALL, w);
+            prop_assert_eq!(key(&one) == key(&other), seen(&one) == seen(&other));
+            for changed in [
+                ContextWindow { attempt: 1, ..one.clone() },
+                ContextWindow { suffix: one.suffix.clone() + "x", ..one.clone() },
+                ContextWindow { suffix: one.suffix.clone() + &one.tail, tail: String::new(), ..one.clone() },
+                ContextWindow { name: DocumentName::default(), ..one.clone() },
+            ] {
+                prop_assert_eq!(key(&one) == key(&changed), one == changed);
+            }
+            let closed = ContextWindow { left_out: "\n}".into(), ..one.clone() };
+            prop_assert_eq!(key(&one), key(&closed));
+            let settings = ContextSettings { suffix_budget: 81, ..SMALL };
+            prop_assert_ne!(key(&one), ContextKey::of_window(&profile(Layout::SuffixFirst), &settings, &one));
+        }
+    }
+}
+
+/// A real file written line by line above its last third: how often an accepted line moves the ends.
+#[test]
+fn the_ends_move_rarely_while_lines_are_accepted() {
+    let source = include_str!("../src/cut.rs");
+    let lines: Vec<&str> = source.lines().collect();
+    let below = lines[lines.len() * 2 / 3..].join("\n");
+    let settings = ContextSettings::default();
+    let (mut accepted, mut start_moved, mut end_moved) = (0, 0, 0);
+    let mut last: Option<ContextWindow> = None;
+    for count in 1..lines.len() * 2 / 3 {
+        let above = lines[..count].join("\n");
+        let document = Document::new(&format!("{above}\n{below}"), Version(0));
+        let name = DocumentName::default();
+        let cursor = Offset(above.len());
+        let window =
+            ContextWindow::new(&document, cursor, &name, Layout::SuffixFirst, &settings, 0)
+                .expect("no line is too long");
+        // While the window still begins with the document, nothing can move.
+        if let Some(last) = last.filter(|_| above.len() > settings.prefix_budget) {
+            accepted += 1;
+            start_moved += usize::from(!window.tail.starts_with(&last.tail));
+            end_moved +=
+                usize::from(window.left_out == last.left_out && window.suffix != last.suffix);
+        }
+        last = Some(window);
+    }
+    println!("{accepted} lines accepted: W moved {start_moved} times, E {end_moved} times");
+    assert!(accepted > 100);
+    assert!(
+        start_moved > 0 && start_moved * 4 < accepted,
+        "{start_moved} of {accepted}"
+    );
+    assert_eq!(end_moved, 0);
+}
