@@ -7,6 +7,7 @@
 //! whatever is awaited; nothing here waits for the client except the task that writes to it; a
 //! document's text is in no log and in no file.
 
+mod in_process;
 mod lifeline;
 mod lsp;
 mod run;
@@ -17,6 +18,7 @@ mod suitability;
 #[cfg(test)]
 mod tests;
 
+pub use in_process::{Answered, BufferState, Session, Unusable};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
     CacheSettings, GateSettings, KvSettings, PathRule, Settings, SettingsError, SpeculationSettings,

@@ -1,0 +1,248 @@
+//! A Speculator and a backend driven by blocking calls, in this process, without an editor.
+//!
+//! For the command line and for tests that want to say: ask here, wait until everything that is
+//! computed ahead is there, accept, ask again. Takes no decision and knows no LSP: it carries the
+//! same inputs and effects as the session loop of the server, with the same machine in between.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    time::{Duration, Instant},
+};
+
+use tabahead_backend::{Backend, BackendEvent, EventSink, TokenCounters};
+use tabahead_context::{DocumentName, GenerationEvent, GenerationId, ModelProfile, Suggestion};
+use tabahead_speculation::{
+    Answer, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings, Stats,
+    SuggestionId, Timestamp,
+};
+use tabahead_text::{Document, Offset};
+
+/// A text and a place in it: where a suggestion is wanted.
+#[derive(Debug, Clone)]
+pub struct BufferState {
+    /// The text.
+    pub document: Document,
+    /// The place.
+    pub cursor: Offset,
+    /// Name and language.
+    pub name: DocumentName,
+}
+
+impl BufferState {
+    /// The state after Tab: the suggestion stands in the text and the cursor behind it.
+    pub fn accept(&self, suggestion: &Suggestion) -> Self {
+        Self {
+            document: self
+                .document
+                .with_replaced(suggestion.range.clone(), &suggestion.text),
+            cursor: Offset(suggestion.range.start.0 + suggestion.text.len()),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// An answer and how long the editor waited for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The answer.
+    pub answer: Answer,
+    /// From handing the state over to holding the answer.
+    pub elapsed: Duration,
+}
+
+/// The backend's one-line reason why its model cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(pub String);
+
+/// One document, one Speculator, one backend.
+pub struct Session {
+    speculator: Speculator,
+    backend: Box<dyn Backend>,
+    profile: ModelProfile,
+    events: Receiver<BackendEvent>,
+    /// Generations that were started and neither ended nor cancelled.
+    running: HashSet<GenerationId>,
+    answers: HashMap<RequestId, Answer>,
+    started: Instant,
+    requests: u64,
+}
+
+/// The only document of a session.
+const DOCUMENT: DocumentId = DocumentId(0);
+
+impl Session {
+    /// Starts a backend and waits until its model answers.
+    ///
+    /// # Errors
+    /// When the model cannot be used.
+    pub fn new(
+        settings: SpeculatorSettings,
+        start_backend: impl FnOnce(EventSink) -> Box<dyn Backend>,
+    ) -> Result<Self, Unusable> {
+        let (sender, events) = channel();
+        // A session that is gone needs no more events.
+        let backend = start_backend(Box::new(move |event| drop(sender.send(event))));
+        let profile = loop {
+            match events.recv() {
+                Ok(BackendEvent::Ready(profile)) => break profile,
+                Ok(BackendEvent::Unusable(reason)) => return Err(Unusable(reason)),
+                Ok(BackendEvent::Generation(_)) => {}
+                Err(_) => return Err(Unusable(STOPPED.to_owned())),
+            }
+        };
+        Ok(Self {
+            speculator: Speculator::new(settings, profile.clone()),
+            backend,
+            profile,
+            events,
+            running: HashSet::new(),
+            answers: HashMap::new(),
+            started: Instant::now(),
+            requests: 0,
+        })
+    }
+
+    /// The model that answers.
+    pub fn profile(&self) -> &ModelProfile {
+        &self.profile
+    }
+
+    /// Tells of a changed text, as an editor does on each keystroke.
+    pub fn change(&mut self, document: &Document) {
+        self.input(Input::DocumentChanged {
+            document: DOCUMENT,
+            snapshot: document.clone(),
+        });
+    }
+
+    /// Tells that a suggestion was accepted; the changed text is told by `change` or `request`.
+    pub fn accepted(&mut self, suggestion: SuggestionId) {
+        self.input(Input::Accepted { suggestion });
+    }
+
+    /// Tells of the text, asks for a suggestion and waits for it.
+    pub fn request(&mut self, state: &BufferState) -> Answered {
+        let asked = Instant::now();
+        self.change(&state.document);
+        let request = RequestId(self.requests);
+        self.requests += 1;
+        self.input(Input::CompletionRequested {
+            request,
+            document: DOCUMENT,
+            snapshot: state.document.clone(),
+            cursor: state.cursor,
+            name: state.name.clone(),
+            selected: None,
+        });
+        loop {
+            if let Some(answer) = self.answers.remove(&request) {
+                return Answered {
+                    answer,
+                    elapsed: asked.elapsed(),
+                };
+            }
+            if self.wait(None) == Waited::Stopped {
+                return Answered {
+                    answer: Answer::Failed(STOPPED.to_owned()),
+                    elapsed: asked.elapsed(),
+                };
+            }
+        }
+    }
+
+    /// Waits until nothing is computed any more: everything that the Speculator wanted ahead is
+    /// there.
+    pub fn settle(&mut self) {
+        while !self.running.is_empty() && self.wait(None) != Waited::Stopped {}
+    }
+
+    /// Waits like `settle`, but not longer than a person reads.
+    pub fn settle_for(&mut self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !self.running.is_empty() && self.wait(Some(until)) == Waited::Event {}
+    }
+
+    /// What the Speculator counted.
+    pub fn stats(&self) -> &Stats {
+        self.speculator.stats()
+    }
+
+    /// What the backend counted.
+    pub fn counters(&self) -> TokenCounters {
+        self.backend.counters()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.started.elapsed())
+    }
+
+    fn input(&mut self, input: Input) {
+        if let Input::Generation(
+            GenerationEvent::Ended { id, .. } | GenerationEvent::Failed { id, .. },
+        ) = &input
+        {
+            self.running.remove(id);
+        }
+        self.speculator.handle_input(self.now(), input);
+        self.run_effects();
+    }
+
+    fn run_effects(&mut self) {
+        while let Some(effect) = self.speculator.poll_effect() {
+            match effect {
+                Effect::Respond { request, answer } => {
+                    self.answers.insert(request, answer);
+                }
+                Effect::StartGeneration(request) => {
+                    self.running.insert(request.id);
+                    self.backend.start(request);
+                }
+                Effect::PrioritizeGeneration(id, priority) => self.backend.prioritize(id, priority),
+                Effect::CancelGeneration(id) => {
+                    self.running.remove(&id);
+                    self.backend.cancel(id);
+                }
+            }
+        }
+    }
+
+    /// Waits for one event or for the Speculator's own time, at most until `until`.
+    fn wait(&mut self, until: Option<Instant>) -> Waited {
+        let timeout = self.speculator.poll_timeout();
+        let wake = timeout.map(|Timestamp(after)| self.started + after);
+        let event = match wake.into_iter().chain(until).min() {
+            None => self
+                .events
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected),
+            Some(next) => self
+                .events
+                .recv_timeout(next.saturating_duration_since(Instant::now())),
+        };
+        match event {
+            Ok(BackendEvent::Generation(event)) => {
+                self.input(Input::Generation(event));
+                Waited::Event
+            }
+            Ok(BackendEvent::Ready(_) | BackendEvent::Unusable(_)) => Waited::Event,
+            Err(RecvTimeoutError::Timeout) if wake.is_some_and(|wake| wake <= Instant::now()) => {
+                self.speculator.handle_timeout(self.now());
+                self.run_effects();
+                Waited::Event
+            }
+            Err(RecvTimeoutError::Timeout) => Waited::TimedOut,
+            Err(RecvTimeoutError::Disconnected) => Waited::Stopped,
+        }
+    }
+}
+
+const STOPPED: &str = "the backend stopped";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    Event,
+    TimedOut,
+    Stopped,
+}
