@@ -1,2 +1,78 @@
-//! The command line.
-fn main() {}
+//! The command line: `tabahead lsp`, and everything a person runs by hand.
+//!
+//! Reads arguments and the configuration file, resolves them once and calls the crates that do
+//! the work. Standard output is for answers (and for the protocol of `lsp`), standard error for
+//! everything else. Read `args.rs` for the commands; each has a module of its own.
+
+mod args;
+mod bench;
+mod complete;
+mod config;
+mod doctor;
+mod eval;
+mod model;
+mod output;
+mod place;
+mod stats;
+
+use std::{io, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tabahead: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    start_logging(&cli.log)?;
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Lsp(args) => config::load(config)?.run_server(&args.engine),
+        Command::Complete(args) => complete::run(&args, &config::load(config)?),
+        Command::Eval(args) => eval::run(&args, &config::load(config)?),
+        Command::Bench(args) => bench::run(&args, &config::load(config)?),
+        Command::Doctor(args) => doctor::run(&args, config),
+        Command::Stats(args) => stats::run(&args),
+        Command::Config(args) => config::run(&args, config),
+        Command::Model(command) => model::run(&command, &config::load(config)?),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tabahead", &mut script);
+            io::Write::write_all(&mut io::stdout(), &script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Logs to standard error only: standard output belongs to answers and to the protocol.
+fn start_logging(filter: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(tabahead_server::log_directives(filter))
+        .with_context(|| format!("'{filter}' is not a log level; try --log debug"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(console::colors_enabled_stderr())
+        .init();
+    Ok(())
+}
+
+/// Whether whoever reads our output has stopped reading, as `head` does: that is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

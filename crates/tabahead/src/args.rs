@@ -1,0 +1,250 @@
+//! The command line as typed. What it means is resolved by the commands.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+/// Code completion that computes the next suggestion while you still read this one.
+///
+/// tabahead runs a language model on your own machine and shows suggestions as ghost text in any
+/// editor that speaks LSP. While you read one, it already computes what comes after it, as if
+/// you had accepted it: Tab, Tab, Tab never waits. Nothing leaves the machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tabahead",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// Configuration file instead of the user's own.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// What to log on standard error: error, warn, info, debug, trace, or a filter such as
+    /// `tabahead_server=debug`. Text of your files is never logged.
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "TABAHEAD_LOG",
+        default_value = "warn"
+    )]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the language server on standard input and output, as editors start it.
+    Lsp(LspArgs),
+    /// Show the suggestion at a place in a file, press Tab, and show the next one.
+    Complete(CompleteArgs),
+    /// Measure how often suggestions are what really stood there.
+    Eval(EvalArgs),
+    /// Measure the engine's speed on this machine.
+    Bench(BenchArgs),
+    /// Check that everything is in place; says what to do where it is not.
+    Doctor(DoctorArgs),
+    /// Show what the running servers have answered, and how fast.
+    Stats(StatsArgs),
+    /// Show every setting, its value and where it comes from.
+    Config(ConfigArgs),
+    /// Look into a model.
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Print the completion script of a shell.
+    ///
+    /// For bash: `tabahead completions bash > ~/.local/share/bash-completion/completions/tabahead`
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+/// Which model computes, and on how many threads.
+#[derive(Debug, Clone, Args)]
+pub struct EngineArgs {
+    /// GGUF file, or `mini` for the built-in model [default: from the configuration].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub model: Option<String>,
+    /// Threads that compute, 0 to choose from the cores [default: from the configuration].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// `tabahead lsp`
+#[derive(Debug, Args)]
+pub struct LspArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Run alone in this process. It is the only way so far; the flag is there for scripts.
+    #[arg(long)]
+    pub no_daemon: bool,
+    /// Accepted for editors that name the transport; it is always standard input and output.
+    #[arg(long, hide = true)]
+    pub stdio: bool,
+}
+
+/// `tabahead complete`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tabahead complete src/main.rs:12:8           the suggestion at line 12, column 8
+  tabahead complete src/main.rs:12 --tabs 3    at the end of line 12, then Tab three times")]
+pub struct CompleteArgs {
+    /// Where: line and column count from 1, in characters; without COL the end of the line.
+    #[arg(value_name = "FILE:LINE[:COL]", value_hint = ValueHint::FilePath)]
+    pub place: String,
+    /// Press Tab this many times: accept, and ask again behind what was accepted.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub tabs: usize,
+    /// Compute nothing ahead, and skip the comparison.
+    #[arg(long)]
+    pub no_speculation: bool,
+    /// How long to read each suggestion before pressing Tab: 500ms, 1s, 2.5s. Ends early when
+    /// nothing is left to compute ahead.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
+    pub pause: Duration,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tabahead eval`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each line of FILE is an object with the strings prefix, suffix, middle and language, and
+optionally path. A row is right when the suggestion between prefix and suffix equals middle,
+trailing white space aside. The n-gram copier, which repeats what followed the same text
+elsewhere in the file, is measured on the same rows.")]
+pub struct EvalArgs {
+    /// Rows to predict.
+    #[arg(value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Only the first N rows.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Count what the user would see: a suggestion below the least log-probability is silence.
+    #[arg(long)]
+    pub gate: bool,
+    /// Least mean log-probability of the gate [default: from the configuration].
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub min_log_prob: Option<f32>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tabahead bench`
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// How often each measurement is repeated; the median is shown.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tabahead doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tabahead stats`
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tabahead config`
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tabahead model …`
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Print what a model's metadata say.
+    Inspect {
+        /// GGUF file, or `mini` for the built-in model [default: from the configuration].
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        model: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the likeliest next tokens after a prompt, for comparing with other engines.
+    Logits(LogitsArgs),
+}
+
+/// `tabahead model logits`
+#[derive(Debug, Args)]
+pub struct LogitsArgs {
+    /// Prompt as text; special tokens spelled in it are plain text.
+    #[arg(long, required_unless_present = "tokens", conflicts_with = "tokens")]
+    pub text: Option<String>,
+    /// Prompt as token ids: 1,2,3.
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub tokens: Option<Vec<u32>>,
+    /// How many tokens to print.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads `500ms`, `1s`, `2.5s`, `0`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is not a time; write 500ms or 1.5s");
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1e-3),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
+        assert!(parse_duration("-1s").is_err());
+        assert!(parse_duration("soon").is_err());
+    }
+}

@@ -1,0 +1,306 @@
+//! `tabahead complete`: the suggestion at a place, Tab, the next suggestion, and so on.
+//!
+//! The same chain of buffer states is asked twice: once by a session that computes ahead while
+//! the suggestion is read, once by a session that does not. The answers have to be equal, and
+//! the command fails when they are not. `screen.rs` draws.
+
+mod screen;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use serde::Serialize;
+use tabahead_server::{Answered, BufferState, Session};
+use tabahead_speculation::{Answer, Origin};
+
+use crate::{
+    args::CompleteArgs,
+    config::{Resolved, Speculation},
+    output,
+    place::{OpenPlace, Place},
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the place does not exist, the model cannot be used or standard output is closed.
+pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
+    let place = Place::parse(&args.place)?;
+    let OpenPlace {
+        document,
+        cursor,
+        name,
+        line,
+        column,
+    } = place.open()?;
+    let config = config.with_engine(&args.engine)?;
+    let first = BufferState {
+        document,
+        cursor,
+        name,
+    };
+
+    let bar = output::progress(args.tabs + 1, "reading and pressing Tab");
+    let speculation = if args.no_speculation {
+        Speculation::Off
+    } else {
+        Speculation::On
+    };
+    let mut session = config.session(speculation)?;
+    let model = session.profile().id.clone();
+    let mut steps = chain(&mut session, first, args.tabs, args.pause, || bar.inc(1));
+    bar.finish_and_clear();
+    // The second session gets the machine for itself.
+    drop(session);
+    if !args.no_speculation {
+        compare(&mut config.session(Speculation::Off)?, &mut steps);
+    }
+
+    let equal = steps.iter().all(|step| step.equals_fresh() != Some(false));
+    if args.json {
+        output::json(&Report::new(
+            &place,
+            (line, column),
+            model,
+            args.pause,
+            &steps,
+        ))?;
+    } else {
+        screen::draw(&mut output::stdout(), &args.place, &model, args, &steps)?;
+    }
+    let failed = steps
+        .iter()
+        .any(|step| matches!(step.answered.answer, Answer::Failed(_)));
+    Ok(if equal && !failed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// One request of the chain.
+struct Step {
+    /// Where it was asked.
+    state: BufferState,
+    answered: Answered,
+    /// The answer at the same state by a session that computes nothing ahead.
+    fresh: Option<Answered>,
+}
+
+impl Step {
+    /// Whether both sessions say the same; `None` without a comparison.
+    fn equals_fresh(&self) -> Option<bool> {
+        let fresh = self.fresh.as_ref()?;
+        Some(said(&self.answered.answer) == said(&fresh.answer))
+    }
+}
+
+/// What an answer says, without where it came from and which number it has.
+fn said(answer: &Answer) -> Said<'_> {
+    match answer {
+        Answer::Suggestion { suggestion, .. } => Said::Text(
+            suggestion.range.start.0,
+            suggestion.range.end.0,
+            &suggestion.text,
+        ),
+        Answer::Silent { reason, .. } => Said::Silent(reason),
+        Answer::Superseded => Said::Silent("superseded"),
+        Answer::Failed(why) => Said::Failed(why),
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Said<'a> {
+    Text(usize, usize, &'a str),
+    Silent(&'a str),
+    Failed(&'a str),
+}
+
+/// Asks, reads for `pause`, presses Tab and asks again, until there is nothing to accept.
+fn chain(
+    session: &mut Session,
+    first: BufferState,
+    tabs: usize,
+    pause: Duration,
+    mut answered_one: impl FnMut(),
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut state = first;
+    loop {
+        let answered = session.request(&state);
+        answered_one();
+        let next = match &answered.answer {
+            Answer::Suggestion { id, suggestion, .. } if steps.len() < tabs => {
+                session.settle_for(pause);
+                session.accepted(*id);
+                Some(state.accept(suggestion))
+            }
+            _ => None,
+        };
+        steps.push(Step {
+            state,
+            answered,
+            fresh: None,
+        });
+        match next {
+            Some(next) => state = next,
+            None => return steps,
+        }
+    }
+}
+
+/// Asks the same states again.
+fn compare(session: &mut Session, steps: &mut [Step]) {
+    for step in steps {
+        step.fresh = Some(session.request(&step.state));
+    }
+}
+
+/// Median time from Tab to the next answer, with speculation and without.
+fn tab_to_next(steps: &[Step]) -> (Option<Duration>, Option<Duration>) {
+    let after_tab = steps.get(1..).unwrap_or_default();
+    let with: Vec<Duration> = after_tab.iter().map(|s| s.answered.elapsed).collect();
+    let without: Vec<Duration> = after_tab
+        .iter()
+        .filter_map(|step| step.fresh.as_ref().map(|fresh| fresh.elapsed))
+        .collect();
+    (output::median(&with), output::median(&without))
+}
+
+fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Miss => "miss",
+        Origin::Joined => "joined",
+        Origin::Exact => "exact",
+        Origin::TypedThrough => "typed-through",
+        Origin::Speculated => "speculated",
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    line: usize,
+    column: usize,
+    model: String,
+    pause_ms: f64,
+    chain: Vec<ReportedStep>,
+    /// Whether speculation changed no answer; absent without a comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equal: Option<bool>,
+    tab_to_next_ms: ReportedMedians,
+}
+
+#[derive(Serialize)]
+struct ReportedStep {
+    /// How often Tab was pressed before.
+    tab: usize,
+    #[serde(flatten)]
+    answer: ReportedAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    without_speculation: Option<ReportedAnswer>,
+    /// Whether both say the same; absent without a comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equal: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct ReportedAnswer {
+    /// `suggestion`, `silent` or `failed`.
+    answer: &'static str,
+    /// What would be inserted; null when there is nothing.
+    text: Option<String>,
+    /// Bytes of the document that the text replaces.
+    range: Option<[usize; 2]>,
+    /// `miss`, `joined`, `exact`, `typed-through`, `speculated`; null when nothing was asked.
+    origin: Option<&'static str>,
+    /// Why it is silent or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    elapsed_ms: f64,
+}
+
+#[derive(Serialize)]
+struct ReportedMedians {
+    with_speculation: Option<f64>,
+    without_speculation: Option<f64>,
+}
+
+impl Report {
+    fn new(
+        place: &Place,
+        (line, column): (usize, usize),
+        model: String,
+        pause: Duration,
+        steps: &[Step],
+    ) -> Self {
+        let (with, without) = tab_to_next(steps);
+        let equal: Vec<bool> = steps.iter().filter_map(Step::equals_fresh).collect();
+        Self {
+            file: place.file.display().to_string(),
+            line,
+            column,
+            model,
+            pause_ms: in_ms(pause),
+            chain: steps
+                .iter()
+                .enumerate()
+                .map(|(tab, step)| ReportedStep {
+                    tab,
+                    answer: ReportedAnswer::new(&step.answered),
+                    without_speculation: step.fresh.as_ref().map(ReportedAnswer::new),
+                    equal: step.equals_fresh(),
+                })
+                .collect(),
+            equal: (!equal.is_empty()).then(|| equal.iter().all(|equal| *equal)),
+            tab_to_next_ms: ReportedMedians {
+                with_speculation: with.map(in_ms),
+                without_speculation: without.map(in_ms),
+            },
+        }
+    }
+}
+
+impl ReportedAnswer {
+    fn new(answered: &Answered) -> Self {
+        let empty = Self {
+            answer: "silent",
+            text: None,
+            range: None,
+            origin: None,
+            reason: None,
+            elapsed_ms: in_ms(answered.elapsed),
+        };
+        match &answered.answer {
+            Answer::Suggestion {
+                suggestion, origin, ..
+            } => Self {
+                answer: "suggestion",
+                text: Some(suggestion.text.clone()),
+                range: Some([suggestion.range.start.0, suggestion.range.end.0]),
+                origin: Some(origin_word(*origin)),
+                ..empty
+            },
+            Answer::Silent { reason, origin } => Self {
+                origin: origin.map(origin_word),
+                reason: Some((*reason).to_owned()),
+                ..empty
+            },
+            Answer::Superseded => Self {
+                reason: Some("superseded".to_owned()),
+                ..empty
+            },
+            Answer::Failed(why) => Self {
+                answer: "failed",
+                reason: Some(why.clone()),
+                ..empty
+            },
+        }
+    }
+}
+
+fn in_ms(time: Duration) -> f64 {
+    // Thousandths of a millisecond are below what a clock call costs.
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,365 @@
+//! The settings as the command line sees them: where the file is, what flags add, what results.
+//!
+//! The settings themselves, and how layers are laid over each other, are `tabahead_server`'s.
+
+use std::{
+    borrow::Cow,
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{self, ExitCode},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, anyhow};
+use console::style;
+use serde_json::{Value, json};
+use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
+use tabahead_engine::Model;
+use tabahead_server::{ServerConfig, Session, Settings, default_stats_dir, run_stdio};
+
+use crate::{
+    args::{ConfigArgs, EngineArgs},
+    output,
+};
+
+/// What every setting does: the key, dotted, and one paragraph.
+const DOCS: &[(&str, &str)] = &[
+    (
+        "model",
+        "The model: \"mini\" for the built-in one, or the path of a GGUF file (Llama or Qwen2 \
+         architecture with fill-in-the-middle tokens).",
+    ),
+    (
+        "threads",
+        "Threads that compute; 0 chooses from the cores of this machine.",
+    ),
+    (
+        "max_tokens",
+        "Longest suggestion, in tokens of the model (1 to 1024).",
+    ),
+    (
+        "speculation.enabled",
+        "Whether anything is computed ahead. It changes when answers are there, never what they \
+         say.",
+    ),
+    (
+        "speculation.depth",
+        "How many accepts are computed ahead (0 to 32).",
+    ),
+    (
+        "cache.bytes",
+        "Bytes of computed suggestions kept; the longest unused go first.",
+    ),
+    (
+        "kv.bytes",
+        "Bytes of keys and values kept for text that the model has read; what is not there has \
+         to be read again.",
+    ),
+    (
+        "gate.least_log_prob",
+        "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
+         Nearer to 0 shows fewer and better suggestions; unset shows all.",
+    ),
+    (
+        "languages",
+        "On or off by LSP language id, as in { markdown = false }; \"*\" stands for all that are \
+         not named.",
+    ),
+    (
+        "paths",
+        "On or off by path, as in [{ glob = \"generated/**\", enabled = false }]; the last rule \
+         that matches decides. Files that look like secrets are always off.",
+    ),
+];
+
+/// The settings of this call, resolved.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The settings.
+    pub settings: Settings,
+    /// What the file holds; `Null` without one.
+    file_layer: Value,
+    /// What flags add.
+    flags: Value,
+}
+
+/// Whether a session computes ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speculation {
+    /// As the settings say.
+    On,
+    /// Never.
+    Off,
+}
+
+/// Reads the configuration file: the named one, or the user's own if there is one.
+///
+/// # Errors
+/// One line with the file and the key or line that is wrong.
+pub fn load(named: Option<&Path>) -> Result<Resolved> {
+    let file_layer = match find(named) {
+        Some(file) if named.is_some() || file.exists() => read_layer(&file)?,
+        _ => Value::Null,
+    };
+    Resolved::new(file_layer, Value::Null)
+}
+
+/// Where the configuration file is looked for; `None` without a home.
+pub fn find(named: Option<&Path>) -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+    match named {
+        Some(named) => Some(named.to_owned()),
+        None => variable("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
+            .map(|folder| folder.join("tabahead").join("config.toml")),
+    }
+}
+
+fn read_layer(file: &Path) -> Result<Value> {
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("cannot read the configuration {}", file.display()))?;
+    layer_from_toml(&text)
+        .and_then(|layer| {
+            Settings::resolve(&[&layer])?;
+            Ok(layer)
+        })
+        .with_context(|| file.display().to_string())
+}
+
+fn layer_from_toml(text: &str) -> Result<Value> {
+    toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
+        let message = error.message().lines().next().unwrap_or_default();
+        anyhow!("line {line}: {message}")
+    })
+}
+
+impl Resolved {
+    fn new(file_layer: Value, flags: Value) -> Result<Self> {
+        Ok(Self {
+            settings: Settings::resolve(&[&file_layer, &flags])?,
+            file_layer,
+            flags,
+        })
+    }
+
+    /// These settings with `--model` and `--threads` on top.
+    ///
+    /// # Errors
+    /// When a value is out of bounds.
+    pub fn with_engine(&self, args: &EngineArgs) -> Result<Self> {
+        Self::new(
+            self.file_layer.clone(),
+            json!({"model": args.model, "threads": args.threads}),
+        )
+    }
+
+    /// What the local backend is made of.
+    pub fn local(&self) -> LocalSettings {
+        self.settings.local(tabahead_mini::WEIGHTS)
+    }
+
+    /// Serves an editor until it leaves; the settings of the editor come between file and flags.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    pub fn run_server(&self, args: &EngineArgs) -> Result<ExitCode> {
+        let config = self.with_engine(args)?;
+        let code = run_stdio(ServerConfig {
+            embedded: tabahead_mini::WEIGHTS,
+            file: config.file_layer,
+            flags: config.flags,
+            stats_dir: default_stats_dir(),
+            version: env!("CARGO_PKG_VERSION"),
+        })
+        .context("the server cannot be started")?;
+        // A thread may still wait for input that never comes.
+        process::exit(code)
+    }
+
+    /// A session without an editor.
+    ///
+    /// # Errors
+    /// When the model cannot be used.
+    pub fn session(&self, speculation: Speculation) -> Result<Session> {
+        let mut speculator = self.settings.speculator();
+        speculator.speculate &= speculation == Speculation::On;
+        let local = self.local();
+        let session = Session::new(speculator, |sink| Box::new(LocalBackend::new(local, sink)));
+        session.with_context(|| self.unusable())
+    }
+
+    /// The model alone, for commands that look into it.
+    ///
+    /// # Errors
+    /// When the model cannot be used.
+    pub fn model(&self) -> Result<Arc<Model>> {
+        let model = match self.local().model {
+            ModelSource::Embedded(bytes) => Model::from_bytes(Cow::Borrowed(bytes)),
+            ModelSource::File(file) => Model::open(&file),
+        };
+        Ok(Arc::new(model.with_context(|| self.unusable())?))
+    }
+
+    fn unusable(&self) -> String {
+        format!(
+            "the model '{}' cannot be used (try --model mini)",
+            self.settings.model
+        )
+    }
+}
+
+/// Runs `tabahead config`.
+///
+/// # Errors
+/// When the file cannot be used or standard output is closed.
+pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
+    let config = load(named)?;
+    let file = find(named);
+    let settings = serde_json::to_value(&config.settings)?;
+    if args.json {
+        output::json(&json!({
+            "file": file,
+            "found": file.as_ref().is_some_and(|file| file.exists()),
+            "settings": settings,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(&mut output::stdout(), file.as_deref(), &config, &settings)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the settings as a TOML file that could be saved: unset ones and defaults commented out.
+fn print(
+    out: &mut impl Write,
+    file: Option<&Path>,
+    config: &Resolved,
+    settings: &Value,
+) -> io::Result<()> {
+    match file {
+        Some(file) if file.exists() => writeln!(out, "# {}", file.display())?,
+        Some(file) => writeln!(out, "# {} (does not exist: all defaults)", file.display())?,
+        None => writeln!(out, "# no HOME, so no file is looked for")?,
+    }
+    let mut section = "";
+    for (key, doc) in DOCS {
+        let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+        if table != section {
+            section = table;
+            writeln!(out, "\n[{section}]")?;
+        } else {
+            writeln!(out)?;
+        }
+        for line in wrap(doc, 94) {
+            writeln!(out, "{}", style(format!("# {line}")).dim())?;
+        }
+        let value = at(settings, key);
+        let from_file = !at(&config.file_layer, key).is_null();
+        let mark = if from_file { "" } else { "# " };
+        writeln!(out, "{mark}{name} = {}", toml_value(value))?;
+    }
+    Ok(())
+}
+
+/// The value under a dotted key; `Null` when there is none.
+fn at<'a>(settings: &'a Value, key: &str) -> &'a Value {
+    key.split('.').fold(settings, |value, part| &value[part])
+}
+
+fn toml_value(value: &Value) -> String {
+    match value {
+        Value::Null => "(unset)".to_owned(),
+        Value::Object(keys) => {
+            let pairs: Vec<String> = keys
+                .iter()
+                .map(|(key, value)| format!("{} = {}", json!(key), toml_value(value)))
+                .collect();
+            match pairs.is_empty() {
+                true => "{}".to_owned(),
+                false => format!("{{ {} }}", pairs.join(", ")),
+            }
+        }
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(toml_value).collect();
+            format!("[{}]", values.join(", "))
+        }
+        value => value.to_string(),
+    }
+}
+
+/// Lines of at most `width` characters, broken at spaces.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let room = lines.last().is_some_and(|line: &String| {
+            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
+        });
+        if !room {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(value: &Value, path: &str, keys: &mut Vec<String>) {
+        match value {
+            Value::Object(object) if !object.is_empty() => {
+                for (name, value) in object {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    leaves(value, &format!("{path}{dot}{name}"), keys);
+                }
+            }
+            _ => keys.push(path.to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_setting_is_explained() {
+        let mut keys = Vec::new();
+        let defaults = serde_json::to_value(Settings::default()).expect("plain data");
+        leaves(&defaults, "", &mut keys);
+        let mut documented: Vec<&str> = DOCS.iter().map(|(key, _)| *key).collect();
+        keys.sort();
+        documented.sort_unstable();
+        assert_eq!(keys, documented);
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        let text = "threads = 1\nlanguages = { markdown = false, \"*\" = true }\n\
+                    paths = [{ glob = \"*.x\", enabled = false }]\n[speculation]\ndepth = 2\n";
+        let layer = layer_from_toml(text).expect("valid TOML");
+        let config = Resolved::new(layer, Value::Null).expect("valid settings");
+        let mut printed = Vec::new();
+        let settings = serde_json::to_value(&config.settings).expect("plain data");
+        print(&mut printed, None, &config, &settings).expect("a vector takes everything");
+        let printed = String::from_utf8(printed).expect("text");
+        let again = layer_from_toml(&printed).expect("valid TOML");
+        let again = Resolved::new(again, Value::Null).expect("valid settings");
+        assert_eq!(again.settings, config.settings);
+    }
+
+    #[test]
+    fn a_toml_error_names_its_line() {
+        let error = layer_from_toml("threads = 1\nmodel = \n").expect_err("no value");
+        assert!(error.to_string().starts_with("line 2: "), "{error}");
+    }
+
+    #[test]
+    fn lines_are_broken_at_spaces() {
+        assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
+    }
+}

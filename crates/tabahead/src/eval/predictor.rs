@@ -1,0 +1,258 @@
+//! Runs the product's own steps on one place: window, prompt, generation, cut.
+//!
+//! Without a Speculator, because an evaluation asks each place once and wants to see the
+//! log-probabilities behind an answer; `tests` below hold both to the same answers.
+
+use std::sync::mpsc::{Receiver, channel};
+
+use anyhow::{Context, Result, bail};
+use tabahead_backend::{Backend, BackendEvent, LocalBackend, LocalSettings};
+use tabahead_context::{
+    ContextWindow, Cut, CutSettings, GenerationEvent, GenerationFailure, GenerationId,
+    GenerationRequest, ModelProfile, Path, Priority, Suggestion, cut,
+};
+use tabahead_server::BufferState;
+use tabahead_speculation::SpeculatorSettings;
+
+/// What the model says at a place, whether or not it would be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The suggestion without the gate; `None` is silence.
+    pub suggestion: Option<Suggestion>,
+    /// Mean natural log-probability of the suggestion's tokens.
+    pub mean_log_prob: f32,
+    /// Whether the gate lets it pass.
+    pub shown: bool,
+}
+
+/// A model that answers places one by one.
+pub struct Predictor {
+    backend: LocalBackend,
+    events: Receiver<BackendEvent>,
+    profile: ModelProfile,
+    settings: SpeculatorSettings,
+    generations: u64,
+}
+
+impl Predictor {
+    /// Loads the model. `settings.cut` decides what `shown` means.
+    ///
+    /// # Errors
+    /// When the model cannot be used.
+    pub fn new(settings: SpeculatorSettings, local: LocalSettings) -> Result<Self> {
+        let (sender, events) = channel();
+        let sink = Box::new(move |event| drop(sender.send(event)));
+        let backend = LocalBackend::new(local, sink);
+        let profile = backend.wait_until_loaded()?;
+        Ok(Self {
+            backend,
+            events,
+            profile,
+            settings,
+            generations: 0,
+        })
+    }
+
+    /// The model that answers.
+    pub fn profile(&self) -> &ModelProfile {
+        &self.profile
+    }
+
+    /// What the model says at a place.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub fn predict(&mut self, state: &BufferState) -> Result<Prediction> {
+        // The Speculator, too, halves the budgets until the prompt fits.
+        for attempt in 0..=2 {
+            let window = ContextWindow::new(
+                &state.document,
+                state.cursor,
+                &state.name,
+                self.profile.template.layout,
+                &self.settings.context,
+                attempt,
+            );
+            let Ok(window) = window else {
+                return Ok(Prediction::SILENT);
+            };
+            match self.generate(state, &window)? {
+                Some(prediction) => return Ok(prediction),
+                None => continue,
+            }
+        }
+        Ok(Prediction::SILENT)
+    }
+
+    /// Decodes until both cuts are decided; `None` when the prompt is too long.
+    fn generate(
+        &mut self,
+        state: &BufferState,
+        window: &ContextWindow,
+    ) -> Result<Option<Prediction>> {
+        let id = GenerationId(self.generations);
+        self.generations += 1;
+        let pre_tokenizer = self.profile.pre_tokenizer;
+        self.backend.start(GenerationRequest {
+            id,
+            prompt: self.profile.template.render(window, pre_tokenizer),
+            tail: window.tail.clone(),
+            continued: Vec::new(),
+            priority: Priority::Foreground,
+            reserve: self.settings.cut.max_tokens,
+        });
+        let gated = self.settings.cut.clone();
+        let open = CutSettings {
+            least_log_prob: f32::NEG_INFINITY,
+            ..gated
+        };
+        let mut path = Path::new(window.tail.clone(), pre_tokenizer);
+        loop {
+            let ended = match self.next_event(id)? {
+                GenerationEvent::Started { prompt_tokens, .. } => {
+                    path.started(prompt_tokens);
+                    continue;
+                }
+                GenerationEvent::Token {
+                    token,
+                    canonical_until,
+                    ..
+                } => {
+                    path.push(token, canonical_until);
+                    false
+                }
+                GenerationEvent::Ended { end, .. } => {
+                    path.finish(end);
+                    true
+                }
+                GenerationEvent::Failed {
+                    failure: GenerationFailure::TooLong,
+                    ..
+                } => return Ok(None),
+                GenerationEvent::Failed {
+                    failure: GenerationFailure::Broken(why),
+                    ..
+                } => bail!("the model failed: {why}"),
+            };
+            let at = window.tail.len();
+            let cut_by = |settings| {
+                cut(
+                    &state.document,
+                    state.cursor,
+                    &window.left_out,
+                    &path,
+                    at,
+                    settings,
+                )
+            };
+            let (without_gate, with_gate) = (cut_by(&open), cut_by(&gated));
+            if without_gate == Cut::NeedMore || with_gate == Cut::NeedMore {
+                if ended {
+                    return Ok(Some(Prediction::SILENT));
+                }
+                continue;
+            }
+            self.backend.cancel(id);
+            let Cut::Show(suggestion) = without_gate else {
+                return Ok(Some(Prediction::SILENT));
+            };
+            return Ok(Some(Prediction {
+                mean_log_prob: mean_log_prob(&path, suggestion.text.len()),
+                shown: matches!(with_gate, Cut::Show(_)),
+                suggestion: Some(suggestion),
+            }));
+        }
+    }
+
+    /// The next event of one generation; what still comes of cancelled ones is skipped.
+    fn next_event(&self, wanted: GenerationId) -> Result<GenerationEvent> {
+        loop {
+            match self.events.recv().context("the engine's thread ended")? {
+                BackendEvent::Generation(event) if id_of(&event) == wanted => return Ok(event),
+                BackendEvent::Unusable(why) => bail!("the model cannot be used: {why}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn id_of(event: &GenerationEvent) -> GenerationId {
+    match event {
+        GenerationEvent::Started { id, .. }
+        | GenerationEvent::Token { id, .. }
+        | GenerationEvent::Ended { id, .. }
+        | GenerationEvent::Failed { id, .. } => *id,
+    }
+}
+
+impl Prediction {
+    const SILENT: Self = Self {
+        suggestion: None,
+        mean_log_prob: f32::NEG_INFINITY,
+        shown: false,
+    };
+}
+
+/// Mean over the tokens that end behind the tail and begin within the first `shown` bytes there.
+fn mean_log_prob(path: &Path, shown: usize) -> f32 {
+    let origin = path.origin();
+    let mut start = path.boundary();
+    let mut used = Vec::new();
+    for token in path.tokens() {
+        let end = start + token.bytes.len();
+        if end > origin && start < origin + shown {
+            used.push(token.log_prob);
+        }
+        start = end;
+    }
+    used.iter().sum::<f32>() / used.len().max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use tabahead_context::DocumentName;
+    use tabahead_server::{Session, Settings};
+    use tabahead_speculation::Answer;
+    use tabahead_text::{Document, Offset, Version};
+
+    use super::*;
+
+    #[test]
+    fn predictions_are_what_the_product_answers() {
+        let settings = Settings::default();
+        let local = settings.local(tabahead_mini::WEIGHTS);
+        let mut predictor =
+            Predictor::new(settings.speculator(), local.clone()).expect("the model loads");
+        let mut session = Session::new(settings.speculator(), |sink| {
+            Box::new(LocalBackend::new(local, sink))
+        })
+        .expect("the model loads");
+        let text = include_str!("copier.rs");
+        let document = Document::new(text, Version(0));
+        let mut suggestions = 0;
+        for line in (0..document.line_count()).step_by(7) {
+            let range = document.line_range(line);
+            let state = BufferState {
+                document: document.clone(),
+                cursor: Offset((range.start.0 + range.end.0) / 2),
+                name: DocumentName {
+                    file_name: "copier.rs".to_owned(),
+                    language: "rust".to_owned(),
+                },
+            };
+            let predicted = predictor.predict(&state).expect("the model answers");
+            let answered = match session.request(&state).answer {
+                Answer::Suggestion { suggestion, .. } => Some(suggestion),
+                Answer::Silent { .. } => None,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(predicted.shown, answered.is_some());
+            if predicted.shown {
+                suggestions += 1;
+                assert_eq!(predicted.suggestion, answered);
+                assert!(predicted.mean_log_prob <= 0.0);
+            }
+        }
+        assert!(suggestions > 0, "the model says nothing anywhere");
+    }
+}

@@ -1,0 +1,133 @@
+//! The rows of an evaluation: what stood before a cursor, behind it, and in between.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::Deserialize;
+use tabahead_context::DocumentName;
+
+use crate::place;
+
+/// One place whose continuation is known.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Row {
+    /// The file before the cursor.
+    pub prefix: String,
+    /// The file behind the middle.
+    pub suffix: String,
+    /// What stood in between.
+    pub middle: String,
+    /// The language, as an LSP id or by another common name.
+    pub language: String,
+    /// The file's path; without one the file is called `main` with the language's extension.
+    #[serde(default)]
+    pub path: Option<String>,
+}
+
+impl Row {
+    /// What an editor would tell of the file.
+    pub fn name(&self) -> DocumentName {
+        match (&self.path, place::extension_of(&self.language)) {
+            (Some(path), _) => DocumentName {
+                language: self.language.clone(),
+                ..place::document_name(Path::new(path))
+            },
+            (None, Some(extension)) => DocumentName {
+                file_name: format!("main.{extension}"),
+                language: self.language.clone(),
+            },
+            (None, None) => DocumentName {
+                file_name: String::new(),
+                language: self.language.clone(),
+            },
+        }
+    }
+}
+
+/// Reads the rows of a file, at most `limit`. Blank lines are skipped.
+///
+/// # Errors
+/// One line with the file, the line's number and what is wrong with it.
+pub fn read(file: &Path, limit: usize) -> Result<Vec<Row>> {
+    let name = file.display();
+    let open = File::open(file).with_context(|| format!("cannot read {name}"))?;
+    let rows = parse(BufReader::new(open), limit).map_err(|error| anyhow!("{name}:{error:#}"))?;
+    if rows.is_empty() {
+        bail!("{name} holds no rows");
+    }
+    Ok(rows)
+}
+
+fn parse(lines: impl BufRead, limit: usize) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (number, line) in (1..).zip(lines.lines()) {
+        if rows.len() == limit {
+            break;
+        }
+        let line = line.map_err(|error| anyhow!("{number}: {error}"))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let row = serde_json::from_str(&line)
+            // serde_json counts lines inside the one that it got.
+            .map_err(|error| {
+                let message = error.to_string();
+                let message = message.split(" at line ").next().unwrap_or_default();
+                anyhow!("{number}: not a row: {message}")
+            })?;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = r#"{"prefix":"a","suffix":"b","middle":"c","language":"python"}"#;
+
+    #[test]
+    fn rows_are_read_up_to_the_limit() {
+        let text = format!("{ROW}\n\n{ROW}\nnot read");
+        let rows = parse(text.as_bytes(), 2).expect("both rows are right");
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].middle, "c");
+        assert_eq!(rows[0].name().file_name, "main.py");
+    }
+
+    #[track_caller]
+    fn check_error(line: &str, part: &str) {
+        let text = format!("{ROW}\n{line}\n");
+        let error = parse(text.as_bytes(), 9).expect_err("the second row is wrong");
+        let error = error.to_string();
+        assert!(error.starts_with("2: not a row: "), "{error}");
+        assert!(error.contains(part), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_row_is_named_by_its_line() {
+        check_error("{", "EOF");
+        check_error(r#"{"prefix":"a","suffix":"b","language":"c"}"#, "`middle`");
+        check_error(
+            r#"{"prefix":1,"suffix":"b","middle":"c","language":"c"}"#,
+            "string",
+        );
+    }
+
+    #[test]
+    fn a_path_names_the_file() {
+        let row = Row {
+            prefix: String::new(),
+            suffix: String::new(),
+            middle: String::new(),
+            language: "go".to_owned(),
+            path: Some("pkg/server.go".to_owned()),
+        };
+        assert_eq!(row.name().file_name, "server.go");
+        assert_eq!(row.name().language, "go");
+    }
+}

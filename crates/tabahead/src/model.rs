@@ -1,0 +1,160 @@
+//! `tabahead model`: what a model says of itself, and what it thinks comes next.
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::{Result, bail};
+use serde_json::json;
+use tabahead_engine::SpecialToken;
+
+use crate::{
+    args::{EngineArgs, LogitsArgs, ModelCommand},
+    config::Resolved,
+    output,
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the model cannot be used or standard output is closed.
+pub fn run(command: &ModelCommand, config: &Resolved) -> Result<ExitCode> {
+    match command {
+        ModelCommand::Inspect { model, json } => inspect(model.clone(), *json, config)?,
+        ModelCommand::Logits(args) => logits(args, config)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const SPECIALS: [(&str, SpecialToken); 4] = [
+    ("file", SpecialToken::File),
+    ("prefix", SpecialToken::Prefix),
+    ("suffix", SpecialToken::Suffix),
+    ("middle", SpecialToken::Middle),
+];
+
+fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()> {
+    let engine = EngineArgs {
+        model,
+        threads: None,
+    };
+    let model = config.with_engine(&engine)?.model()?;
+    let info = model.info();
+    let specials: serde_json::Map<String, serde_json::Value> = SPECIALS
+        .iter()
+        .map(|(name, token)| ((*name).to_owned(), json!(model.special(*token))))
+        .collect();
+    if as_json {
+        return output::json(&json!({
+            "id": info.id,
+            "name": info.name,
+            "architecture": info.architecture,
+            "parameters": info.parameters,
+            "context_tokens": info.context_tokens,
+            "vocabulary": model.vocabulary_len(),
+            "pre_tokenizer": info.pre_tokenizer,
+            "file_bytes": info.file_bytes,
+            "weight_bytes": model.weight_bytes(),
+            "kv_bytes_per_token": model.kv_bytes_per_token(),
+            "fim_tokens": specials,
+        }));
+    }
+    let mut out = output::stdout();
+    let mut line = |what: &str, value: String| writeln!(out, "{what:<16} {value}");
+    line("name", info.name.clone())?;
+    line("id", info.id.clone())?;
+    line("architecture", info.architecture.clone())?;
+    line(
+        "parameters",
+        format!("{:.1} million", info.parameters as f64 / 1e6),
+    )?;
+    line("context", format!("{} tokens", info.context_tokens))?;
+    line(
+        "vocabulary",
+        format!(
+            "{} tokens, pre-tokenizer {}",
+            model.vocabulary_len(),
+            info.pre_tokenizer
+        ),
+    )?;
+    line("file", output::bytes(info.file_bytes as u64))?;
+    line("in memory", output::bytes(model.weight_bytes() as u64))?;
+    line(
+        "keys and values",
+        format!("{} bytes per token", model.kv_bytes_per_token()),
+    )?;
+    let specials: Vec<String> = SPECIALS
+        .iter()
+        .map(|(name, token)| match model.special(*token) {
+            Some(id) => format!("{name} {id}"),
+            None => format!("{name} -"),
+        })
+        .collect();
+    line("FIM tokens", specials.join(", "))?;
+    Ok(())
+}
+
+fn logits(args: &LogitsArgs, config: &Resolved) -> Result<()> {
+    let model = config.with_engine(&args.engine)?.model()?;
+    let tokens = match (&args.tokens, &args.text) {
+        (Some(tokens), _) => tokens.clone(),
+        (None, Some(text)) => model.encode(text),
+        (None, None) => bail!("give a prompt: --text or --tokens"),
+    };
+    if tokens.is_empty() {
+        bail!("the prompt is empty; give at least one token");
+    }
+    let logits = model.logits(&tokens)?;
+    let normaliser = log_sum_exp(&logits);
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
+    order.truncate(args.top);
+    let spelled = |id: usize| {
+        let id = u32::try_from(id).unwrap_or(u32::MAX);
+        String::from_utf8_lossy(model.token_bytes(id)).into_owned()
+    };
+    if args.json {
+        let top: Vec<_> = order
+            .iter()
+            .map(|&id| {
+                json!({
+                    "id": id,
+                    "text": spelled(id),
+                    "logit": logits[id],
+                    "log_prob": logits[id] - normaliser,
+                })
+            })
+            .collect();
+        return output::json(&json!({"tokens": tokens, "top": top}));
+    }
+    let mut out = output::stdout();
+    writeln!(out, "tokens {tokens:?}\n")?;
+    writeln!(out, "{:>7} {:>9} {:>9}  text", "id", "logit", "log-prob")?;
+    for id in order {
+        writeln!(
+            out,
+            "{id:>7} {:>9.4} {:>9.4}  {:?}",
+            logits[id],
+            logits[id] - normaliser,
+            spelled(id)
+        )?;
+    }
+    Ok(())
+}
+
+/// Logarithm of the sum of exponentials, without overflow.
+fn log_sum_exp(logits: &[f32]) -> f32 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    largest + logits.iter().map(|x| (x - largest).exp()).sum::<f32>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_sum_to_one() {
+        let logits = [1000.0, 1001.0, 999.0];
+        let normaliser = log_sum_exp(&logits);
+        let sum: f32 = logits.iter().map(|x| (x - normaliser).exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-4, "{sum}");
+    }
+}

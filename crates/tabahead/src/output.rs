@@ -1,0 +1,130 @@
+//! What reaches the terminal: styles, times, progress, JSON.
+//!
+//! Every command writes through a handle that reports a closed pipe instead of panicking.
+//! Styles appear only on a terminal and never under `NO_COLOR`.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// Standard output, locked.
+pub fn stdout() -> io::StdoutLock<'static> {
+    io::stdout().lock()
+}
+
+/// Prints a value as indented JSON.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn json(value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// A bar on standard error over `steps` steps; hidden unless that is a terminal.
+pub fn progress(steps: usize, what: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style);
+    bar.set_prefix(what.to_owned());
+    bar.tick();
+    bar
+}
+
+/// Milliseconds with as many digits as mean something.
+pub fn milliseconds(time: Duration) -> String {
+    let value = time.as_secs_f64() * 1e3;
+    match value {
+        v if v < 0.995 => format!("{v:.2} ms"),
+        v if v < 99.95 => format!("{v:.1} ms"),
+        v => format!("{v:.0} ms"),
+    }
+}
+
+/// Bytes in the unit that people say.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut value = count as f64;
+    let mut unit = "bytes";
+    for larger in UNITS {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    match unit {
+        "bytes" => format!("{count} bytes"),
+        _ => format!("{value:.1} {unit}"),
+    }
+}
+
+/// A share as a percentage with one digit.
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// The middle of some times: of an even number the mean of the middle two. `None` without any.
+pub fn median(times: &[Duration]) -> Option<Duration> {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let middle = times.len() / 2;
+    match times.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(times[middle]),
+        _ => Some((times[middle - 1] + times[middle]) / 2),
+    }
+}
+
+/// The time that `share` of all times do not exceed. `None` without any.
+pub fn quantile(times: &[Duration], share: f64) -> Option<Duration> {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let rank = (times.len() as f64 * share).ceil() as usize;
+    times.get(rank.saturating_sub(1)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(times: &[u64]) -> Vec<Duration> {
+        times.iter().map(|&ms| Duration::from_millis(ms)).collect()
+    }
+
+    #[test]
+    fn medians_and_quantiles() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&ms(&[3, 1, 2])), Some(Duration::from_millis(2)));
+        assert_eq!(
+            median(&ms(&[4, 1, 2, 3])),
+            Some(Duration::from_micros(2500))
+        );
+        assert_eq!(quantile(&[], 0.99), None);
+        let hundred: Vec<u64> = (1..=100).rev().collect();
+        assert_eq!(
+            quantile(&ms(&hundred), 0.99),
+            Some(Duration::from_millis(99))
+        );
+        assert_eq!(quantile(&ms(&[7]), 0.5), Some(Duration::from_millis(7)));
+    }
+
+    #[test]
+    fn figures_are_short() {
+        assert_eq!(milliseconds(Duration::from_micros(42)), "0.04 ms");
+        assert_eq!(milliseconds(Duration::from_micros(38_240)), "38.2 ms");
+        assert_eq!(milliseconds(Duration::from_micros(999)), "1.0 ms");
+        assert_eq!(milliseconds(Duration::from_millis(1234)), "1234 ms");
+        assert_eq!(bytes(999), "999 bytes");
+        assert_eq!(bytes(5_839_328), "5.8 MB");
+        assert_eq!(percent(0.1234), "12.3 %");
+    }
+}

@@ -1,0 +1,266 @@
+//! A place in a file as people write it: `FILE:LINE:COL`, counted from 1, in characters.
+//!
+//! Turns arguments into documents and offsets; knows nothing of what is done there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use tabahead_context::DocumentName;
+use tabahead_text::{Document, Offset, Position, PositionEncoding, Version};
+
+/// A place as it was typed; not yet looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Line from 1.
+    pub line: usize,
+    /// Column from 1, in characters; `None` is the end of the line.
+    pub column: Option<usize>,
+}
+
+impl Place {
+    /// Reads `FILE:LINE` or `FILE:LINE:COL`.
+    ///
+    /// A file's name may hold colons itself: when both readings are possible, the one whose file
+    /// exists is meant.
+    ///
+    /// # Errors
+    /// One line that says how a place is written.
+    pub fn parse(text: &str) -> Result<Self> {
+        Self::parse_with(text, &|path| path.is_file())
+    }
+
+    fn parse_with(text: &str, exists: &dyn Fn(&Path) -> bool) -> Result<Self> {
+        let text = text.strip_suffix(':').unwrap_or(text);
+        let Some((rest, last)) = split_number(text) else {
+            bail!("'{text}' names no line; write FILE:LINE:COL or FILE:LINE");
+        };
+        let short = Self {
+            file: rest.into(),
+            line: last,
+            column: None,
+        };
+        let place = match split_number(rest) {
+            Some((file, line)) if !exists(&short.file) => Self {
+                file: file.into(),
+                line,
+                column: Some(last),
+            },
+            _ => short,
+        };
+        if place.line == 0 || place.column == Some(0) {
+            bail!("'{text}': lines and columns are counted from 1");
+        }
+        Ok(place)
+    }
+
+    /// Reads the file and finds the place in it.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with the file, or how long it is.
+    pub fn open(&self) -> Result<OpenPlace> {
+        let text = read_text(&self.file)?;
+        let document = Document::new(&text, Version(0));
+        let file = self.file.display();
+        let lines = document.line_count();
+        if self.line > lines {
+            bail!("{file} has {lines} lines; there is no line {}", self.line);
+        }
+        let range = document.line_range(self.line - 1);
+        let characters = document.slice(range.clone()).chars().count();
+        let column = self.column.unwrap_or(characters + 1);
+        if column > characters + 1 {
+            bail!(
+                "line {} of {file} has {characters} characters; there is no column {column}",
+                self.line
+            );
+        }
+        let position = Position {
+            line: u32::try_from(self.line - 1)?,
+            character: u32::try_from(column - 1)?,
+        };
+        Ok(OpenPlace {
+            cursor: document.offset_of(position, PositionEncoding::Utf32),
+            line: self.line,
+            column,
+            name: document_name(&self.file),
+            document,
+        })
+    }
+}
+
+/// A place in a document that was read.
+#[derive(Debug, Clone)]
+pub struct OpenPlace {
+    /// The file's text.
+    pub document: Document,
+    /// The place in it.
+    pub cursor: Offset,
+    /// Line from 1.
+    pub line: usize,
+    /// Column from 1, in characters.
+    pub column: usize,
+    /// What the model is told of the file.
+    pub name: DocumentName,
+}
+
+fn split_number(text: &str) -> Option<(&str, usize)> {
+    let (rest, number) = text.rsplit_once(':')?;
+    if rest.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some((rest, number.parse().ok()?))
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// One line that names the file and says what is wrong with it.
+pub fn read_text(file: &Path) -> Result<String> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        anyhow!(
+            "{} is not UTF-8 text (byte {} is not); convert it first",
+            file.display(),
+            error.utf8_error().valid_up_to()
+        )
+    })
+}
+
+/// What an editor would tell of a file: its last component and its language.
+pub fn document_name(file: &Path) -> DocumentName {
+    let file_name = file.file_name().unwrap_or_default().to_string_lossy();
+    let extension = file.extension().unwrap_or_default().to_string_lossy();
+    DocumentName {
+        language: language_of(&file_name, &extension).to_owned(),
+        file_name: file_name.into_owned(),
+    }
+}
+
+/// LSP language ids and their extensions, the usual one first, for files that no editor opened.
+const LANGUAGES: &[(&str, &[&str])] = &[
+    ("c", &["c", "h"]),
+    ("cpp", &["cpp", "cc", "cxx", "hpp", "hh", "hxx"]),
+    ("csharp", &["cs"]),
+    ("css", &["css"]),
+    ("dart", &["dart"]),
+    ("elixir", &["ex", "exs"]),
+    ("go", &["go"]),
+    ("haskell", &["hs"]),
+    ("html", &["html", "htm"]),
+    ("java", &["java"]),
+    ("javascript", &["js", "cjs", "mjs"]),
+    ("javascriptreact", &["jsx"]),
+    ("json", &["json"]),
+    ("kotlin", &["kt", "kts"]),
+    ("lua", &["lua"]),
+    ("markdown", &["md", "markdown"]),
+    ("php", &["php"]),
+    ("python", &["py", "pyi"]),
+    ("ruby", &["rb"]),
+    ("rust", &["rs"]),
+    ("scala", &["scala"]),
+    ("shellscript", &["sh", "bash"]),
+    ("sql", &["sql"]),
+    ("swift", &["swift"]),
+    ("toml", &["toml"]),
+    ("typescript", &["ts", "cts", "mts"]),
+    ("typescriptreact", &["tsx"]),
+    ("yaml", &["yaml", "yml"]),
+    ("zig", &["zig"]),
+];
+
+fn language_of(file_name: &str, extension: &str) -> &'static str {
+    match file_name {
+        "Makefile" | "makefile" => return "makefile",
+        "Dockerfile" => return "dockerfile",
+        _ => {}
+    }
+    let known = |(_, extensions): &&(&str, &[&str])| extensions.contains(&extension);
+    LANGUAGES.iter().find(known).map_or("", |(id, _)| id)
+}
+
+/// The usual extension of a language, given by LSP id or by another common name.
+pub fn extension_of(language: &str) -> Option<&'static str> {
+    let language = language.to_ascii_lowercase();
+    let id = match language.as_str() {
+        "c++" => "cpp",
+        "c#" => "csharp",
+        "shell" => "shellscript",
+        other => other,
+    };
+    LANGUAGES
+        .iter()
+        .find(|(known, extensions)| *known == id || extensions.contains(&id))
+        .and_then(|(_, extensions)| extensions.first().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, file: &str, line: usize, column: Option<usize>) {
+        let place = Place::parse_with(text, &|_| false).expect("the place parses");
+        let expected = Place {
+            file: file.into(),
+            line,
+            column,
+        };
+        assert_eq!(place, expected);
+    }
+
+    #[test]
+    fn line_and_column_stand_at_the_end() {
+        check("src/main.rs:3:14", "src/main.rs", 3, Some(14));
+        check("src/main.rs:3", "src/main.rs", 3, None);
+        check("src/main.rs:3:14:", "src/main.rs", 3, Some(14));
+    }
+
+    #[test]
+    fn a_file_name_may_hold_colons() {
+        check("C:/a b.rs:3", "C:/a b.rs", 3, None);
+        check("odd:name:7:1", "odd:name", 7, Some(1));
+        check("12:30:5:6", "12:30", 5, Some(6));
+    }
+
+    #[test]
+    fn the_reading_whose_file_exists_is_meant() {
+        let exists = |path: &Path| path == Path::new("log:3");
+        let place = Place::parse_with("log:3:4", &exists).expect("the place parses");
+        assert_eq!((place.line, place.column), (4, None));
+        assert_eq!(place.file, PathBuf::from("log:3"));
+    }
+
+    #[track_caller]
+    fn check_error(text: &str, part: &str) {
+        let error = Place::parse_with(text, &|_| false).expect_err("the place is wrong");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_place_says_how_to_write_one() {
+        check_error("src/main.rs", "write FILE:LINE:COL");
+        check_error("src/main.rs:x", "write FILE:LINE:COL");
+        check_error(":3", "write FILE:LINE:COL");
+        check_error("src/main.rs:0:1", "counted from 1");
+        check_error("src/main.rs:1:0", "counted from 1");
+    }
+
+    #[test]
+    fn languages_have_extensions_and_back() {
+        for (id, extensions) in LANGUAGES {
+            for extension in *extensions {
+                assert_eq!(language_of("", extension), *id);
+            }
+            let extension = extension_of(id).expect("each language has an extension");
+            assert_eq!(language_of("", extension), *id);
+        }
+        assert_eq!(extension_of("C++"), Some("cpp"));
+        assert_eq!(extension_of("klingon"), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! `tabahead stats`: what the running servers of this user have answered, and how fast.
+//!
+//! Reads the figures that servers leave; asks no server and changes nothing.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::Result;
+use console::style;
+use serde_json::{Value, json};
+use tabahead_server::{default_stats_dir, running_stats};
+
+use crate::{args::StatsArgs, output};
+
+/// Runs the command.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn run(args: &StatsArgs) -> Result<ExitCode> {
+    let servers = default_stats_dir().map_or_else(Vec::new, |folder| running_stats(&folder));
+    if args.json {
+        let servers: Vec<&Value> = servers.iter().map(|(_, figures)| figures).collect();
+        output::json(&json!({"servers": servers}))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut out = output::stdout();
+    if servers.is_empty() {
+        writeln!(
+            out,
+            "No server runs. An editor starts one with `tabahead lsp`; see `tabahead doctor`."
+        )?;
+    }
+    for (pid, figures) in &servers {
+        print(&mut out, *pid, figures)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
+    let count = |pointer: &str| {
+        figures
+            .pointer(pointer)
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+    };
+    let model = figures.pointer("/model/id").and_then(Value::as_str);
+    writeln!(
+        out,
+        "{}  {}, {} documents, up {} s",
+        style(format!("server {pid}")).bold(),
+        model.unwrap_or("no model yet"),
+        count("/documents"),
+        count("/uptime_seconds")
+    )?;
+    writeln!(
+        out,
+        "  requests {}: {} misses, {} joined, {} exact, {} typed through, {} speculated; {} \
+         superseded, {} silent, {} failed",
+        count("/requests"),
+        count("/misses"),
+        count("/hits/joined"),
+        count("/hits/exact"),
+        count("/hits/typed_through"),
+        count("/hits/speculated"),
+        count("/superseded"),
+        count("/silent"),
+        count("/failed")
+    )?;
+    writeln!(
+        out,
+        "  speculations {}: {} finished, {} cancelled, {} used",
+        count("/speculations/started"),
+        count("/speculations/finished"),
+        count("/speculations/cancelled"),
+        count("/speculations/used")
+    )?;
+    writeln!(
+        out,
+        "  tokens: {} of {} prompt tokens computed, {} decoded, {} constrained, {} wasted",
+        count("/tokens/prefilled"),
+        count("/tokens/prompt"),
+        count("/tokens/decoded"),
+        count("/tokens/constrained"),
+        count("/tokens/wasted")
+    )?;
+    for origin in ["miss", "joined", "exact", "typed_through", "speculated"] {
+        let latency = |name: &str| {
+            let figure = figures.pointer(&format!("/latency/{origin}/{name}"))?;
+            figure.as_f64()
+        };
+        if let (Some(p50), Some(p99)) = (latency("p50_ms"), latency("p99_ms")) {
+            let origin = origin.replace('_', " ");
+            writeln!(
+                out,
+                "  {origin:<14} median {p50:>9.3} ms, p99 {p99:>9.3} ms"
+            )?;
+        }
+    }
+    writeln!(
+        out,
+        "  memory: {} of answers, {} of keys and values",
+        output::bytes(count("/cache/bytes")),
+        output::bytes(count("/kv/bytes"))
+    )
+}

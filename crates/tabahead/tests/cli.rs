@@ -1,0 +1,317 @@
+//! The real binary over the embedded model, seen from outside: arguments in, text and exit code
+//! out.
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The binary in the repository's root, with a home of its own.
+fn tabahead(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tabahead"));
+    command
+        .args(arguments)
+        .current_dir(root())
+        .env("HOME", home)
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("XDG_CACHE_HOME")
+        .env_remove("TABAHEAD_LOG");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let home = tempfile::tempdir().expect("a folder");
+    tabahead(home.path(), arguments)
+        .output()
+        .expect("the binary starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+#[track_caller]
+fn succeeds(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[track_caller]
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&succeeds(arguments)).expect("output is JSON")
+}
+
+/// Runs what must fail, and expects one line on standard error that holds `part`.
+#[track_caller]
+fn fails(arguments: &[&str], part: &str) {
+    let output = run(arguments);
+    let error = text(&output.stderr);
+    assert!(!output.status.success(), "it succeeds");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains(part), "{error}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_chain_of_tabs_is_speculated_and_equals_the_one_that_is_not() {
+    // The settled pause makes the origin certain: everything that is wanted ahead is there.
+    let place = "examples/inventory.py:12:21";
+    let report = json(&[
+        "complete", place, "--tabs", "3", "--pause", "600s", "--json",
+    ]);
+    assert_eq!(report["file"], "examples/inventory.py");
+    assert_eq!(
+        (&report["line"], &report["column"]),
+        (&12.into(), &21.into())
+    );
+    assert_eq!(report["equal"], true);
+    let chain = report["chain"].as_array().expect("a chain");
+    assert_eq!(chain[0]["origin"], "miss");
+    assert_eq!(chain[0]["answer"], "suggestion");
+    assert!(chain.len() > 1, "there is nothing to accept");
+    for (tab, step) in chain.iter().enumerate() {
+        assert_eq!(step["tab"], tab);
+        assert_eq!(step["equal"], true);
+        assert_eq!(step["text"], step["without_speculation"]["text"]);
+        assert!(step["elapsed_ms"].is_number());
+        if tab > 0 {
+            assert_eq!(step["origin"], "speculated", "{step}");
+        }
+    }
+    assert!(report["tab_to_next_ms"]["with_speculation"].is_number());
+}
+
+#[test]
+fn without_speculation_nothing_is_compared() {
+    let place = "examples/inventory.py:12:21";
+    let arguments = [
+        "complete",
+        place,
+        "--tabs",
+        "1",
+        "--no-speculation",
+        "--json",
+    ];
+    let report = json(&arguments);
+    assert!(report.get("equal").is_none());
+    for step in report["chain"].as_array().expect("a chain") {
+        assert_ne!(step["origin"], "speculated");
+        assert!(step.get("without_speculation").is_none());
+    }
+}
+
+#[test]
+fn the_suggestion_is_shown_in_the_buffer() {
+    let shown = succeeds(&["complete", "examples/inventory.py:12:21", "--tabs", "1"]);
+    assert!(shown.contains("self.quantity = quantity"), "{shown}");
+    assert!(shown.contains('⟦'), "{shown}");
+    assert!(shown.contains("Tab to next suggestion: median "), "{shown}");
+    assert!(shown.contains("every answer is the same"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "colours without a terminal");
+}
+
+#[test]
+fn a_wrong_place_is_one_line() {
+    fails(&["complete", "examples/shapes.rs"], "FILE:LINE");
+    fails(&["complete", "examples/none.rs:1:1"], "examples/none.rs");
+    fails(
+        &["complete", "examples/shapes.rs:9999"],
+        "there is no line 9999",
+    );
+    fails(
+        &["complete", "examples/shapes.rs:1:999"],
+        "there is no column 999",
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("latin1.py");
+    fs::write(&file, b"# gr\xfc\xdfe\n").expect("written");
+    fails(&["complete", &format!("{}:1", file.display())], "not UTF-8");
+}
+
+#[test]
+fn a_model_that_is_none_is_one_line() {
+    let place = "examples/shapes.rs:1";
+    fails(&["complete", place, "--model", "Cargo.toml"], "Cargo.toml");
+    fails(&["model", "inspect", "no-such.gguf"], "no-such.gguf");
+}
+
+#[test]
+fn rows_are_evaluated() {
+    let report = json(&[
+        "eval",
+        "crates/tabahead/tests/data/eval-own.jsonl",
+        "--json",
+    ]);
+    assert_eq!(report["rows"], 24);
+    for key in ["exact", "edit_similarity"] {
+        for value in [&report[key], &report["copier"][key], &report["either"][key]] {
+            let share = value.as_f64().expect("a share");
+            assert!((0.0..=1.0).contains(&share), "{key} {share}");
+        }
+        assert!(report["either"][key].as_f64() >= report[key].as_f64());
+        assert!(report["either"][key].as_f64() >= report["copier"][key].as_f64());
+    }
+    let rows = |language: &str| report["by_language"][language]["rows"].as_u64();
+    assert_eq!((rows("python"), rows("rust")), (Some(6), Some(18)));
+    assert_eq!(report["most_confident"][4]["exact"], report["exact"]);
+}
+
+#[test]
+fn a_gate_that_lets_nothing_pass_predicts_nothing() {
+    let rows = "crates/tabahead/tests/data/eval-own.jsonl";
+    let gate = [
+        "eval",
+        rows,
+        "--limit",
+        "3",
+        "--gate",
+        "--min-log-prob",
+        "1",
+        "--json",
+    ];
+    let report = json(&gate);
+    assert_eq!(report["rows"], 3);
+    assert_eq!(report["exact"], 0.0);
+    assert_eq!(report["gate"]["shown"], 0.0);
+}
+
+#[test]
+fn a_wrong_row_is_named_by_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rows.jsonl");
+    let row = r#"{"prefix":"a","suffix":"","middle":"b","language":"c"}"#;
+    fs::write(&file, format!("{row}\n{{\"prefix\":1}}\n")).expect("written");
+    let file = file.to_str().expect("a path in UTF-8");
+    fails(&["eval", file], "rows.jsonl:2: not a row");
+    fails(&["eval", "no-such.jsonl"], "no-such.jsonl");
+}
+
+#[test]
+fn the_doctor_finds_nothing_wrong_and_asks_the_model() {
+    let report = json(&["doctor", "--json"]);
+    assert_eq!(report["ok"], true);
+    let checks = report["checks"].as_array().expect("checks");
+    let model = checks.iter().find(|check| check["name"] == "model");
+    assert_eq!(model.expect("the model is checked")["state"], "ok");
+}
+
+#[test]
+fn the_doctor_names_a_wrong_setting() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join(".config/tabahead");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("config.toml"), "modle = \"mini\"\n").expect("written");
+    let output = tabahead(home.path(), &["doctor"]).output().expect("starts");
+    assert!(!output.status.success());
+    let found = text(&output.stdout);
+    assert!(found.contains("problem"), "{found}");
+    assert!(found.contains("'modle'"), "{found}");
+    let output = tabahead(home.path(), &["config"]).output().expect("starts");
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("config.toml") && error.contains("'modle'"),
+        "{error}"
+    );
+}
+
+#[test]
+fn settings_come_from_the_file_in_the_config_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("tabahead")).expect("a folder");
+    let file = folder.path().join("tabahead/config.toml");
+    fs::write(&file, "threads = 1\n[speculation]\ndepth = 7\n").expect("written");
+    let output = tabahead(folder.path(), &["config", "--json"])
+        .env("XDG_CONFIG_HOME", folder.path())
+        .output()
+        .expect("starts");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["found"], true);
+    assert_eq!(report["settings"]["threads"], 1);
+    assert_eq!(report["settings"]["speculation"]["depth"], 7);
+    assert_eq!(report["settings"]["model"], "mini");
+}
+
+#[test]
+fn a_model_is_inspected_and_asked() {
+    let model = json(&["model", "inspect", "--json"]);
+    assert_eq!(model["architecture"], "llama");
+    assert!(model["fim_tokens"]["suffix"].is_number());
+    let by_text = json(&[
+        "model",
+        "logits",
+        "--text",
+        "import os",
+        "--top",
+        "3",
+        "--json",
+    ]);
+    let tokens = by_text["tokens"].as_array().expect("tokens");
+    let tokens: Vec<String> = tokens.iter().map(Value::to_string).collect();
+    let by_token = [
+        "model",
+        "logits",
+        "--tokens",
+        &tokens.join(","),
+        "--top",
+        "3",
+        "--json",
+    ];
+    assert_eq!(json(&by_token), by_text);
+    let top = by_text["top"].as_array().expect("tokens");
+    assert_eq!(top.len(), 3);
+    assert!(top[0]["log_prob"].as_f64() >= top[1]["log_prob"].as_f64());
+}
+
+#[test]
+fn the_engine_is_measured() {
+    let report = json(&["bench", "--runs", "1", "--json"]);
+    for pointer in ["/prefill/tokens_per_s", "/decode/tokens_per_s", "/hit_us"] {
+        let figure = report.pointer(pointer).and_then(Value::as_f64);
+        assert!(figure.is_some_and(|figure| figure > 0.0), "{pointer}");
+    }
+}
+
+#[test]
+fn without_servers_there_are_no_statistics() {
+    assert_eq!(json(&["stats", "--json"])["servers"], Value::Array(vec![]));
+    assert!(succeeds(&["stats"]).contains("No server runs"));
+}
+
+#[test]
+fn shells_get_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeeds(&["completions", shell]);
+        assert!(script.contains("tabahead") && script.contains("doctor"));
+    }
+}
+
+#[test]
+fn a_reader_that_stops_reading_is_no_failure() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut child = tabahead(home.path(), &["completions", "zsh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let mut error = String::new();
+    let mut stderr = child.stderr.take().expect("it is piped");
+    stderr.read_to_string(&mut error).expect("UTF-8");
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(error, "");
+}
+
+#[test]
+fn a_wrong_log_level_is_refused() {
+    fails(&["--log", "a=b=c", "config"], "log level");
+}
