@@ -65,14 +65,14 @@ fn fails(arguments: &[&str], part: &str) {
 #[test]
 fn a_chain_of_tabs_is_speculated_and_equals_the_one_that_is_not() {
     // The settled pause makes the origin certain: everything that is wanted ahead is there.
-    let place = "examples/inventory.py:12:21";
+    let place = "examples/inventory.py:48:32";
     let report = json(&[
         "complete", place, "--tabs", "3", "--pause", "600s", "--json",
     ]);
     assert_eq!(report["file"], "examples/inventory.py");
     assert_eq!(
         (&report["line"], &report["column"]),
-        (&12.into(), &21.into())
+        (&48.into(), &32.into())
     );
     assert_eq!(report["equal"], true);
     let chain = report["chain"].as_array().expect("a chain");
@@ -93,7 +93,7 @@ fn a_chain_of_tabs_is_speculated_and_equals_the_one_that_is_not() {
 
 #[test]
 fn without_speculation_nothing_is_compared() {
-    let place = "examples/inventory.py:12:21";
+    let place = "examples/inventory.py:48:32";
     let arguments = [
         "complete",
         place,
@@ -112,8 +112,8 @@ fn without_speculation_nothing_is_compared() {
 
 #[test]
 fn the_suggestion_is_shown_in_the_buffer() {
-    let shown = succeeds(&["complete", "examples/inventory.py:12:21", "--tabs", "1"]);
-    assert!(shown.contains("self.quantity = quantity"), "{shown}");
+    let shown = succeeds(&["complete", "examples/inventory.py:48:32", "--tabs", "1"]);
+    assert!(shown.contains("for item in self.items:"), "{shown}");
     assert!(shown.contains('⟦'), "{shown}");
     assert!(shown.contains("Tab to next suggestion: median "), "{shown}");
     assert!(shown.contains("every answer is the same"), "{shown}");
