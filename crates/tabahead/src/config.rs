@@ -23,7 +23,8 @@ use crate::{
     output,
 };
 
-/// What every setting does: the key, dotted, and one paragraph.
+/// What every setting does: the key, dotted, and one paragraph. In the order of a TOML file: what
+/// stands in no table first.
 const DOCS: &[(&str, &str)] = &[
     (
         "model",
@@ -37,6 +38,16 @@ const DOCS: &[(&str, &str)] = &[
     (
         "max_tokens",
         "Longest suggestion, in tokens of the model (1 to 1024).",
+    ),
+    (
+        "languages",
+        "On or off by LSP language id, as in { markdown = false }; \"*\" stands for all that are \
+         not named.",
+    ),
+    (
+        "paths",
+        "On or off by path, as in [{ glob = \"generated/**\", enabled = false }]; the last rule \
+         that matches decides. Files that look like secrets are always off.",
     ),
     (
         "speculation.enabled",
@@ -60,16 +71,6 @@ const DOCS: &[(&str, &str)] = &[
         "gate.least_log_prob",
         "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
          Nearer to 0 shows fewer and better suggestions; unset shows all.",
-    ),
-    (
-        "languages",
-        "On or off by LSP language id, as in { markdown = false }; \"*\" stands for all that are \
-         not named.",
-    ),
-    (
-        "paths",
-        "On or off by path, as in [{ glob = \"generated/**\", enabled = false }]; the last rule \
-         that matches decides. Files that look like secrets are always off.",
     ),
 ];
 

@@ -236,7 +236,7 @@ mod tests {
             ⟦    a⟧
             }
         "#]]
-        .assert_eq(&lines("fn f(a: u8) {\n    a\n}", 5..5, 5..18));
+        .assert_eq(&lines("fn f(a: u8) {\n    a\n}", 5..5, 5..19));
     }
 
     #[test]

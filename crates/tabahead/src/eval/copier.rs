@@ -105,11 +105,11 @@ mod tests {
 
     #[test]
     fn no_more_than_forty_characters_decide() {
-        let long = "0123456789".repeat(5);
+        let long: String = ('a'..='z').chain('A'..='X').collect();
         // Both occurrences agree in more than forty characters: the later one wins although the
         // earlier one would agree in more.
         check(
-            &format!("Xa{long} first\nYb{long} second\nXa{long}$0"),
+            &format!("X-{long} first\nY-{long} second\nX-{long}$0"),
             " second",
         );
     }
