@@ -84,13 +84,15 @@ impl Buffer {
         self.replace(at..at, typed)
     }
 
-    /// Deletes the character before the cursor.
+    /// Deletes the character before the cursor; a line end is one character.
     pub fn backspace(&mut self) -> Value {
         let end = self.cursor;
-        let length = self.text[..end]
-            .chars()
-            .next_back()
-            .map_or(0, char::len_utf8);
+        let before = &self.text[..end];
+        let length = if before.ends_with("\r\n") {
+            2
+        } else {
+            before.chars().next_back().map_or(0, char::len_utf8)
+        };
         self.replace(end - length..end, "")
     }
 

@@ -190,8 +190,8 @@ impl Client {
         let begin = Instant::now();
         loop {
             let stats = self.stats();
-            let count = |key: &str| stats["speculations"][key].as_u64().unwrap_or(0);
-            if count("started") == count("finished") + count("cancelled") + count("failed") {
+            let running = stats["generations"]["running"].as_u64();
+            if running.expect("a count") == 0 {
                 return stats;
             }
             assert!(
