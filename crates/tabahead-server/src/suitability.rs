@@ -226,15 +226,15 @@ mod tests {
             "/w/server.PEM",
             "/w/server.pem.bak",
             "/w/tls.key",
-            "/home/u/.ssh/id_rsa",
-            "/home/u/.ssh/id_rsa.pub",
-            "/home/u/.ssh/id_ed25519_work",
-            "/home/u/.aws/credentials",
+            "/data/u/.ssh/id_rsa",
+            "/data/u/.ssh/id_rsa.pub",
+            "/data/u/.ssh/id_ed25519_work",
+            "/data/u/.aws/credentials",
             "/w/credentials.json",
-            "/home/u/.netrc",
-            "/home/u/.npmrc",
-            "/home/u/.pypirc",
-            "/home/u/.kube/config",
+            "/data/u/.netrc",
+            "/data/u/.npmrc",
+            "/data/u/.pypirc",
+            "/data/u/.kube/config",
             "/w/a.p12",
             "/w/a.keystore",
             "/w/k8s/my-secret.yaml",
@@ -311,7 +311,7 @@ mod tests {
                 })
                 .collect()
         };
-        let path = "/work/app/vendor/lib/a.rs";
+        let path = "/code/app/vendor/lib/a.rs";
         for (list, enabled) in [
             (&[] as &[_], true),
             (&[("*.rs", false)], false),
@@ -319,8 +319,8 @@ mod tests {
             (&[("vendor/**", false)], false),
             (&[("vendor/*", false)], true),
             (&[("vendor/*/?.rs", false)], false),
-            (&[("/work/**", false), ("a.rs", true)], true),
-            (&[("a.rs", true), ("/work/**", false)], false),
+            (&[("/code/**", false), ("a.rs", true)], true),
+            (&[("a.rs", true), ("/code/**", false)], false),
             (&[("/app/**", false)], true),
             (&[("endor/**", false)], true),
         ] {
