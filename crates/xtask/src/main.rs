@@ -4,6 +4,7 @@
 //! runs them. Start reading at `tidy.rs` for the rules, at `test.rs` for what a test run needs.
 
 mod prepare;
+mod prompts;
 mod source;
 mod test;
 mod tidy;
@@ -26,6 +27,8 @@ enum Task {
     Tidy,
     /// Prepares what the tests need, in the cache folder, and says where it is.
     Prepare,
+    /// Cuts training rows for a model out of source files, with the window that prompts are made of.
+    Prompts(prompts::PromptsArguments),
     /// Prepares what the tests need, then runs tidy and every test.
     Test(test::TestArguments),
 }
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Tidy => tidy::run(&workspace_root()),
         Task::Prepare => test::prepare(&workspace_root()),
+        Task::Prompts(arguments) => prompts::run(&arguments),
         Task::Test(arguments) => test::run(&workspace_root(), &arguments),
     };
     match outcome {

@@ -1,0 +1,236 @@
+//! `cargo xtask prompts`: training rows for a model, made by the very code that cuts prompts.
+//!
+//! Takes pieces out of source files at seeded random places, as if a person had not typed them yet,
+//! and writes what `tabahead-context` would show a model there, with the answer. Knows no tokenizer;
+//! `crates/tabahead-mini/training/pack.py` reads the rows.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, BufWriter, Write},
+    ops::Range,
+    path::PathBuf,
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use tabahead_context::{ContextSettings, ContextWindow, DocumentName, Layout};
+use tabahead_text::{Document, Offset, Version};
+
+/// A longer middle is not what a completion at the cursor gives.
+const LONGEST_MIDDLE: usize = 1200;
+/// Tries at one file's places before the next file's turn.
+const TRIES: usize = 8;
+/// Mean length of a random span in bytes.
+const MEAN_SPAN: f64 = 60.0;
+
+/// What to cut.
+#[derive(Debug, Args)]
+pub struct PromptsArguments {
+    /// JSON lines with `path`, `language` and `text` (LF only).
+    files: PathBuf,
+    /// Bytes of a file per row, on average.
+    #[arg(long, default_value_t = 1600.0)]
+    density: f64,
+    /// Share of rows with a small window, so that more of a training row is middle.
+    #[arg(long, default_value_t = 0.6)]
+    small: f64,
+    /// Other seeds give other places.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct SourceFile {
+    path: String,
+    language: String,
+    text: String,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Row {
+    file_name: String,
+    suffix: String,
+    prefix: String,
+    middle: String,
+}
+
+/// Writes the rows to stdout.
+pub fn run(arguments: &PromptsArguments) -> Result<bool> {
+    let path = &arguments.files;
+    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for (number, line) in BufReader::new(file).lines().enumerate() {
+        let source: SourceFile = serde_json::from_str(&line?)
+            .with_context(|| format!("line {} is not a file's row", number + 1))?;
+        for row in rows(&source, arguments.density, arguments.small, arguments.seed) {
+            serde_json::to_writer(&mut out, &row)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()?;
+    Ok(true)
+}
+
+/// The rows of one file; the same for the same path, text and seed.
+fn rows(source: &SourceFile, density: f64, small: f64, seed: u64) -> Vec<Row> {
+    let text = source.text.as_str();
+    let mut dice = Dice::new(seed, &source.path);
+    let document = Document::new(text, Version(0));
+    let name = DocumentName {
+        file_name: source.path.rsplit('/').next().unwrap_or("").to_string(),
+        language: source.language.clone(),
+    };
+    let wanted = text.len() as f64 / density;
+    let count = wanted as usize + usize::from(dice.share() < wanted.fract());
+    let mut rows = Vec::with_capacity(count);
+    for _ in 0..count {
+        let Some(cut) = (0..TRIES).find_map(|_| cut(&mut dice, text)) else {
+            continue;
+        };
+        let mut settings = ContextSettings::default();
+        if dice.share() < small {
+            settings.prefix_budget = 300 + dice.below(501);
+            settings.suffix_budget = 100 + dice.below(201);
+        }
+        let buffer = document.with_replaced(Offset(cut.start)..Offset(cut.end), "");
+        let cursor = Offset(cut.start);
+        let window = ContextWindow::new(&buffer, cursor, &name, Layout::SuffixFirst, &settings, 0);
+        // A line that is too long: the model is never asked there.
+        let Ok(window) = window else { continue };
+        rows.push(Row {
+            file_name: name.file_name.clone(),
+            // What is left out of the suffix is the model's to write.
+            middle: format!("{}{}", &text[cut], window.left_out),
+            suffix: window.suffix,
+            prefix: window.tail,
+        });
+    }
+    rows
+}
+
+/// A piece that is not there yet: not blank, between characters. `None` when the place has none.
+fn cut(dice: &mut Dice, text: &str) -> Option<Range<usize>> {
+    if text.is_empty() {
+        return None;
+    }
+    let kind = dice.share();
+    let at = text.floor_char_boundary(dice.below(text.len()));
+    let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |n| from + n);
+    let end = line_end(at);
+    let cut = if kind < 0.70 {
+        // The rest of the line; in a part of the cases with a line or two more.
+        if text[at..end].trim().is_empty() {
+            return None;
+        }
+        let more = if kind < 0.55 { 0 } else { 1 + dice.below(2) };
+        let last = (0..more).fold(end, |end, _| line_end((end + 1).min(text.len())));
+        at..last
+    } else if kind < 0.82 {
+        // A whole line: from its indentation on, or with the line end that leads to it.
+        let start = text[..at].rfind('\n').map_or(0, |n| n + 1);
+        let line = &text[start..end];
+        if start == 0 || dice.share() < 0.5 {
+            start + line.len() - line.trim_start().len()..end
+        } else {
+            start - 1..end
+        }
+    } else {
+        let length = 1 + (-MEAN_SPAN * (1.0 - dice.share()).ln()) as usize;
+        at..text.ceil_char_boundary((at + length).min(text.len()))
+    };
+    let fits = cut.len() <= LONGEST_MIDDLE && !text[cut.clone()].trim().is_empty();
+    fits.then_some(cut)
+}
+
+/// Seeded random numbers (SplitMix64), the same on every machine.
+struct Dice(u64);
+
+impl Dice {
+    /// One sequence per seed and file, whatever the order of the files.
+    fn new(seed: u64, path: &str) -> Self {
+        // FNV-1a.
+        let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self(path.bytes().fold(start, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        }))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 up to, not including, 1.
+    fn share(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// From 0 up to, not including, `end`.
+    fn below(&mut self, end: usize) -> usize {
+        (self.share() * end as f64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> SourceFile {
+        let function = |n: usize| {
+            format!(
+                "/// Doubles é {n}.\nfn double_{n}(a: u32) -> u32 {{\n    add(a, [a; {n}][0])\n}}\n\n"
+            )
+        };
+        SourceFile {
+            path: "src/double.rs".to_string(),
+            language: "rust".to_string(),
+            text: (0..200).map(function).collect(),
+        }
+    }
+
+    #[test]
+    fn a_row_spells_the_file_around_its_place() {
+        let source = source();
+        let rows = rows(&source, 40.0, 0.6, 1);
+        assert!(rows.len() > 300, "{} rows", rows.len());
+        for row in &rows {
+            let spelled = format!("{}{}{}", row.prefix, row.middle, row.suffix);
+            assert!(source.text.contains(&spelled), "{row:?}");
+            assert!(!row.middle.trim().is_empty(), "{row:?}");
+            assert_eq!(row.file_name, "double.rs");
+        }
+    }
+
+    #[test]
+    fn closers_left_out_of_the_suffix_are_part_of_the_middle() {
+        let rows = rows(&source(), 40.0, 0.6, 1);
+        let closing = |row: &&Row| row.prefix.ends_with("add(") && row.middle.contains(')');
+        let row = rows
+            .iter()
+            .find(closing)
+            .expect("some place is behind the bracket");
+        assert!(!row.suffix.trim_start().starts_with(')'), "{row:?}");
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_rows_and_another_seed_others() {
+        let source = source();
+        assert_eq!(rows(&source, 100.0, 0.5, 1), rows(&source, 100.0, 0.5, 1));
+        assert_ne!(rows(&source, 100.0, 0.5, 1), rows(&source, 100.0, 0.5, 2));
+    }
+
+    #[test]
+    fn a_file_that_is_empty_blank_or_one_long_line_gives_nothing() {
+        for text in ["", "\n\n \n", &"x".repeat(50_000)] {
+            let source = SourceFile {
+                text: text.to_string(),
+                ..source()
+            };
+            assert_eq!(rows(&source, 100.0, 0.5, 1), []);
+        }
+    }
+}
