@@ -1,0 +1,127 @@
+"""Step 6: measures a checkpoint on repositories that were held out whole.
+
+`places` writes the rows that `tabahead eval` reads (rest-of-line cuts at random character columns, whole files around
+them); `loss` prints nats per token and bits per byte of plain held-out text by language.
+
+    python evaluate.py places --files DIR/heldout.jsonl --out DIR/places.jsonl
+    python evaluate.py loss --files DIR/heldout.jsonl --tokenizer DIR/tokenizer.json --checkpoint DIR/run/last.pt
+    python evaluate.py middles --rows DIR/rows.jsonl --tokenizer DIR/tokenizer.json --checkpoint DIR/run/last.pt
+"""
+
+import argparse
+import json
+import math
+import random
+
+import torch
+from tokenizers import Tokenizer
+
+from model import Model, Shape
+from pack import MIDDLE_WEIGHT, Markers, encode_examples
+
+LANGUAGES = ("rust", "python", "typescript", "go", "c")
+
+
+def by_language(path):
+    """Held-out files of each main language, of its own repositories or not."""
+    files = {language: [] for language in LANGUAGES}
+    for line in open(path, encoding="utf-8"):
+        file = json.loads(line)
+        if file["language"] in files:
+            files[file["language"]].append(file)
+    return files
+
+
+def places(options):
+    """Random characters of random files, weighted by length, whose rest of the line is not blank."""
+    with open(options.out, "w", encoding="utf-8") as out:
+        for language, files in by_language(options.files).items():
+            rng = random.Random(f"{options.seed} {language}")
+            weights = [len(f["text"]) for f in files]
+            wanted = options.count
+            while wanted:
+                file = rng.choices(files, weights)[0]
+                text = file["text"]
+                at = rng.randrange(len(text))
+                end = text.find("\n", at)
+                end = len(text) if end < 0 else end
+                if not text[at:end].strip() or end - at > 200:
+                    continue
+                row = {"prefix": text[:at], "suffix": text[end:], "middle": text[at:end], "language": language,
+                       "path": f"{file['repo']}/{file['path']}"}
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                wanted -= 1
+            print(f"{language}: {options.count} places of {len(files)} files")
+
+
+def load(options):
+    """The checkpoint's master weights as a model, and the tokenizer that reads markers as text."""
+    torch.set_num_threads(1)
+    checkpoint = torch.load(options.checkpoint, weights_only=True)
+    model = Model(Shape(**checkpoint["shape"]))
+    for name, parameter in model.named_parameters():
+        parameter.copy_(checkpoint["master"][name])
+    tokenizer = Tokenizer.from_file(options.tokenizer)
+    tokenizer.encode_special_tokens = True
+    return model, tokenizer
+
+
+@torch.no_grad()
+def middles(options):
+    """Mean loss over the tokens of middles, each behind its whole prompt."""
+    model, tokenizer = load(options)
+    rows = [json.loads(line) for line in open(options.rows, encoding="utf-8")]
+    rows = random.Random(options.seed).sample(rows, min(options.count, len(rows)))
+    nats = count = 0
+    for tokens, weights in encode_examples(tokenizer, Markers(tokenizer), rows):
+        if len(tokens) > model.shape.context:
+            continue
+        tokens = torch.from_numpy(tokens.astype("int64"))
+        chosen = torch.from_numpy(weights[1:] == MIDDLE_WEIGHT)
+        logits = model(tokens[None, :-1])[0][chosen] @ model.token_embd.T
+        nats += float(torch.nn.functional.cross_entropy(logits, tokens[1:][chosen], reduction="sum"))
+        count += int(chosen.sum())
+    print(json.dumps({"rows": len(rows), "middle tokens": count, "nats per token": round(nats / count, 3)}))
+
+
+@torch.no_grad()
+def loss(options):
+    """Mean loss over stretches of 3,000 characters, each with its file name in front."""
+    model, tokenizer = load(options)
+    separator = tokenizer.token_to_id("<|file_sep|>")
+    result = {}
+    for language, files in by_language(options.files).items():
+        rng = random.Random(f"{options.seed} {language}")
+        nats = tokens = size = 0
+        for _ in range(options.count):
+            file = rng.choices(files, [len(f["text"]) for f in files])[0]
+            start = file["text"].rfind("\n", 0, rng.randrange(len(file["text"]))) + 1
+            ids = tokenizer.encode(file["text"][start : start + 3000], add_special_tokens=False).ids[:960]
+            head = [separator, *tokenizer.encode(file["path"].rsplit("/", 1)[-1] + "\n", add_special_tokens=False).ids]
+            row = torch.tensor(head + ids)[None]
+            logits = model(row[:, :-1])[0, len(head) - 1 :] @ model.token_embd.T
+            nats += float(torch.nn.functional.cross_entropy(logits, row[0, len(head) :], reduction="sum"))
+            tokens += len(ids)
+            size += len(tokenizer.decode(ids, skip_special_tokens=False).encode())
+        result[language] = {"nats per token": round(nats / tokens, 3), "bits per byte": round(nats / size / math.log(2), 3),
+                            "bytes per token": round(size / tokens, 2)}
+    print(json.dumps(result, indent=1))
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("what", choices=("places", "loss", "middles"))
+    arguments.add_argument("--files")
+    arguments.add_argument("--rows")
+    arguments.add_argument("--out")
+    arguments.add_argument("--tokenizer")
+    arguments.add_argument("--checkpoint")
+    arguments.add_argument("--count", type=int, help="per language; default 300 places, 40 stretches; 1000 rows")
+    arguments.add_argument("--seed", type=int, default=1)
+    options = arguments.parse_args()
+    options.count = options.count or {"places": 300, "loss": 40, "middles": 1000}[options.what]
+    {"places": places, "loss": loss, "middles": middles}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+"""Step 5: trains the model on the CPU for a given wall time.
+
+Muon for the matrices, AdamW for embedding and norms; 40 warm-up steps, then both rates fall linearly and reach zero when
+the time is used up. The loss is computed in chunks whose gradient is formed in the forward pass, so the logits are never
+stored whole. Weights and gradients are fp32 or bf16 over an fp32 master copy: which is faster depends on the processor
+(measured: bf16 3 times faster on a Zen 5, 2 times slower on an Intel server core without AMX). A run that is stopped continues from `last.pt` when the
+same command is given again: model, optimiser, position in the data and time used are all in it.
+
+    python train.py --shards DIR/shards --tokenizer DIR/tokenizer.json --out DIR/run --minutes 60
+"""
+
+import argparse
+import concurrent.futures
+import glob
+import json
+import math
+import os
+import random
+import signal
+import time
+
+import numpy as np
+import torch
+
+from export import export
+from model import Model, Shape
+
+CHUNK = 256
+WARM_UP = 40
+HELD_BACK = 64
+VALIDATED = 32
+
+
+class ChunkedCrossEntropy(torch.autograd.Function):
+    """Weighted sum of the cross-entropies of hidden [n, d] against a tied embedding [v, d]."""
+
+    @staticmethod
+    def forward(ctx, hidden, embedding, targets, weights):
+        d_hidden = torch.empty_like(hidden)
+        d_embedding = torch.zeros_like(embedding)
+        buffer = torch.empty(CHUNK, embedding.shape[0], dtype=hidden.dtype)
+        loss = 0.0
+        for at in range(0, hidden.shape[0], CHUNK):
+            h, y, w = hidden[at : at + CHUNK], targets[at : at + CHUNK, None], weights[at : at + CHUNK, None]
+            logits = torch.mm(h, embedding.T, out=buffer[: len(h)])
+            # Logits of a trained model stay far below the overflow of exp, yet nothing here relies on it.
+            logits.sub_(logits.amax(1, keepdim=True))
+            target = logits.gather(1, y)
+            total = logits.exp_().sum(1, keepdim=True, dtype=torch.float32)
+            loss += float(((total.log() - target.float()) * w).sum())
+            grad = logits.mul_((w / total).to(logits.dtype))
+            grad.scatter_add_(1, y, -w.to(grad.dtype))
+            torch.mm(grad, embedding, out=d_hidden[at : at + CHUNK])
+            d_embedding.addmm_(grad.T, h)
+        ctx.save_for_backward(d_hidden, d_embedding)
+        return torch.tensor(loss)
+
+    @staticmethod
+    def backward(ctx, grad):
+        d_hidden, d_embedding = ctx.saved_tensors
+        return d_hidden * grad, d_embedding * grad, None, None
+
+
+def orthogonalised(g, steps=5):
+    """Newton-Schulz iteration on a batch of matrices [k, rows, columns]."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = g
+    tall = x.shape[-2] > x.shape[-1]
+    if tall:
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        s = x @ x.mT
+        x = a * x + (b * s + c * s @ s) @ x
+    return x.mT if tall else x
+
+
+class Optimiser:
+    """Muon and AdamW over an fp32 master copy of a bf16 model."""
+
+    def __init__(self, model, muon_rate, adam_rate):
+        self.parameters = dict(model.named_parameters())
+        self.master = {n: p.detach().float().clone() for n, p in self.parameters.items()}
+        self.muon_rate, self.adam_rate = muon_rate, adam_rate
+        self.groups = {}
+        for name, p in self.parameters.items():
+            if p.dim() == 2 and name != "token_embd":
+                self.groups.setdefault(tuple(p.shape), []).append(name)
+        matrices = {n for names in self.groups.values() for n in names}
+        self.adam = [n for n in self.parameters if n not in matrices]
+        self.momentum = {n: torch.zeros_like(self.master[n]) for n in matrices}
+        self.first = {n: torch.zeros_like(self.master[n]) for n in self.adam}
+        self.second = {n: torch.zeros_like(self.master[n]) for n in self.adam}
+        self.steps = 0
+
+    def state(self):
+        return {"master": self.master, "momentum": self.momentum, "first": self.first, "second": self.second,
+                "steps": self.steps}
+
+    def restore(self, state):
+        for key in ("master", "momentum", "first", "second"):
+            for name, value in state[key].items():
+                getattr(self, key)[name].copy_(value)
+        self.steps = state["steps"]
+        self.publish()
+
+    @torch.no_grad()
+    def publish(self):
+        """Copies the master weights into the bf16 model."""
+        for name, p in self.parameters.items():
+            p.copy_(self.master[name])
+
+    @torch.no_grad()
+    def step(self, factor):
+        self.steps += 1
+        for shape, names in self.groups.items():
+            updates = []
+            for name in names:
+                g, m = self.parameters[name].grad.float(), self.momentum[name]
+                m.mul_(0.95).add_(g, alpha=0.05)
+                updates.append(g.mul_(0.05).add_(m, alpha=0.95))
+            update = orthogonalised(torch.stack(updates))
+            rate = self.muon_rate * factor * math.sqrt(max(1.0, shape[0] / shape[1]))
+            for name, u in zip(names, update):
+                self.master[name].add_(u, alpha=-rate)
+        for name in self.adam:
+            g, m, v = self.parameters[name].grad.float(), self.first[name], self.second[name]
+            m.mul_(0.9).add_(g, alpha=0.1)
+            v.mul_(0.95).addcmul_(g, g, value=0.05)
+            rate = self.adam_rate * factor / (1 - 0.9**self.steps)
+            self.master[name].addcdiv_(m, (v / (1 - 0.95**self.steps)).sqrt_().add_(1e-8), value=-rate)
+        self.publish()
+        for p in self.parameters.values():
+            p.grad = None
+
+
+class Rows:
+    """Training rows in a seeded order, shard after shard, from the first again after the last.
+
+    A shard is looked up by name when its turn comes, so that later shards may still be written while the first are used.
+    """
+
+    def __init__(self, folder, seed, held_back):
+        self.folder, self.seed, self.held_back = folder, seed, held_back
+        self.shard, self.at, self.epoch, self.loaded = 0, 0, 0, None
+
+    def names(self):
+        return sorted(glob.glob(os.path.join(self.folder, "*.npz")))
+
+    def validation(self):
+        """The first rows of the first shard, never trained on."""
+        data = np.load(self.names()[0])
+        return data["tokens"][: self.held_back], data["weights"][: self.held_back]
+
+    def take(self, count):
+        if self.loaded is None:
+            names = self.names()
+            if self.shard >= len(names):
+                self.shard, self.epoch = 0, self.epoch + 1
+            data = np.load(names[self.shard])
+            skip = self.held_back if self.shard == 0 else 0
+            order = np.random.default_rng([self.seed, self.shard, self.epoch]).permutation(
+                np.arange(skip, len(data["tokens"])))
+            self.loaded = data["tokens"][order], data["weights"][order]
+        tokens, weights = (a[self.at : self.at + count] for a in self.loaded)
+        self.at += count
+        if self.at + count > len(self.loaded[0]):
+            self.shard, self.at, self.loaded = self.shard + 1, 0, None
+        return tokens, weights
+
+    def state(self):
+        return {"shard": self.shard, "at": self.at, "epoch": self.epoch}
+
+    def restore(self, state):
+        self.shard, self.at, self.epoch = state["shard"], state["at"], state["epoch"]
+
+
+def loss_of(model, tokens, weights):
+    """Sum of weighted losses; weights [rows, length + 1] floats."""
+    tokens = torch.from_numpy(tokens.astype(np.int64))
+    hidden = model(tokens[:, :-1])
+    return ChunkedCrossEntropy.apply(
+        hidden.flatten(0, 1), model.token_embd, tokens[:, 1:].flatten(),
+        torch.from_numpy(weights[:, 1:].astype(np.float32)).flatten())
+
+
+class Team:
+    """Workers of one thread each, which share the weights and add their gradients at the end of a step.
+
+    Threads inside one operator wait for each other many hundred times a step; on a machine that others use too, two
+    workers that meet once a step are twice as fast.
+    """
+
+    def __init__(self, model, workers, micro, precision):
+        self.micro, self.models = micro, [model]
+        for _ in range(workers - 1):
+            twin = Model(model.shape).to(precision)
+            twin.cos, twin.sin = model.cos, model.sin
+            for mine, theirs in zip(twin.parameters(), model.parameters()):
+                mine.data = theirs.data
+            self.models.append(twin)
+        self.pool = concurrent.futures.ThreadPoolExecutor(
+            workers, initializer=lambda: torch.set_num_threads(1)) if workers > 1 else None
+
+    def work(self, model, tokens, weights):
+        total = 0.0
+        for i in range(0, len(tokens), self.micro):
+            part = loss_of(model, tokens[i : i + self.micro], weights[i : i + self.micro])
+            part.backward()
+            total += part.item()
+        return total
+
+    def accumulate(self, tokens, weights):
+        """The loss of the rows; leaves its gradient in the first model."""
+        if self.pool is None:
+            return self.work(self.models[0], tokens, weights)
+        count = len(self.models)
+        jobs = [self.pool.submit(self.work, m, tokens[i::count], weights[i::count]) for i, m in enumerate(self.models)]
+        loss = sum(job.result() for job in jobs)
+        for other in self.models[1:]:
+            for mine, theirs in zip(self.models[0].parameters(), other.parameters()):
+                mine.grad.add_(theirs.grad)
+                theirs.grad = None
+        return loss
+
+
+@torch.no_grad()
+def validate(model, rows):
+    """Mean loss per token of all tokens and of middles only."""
+    sums, counts = np.zeros(2), np.zeros(2)
+    for tokens, weights in zip(*(np.split(a, len(a)) for a in rows)):
+        inputs = torch.from_numpy(tokens.astype(np.int64))
+        logits = model(inputs[:, :-1])[0] @ model.token_embd.T
+        losses = torch.nn.functional.cross_entropy(logits.float(), inputs[0, 1:], reduction="none").numpy()
+        for i, chosen in enumerate((weights[0, 1:] > 0, weights[0, 1:] > 1)):
+            sums[i] += losses[chosen].sum()
+            counts[i] += chosen.sum()
+    every, middle = sums / counts
+    return float(every), float(middle)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--shards", required=True)
+    arguments.add_argument("--tokenizer", required=True)
+    arguments.add_argument("--out", required=True)
+    arguments.add_argument("--gguf", help="where the export goes; default: mini.gguf in --out")
+    arguments.add_argument("--minutes", type=float, required=True, help="wall time of the whole schedule")
+    arguments.add_argument("--batch", type=int, default=8, help="rows per step")
+    arguments.add_argument("--length", type=int, help="train on the first tokens of each row only (speed trials)")
+    arguments.add_argument("--micro", type=int, default=2, help="rows per forward pass")
+    arguments.add_argument("--precision", choices=("float32", "bfloat16"), default="float32",
+                           help="of weights, activations and gradients; the master copy is always float32")
+    arguments.add_argument("--workers", type=int, default=2, help="single-threaded workers; 1: operators use --threads")
+    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--muon-rate", type=float, default=0.02)
+    arguments.add_argument("--adam-rate", type=float, default=3e-3)
+    arguments.add_argument("--export-minutes", type=float, default=10)
+    arguments.add_argument("--log", type=int, default=25, help="steps between log lines")
+    arguments.add_argument("--steps", type=int, help="stop after so many steps (speed trials, tests)")
+    arguments.add_argument("--seed", type=int, default=1)
+    options = arguments.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    random.seed(options.seed)
+    os.makedirs(options.out, exist_ok=True)
+    gguf_path = options.gguf or os.path.join(options.out, "mini.gguf")
+    checkpoint_path = os.path.join(options.out, "last.pt")
+
+    shape = Shape()
+    master = Model(shape, options.seed)
+    optimiser_source = {n: p.detach().clone() for n, p in master.named_parameters()}
+    model = Model(shape, options.seed).to(getattr(torch, options.precision))
+    # The tables stay fp32: bf16 angles are off by whole positions at the end of the context.
+    model.cos, model.sin = master.cos, master.sin
+    optimiser = Optimiser(model, options.muon_rate, options.adam_rate)
+    for name, value in optimiser_source.items():
+        optimiser.master[name].copy_(value)
+    team = Team(model, options.workers, options.micro, getattr(torch, options.precision))
+    rows = Rows(options.shards, options.seed, held_back=HELD_BACK)
+    seen, used = 0, 0.0
+    if os.path.exists(checkpoint_path):
+        checkpoint = torch.load(checkpoint_path, weights_only=True)
+        optimiser.restore(checkpoint["optimiser"])
+        rows.restore(checkpoint["rows"])
+        seen, used = checkpoint["tokens"], checkpoint["seconds"]
+        print(f"continued at step {optimiser.steps}, {used / 60:.1f} min used", flush=True)
+    validation = tuple(a[:VALIDATED] for a in rows.validation())
+
+    stop = {"asked": False}
+    signal.signal(signal.SIGTERM, lambda *_: stop.update(asked=True))
+    budget = options.minutes * 60
+    started, shown, exported = time.monotonic() - used, time.monotonic(), time.monotonic()
+    shown_tokens, losses = seen, []
+
+    def save(seconds):
+        state = optimiser.state()
+        torch.save({"optimiser": state, "master": state["master"], "rows": rows.state(), "tokens": seen,
+                    "seconds": seconds, "shape": shape.__dict__}, checkpoint_path + ".part")
+        os.replace(checkpoint_path + ".part", checkpoint_path)
+        export(optimiser.master, shape, options.tokenizer, gguf_path)
+
+    while True:
+        elapsed = time.monotonic() - started
+        if elapsed >= budget or stop["asked"] or (options.steps and optimiser.steps >= options.steps):
+            break
+        tokens, weights = rows.take(options.batch)
+        if options.length:
+            tokens, weights = tokens[:, : options.length + 1], weights[:, : options.length + 1]
+        loss = team.accumulate(tokens, weights / weights[:, 1:].sum())
+        optimiser.step(min(1.0, (optimiser.steps + 1) / WARM_UP) * (1 - elapsed / budget))
+        seen += tokens[:, 1:].size
+        losses.append(loss)
+        now = time.monotonic()
+        if optimiser.steps % options.log == 0:
+            print(json.dumps({
+                "step": optimiser.steps, "tokens": seen, "minutes": round((now - started) / 60, 2),
+                "loss": round(sum(losses) / len(losses), 4), "rate": round((seen - shown_tokens) / (now - shown)),
+                "shard": rows.shard, "epoch": rows.epoch}), flush=True)
+            shown, shown_tokens, losses = now, seen, []
+        if now - exported > options.export_minutes * 60:
+            exported = now
+            save(now - started)
+            every, middle = validate(model, validation)
+            print(json.dumps({"validation": round(every, 4), "middle": round(middle, 4), "tokens": seen}), flush=True)
+            shown, shown_tokens = time.monotonic(), seen
+    save(min(budget, time.monotonic() - started))
+    every, middle = validate(model, validation)
+    print(json.dumps({"finished": not stop["asked"], "step": optimiser.steps, "tokens": seen,
+                      "minutes": round((time.monotonic() - started) / 60, 2), "validation": round(every, 4),
+                      "middle": round(middle, 4)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
