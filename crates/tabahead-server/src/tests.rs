@@ -1,1 +1,786 @@
-//! Tests of the whole server on in-memory pipes, with a scripted backend.
+//! The whole server over in-memory pipes: a client that speaks bytes, the scripted backend.
+//!
+//! One test runs the real engine, to compare its counters with what the session received.
+
+mod client;
+
+use client::{Client, Started};
+use serde_json::{Value, json};
+use tabahead_backend::Script;
+
+/// A script that always continues with this text.
+fn says(text: &str) -> impl Fn(&str) -> Script + Send + 'static + use<> {
+    let text = text.to_owned();
+    move |_| Script::Text(text.clone())
+}
+
+/// A script that leaves everybody waiting.
+fn holds(_: &str) -> Script {
+    Script::Hold
+}
+
+const URI: &str = "file:///w/a.rs";
+
+#[tokio::test(start_paused = true)]
+async fn the_handshake_says_what_the_server_can() {
+    let mut client = Client::start(says("x")).await;
+    let answer = client
+        .request("initialize", json!({"capabilities": {}, "processId": null}))
+        .await;
+    let result = &answer["result"];
+    assert_eq!(
+        result["capabilities"]["inlineCompletionProvider"],
+        json!({})
+    );
+    assert_eq!(result["capabilities"]["positionEncoding"], "utf-16");
+    assert_eq!(
+        result["capabilities"]["executeCommandProvider"]["commands"],
+        json!(["tabahead.accepted"])
+    );
+    assert_eq!(
+        result["capabilities"]["textDocumentSync"],
+        json!({"openClose": true, "change": 2})
+    );
+    assert_eq!(result["serverInfo"]["name"], "tabahead");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suggestion_has_text_an_empty_range_at_the_cursor_and_the_accepted_command() {
+    let mut client = Client::ready(says("add(a, b)\n")).await;
+    client.open(URI, "fn main() {\n    let sum = \n}\n").await;
+    let item = client.suggestion(URI, (1, 14)).await;
+    assert_eq!(item["insertText"], "add(a, b)");
+    let here = json!({"line": 1, "character": 14});
+    assert_eq!(item["range"], json!({"start": here, "end": here}));
+    assert_eq!(item["command"]["command"], "tabahead.accepted");
+    let accepted = client
+        .request(
+            "workspace/executeCommand",
+            json!({"command": "tabahead.accepted", "arguments": item["command"]["arguments"]}),
+        )
+        .await;
+    assert_eq!(accepted["result"], Value::Null);
+    assert_eq!(client.stats().await["accepted"], 1);
+    let refused = client
+        .request("workspace/executeCommand", json!({"command": "other"}))
+        .await;
+    assert_eq!(refused["error"]["code"], -32602);
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_behind_a_burst_of_changes_sees_the_last_text() {
+    let mut client = Client::ready(says("()")).await;
+    client.open(URI, "let 𝒳 = \r\n").await;
+    let mut text = String::from("let 𝒳 = ");
+    for version in 2..502_i64 {
+        // Every tenth letter is outside of the basic plane.
+        let letter = if version % 10 == 0 { "𝒴" } else { "y" };
+        let end = text.encode_utf16().count();
+        let here = json!({"line": 0, "character": end});
+        client
+            .notify(
+                "textDocument/didChange",
+                json!({
+                    "textDocument": {"uri": URI, "version": version},
+                    "contentChanges": [{"range": {"start": here, "end": here}, "text": letter}],
+                }),
+            )
+            .await;
+        text.push_str(letter);
+    }
+    let end = text.encode_utf16().count() as u32;
+    client.suggestion(URI, (0, end)).await;
+    let tails: Vec<_> = client.backend().started();
+    assert_eq!(
+        tails.first().map(|request| request.tail.as_str()),
+        Some(&*text)
+    );
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_is_answered_at_once_while_slow_requests_run() {
+    let mut client = Client::ready(holds).await;
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        let uri = format!("file:///w/{n}.rs");
+        client.open(&uri, &format!("let x{n} = ")).await;
+        ids.push(client.send_completion(&uri, (0, 9)).await);
+    }
+    let cancelled = ids[3];
+    client
+        .notify("$/cancelRequest", json!({"id": cancelled}))
+        .await;
+    let answer = client.response(cancelled).await;
+    assert_eq!(answer["error"]["code"], -32800, "{answer}");
+    // Everything else is served meanwhile, and an unknown cancel is no matter.
+    client.notify("$/cancelRequest", json!({"id": 9999})).await;
+    client.notify("$/cancelRequest", json!({})).await;
+    assert_eq!(client.stats().await["requests"], 6);
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_superseded_request_is_answered_null() {
+    let mut client = Client::ready(holds).await;
+    client.open(URI, "let a = ").await;
+    let first = client.send_completion(URI, (0, 8)).await;
+    let second = client.send_completion(URI, (0, 7)).await;
+    let answer = client.response(first).await;
+    assert_eq!(
+        (&answer["result"], answer.get("error")),
+        (&Value::Null, None)
+    );
+    // A change makes what was asked before it stale as well.
+    client.change(URI, 2, "let ab = ").await;
+    assert_eq!(client.response(second).await["result"], Value::Null);
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_messages_get_an_error_and_change_nothing() {
+    let mut client = Client::ready(says("1;\n")).await;
+    client.open(URI, "let a = ").await;
+    for (body, code) in [
+        ("{", -32700),
+        ("", -32700),
+        ("[]", -32600),
+        (r#"{"jsonrpc":"2.0","method":5}"#, -32600),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#, -32600),
+    ] {
+        client.send_raw(body).await;
+        let answer = client.message().await;
+        assert_eq!(answer["error"]["code"], code, "{body}: {answer}");
+    }
+    for (method, params, code) in [
+        ("nonsense/method", json!({}), -32601),
+        (
+            "textDocument/inlineCompletion",
+            json!({"textDocument": 5}),
+            -32602,
+        ),
+        ("textDocument/inlineCompletion", Value::Null, -32602),
+        ("textDocument/didOpen", json!([]), -32602),
+        ("initialize", json!({}), -32600),
+    ] {
+        let answer = client.request(method, params).await;
+        assert_eq!(answer["error"]["code"], code, "{method}: {answer}");
+    }
+    client.notify("nonsense/notification", json!({})).await;
+    client
+        .notify("textDocument/didOpen", json!({"textDocument": {}}))
+        .await;
+    client.notify("textDocument/didClose", json!(7)).await;
+    client
+        .notify("textDocument/inlineCompletion", json!({}))
+        .await;
+    assert_eq!(client.suggestion(URI, (0, 8)).await["insertText"], "1;");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreadable_change_silences_its_document_until_the_next_full_text() {
+    let mut client = Client::ready(says("1;\n")).await;
+    client.open(URI, "let a = ").await;
+    client
+        .notify(
+            "textDocument/didChange",
+            json!({"textDocument": {"uri": URI, "version": 2}, "contentChanges": [{"range": 1}]}),
+        )
+        .await;
+    assert_eq!(client.complete(URI, (0, 8)).await["result"], Value::Null);
+    client.change(URI, 3, "let b = ").await;
+    assert_eq!(client.suggestion(URI, (0, 8)).await["insertText"], "1;");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_that_are_not_ours_are_answered_null_and_the_order_of_arrival_counts() {
+    let mut client = Client::ready(says("1;\n")).await;
+    client.open(URI, "let a = ").await;
+    // A change that claims to be older is still the newest text.
+    client.change(URI, -5, "let abc = ").await;
+    for (version, answered) in [(7, false), (1, false), (-5, true)] {
+        let answer = client
+            .request(
+                "textDocument/inlineCompletion",
+                json!({
+                    "textDocument": {"uri": URI, "version": version},
+                    "position": {"line": 0, "character": 10},
+                    "context": {"triggerKind": 1},
+                    "formattingOptions": {"tabSize": 4, "insertSpaces": true},
+                }),
+            )
+            .await;
+        assert_eq!(
+            answer["result"].is_object(),
+            answered,
+            "{version}: {answer}"
+        );
+    }
+    let unknown = client.complete("file:///w/never-opened.rs", (0, 0)).await;
+    assert_eq!(unknown["result"], Value::Null);
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn positions_out_of_range_are_clamped() {
+    let mut client = Client::ready(says("1;\n")).await;
+    client.open(URI, "let a = \nlet b = ").await;
+    for position in [
+        json!({"line": 1, "character": 4_000_000_000_u32}),
+        json!({"line": 77, "character": 0}),
+        json!({"line": 1e15, "character": 1e15}),
+    ] {
+        let answer = client
+            .request(
+                "textDocument/inlineCompletion",
+                json!({"textDocument": {"uri": URI}, "position": position}),
+            )
+            .await;
+        let item = &answer["result"]["items"][0];
+        assert_eq!(
+            item["range"]["start"],
+            json!({"line": 1, "character": 8}),
+            "{position}: {answer}"
+        );
+    }
+    client
+        .notify(
+            "textDocument/didChange",
+            json!({
+                "textDocument": {"uri": URI, "version": 2},
+                "contentChanges": [{
+                    "range": {
+                        "start": {"line": 0, "character": -3},
+                        "end": {"line": 9, "character": 9},
+                    },
+                    "text": "let c = ",
+                }],
+            }),
+        )
+        .await;
+    assert_eq!(client.suggestion(URI, (0, 8)).await["insertText"], "1;");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_encodings_and_crlf_give_the_same_place() {
+    for (offered, name, column) in [
+        (json!(["utf-8", "utf-16", "utf-32"]), "utf-16", 13_u32),
+        (json!(["utf-8"]), "utf-8", 15),
+        (json!(["utf-32"]), "utf-32", 12),
+    ] {
+        let mut client = Client::start(says("len();\r\n")).await;
+        let answer = client
+            .request(
+                "initialize",
+                json!({"capabilities": {"general": {"positionEncodings": offered}}}),
+            )
+            .await;
+        assert_eq!(answer["result"]["capabilities"]["positionEncoding"], name);
+        client.notify("initialized", json!({})).await;
+        client.load(Ok(client::profile()));
+        client.open(URI, "// 1\r\nlet n = \"𝒳\".\r\n// 2\r\n").await;
+        let item = client.suggestion(URI, (1, column)).await;
+        let here = json!({"line": 1, "character": column});
+        assert_eq!(item["range"], json!({"start": here, "end": here}), "{name}");
+        let tail = &client.backend().started()[0].tail;
+        assert!(tail.ends_with("// 1\nlet n = \"𝒳\"."), "{name}: {tail:?}");
+        client.stop(0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_selected_popup_item_is_extended_or_nothing_is_shown() {
+    let mut client = Client::ready(says("th()\n")).await;
+    client.open(URI, "x.le").await;
+    let selecting = |text: &str| {
+        json!({
+            "textDocument": {"uri": URI},
+            "position": {"line": 0, "character": 4},
+            "context": {
+                "triggerKind": 2,
+                "selectedCompletionInfo": {
+                    "range": {
+                        "start": {"line": 0, "character": 2},
+                        "end": {"line": 0, "character": 4},
+                    },
+                    "text": text,
+                },
+            },
+        })
+    };
+    for popup in ["leng", "left"] {
+        let answer = client
+            .request("textDocument/inlineCompletion", selecting(popup))
+            .await;
+        for item in answer["result"]["items"].as_array().expect("a list") {
+            let text = item["insertText"].as_str().expect("a text");
+            assert!(text.starts_with(popup), "{answer}");
+            assert_eq!(item["range"]["start"], json!({"line": 0, "character": 2}));
+        }
+    }
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_giants_and_other_schemes_are_silent_and_never_reach_the_model() {
+    let mut client = Client::ready(says("x\n")).await;
+    let giant = "let a = 1;\n".repeat(400_000);
+    for (uri, text) in [
+        ("file:///w/.env", "KEY="),
+        ("file:///w/%2Eenv", "KEY="),
+        ("file:///home/u/.ssh/id_ed25519", "-----BEGIN "),
+        ("file:///w/tls.pem", "-----BEGIN "),
+        ("file:///w/my-secret.yaml", "token: "),
+        ("git:/w/a.rs", "let a = "),
+        ("output:tasks", "let a = "),
+        ("file:///w/big.rs", &giant),
+        ("file:///w/jquery.min.js", "var a="),
+    ] {
+        client.open(uri, text).await;
+        let answer = client.complete(uri, (0, 100)).await;
+        assert_eq!(answer["result"], json!({"items": []}), "{uri}");
+    }
+    assert!(client.backend().started().is_empty());
+    client.open("untitled:Untitled-1", "let a = ").await;
+    client.suggestion("untitled:Untitled-1", (0, 8)).await;
+    let stats = client.stats().await;
+    assert_eq!(
+        (&stats["requests"], &stats["silent"]),
+        (&json!(10), &json!(9))
+    );
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_other_clients_are_taken_as_request_or_notification() {
+    let mut client = Client::ready(says("1;\n")).await;
+    client.open(URI, "let a = ").await;
+    let item = client.suggestion(URI, (0, 8)).await;
+    let document = json!({"textDocument": {"uri": URI}});
+    for (method, params) in [
+        ("textDocument/didShowCompletion", json!({"item": item})),
+        (
+            "textDocument/didPartiallyAcceptCompletion",
+            json!({"item": item, "acceptedLength": 1}),
+        ),
+        ("textDocument/didFocus", document.clone()),
+        ("textDocument/didFocus", json!({})),
+        ("tabahead/didMoveCursor", document.clone()),
+        ("tabahead/didDismiss", document.clone()),
+        ("workspace/didChangeConfiguration", json!({"settings": {}})),
+    ] {
+        client.notify(method, params.clone()).await;
+        let answer = client.request(method, params).await;
+        assert_eq!(answer["result"], Value::Null, "{method}: {answer}");
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+    }
+    client.notify("tabahead/stats", json!({})).await;
+    client.suggestion(URI, (0, 8)).await;
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_before_initialize_and_after_shutdown_are_refused() {
+    let mut client = Client::start(says("x")).await;
+    for method in ["textDocument/inlineCompletion", "tabahead/stats"] {
+        let answer = client.request(method, Value::Null).await;
+        assert_eq!(answer["error"]["code"], -32002, "{method}");
+    }
+    client.notify("textDocument/didOpen", json!({})).await;
+    client.initialize(json!({})).await;
+    assert_eq!(
+        client.request("shutdown", Value::Null).await["result"],
+        Value::Null
+    );
+    let late = client.complete(URI, (0, 0)).await;
+    assert_eq!(late["error"]["code"], -32600);
+    client.notify("exit", Value::Null).await;
+    assert_eq!(client.ended().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exit_ends_the_server_while_input_stays_open_and_requests_wait() {
+    for (shutdown, code) in [(true, 0), (false, 1)] {
+        let mut client = Client::ready(holds).await;
+        client.open(URI, "let a = ").await;
+        let waiting = client.send_completion(URI, (0, 8)).await;
+        if shutdown {
+            // The answer of `shutdown` arrives even when `exit` comes in the same breath.
+            let id = client.send_request("shutdown", Value::Null).await;
+            client.notify("exit", Value::Null).await;
+            assert_eq!(client.response(id).await["result"], Value::Null);
+        } else {
+            client.notify("exit", Value::Null).await;
+        }
+        assert_eq!(client.response(waiting).await["error"]["code"], -32800);
+        assert_eq!(client.ended().await, code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_input_ends_the_server() {
+    let mut client = Client::ready(holds).await;
+    client.open(URI, "let a = ").await;
+    client.send_completion(URI, (0, 8)).await;
+    client.close_input();
+    assert_eq!(client.ended().await, 1);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_death_of_the_editor_ends_the_server() {
+    let mut editor = std::process::Command::new("cat")
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("cat is everywhere");
+    let mut client = Client::start(says("x")).await;
+    let params = json!({"capabilities": {}, "processId": editor.id()});
+    client.request("initialize", params).await;
+    editor.kill().expect("it is ours");
+    editor.wait().expect("it was ours");
+    assert_eq!(client.ended().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_wait_for_the_model_and_only_the_newest_is_worth_it() {
+    let mut client = Client::start(says("1;\n")).await;
+    client.initialize(json!({})).await;
+    client.open(URI, "let a = ").await;
+    let first = client.send_completion(URI, (0, 8)).await;
+    let second = client.send_completion(URI, (0, 8)).await;
+    let cancelled_uri = "file:///w/b.rs";
+    client.open(cancelled_uri, "let b = ").await;
+    let cancelled = client.send_completion(cancelled_uri, (0, 8)).await;
+    client
+        .notify("$/cancelRequest", json!({"id": cancelled}))
+        .await;
+    assert_eq!(client.response(cancelled).await["error"]["code"], -32800);
+    assert_eq!(client.response(first).await["result"], Value::Null);
+    let stats = client.stats().await;
+    assert_eq!(stats["model"]["state"], "loading");
+    assert_eq!(
+        (&stats["requests"], &stats["superseded"]),
+        (&json!(3), &json!(2))
+    );
+    client.load(Ok(client::profile()));
+    let answer = client.response(second).await;
+    assert_eq!(answer["result"]["items"][0]["insertText"], "1;", "{answer}");
+    assert_eq!(client.stats().await["model"]["state"], "ready");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_cannot_be_loaded_is_said_once_and_the_server_lives() {
+    let mut client = Client::start(says("x")).await;
+    client.initialize(json!({})).await;
+    client.open(URI, "let a = ").await;
+    let early = client.send_completion(URI, (0, 8)).await;
+    client.stats().await;
+    client.load(Err("no such file: choose another model".to_owned()));
+    assert_eq!(client.response(early).await["result"], Value::Null);
+    assert_eq!(client.complete(URI, (0, 8)).await["result"], Value::Null);
+    let stats = client.stats().await;
+    assert_eq!(stats["model"]["state"], "failed");
+    assert_eq!(
+        stats["model"]["message"],
+        "no such file: choose another model"
+    );
+    let shown = client.notified("window/showMessage").await;
+    assert_eq!(shown["type"], 1);
+    assert_eq!(
+        shown["message"],
+        "tabahead: no such file: choose another model"
+    );
+    let statuses = client.all_notified("tabahead/status").await;
+    assert_eq!(
+        statuses.last(),
+        Some(&json!({
+            "kind": "Error", "busy": false, "message": "no such file: choose another model"
+        }))
+    );
+    assert!(client.all_notified("window/showMessage").await.is_empty());
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_come_from_initialize_and_from_changes_and_bad_ones_are_refused_by_name() {
+    let mut client = Client::start(says("1;\n")).await;
+    client
+        .initialize(json!({
+            "editorInfo": {"name": "x", "version": "1"},
+            "speculation": {"enabled": false},
+            "threads": 1,
+        }))
+        .await;
+    client.load(Ok(client::profile()));
+    client.open(URI, "let a = ").await;
+    client.suggestion(URI, (0, 8)).await;
+    let before = client.stats().await;
+    assert_eq!(before["settings"]["speculation_enabled"], false);
+    assert_eq!(before["speculations"]["started"], 0);
+
+    let configure = "workspace/didChangeConfiguration";
+    client
+        .notify(
+            configure,
+            json!({"settings": {"tabahead": {"speculation": {"enabled": true}, "nonsense": 1}}}),
+        )
+        .await;
+    let shown = client.notified("window/showMessage").await;
+    assert_eq!(shown["message"], "tabahead: unknown setting 'nonsense'");
+    assert_eq!(client.stats().await["settings"], before["settings"]);
+    // `null` says nothing.
+    client.notify(configure, json!({"settings": null})).await;
+    assert_eq!(client.stats().await["settings"], before["settings"]);
+
+    client
+        .notify(
+            configure,
+            json!({"settings": {"tabahead": {"speculation.enabled": true, "kv": {"bytes": 1000}}}}),
+        )
+        .await;
+    client.suggestion(URI, (0, 8)).await;
+    let after = client.stats().await;
+    assert_eq!(after["settings"]["speculation_enabled"], true);
+    assert_ne!(after["settings"]["digest"], before["settings"]["digest"]);
+    let configured = client.backend().configured();
+    assert_eq!(configured.last().map(|local| local.kv_bytes), Some(1000));
+    assert_eq!(client.launches(), 1);
+
+    client
+        .notify(
+            configure,
+            json!({"settings": {"languages": {"rust": false}}}),
+        )
+        .await;
+    assert_eq!(
+        client.complete(URI, (0, 8)).await["result"],
+        json!({"items": []})
+    );
+
+    client
+        .notify(configure, json!({"settings": {"model": "/other.gguf"}}))
+        .await;
+    assert_eq!(client.stats().await["model"]["state"], "loading");
+    assert_eq!(client.launches(), 2);
+    client.load(Ok(client::profile()));
+    client.suggestion(URI, (0, 8)).await;
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn flags_win_over_the_editor_and_the_editor_over_the_file() {
+    let started = Started {
+        file: json!({"speculation": {"enabled": false}, "threads": 1}),
+        flags: json!({"threads": 3}),
+        ..Started::default()
+    };
+    let mut client = Client::start_with(started, says("x")).await;
+    client
+        .initialize(json!({"threads": 2, "speculation": {"enabled": true}}))
+        .await;
+    assert_eq!(
+        client.stats().await["settings"]["speculation_enabled"],
+        true
+    );
+    assert_eq!(client.launched().threads, 3);
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_initial_settings_leave_the_files() {
+    let started = Started {
+        file: json!({"threads": 2}),
+        ..Started::default()
+    };
+    let mut client = Client::start_with(started, says("1;\n")).await;
+    client.initialize(json!({"treads": 9})).await;
+    let shown = client.notified("window/showMessage").await;
+    assert_eq!(
+        shown["message"],
+        "tabahead: unknown setting 'treads'; did you mean 'threads'?"
+    );
+    assert_eq!(client.launched().threads, 2);
+    client.load(Ok(client::profile()));
+    client.open(URI, "let a = ").await;
+    client.suggestion(URI, (0, 8)).await;
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_is_warmed_when_a_document_is_opened() {
+    let mut client = Client::ready(says("x")).await;
+    client.stats().await;
+    assert_eq!(client.backend().warmed(), 0);
+    client.open(URI, "let a = ").await;
+    client.stats().await;
+    assert_eq!(client.backend().warmed(), 1);
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_figures_have_their_shape_and_an_accept_is_answered_from_speculation() {
+    let whole = "let sum = add(1, 2);\nlet product = multiply(3, 4);\nlet rest = divide(9, 2);\n";
+    let mut client = Client::ready(move |tail: &str| {
+        Script::Text(whole.strip_prefix(tail).unwrap_or_default().to_owned())
+    })
+    .await;
+    client.open(URI, "let sum").await;
+    let mut text = String::from("let sum");
+    for version in 2..4 {
+        let (line, column) = (text.matches('\n').count() as u32, text.lines().last());
+        let column = if text.ends_with('\n') {
+            0
+        } else {
+            column.unwrap_or("").len()
+        };
+        let item = client.suggestion(URI, (line, column as u32)).await;
+        text.push_str(item["insertText"].as_str().expect("a text"));
+        assert!(whole.starts_with(&text), "{text:?}");
+        client.change(URI, version, &text).await;
+    }
+    let stats = client.stats().await;
+    for pointer in [
+        "/requests",
+        "/hits/exact",
+        "/hits/typed_through",
+        "/hits/joined",
+        "/hits/speculated",
+        "/misses",
+        "/speculations/started",
+        "/speculations/finished",
+        "/speculations/cancelled",
+        "/speculations/used",
+        "/tokens/prompt",
+        "/tokens/prefilled",
+        "/tokens/decoded",
+        "/tokens/wasted",
+        "/tokens/constrained",
+        "/cache/bytes",
+        "/kv/bytes",
+        "/latency/miss/count",
+        "/latency/speculated/count",
+    ] {
+        let figure = stats.pointer(pointer);
+        assert!(figure.is_some_and(Value::is_u64), "{pointer}: {stats}");
+    }
+    assert_eq!(stats["requests"], 2);
+    assert_eq!(stats["misses"], 1, "{stats}");
+    assert_eq!(stats["hits"]["speculated"], 1, "{stats}");
+    assert_eq!(stats["latency"]["speculated"]["count"], 1);
+    assert!(stats["latency"]["miss"]["p99_ms"].is_number());
+    let tokens = &stats["tokens"];
+    let sum = |a: &str, b: &str| {
+        tokens[a]
+            .as_u64()
+            .zip(tokens[b].as_u64())
+            .map(|(a, b)| a + b)
+    };
+    assert_eq!(sum("decoded", "constrained"), tokens["received"].as_u64());
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_figures_of_a_running_server_lie_in_a_file_until_it_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let started = Started {
+        stats_dir: Some(folder.path().to_owned()),
+        ..Started::default()
+    };
+    let mut client = Client::start_with(started, says("1;\n")).await;
+    client.initialize(json!({})).await;
+    client.load(Ok(client::profile()));
+    client.open(URI, "let a = ").await;
+    client.suggestion(URI, (0, 8)).await;
+    let read = || {
+        crate::running_stats(folder.path())
+            .pop()
+            .map(|(_, stats)| stats)
+    };
+    // Nobody asks for them: they are there a while after something happened.
+    while read().is_none_or(|stats| stats["requests"] != 1) {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    client.stop(0).await;
+    assert_eq!(read(), None);
+}
+
+#[tokio::test]
+async fn no_text_is_logged() {
+    let log = client::Log::default();
+    let _logging = log.capture();
+    let mut client = Client::ready(says("XYZZY(1);\n")).await;
+    client.open(URI, "let PLUGH = ").await;
+    client.change(URI, 2, "let PLUGH = FROBOZZ + ").await;
+    client.suggestion(URI, (0, 22)).await;
+    client
+        .notify(
+            "textDocument/didChange",
+            json!({"textDocument": {"uri": URI}, "contentChanges": "PLUGH"}),
+        )
+        .await;
+    client.send_raw("{\"PLUGH\": ").await;
+    client.message().await;
+    client.stop(0).await;
+    let log = log.text();
+    assert!(log.contains("respond"), "{log}");
+    for secret in ["PLUGH", "XYZZY", "FROBOZZ"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+/// The session's own count of tokens against the engine's, with cancels and speculation between.
+#[tokio::test]
+async fn the_engine_counts_the_tokens_that_the_session_received() {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../tabahead-mini/mini.gguf");
+    let mut client = Client::start_local(json!({"model": model})).await;
+    client.initialize(json!({})).await;
+    let mut text = String::from("fn add(a: i32, b: i32) -> i32 {\n    ");
+    client.open(URI, &text).await;
+    for (version, letter) in (2..).zip("let sum = a + b;".chars()) {
+        let id = client
+            .send_completion(URI, (1, text.len() as u32 - 32))
+            .await;
+        if version % 3 == 0 {
+            client.response(id).await;
+        }
+        text.push(letter);
+        client.change(URI, version, &text).await;
+    }
+    client.complete(URI, (1, text.len() as u32 - 32)).await;
+    let mut stats = Value::Null;
+    for _ in 0..100_000 {
+        stats = client.stats().await;
+        let tokens = &stats["tokens"];
+        let count = |name: &str| tokens[name].as_u64().expect("a figure");
+        let speculations = &stats["speculations"];
+        let over = speculations["finished"].as_u64() > Some(0)
+            || speculations["started"].as_u64() == Some(0);
+        if over
+            && count("decoded") > 0
+            && count("decoded") + count("constrained") == count("received")
+        {
+            break;
+        }
+    }
+    let tokens = &stats["tokens"];
+    assert!(tokens["decoded"].as_u64() > Some(0), "{stats}");
+    assert_eq!(
+        tokens["decoded"]
+            .as_u64()
+            .zip(tokens["constrained"].as_u64())
+            .map(|(a, b)| a + b),
+        tokens["received"].as_u64(),
+        "{stats}"
+    );
+    assert!(
+        tokens["prompt"].as_u64() >= tokens["prefilled"].as_u64(),
+        "{stats}"
+    );
+    client.stop(0).await;
+}
