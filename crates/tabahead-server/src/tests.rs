@@ -333,7 +333,7 @@ async fn secrets_giants_and_other_schemes_are_silent_and_never_reach_the_model()
     for (uri, text) in [
         ("file:///w/.env", "KEY="),
         ("file:///w/%2Eenv", "KEY="),
-        ("file:///home/u/.ssh/id_ed25519", "-----BEGIN "),
+        ("file:///srv/u/.ssh/id_ed25519", "-----BEGIN "),
         ("file:///w/tls.pem", "-----BEGIN "),
         ("file:///w/my-secret.yaml", "token: "),
         ("git:/w/a.rs", "let a = "),
