@@ -712,6 +712,21 @@ async fn the_figures_of_a_running_server_lie_in_a_file_until_it_ends() {
 
 #[tokio::test]
 async fn no_text_is_logged() {
+    // What is logged is remembered per process: beside other tests, which log to nobody, events would
+    // be lost. So the test runs alone in a process of its own.
+    if std::env::var_os("TABAHEAD_LOGGED_ALONE").is_none() {
+        let alone = std::process::Command::new(std::env::current_exe().expect("a test program"))
+            .args(["--exact", "tests::no_text_is_logged", "--nocapture"])
+            .env("TABAHEAD_LOGGED_ALONE", "1")
+            .output()
+            .expect("the test program starts");
+        let said = String::from_utf8_lossy(&alone.stdout);
+        assert!(
+            alone.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+        return;
+    }
     let log = client::Log::default();
     let _logging = log.capture();
     let mut client = Client::ready(says("XYZZY(1);\n")).await;
