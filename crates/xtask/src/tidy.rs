@@ -506,7 +506,7 @@ mod tests {
     fn paths_of_one_machine_are_found() {
         let path = MACHINE_PATHS[0];
         assert_eq!(
-            machine_path_findings("a.md", "frame/work/x, ~/work/y").len(),
+            machine_path_findings("a.md", "my/home/x, ~/home/y").len(),
             0
         );
         assert_eq!(
