@@ -71,4 +71,6 @@ pub struct TokenCounters {
     pub constrained: u64,
     /// Bytes of keys and values held now.
     pub kv_bytes: u64,
+    /// Generations that wait or run now.
+    pub generations: u64,
 }

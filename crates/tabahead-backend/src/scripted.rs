@@ -166,7 +166,11 @@ impl ScriptedBackend {
                 Segment::Text(text) => text.len(),
             })
             .sum();
-        event(GenerationEvent::Started { id, prompt_tokens });
+        event(GenerationEvent::Started {
+            id,
+            prompt_tokens,
+            continued: request.continued.len(),
+        });
         let forced = request.prompt.forced.as_bytes();
         let boundary = request.tail.len() - forced.len();
         let path = [forced, text.as_bytes()].concat();

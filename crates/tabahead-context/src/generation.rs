@@ -45,6 +45,8 @@ pub enum GenerationEvent {
         id: GenerationId,
         /// Tokens up to the stable boundary, markers included.
         prompt_tokens: usize,
+        /// Tokens of the path that were known already and came behind them.
+        continued: usize,
     },
     /// One more token.
     Token {

@@ -28,7 +28,7 @@ use tokio::{
 
 use crate::{
     settings::Settings,
-    stats::{Figures, SessionCounts, StatsFile},
+    stats::{Figures, Latencies, SessionCounts, StatsFile},
     suitability::{File, unsuitable},
 };
 
@@ -55,6 +55,8 @@ pub(crate) enum Message {
         snapshot: Document,
         cursor: Offset,
         selected: Option<SelectedCompletion>,
+        /// When it was read.
+        came: Instant,
         reply: oneshot::Sender<Answer>,
     },
     /// The editor no longer wants it.
@@ -123,6 +125,12 @@ struct Open {
     shown: bool,
 }
 
+/// Whom an answer goes to.
+struct Reply {
+    came: Instant,
+    sender: oneshot::Sender<Answer>,
+}
+
 /// A request that came before the model was there.
 struct Early {
     request: RequestId,
@@ -151,9 +159,10 @@ pub(crate) struct SessionLoop {
     /// There from the moment the model is.
     speculator: Option<Speculator>,
     documents: HashMap<DocumentId, Open>,
-    replies: HashMap<RequestId, oneshot::Sender<Answer>>,
+    replies: HashMap<RequestId, Reply>,
     early: Vec<Early>,
     counts: SessionCounts,
+    latencies: Latencies,
     last_problem: Option<String>,
     stats: Option<watch::Sender<Value>>,
     stats_due: Option<Instant>,
@@ -184,6 +193,7 @@ impl SessionLoop {
             replies: HashMap::new(),
             early: Vec::new(),
             counts: SessionCounts::default(),
+            latencies: Latencies::default(),
             last_problem: None,
             stats: None,
             stats_due: None,
@@ -207,11 +217,7 @@ impl SessionLoop {
                     Some(message) => self.take_message(message),
                     None => break,
                 },
-                Some((epoch, event)) = self.events.recv() => {
-                    if epoch == self.epoch {
-                        self.take_event(event);
-                    }
-                }
+                Some(event) = self.events.recv() => self.take_numbered_event(event),
                 () = until(timeout) => {
                     let now = self.now();
                     if let Some(speculator) = &mut self.speculator {
@@ -243,7 +249,10 @@ impl SessionLoop {
                     }
                     // The editor may have cancelled in the meantime: then nobody listens.
                     if let Some(reply) = self.replies.remove(&request) {
-                        let _ = reply.send(answer);
+                        if let Some(origin) = answer.origin() {
+                            self.latencies.add(origin, reply.came.elapsed());
+                        }
+                        let _ = reply.sender.send(answer);
                     }
                 }
                 Effect::StartGeneration(request) => {
@@ -302,8 +311,15 @@ impl SessionLoop {
                 snapshot,
                 cursor,
                 selected,
+                came,
                 reply,
-            } => self.take_request(request, document, snapshot, cursor, selected, reply),
+            } => {
+                let reply = Reply {
+                    came,
+                    sender: reply,
+                };
+                self.take_request(request, document, snapshot, cursor, selected, reply);
+            }
             Message::Cancelled { request } => self.cancel(request),
             Message::Accepted { suggestion } => {
                 self.counts.accepted += 1;
@@ -312,8 +328,12 @@ impl SessionLoop {
             Message::Dismissed { document } => self.tell(Input::Dismissed { document }),
             Message::Settings { layer, value } => self.take_settings(layer, value),
             Message::Stats { reply } => {
-                self.publish_stats();
-                let _ = reply.send(self.stats_json());
+                let counters = self.counters();
+                // What was counted before was reported before: now both sides have it.
+                while let Ok(event) = self.events.try_recv() {
+                    self.take_numbered_event(event);
+                }
+                let _ = reply.send(self.stats_json(counters));
             }
         }
         self.counts.documents = self.documents.len() as u64;
@@ -327,18 +347,18 @@ impl SessionLoop {
         snapshot: Document,
         cursor: Offset,
         selected: Option<SelectedCompletion>,
-        reply: oneshot::Sender<Answer>,
+        reply: Reply,
     ) {
         self.counts.requests += 1;
         let Some(open) = self.documents.get(&document) else {
-            let _ = reply.send(Answer::Superseded);
+            let _ = reply.sender.send(Answer::Superseded);
             self.counts.superseded += 1;
             return;
         };
         if let Some(reason) = unsuitable(&open.file, snapshot.len(), &self.settings) {
             tracing::debug!(request = request.0, reason, "silent");
             self.counts.unsuitable += 1;
-            let _ = reply.send(Answer::Silent {
+            let _ = reply.sender.send(Answer::Silent {
                 reason,
                 origin: None,
             });
@@ -372,7 +392,7 @@ impl SessionLoop {
             }
             ModelState::Unusable(line) => {
                 self.counts.failed += 1;
-                let _ = reply.send(Answer::Failed(line));
+                let _ = reply.sender.send(Answer::Failed(line));
             }
         }
     }
@@ -387,6 +407,12 @@ impl SessionLoop {
             self.run_effects();
         }
         self.replies.remove(&request);
+    }
+
+    fn take_numbered_event(&mut self, (epoch, event): (u64, BackendEvent)) {
+        if epoch == self.epoch {
+            self.take_event(event);
+        }
     }
 
     fn take_event(&mut self, event: BackendEvent) {
@@ -416,16 +442,18 @@ impl SessionLoop {
                 for early in std::mem::take(&mut self.early) {
                     self.counts.failed += 1;
                     if let Some(reply) = self.replies.remove(&early.request) {
-                        let _ = reply.send(Answer::Failed(line.clone()));
+                        let _ = reply.sender.send(Answer::Failed(line.clone()));
                     }
                 }
             }
             BackendEvent::Generation(event) => {
                 match &event {
                     GenerationEvent::Token { .. } => self.counts.tokens_received += 1,
-                    GenerationEvent::Started { prompt_tokens, .. } => {
-                        self.counts.prompt_received += *prompt_tokens as u64;
-                    }
+                    GenerationEvent::Started {
+                        prompt_tokens,
+                        continued,
+                        ..
+                    } => self.counts.prompt_received += (prompt_tokens + continued) as u64,
                     GenerationEvent::Ended { .. } | GenerationEvent::Failed { .. } => {}
                 }
                 self.tell(Input::Generation(event));
@@ -459,7 +487,7 @@ impl SessionLoop {
         {
             self.counts.superseded += 1;
             if let Some(reply) = self.replies.remove(&early.request) {
-                let _ = reply.send(Answer::Superseded);
+                let _ = reply.sender.send(Answer::Superseded);
             }
         }
     }
@@ -511,14 +539,20 @@ impl SessionLoop {
         }
     }
 
-    /// Begins to load a model. What waited for the one before is answered, and its figures end.
+    /// Begins to load a model. What waited for the one before is answered, and all figures begin
+    /// again: sums over two models would be nobody's.
     fn launch(&mut self, local: &LocalSettings) {
         self.speculator = None;
         self.backend = None;
         self.early.clear();
         for (_, reply) in self.replies.drain() {
-            let _ = reply.send(Answer::Superseded);
+            let _ = reply.sender.send(Answer::Superseded);
         }
+        self.counts = SessionCounts {
+            documents: self.counts.documents,
+            ..SessionCounts::default()
+        };
+        self.latencies = Latencies::default();
         self.epoch += 1;
         self.last_problem = None;
         let (epoch, events) = (self.epoch, self.event_sender.clone());
@@ -569,20 +603,24 @@ impl SessionLoop {
     fn publish_stats(&mut self) {
         self.stats_due = None;
         if let Some(stats) = &self.stats {
-            stats.send_replace(self.stats_json());
+            stats.send_replace(self.stats_json(self.counters()));
         }
     }
 
-    fn stats_json(&self) -> Value {
+    fn counters(&self) -> TokenCounters {
+        self.backend
+            .as_ref()
+            .map_or_else(TokenCounters::default, |backend| backend.counters())
+    }
+
+    fn stats_json(&self, counters: TokenCounters) -> Value {
         static NONE: LazyLock<Stats> = LazyLock::new(Stats::default);
         Figures {
             speculator: self.speculator.as_ref().map_or(&NONE, Speculator::stats),
-            counters: self
-                .backend
-                .as_ref()
-                .map_or_else(TokenCounters::default, |backend| backend.counters()),
+            counters,
             model: &self.model(),
             session: self.counts,
+            latencies: &self.latencies,
             settings_digest: self.settings.digest(),
             speculation_enabled: self.settings.speculation.enabled,
             version: self.config.version,

@@ -5,6 +5,7 @@
 //! written beside its place and renamed, readable by its owner alone, and removed at exit.
 
 use std::{
+    collections::VecDeque,
     env, fs, io,
     path::{Path, PathBuf},
     process,
@@ -13,7 +14,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tabahead_backend::{ModelState, TokenCounters};
-use tabahead_speculation::Stats;
+use tabahead_speculation::{Origin, Stats};
 use tokio::sync::watch;
 
 /// Everything that the figures are made of.
@@ -22,6 +23,7 @@ pub(crate) struct Figures<'a> {
     pub(crate) counters: TokenCounters,
     pub(crate) model: &'a ModelState,
     pub(crate) session: SessionCounts,
+    pub(crate) latencies: &'a Latencies,
     pub(crate) settings_digest: String,
     pub(crate) speculation_enabled: bool,
     pub(crate) version: &'a str,
@@ -47,6 +49,35 @@ pub(crate) struct SessionCounts {
     pub(crate) prompt_received: u64,
     /// Documents open now.
     pub(crate) documents: u64,
+}
+
+/// The newest times from a request's arrival to its answer, by origin.
+#[derive(Debug, Default)]
+pub(crate) struct Latencies {
+    miss: VecDeque<Duration>,
+    joined: VecDeque<Duration>,
+    exact: VecDeque<Duration>,
+    typed_through: VecDeque<Duration>,
+    speculated: VecDeque<Duration>,
+}
+
+/// Times kept per origin.
+const TIMES: usize = 1024;
+
+impl Latencies {
+    pub(crate) fn add(&mut self, origin: Origin, time: Duration) {
+        let times = match origin {
+            Origin::Miss => &mut self.miss,
+            Origin::Joined => &mut self.joined,
+            Origin::Exact => &mut self.exact,
+            Origin::TypedThrough => &mut self.typed_through,
+            Origin::Speculated => &mut self.speculated,
+        };
+        if times.len() == TIMES {
+            times.pop_front();
+        }
+        times.push_back(time);
+    }
 }
 
 impl Figures<'_> {
@@ -82,9 +113,9 @@ impl Figures<'_> {
             "misses": stats.misses,
             "superseded": stats.superseded + session.superseded,
             "silent": stats.silent + session.unsuitable,
-            "failed": session.failed,
+            "failed": stats.failed + session.failed,
             "accepted": session.accepted,
-            "generations": {"running": stats.running},
+            "generations": {"running": stats.running.max(self.counters.generations)},
             "speculations": {
                 "started": stats.speculations_started,
                 "finished": stats.speculations_finished,
@@ -101,11 +132,11 @@ impl Figures<'_> {
                 "prompt_received": session.prompt_received,
             },
             "latency": {
-                "miss": quantiles(&stats.latencies.miss),
-                "joined": quantiles(&stats.latencies.joined),
-                "exact": quantiles(&stats.latencies.exact),
-                "typed_through": quantiles(&stats.latencies.typed_through),
-                "speculated": quantiles(&stats.latencies.speculated),
+                "miss": quantiles(&self.latencies.miss),
+                "joined": quantiles(&self.latencies.joined),
+                "exact": quantiles(&self.latencies.exact),
+                "typed_through": quantiles(&self.latencies.typed_through),
+                "speculated": quantiles(&self.latencies.speculated),
             },
             "cache": {
                 "paths": stats.cache_paths,
@@ -118,8 +149,8 @@ impl Figures<'_> {
 }
 
 /// Count and nearest-rank quantiles in milliseconds; `null` where there is no sample.
-fn quantiles(samples: &[Duration]) -> Value {
-    let mut sorted = samples.to_vec();
+fn quantiles<'a>(times: impl IntoIterator<Item = &'a Duration>) -> Value {
+    let mut sorted: Vec<Duration> = times.into_iter().copied().collect();
     sorted.sort_unstable();
     let at = |percent: usize| {
         let rank = (sorted.len() * percent).div_ceil(100);

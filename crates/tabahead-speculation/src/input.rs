@@ -146,6 +146,17 @@ pub enum Answer {
     Failed(String),
 }
 
+impl Answer {
+    /// Where it came from, when a path decided it.
+    pub fn origin(&self) -> Option<Origin> {
+        match self {
+            Self::Suggestion { origin, .. } => Some(*origin),
+            Self::Silent { origin, .. } => *origin,
+            Self::Superseded | Self::Failed(_) => None,
+        }
+    }
+}
+
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {

@@ -3,7 +3,7 @@
 //! The provenance serves statistics and the name of an answer's origin; it never touches what is
 //! answered.
 
-use tabahead_context::{Answering, ModelProfile, Path, PathEnd, PathToken, Priority};
+use tabahead_context::{Answering, GenerationId, ModelProfile, Path, PathEnd, PathToken, Priority};
 
 use crate::{Origin, state::View};
 
@@ -21,7 +21,17 @@ pub(crate) struct KnownPath {
     ahead_from: Option<usize>,
     /// Tokens that an answer has shown or decided on.
     read: usize,
-    /// Already counted among the speculations used.
+    /// The speculative generations that computed it, oldest first.
+    speculations: Vec<Speculation>,
+}
+
+/// A speculative generation as a part of a path.
+#[derive(Debug, Clone, Copy)]
+struct Speculation {
+    generation: GenerationId,
+    /// Tokens that the path had when it began.
+    began: usize,
+    /// An answer has read what it computed, and was counted.
     used: bool,
 }
 
@@ -35,7 +45,7 @@ impl KnownPath {
             shown_until: None,
             ahead_from: speculated.then_some(0),
             read: 0,
-            used: false,
+            speculations: Vec::new(),
         }
     }
 
@@ -73,7 +83,9 @@ impl KnownPath {
     }
 
     pub fn heap_bytes(&self) -> usize {
-        self.path.heap_bytes() + self.view.window.heap_bytes()
+        self.path.heap_bytes()
+            + self.view.window.heap_bytes()
+            + self.speculations.capacity() * size_of::<Speculation>()
     }
 
     /// The name of an answer that this path gives at once for the state at byte `at`.
@@ -103,10 +115,20 @@ impl KnownPath {
         self.ahead_from.get_or_insert(self.path.tokens().len());
     }
 
+    /// A speculative generation begins to compute this path, or goes on with it.
+    pub fn speculation_begins(&mut self, generation: GenerationId) {
+        self.goes_ahead();
+        self.speculations.push(Speculation {
+            generation,
+            began: self.path.tokens().len(),
+            used: false,
+        });
+    }
+
     /// An answer was served that showed the bytes up to `shown_until`; silence has read all.
-    /// Returns how many tokens were computed ahead and are read now for the first time, and
-    /// whether a speculated path served for the first time.
-    pub fn serve(&mut self, shown_until: Option<usize>) -> (u64, bool) {
+    /// Returns how many tokens were computed ahead and are read now for the first time, and how
+    /// many speculative generations were used for the first time.
+    pub fn serve(&mut self, shown_until: Option<usize>) -> (u64, u64) {
         let before = self.unread();
         let read = match shown_until {
             Some(until) => self.tokens_before(until),
@@ -114,16 +136,31 @@ impl KnownPath {
         };
         self.read = self.read.max(read);
         self.shown_until = self.shown_until.max(shown_until);
-        let first_use = self.speculated && !self.used;
-        self.used |= first_use;
-        (before - self.unread(), first_use)
+        let mut first_uses = 0;
+        for speculation in &mut self.speculations {
+            // One that found the end alone has no token; only silence reads the end.
+            let reads = speculation.began < read || shown_until.is_none();
+            if reads && !speculation.used {
+                speculation.used = true;
+                first_uses += 1;
+            }
+        }
+        (before - self.unread(), first_uses)
     }
 
     /// Takes over what is known of the use of an older path from the same place.
     pub fn inherit(&mut self, older: &Self) {
         self.shown_until = self.shown_until.max(older.shown_until);
         self.read = self.read.max(older.read);
-        self.used |= older.used;
+        for theirs in &older.speculations {
+            let known = |mine: &&mut Speculation| {
+                (mine.generation, mine.began) == (theirs.generation, theirs.began)
+            };
+            match self.speculations.iter_mut().find(known) {
+                Some(mine) => mine.used |= theirs.used,
+                None => self.speculations.push(*theirs),
+            }
+        }
     }
 
     fn unread(&self) -> u64 {

@@ -17,4 +17,4 @@ pub use input::{
     Timestamp,
 };
 pub use speculator::{Speculator, SpeculatorSettings};
-pub use stats::{Latencies, Stats};
+pub use stats::Stats;

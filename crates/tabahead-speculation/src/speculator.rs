@@ -59,7 +59,6 @@ pub struct Speculator {
     too_long: LruCache<ContextKey, ()>,
     effects: VecDeque<Effect>,
     stats: Stats,
-    now: Timestamp,
     /// Requests received, generations started, suggestions served: the latest number of each.
     turn: u64,
     generation: u64,
@@ -86,7 +85,6 @@ struct OpenDocument {
 #[derive(Debug)]
 struct Request {
     id: RequestId,
-    came: Timestamp,
     /// The state asked about; with the popup menu's item in it, if one is selected.
     state: BufferState,
     selected: Option<SelectedCompletion>,
@@ -100,7 +98,7 @@ struct Request {
 struct Running {
     known: KnownPath,
     priority: Priority,
-    /// Started for a hypothesis, and not yet counted as finished, cancelled or failed.
+    /// For a hypothesis, and not yet counted as finished, cancelled or failed.
     speculation: bool,
 }
 
@@ -134,8 +132,12 @@ enum Need {
 /// For whom something should run.
 #[derive(Clone, Copy, PartialEq)]
 enum For {
+    /// A request that waits.
     Request(DocumentId),
-    Chain(DocumentId),
+    /// A state that the user may reach.
+    Hypothesis(DocumentId),
+    /// A request that was cancelled or superseded and may be made again: what runs is kept.
+    Return(DocumentId),
 }
 
 impl Speculator {
@@ -150,16 +152,15 @@ impl Speculator {
             too_long: LruCache::new(TOO_LONG_REMEMBERED),
             effects: VecDeque::new(),
             stats: Stats::default(),
-            now: Timestamp::default(),
             turn: 0,
             generation: 0,
             suggestion: 0,
         }
     }
 
-    /// Takes an input; what follows from it is read with `poll_effect`.
-    pub fn handle_input(&mut self, now: Timestamp, input: Input) {
-        self.now = now;
+    /// Takes an input; what follows from it is read with `poll_effect`. No decision depends on
+    /// the time yet.
+    pub fn handle_input(&mut self, _now: Timestamp, input: Input) {
         match input {
             Input::DocumentChanged { document, snapshot } => {
                 self.document_changed(document, snapshot);
@@ -208,9 +209,7 @@ impl Speculator {
     }
 
     /// Takes the time that `poll_timeout` named.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.now = now;
-    }
+    pub fn handle_timeout(&mut self, _now: Timestamp) {}
 
     /// The next effect, in order.
     pub fn poll_effect(&mut self) -> Option<Effect> {
@@ -241,9 +240,7 @@ impl Speculator {
             }
         }
         for document in self.documents_by_turn().into_iter().rev() {
-            if let Some(need) = self.advance_chain(document) {
-                wanted.push((For::Chain(document), need));
-            }
+            wanted.extend(self.advance_chain(document));
         }
         self.run_exactly(wanted);
         self.stats.running = self.running.len() as u64;
@@ -254,9 +251,10 @@ impl Speculator {
 
     /// Decides the chain's states one after the other, as far as paths are known, and says what
     /// the first undecided one needs.
-    fn advance_chain(&mut self, document: DocumentId) -> Option<Need> {
+    fn advance_chain(&mut self, document: DocumentId) -> Option<(For, Need)> {
         let mut chain = self.documents.get_mut(&document)?.chain.take()?;
-        let mut need = None;
+        let looks_ahead = chain.limit > 0 && self.settings.speculate;
+        let mut wanted = None;
         while let Some(state) = chain.undecided() {
             match self.look_up(state) {
                 Knowledge::Decided(Cut::Show(suggestion), source) => {
@@ -270,9 +268,11 @@ impl Speculator {
                 }
                 Knowledge::NotAsked(_) => chain.ended = true,
                 Knowledge::Needs(needed) => {
-                    let allowed = chain.limit > 0 && self.settings.speculate
-                        || matches!(needed, Need::Keep(_));
-                    need = allowed.then_some(needed);
+                    wanted = match (looks_ahead, &needed) {
+                        (true, _) => Some((For::Hypothesis(document), needed)),
+                        (false, Need::Keep(_)) => Some((For::Return(document), needed)),
+                        (false, Need::Begin(_) | Need::Continue(_)) => None,
+                    };
                     break;
                 }
             }
@@ -280,7 +280,7 @@ impl Speculator {
         if let Some(open) = self.documents.get_mut(&document) {
             open.chain = Some(chain);
         }
-        need
+        wanted
     }
 
     fn look_up_request(&mut self, document: DocumentId) -> Option<Knowledge> {
@@ -384,7 +384,7 @@ impl For {
     fn priority(self) -> Priority {
         match self {
             Self::Request(_) => Priority::Foreground,
-            Self::Chain(_) => Priority::Speculative,
+            Self::Hypothesis(_) | Self::Return(_) => Priority::Speculative,
         }
     }
 }

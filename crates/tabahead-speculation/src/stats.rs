@@ -1,7 +1,5 @@
 //! What the Speculator counts.
 
-use std::time::Duration;
-
 use crate::Origin;
 
 /// Counters since start, as `tabahead/stats` reports them.
@@ -27,8 +25,8 @@ pub struct Stats {
     pub failed: u64,
     /// Generations running now: none means that nothing is left to compute ahead.
     pub running: u64,
-    /// Speculative generations started. Each is later counted once as finished, cancelled or
-    /// failed.
+    /// Speculative generations: started for a hypothesis, or gone on ahead of what they answered.
+    /// Each is later counted once as finished, cancelled or failed.
     pub speculations_started: u64,
     /// Speculative generations that decided a hypothesis or a request; what is decoded after
     /// that only looks further ahead.
@@ -37,7 +35,8 @@ pub struct Stats {
     pub speculations_cancelled: u64,
     /// Speculative generations that the backend could not run.
     pub speculations_failed: u64,
-    /// Speculated paths that answered a request, at once or joined; each is counted once.
+    /// Speculative generations of which an answer has read a token, or the end, at once or joined;
+    /// each is counted once.
     pub speculations_used: u64,
     /// Tokens computed before anybody asked for them that no answer has read so far: of
     /// speculative generations, and of others what they decoded after they had answered.
@@ -48,45 +47,17 @@ pub struct Stats {
     pub cache_bytes: u64,
     /// Paths evicted.
     pub cache_evicted: u64,
-    /// Request to response by origin, newest last, bounded.
-    pub latencies: Latencies,
 }
-
-/// Bounded samples of request-to-response times per origin.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Latencies {
-    /// Samples of misses.
-    pub miss: Vec<Duration>,
-    /// Samples of joined answers.
-    pub joined: Vec<Duration>,
-    /// Samples of exact hits.
-    pub exact: Vec<Duration>,
-    /// Samples of typed-through hits.
-    pub typed_through: Vec<Duration>,
-    /// Samples of speculated hits.
-    pub speculated: Vec<Duration>,
-}
-
-/// Samples kept per origin.
-const SAMPLES: usize = 1024;
 
 impl Stats {
     /// Counts an answer that a path gave.
-    pub(crate) fn count_answer(&mut self, origin: Origin, latency: Duration) {
-        let (counter, samples) = match origin {
-            Origin::Miss => (&mut self.misses, &mut self.latencies.miss),
-            Origin::Joined => (&mut self.hits_joined, &mut self.latencies.joined),
-            Origin::Exact => (&mut self.hits_exact, &mut self.latencies.exact),
-            Origin::TypedThrough => (
-                &mut self.hits_typed_through,
-                &mut self.latencies.typed_through,
-            ),
-            Origin::Speculated => (&mut self.hits_speculated, &mut self.latencies.speculated),
-        };
-        *counter += 1;
-        if samples.len() == SAMPLES {
-            samples.remove(0);
-        }
-        samples.push(latency);
+    pub(crate) fn count_answer(&mut self, origin: Origin) {
+        *match origin {
+            Origin::Miss => &mut self.misses,
+            Origin::Joined => &mut self.hits_joined,
+            Origin::Exact => &mut self.hits_exact,
+            Origin::TypedThrough => &mut self.hits_typed_through,
+            Origin::Speculated => &mut self.hits_speculated,
+        } += 1;
     }
 }

@@ -164,12 +164,18 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                 self.queue.try_recv()
             };
             match command {
-                Ok(command) => self.obey(command),
+                Ok(command) => {
+                    self.obey(command);
+                    self.publish_counters();
+                }
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
                     let order = self.live.iter().map(|l| (l.request.priority, l.rank));
                     if let Some(best) = choose(order) {
                         self.advance(best);
+                        // Behind the step's events: whoever reads these figures and then the
+                        // events that wait has at least what is counted.
+                        self.publish_counters();
                     }
                 }
             }
@@ -222,7 +228,6 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let current = &mut live[i];
         let id = current.request.id;
         let outcome = guarded(|| step(compute, current, shared));
-        self.publish_counters();
         match outcome {
             Ok(Ok(Outcome::Continue)) => {}
             Ok(Ok(Outcome::Ended(end))) => {
@@ -268,7 +273,6 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let fresh = (self.build)(&self.settings);
         let old = std::mem::replace(&mut self.compute, fresh);
         let _ = guarded(|| drop(old));
-        self.publish_counters();
     }
 
     /// Runs a few tokens through an engine of its own, so that the weights are in memory and the
@@ -314,6 +318,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             decoded: self.before.decoded + now.decoded,
             constrained: self.before.constrained + now.constrained,
             kv_bytes: now.kv_bytes,
+            generations: self.live.len() as u64,
         }
     }
 
@@ -365,7 +370,11 @@ fn step<C: Compute>(
         }
         if !live.started {
             live.started = true;
-            shared.emit(GenerationEvent::Started { id, prompt_tokens });
+            shared.emit(GenerationEvent::Started {
+                id,
+                prompt_tokens,
+                continued: known.len(),
+            });
         }
         return Ok(Outcome::Continue);
     };

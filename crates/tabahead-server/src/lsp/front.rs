@@ -21,7 +21,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tabahead_speculation::{Answer, DocumentId, RequestId, SelectedCompletion, SuggestionId};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
@@ -232,6 +235,7 @@ impl<S> Front<S> {
             snapshot: document.clone(),
             cursor,
             selected,
+            came: Instant::now(),
             reply,
         });
         let (pending, lifeline) = (Arc::clone(&self.pending), Arc::clone(&self.lifeline));
@@ -447,6 +451,11 @@ where
                     Some(id) => respond(id, Err(error)),
                     None => Box::pin(async { Ok(None) }),
                 };
+            }
+            // "If a server or client receives a request starting with `$/` it must error the request":
+            // tower-lsp would leave it without an answer.
+            (method, _) if method.starts_with("$/") && id.is_some() => {
+                return respond(id.unwrap_or_default(), Err(Error::method_not_found()));
             }
             _ => {}
         }

@@ -97,7 +97,6 @@ impl Speculator {
         let state = BufferState::new(text, at, name, &self.settings.context, &self.profile);
         let older = open.request.replace(Request {
             id,
-            came: self.now,
             state,
             selected,
             waited: false,
@@ -142,7 +141,9 @@ impl Speculator {
 
     pub(super) fn generation_reported(&mut self, event: GenerationEvent) {
         match event {
-            GenerationEvent::Started { id, prompt_tokens } => {
+            GenerationEvent::Started {
+                id, prompt_tokens, ..
+            } => {
                 if let Some(running) = self.running.get_mut(&id) {
                     running.known.path.started(prompt_tokens);
                 }

@@ -10,7 +10,7 @@ use crate::{Effect, known_path::KnownPath};
 impl Speculator {
     /// Makes the running generations the first `in_flight` of those wanted.
     pub(super) fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
-        let mut keep: Vec<(GenerationId, Priority)> = Vec::new();
+        let mut keep: Vec<(GenerationId, For)> = Vec::new();
         let mut start: Vec<(For, KnownPath)> = Vec::new();
         for open in self.documents.values_mut() {
             open.request_waits_for = None;
@@ -18,18 +18,17 @@ impl Speculator {
         }
         for (waiting, need) in wanted {
             let full = keep.len() + start.len() >= self.settings.in_flight.max(1);
-            let priority = waiting.priority();
             let known = match need {
                 Need::Keep(id) => {
                     if keep.iter().any(|(kept, _)| *kept == id) {
                         self.note_wait(waiting, id);
                     } else if !full {
-                        keep.push((id, priority));
+                        keep.push((id, waiting));
                         self.note_wait(waiting, id);
                     }
                     continue;
                 }
-                Need::Begin(view) => KnownPath::new(*view, priority, &self.profile),
+                Need::Begin(view) => KnownPath::new(*view, waiting.priority(), &self.profile),
                 Need::Continue(known) => *known,
             };
             let wanted_already = start.iter().any(|(_, k)| k.view.key == known.view.key);
@@ -46,8 +45,8 @@ impl Speculator {
         for id in idle {
             self.stop(id);
         }
-        for (id, priority) in keep {
-            self.prioritize(id, priority);
+        for (id, waiting) in keep {
+            self.prioritize(id, waiting);
         }
         for (waiting, known) in start {
             self.start(waiting, known);
@@ -71,15 +70,22 @@ impl Speculator {
         }
     }
 
-    fn prioritize(&mut self, id: GenerationId, priority: Priority) {
+    fn prioritize(&mut self, id: GenerationId, waiting: For) {
         let Some(running) = self.running.get_mut(&id) else {
             return;
         };
+        let priority = waiting.priority();
         if priority == Priority::Speculative {
             running.known.goes_ahead();
         }
         if running.priority != priority {
             running.priority = priority;
+            // What answered a request and goes on ahead of it is a speculation from here on.
+            if matches!(waiting, For::Hypothesis(_)) && !running.speculation {
+                running.speculation = true;
+                running.known.speculation_begins(id);
+                self.stats.speculations_started += 1;
+            }
             self.effects
                 .push_back(Effect::PrioritizeGeneration(id, priority));
         }
@@ -91,7 +97,7 @@ impl Speculator {
         let priority = waiting.priority();
         let speculation = priority == Priority::Speculative;
         if speculation {
-            known.goes_ahead();
+            known.speculation_begins(id);
             self.stats.speculations_started += 1;
         } else if let For::Request(document) = waiting
             && let Some(open) = self.documents.get_mut(&document)
@@ -126,7 +132,7 @@ impl Speculator {
                     open.request_waits_for = Some(id);
                 }
             }
-            For::Chain(document) => {
+            For::Hypothesis(document) | For::Return(document) => {
                 if let Some(open) = self.documents.get_mut(&document) {
                     open.chain_waits_for = Some(id);
                 }

@@ -290,7 +290,11 @@ impl Engine {
                 return GenerationEvent::Failed { id, failure };
             }
             let prompt_tokens = sequence.prompt_tokens;
-            return GenerationEvent::Started { id, prompt_tokens };
+            return GenerationEvent::Started {
+                id,
+                prompt_tokens,
+                continued: sequence.decoded.len(),
+            };
         }
         if sequence.history.len() >= context_tokens {
             self.sequences.remove(&id);

@@ -2,7 +2,10 @@
 //!
 //! The model's words are written in the story; they come as the tokens that encoding gives.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use expect_test::{Expect, expect};
 use tabahead_context::{
@@ -25,8 +28,10 @@ struct Timeline {
     cursor: Offset,
     shown: Option<(SuggestionId, Suggestion)>,
     requests: u64,
-    /// Started generations, each with what it has spelled so far.
+    /// Started generations, each with what its path has spelled behind the tail so far.
     generations: BTreeMap<u64, (GenerationRequest, String)>,
+    /// Those of which nothing was reported yet.
+    unreported: BTreeSet<u64>,
     log: String,
 }
 
@@ -65,6 +70,7 @@ fn open_with(text: &str, depth: usize) -> Timeline {
         shown: None,
         requests: 0,
         generations: BTreeMap::new(),
+        unreported: BTreeSet::new(),
         log: String::new(),
     };
     timeline.does(&format!("open {text:?}"));
@@ -138,16 +144,14 @@ impl Timeline {
             .encode(&(tail[boundary..].to_string() + said))
             .len();
         let before = if said.is_empty() { 0 } else { before };
-        let begins = said.is_empty();
         said.push_str(text);
         let whole = tail + said;
         let tokens = VOCABULARY.encode(&whole[boundary..]);
-        if begins {
-            let id = GenerationId(id);
-            let prompt_tokens = VOCABULARY.encode(&whole[..boundary]).len();
+        if self.unreported.remove(&id) {
             self.input(Input::Generation(GenerationEvent::Started {
-                id,
-                prompt_tokens,
+                id: GenerationId(id),
+                prompt_tokens: VOCABULARY.encode(&whole[..boundary]).len(),
+                continued: before,
             }));
         }
         let canonical_until = stable_boundary(PreTokenizer::Qwen2, &whole);
@@ -229,7 +233,14 @@ impl Timeline {
                 let end: String = request.tail.chars().rev().take(12).collect();
                 let end: String = end.chars().rev().collect();
                 let line = format!("start g{id} {} at {end:?}", who(request.priority));
-                self.generations.insert(id, (request, String::new()));
+                let known = request.continued.iter();
+                let known: Vec<u8> = known
+                    .flat_map(|&id| VOCABULARY.bytes(id).to_vec())
+                    .collect();
+                let said = known.get(request.prompt.forced.len()..).unwrap_or_default();
+                let said = String::from_utf8(said.to_vec()).expect("text");
+                self.unreported.insert(id);
+                self.generations.insert(id, (request, said));
                 line
             }
             Effect::PrioritizeGeneration(id, priority) => {
@@ -282,6 +293,44 @@ fn an_accept_is_answered_at_once_from_what_was_computed_ahead() {
             85ms   request r2
                    -> respond r2 "\nlet y = bar;" Speculated
         "#]]);
+}
+
+#[test]
+fn a_speculation_that_goes_on_with_a_path_is_used_once_when_an_answer_reads_its_part() {
+    let mut timeline = open_with("let x = $0\n", 1);
+    timeline
+        .request()
+        .says(1, "foo(a);\n")
+        .says(1, "bar(b);\n")
+        .accepts()
+        .request();
+    let stats = timeline.speculator.stats();
+    assert_eq!((stats.hits_speculated, stats.speculations_used), (1, 1));
+    timeline.says(2, "baz(c);\n").accepts().request().request();
+    let stats = timeline.speculator.stats();
+    assert_eq!((stats.hits_speculated, stats.speculations_used), (2, 2));
+    timeline.check(expect![[r#"
+        0ms    open "let x = $0\n"
+        5ms    request r1
+               -> start g1 foreground at "let x = "
+        10ms   g1 says "foo(a);\n"
+               -> respond r1 "foo(a);" Miss
+               -> g1 is speculative now
+        45ms   g1 says "bar(b);\n"
+               -> cancel g1
+        70ms   accept
+               -> start g2 speculative at "let x = "
+        75ms   request r2
+               -> respond r2 "\nbar(b);" Speculated
+        80ms   g2 says "baz(c);\n"
+               -> cancel g2
+        115ms  accept
+               -> start g3 speculative at "let x = "
+        120ms  request r3
+               -> respond r3 "\nbaz(c);" Speculated
+        125ms  request r4
+               -> respond r4 "\nbaz(c);" TypedThrough
+    "#]]);
 }
 
 #[test]
