@@ -184,7 +184,8 @@ impl Client {
         self.result("tabahead/stats", Value::Null)
     }
 
-    /// Waits until nothing is computed ahead any more. Gives the counters then.
+    /// Waits until nothing is computed ahead any more. Gives the counters then: the engine has
+    /// counted exactly the tokens that arrived.
     #[track_caller]
     pub fn settle(&mut self) -> Value {
         let begin = Instant::now();
@@ -192,6 +193,10 @@ impl Client {
             let stats = self.stats();
             let running = stats["generations"]["running"].as_u64();
             if running.expect("a count") == 0 {
+                let tokens = |name: &str| stats["tokens"][name].as_u64().expect("a count");
+                let decoded = tokens("decoded") + tokens("constrained");
+                assert_eq!(decoded, tokens("received"), "{stats}");
+                assert_eq!(tokens("prompt"), tokens("prompt_received"), "{stats}");
                 return stats;
             }
             assert!(

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     buffer::{Buffer, Item},
@@ -64,13 +64,13 @@ fn every_answer_is_the_one_of_a_fresh_process() {
                 client.settle();
             }
             let action = step(&mut random, &mut client, &mut buffer, item.as_ref());
-            let answer = client.complete(&buffer);
+            let (asked, answer) = ask(&mut random, &mut client, &buffer);
             item = buffer.item(&answer);
             shown += u64::from(item.is_some());
             assert_eq!(
                 item,
                 fresh_answer(&buffer),
-                "seed {seed}, state {state}, after {action}, cursor at byte {} of\n{}",
+                "seed {seed}, state {state}, {asked} after {action}, cursor at byte {} of\n{}",
                 buffer.cursor(),
                 buffer.text()
             );
@@ -88,8 +88,29 @@ fn every_answer_is_the_one_of_a_fresh_process() {
         shown * 2 > states as u64,
         "only {shown} suggestions in {states} states"
     );
-    for kind in ["speculated", "typed_through", "exact"] {
-        assert!(kinds[kind] > 0, "no {kind} hit was met: {kinds:?}");
+    for (kind, count) in &kinds {
+        assert!(*count > 0, "no {kind} hit was met: {kinds:?}");
+    }
+}
+
+/// Asks for a suggestion, now and then as impatiently as an editor. Gives how, and the last answer.
+fn ask(random: &mut Random, client: &mut Client, buffer: &Buffer) -> (&'static str, Value) {
+    const METHOD: &str = "textDocument/inlineCompletion";
+    match random.below(4) {
+        0 => {
+            let first = client.request(METHOD, buffer.request());
+            let answer = client.complete(buffer);
+            client.answer(first);
+            ("asked twice", answer)
+        }
+        1 => {
+            let first = client.request(METHOD, buffer.request());
+            client.notify("$/cancelRequest", json!({"id": first}));
+            let answer = client.complete(buffer);
+            client.answer(first);
+            ("asked, cancelled and asked", answer)
+        }
+        _ => ("asked", client.complete(buffer)),
     }
 }
 
