@@ -1,4 +1,4 @@
-//! End-to-end tests: the built program over stdio, with the embedded model, and a real Neovim.
+//! End-to-end tests: the built program over stdio, with the embedded model, a real Neovim and a real VS Code.
 //!
 //! Nothing here is scripted: every answer is the model's. `client.rs` speaks LSP and lets no message
 //! go unread; `buffer.rs` is the editor's side of a document; the other modules are the tests.
@@ -15,3 +15,4 @@ mod neovim;
 mod protocol;
 mod settings;
 mod typing;
+mod vscode;

@@ -32,20 +32,7 @@ fn neovim_shows_accepts_and_goes_on_from_what_was_computed_ahead() {
         .env("NVIM_LOG_FILE", folder.path().join("nvim.log"))
         .output()
         .expect("Neovim runs");
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{said}");
-    let seen: Vec<&str> = said
-        .lines()
-        .filter(|line| line.starts_with("seen: "))
-        .collect();
-    assert!(seen.len() >= 7, "{said}");
-    for line in seen {
-        report::note("Neovim", line);
-    }
+    report::relay("Neovim", &output, 7);
 }
 
 /// The prepared Neovim, or the one on the path, when it has inline completion.

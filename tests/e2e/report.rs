@@ -1,6 +1,6 @@
 //! What a run says beyond passed and failed: what was measured, and what was skipped and why.
 
-use std::{fs::OpenOptions, io::Write};
+use std::{fs::OpenOptions, io::Write, process::Output};
 
 /// Whether the longer variants were asked for.
 pub fn is_thorough() -> bool {
@@ -20,6 +20,26 @@ pub fn skip(test: &str, reason: &str) {
 /// Adds a line to the summary of `cargo xtask test`.
 pub fn note(test: &str, what: &str) {
     write_line(&format!("{test}: {what}"));
+}
+
+/// Passes on what an editor's driver saw, in lines that begin with "seen: "; fails when the driver
+/// failed, or saw less than it should have.
+#[track_caller]
+pub fn relay(editor: &str, driver: &Output, least: usize) {
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&driver.stdout),
+        String::from_utf8_lossy(&driver.stderr)
+    );
+    assert!(driver.status.success(), "{said}");
+    let seen: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("seen: "))
+        .collect();
+    assert!(seen.len() >= least, "{said}");
+    for line in seen {
+        note(editor, line);
+    }
 }
 
 fn write_line(line: &str) {

@@ -1,6 +1,7 @@
-//! Prepares what the editor tests need, in a cache folder: Neovim 0.12 and npm packages.
+//! Prepares what the editor tests need, in a cache folder: Neovim 0.12, VS Code and npm packages.
 //!
-//! Changes nothing outside that folder. Neovim comes from Debian's testing suite with its own C
+//! Changes nothing outside that folder, except that Chromium, in which VS Code's workbench runs, is
+//! installed into the system when it is not there. Neovim comes from Debian's testing suite with its own C
 //! library beside it, because the stable suite's is too old for it; apt is run with lists, cache
 //! and status of its own, so the system's stay as they are.
 
@@ -40,7 +41,10 @@ pub fn neovim(cache: &Path) -> Prepared {
             ));
         }
     }
-    may_use_apt(&folder)?;
+    may_use_apt(&format!(
+        "The editor tests need Neovim 0.12. May apt-get run as root, to download it into\n{} (60 MB)? Nothing is installed into the system.",
+        folder.display()
+    ))?;
     let mut reasons = Vec::new();
     for suite in SUITES {
         match install_neovim(&folder, suite) {
@@ -57,19 +61,62 @@ pub fn neovim(cache: &Path) -> Prepared {
 
 /// Node packages by a committed lock file, for tests that compare with a reference written in
 /// JavaScript. Gives the folder that holds `node_modules`.
-pub fn node_packages(cache: &Path, lock_folder: &Path) -> Prepared {
+pub fn node_packages(cache: &Path, name: &str, lock_folder: &Path) -> Prepared {
     for program in ["node", "npm"] {
         if !runs(program, &["--version"]) {
             return Err(format!("there is no {program} here"));
         }
     }
-    let folder = cache.join("node");
+    let folder = cache.join(name);
     install_node_packages(&folder, lock_folder).map_err(|error| format!("{error:#}"))?;
     Ok(folder)
 }
 
+/// VS Code's workbench with its own Node, a browser driver, and the LSP client of VS Code's extensions,
+/// by a committed lock file. Gives the folder that holds `node_modules`.
+pub fn vscode(cache: &Path, lock_folder: &Path) -> Prepared {
+    if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
+        return Err("VS Code is prepared on Linux x86-64 only".into());
+    }
+    let folder = node_packages(cache, "vscode", lock_folder)?;
+    // The workbench brings a list of its own, and would get its packages by an install script that
+    // compiles what it does not need here. Its lock file lacks an entry, so `npm ci` refuses it.
+    let workbench = folder.join("node_modules/code-server/lib/vscode");
+    let whole = workbench.join("node_modules/installed-whole");
+    if !whole.is_file() {
+        eprintln!("preparing VS Code in {}", workbench.display());
+        let installed = run(npm("install", &workbench).args(["--omit=dev", "--no-save"]))
+            .and_then(|()| Ok(fs::write(&whole, "")?));
+        installed.map_err(|error| format!("{error:#}"))?;
+    }
+    Ok(folder)
+}
+
+/// Chromium: the one on the path, else Debian's, installed into the system.
+pub fn chromium() -> Prepared {
+    let known = || runs("chromium", &["--version"]).then(|| PathBuf::from("chromium"));
+    if let Some(chromium) = known() {
+        return Ok(chromium);
+    }
+    if !runs("apt-get", &["--version"]) || !is_root() {
+        return Err("there is no chromium on the path, and only root could install it".into());
+    }
+    may_use_apt(
+        "The VS Code test runs in Chromium. May apt-get run as root, to install it into the system (350 MB)?",
+    )?;
+    eprintln!("preparing Chromium with apt-get");
+    let installed = run(Command::new("apt-get").args(["-qq", "update"])).and_then(|()| {
+        run(Command::new("apt-get")
+            .args(["-qq", "-y", "--no-install-recommends", "install"])
+            .arg("chromium")
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+    });
+    installed.map_err(|error| format!("Chromium could not be installed: {error:#}"))?;
+    known().ok_or_else(|| "Chromium was installed, but does not run".into())
+}
+
 /// Asks before apt is used as root, because what root runs concerns the owner of the machine.
-fn may_use_apt(folder: &Path) -> Result<(), String> {
+fn may_use_apt(question: &str) -> Result<(), String> {
     let asked_for = std::env::var("CI").is_ok_and(|value| value == "true");
     if asked_for || !is_root() {
         return Ok(());
@@ -79,10 +126,7 @@ fn may_use_apt(folder: &Path) -> Result<(), String> {
             "apt would run as root, and nobody can be asked here; CI=true allows it".into(),
         );
     }
-    eprint!(
-        "The editor tests need Neovim 0.12. May apt-get run as root, to download it into\n{} (60 MB)? Nothing is installed into the system. [y/N] ",
-        folder.display()
-    );
+    eprint!("{question} [y/N] ");
     let mut answer = String::new();
     let read = std::io::stderr()
         .flush()
@@ -212,18 +256,21 @@ fn install_node_packages(folder: &Path, lock_folder: &Path) -> Result<()> {
     for file in ["package.json", "package-lock.json"] {
         fs::copy(lock_folder.join(file), folder.join(file))?;
     }
-    run(Command::new("npm")
-        .args([
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ])
-        .arg("--prefix")
-        .arg(folder))?;
+    run(&mut npm("ci", folder))?;
     fs::write(&installed, lock)?;
     Ok(())
+}
+
+/// npm in a folder; no package runs anything.
+fn npm(verb: &str, folder: &Path) -> Command {
+    let mut command = Command::new("npm");
+    command.arg(verb).current_dir(folder).args([
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
+    command
 }
 
 fn has_inline_completion(nvim: &Path) -> bool {

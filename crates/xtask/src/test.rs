@@ -19,8 +19,9 @@ use crate::{
     tidy,
 };
 
-/// Where the lock file of the Node packages stands.
+/// Where the lock files of the Node packages stand.
 const NODE_LOCK: &str = "crates/tabahead-text/tests/reference";
+const VSCODE_LOCK: &str = "tests/e2e/vscode";
 
 /// How to test.
 #[derive(Debug, Args)]
@@ -96,7 +97,17 @@ fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
         Preparation {
             name: "Node packages",
             variable: "TABAHEAD_NODE",
-            outcome: prepare::node_packages(cache, &root.join(NODE_LOCK)),
+            outcome: prepare::node_packages(cache, "node", &root.join(NODE_LOCK)),
+        },
+        Preparation {
+            name: "VS Code",
+            variable: "TABAHEAD_VSCODE",
+            outcome: prepare::vscode(cache, &root.join(VSCODE_LOCK)),
+        },
+        Preparation {
+            name: "Chromium",
+            variable: "TABAHEAD_CHROMIUM",
+            outcome: prepare::chromium(),
         },
     ];
     for preparation in &prepared {
