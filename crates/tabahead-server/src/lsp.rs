@@ -3,8 +3,9 @@
 //! Bytes come in through `wire.rs`, which lets only well-formed messages pass to tower-lsp. Its
 //! server calls `front.rs` in the order of arrival; the front applies edits and stamps requests
 //! there and then, and hands what must only be answered to `lifecycle.rs`, the tower-lsp service.
-//! `types.rs` has the messages that tower-lsp does not know.
+//! `types.rs` has the messages that tower-lsp does not know, `convert.rs` what they mean to us.
 
+mod convert;
 mod front;
 mod lifecycle;
 mod types;

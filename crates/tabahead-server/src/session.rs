@@ -4,21 +4,17 @@
 //! say, and gets [`Answer`]s and [`Notice`]s. Start reading at [`SessionLoop::run`]: every cause of
 //! work is in its `select!`, every consequence in `run_effects`.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+mod figures;
+mod model;
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
-use tabahead_backend::{
-    Backend, BackendEvent, EventSink, LocalSettings, ModelState, TokenCounters,
-};
+use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings, ModelState};
 use tabahead_context::{DocumentName, GenerationEvent};
 use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator, Stats,
-    SuggestionId, Timestamp,
+    Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator, SuggestionId,
+    Timestamp,
 };
 use tabahead_text::{Document, Offset};
 use tokio::{
@@ -28,7 +24,7 @@ use tokio::{
 
 use crate::{
     settings::Settings,
-    stats::{Figures, Latencies, SessionCounts, StatsFile},
+    stats::{Latencies, SessionCounts, StatsFile},
     suitability::{File, unsuitable},
 };
 
@@ -113,9 +109,6 @@ pub(crate) struct SessionConfig {
     pub(crate) version: &'static str,
     pub(crate) launch: Launch,
 }
-
-/// How long figures may be older than what happened.
-const STATS_PERIOD: Duration = Duration::from_secs(2);
 
 /// A document as the session knows it.
 struct Open {
@@ -417,35 +410,8 @@ impl SessionLoop {
 
     fn take_event(&mut self, event: BackendEvent) {
         match event {
-            BackendEvent::Ready(profile) => {
-                tracing::info!(model = profile.id, "model is ready");
-                self.status(StatusKind::Normal, false, "ready");
-                let settings = self.settings.speculator();
-                self.speculator = Some(Speculator::new(settings, profile));
-                let documents: Vec<_> = self.documents.keys().copied().collect();
-                for document in documents {
-                    self.show(document);
-                }
-                for early in std::mem::take(&mut self.early) {
-                    self.tell(early.input);
-                }
-                if let Some(backend) = &self.backend
-                    && !self.documents.is_empty()
-                {
-                    backend.warm();
-                }
-            }
-            BackendEvent::Unusable(line) => {
-                tracing::error!(line, "model cannot be used");
-                self.status(StatusKind::Error, false, &line);
-                report(&self.notices, &mut self.last_problem, &line);
-                for early in std::mem::take(&mut self.early) {
-                    self.counts.failed += 1;
-                    if let Some(reply) = self.replies.remove(&early.request) {
-                        let _ = reply.sender.send(Answer::Failed(line.clone()));
-                    }
-                }
-            }
+            BackendEvent::Ready(profile) => self.model_is_ready(profile),
+            BackendEvent::Unusable(line) => self.model_is_unusable(&line),
             BackendEvent::Generation(event) => {
                 match &event {
                     GenerationEvent::Token { .. } => self.counts.tokens_received += 1,
@@ -492,92 +458,10 @@ impl SessionLoop {
         }
     }
 
-    fn take_settings(&mut self, layer: EditorLayer, value: Value) {
-        let (initial, pushed) = match layer {
-            EditorLayer::Initial => (&value, &self.pushed),
-            EditorLayer::Pushed => (&self.initial, &value),
-        };
-        let layers = [&self.config.file, initial, pushed, &self.config.flags];
-        match Settings::resolve(&layers) {
-            Ok(settings) => {
-                self.settings = settings;
-                match layer {
-                    EditorLayer::Initial => self.initial = value,
-                    EditorLayer::Pushed => self.pushed = value,
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "settings refused");
-                let _ = self.notices.send(Notice::Problem(error.to_string()));
-                if self.launched.is_none() {
-                    // The editor's first settings are bad: start with those that are not its own.
-                    let layers = [&self.config.file, &self.config.flags];
-                    self.settings = Settings::resolve(&layers).unwrap_or_default();
-                }
-            }
-        }
-        self.apply_settings();
-    }
-
-    /// Brings backend and Speculator to the settings as they are now.
-    fn apply_settings(&mut self) {
-        let local = self.settings.local(self.config.embedded);
-        match (&self.launched, &self.backend) {
-            (Some(launched), _) if *launched == local => {}
-            (Some(launched), Some(backend)) if launched.model == local.model => {
-                backend.configure(&local);
-            }
-            _ => self.launch(&local),
-        }
-        self.launched = Some(local);
-        if let Some(speculator) = &mut self.speculator {
-            speculator.configure(self.settings.speculator());
-        }
-        let documents: Vec<_> = self.documents.keys().copied().collect();
-        for document in documents {
-            self.show(document);
-        }
-    }
-
-    /// Begins to load a model. What waited for the one before is answered, and all figures begin
-    /// again: sums over two models would be nobody's.
-    fn launch(&mut self, local: &LocalSettings) {
-        self.speculator = None;
-        self.backend = None;
-        self.early.clear();
-        for (_, reply) in self.replies.drain() {
-            let _ = reply.sender.send(Answer::Superseded);
-        }
-        self.counts = SessionCounts {
-            documents: self.counts.documents,
-            ..SessionCounts::default()
-        };
-        self.latencies = Latencies::default();
-        self.epoch += 1;
-        self.last_problem = None;
-        let (epoch, events) = (self.epoch, self.event_sender.clone());
-        // The receiver lives as long as the session: after that nobody wants events.
-        let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
-        self.status(StatusKind::Inactive, true, "loading the model");
-        self.backend = Some((self.config.launch)(local, sink));
-    }
-
     fn tell(&mut self, input: Input) {
         let now = self.now();
         if let Some(speculator) = &mut self.speculator {
             speculator.handle_input(now, input);
-        }
-    }
-
-    fn model(&self) -> ModelState {
-        match (&self.backend, &self.speculator) {
-            (Some(backend), Some(_)) => backend.model(),
-            // Ready, but its event is still on the way: to everybody here it is loading.
-            (Some(backend), None) => match backend.model() {
-                ModelState::Ready(_) => ModelState::Loading,
-                state => state,
-            },
-            (None, _) => ModelState::Loading,
         }
     }
 
@@ -592,41 +476,6 @@ impl SessionLoop {
             busy,
             message: message.to_owned(),
         });
-    }
-
-    fn stats_are_due(&mut self) {
-        if self.stats.is_some() && self.stats_due.is_none() {
-            self.stats_due = Some(Instant::now() + STATS_PERIOD);
-        }
-    }
-
-    fn publish_stats(&mut self) {
-        self.stats_due = None;
-        if let Some(stats) = &self.stats {
-            stats.send_replace(self.stats_json(self.counters()));
-        }
-    }
-
-    fn counters(&self) -> TokenCounters {
-        self.backend
-            .as_ref()
-            .map_or_else(TokenCounters::default, |backend| backend.counters())
-    }
-
-    fn stats_json(&self, counters: TokenCounters) -> Value {
-        static NONE: LazyLock<Stats> = LazyLock::new(Stats::default);
-        Figures {
-            speculator: self.speculator.as_ref().map_or(&NONE, Speculator::stats),
-            counters,
-            model: &self.model(),
-            session: self.counts,
-            latencies: &self.latencies,
-            settings_digest: self.settings.digest(),
-            speculation_enabled: self.settings.speculation.enabled,
-            version: self.config.version,
-            uptime: self.start.elapsed(),
-        }
-        .to_json()
     }
 }
 

@@ -19,8 +19,8 @@ use std::{
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tabahead_speculation::{Answer, DocumentId, RequestId, SelectedCompletion, SuggestionId};
-use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
+use tabahead_speculation::{DocumentId, RequestId, SelectedCompletion, SuggestionId};
+use tabahead_text::{Document, Edit, PositionEncoding, Range, Version};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -28,23 +28,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
-use tower_lsp::lsp_types::Url;
 
 use super::{
-    types::{
-        AboutDocument, Change, Command, DidChange, DidOpen, ExecuteCommand, InlineCompletionItem,
-        InlineCompletionList, InlineCompletionParams, WireRange,
-    },
+    convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire, with_capabilities},
+    types::{AboutDocument, Change, DidChange, DidOpen, ExecuteCommand, InlineCompletionParams},
     wire::MALFORMED,
 };
 use crate::{
     lifeline::Lifeline,
     session::{EditorLayer, Message},
-    suitability::{File, Home},
 };
-
-/// The command of every suggestion: the editor runs it after an accept.
-pub(super) const ACCEPTED_COMMAND: &str = "tabahead.accepted";
 
 /// The service in front of tower-lsp's.
 pub(crate) struct Front<S> {
@@ -470,39 +463,6 @@ where
     }
 }
 
-/// UTF-16 whenever the client has it: several servers on one buffer then agree. A client that names
-/// nothing has only that.
-fn negotiate(params: &Value) -> PositionEncoding {
-    let offered = params
-        .pointer("/capabilities/general/positionEncodings")
-        .and_then(Value::as_array);
-    let offers = |name: &str| offered.is_some_and(|all| all.iter().any(|one| one == name));
-    if offers("utf-16") {
-        PositionEncoding::Utf16
-    } else if offers("utf-8") {
-        PositionEncoding::Utf8
-    } else if offers("utf-32") {
-        PositionEncoding::Utf32
-    } else {
-        PositionEncoding::Utf16
-    }
-}
-
-/// Adds to the answer of `initialize` what lsp-types 0.94 cannot say.
-fn with_capabilities(answer: Response, encoding: PositionEncoding) -> Response {
-    let (id, mut result) = answer.into_parts();
-    if let Ok(result) = &mut result {
-        let name = match encoding {
-            PositionEncoding::Utf8 => "utf-8",
-            PositionEncoding::Utf16 => "utf-16",
-            PositionEncoding::Utf32 => "utf-32",
-        };
-        result["capabilities"]["positionEncoding"] = json!(name);
-        result["capabilities"]["inlineCompletionProvider"] = json!({});
-    }
-    Response::from_parts(id, result)
-}
-
 fn malformed<E>(params: Option<Value>) -> Answering<E> {
     let params = params.unwrap_or_default();
     let code = params["code"]
@@ -520,67 +480,6 @@ fn read<T: DeserializeOwned>(params: Option<Value>) -> Result<T, Error> {
     // The parser's message may quote the buffer; it goes to the one who sent it, never to the log.
     serde_json::from_value(params.unwrap_or_default())
         .map_err(|error| Error::invalid_params(error.to_string()))
-}
-
-fn on_the_wire(answer: Answer, document: &Document, encoding: PositionEncoding) -> Value {
-    let items = match answer {
-        Answer::Suggestion { id, suggestion, .. } => {
-            let position = |offset: Offset| document.position_of(offset, encoding).into();
-            vec![InlineCompletionItem {
-                insert_text: suggestion.text,
-                range: WireRange {
-                    start: position(suggestion.range.start),
-                    end: position(suggestion.range.end),
-                },
-                command: Command {
-                    title: "Accepted",
-                    command: ACCEPTED_COMMAND,
-                    arguments: vec![json!(id.0)],
-                },
-            }]
-        }
-        Answer::Silent { .. } => Vec::new(),
-        // The failure itself is shown once, as a message: an error here would come per keystroke.
-        Answer::Superseded | Answer::Failed(_) => return Value::Null,
-    };
-    serde_json::to_value(InlineCompletionList { items }).unwrap_or_default()
-}
-
-/// What a document's address says of it.
-fn file(uri: &str, language: String) -> File {
-    let (home, path) = match Url::parse(uri) {
-        Ok(url) if url.scheme() == "file" => (Home::Disk, decoded(url.path())),
-        Ok(url) if url.scheme() == "untitled" => (Home::Untitled, String::new()),
-        _ => (Home::Elsewhere, String::new()),
-    };
-    File {
-        home,
-        path,
-        language,
-    }
-}
-
-/// A path without percent signs; bytes that are no text become replacement characters.
-fn decoded(path: &str) -> String {
-    let bytes = path.as_bytes();
-    let mut result = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while let Some(&byte) = bytes.get(i) {
-        let code = path
-            .get(i + 1..i + 3)
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (byte, code) {
-            (b'%', Some(code)) => {
-                result.push(code);
-                i += 3;
-            }
-            _ => {
-                result.push(byte);
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&result).into_owned()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,7 +12,7 @@ use tower_lsp::{
     },
 };
 
-use super::front::ACCEPTED_COMMAND;
+use super::convert::ACCEPTED_COMMAND;
 use crate::session::{Notice, StatusKind};
 
 /// The tower-lsp service behind the front.
