@@ -3,8 +3,10 @@
 Muon for the matrices, AdamW for embedding and norms; 40 warm-up steps, then both rates fall linearly and reach zero when
 the time is used up. The loss is computed in chunks whose gradient is formed in the forward pass, so the logits are never
 stored whole. Weights and gradients are fp32 or bf16 over an fp32 master copy: which is faster depends on the processor
-(measured: bf16 3 times faster on a Zen 5, 2 times slower on an Intel server core without AMX). A run that is stopped continues from `last.pt` when the
-same command is given again: model, optimiser, position in the data and time used are all in it.
+(matrix products in bf16 were 3 times as fast on a Zen 5, 6 times on an Intel server core with AMX, half as fast on one
+without), so a product is timed. Forward pass and loss are compiled, which needs a C++ compiler. A run that is stopped
+continues from `last.pt` when the same command is given again: model, optimiser, position in the data and time used are
+all in it.
 
     python train.py --shards DIR/shards --tokenizer DIR/tokenizer.json --out DIR/run --minutes 60
 """
@@ -31,25 +33,31 @@ HELD_BACK = 64
 VALIDATED = 32
 
 
+@torch.compile(dynamic=False)
+def loss_and_gradient(logits, targets, weights):
+    """Weighted sum of the cross-entropies of logits [n, v], and its gradient; one pass over memory instead of seven."""
+    x = logits.float()
+    top = x.amax(1, keepdim=True)
+    exponentials = (x - top).exp()
+    total = exponentials.sum(1, keepdim=True)
+    loss = ((total.log() + top - x.gather(1, targets)) * weights).sum()
+    columns = torch.arange(x.shape[1])[None]
+    gradient = exponentials * (weights / total) - torch.where(columns == targets, weights, 0.0)
+    return loss, gradient.to(logits.dtype)
+
+
 class ChunkedCrossEntropy(torch.autograd.Function):
-    """Weighted sum of the cross-entropies of hidden [n, d] against a tied embedding [v, d]."""
+    """Weighted sum of the cross-entropies of hidden [n, d] against a tied embedding [v, d]; n a multiple of CHUNK."""
 
     @staticmethod
     def forward(ctx, hidden, embedding, targets, weights):
         d_hidden = torch.empty_like(hidden)
         d_embedding = torch.zeros_like(embedding)
-        buffer = torch.empty(CHUNK, embedding.shape[0], dtype=hidden.dtype)
         loss = 0.0
         for at in range(0, hidden.shape[0], CHUNK):
             h, y, w = hidden[at : at + CHUNK], targets[at : at + CHUNK, None], weights[at : at + CHUNK, None]
-            logits = torch.mm(h, embedding.T, out=buffer[: len(h)])
-            # Logits of a trained model stay far below the overflow of exp, yet nothing here relies on it.
-            logits.sub_(logits.amax(1, keepdim=True))
-            target = logits.gather(1, y)
-            total = logits.exp_().sum(1, keepdim=True, dtype=torch.float32)
-            loss += float(((total.log() - target.float()) * w).sum())
-            grad = logits.mul_((w / total).to(logits.dtype))
-            grad.scatter_add_(1, y, -w.to(grad.dtype))
+            part, grad = loss_and_gradient(h @ embedding.T, y, w)
+            loss += float(part)
             torch.mm(grad, embedding, out=d_hidden[at : at + CHUNK])
             d_embedding.addmm_(grad.T, h)
         ctx.save_for_backward(d_hidden, d_embedding)
@@ -119,7 +127,8 @@ class Optimiser:
                 g, m = self.parameters[name].grad.float(), self.momentum[name]
                 m.mul_(0.95).add_(g, alpha=0.05)
                 updates.append(g.mul_(0.05).add_(m, alpha=0.95))
-            update = orthogonalised(torch.stack(updates))
+            # As exact as the weights need it: the iteration itself only comes near the orthogonal factor.
+            update = orthogonalised(torch.stack(updates).to(self.parameters[names[0]].dtype)).float()
             rate = self.muon_rate * factor * math.sqrt(max(1.0, shape[0] / shape[1]))
             for name, u in zip(names, update):
                 self.master[name].add_(u, alpha=-rate)
@@ -199,8 +208,17 @@ class Team:
             for mine, theirs in zip(twin.parameters(), model.parameters()):
                 mine.data = theirs.data
             self.models.append(twin)
+        for m in self.models:
+            m.compile(dynamic=False)
         self.pool = concurrent.futures.ThreadPoolExecutor(
             workers, initializer=lambda: torch.set_num_threads(1)) if workers > 1 else None
+
+    def compile(self, tokens, weights):
+        """One model after the other, because the compiler is not meant for several threads at once."""
+        for model in self.models:
+            self.work(model, tokens[: self.micro], weights[: self.micro])
+            for p in model.parameters():
+                p.grad = None
 
     def work(self, model, tokens, weights):
         total = 0.0
@@ -224,13 +242,26 @@ class Team:
         return loss
 
 
+def faster_precision():
+    """The type in which this processor multiplies faster."""
+    def seconds(name):
+        a, b = (torch.ones(shape, dtype=getattr(torch, name)) for shape in ((2048, 256), (256, 1536)))
+        a @ b
+        begin = time.monotonic()
+        for _ in range(10):
+            a @ b
+        return time.monotonic() - begin
+
+    return min(("float32", "bfloat16"), key=seconds)
+
+
 @torch.no_grad()
 def validate(model, rows):
     """Mean loss per token of all tokens and of middles only."""
     sums, counts = np.zeros(2), np.zeros(2)
     for tokens, weights in zip(*(np.split(a, len(a)) for a in rows)):
         inputs = torch.from_numpy(tokens.astype(np.int64))
-        logits = model(inputs[:, :-1])[0] @ model.token_embd.T
+        logits = model.forward(inputs[:, :-1])[0] @ model.token_embd.T
         losses = torch.nn.functional.cross_entropy(logits.float(), inputs[0, 1:], reduction="none").numpy()
         for i, chosen in enumerate((weights[0, 1:] > 0, weights[0, 1:] > 1)):
             sums[i] += losses[chosen].sum()
@@ -249,8 +280,8 @@ def main():
     arguments.add_argument("--batch", type=int, default=8, help="rows per step")
     arguments.add_argument("--length", type=int, help="train on the first tokens of each row only (speed trials)")
     arguments.add_argument("--micro", type=int, default=2, help="rows per forward pass")
-    arguments.add_argument("--precision", choices=("float32", "bfloat16"), default="float32",
-                           help="of weights, activations and gradients; the master copy is always float32")
+    arguments.add_argument("--precision", choices=("float32", "bfloat16"),
+                           help="of weights, activations and gradients; default: the faster one. The master copy is always float32")
     arguments.add_argument("--workers", type=int, default=2, help="single-threaded workers; 1: operators use --threads")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--muon-rate", type=float, default=0.02)
@@ -260,7 +291,9 @@ def main():
     arguments.add_argument("--steps", type=int, help="stop after so many steps (speed trials, tests)")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
-    torch.set_num_threads(options.threads)
+    # Compiled code keeps the number of threads that it was compiled under.
+    torch.set_num_threads(1 if options.workers > 1 else options.threads)
+    options.precision = options.precision or faster_precision()
     torch.manual_seed(options.seed)
     random.seed(options.seed)
     os.makedirs(options.out, exist_ok=True)
@@ -287,6 +320,7 @@ def main():
         print(f"continued at step {optimiser.steps}, {used / 60:.1f} min used", flush=True)
     validation = tuple(a[:VALIDATED] for a in rows.validation())
 
+    team.compile(*rows.validation())
     stop = {"asked": False}
     signal.signal(signal.SIGTERM, lambda *_: stop.update(asked=True))
     budget = options.minutes * 60

@@ -5,9 +5,14 @@ logits of `transformers`, which reads the file on its own, with those of `model.
 rotary pairs and the tied embedding are as other programs expect them.
 
     python verify.py --checkpoint DIR/run/last.pt --tokenizer DIR/tokenizer.json --gguf DIR/mini.gguf
+
+With the two files of `llama.mjs`, token ids and the likeliest next tokens are compared with llama.cpp's, too:
+`--texts TEXTS.jsonl --llama OUT.jsonl`. llama.cpp rounds activations to 8 bits, so its probabilities are near, not equal.
 """
 
 import argparse
+import json
+import math
 import os
 
 import gguf
@@ -25,6 +30,8 @@ def main():
     arguments.add_argument("--checkpoint", required=True)
     arguments.add_argument("--tokenizer", required=True)
     arguments.add_argument("--gguf", required=True)
+    arguments.add_argument("--texts", help="JSON strings, one a line")
+    arguments.add_argument("--llama", help="what llama.mjs made of them")
     options = arguments.parse_args()
     checkpoint = torch.load(options.checkpoint, weights_only=True)
     model = Model(Shape(**checkpoint["shape"]))
@@ -51,6 +58,30 @@ def main():
     difference = float((ours - theirs).abs().max())
     print(f"{len(tensors)} tensors agree; logits differ by at most {difference:.2e} of {float(ours.abs().max()):.1f}")
     assert difference < 1e-3
+    if options.llama:
+        compare_with_llama(options, model)
+
+
+@torch.no_grad()
+def compare_with_llama(options, model):
+    """Token ids must be equal; next tokens must be nearly as likely."""
+    tokenizer = Tokenizer.from_file(options.tokenizer)
+    tokenizer.encode_special_tokens = True
+    texts, known = ([json.loads(line) for line in open(path, encoding="utf-8")] for path in (options.texts, options.llama))
+    assert len(texts) == len(known)
+    tokens, states, same, worst = 0, 0, 0, 0.0
+    for text, theirs in zip(texts, known):
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        assert ids == theirs["ids"], repr(text)
+        tokens += len(ids)
+        if "next" in theirs:
+            ours = (model(torch.tensor([ids]))[0, -1] @ model.token_embd.T).log_softmax(0)
+            states += 1
+            same += int(ours.argmax()) == theirs["next"][0][0]
+            worst = max(worst, *(abs(math.log(p) - float(ours[i])) for i, p in theirs["next"] if p > 0.01))
+    print(f"llama.cpp: {len(texts)} texts give the same {tokens} tokens; the likeliest next token is the same in {same} of "
+          f"{states} states, log-probabilities of tokens above 1 % differ by at most {worst:.3f}")
+    assert worst < 0.5 and same >= 0.9 * states
 
 
 if __name__ == "__main__":
