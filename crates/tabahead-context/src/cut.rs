@@ -105,7 +105,7 @@ pub fn cut(
     if scanned.mean_log_prob < settings.least_log_prob {
         return Cut::Silent(Silence::Unsure);
     }
-    if loops(text) {
+    if loops(text) || repeats_line_above(document, cursor, text) {
         return Cut::Silent(Silence::Repetition);
     }
     if repeats_next_line(document, line, text) {
@@ -316,10 +316,30 @@ fn loops(text: &str) -> bool {
     })
 }
 
+/// Whether the text is a whole line that says what the line above it says: a small model that has begun
+/// to repeat itself goes on for as long as it is accepted.
+fn repeats_line_above(document: &Document, cursor: Offset, text: &str) -> bool {
+    let line = document.line_of(cursor);
+    let before = document.slice(document.line_range(line).start..cursor);
+    let (above, added) = match text.rsplit_once('\n') {
+        Some((_, added)) => (before, added),
+        None if line > 0 && before.trim().is_empty() => {
+            (document.slice(document.line_range(line - 1)), text)
+        }
+        None => return false,
+    };
+    has_words(added) && above.trim() == added.trim()
+}
+
+/// Whether a line is more than closers and punctuation, which stand below each other everywhere.
+fn has_words(line: &str) -> bool {
+    line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
+}
+
 /// Whether the last line of the text is the next line below that is not blank.
 fn repeats_next_line(document: &Document, line: usize, text: &str) -> bool {
     let last = text.lines().last().unwrap_or_default().trim();
-    if last.chars().filter(|c| c.is_alphanumeric()).count() < 3 {
+    if !has_words(last) {
         return false;
     }
     // Looking far would cost more than it finds.

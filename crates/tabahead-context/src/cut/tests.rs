@@ -119,6 +119,30 @@ fn the_line_below_is_not_suggested_again() {
 }
 
 #[test]
+fn the_line_above_is_not_suggested_again() {
+    let said = "\n    total += 1;";
+    assert_eq!(
+        accepted("    total += 1;$0\n", said),
+        "Silent(Repetition)",
+        "as a new line"
+    );
+    assert_eq!(
+        accepted("    total += 1;\n    $0\n", "total += 1;"),
+        "Silent(Repetition)",
+        "on a line that was opened for it"
+    );
+    assert_eq!(
+        accepted("    total += 2;$0\n", said),
+        "    total += 2;\n    total += 1;$0\n"
+    );
+    assert_eq!(
+        accepted("    }\n    $0\n", "}"),
+        "    }\n    }$0\n",
+        "closers stand below each other"
+    );
+}
+
+#[test]
 fn a_text_that_goes_in_circles_is_not_shown() {
     let said = "_eval".repeat(9);
     assert_eq!(accepted("x = $0\n", &said), "Silent(Repetition)");
