@@ -1,13 +1,15 @@
 // The smallest client that VS Code can have: vscode-languageclient as it comes. It writes one line for
-// each request, with what became of it, to the file that TABAHEAD_CALLS names. Ahead of the editor's first
-// request it makes one of its own elsewhere in the file, so that there is one which a newer one replaces.
+// each request, with what became of it, to the file that TABAHEAD_CALLS names. Ahead of each of the
+// editor's first requests it makes one of its own elsewhere in the file, where no answer is known and the
+// prompt is long: one that a newer one replaces.
 
 const fs = require('fs');
 const { Position } = require('vscode');
 const { LanguageClient } = require('vscode-languageclient/node');
 
 let client;
-let replaced = false;
+let replaced = 0;
+const REPLACED = 5;
 
 function note(call) {
   fs.appendFileSync(process.env.TABAHEAD_CALLS, JSON.stringify(call) + '\n');
@@ -32,9 +34,9 @@ exports.activate = () => {
             throw error;
           }
         };
-        if (!replaced) {
-          replaced = true;
-          ask(new Position(0, 3), true);
+        if (replaced < REPLACED) {
+          replaced += 1;
+          ask(new Position(40 + 4 * replaced, 10), true);
         }
         return ask(position, false);
       },
