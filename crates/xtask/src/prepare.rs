@@ -108,7 +108,8 @@ pub fn chromium() -> Prepared {
     let installed = run(Command::new("apt-get").args(["-qq", "update"])).and_then(|()| {
         run(Command::new("apt-get")
             .args(["-qq", "-y", "--no-install-recommends", "install"])
-            .arg("chromium")
+            // A bare machine has no font, and nothing is drawn without one.
+            .args(["chromium", "fonts-dejavu-core"])
             .env("DEBIAN_FRONTEND", "noninteractive"))
     });
     installed.map_err(|error| format!("Chromium could not be installed: {error:#}"))?;
