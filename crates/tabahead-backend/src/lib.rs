@@ -1,18 +1,21 @@
 //! Where generations run: the local engine on a thread of its own, or a script.
 //!
-//! I/O without decisions: what to generate and when to stop is the Speculator's business. Read
+//! I/O without decisions: what to generate and when to stop is the Speculator's business; only what
+//! a pass of the engine computes is decided here, by the pure function in `schedule.rs`. Read
 //! `local.rs` for the thread that owns the engine, `scripted.rs` for tests of whoever drives one.
 //!
 //! Invariants: every method of [`Backend`] returns at once; a model that cannot be loaded and a
 //! computation that panics fail generations, never the process.
 
 mod local;
+pub mod schedule;
 mod scripted;
 
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, ModelProfile, Priority};
 
 pub use local::{BackendError, LocalBackend, LocalSettings, ModelSource};
 pub use scripted::{Script, ScriptedBackend};
+pub use tabahead_engine::KvPrecision;
 
 /// What a backend reports: first how loading went, then the course of generations.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,10 +68,14 @@ pub struct TokenCounters {
     pub prompt: u64,
     /// Prompt tokens computed.
     pub prefilled: u64,
+    /// Tokens computed that probably spell what must be healed.
+    pub drafted: u64,
     /// Tokens decoded freely.
     pub decoded: u64,
     /// Tokens decoded under a constraint (healed).
     pub constrained: u64,
+    /// Tokens computed, for whatever reason.
+    pub computed: u64,
     /// Bytes of keys and values held now.
     pub kv_bytes: u64,
     /// Generations that wait or run now.

@@ -3,6 +3,7 @@
 //! This file is the handle: a queue of commands to the thread, and the state that may be read from
 //! anywhere. `local/worker.rs` is the thread, `local/profile.rs` the table of model families.
 
+mod compute;
 mod profile;
 mod worker;
 
@@ -10,7 +11,8 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, Sender},
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
     },
     thread,
 };
@@ -18,10 +20,11 @@ use std::{
 use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, ModelProfile, Priority,
 };
-use tabahead_engine::{Engine, EngineError, EngineSettings, Model};
+use tabahead_engine::{EngineError, EngineSettings, KvPrecision, Model, Pass};
 
 use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
-use worker::{Command, LocalCompute, Worker};
+use compute::LocalCompute;
+use worker::{Command, Message, Worker};
 
 /// Where the weights come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct LocalSettings {
     pub threads: usize,
     /// Bytes of keys and values kept.
     pub kv_bytes: usize,
+    /// How exactly they are kept.
+    pub kv_precision: KvPrecision,
 }
 
 impl LocalSettings {
@@ -48,6 +53,7 @@ impl LocalSettings {
         EngineSettings {
             threads: self.threads,
             kv_bytes: self.kv_bytes,
+            kv_precision: self.kv_precision,
         }
     }
 }
@@ -64,7 +70,7 @@ pub enum BackendError {
 ///
 /// Dropping it ends its thread at the next step, without waiting for it.
 pub struct LocalBackend {
-    commands: Mutex<Sender<Command>>,
+    messages: Mutex<Sender<Message<Pass>>>,
     shared: Arc<Shared>,
 }
 
@@ -74,30 +80,34 @@ struct Shared {
     model: Mutex<ModelState>,
     model_changed: Condvar,
     counters: Mutex<TokenCounters>,
+    /// Commands that the thread has not taken yet: it looks here between any two layers.
+    waiting: AtomicUsize,
 }
 
 impl LocalBackend {
     /// Starts the thread, which reads the model and then runs generations. Returns at once; how
     /// loading ends is reported to `sink`.
     pub fn new(settings: LocalSettings, sink: EventSink) -> Self {
-        let (commands, queue) = mpsc::channel();
+        let (messages, queue) = mpsc::channel();
         let shared = Arc::new(Shared {
             sink,
             model: Mutex::new(ModelState::Loading),
             model_changed: Condvar::new(),
             counters: Mutex::new(TokenCounters::default()),
+            waiting: AtomicUsize::new(0),
         });
         let on_thread = Arc::clone(&shared);
+        let reply = messages.clone();
         let spawned = thread::Builder::new()
             .name("tabahead-engine".to_owned())
-            .spawn(move || run(&settings, &on_thread, queue));
+            .spawn(move || run(&settings, &on_thread, queue, reply));
         if let Err(error) = spawned {
             shared.set_model(ModelState::Unusable(format!(
                 "no thread for the engine: {error}"
             )));
         }
         Self {
-            commands: Mutex::new(commands),
+            messages: Mutex::new(messages),
             shared,
         }
     }
@@ -124,10 +134,20 @@ impl LocalBackend {
     }
 
     fn send(&self, command: Command) {
+        self.shared.waiting.fetch_add(1, Ordering::AcqRel);
+        let sent = lock(&self.messages).send(Message::Command(command));
         // The thread ends before its handle only when it could not be spawned.
-        if let Err(mpsc::SendError(Command::Start(request))) = lock(&self.commands).send(command) {
+        if let Err(mpsc::SendError(Message::Command(Command::Start(request)))) = sent {
             self.shared.refuse(request.id);
         }
+    }
+}
+
+impl Drop for LocalBackend {
+    fn drop(&mut self) {
+        self.shared.waiting.fetch_add(1, Ordering::AcqRel);
+        // Whoever is gone needs no telling.
+        let _ = lock(&self.messages).send(Message::Close);
     }
 }
 
@@ -201,7 +221,12 @@ impl Shared {
 }
 
 /// The thread's life: load, then work until the handle is dropped.
-fn run(settings: &LocalSettings, shared: &Shared, queue: mpsc::Receiver<Command>) {
+fn run(
+    settings: &LocalSettings,
+    shared: &Shared,
+    queue: Receiver<Message<Pass>>,
+    reply: Sender<Message<Pass>>,
+) {
     let loaded = worker::guarded(|| load(&settings.model)).unwrap_or_else(|()| {
         Err("the model's file cannot be read: the loader stopped unexpectedly".to_owned())
     });
@@ -209,18 +234,17 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: mpsc::Receiver<Command>
         Ok((model, profile)) => {
             let pre_tokenizer = profile.pre_tokenizer;
             shared.set_model(ModelState::Ready(profile));
-            let build = move |settings: &EngineSettings| LocalCompute {
-                pre_tokenizer,
-                model: Arc::clone(&model),
-                engine: Engine::new(Arc::clone(&model), settings.clone()),
-            };
-            Worker::new(build, settings.engine(), shared, queue).run();
+            let build =
+                move |settings: &EngineSettings| LocalCompute::new(pre_tokenizer, &model, settings);
+            Worker::new(build, settings.engine(), shared, queue, reply).run();
         }
         Err(line) => {
             shared.set_model(ModelState::Unusable(line));
-            for command in queue {
-                if let Command::Start(request) = command {
-                    shared.refuse(request.id);
+            for message in queue {
+                match message {
+                    Message::Command(Command::Start(request)) => shared.refuse(request.id),
+                    Message::Command(_) | Message::Computed { .. } => {}
+                    Message::Close => return,
                 }
             }
         }

@@ -1,21 +1,24 @@
-//! The engine: a key-value cache and the steps that decode with it.
+//! The engine: what is kept of keys and values, and the steps of sequences.
 //!
-//! A sequence owns its place in the cache, so an engine can run several in turn; which of them
-//! runs next is its driver's decision. What a token is chosen by is in `choice`, what is kept for
-//! later prompts in `kept`.
+//! A step has three parts, so that its driver can compute several sequences together, on whichever
+//! threads, and leave the computing between two layers: [`Engine::begin`] makes a [`Pass`] of what
+//! sequences need next, [`Processor::run`] computes it, [`Engine::finish`] gives each its part.
+//! Then [`Engine::choose`] takes the next token. [`Engine::step`] does all of it for one sequence.
+//!
+//! Which sequences are computed together, and when, is the driver's decision. What a token is
+//! chosen by is in `choice`, what is kept for later prompts in `tree`.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    EngineError, Model, TokenId,
+    EngineError, Model, Processor, TokenId,
     choice::{Choice, choose},
-    forward::Processor,
-    kept::{Kept, KeptLogits},
-    kernels::KV_BLOCK,
-    kv::{Block, Ledger},
+    kv::{KvPrecision, Ledger},
+    pass::{Pass, Span},
+    place::Place,
+    simd::Isa,
+    threads::Urgency,
+    tree::{KeptLogits, Known, PrefixTree},
 };
 
 /// Settings of an engine.
@@ -25,15 +28,20 @@ pub struct EngineSettings {
     pub threads: usize,
     /// Bytes of keys and values kept for later prompts.
     pub kv_bytes: usize,
+    /// How exactly they are kept.
+    pub kv_precision: KvPrecision,
 }
 
 /// What to decode.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SequenceRequest {
     /// Prompt tokens; not empty.
     pub prompt: Vec<TokenId>,
     /// The first tokens must spell these bytes (the last of them may spell on).
     pub forced: Vec<u8>,
+    /// Tokens that probably spell `forced`: computed with the prompt, and kept as far as they are
+    /// what decoding chooses. They change no result.
+    pub draft: Vec<TokenId>,
     /// Whether the token that starts exactly at the end of `forced` (the cursor) may not be a stop.
     pub mask_first_stop: bool,
     /// Tokens that must fit behind the prompt.
@@ -54,7 +62,7 @@ pub struct GeneratedToken {
 pub enum Step {
     /// Computed a chunk of the prompt; more is left or a token comes next.
     Prefilled {
-        /// Tokens computed in this step.
+        /// Tokens computed in this step, drafted ones included.
         tokens: usize,
     },
     /// Decoded a token.
@@ -73,13 +81,17 @@ pub enum Step {
 pub struct Counters {
     /// Prompt tokens asked for.
     pub prompt: u64,
-    /// Prompt tokens computed: the others were in the cache.
+    /// Prompt tokens computed: the others were in the tree.
     pub prefilled: u64,
+    /// Drafted tokens computed.
+    pub drafted: u64,
     /// Tokens decoded freely.
     pub decoded: u64,
     /// Tokens decoded under a constraint (healed).
     pub constrained: u64,
-    /// Bytes of keys and values held now.
+    /// Tokens computed for whatever reason: prefilled, drafted, or decoded and then gone on from.
+    pub computed: u64,
+    /// Bytes of keys, values and logits held now.
     pub kv_bytes: u64,
 }
 
@@ -89,48 +101,65 @@ pub struct Sequence {
     request: SequenceRequest,
     /// The prompt and what was decoded.
     tokens: Vec<TokenId>,
-    /// Tokens whose keys and values are in `blocks`.
-    computed: usize,
-    blocks: Vec<Arc<Block>>,
-    /// Logits after all of `tokens`, when those are computed.
-    logits: Option<KeptLogits>,
-    /// Logits worth keeping, by the number of tokens before them.
-    known: Vec<(usize, KeptLogits)>,
+    /// What probably comes next.
+    draft: VecDeque<TokenId>,
+    /// Behind the tokens whose keys and values are known: some of `tokens`, then some of `draft`.
+    place: Place,
+    /// Logits by the number of tokens before them, from the end of the prompt on.
+    known: Known,
     /// Bytes of `forced` that are spelled.
     spelled: usize,
     /// A token past the cursor was decoded.
     past_cursor: bool,
-    /// The prompt's keys and values serve others already.
-    published: bool,
+    /// Tokens up to the last healed one.
+    healed: usize,
+    /// Tokens that fit.
+    context: usize,
+    /// What the tree held when this sequence was last looked up in it.
+    looked_up: u64,
 }
 
-/// A model with a key-value cache, driven from one thread.
+/// A model and what is kept of its keys and values, driven from one thread.
 #[derive(Debug)]
 pub struct Engine {
     model: Arc<Model>,
     settings: EngineSettings,
     processor: Processor,
     ledger: Ledger,
-    kept: Kept,
+    tree: PrefixTree,
     counters: Counters,
-    /// Tokens of the next prefill chunk.
-    chunk: usize,
 }
 
-/// A prefill step should take about as long, so that a driver can change its mind.
-const STEP: Duration = Duration::from_millis(8);
+/// Tokens that [`Engine::step`] computes together.
+const CHUNK: usize = 128;
 
-/// Bounds of a prefill chunk, in tokens.
-const CHUNKS: std::ops::RangeInclusive<usize> = 8..=256;
+impl Sequence {
+    /// Tokens to compute before the next can be chosen.
+    fn missing(&self) -> usize {
+        let end = self.tokens.len();
+        if self.known.contains_key(&end) || end >= self.context {
+            return 0;
+        }
+        // The last token is computed again where its keys and values outlived its logits.
+        let start = self.place.length().min(end - 1);
+        end + self.draft.len() - start
+    }
+
+    /// Whether the prompt is not computed yet.
+    pub fn prefills(&self) -> bool {
+        self.missing() > 0 && self.place.length() < self.request.prompt.len()
+    }
+
+    fn tokens_from(&self, start: usize) -> impl Iterator<Item = TokenId> {
+        let tokens = self.tokens.iter().chain(&self.draft);
+        tokens.skip(start).copied()
+    }
+}
 
 impl Engine {
-    /// An engine with an empty cache.
+    /// An engine that keeps nothing yet.
     pub fn new(model: Arc<Model>, settings: EngineSettings) -> Self {
-        let threads = match settings.threads {
-            0 => default_threads(),
-            threads => threads,
-        };
-        let processor = Processor::new(threads);
+        let processor = Processor::new(settings.threads, Urgency::Urgent);
         Self::with_processor(model, settings, processor)
     }
 
@@ -144,9 +173,8 @@ impl Engine {
             settings,
             processor,
             ledger: Ledger::default(),
-            kept: Kept::default(),
+            tree: PrefixTree::new(),
             counters: Counters::default(),
-            chunk: KV_BLOCK,
         }
     }
 
@@ -155,9 +183,9 @@ impl Engine {
         &self.model
     }
 
-    /// The instruction set that the engine computes with, for people.
-    pub fn instruction_set(&self) -> &'static str {
-        self.processor.isa().name()
+    /// The threads on which [`Engine::step`] computes.
+    pub fn processor(&mut self) -> &mut Processor {
+        &mut self.processor
     }
 
     /// Begins a sequence; computes nothing yet.
@@ -177,55 +205,136 @@ impl Engine {
         if tokens > context {
             return Err(EngineError::TooLong { tokens, context });
         }
-        let (mut computed, mut blocks, logits) = self.kept.find(&request.prompt);
-        if logits.is_none() {
-            // The last token is computed again for its logits.
-            computed = computed.min(request.prompt.len() - 1);
+        let mut draft: VecDeque<TokenId> = request.draft.iter().copied().collect();
+        if self.model.check_tokens(&request.draft).is_err() || draft.len() > request.forced.len() {
+            draft.clear();
         }
-        blocks.truncate(computed.div_ceil(KV_BLOCK));
         self.counters.prompt += request.prompt.len() as u64;
-        let known = logits
-            .iter()
-            .map(|logits| (computed, logits.clone()))
-            .collect();
-        Ok(Sequence {
+        let mut sequence = Sequence {
             tokens: request.prompt.clone(),
+            healed: request.prompt.len(),
             request,
-            computed,
-            blocks,
-            published: logits.is_some(),
-            logits,
-            known,
+            draft,
+            place: Place::default(),
+            known: Known::new(),
             spelled: 0,
             past_cursor: false,
-        })
+            context,
+            looked_up: 0,
+        };
+        self.look_up(&mut sequence);
+        Ok(sequence)
     }
 
-    /// Computes the next prefill chunk or decodes the next token.
+    /// Tokens to compute before the next token of a sequence can be chosen; none when its logits
+    /// are known, or when no more fit. What others have computed since counts as known.
+    pub fn missing(&mut self, sequence: &mut Sequence) -> usize {
+        if sequence.prefills() && sequence.looked_up != self.tree.changes() {
+            self.look_up(sequence);
+        }
+        sequence.missing()
+    }
+
+    /// Takes what the tree holds of a prompt, if that is more than what the sequence has.
+    fn look_up(&mut self, sequence: &mut Sequence) {
+        sequence.looked_up = self.tree.changes();
+        let prompt = sequence.request.prompt.len();
+        let all: Vec<_> = sequence.tokens_from(0).collect();
+        let (mut place, known) = self.tree.find(&all, prompt);
+        // To verify a draft is to know the logits before each of its tokens and after the last.
+        if let Some(unknown) = (prompt..=place.length()).find(|end| !known.contains_key(end)) {
+            place.cut(unknown - 1);
+        }
+        if place.length() > sequence.place.length() {
+            sequence.place = place;
+            sequence.known = known;
+        }
+    }
+
+    /// A pass that computes the next tokens of each sequence, at most so many; each must miss
+    /// some, see [`Engine::missing`]. A sequence is in one pass at a time; until it is finished nothing else is to be done
+    /// with the sequence but to retire it.
+    pub fn begin(&mut self, sequences: &mut [(&mut Sequence, usize)]) -> Pass {
+        let mut spans = Vec::with_capacity(sequences.len());
+        for (sequence, most) in sequences {
+            let missing = sequence.missing();
+            debug_assert!(missing > 0, "a sequence in a pass misses tokens");
+            let end = sequence.tokens.len() + sequence.draft.len();
+            let start = end - missing;
+            let count = missing.min((*most).max(1));
+            let mut place = std::mem::take(&mut sequence.place);
+            place.cut(start);
+            let prompt = sequence.request.prompt.len();
+            let prefilled = prompt.saturating_sub(start).min(count);
+            let drafted = (start + count).saturating_sub(sequence.tokens.len());
+            self.counters.prefilled += prefilled as u64;
+            self.counters.drafted += drafted as u64;
+            self.counters.computed += count as u64;
+            let wanted = (start + count + 1).saturating_sub(sequence.tokens.len());
+            let tokens = sequence.tokens_from(start).take(count).collect();
+            spans.push(Span::new(
+                &self.model,
+                &self.ledger,
+                self.settings.kv_precision,
+                place,
+                tokens,
+                wanted.min(count),
+            ));
+        }
+        Pass::new(spans)
+    }
+
+    /// Gives the sequences of a complete pass, in the order in which they were begun, what was
+    /// computed for them. What nobody takes any more serves later prompts.
+    pub fn finish(&mut self, pass: Pass, sequences: &mut [Option<&mut Sequence>]) {
+        debug_assert!(pass.complete, "what is finished was computed to its end");
+        let sequences = sequences.iter_mut().map(Option::as_mut);
+        for (span, sequence) in pass.spans.into_iter().zip(sequences) {
+            let (place, logits) = span.close();
+            let first = place.length() + 1 - logits.len();
+            let logits = logits
+                .into_iter()
+                .map(|logits| KeptLogits::new(logits, &self.ledger));
+            let known: Known = (first..).zip(logits).collect();
+            let Some(sequence) = sequence else {
+                self.tree.keep(&place, &known);
+                continue;
+            };
+            sequence.place = place;
+            sequence.known.extend(known);
+            if sequence.tokens.len() == sequence.request.prompt.len() {
+                // From here on the prompt serves others, however this sequence goes on.
+                self.tree.keep(&sequence.place, &sequence.known);
+                sequence.looked_up = self.tree.changes();
+            }
+        }
+        self.evict();
+    }
+
+    /// Chooses the next token of a sequence that misses none.
     ///
     /// # Errors
     /// `Unspellable` when no token continues the forced bytes.
-    pub fn step(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
-        let prompt = sequence.request.prompt.len();
-        if sequence.computed < prompt {
-            return Ok(self.prefill(sequence));
-        }
-        if sequence.tokens.len() >= self.model.info().context_tokens {
+    pub fn choose(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
+        let end = sequence.tokens.len();
+        if end >= sequence.context {
             return Ok(Step::ContextFull);
         }
+        let Some(logits) = sequence.known.get(&end) else {
+            return Ok(Step::Prefilled { tokens: 0 });
+        };
         let constrained = sequence.spelled < sequence.request.forced.len();
-        let logits = self.logits(sequence);
         let forced = &sequence.request.forced[sequence.spelled..];
         let at_cursor = forced.is_empty() && !sequence.past_cursor;
         let mask_stops = at_cursor && sequence.request.mask_first_stop;
-        let vocabulary = self.model.vocabulary();
-        let (id, log_prob) = match choose(
-            vocabulary,
+        let choice = choose(
+            self.model.vocabulary(),
             self.processor.isa(),
             logits.values(),
             forced,
             mask_stops,
-        )? {
+        )?;
+        let (id, log_prob) = match choice {
             Choice::Token { id, log_prob } => (id, log_prob),
             Choice::Stop { log_prob } => return Ok(Step::Stop { log_prob }),
         };
@@ -235,26 +344,48 @@ impl Engine {
                 let length = self.model.token_bytes(id).len();
                 sequence.past_cursor = length > forced.len();
                 sequence.spelled += length.min(forced.len());
+                sequence.healed = end + 1;
             }
             false => {
                 self.counters.decoded += 1;
                 sequence.past_cursor = true;
+                // Only healed tokens and the two ends are worth the room that logits take.
+                if end - 1 > sequence.healed {
+                    sequence.known.remove(&(end - 1));
+                }
             }
         }
         sequence.tokens.push(id);
-        sequence.logits = None;
+        if sequence.draft.pop_front() != Some(id) {
+            sequence.draft.clear();
+            sequence.place.cut(end);
+            sequence.known.split_off(&(end + 1));
+        }
         Ok(Step::Token(GeneratedToken { id, log_prob }))
     }
 
     /// Ends a sequence, finished or not; its keys and values serve later prompts.
-    pub fn retire(&mut self, mut sequence: Sequence) {
-        if let Some(logits) = sequence.logits.take() {
-            sequence.known.push((sequence.computed, logits));
-        }
-        sequence.tokens.truncate(sequence.computed);
-        self.kept
-            .keep(sequence.tokens, sequence.blocks, sequence.known);
+    pub fn retire(&mut self, sequence: Sequence) {
+        self.tree.keep(&sequence.place, &sequence.known);
         self.evict();
+    }
+
+    /// Computes the next chunk of a sequence's prompt, or decodes its next token.
+    ///
+    /// # Errors
+    /// As [`Engine::choose`].
+    pub fn step(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
+        if self.missing(sequence) > 0 {
+            let prefills = sequence.prefills();
+            let mut pass = self.begin(&mut [(sequence, CHUNK)]);
+            self.processor.run(&self.model, &mut pass, &|| false);
+            let tokens = pass.rows();
+            self.finish(pass, &mut [Some(sequence)]);
+            if prefills {
+                return Ok(Step::Prefilled { tokens });
+            }
+        }
+        self.choose(sequence)
     }
 
     /// Tokens so far.
@@ -265,75 +396,12 @@ impl Engine {
         }
     }
 
-    fn prefill(&mut self, sequence: &mut Sequence) -> Step {
-        let prompt = sequence.request.prompt.len();
-        let count = self.chunk.min(prompt - sequence.computed);
-        let started = Instant::now();
-        self.extend(sequence, count);
-        let taken = started.elapsed();
-        // How a prompt is cut into chunks changes no result, so the clock may decide it.
-        if count == self.chunk {
-            let fitting = STEP.as_secs_f64() / taken.as_secs_f64().max(1e-6) * count as f64;
-            self.chunk = (fitting as usize).clamp(count / 2, count * 2);
-            self.chunk = self.chunk.clamp(*CHUNKS.start(), *CHUNKS.end());
-        }
-        self.counters.prefilled += count as u64;
-        if sequence.computed == prompt {
-            self.logits(sequence);
-        }
-        Step::Prefilled { tokens: count }
-    }
-
-    /// Logits after the last token, which is computed if it is not yet.
-    fn logits(&mut self, sequence: &mut Sequence) -> KeptLogits {
-        if let Some(logits) = &sequence.logits {
-            return logits.clone();
-        }
-        let missing = sequence.tokens.len() - sequence.computed;
-        if missing > 0 {
-            self.extend(sequence, missing);
-        }
-        let logits = KeptLogits::new(self.processor.logits(&self.model), &self.ledger);
-        sequence.logits = Some(logits.clone());
-        let healing = sequence.spelled < sequence.request.forced.len();
-        if sequence.computed == sequence.request.prompt.len() || healing {
-            sequence.known.push((sequence.computed, logits.clone()));
-        }
-        if !sequence.published {
-            sequence.published = true;
-            let (tokens, blocks) = (sequence.tokens.clone(), sequence.blocks.clone());
-            self.kept.keep(tokens, blocks, sequence.known.clone());
-            self.evict();
-        }
-        logits
-    }
-
-    /// Computes the next `count` tokens of a sequence.
-    fn extend(&mut self, sequence: &mut Sequence, count: usize) {
-        let start = sequence.computed;
-        let end = start + count;
-        while sequence.blocks.len() < end.div_ceil(KV_BLOCK) {
-            sequence
-                .blocks
-                .push(Block::zeroed(&self.model, &self.ledger));
-        }
-        for block in &mut sequence.blocks[start / KV_BLOCK..] {
-            Arc::make_mut(block);
-        }
-        let tokens = &sequence.tokens[start..end];
-        self.processor
-            .extend(&self.model, &mut sequence.blocks, start, tokens);
-        sequence.computed = end;
-    }
-
     fn evict(&mut self) {
-        while self.ledger.bytes() > self.settings.kv_bytes && self.kept.forget_oldest() {}
+        while self.ledger.bytes() > self.settings.kv_bytes && self.tree.forget_oldest() {}
     }
 }
 
-/// All cores, but no more than four: beyond that small models only get in their own way.
-fn default_threads() -> usize {
-    std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(4)
+/// The instruction set that engines compute with on this machine, for people.
+pub fn instruction_set() -> &'static str {
+    Isa::detect().name()
 }

@@ -1,51 +1,74 @@
-//! The forward pass: tokens extend keys and values, the last one gives logits.
+//! The forward pass: rows go through all layers, extend keys and values, and give logits.
 //!
-//! Invariant: whatever a token's logits depend on, it is not how many tokens were computed with
+//! Invariant: whatever a token's logits depend on, it is not which other rows were computed with
 //! it, nor by how many threads: each row is computed alone in everything but the reading of
-//! weights, keys and values, and threads share out whole rows or whole outputs, never a sum.
+//! weights, keys and values, and threads share out whole rows, heads or outputs, never a sum.
+//! Attention is in `attention`.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rayon::prelude::*;
 
 use crate::{
-    Model, TokenId,
-    kernels::{Gathered, KV_BLOCK, Query},
-    kv::{Block, Numbers, Precision},
+    Model,
+    attention::Attention,
+    kv::{KvPrecision, Numbers},
     linear::Activations,
     model::{Layer, Shape},
+    pass::{Pass, Span},
     simd::Isa,
+    threads::{self, Computing, Urgency},
 };
 
-/// Rows below which a chunk is not shared out between threads.
+/// Rows below which a pass is not shared out between threads.
 const ROWS_PER_THREAD: usize = 4;
 
-/// Threads and working memory for forward passes.
+/// Rows from which even a large model's are shared out: then each thread reads all weights, but
+/// computes with them for longer than that takes.
+const MANY_ROWS_PER_THREAD: usize = 32;
+
+/// Bytes of a layer's weights that a core has at hand; of larger layers, threads share out the
+/// outputs instead of the rows, so that the weights are read once.
+const NEAR: usize = 2 << 20;
+
+/// Threads and working memory for passes.
 #[derive(Debug)]
-pub(crate) struct Processor {
+pub struct Processor {
     isa: Isa,
-    /// Absent when one thread computes.
-    pool: Option<rayon::ThreadPool>,
+    /// Absent when the calling thread computes alone.
+    pool: Option<Arc<rayon::ThreadPool>>,
+    /// Threads that compute now, of those in the pool.
     threads: usize,
+    /// When their number was last fitted to what else the machine does; absent when it was chosen
+    /// by somebody.
+    fitted: Option<Instant>,
+    /// See [`NEAR`].
+    near: usize,
     shares: Vec<Share>,
-    /// Shares that the last pass used.
-    used: usize,
     angles: Angles,
 }
 
 /// Cosines and sines of each pair, for positions met so far.
 #[derive(Debug, Default)]
-struct Angles {
+pub(crate) struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
-/// One thread's rows of a chunk and all that is computed from them.
+/// A row: which span it belongs to, and where it stands in the sequence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) span: usize,
+    pub(crate) position: usize,
+}
+
+/// One thread's rows of a pass and all that is computed from them.
 #[derive(Debug, Default)]
 struct Share {
-    /// Position of the first row.
-    start: usize,
-    rows: usize,
+    rows: Vec<Row>,
     x: Vec<f32>,
     normed: Vec<f32>,
     quantized: Activations,
@@ -54,27 +77,30 @@ struct Share {
     values: Vec<f32>,
     key_halves: Vec<u16>,
     value_halves: Vec<u16>,
-    gathered: Vec<Gathered>,
+    attention: Attention,
     attended: Vec<f32>,
     gate: Vec<f32>,
     up: Vec<f32>,
     added: Vec<f32>,
-    key_tile: Vec<f32>,
-    value_tile: Vec<f32>,
 }
 
 impl Processor {
-    /// A processor with this many threads.
-    pub(crate) fn new(threads: usize) -> Self {
-        Self::with_isa(threads, Isa::detect())
+    /// A processor with this many threads; 0 chooses, see [`threads::fitting`].
+    pub fn new(threads: usize, urgency: Urgency) -> Self {
+        Self::with_isa(threads, urgency, Isa::detect())
     }
 
-    pub(crate) fn with_isa(threads: usize, isa: Isa) -> Self {
+    pub(crate) fn with_isa(threads: usize, urgency: Urgency, isa: Isa) -> Self {
+        let (threads, fitted) = match threads {
+            0 => (threads::most(), Some(Instant::now())),
+            threads => (threads, None),
+        };
         let pool = (threads > 1)
             .then(|| {
                 rayon::ThreadPoolBuilder::new()
                     .num_threads(threads)
-                    .thread_name(|index| format!("tabahead-compute-{index}"))
+                    .thread_name(move |index| format!("{}-{index}", urgency.thread_name()))
+                    .start_handler(move |_| urgency.apply())
                     .build()
                     .ok()
             })
@@ -82,95 +108,179 @@ impl Processor {
         Self {
             isa,
             threads: if pool.is_some() { threads } else { 1 },
-            pool,
+            fitted,
+            near: NEAR,
+            pool: pool.map(Arc::new),
             shares: Vec::new(),
-            used: 0,
             angles: Angles::default(),
         }
+    }
+
+    /// As if the weights of a layer were too large for a core.
+    #[cfg(test)]
+    pub(crate) fn with_far_weights(mut self) -> Self {
+        self.near = 0;
+        self
     }
 
     pub(crate) fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// Computes `tokens`, which stand at `start` and after, into `blocks`; each block that holds
-    /// one of them must be held by nobody else.
-    pub(crate) fn extend(
-        &mut self,
-        model: &Model,
-        blocks: &mut [Arc<Block>],
-        start: usize,
-        tokens: &[TokenId],
-    ) {
-        self.angles.reach(model.shape(), start + tokens.len());
-        match self.pool.take() {
-            Some(pool) => {
-                pool.install(|| self.extend_here(model, blocks, start, tokens));
-                self.pool = Some(pool);
-            }
-            None => self.extend_here(model, blocks, start, tokens),
+    /// Threads that compute.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Uses fewer threads while others keep cores busy. It changes no result.
+    fn fit(&mut self) {
+        /// How long a look at the machine holds.
+        const HOLDS: Duration = Duration::from_secs(1);
+
+        if let (Some(pool), Some(fitted)) = (&self.pool, self.fitted)
+            && fitted.elapsed() > HOLDS
+        {
+            self.threads = threads::fitting(pool.current_num_threads());
+            self.fitted = Some(Instant::now());
         }
     }
 
-    /// Scores of all tokens after the last one computed.
-    pub(crate) fn logits(&mut self, model: &Model) -> Vec<f32> {
-        let isa = self.isa;
-        let threads = self.threads;
+    /// Computes a pass to its end, or until `stop`, which is asked between any two layers, says
+    /// so. True when the pass is complete; one that is not can be run again, here or elsewhere.
+    pub fn run(
+        &mut self,
+        model: &Model,
+        pass: &mut Pass,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> bool {
+        let ends = pass.spans.iter().map(|span| span.start + span.tokens.len());
+        self.angles.reach(model.shape(), ends.max().unwrap_or(0));
+        self.fit();
+        let _computing = Computing::on(self.threads);
+        match (self.pool.clone(), self.threads) {
+            (Some(pool), 2..) => pool.install(|| self.run_here(model, pass, stop)),
+            _ => self.run_here(model, pass, stop),
+        }
+    }
+
+    fn run_here(
+        &mut self,
+        model: &Model,
+        pass: &mut Pass,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> bool {
         let shape = model.shape();
-        let Some(share) = self.shares[..self.used].last_mut() else {
-            return Vec::new();
-        };
-        let row = &share.x[(share.rows - 1) * shape.width..][..shape.width];
-        share.normed.resize(shape.width, 0.0);
-        let normed = &mut share.normed[..shape.width];
-        isa.rms_norm(row, &model.output_norm, shape.epsilon, normed);
-        share.quantized.set(isa, normed, shape.width);
-        let (normed, quantized) = (&share.normed[..shape.width], &share.quantized);
-        let head = model.head();
-        let mut logits = vec![0.0; head.outputs()];
-        let out = &mut logits;
-        match &self.pool {
-            Some(pool) => pool.install(|| head.forward(isa, normed, quantized, threads, out)),
-            None => head.forward(isa, normed, quantized, 1, out),
+        let used = self.share_out(model, pass);
+        let (isa, angles) = (self.isa, &self.angles);
+        let shares = &mut self.shares[..used];
+        // What is not shared out by rows is shared out within products and attention.
+        let inner = if used == 1 { self.threads } else { 1 };
+        while let Some(layer) = model.layers.get(pass.layer) {
+            if stop() {
+                store(shares, pass);
+                return false;
+            }
+            each(shares, |share| {
+                share.before_attention(isa, shape, layer, angles, inner)
+            });
+            for share in shares.iter_mut() {
+                share.write(pass.layer, shape, isa, &mut pass.spans);
+            }
+            let spans = &pass.spans;
+            each(shares, |share| {
+                share.attend(isa, shape, pass.layer, spans, inner);
+                share.after_attention(isa, shape, layer, inner);
+            });
+            pass.layer += 1;
         }
-        logits
+        store(shares, pass);
+        if stop() {
+            return false;
+        }
+        self.logits(model, pass);
+        pass.complete = true;
+        true
     }
 
-    fn extend_here(
-        &mut self,
-        model: &Model,
-        blocks: &mut [Arc<Block>],
-        start: usize,
-        tokens: &[TokenId],
-    ) {
-        let (isa, threads) = (self.isa, self.threads);
-        let count = tokens.len().div_ceil(ROWS_PER_THREAD).clamp(1, threads);
-        let size = tokens.len().div_ceil(count);
-        self.used = tokens.len().div_ceil(size);
-        self.shares
-            .resize_with(self.shares.len().max(self.used), Share::default);
-        let shares = &mut self.shares[..self.used];
-        for (index, (share, tokens)) in shares.iter_mut().zip(tokens.chunks(size)).enumerate() {
-            share.begin(model, start + index * size, tokens);
-        }
-        let angles = &self.angles;
-        // A single row is shared out within its products instead.
-        let inner = if tokens.len() == 1 { threads } else { 1 };
-        for (index, layer) in model.layers.iter().enumerate() {
-            each(shares, |share| {
-                share.before_attention(isa, model.shape(), layer, angles, inner)
-            });
-            for share in shares.iter() {
-                share.write(index, model.shape(), blocks);
+    /// Gives each thread its rows; how many shares there are.
+    fn share_out(&mut self, model: &Model, pass: &mut Pass) -> usize {
+        let width = model.shape().width;
+        let rows: Vec<Row> = pass
+            .spans
+            .iter()
+            .enumerate()
+            .flat_map(|(span, s)| {
+                (s.start..s.start + s.tokens.len()).map(move |position| Row { span, position })
+            })
+            .collect();
+        if pass.x.is_empty() {
+            pass.x.resize(rows.len() * width, 0.0);
+            let tokens = pass.spans.iter().flat_map(|span| &span.tokens);
+            for (x, &token) in pass.x.chunks_mut(width).zip(tokens) {
+                model.embedding.weights_of(token as usize, x);
             }
-            let blocks = &*blocks;
-            each(shares, |share| {
-                share.attend(isa, model.shape(), index, blocks)
-            });
-            each(shares, |share| {
-                share.after_attention(isa, model.shape(), layer, inner)
-            });
         }
+        let least = match model.layer_bytes() <= self.near {
+            true => ROWS_PER_THREAD,
+            false => MANY_ROWS_PER_THREAD,
+        };
+        let count = rows.len().div_ceil(least).clamp(1, self.threads);
+        let size = rows.len().div_ceil(count);
+        let used = rows.len().div_ceil(size);
+        self.shares
+            .resize_with(self.shares.len().max(used), Share::default);
+        let parts = rows.chunks(size).zip(pass.x.chunks(size * width));
+        for (share, (rows, x)) in self.shares.iter_mut().zip(parts) {
+            share.rows.clear();
+            share.rows.extend_from_slice(rows);
+            share.x.clear();
+            share.x.extend_from_slice(x);
+        }
+        used
+    }
+
+    /// Scores of all tokens after each row that wants them.
+    fn logits(&mut self, model: &Model, pass: &mut Pass) {
+        let (shape, head) = (model.shape(), model.head());
+        let width = shape.width;
+        let Some(share) = self.shares.first_mut() else {
+            return;
+        };
+        share.normed.clear();
+        let mut end = 0;
+        for span in &pass.spans {
+            end += span.tokens.len();
+            for x in pass.x[(end - span.wanted) * width..end * width].chunks(width) {
+                let start = share.normed.len();
+                share.normed.resize(start + width, 0.0);
+                let normed = &mut share.normed[start..];
+                self.isa
+                    .rms_norm(x, &model.output_norm, shape.epsilon, normed);
+            }
+        }
+        share.quantized.set(self.isa, &share.normed, width);
+        let outputs = head.outputs();
+        let mut logits = vec![0.0; share.normed.len() / width * outputs];
+        head.forward(
+            self.isa,
+            &share.normed,
+            &share.quantized,
+            self.threads,
+            &mut logits,
+        );
+        let mut rows = logits.chunks(outputs);
+        for span in &mut pass.spans {
+            let rows = rows.by_ref().take(span.wanted);
+            span.logits = rows.map(<[f32]>::to_vec).collect();
+        }
+    }
+}
+
+/// Puts back what was made of the rows.
+fn store(shares: &[Share], pass: &mut Pass) {
+    pass.x.clear();
+    for share in shares {
+        pass.x.extend_from_slice(&share.x);
     }
 }
 
@@ -195,16 +305,6 @@ impl Angles {
 }
 
 impl Share {
-    fn begin(&mut self, model: &Model, start: usize, tokens: &[TokenId]) {
-        let width = model.shape().width;
-        self.start = start;
-        self.rows = tokens.len();
-        self.x.resize(self.rows * width, 0.0);
-        for (row, &token) in self.x.chunks_mut(width).zip(tokens) {
-            model.embedding.weights_of(token as usize, row);
-        }
-    }
-
     /// Queries, keys and values of the rows.
     fn before_attention(
         &mut self,
@@ -214,12 +314,13 @@ impl Share {
         angles: &Angles,
         threads: usize,
     ) {
+        let rows = self.rows.len();
         let kv_width = shape.kv_heads * shape.head_width;
         self.normalize(isa, shape, &layer.attention_norm);
         self.queries
-            .resize(self.rows * shape.heads * shape.head_width, 0.0);
-        self.keys.resize(self.rows * kv_width, 0.0);
-        self.values.resize(self.rows * kv_width, 0.0);
+            .resize(rows * shape.heads * shape.head_width, 0.0);
+        self.keys.resize(rows * kv_width, 0.0);
+        self.values.resize(rows * kv_width, 0.0);
         let (normed, quantized) = (&self.normed, &self.quantized);
         layer
             .query
@@ -235,109 +336,61 @@ impl Share {
             (&mut self.queries, shape.heads),
             (&mut self.keys, shape.kv_heads),
         ] {
-            for (row, numbers) in numbers.chunks_mut(heads * shape.head_width).enumerate() {
-                let at = (self.start + row) * pairs;
+            let rows = self.rows.iter();
+            for (row, numbers) in rows.zip(numbers.chunks_mut(heads * shape.head_width)) {
+                let at = row.position * pairs;
                 let (cos, sin) = (&angles.cos[at..at + pairs], &angles.sin[at..at + pairs]);
                 for head in numbers.chunks_mut(shape.head_width) {
                     isa.rotate(&mut head[..pairs * 2], cos, sin);
                 }
             }
         }
-        if shape.kv_precision == Precision::Half {
-            self.key_halves.resize(self.keys.len(), 0);
-            self.value_halves.resize(self.values.len(), 0);
-            isa.narrow(&self.keys, &mut self.key_halves);
-            isa.narrow(&self.values, &mut self.value_halves);
-        }
     }
 
-    fn write(&self, layer: usize, shape: &Shape, blocks: &mut [Arc<Block>]) {
+    /// Writes the rows' keys and values, rounded as they are kept, so that all that reads them
+    /// reads the same.
+    fn write(&mut self, layer: usize, shape: &Shape, isa: Isa, spans: &mut [Span]) {
         let width = shape.kv_heads * shape.head_width;
-        for row in 0..self.rows {
-            let span = row * width..(row + 1) * width;
-            let (keys, values) = match shape.kv_precision {
-                Precision::Half => (
-                    Numbers::Half(&self.key_halves[span.clone()]),
-                    Numbers::Half(&self.value_halves[span]),
-                ),
-                Precision::Full => (
-                    Numbers::Full(&self.keys[span.clone()]),
-                    Numbers::Full(&self.values[span]),
+        self.key_halves.resize(self.keys.len(), 0);
+        self.value_halves.resize(self.values.len(), 0);
+        for (index, row) in self.rows.iter().enumerate() {
+            let at = index * width..(index + 1) * width;
+            let block = spans[row.span].block_mut(row.position);
+            let (keys, values) = match block.precision() {
+                KvPrecision::Half => {
+                    isa.narrow(&self.keys[at.clone()], &mut self.key_halves[at.clone()]);
+                    isa.narrow(&self.values[at.clone()], &mut self.value_halves[at.clone()]);
+                    (
+                        Numbers::Half(&self.key_halves[at.clone()]),
+                        Numbers::Half(&self.value_halves[at]),
+                    )
+                }
+                KvPrecision::Full => (
+                    Numbers::Full(&self.keys[at.clone()]),
+                    Numbers::Full(&self.values[at]),
                 ),
             };
-            let position = self.start + row;
-            Arc::get_mut(&mut blocks[position / KV_BLOCK])
-                .expect("a block that is written is held by one sequence")
-                .write(layer, position % KV_BLOCK, keys, values);
+            block.write(layer, row.position, keys, values);
         }
     }
 
-    /// Lets each row attend to all positions up to its own, block by block.
-    fn attend(&mut self, isa: Isa, shape: &Shape, layer: usize, blocks: &[Arc<Block>]) {
-        let head_width = shape.head_width;
-        let width = shape.heads * head_width;
-        let group = shape.heads / shape.kv_heads;
-        let scale = 1.0 / (head_width as f32).sqrt();
-        self.attended.clear();
-        self.attended.resize(self.rows * width, 0.0);
-        self.gathered.clear();
-        self.gathered
-            .resize(self.rows * shape.heads, Gathered::NOTHING);
-        self.key_tile.resize(head_width * KV_BLOCK, 0.0);
-        self.value_tile.resize(head_width * KV_BLOCK, 0.0);
-        let last = self.start + self.rows - 1;
-        for kv_head in 0..shape.kv_heads {
-            for (index, block) in blocks[..=last / KV_BLOCK].iter().enumerate() {
-                let keys = full(isa, block.keys(layer, kv_head), &mut self.key_tile);
-                let values = full(isa, block.values(layer, kv_head), &mut self.value_tile);
-                let first = index * KV_BLOCK;
-                // Rows before `met` do not reach this block, rows from `full` on see all of it.
-                let met = first.saturating_sub(self.start);
-                let full = (first + KV_BLOCK - 1)
-                    .saturating_sub(self.start)
-                    .min(self.rows);
-                let rows = self
-                    .queries
-                    .chunks(width)
-                    .zip(self.attended.chunks_mut(width))
-                    .zip(self.gathered.chunks_mut(shape.heads))
-                    .skip(met);
-                let mut queries: Vec<Query<'_>> = Vec::with_capacity((self.rows - met) * group);
-                for ((query, out), gathered) in rows {
-                    let heads = kv_head * group..(kv_head + 1) * group;
-                    let span = heads.start * head_width..heads.end * head_width;
-                    let query = query[span.clone()].chunks(head_width);
-                    let out = out[span].chunks_mut(head_width);
-                    let gathered = &mut gathered[heads];
-                    queries.extend(
-                        query
-                            .zip(out)
-                            .zip(gathered)
-                            .map(|((query, out), gathered)| Query {
-                                query,
-                                gathered,
-                                out,
-                            }),
-                    );
-                }
-                let (part, whole) = queries.split_at_mut((full - met) * group);
-                for (row, queries) in part.chunks_mut(group).enumerate() {
-                    let valid = self.start + met + row + 1 - first;
-                    attend(isa, keys, values, valid, scale, queries);
-                }
-                attend(isa, keys, values, KV_BLOCK, scale, whole);
-            }
-        }
-        for (out, gathered) in self.attended.chunks_mut(head_width).zip(&self.gathered) {
-            let scale = 1.0 / gathered.sum;
-            for out in out {
-                *out *= scale;
-            }
-        }
+    fn attend(&mut self, isa: Isa, shape: &Shape, layer: usize, spans: &[Span], threads: usize) {
+        self.attended.resize(self.queries.len(), 0.0);
+        self.attention.run(
+            isa,
+            shape,
+            layer,
+            &self.rows,
+            spans,
+            &self.queries,
+            threads,
+            &mut self.attended,
+        );
     }
 
     fn after_attention(&mut self, isa: Isa, shape: &Shape, layer: &Layer, threads: usize) {
-        self.added.resize(self.rows * shape.width, 0.0);
+        let rows = self.rows.len();
+        self.added.resize(rows * shape.width, 0.0);
         self.quantized
             .set(isa, &self.attended, shape.heads * shape.head_width);
         let output = &layer.attention_output;
@@ -351,8 +404,8 @@ impl Share {
         add(&mut self.x, &self.added);
 
         self.normalize(isa, shape, &layer.feed_forward_norm);
-        self.gate.resize(self.rows * shape.feed_forward, 0.0);
-        self.up.resize(self.rows * shape.feed_forward, 0.0);
+        self.gate.resize(rows * shape.feed_forward, 0.0);
+        self.up.resize(rows * shape.feed_forward, 0.0);
         let (normed, quantized) = (&self.normed, &self.quantized);
         layer
             .gate
@@ -369,7 +422,7 @@ impl Share {
     }
 
     fn normalize(&mut self, isa: Isa, shape: &Shape, weight: &[f32]) {
-        self.normed.resize(self.rows * shape.width, 0.0);
+        self.normed.resize(self.x.len(), 0.0);
         let rows = self
             .x
             .chunks(shape.width)
@@ -378,38 +431,6 @@ impl Share {
             isa.rms_norm(x, weight, shape.epsilon, normed);
         }
         self.quantized.set(isa, &self.normed, shape.width);
-    }
-}
-
-/// Lets queries attend to a block, several at once.
-fn attend(
-    isa: Isa,
-    keys: &[f32],
-    values: &[f32],
-    valid: usize,
-    scale: f32,
-    queries: &mut [Query<'_>],
-) {
-    let (fours, rest) = queries.as_chunks_mut::<4>();
-    for queries in fours {
-        isa.attend(keys, values, valid, scale, queries);
-    }
-    let (twos, rest) = rest.as_chunks_mut::<2>();
-    for queries in twos {
-        isa.attend(keys, values, valid, scale, queries);
-    }
-    for query in rest.as_chunks_mut::<1>().0 {
-        isa.attend(keys, values, valid, scale, query);
-    }
-}
-
-fn full<'a>(isa: Isa, numbers: Numbers<'a>, tile: &'a mut [f32]) -> &'a [f32] {
-    match numbers {
-        Numbers::Half(halves) => {
-            isa.widen(halves, tile);
-            tile
-        }
-        Numbers::Full(numbers) => numbers,
     }
 }
 

@@ -1,7 +1,6 @@
-//! Keys and values in blocks of 32 positions, shared between sequences.
+//! Keys and values in blocks of 32 positions.
 //!
-//! A block is written only while a single sequence holds it; whoever writes a shared one copies it
-//! first. Knows nothing of tokens.
+//! Who may write one is `place`'s business. Knows nothing of tokens.
 
 use std::sync::{
     Arc,
@@ -49,15 +48,16 @@ impl Drop for Charge {
 }
 
 /// How exactly keys and values are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Precision {
-    /// Half floats: for models whose keys and values are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KvPrecision {
+    /// Half floats: two bytes a number.
+    #[default]
     Half,
-    /// Floats.
+    /// Floats: four bytes a number.
     Full,
 }
 
-impl Precision {
+impl KvPrecision {
     /// Bytes of a number.
     pub(crate) fn bytes(self) -> usize {
         match self {
@@ -92,17 +92,24 @@ enum Stored {
 }
 
 impl Block {
-    pub(crate) fn zeroed(model: &Model, ledger: &Ledger) -> Arc<Self> {
-        let bytes = model.kv_bytes_per_token() * KV_BLOCK;
-        Arc::new(Self {
-            numbers: match model.shape().kv_precision {
-                Precision::Half => Stored::Half(Aligned::filled(0, bytes / 2)),
-                Precision::Full => Stored::Full(Aligned::filled(0.0, bytes / 4)),
+    pub(crate) fn zeroed(model: &Model, precision: KvPrecision, ledger: &Ledger) -> Self {
+        let bytes = model.kv_bytes_per_token(precision) * KV_BLOCK;
+        Self {
+            numbers: match precision {
+                KvPrecision::Half => Stored::Half(Aligned::filled(0, bytes / 2)),
+                KvPrecision::Full => Stored::Full(Aligned::filled(0.0, bytes / 4)),
             },
             heads: model.shape().kv_heads,
             head_width: model.shape().head_width,
             _charge: ledger.charge(bytes),
-        })
+        }
+    }
+
+    pub(crate) fn precision(&self) -> KvPrecision {
+        match self.numbers {
+            Stored::Half(_) => KvPrecision::Half,
+            Stored::Full(_) => KvPrecision::Full,
+        }
     }
 
     /// Keys of a head: for each dimension 32 positions.
@@ -115,7 +122,7 @@ impl Block {
         self.part(layer * 2 + 1, head)
     }
 
-    /// Writes the keys and values of all heads at one position.
+    /// Writes the keys and values of all heads at one position of the sequence.
     pub(crate) fn write(
         &mut self,
         layer: usize,
@@ -124,6 +131,7 @@ impl Block {
         values: Numbers<'_>,
     ) {
         let (heads, width) = (self.heads, self.head_width);
+        let position = position % KV_BLOCK;
         let start = layer * 2 * heads * width * KV_BLOCK;
         match (&mut self.numbers, keys, values) {
             (Stored::Half(stored), Numbers::Half(keys), Numbers::Half(values)) => {

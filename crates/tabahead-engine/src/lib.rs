@@ -1,33 +1,43 @@
 //! Tokens in, tokens out: weights, tokenizer, key-value cache, greedy decoding.
 //!
 //! Knows no documents, no LSP and none of our other crates. A [`Model`] is immutable and shared;
-//! an [`Engine`] owns the key-value cache and is driven from one thread, step by step, so that
-//! whoever drives it can stop or switch between any two tokens or prefill chunks.
+//! an [`Engine`] keeps keys and values and is driven from one thread, pass by pass, so that whoever
+//! drives it can stop or switch between any two layers.
 //!
-//! Read next: `engine` for the steps, `forward` for the arithmetic, `model` for the files.
+//! Read next: `engine` for the steps, `tree` for what is kept, `forward` for the arithmetic, `model`
+//! for the files.
 //!
 //! Invariant: one result per prompt, whatever the company: the logits of a token are bitwise the
-//! same in one prefill, in chunks, token by token, after a cut, on one thread or two.
+//! same alone or in a batch, in one prefill, in chunks or token by token, after a fork or a cut, on
+//! one thread or several.
 
 mod aligned;
+mod attention;
 mod choice;
 mod engine;
 mod error;
 mod forward;
 mod gguf;
-mod kept;
 mod kernels;
 mod kv;
 mod linear;
 mod model;
+mod pass;
+mod place;
 mod simd;
+pub mod threads;
+mod tree;
 mod vocabulary;
 
 pub use engine::{
     Counters, Engine, EngineSettings, GeneratedToken, Sequence, SequenceRequest, Step,
+    instruction_set,
 };
 pub use error::EngineError;
+pub use forward::Processor;
+pub use kv::KvPrecision;
 pub use model::{Model, ModelInfo, SpecialToken, TokenId};
+pub use pass::Pass;
 
 #[cfg(test)]
 mod tests;

@@ -16,9 +16,12 @@ use crate::{
     EngineError,
     forward::Processor,
     gguf::{GgufFile, refuse},
-    kernels::{KV_BLOCK, LANES},
-    kv::{Block, Precision},
+    kernels::LANES,
+    kv::{KvPrecision, Ledger},
     linear::Linear,
+    pass::{Pass, Span},
+    place::Place,
+    threads::Urgency,
     vocabulary::Vocabulary,
 };
 
@@ -79,14 +82,9 @@ pub(crate) struct Shape {
     pub(crate) head_width: usize,
     pub(crate) feed_forward: usize,
     pub(crate) epsilon: f32,
-    pub(crate) kv_precision: Precision,
     /// Turns per position of each rotated pair, in radians.
     pub(crate) frequencies: Vec<f64>,
 }
-
-/// Most numbers that a token's keys and values may have to be kept in full: those of small models
-/// take little room, and are small enough for rounding to show.
-const FULL_PRECISION: usize = 4096;
 
 /// Weights of one layer.
 #[derive(Debug)]
@@ -154,40 +152,44 @@ impl Model {
 
     /// Bytes of weights in memory.
     pub fn weight_bytes(&self) -> usize {
-        let layers = self.layers.iter().flat_map(|layer| {
-            let Layer {
-                query,
-                key,
-                value,
-                attention_output,
-                gate,
-                up,
-                down,
-                ..
-            } = layer;
-            [query, key, value, attention_output, gate, up, down]
-        });
-        let matrices = layers.chain([&self.embedding]).chain(&self.head);
-        matrices.map(Linear::bytes).sum()
+        let layers = self.layers.iter().map(Layer::bytes).sum::<usize>();
+        let ends = [&self.embedding].into_iter().chain(&self.head);
+        layers + ends.map(Linear::bytes).sum::<usize>()
+    }
+
+    /// Bytes of weights in a layer.
+    pub(crate) fn layer_bytes(&self) -> usize {
+        self.layers.first().map_or(0, Layer::bytes)
     }
 
     /// Bytes of keys and values of one token.
-    pub fn kv_bytes_per_token(&self) -> usize {
+    pub fn kv_bytes_per_token(&self, precision: KvPrecision) -> usize {
         let Shape {
             kv_heads,
             head_width,
-            kv_precision,
             ..
         } = self.shape;
-        self.layers.len() * 2 * kv_heads * head_width * kv_precision.bytes()
+        self.layers.len() * 2 * kv_heads * head_width * precision.bytes()
     }
 
-    /// Scores of all tokens after `tokens`, computed from scratch on one thread.
+    /// Scores of all tokens after `tokens`, computed from scratch on the calling thread, with
+    /// keys and values kept in full.
     ///
     /// # Errors
     /// `TooLong` when the tokens do not fit the context, `Model` when there are none or one is
     /// beyond the vocabulary.
     pub fn logits(&self, tokens: &[TokenId]) -> Result<Vec<f32>, EngineError> {
+        self.logits_with(tokens, KvPrecision::Full)
+    }
+
+    pub(crate) fn logits_with(
+        &self,
+        tokens: &[TokenId],
+        precision: KvPrecision,
+    ) -> Result<Vec<f32>, EngineError> {
+        /// Tokens computed together: more take more memory and are no faster.
+        const CHUNK: usize = 256;
+
         self.check_tokens(tokens)?;
         let context = self.info.context_tokens;
         if tokens.len() > context {
@@ -196,14 +198,19 @@ impl Model {
                 context,
             });
         }
-        let mut blocks: Vec<_> = (0..tokens.len().div_ceil(KV_BLOCK))
-            .map(|_| Block::zeroed(self, &Default::default()))
-            .collect();
-        let mut processor = Processor::new(1);
-        for (index, chunk) in tokens.chunks(64).enumerate() {
-            processor.extend(self, &mut blocks, index * 64, chunk);
+        let mut processor = Processor::new(1, Urgency::Urgent);
+        let (mut place, mut logits) = (Place::default(), Vec::new());
+        for chunk in tokens.chunks(CHUNK) {
+            let ledger = Ledger::default();
+            let last = place.length() + chunk.len() == tokens.len();
+            let wanted = usize::from(last);
+            let span = Span::new(self, &ledger, precision, place, chunk.to_vec(), wanted);
+            let mut pass = Pass::new(vec![span]);
+            processor.run(self, &mut pass, &|| false);
+            let span = pass.spans.swap_remove(0);
+            (place, logits) = span.close();
         }
-        Ok(processor.logits(self))
+        Ok(logits.swap_remove(0))
     }
 
     pub(crate) fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
@@ -221,13 +228,6 @@ impl Model {
 
     pub(crate) fn shape(&self) -> &Shape {
         &self.shape
-    }
-
-    /// The same model, with keys and values kept otherwise.
-    #[cfg(test)]
-    pub(crate) fn keeping(mut self, kv_precision: Precision) -> Self {
-        self.shape.kv_precision = kv_precision;
-        self
     }
 
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
@@ -350,14 +350,6 @@ impl Shape {
                 "{rotated} of {head_width} numbers cannot be rotated"
             )));
         }
-        let layers = required(file, &key("block_count"))?;
-        let kv_numbers = (kv_heads * head_width)
-            .saturating_mul(layers)
-            .saturating_mul(2);
-        let kv_precision = match kv_numbers <= FULL_PRECISION {
-            true => Precision::Full,
-            false => Precision::Half,
-        };
         let mut frequencies: Vec<f64> = (0..rotated / 2)
             .map(|pair| f64::from(base).powf(-2.0 * pair as f64 / rotated as f64))
             .collect();
@@ -374,13 +366,28 @@ impl Shape {
             head_width,
             feed_forward,
             epsilon,
-            kv_precision,
             frequencies,
         })
     }
 }
 
 impl Layer {
+    /// Bytes of its matrices.
+    fn bytes(&self) -> usize {
+        let Self {
+            query,
+            key,
+            value,
+            attention_output,
+            gate,
+            up,
+            down,
+            ..
+        } = self;
+        let matrices = [query, key, value, attention_output, gate, up, down];
+        matrices.into_iter().map(Linear::bytes).sum()
+    }
+
     fn load<R: Read + Seek>(
         file: &mut GgufFile<R>,
         index: usize,

@@ -1,6 +1,7 @@
 //! Tests on tiny random models made here, and on fixtures that `transformers` made.
 
 mod bitwise;
+mod company;
 mod decoding;
 mod files;
 mod fixtures;
@@ -16,7 +17,7 @@ use candle_core::{
     },
 };
 
-use crate::{Engine, EngineSettings, Model, SequenceRequest, Step, TokenId, kv::Precision};
+use crate::{Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, TokenId};
 
 /// What a tiny random model is like.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,6 @@ struct Recipe {
     kv_heads: usize,
     context: usize,
     tied: bool,
-    kv_precision: Precision,
 }
 
 impl Recipe {
@@ -38,19 +38,17 @@ impl Recipe {
         kv_heads: 2,
         context: 400,
         tied: true,
-        kv_precision: Precision::Full,
     };
 
     const QWEN2: Self = Self {
         architecture: "qwen2",
         tied: false,
-        kv_precision: Precision::Half,
         ..Self::LLAMA
     };
 
     fn model(self) -> Arc<Model> {
         let model = Model::from_bytes(Cow::Owned(self.file())).expect("a sound file loads");
-        Arc::new(model.keeping(self.kv_precision))
+        Arc::new(model)
     }
 
     fn file(self) -> Vec<u8> {
@@ -246,7 +244,12 @@ impl Random {
 }
 
 fn engine(model: &Arc<Model>, threads: usize, kv_bytes: usize) -> Engine {
-    Engine::new(model.clone(), EngineSettings { threads, kv_bytes })
+    let settings = EngineSettings {
+        threads,
+        kv_bytes,
+        kv_precision: KvPrecision::Half,
+    };
+    Engine::new(model.clone(), settings)
 }
 
 fn request(prompt: &[TokenId], forced: &[u8]) -> SequenceRequest {
@@ -254,7 +257,7 @@ fn request(prompt: &[TokenId], forced: &[u8]) -> SequenceRequest {
         prompt: prompt.to_vec(),
         forced: forced.to_vec(),
         mask_first_stop: true,
-        reserve: 0,
+        ..SequenceRequest::default()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tabahead_backend::{LocalSettings, ModelSource};
+use tabahead_backend::{KvPrecision, LocalSettings, ModelSource};
 use tabahead_context::{ContextSettings, CutSettings};
 use tabahead_speculation::SpeculatorSettings;
 
@@ -64,6 +64,19 @@ pub struct CacheSettings {
 pub struct KvSettings {
     /// Bytes of keys and values kept, so that text that was read is not read again. Default 256 MiB.
     pub bytes: usize,
+    /// How exactly they are kept: `f16` (default) or `f32`, which takes twice the memory.
+    pub precision: Precision,
+}
+
+/// How exactly numbers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// In two bytes.
+    #[default]
+    F16,
+    /// In four bytes.
+    F32,
 }
 
 /// When to stay silent.
@@ -120,7 +133,10 @@ impl Default for CacheSettings {
 
 impl Default for KvSettings {
     fn default() -> Self {
-        Self { bytes: 256 << 20 }
+        Self {
+            bytes: 256 << 20,
+            precision: Precision::default(),
+        }
     }
 }
 
@@ -183,6 +199,10 @@ impl Settings {
             },
             threads: self.threads,
             kv_bytes: self.kv.bytes,
+            kv_precision: match self.kv.precision {
+                Precision::F16 => KvPrecision::Half,
+                Precision::F32 => KvPrecision::Full,
+            },
         }
     }
 

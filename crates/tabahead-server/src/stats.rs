@@ -125,8 +125,10 @@ impl Figures<'_> {
             "tokens": {
                 "prompt": self.counters.prompt,
                 "prefilled": self.counters.prefilled,
+                "drafted": self.counters.drafted,
                 "decoded": self.counters.decoded,
                 "constrained": self.counters.constrained,
+                "computed": self.counters.computed,
                 "wasted": stats.tokens_wasted,
                 "received": session.tokens_received,
                 "prompt_received": session.prompt_received,

@@ -52,6 +52,7 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     let settings = EngineSettings {
         threads: config.settings.threads,
         kv_bytes: config.settings.kv.bytes,
+        kv_precision: config.local().kv_precision,
     };
     let room = model.info().context_tokens.saturating_sub(DECODED + 1);
     let prompt: Vec<TokenId> = model
@@ -65,7 +66,7 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     let mut instructions = "";
     for _ in 0..args.runs {
         let mut engine = Engine::new(Arc::clone(&model), settings.clone());
-        instructions = engine.instruction_set();
+        instructions = tabahead_engine::instruction_set();
         prefills.push(prefill(&mut engine, &prompt)?);
         decode(&mut engine, &prompt, &mut steps)?;
         bar.inc(1);
@@ -126,9 +127,9 @@ fn ms(time: Duration) -> f64 {
 fn request(prompt: &[TokenId]) -> SequenceRequest {
     SequenceRequest {
         prompt: prompt.to_vec(),
-        forced: Vec::new(),
         mask_first_stop: true,
         reserve: DECODED,
+        ..SequenceRequest::default()
     }
 }
 

@@ -68,6 +68,10 @@ const DOCS: &[(&str, &str)] = &[
          to be read again.",
     ),
     (
+        "kv.precision",
+        "How exactly keys and values are kept: `f16`, or `f32`, which takes twice the memory.",
+    ),
+    (
         "gate.least_log_prob",
         "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
          Nearer to 0 shows fewer and better suggestions; unset shows all.",

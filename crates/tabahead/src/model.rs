@@ -53,7 +53,7 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
             "pre_tokenizer": info.pre_tokenizer,
             "file_bytes": info.file_bytes,
             "weight_bytes": model.weight_bytes(),
-            "kv_bytes_per_token": model.kv_bytes_per_token(),
+            "kv_bytes_per_token": model.kv_bytes_per_token(config.local().kv_precision),
             "fim_tokens": specials,
         }));
     }
@@ -79,7 +79,10 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
     line("in memory", output::bytes(model.weight_bytes() as u64))?;
     line(
         "keys and values",
-        format!("{} bytes per token", model.kv_bytes_per_token()),
+        format!(
+            "{} bytes per token",
+            model.kv_bytes_per_token(config.local().kv_precision)
+        ),
     )?;
     let specials: Vec<String> = SPECIALS
         .iter()

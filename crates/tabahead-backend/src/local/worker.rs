@@ -1,32 +1,47 @@
 //! The thread that owns the engine.
 //!
-//! Between any two steps (a prefill chunk or a token) it takes the commands that wait and chooses
-//! anew what to compute: [`choose`] is the whole policy. It must not know where prompts come from,
-//! nor when enough was decoded: a generation ends by its stop, a full context or a cancel.
+//! Between any two passes it takes the messages that wait and chooses anew what to compute:
+//! `schedule` is the whole policy. What a person waits for is computed here; what nobody waits
+//! for yet is computed by a thread of low priority beside it, which owns nothing but the pass that
+//! it is given. A pass can be left between two layers and taken up on either thread, so a message
+//! waits for a layer at most, and a request that joins speculation goes on where that is.
 //!
-//! Engine steps run under `catch_unwind`. When one panics or fails, its generation fails, the engine
-//! is built anew, and the other generations are begun again behind the tokens that they have
-//! already reported; the law that a continued path equals an uninterrupted one makes that invisible.
+//! It must not know where prompts come from, nor when enough was decoded: a generation ends by its
+//! stop, a full context or a cancel.
+//!
+//! Passes run under `catch_unwind`. When one panics, its generation fails, the engine is built
+//! anew, and the other generations are begun again behind the tokens that they have already
+//! reported; the law that a continued path equals an uninterrupted one makes that invisible.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{Receiver, TryRecvError},
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use tabahead_context::{
     CanonicalMarks, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Marker,
-    PathEnd, PathToken, PreTokenizer, Priority, Segment, TokenId,
+    PathEnd, PathToken, Priority, Segment, TokenId,
 };
 use tabahead_engine::{
-    Counters, Engine, EngineError, EngineSettings, Model, Sequence, SequenceRequest, SpecialToken,
-    Step,
+    EngineError, EngineSettings, SequenceRequest, SpecialToken, Step, threads::Urgency,
 };
 
-use super::{Shared, in_one_line, lock};
-use crate::TokenCounters;
+use super::{
+    Shared,
+    compute::{Ahead, Compute},
+    in_one_line, lock,
+};
+use crate::{
+    TokenCounters,
+    schedule::{Candidate, Measured, precedence, schedule},
+};
 
 /// What the handle asks of the thread.
 pub(super) enum Command {
@@ -37,60 +52,19 @@ pub(super) enum Command {
     Warm,
 }
 
-/// What the thread needs of an engine. The real one is [`LocalCompute`]; tests have one that panics.
-pub(super) trait Compute {
-    type Sequence;
-    fn encode(&self, text: &str) -> Vec<TokenId>;
-    fn token_bytes(&self, token: TokenId) -> &[u8];
-    fn special(&self, token: SpecialToken) -> Option<TokenId>;
-    fn pre_tokenizer(&self) -> PreTokenizer;
-    fn start(&mut self, request: SequenceRequest) -> Result<Self::Sequence, EngineError>;
-    fn step(&mut self, sequence: &mut Self::Sequence) -> Result<Step, EngineError>;
-    fn retire(&mut self, sequence: Self::Sequence);
-    fn counters(&self) -> Counters;
-}
-
-/// A model and the engine that runs it.
-pub(super) struct LocalCompute {
-    pub(super) pre_tokenizer: PreTokenizer,
-    pub(super) model: Arc<Model>,
-    pub(super) engine: Engine,
-}
-
-impl Compute for LocalCompute {
-    type Sequence = Sequence;
-
-    fn encode(&self, text: &str) -> Vec<TokenId> {
-        self.model.encode(text)
-    }
-
-    fn token_bytes(&self, token: TokenId) -> &[u8] {
-        self.model.token_bytes(token)
-    }
-
-    fn special(&self, token: SpecialToken) -> Option<TokenId> {
-        self.model.special(token)
-    }
-
-    fn pre_tokenizer(&self) -> PreTokenizer {
-        self.pre_tokenizer
-    }
-
-    fn start(&mut self, request: SequenceRequest) -> Result<Sequence, EngineError> {
-        self.engine.start(request)
-    }
-
-    fn step(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
-        self.engine.step(sequence)
-    }
-
-    fn retire(&mut self, sequence: Sequence) {
-        self.engine.retire(sequence);
-    }
-
-    fn counters(&self) -> Counters {
-        self.engine.counters()
-    }
+/// What arrives at the thread.
+pub(super) enum Message<P> {
+    Command(Command),
+    /// The handle was dropped.
+    Close,
+    /// A pass that was computed ahead, to its end or until it was stopped; or that panicked.
+    Computed {
+        engine: u64,
+        members: Vec<GenerationId>,
+        outcome: Result<P, ()>,
+        /// How long it took, when it ran in one go.
+        taken: Option<Duration>,
+    },
 }
 
 /// A generation that is neither finished nor cancelled.
@@ -104,6 +78,8 @@ struct Live<S> {
     emitted: Vec<TokenId>,
     /// Its state in the engine; `None` before its first step and after a rebuilt engine.
     running: Option<Running<S>>,
+    /// In company something went wrong.
+    alone: bool,
 }
 
 struct Running<S> {
@@ -111,25 +87,58 @@ struct Running<S> {
     marks: CanonicalMarks,
 }
 
-/// What a step came to.
-enum Outcome {
-    /// Go on with whatever is best now.
-    Continue,
-    /// The generation is over and its sequence can be kept for later prompts.
-    Ended(PathEnd),
-    /// It could not begin.
-    Refused(GenerationFailure),
+/// A pass that is under way, and whose it is.
+struct Flight<P> {
+    members: Vec<GenerationId>,
+    pass: P,
+}
+
+/// The thread that computes ahead. It ends when this is dropped.
+struct Runner<P> {
+    jobs: Sender<Flight<P>>,
+    /// Asks it to stop between two layers.
+    stop: Arc<AtomicBool>,
+    /// Whose pass it computes now; empty when it rests.
+    members: Vec<GenerationId>,
+}
+
+impl<P> Drop for Runner<P> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// What can be done next.
+enum Next {
+    /// Nothing before a message comes.
+    Wait,
+    /// Encode a prompt and look up what is known of it.
+    Begin(usize),
+    /// Choose a token.
+    Choose(usize),
+    /// Compute, for a person or ahead.
+    Compute(Priority),
+    /// Go on with a pass that was left.
+    Resume(usize, Priority),
 }
 
 pub(super) struct Worker<'a, C: Compute, B> {
     build: B,
     settings: EngineSettings,
     compute: C,
+    /// Counts engines: a pass of an earlier one is of no use.
+    engine: u64,
     /// Tokens of engines that were replaced.
     before: TokenCounters,
     shared: &'a Shared,
-    queue: Receiver<Command>,
+    queue: Receiver<Message<C::Pass>>,
+    /// For the thread that computes ahead.
+    reply: Sender<Message<C::Pass>>,
+    runner: Option<Runner<C::Pass>>,
+    /// Passes that were left in the middle.
+    left: Vec<Flight<C::Pass>>,
     live: Vec<Live<C::Sequence>>,
+    measured: Measured,
     next_rank: u64,
     warmed: bool,
 }
@@ -139,16 +148,22 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         build: B,
         settings: EngineSettings,
         shared: &'a Shared,
-        queue: Receiver<Command>,
+        queue: Receiver<Message<C::Pass>>,
+        reply: Sender<Message<C::Pass>>,
     ) -> Self {
         Self {
             compute: build(&settings),
             build,
             settings,
+            engine: 0,
             before: TokenCounters::default(),
             shared,
             queue,
+            reply,
+            runner: None,
+            left: Vec::new(),
             live: Vec::new(),
+            measured: Measured::default(),
             next_rank: 0,
             warmed: false,
         }
@@ -157,28 +172,43 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     /// Works until the handle is dropped.
     pub(super) fn run(mut self) {
         loop {
-            // An idle thread sleeps in `recv`; a busy one takes what waits and steps on.
-            let command = if self.live.is_empty() {
-                self.queue.recv().map_err(|_| TryRecvError::Disconnected)
-            } else {
-                self.queue.try_recv()
+            let next = self.next();
+            // A thread that has nothing to do sleeps in `recv`; a busy one takes what waits.
+            let message = match next {
+                Next::Wait => self.queue.recv().ok(),
+                _ => self.queue.try_recv().ok(),
             };
-            match command {
-                Ok(command) => {
-                    self.obey(command);
-                    self.publish_counters();
-                }
-                Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) => {
-                    let order = self.live.iter().map(|l| (l.request.priority, l.rank));
-                    if let Some(best) = choose(order) {
-                        self.advance(best);
-                        // Behind the step's events: whoever reads these figures and then the
-                        // events that wait has at least what is counted.
-                        self.publish_counters();
-                    }
-                }
+            match message {
+                Some(Message::Close) => return,
+                Some(message) => self.take(message),
+                None => self.advance(next),
             }
+            // Behind a step's events: whoever reads these figures and then the events that wait
+            // has at least what is counted.
+            self.publish_counters();
+        }
+    }
+
+    fn take(&mut self, message: Message<C::Pass>) {
+        match message {
+            Message::Command(command) => {
+                self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+                self.obey(command);
+            }
+            Message::Computed {
+                engine,
+                members,
+                outcome,
+                taken,
+            } if engine == self.engine => {
+                if let Some(runner) = &mut self.runner {
+                    runner.members.clear();
+                    runner.stop.store(false, Ordering::Release);
+                }
+                self.land(members, outcome, taken);
+            }
+            // Of an engine that was replaced.
+            Message::Computed { .. } | Message::Close => {}
         }
     }
 
@@ -192,6 +222,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                     started: false,
                     emitted: Vec::new(),
                     running: None,
+                    alone: false,
                 });
             }
             Command::Prioritize(id, priority) => {
@@ -202,9 +233,10 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                 }
             }
             Command::Cancel(id) => {
-                if let Some(i) = self.live.iter().position(|live| live.request.id == id) {
+                if let Some(i) = self.position(id) {
                     let live = self.live.remove(i);
                     self.keep(live.running);
+                    self.abandon();
                 }
             }
             Command::Configure(settings) => {
@@ -217,8 +249,247 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// One step of one generation.
-    fn advance(&mut self, i: usize) {
+    /// What to do, for whoever comes first.
+    fn next(&mut self) -> Next {
+        let Self {
+            compute,
+            live,
+            left,
+            runner,
+            ..
+        } = self;
+        let ahead = runner.as_ref().map_or(&[][..], |runner| &runner.members);
+        let leader =
+            (0..live.len()).max_by_key(|&i| precedence(live[i].request.priority, live[i].rank));
+        let Some(leader) = leader else {
+            return Next::Wait;
+        };
+        let priority = live[leader].request.priority;
+        if priority == Priority::Foreground
+            && !ahead.is_empty()
+            && let Some(runner) = &runner
+        {
+            // It makes room; when it computes what a person has come to wait for, the person's
+            // thread takes over.
+            runner.stop.store(true, Ordering::Release);
+        }
+        let busy = |id: &GenerationId| {
+            ahead.contains(id) || left.iter().any(|flight| flight.members.contains(id))
+        };
+        // Whatever needs no computing comes first: so others can be computed together with it.
+        for i in std::iter::once(leader).chain((0..live.len()).filter(|&i| i != leader)) {
+            let Live {
+                request, running, ..
+            } = &mut live[i];
+            if busy(&request.id) {
+                continue;
+            }
+            match running {
+                Some(running) => {
+                    if compute.missing(&mut running.sequence) == 0 {
+                        return Next::Choose(i);
+                    }
+                }
+                // Encoding takes its time, too.
+                None if i == leader || priority == Priority::Speculative => return Next::Begin(i),
+                None => {}
+            }
+        }
+        let id = live[leader].request.id;
+        let resumed = left.iter().position(|flight| flight.members.contains(&id));
+        match resumed {
+            _ if priority == Priority::Speculative && !ahead.is_empty() => Next::Wait,
+            _ if ahead.contains(&id) => Next::Wait,
+            Some(flight) => Next::Resume(flight, priority),
+            None => Next::Compute(priority),
+        }
+    }
+
+    fn advance(&mut self, next: Next) {
+        match next {
+            Next::Wait => {}
+            Next::Begin(i) => self.settle(i, begin_live),
+            Next::Choose(i) => self.settle(i, choose_live),
+            Next::Compute(priority) => {
+                if let Some(flight) = self.depart() {
+                    self.compute(flight, priority);
+                }
+            }
+            Next::Resume(i, priority) => {
+                let flight = self.left.swap_remove(i);
+                self.compute(flight, priority);
+            }
+        }
+    }
+
+    /// A pass of what comes first, and of what pays to be computed with it.
+    fn depart(&mut self) -> Option<Flight<C::Pass>> {
+        let Self {
+            compute,
+            live,
+            left,
+            runner,
+            measured,
+            ..
+        } = self;
+        let ahead = runner.as_ref().map_or(&[][..], |runner| &runner.members);
+        let busy = |id: &GenerationId| {
+            ahead.contains(id) || left.iter().any(|flight| flight.members.contains(id))
+        };
+        let mut waiting: Vec<_> = live
+            .iter_mut()
+            .filter(|live| !busy(&live.request.id))
+            .filter_map(|live| {
+                let running = live.running.as_mut()?;
+                let missing = compute.missing(&mut running.sequence);
+                let candidate = Candidate {
+                    priority: live.request.priority,
+                    rank: live.rank,
+                    missing,
+                    prefills: compute.prefills(&running.sequence),
+                    alone: live.alone,
+                };
+                (missing > 0).then_some((candidate, live.request.id, &mut running.sequence))
+            })
+            .collect();
+        let candidates: Vec<_> = waiting.iter().map(|(candidate, ..)| *candidate).collect();
+        let parts = schedule(&candidates, measured.costs());
+        let tokens = |i: usize| {
+            let part = parts.iter().find(|part| part.candidate == i);
+            part.map(|part| part.tokens)
+        };
+        let (members, mut sequences): (Vec<_>, Vec<_>) = waiting
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(i, (_, id, sequence))| {
+                tokens(i).map(|tokens| (*id, (&mut **sequence, tokens)))
+            })
+            .unzip();
+        if members.is_empty() {
+            return None;
+        }
+        let pass = guarded(|| compute.begin(&mut sequences));
+        match pass {
+            Ok(pass) => Some(Flight { members, pass }),
+            Err(()) => {
+                self.break_off(members);
+                None
+            }
+        }
+    }
+
+    /// Computes a pass: at once when a person waits, otherwise on the thread for that.
+    fn compute(&mut self, flight: Flight<C::Pass>, priority: Priority) {
+        if priority == Priority::Speculative {
+            return self.compute_ahead(flight);
+        }
+        let Flight { members, mut pass } = flight;
+        let (compute, waiting) = (&mut self.compute, &self.shared.waiting);
+        let whole = !compute.is_begun(&pass);
+        let started = Instant::now();
+        let done = guarded(|| compute.run(&mut pass, &|| waiting.load(Ordering::Acquire) > 0));
+        let taken = (done == Ok(true) && whole).then(|| started.elapsed());
+        self.land(members, done.map(|_| pass), taken);
+    }
+
+    fn compute_ahead(&mut self, flight: Flight<C::Pass>) {
+        if self.runner.is_none() {
+            self.runner = self.new_runner();
+        }
+        let Some(runner) = &mut self.runner else {
+            // No thread to be had: then here.
+            return self.compute(flight, Priority::Foreground);
+        };
+        runner.members.clone_from(&flight.members);
+        if let Err(mpsc::SendError(flight)) = runner.jobs.send(flight) {
+            self.runner = None;
+            self.break_off(flight.members);
+        }
+    }
+
+    fn new_runner(&self) -> Option<Runner<C::Pass>> {
+        let (jobs, queue) = mpsc::channel::<Flight<C::Pass>>();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (engine, reply, stopped) = (self.engine, self.reply.clone(), Arc::clone(&stop));
+        let mut ahead = self.compute.ahead();
+        let work = move || {
+            Urgency::Idle.apply();
+            for Flight { members, mut pass } in queue {
+                let whole = !ahead.is_begun(&pass);
+                let started = Instant::now();
+                let done = guarded(|| ahead.run(&mut pass, &|| stopped.load(Ordering::Acquire)));
+                let taken = (done == Ok(true) && whole).then(|| started.elapsed());
+                let computed = Message::Computed {
+                    engine,
+                    members,
+                    outcome: done.map(|_| pass),
+                    taken,
+                };
+                if reply.send(computed).is_err() {
+                    return;
+                }
+            }
+        };
+        let spawned = thread::Builder::new()
+            .name("tabahead-ahead".to_owned())
+            .spawn(work);
+        spawned.ok().map(|_| Runner {
+            jobs,
+            stop,
+            members: Vec::new(),
+        })
+    }
+
+    /// A pass comes back: its results go to its members, or it is left for later.
+    fn land(
+        &mut self,
+        members: Vec<GenerationId>,
+        outcome: Result<C::Pass, ()>,
+        taken: Option<Duration>,
+    ) {
+        let Ok(pass) = outcome else {
+            return self.break_off(members);
+        };
+        if let Some(taken) = taken {
+            self.measured.add(self.compute.rows(&pass), taken);
+        }
+        if !self.compute.is_complete(&pass) {
+            self.left.push(Flight { members, pass });
+            return self.abandon();
+        }
+        let mut sequences: Vec<Option<&mut C::Sequence>> = members.iter().map(|_| None).collect();
+        for live in &mut self.live {
+            let at = members.iter().position(|id| *id == live.request.id);
+            if let (Some(at), Some(running)) = (at, &mut live.running) {
+                sequences[at] = Some(&mut running.sequence);
+            }
+        }
+        let compute = &mut self.compute;
+        if guarded(|| compute.finish(pass, &mut sequences)).is_err() {
+            self.break_off(members);
+        }
+    }
+
+    /// Gives up passes that nobody needs any more.
+    fn abandon(&mut self) {
+        let live = &self.live;
+        let needed =
+            |members: &[GenerationId]| live.iter().any(|live| members.contains(&live.request.id));
+        self.left.retain(|flight| needed(&flight.members));
+        if let Some(runner) = &self.runner
+            && !runner.members.is_empty()
+            && !needed(&runner.members)
+        {
+            runner.stop.store(true, Ordering::Release);
+        }
+    }
+
+    /// Something that is done with one generation alone, and what comes of it.
+    fn settle(
+        &mut self,
+        i: usize,
+        work: fn(&mut C, &mut Live<C::Sequence>, &Shared) -> Result<Outcome, EngineError>,
+    ) {
         let Self {
             compute,
             live,
@@ -227,8 +498,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         } = self;
         let current = &mut live[i];
         let id = current.request.id;
-        let outcome = guarded(|| step(compute, current, shared));
-        match outcome {
+        match guarded(|| work(compute, current, shared)) {
             Ok(Ok(Outcome::Continue)) => {}
             Ok(Ok(Outcome::Ended(end))) => {
                 let live = self.live.remove(i);
@@ -239,20 +509,34 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                 self.live.remove(i);
                 self.shared.emit(GenerationEvent::Failed { id, failure });
             }
-            Ok(Err(error)) => self.break_off(i, in_one_line(&error)),
-            Err(()) => self.break_off(
-                i,
-                "the engine stopped unexpectedly on this prompt and was started again".to_owned(),
-            ),
+            Ok(Err(error)) => self.fail(id, in_one_line(&error)),
+            Err(()) => self.break_off(vec![id]),
         }
     }
 
-    /// Fails a generation whose step left the engine in an unknown state.
-    fn break_off(&mut self, i: usize, line: String) {
+    /// A panic left the engine in an unknown state. The generation that it was working on fails;
+    /// of several nobody knows which, so each is tried again alone.
+    fn break_off(&mut self, members: Vec<GenerationId>) {
+        match members[..] {
+            [id] => self.fail(
+                id,
+                "the engine stopped unexpectedly on this prompt and was started again".to_owned(),
+            ),
+            _ => {
+                for live in &mut self.live {
+                    live.alone |= members.contains(&live.request.id);
+                }
+                self.rebuild();
+            }
+        }
+    }
+
+    fn fail(&mut self, id: GenerationId, line: String) {
         tracing::error!(line, "engine step failed");
-        let live = self.live.remove(i);
-        let id = live.request.id;
-        let _ = guarded(|| drop(live));
+        if let Some(i) = self.position(id) {
+            let live = self.live.remove(i);
+            let _ = guarded(|| drop(live));
+        }
         self.rebuild();
         self.shared.emit(GenerationEvent::Failed {
             id,
@@ -266,12 +550,16 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             let running = live.running.take();
             let _ = guarded(|| drop(running));
         }
+        let left = mem::take(&mut self.left);
+        let _ = guarded(|| drop(left));
+        self.runner = None;
+        self.engine += 1;
         self.before = TokenCounters {
             kv_bytes: 0,
             ..self.total()
         };
         let fresh = (self.build)(&self.settings);
-        let old = std::mem::replace(&mut self.compute, fresh);
+        let old = mem::replace(&mut self.compute, fresh);
         let _ = guarded(|| drop(old));
     }
 
@@ -286,11 +574,13 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             let mut compute = (self.build)(&self.settings);
             let mut sequence = compute.start(SequenceRequest {
                 prompt: compute.encode("fn main() {\n    let mut lines = Vec::new();\n"),
-                forced: Vec::new(),
                 mask_first_stop: true,
                 reserve: 1,
+                ..SequenceRequest::default()
             })?;
-            while let Step::Prefilled { .. } = compute.step(&mut sequence)? {}
+            let missing = compute.missing(&mut sequence);
+            let mut pass = compute.begin(&mut [(&mut sequence, missing)]);
+            compute.run(&mut pass, &|| false);
             Ok(())
         });
         match warmed {
@@ -310,13 +600,19 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
+    fn position(&self, id: GenerationId) -> Option<usize> {
+        self.live.iter().position(|live| live.request.id == id)
+    }
+
     fn total(&self) -> TokenCounters {
         let now = self.compute.counters();
         TokenCounters {
             prompt: self.before.prompt + now.prompt,
             prefilled: self.before.prefilled + now.prefilled,
+            drafted: self.before.drafted + now.drafted,
             decoded: self.before.decoded + now.decoded,
             constrained: self.before.constrained + now.constrained,
+            computed: self.before.computed + now.computed,
             kv_bytes: now.kv_bytes,
             generations: self.live.len() as u64,
         }
@@ -332,53 +628,62 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     }
 }
 
-/// Which generation computes next, given priority and rank of each: whoever a person waits for,
-/// the newest first because the older ones are about to be superseded; then what was asked for
-/// ahead, in the order in which it was asked for, because that is the Speculator's ranking.
-fn choose(order: impl Iterator<Item = (Priority, u64)>) -> Option<usize> {
-    order
-        .enumerate()
-        .max_by_key(|(_, (priority, rank))| match priority {
-            Priority::Foreground => (1, *rank),
-            Priority::Speculative => (0, u64::MAX - rank),
-        })
-        .map(|(i, _)| i)
+/// What a step came to.
+enum Outcome {
+    /// Go on with whatever is best now.
+    Continue,
+    /// The generation is over and its sequence can be kept for later prompts.
+    Ended(PathEnd),
+    /// It could not begin, or not go on.
+    Refused(GenerationFailure),
 }
 
-/// Begins a generation, or computes its next chunk or token and reports it.
-fn step<C: Compute>(
+/// Begins a generation.
+fn begin_live<C: Compute>(
     compute: &mut C,
     live: &mut Live<C::Sequence>,
     shared: &Shared,
 ) -> Result<Outcome, EngineError> {
-    let id = live.request.id;
+    let prompt = prompt_tokens(compute, &live.request);
+    let prompt_tokens = prompt.len();
+    let known = [live.request.continued.as_slice(), &live.emitted].concat();
+    match begin(compute, &live.request, prompt, &known) {
+        Ok(running) => live.running = Some(running),
+        Err(EngineError::TooLong { .. }) => {
+            return Ok(Outcome::Refused(GenerationFailure::TooLong));
+        }
+        Err(error) => return Err(error),
+    }
+    if !live.started {
+        live.started = true;
+        shared.emit(GenerationEvent::Started {
+            id: live.request.id,
+            prompt_tokens,
+            continued: known.len(),
+        });
+    }
+    Ok(Outcome::Continue)
+}
+
+/// Chooses the next token of a generation and reports it.
+fn choose_live<C: Compute>(
+    compute: &mut C,
+    live: &mut Live<C::Sequence>,
+    shared: &Shared,
+) -> Result<Outcome, EngineError> {
     let Some(running) = &mut live.running else {
-        let prompt = prompt_tokens(compute, &live.request);
-        let prompt_tokens = prompt.len();
-        let known = [live.request.continued.as_slice(), &live.emitted].concat();
-        match begin(compute, &live.request, prompt, &known) {
-            Ok(running) => live.running = Some(running),
-            Err(EngineError::TooLong { .. }) => {
-                return Ok(Outcome::Refused(GenerationFailure::TooLong));
-            }
-            // The prompt is at fault, not the engine.
-            Err(error @ EngineError::Unspellable { .. }) => {
-                let line = in_one_line(&error);
-                return Ok(Outcome::Refused(GenerationFailure::Broken(line)));
-            }
-            Err(error) => return Err(error),
-        }
-        if !live.started {
-            live.started = true;
-            shared.emit(GenerationEvent::Started {
-                id,
-                prompt_tokens,
-                continued: known.len(),
-            });
-        }
         return Ok(Outcome::Continue);
     };
-    Ok(match compute.step(&mut running.sequence)? {
+    let step = match compute.choose(&mut running.sequence) {
+        Ok(step) => step,
+        // The prompt is at fault, not the engine.
+        Err(error @ EngineError::Unspellable { .. }) => {
+            let line = in_one_line(&error);
+            return Ok(Outcome::Refused(GenerationFailure::Broken(line)));
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(match step {
         Step::Prefilled { .. } => Outcome::Continue,
         Step::Token(token) => {
             let bytes = compute.token_bytes(token.id).to_vec();
@@ -387,7 +692,7 @@ fn step<C: Compute>(
                 .advance(&bytes, token.id, |text| compute.encode(text));
             live.emitted.push(token.id);
             shared.emit(GenerationEvent::Token {
-                id,
+                id: live.request.id,
                 token: PathToken {
                     id: token.id,
                     bytes,
@@ -422,9 +727,15 @@ fn begin<C: Compute>(
         marks.advance(&bytes, *token, |text| compute.encode(text));
     }
     prompt.extend_from_slice(known);
+    // The text's own tokens are what probably spells it; known tokens may end within one.
+    let draft = match spelled {
+        0 => compute.encode(&request.prompt.forced),
+        _ => Vec::new(),
+    };
     let sequence = compute.start(SequenceRequest {
         prompt,
         forced: forced.get(spelled..).unwrap_or_default().to_vec(),
+        draft,
         // The stop is masked only where the cursor stood when the path began.
         mask_first_stop: spelled <= forced.len(),
         // What fits does not depend on how much of the path is known.

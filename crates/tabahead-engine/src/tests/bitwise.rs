@@ -9,8 +9,11 @@ use crate::{
     Model, TokenId,
     forward::Processor,
     kernels::{self, Gathered, KV_BLOCK, LANES, QUANT_BLOCK, QuantRow, Query},
-    kv::{Block, Precision},
+    kv::{KvPrecision, Ledger},
+    pass::{Pass, Span},
+    place::Place,
     simd::Isa,
+    threads::Urgency,
 };
 
 fn recipes() -> Vec<Recipe> {
@@ -19,14 +22,11 @@ fn recipes() -> Vec<Recipe> {
         for dtype in [GgmlDType::Q8_0, GgmlDType::F16, GgmlDType::F32] {
             // Multi-head, grouped-query and multi-query attention.
             for kv_heads in [4, 2, 1] {
-                for kv_precision in [Precision::Half, Precision::Full] {
-                    recipes.push(Recipe {
-                        dtype,
-                        kv_heads,
-                        kv_precision,
-                        ..recipe
-                    });
-                }
+                recipes.push(Recipe {
+                    dtype,
+                    kv_heads,
+                    ..recipe
+                });
             }
         }
     }
@@ -41,42 +41,44 @@ fn bits(logits: &[f32]) -> Vec<u32> {
 /// Logits after the last token when the tokens are computed in chunks of these sizes, in turn.
 fn in_chunks(
     model: &Arc<Model>,
+    kv_precision: KvPrecision,
     processor: &mut Processor,
     tokens: &[TokenId],
     sizes: &mut dyn Iterator<Item = usize>,
 ) -> Vec<u32> {
-    let mut blocks: Vec<_> = (0..tokens.len().div_ceil(KV_BLOCK))
-        .map(|_| Block::zeroed(model, &Default::default()))
-        .collect();
-    let mut start = 0;
-    while start < tokens.len() {
+    let ledger = Ledger::default();
+    let mut place = Place::default();
+    loop {
+        let start = place.length();
         let end = (start + sizes.next().unwrap()).min(tokens.len());
-        processor.extend(model, &mut blocks, start, &tokens[start..end]);
-        start = end;
+        let chunk = tokens[start..end].to_vec();
+        let span = Span::new(model, &ledger, kv_precision, place, chunk, 1);
+        let mut pass = Pass::new(vec![span]);
+        assert!(processor.run(model, &mut pass, &|| false));
+        let (next, logits) = pass.spans.pop().unwrap().close();
+        place = next;
+        if end == tokens.len() {
+            return bits(&logits[0]);
+        }
     }
-    bits(&processor.logits(model))
 }
 
 #[test]
 fn chunks_threads_and_instructions_change_no_bit() {
     let mut random = Random(1);
-    for recipe in recipes() {
+    for (recipe, kv_precision) in recipes().into_iter().flat_map(|recipe| {
+        [KvPrecision::Half, KvPrecision::Full].map(|precision| (recipe, precision))
+    }) {
         let model = recipe.model();
         let length = 100 + random.below(60);
         let tokens = random.tokens(&model, length);
-        let mut whole = Processor::with_isa(1, Isa::detect());
-        let expected = in_chunks(&model, &mut whole, &tokens, &mut std::iter::repeat(length));
-        assert_eq!(
-            bits(&model.logits(&tokens).unwrap()),
-            expected,
-            "{recipe:?}"
-        );
+        let expected = bits(&model.logits_with(&tokens, kv_precision).unwrap());
         for isa in Isa::available() {
             let most = if isa == Isa::detect() { 3 } else { 1 };
             for threads in 1..=most {
-                let mut processor = Processor::with_isa(threads, isa);
+                let mut processor = Processor::with_isa(threads, Urgency::Urgent, isa);
                 let mut check = |how: &str, sizes: &mut dyn Iterator<Item = usize>| {
-                    let found = in_chunks(&model, &mut processor, &tokens, sizes);
+                    let found = in_chunks(&model, kv_precision, &mut processor, &tokens, sizes);
                     let name = isa.name();
                     assert_eq!(found, expected, "{recipe:?} {name} {threads} threads {how}");
                 };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Random, Recipe, engine, request, run};
 use crate::{
-    EngineError, Model, SequenceRequest, SpecialToken, Step, TokenId,
+    EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
     choice::{Choice, choose},
     simd::Isa,
     vocabulary::TokenKind,
@@ -99,7 +99,7 @@ proptest! {
         // Each token is the best of those that fit, by logits from scratch.
         let (mut tokens, mut spelled) = (prompt, 0);
         for &(id, _) in &decoded {
-            let logits = model.logits(&tokens).unwrap();
+            let logits = model.logits_with(&tokens, KvPrecision::Half).unwrap();
             let rest = &forced.as_bytes()[spelled.min(forced.len())..];
             let at_cursor = spelled == forced.len();
             let expected = expected(&model, &logits, rest, at_cursor).unwrap();
@@ -110,6 +110,29 @@ proptest! {
             prop_assert_eq!(id, expected);
             tokens.push(id);
             spelled += model.token_bytes(id).len();
+        }
+    }
+
+    #[test]
+    fn a_draft_changes_nothing_but_the_work(
+        forced in "[a-z é({\n]{0,12}",
+        noise in prop::collection::vec(0u32..281, 0..6),
+        seed in 1u64..1 << 40,
+    ) {
+        let model = Recipe::LLAMA.model();
+        let mut random = Random(seed);
+        let prompt = random.tokens(&model, 20);
+        let encoded = model.encode(&forced);
+        let mixed = [&encoded[..encoded.len() / 2], &noise].concat();
+        let count = forced.len() + 6;
+        let expected = run(&mut engine(&model, 1, 1 << 24), request(&prompt, forced.as_bytes()), count);
+        let mut used = engine(&model, 1, 1 << 24);
+        for draft in [encoded, mixed, noise, vec![TokenId::MAX]] {
+            let drafted = SequenceRequest { draft, ..request(&prompt, forced.as_bytes()) };
+            let fresh = run(&mut engine(&model, 1, 1 << 24), drafted.clone(), count);
+            prop_assert_eq!(&fresh, &expected);
+            // Behind what earlier drafts have left.
+            prop_assert_eq!(&run(&mut used, drafted, count), &expected);
         }
     }
 
@@ -139,6 +162,42 @@ fn special_tokens_spelled_in_a_text_are_text() {
     let prefix = model.special(SpecialToken::Prefix).unwrap();
     assert!(model.token_bytes(prefix).is_empty());
     assert_eq!(model.special(SpecialToken::Middle), None);
+}
+
+#[test]
+fn a_draft_is_verified_in_one_pass() {
+    let model = Recipe::LLAMA.model();
+    let prompt = Random(37).tokens(&model, 40);
+    // What decoding spells these bytes with is the draft that is right.
+    let spelled = run(
+        &mut engine(&model, 1, 1 << 24),
+        request(&prompt, b"zzzz("),
+        5,
+    );
+    let draft: Vec<TokenId> = spelled.iter().map(|&(id, _)| id).collect();
+    let mut engine = engine(&model, 1, 1 << 24);
+    let request = SequenceRequest {
+        draft: draft.clone(),
+        ..request(&prompt, b"zzzz(")
+    };
+    let mut sequence = engine.start(request.clone()).unwrap();
+    let (mut passes, mut tokens) = (0, 0);
+    while tokens <= draft.len() {
+        match engine.step(&mut sequence).unwrap() {
+            Step::Prefilled { tokens: count } => {
+                assert_eq!(count, 40 + draft.len());
+                passes += 1;
+            }
+            Step::Token(_) => tokens += 1,
+            Step::Stop { .. } | Step::ContextFull => break,
+        }
+    }
+    // The token behind the draft is chosen by the same pass.
+    assert_eq!((passes, engine.counters().computed), (1, 45));
+    engine.retire(sequence);
+    // All logits from the end of the prompt on are kept.
+    run(&mut engine, request, 5);
+    assert_eq!(engine.counters().computed, 45);
 }
 
 #[test]

@@ -31,11 +31,89 @@ fn go(engine: &mut Engine, request: SequenceRequest, decode: usize) -> Vec<Token
     tokens
 }
 
+/// What the engine must know, as plain sets.
+#[derive(Debug, Default)]
+struct Sets {
+    /// Beginnings whose keys and values were computed.
+    computed: BTreeSet<Vec<TokenId>>,
+    /// Those of them whose logits are kept.
+    kept: BTreeSet<Vec<TokenId>>,
+}
+
+impl Sets {
+    /// Tokens that a request computes before its first token is chosen.
+    fn missing(&self, prompt: &[TokenId], draft: &[TokenId]) -> usize {
+        let all = [prompt, draft].concat();
+        if self.kept.contains(prompt) {
+            return 0;
+        }
+        let known = (1..=all.len()).take_while(|&end| self.computed.contains(&all[..end]));
+        all.len() - known.count().min(prompt.len() - 1)
+    }
+
+    fn compute(&mut self, tokens: &[TokenId]) {
+        let beginnings = (1..=tokens.len()).map(|end| tokens[..end].to_vec());
+        self.computed.extend(beginnings);
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn prefilled_counts_exactly_the_tokens_not_seen(
+    fn a_request_computes_exactly_the_tokens_that_are_not_kept(
+        steps in prop::collection::vec(
+            (
+                any::<prop::sample::Index>(),
+                0usize..80,
+                prop::collection::vec(0u32..6, 0..60),
+                "[a-c]{0,4}",
+            ),
+            1..14,
+        ),
+    ) {
+        let model = Recipe::LLAMA.model();
+        let mut engine = engine(&model, 1, 1 << 30);
+        let mut sets = Sets::default();
+        let mut seen: Vec<Vec<TokenId>> = vec![vec![]];
+        for (index, cut, tail, forced) in steps {
+            let mut prompt = index.get(&seen).clone();
+            prompt.truncate(cut);
+            prompt.extend(tail);
+            if prompt.is_empty() {
+                continue;
+            }
+            let draft = model.encode(&forced);
+            let mut sequence = engine
+                .start(SequenceRequest {
+                    draft: draft.clone(),
+                    ..request(&prompt, forced.as_bytes())
+                })
+                .unwrap();
+            let before = engine.counters();
+            let expected = sets.missing(&prompt, &draft);
+            prop_assert_eq!(engine.missing(&mut sequence), expected);
+            if expected > 0 {
+                engine.step(&mut sequence).unwrap();
+            }
+            let after = engine.counters();
+            prop_assert_eq!(after.computed - before.computed, expected as u64);
+            prop_assert_eq!(
+                after.prefilled + after.drafted - before.prefilled - before.drafted,
+                expected as u64
+            );
+            if expected > 0 {
+                let all = [prompt.as_slice(), &draft].concat();
+                sets.compute(&all);
+                sets.kept.extend((prompt.len()..=all.len()).map(|end| all[..end].to_vec()));
+            }
+            engine.retire(sequence);
+            seen.push([prompt, draft].concat());
+        }
+    }
+
+    #[test]
+    fn decoded_tokens_serve_later_prompts(
         steps in prop::collection::vec((any::<prop::sample::Index>(), 0usize..80, prop::collection::vec(0u32..6, 0..60), 1usize..6), 1..14),
     ) {
         let model = Recipe::LLAMA.model();

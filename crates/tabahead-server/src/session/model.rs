@@ -44,7 +44,11 @@ impl SessionLoop {
         let local = self.settings.local(self.config.embedded);
         match (&self.launched, &self.backend) {
             (Some(launched), _) if *launched == local => {}
-            (Some(launched), Some(backend)) if launched.model == local.model => {
+            // Whatever changes answers needs caches of its own; the rest is changed in place.
+            (Some(launched), Some(backend))
+                if (&launched.model, launched.kv_precision)
+                    == (&local.model, local.kv_precision) =>
+            {
                 backend.configure(&local);
             }
             _ => self.launch(&local),

@@ -2,22 +2,20 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Mutex,
-        mpsc::{self, Receiver, Sender},
-    },
-    thread,
+    sync::{Mutex, atomic::AtomicUsize},
 };
 
-use tabahead_context::{FimTemplate, Layout, ModelProfile, Prompt};
+use tabahead_context::{FimTemplate, Layout, ModelProfile, PreTokenizer, Prompt};
+use tabahead_engine::{Counters, KvPrecision};
 
 use super::*;
-use crate::{BackendEvent, ModelState};
+use crate::{BackendEvent, ModelState, local::compute::Stop};
 
 /// Spells the alphabet from where the prompt ends, byte by byte, and stops behind `z`.
 struct Alphabet {
     bytes: Vec<u8>,
-    /// Panics when it is to step a sequence that begins with this token, once per token.
+    /// Panics when it is to compute for a sequence that begins with this token, in the middle of
+    /// the alphabet, once per token.
     bombs: Arc<Mutex<HashSet<TokenId>>>,
     counters: Counters,
 }
@@ -25,10 +23,42 @@ struct Alphabet {
 struct Letters {
     first: TokenId,
     next: TokenId,
+    computed: bool,
+}
+
+/// What the sequences of a pass begin with, and where they are.
+#[derive(Debug)]
+struct Group {
+    sequences: Vec<(TokenId, TokenId)>,
+    complete: bool,
+}
+
+/// Computes groups.
+struct Fuse(Arc<Mutex<HashSet<TokenId>>>);
+
+impl Ahead<Group> for Fuse {
+    fn run(&mut self, group: &mut Group, stop: Stop<'_>) -> bool {
+        if stop() {
+            return false;
+        }
+        for (first, next) in &group.sequences {
+            if *next == TokenId::from(b't') && lock(&self.0).remove(first) {
+                panic!("boom");
+            }
+        }
+        group.complete = true;
+        true
+    }
+
+    fn is_begun(&self, _: &Group) -> bool {
+        false
+    }
 }
 
 impl Compute for Alphabet {
     type Sequence = Letters;
+    type Pass = Group;
+    type Ahead = Fuse;
 
     fn encode(&self, text: &str) -> Vec<TokenId> {
         text.bytes().map(TokenId::from).collect()
@@ -58,20 +88,46 @@ impl Compute for Alphabet {
         Ok(Letters {
             first: request.prompt[1],
             next: last + 1,
+            computed: false,
         })
     }
 
-    fn step(&mut self, sequence: &mut Letters) -> Result<Step, EngineError> {
-        let in_the_middle = sequence.next == TokenId::from(b't');
-        let bombs = &self.bombs;
-        if in_the_middle && lock(bombs).remove(&sequence.first) {
-            panic!("boom");
+    fn missing(&mut self, sequence: &mut Letters) -> usize {
+        usize::from(!sequence.computed)
+    }
+
+    fn prefills(&self, _: &Letters) -> bool {
+        false
+    }
+
+    fn begin(&mut self, sequences: &mut [(&mut Letters, usize)]) -> Group {
+        Group {
+            sequences: sequences
+                .iter()
+                .map(|(letters, _)| (letters.first, letters.next))
+                .collect(),
+            complete: false,
         }
+    }
+
+    fn run(&mut self, group: &mut Group, stop: Stop<'_>) -> bool {
+        self.ahead().run(group, stop)
+    }
+
+    fn finish(&mut self, _: Group, sequences: &mut [Option<&mut Letters>]) {
+        for sequence in sequences.iter_mut().flatten() {
+            sequence.computed = true;
+        }
+    }
+
+    fn choose(&mut self, sequence: &mut Letters) -> Result<Step, EngineError> {
+        assert!(sequence.computed, "what is chosen from was computed");
         if sequence.next > TokenId::from(b'z') {
             return Ok(Step::Stop { log_prob: -0.5 });
         }
         let id = sequence.next;
         sequence.next += 1;
+        sequence.computed = false;
         self.counters.decoded += 1;
         Ok(Step::Token(tabahead_engine::GeneratedToken {
             id,
@@ -83,6 +139,22 @@ impl Compute for Alphabet {
 
     fn counters(&self) -> Counters {
         self.counters
+    }
+
+    fn rows(&self, group: &Group) -> usize {
+        group.sequences.len()
+    }
+
+    fn is_begun(&self, _: &Group) -> bool {
+        false
+    }
+
+    fn is_complete(&self, group: &Group) -> bool {
+        group.complete
+    }
+
+    fn ahead(&self) -> Fuse {
+        Fuse(Arc::clone(&self.bombs))
     }
 }
 
@@ -105,7 +177,8 @@ fn request(id: u64, priority: Priority, tail: &str) -> Command {
 
 /// Runs a worker over these commands until `ends` generations are over; their events in order.
 fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationEvent>, u64) {
-    let (queue, receiver): (Sender<Command>, Receiver<Command>) = mpsc::channel();
+    let (queue, receiver) = mpsc::channel();
+    let reply = queue.clone();
     let (sink, reported) = mpsc::channel();
     let sink = Mutex::new(sink);
     let shared = Shared {
@@ -125,6 +198,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
         })),
         model_changed: std::sync::Condvar::new(),
         counters: Mutex::default(),
+        waiting: AtomicUsize::new(0),
     };
     let bombs: HashSet<_> = bombs.iter().map(|b| TokenId::from(*b)).collect();
     let bombs = Arc::new(Mutex::new(bombs));
@@ -136,13 +210,15 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
     let settings = EngineSettings {
         threads: 1,
         kv_bytes: 0,
+        kv_precision: KvPrecision::Half,
     };
     for command in commands {
-        queue.send(command).expect("it listens");
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        queue.send(Message::Command(command)).expect("it listens");
     }
     let mut events = Vec::new();
     thread::scope(|scope| {
-        scope.spawn(|| Worker::new(build, settings, &shared, receiver).run());
+        scope.spawn(|| Worker::new(build, settings, &shared, receiver, reply).run());
         let mut over = 0;
         while over < ends {
             let event = reported.recv().expect("it reports");
@@ -151,7 +227,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
             }
             events.push(event);
         }
-        drop(queue);
+        queue.send(Message::Close).expect("it listens");
     });
     let decoded = lock(&shared.counters).decoded;
     (events, decoded)
@@ -174,20 +250,6 @@ fn story(events: &[GenerationEvent]) -> String {
         })
         .collect();
     words.join(" ")
-}
-
-#[test]
-fn a_person_comes_before_speculation_and_the_newest_request_first() {
-    let order = |waiting: &[(Priority, u64)]| choose(waiting.iter().copied());
-    use Priority::{Foreground, Speculative};
-    assert_eq!(order(&[]), None);
-    assert_eq!(order(&[(Speculative, 1), (Speculative, 2)]), Some(0));
-    assert_eq!(order(&[(Speculative, 2), (Speculative, 1)]), Some(1));
-    assert_eq!(order(&[(Speculative, 1), (Foreground, 2)]), Some(1));
-    assert_eq!(
-        order(&[(Foreground, 2), (Foreground, 5), (Speculative, 9)]),
-        Some(1)
-    );
 }
 
 #[test]
@@ -235,33 +297,24 @@ fn a_panic_fails_one_generation_and_the_others_go_on_where_they_were() {
 
 #[test]
 fn changed_settings_do_not_disturb_what_runs() {
-    let (queue, receiver) = mpsc::channel();
-    drop(queue);
-    let shared = Shared {
-        sink: Box::new(|_| {}),
-        model: Mutex::new(ModelState::Loading),
-        model_changed: std::sync::Condvar::new(),
-        counters: Mutex::default(),
-    };
-    let build = |_: &EngineSettings| Alphabet {
-        bytes: (0..=255).collect(),
-        bombs: Arc::default(),
-        counters: Counters::default(),
-    };
-    let settings = |kv_bytes| EngineSettings {
+    let settings = EngineSettings {
         threads: 1,
-        kv_bytes,
+        kv_bytes: 2,
+        kv_precision: KvPrecision::Full,
     };
-    let mut worker = Worker::new(build, settings(1), &shared, receiver);
-    worker.obey(request(1, Priority::Foreground, "v"));
-    worker.advance(0);
-    worker.advance(0);
-    worker.obey(Command::Configure(settings(2)));
-    worker.advance(0);
-    worker.advance(0);
-    let emitted: Vec<_> = worker.live[0].emitted.clone();
-    assert_eq!(emitted, [b'w', b'x'].map(TokenId::from));
-    assert_eq!(worker.total().decoded, 2);
+    for at in 0..3 {
+        let mut commands = vec![
+            request(1, Priority::Foreground, "v"),
+            request(2, Priority::Speculative, "w"),
+        ];
+        commands.insert(at, Command::Configure(settings.clone()));
+        let (events, decoded) = events(b"", commands, 2);
+        assert_eq!(
+            story(&events),
+            "1:start 1:w 1:x 1:y 1:z 1:end 2:start 2:x 2:y 2:z 2:end"
+        );
+        assert_eq!(decoded, 7);
+    }
 }
 
 #[test]
@@ -276,4 +329,28 @@ fn what_does_not_fit_is_too_long_however_much_of_it_is_known() {
     }
     let (events, _) = self::events(b"", vec![continued], 1);
     assert_eq!(story(&events), "1:start 1:z 1:end");
+}
+
+#[test]
+fn a_panic_in_company_fails_only_whose_fault_it_is() {
+    let commands = vec![
+        request(1, Priority::Speculative, "r"),
+        request(2, Priority::Speculative, "q"),
+        request(3, Priority::Speculative, "p"),
+    ];
+    let (events, _) = events(b"r", commands, 3);
+    let said = |id: u64| -> String {
+        let of = |event: &&GenerationEvent| match event {
+            GenerationEvent::Started { id: of, .. }
+            | GenerationEvent::Token { id: of, .. }
+            | GenerationEvent::Ended { id: of, .. }
+            | GenerationEvent::Failed { id: of, .. } => of.0 == id,
+        };
+        let events: Vec<_> = events.iter().filter(of).cloned().collect();
+        story(&events)
+    };
+    // A bomb goes off once: whoever held it is tried again alone, and goes on.
+    assert_eq!(said(1), "1:start 1:s 1:t 1:u 1:v 1:w 1:x 1:y 1:z 1:end");
+    assert_eq!(said(2), "2:start 2:r 2:s 2:t 2:u 2:v 2:w 2:x 2:y 2:z 2:end");
+    assert!(said(3).ends_with("3:z 3:end"), "{}", said(3));
 }

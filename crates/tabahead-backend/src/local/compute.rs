@@ -1,0 +1,160 @@
+//! What the engine's thread needs of an engine: the real one, and the shape that tests put another
+//! into which can be told to panic.
+
+use std::sync::Arc;
+
+use tabahead_context::{PreTokenizer, TokenId};
+use tabahead_engine::{
+    Counters, Engine, EngineError, EngineSettings, Model, Pass, Processor, Sequence,
+    SequenceRequest, SpecialToken, Step, threads::Urgency,
+};
+
+/// Asked between any two layers.
+pub(super) type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// An engine, see `tabahead_engine::Engine` for what each of these does.
+pub(super) trait Compute {
+    type Sequence;
+    type Pass: Send + 'static;
+    type Ahead: Ahead<Self::Pass>;
+    fn encode(&self, text: &str) -> Vec<TokenId>;
+    fn token_bytes(&self, token: TokenId) -> &[u8];
+    fn special(&self, token: SpecialToken) -> Option<TokenId>;
+    fn pre_tokenizer(&self) -> PreTokenizer;
+    fn start(&mut self, request: SequenceRequest) -> Result<Self::Sequence, EngineError>;
+    fn missing(&mut self, sequence: &mut Self::Sequence) -> usize;
+    fn prefills(&self, sequence: &Self::Sequence) -> bool;
+    fn begin(&mut self, sequences: &mut [(&mut Self::Sequence, usize)]) -> Self::Pass;
+    fn run(&mut self, pass: &mut Self::Pass, stop: Stop<'_>) -> bool;
+    fn finish(&mut self, pass: Self::Pass, sequences: &mut [Option<&mut Self::Sequence>]);
+    fn choose(&mut self, sequence: &mut Self::Sequence) -> Result<Step, EngineError>;
+    fn retire(&mut self, sequence: Self::Sequence);
+    fn counters(&self) -> Counters;
+    fn rows(&self, pass: &Self::Pass) -> usize;
+    fn is_begun(&self, pass: &Self::Pass) -> bool;
+    fn is_complete(&self, pass: &Self::Pass) -> bool;
+    /// What computes passes on a thread of low priority.
+    fn ahead(&self) -> Self::Ahead;
+}
+
+/// Computes passes, and nothing else.
+pub(super) trait Ahead<P>: Send + 'static {
+    fn run(&mut self, pass: &mut P, stop: Stop<'_>) -> bool;
+    fn is_begun(&self, pass: &P) -> bool;
+}
+
+/// A model and the engine that runs it.
+pub(super) struct LocalCompute {
+    pre_tokenizer: PreTokenizer,
+    model: Arc<Model>,
+    engine: Engine,
+    threads: usize,
+}
+
+impl LocalCompute {
+    pub(super) fn new(
+        pre_tokenizer: PreTokenizer,
+        model: &Arc<Model>,
+        settings: &EngineSettings,
+    ) -> Self {
+        Self {
+            pre_tokenizer,
+            model: Arc::clone(model),
+            engine: Engine::new(Arc::clone(model), settings.clone()),
+            threads: settings.threads,
+        }
+    }
+}
+
+impl Compute for LocalCompute {
+    type Sequence = Sequence;
+    type Pass = Pass;
+    type Ahead = LocalAhead;
+
+    fn encode(&self, text: &str) -> Vec<TokenId> {
+        self.model.encode(text)
+    }
+
+    fn token_bytes(&self, token: TokenId) -> &[u8] {
+        self.model.token_bytes(token)
+    }
+
+    fn special(&self, token: SpecialToken) -> Option<TokenId> {
+        self.model.special(token)
+    }
+
+    fn pre_tokenizer(&self) -> PreTokenizer {
+        self.pre_tokenizer
+    }
+
+    fn start(&mut self, request: SequenceRequest) -> Result<Sequence, EngineError> {
+        self.engine.start(request)
+    }
+
+    fn missing(&mut self, sequence: &mut Sequence) -> usize {
+        self.engine.missing(sequence)
+    }
+
+    fn prefills(&self, sequence: &Sequence) -> bool {
+        sequence.prefills()
+    }
+
+    fn begin(&mut self, sequences: &mut [(&mut Sequence, usize)]) -> Pass {
+        self.engine.begin(sequences)
+    }
+
+    fn run(&mut self, pass: &mut Pass, stop: Stop<'_>) -> bool {
+        self.engine.processor().run(&self.model, pass, stop)
+    }
+
+    fn finish(&mut self, pass: Pass, sequences: &mut [Option<&mut Sequence>]) {
+        self.engine.finish(pass, sequences);
+    }
+
+    fn choose(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
+        self.engine.choose(sequence)
+    }
+
+    fn retire(&mut self, sequence: Sequence) {
+        self.engine.retire(sequence);
+    }
+
+    fn counters(&self) -> Counters {
+        self.engine.counters()
+    }
+
+    fn rows(&self, pass: &Pass) -> usize {
+        pass.rows()
+    }
+
+    fn is_begun(&self, pass: &Pass) -> bool {
+        pass.is_begun()
+    }
+
+    fn is_complete(&self, pass: &Pass) -> bool {
+        pass.is_complete()
+    }
+
+    fn ahead(&self) -> LocalAhead {
+        LocalAhead {
+            model: Arc::clone(&self.model),
+            processor: Processor::new(self.threads, Urgency::Idle),
+        }
+    }
+}
+
+/// A processor for the thread that computes ahead.
+pub(super) struct LocalAhead {
+    model: Arc<Model>,
+    processor: Processor,
+}
+
+impl Ahead<Pass> for LocalAhead {
+    fn run(&mut self, pass: &mut Pass, stop: Stop<'_>) -> bool {
+        self.processor.run(&self.model, pass, stop)
+    }
+
+    fn is_begun(&self, pass: &Pass) -> bool {
+        pass.is_begun()
+    }
+}

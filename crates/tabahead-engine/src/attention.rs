@@ -1,0 +1,200 @@
+//! Attention of rows to the blocks before them.
+//!
+//! Each key-value head is worked on alone: with it the query heads that share it, all rows
+//! together. Keys lie in tiles of 32 absolute positions, and a row goes through them from the
+//! first to its own; rows that meet the same block (of one chunk, or of sequences that share a
+//! beginning) read it together, each with sums of its own.
+
+use rayon::prelude::*;
+
+use crate::{
+    forward::Row,
+    kernels::{Gathered, KV_BLOCK, Query},
+    kv::Numbers,
+    model::Shape,
+    pass::Span,
+    simd::Isa,
+};
+
+/// Multiplications below which a second thread costs more than it brings.
+const WORTH_SPLITTING: usize = 1 << 19;
+
+/// Working memory.
+#[derive(Debug, Default)]
+pub(crate) struct Attention {
+    heads: Vec<Head>,
+}
+
+/// One key-value head's work: per row the query heads that share it.
+#[derive(Debug, Default)]
+struct Head {
+    queries: Vec<f32>,
+    attended: Vec<f32>,
+    gathered: Vec<Gathered>,
+    key_tile: Vec<f32>,
+    value_tile: Vec<f32>,
+}
+
+impl Attention {
+    /// Lets each row attend to all positions up to its own.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the place in the model, what is read, what is written"
+    )]
+    pub(crate) fn run(
+        &mut self,
+        isa: Isa,
+        shape: &Shape,
+        layer: usize,
+        rows: &[Row],
+        spans: &[Span],
+        queries: &[f32],
+        threads: usize,
+        out: &mut [f32],
+    ) {
+        let width = shape.heads * shape.head_width;
+        let group = width / shape.kv_heads;
+        self.heads.resize_with(shape.kv_heads, Head::default);
+        for (index, head) in self.heads.iter_mut().enumerate() {
+            head.queries.clear();
+            for queries in queries.chunks(width) {
+                let queries = &queries[index * group..(index + 1) * group];
+                head.queries.extend_from_slice(queries);
+            }
+        }
+        let work = |(index, head): (usize, &mut Head)| {
+            head.attend(isa, shape, (layer, index), rows, spans);
+        };
+        let met: usize = rows.iter().map(|row| row.position + 1).sum();
+        match threads > 1 && met * width >= WORTH_SPLITTING {
+            true => self.heads.par_iter_mut().enumerate().for_each(work),
+            false => self.heads.iter_mut().enumerate().for_each(work),
+        }
+        for (index, head) in self.heads.iter().enumerate() {
+            let out = out.chunks_mut(width);
+            for (out, attended) in out.zip(head.attended.chunks(group)) {
+                out[index * group..(index + 1) * group].copy_from_slice(attended);
+            }
+        }
+    }
+}
+
+impl Head {
+    fn attend(
+        &mut self,
+        isa: Isa,
+        shape: &Shape,
+        (layer, head): (usize, usize),
+        rows: &[Row],
+        spans: &[Span],
+    ) {
+        let width = shape.head_width;
+        let group = shape.heads / shape.kv_heads;
+        self.attended.clear();
+        self.attended.resize(self.queries.len(), 0.0);
+        self.gathered.clear();
+        self.gathered.resize(rows.len() * group, Gathered::NOTHING);
+        self.key_tile.resize(width * KV_BLOCK, 0.0);
+        self.value_tile.resize(width * KV_BLOCK, 0.0);
+        let scale = 1.0 / (width as f32).sqrt();
+        let last = rows.iter().map(|row| row.position).max().unwrap_or(0);
+        for index in 0..=last / KV_BLOCK {
+            let first = index * KV_BLOCK;
+            let mut next = 0;
+            while let Some(row) = rows.get(next) {
+                if row.position < first {
+                    next += 1;
+                    continue;
+                }
+                let block = spans[row.span].block(index);
+                let together = |other: &&Row| {
+                    other.position >= first && std::ptr::eq(spans[other.span].block(index), block)
+                };
+                let count = rows[next..].iter().take_while(together).count();
+                let keys = full(isa, block.keys(layer, head), &mut self.key_tile);
+                let values = full(isa, block.values(layer, head), &mut self.value_tile);
+                let mut part = next;
+                while part < next + count {
+                    // Rows that stand in this block see some of it, each as much as its position
+                    // says; later ones see all.
+                    let valid = (rows[part].position + 1 - first).min(KV_BLOCK);
+                    let same = rows[part..next + count]
+                        .iter()
+                        .take_while(|row| (row.position + 1 - first).min(KV_BLOCK) == valid)
+                        .count();
+                    let of = |size: usize| part * group * size..(part + same) * group * size;
+                    attend(
+                        isa,
+                        keys,
+                        values,
+                        (valid, scale, width),
+                        &self.queries[of(width)],
+                        &mut self.gathered[of(1)],
+                        &mut self.attended[of(width)],
+                    );
+                    part += same;
+                }
+                next += count;
+            }
+        }
+        for (out, gathered) in self.attended.chunks_mut(width).zip(&self.gathered) {
+            let scale = 1.0 / gathered.sum;
+            for out in out {
+                *out *= scale;
+            }
+        }
+    }
+}
+
+/// Lets queries attend to the first `valid` positions of a block, several at once.
+fn attend(
+    isa: Isa,
+    keys: &[f32],
+    values: &[f32],
+    (valid, scale, width): (usize, f32, usize),
+    queries: &[f32],
+    gathered: &mut [Gathered],
+    out: &mut [f32],
+) {
+    let mut queries = queries
+        .chunks(width)
+        .zip(out.chunks_mut(width))
+        .zip(gathered)
+        .map(|((query, out), gathered)| Query {
+            query,
+            gathered,
+            out,
+        });
+    let mut left = queries.len();
+    while left > 0 {
+        let mut take = || queries.next().expect("as many as are left");
+        match left {
+            4.. => isa.attend(
+                keys,
+                values,
+                valid,
+                scale,
+                &mut std::array::from_fn::<_, 4, _>(|_| take()),
+            ),
+            2.. => isa.attend(
+                keys,
+                values,
+                valid,
+                scale,
+                &mut std::array::from_fn::<_, 2, _>(|_| take()),
+            ),
+            _ => isa.attend(keys, values, valid, scale, &mut [take()]),
+        }
+        left = queries.len();
+    }
+}
+
+fn full<'a>(isa: Isa, numbers: Numbers<'a>, tile: &'a mut [f32]) -> &'a [f32] {
+    match numbers {
+        Numbers::Half(halves) => {
+            isa.widen(halves, tile);
+            tile
+        }
+        Numbers::Full(numbers) => numbers,
+    }
+}

@@ -1,0 +1,226 @@
+//! What is kept of earlier sequences: a tree of blocks, found again by their tokens.
+//!
+//! All documents and all hypothetical states share it. A level of the tree is a block of 32
+//! tokens; a block that is not full has none below it, and no block is the beginning of another
+//! beside it. The least recently used leaf is forgotten first; sequences that run hold their
+//! blocks themselves, so forgetting disturbs nobody. Knows no model.
+
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+
+use lru::LruCache;
+
+use crate::{
+    TokenId,
+    kernels::KV_BLOCK,
+    kv::{Charge, Ledger},
+    place::{Node, Place},
+};
+
+/// Logits that several holders share.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptLogits(Arc<(Vec<f32>, Charge)>);
+
+impl KeptLogits {
+    pub(crate) fn new(logits: Vec<f32>, ledger: &Ledger) -> Self {
+        let charge = ledger.charge(logits.len() * size_of::<f32>());
+        Self(Arc::new((logits, charge)))
+    }
+
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.0.0
+    }
+}
+
+/// Logits by the number of tokens before them.
+pub(crate) type Known = BTreeMap<usize, KeptLogits>;
+
+/// Names an entry; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct EntryId(u64);
+
+type Children = BTreeMap<Vec<TokenId>, EntryId>;
+
+#[derive(Debug)]
+struct Entry {
+    node: Arc<Node>,
+    parent: Option<EntryId>,
+    children: Children,
+    known: Known,
+}
+
+/// Blocks kept for later prompts.
+#[derive(Debug)]
+pub(crate) struct PrefixTree {
+    /// Ancestors are always more recently used than what is below them: so the least recently
+    /// used entry is a leaf.
+    entries: LruCache<EntryId, Entry>,
+    roots: Children,
+    next: u64,
+}
+
+impl PrefixTree {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: LruCache::unbounded(),
+            roots: Children::new(),
+            next: 0,
+        }
+    }
+
+    /// Grows whenever blocks are added.
+    pub(crate) fn changes(&self) -> u64 {
+        self.next
+    }
+
+    /// The place behind the longest known beginning of `tokens`, and the logits that are known
+    /// after `from` tokens of it and after more.
+    pub(crate) fn find(&mut self, tokens: &[TokenId], from: usize) -> (Place, Known) {
+        let mut known = Known::new();
+        let mut way = Vec::new();
+        let mut place = Place::default();
+        loop {
+            let rest = &tokens[place.length()..];
+            let children = self.children(way.last().copied());
+            let Some((common, id)) = longest(children, rest) else {
+                break;
+            };
+            // Blocks beside each other may share a beginning; any of them may have its logits.
+            let beside = similar(children, &rest[..common]);
+            let logits: Vec<_> = beside
+                .filter_map(|id| self.entries.peek(&id))
+                .flat_map(|entry| entry.known.iter())
+                .filter(|&(&after, _)| after >= from && after <= place.length() + common)
+                .map(|(&after, logits)| (after, logits.clone()))
+                .collect();
+            known.extend(logits);
+            let Some(entry) = self.entries.peek(&id) else {
+                break;
+            };
+            place = Place::within(Some(Arc::clone(&entry.node)), place.length() + common);
+            way.push(id);
+            if common < KV_BLOCK {
+                break;
+            }
+        }
+        self.touch(&way);
+        (place, known)
+    }
+
+    /// Keeps all blocks before `place`, the last with all it holds, and these logits.
+    pub(crate) fn keep(&mut self, place: &Place, known: &Known) {
+        let mut way = Vec::new();
+        for node in place.path() {
+            let parent = way.last().copied();
+            let id = match self.holder(parent, node.tokens()) {
+                Some(id) => id,
+                None => self.insert(parent, &node),
+            };
+            let start = node.start();
+            if let Some(entry) = self.entries.peek_mut(&id) {
+                for (&after, logits) in known.range(start + 1..=start + node.tokens().len()) {
+                    entry.known.entry(after).or_insert_with(|| logits.clone());
+                }
+            }
+            way.push(id);
+        }
+        self.touch(&way);
+    }
+
+    /// Forgets the least recently used leaf; false when there is none.
+    pub(crate) fn forget_oldest(&mut self) -> bool {
+        let Some((_, entry)) = self.entries.pop_lru() else {
+            return false;
+        };
+        debug_assert!(entry.children.is_empty(), "only leaves are forgotten");
+        self.children_mut(entry.parent).remove(entry.node.tokens());
+        true
+    }
+
+    /// The entry below `parent` that holds these tokens, and perhaps more.
+    fn holder(&self, parent: Option<EntryId>, tokens: &[TokenId]) -> Option<EntryId> {
+        similar(self.children(parent), tokens).next()
+    }
+
+    /// A new entry below `parent`. One that it begins with becomes one with it.
+    fn insert(&mut self, parent: Option<EntryId>, node: &Arc<Node>) -> EntryId {
+        let id = EntryId(self.next);
+        self.next += 1;
+        let below = (Bound::Unbounded, Bound::Excluded(node.tokens()));
+        let children = self.children_mut(parent);
+        let shorter = children
+            .range::<[TokenId], _>(below)
+            .next_back()
+            .filter(|(tokens, _)| node.tokens().starts_with(tokens))
+            .map(|(tokens, &id)| (tokens.clone(), id));
+        let mut known = Known::new();
+        if let Some((tokens, id)) = shorter {
+            children.remove(&tokens);
+            known = self.entries.pop(&id).map_or(known, |entry| entry.known);
+        }
+        self.children_mut(parent).insert(node.tokens().to_vec(), id);
+        self.entries.put(
+            id,
+            Entry {
+                node: Arc::clone(node),
+                parent,
+                children: Children::new(),
+                known,
+            },
+        );
+        id
+    }
+
+    /// Makes a way from the root on the most recently used one, its beginning above all.
+    fn touch(&mut self, way: &[EntryId]) {
+        for id in way.iter().rev() {
+            self.entries.promote(id);
+        }
+    }
+
+    fn children(&self, parent: Option<EntryId>) -> &Children {
+        parent
+            .and_then(|id| self.entries.peek(&id))
+            .map_or(&self.roots, |entry| &entry.children)
+    }
+
+    fn children_mut(&mut self, parent: Option<EntryId>) -> &mut Children {
+        let Self { entries, roots, .. } = self;
+        parent
+            .and_then(|id| entries.peek_mut(&id))
+            .map_or(roots, |entry| &mut entry.children)
+    }
+}
+
+/// The child that shares the most tokens with `rest`, and how many. In the order of their tokens
+/// it stands right before or right behind where `rest` would.
+fn longest(children: &Children, rest: &[TokenId]) -> Option<(usize, EntryId)> {
+    let rest = &rest[..rest.len().min(KV_BLOCK)];
+    let before = (Bound::Unbounded, Bound::Included(rest));
+    let behind = (Bound::Included(rest), Bound::Unbounded);
+    let before = children.range::<[TokenId], _>(before).next_back();
+    let behind = children.range::<[TokenId], _>(behind).next();
+    before
+        .into_iter()
+        .chain(behind)
+        .map(|(tokens, &id)| (common(tokens, rest), id))
+        .max_by_key(|&(common, _)| common)
+        .filter(|&(common, _)| common > 0)
+}
+
+/// The children whose tokens begin with these.
+fn similar<'a>(
+    children: &'a Children,
+    tokens: &'a [TokenId],
+) -> impl Iterator<Item = EntryId> + 'a {
+    children
+        .range::<[TokenId], _>((Bound::Included(tokens), Bound::Unbounded))
+        .take_while(move |(found, _)| found.starts_with(tokens))
+        .map(|(_, &id)| id)
+}
+
+fn common(left: &[TokenId], right: &[TokenId]) -> usize {
+    left.iter()
+        .zip(right)
+        .take_while(|(left, right)| left == right)
+        .count()
+}
