@@ -10,6 +10,8 @@
 //! same in one prefill, in chunks, token by token, after a cut, on one thread or two.
 
 mod aligned;
+mod architecture;
+mod checkpoint;
 mod choice;
 mod engine;
 mod error;
@@ -21,13 +23,14 @@ mod kv;
 mod linear;
 mod model;
 mod simd;
+mod tensors;
 mod vocabulary;
 
 pub use engine::{
     Counters, Engine, EngineSettings, GeneratedToken, Sequence, SequenceRequest, Step,
 };
 pub use error::EngineError;
-pub use model::{Model, ModelInfo, SpecialToken, TokenId};
+pub use model::{Model, ModelFormat, ModelInfo, SpecialToken, TokenId};
 
 #[cfg(test)]
 mod tests;
