@@ -279,6 +279,13 @@ impl Model {
         self
     }
 
+    /// The same model, with a letter for each token.
+    #[cfg(test)]
+    pub(crate) fn lettered(mut self) -> Self {
+        self.vocabulary = Ok(Vocabulary::letters(self.vocabulary_len()));
+        self
+    }
+
     /// The tokens' spellings, for a sequence that has begun.
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
         let vocabulary = self.vocabulary.as_ref();

@@ -1,6 +1,7 @@
 //! Tests on tiny random models made here, and on fixtures that `transformers` made.
 
 mod bitwise;
+mod checkpoints;
 mod decoding;
 mod files;
 mod fixtures;
@@ -45,6 +46,11 @@ impl Recipe {
         architecture: "qwen2",
         tied: false,
         kv_precision: Precision::Half,
+        ..Self::LLAMA
+    };
+
+    const QWEN3: Self = Self {
+        architecture: "qwen3",
         ..Self::LLAMA
     };
 
@@ -96,6 +102,12 @@ impl Recipe {
         for layer in 0..2 {
             vector(&format!("blk.{layer}.attn_norm.weight"), WIDTH, 1.0);
             vector(&format!("blk.{layer}.ffn_norm.weight"), WIDTH, 1.0);
+            if self.architecture == "qwen3" {
+                for part in ["q", "k"] {
+                    let name = format!("blk.{layer}.attn_{part}_norm.weight");
+                    vector(&name, HEAD_WIDTH, 1.0);
+                }
+            }
             if self.architecture == "qwen2" {
                 vector(
                     &format!("blk.{layer}.attn_q.bias"),

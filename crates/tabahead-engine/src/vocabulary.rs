@@ -70,6 +70,26 @@ pub(crate) struct Vocabulary {
 impl Vocabulary {
     /// Makes the vocabulary of a model whose embedding table has `rows` rows.
     pub(crate) fn new(parts: Parts, rows: usize) -> Result<Self, EngineError> {
+        let vocabulary = Self::build(parts, rows)?;
+        vocabulary.refuse_missing_bytes()?;
+        Ok(vocabulary)
+    }
+
+    /// A vocabulary of up to 94 tokens that spell one letter each, for decoding with models that
+    /// have no tokenizer.
+    #[cfg(test)]
+    pub(crate) fn letters(rows: usize) -> Self {
+        let parts = Parts {
+            tokens: ('!'..='~').take(rows).map(String::from).collect(),
+            types: vec![NORMAL; rows],
+            merges: Vec::new(),
+            special: HashMap::new(),
+            stops: Vec::new(),
+        };
+        Self::build(parts, rows).expect("letters are tokens")
+    }
+
+    fn build(parts: Parts, rows: usize) -> Result<Self, EngineError> {
         let Parts {
             mut tokens,
             mut types,
@@ -110,16 +130,14 @@ impl Vocabulary {
         };
         sorted.sort_by(|left, right| spelling(left).cmp(spelling(right)).then(left.cmp(right)));
 
-        let vocabulary = Self {
+        Ok(Self {
             tokenizer: tokenizer(tokens, &types, merges)?,
             bytes,
             spans,
             kinds,
             sorted,
             special,
-        };
-        vocabulary.refuse_missing_bytes()?;
-        Ok(vocabulary)
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
