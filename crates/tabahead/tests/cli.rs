@@ -319,13 +319,24 @@ fn a_model_without_a_tokenizer_is_inspected_and_asked_but_does_not_complete() {
 }
 
 #[test]
-fn a_directory_completes_as_the_file_does() {
-    let answer = |name: &str| {
-        let (place, model) = ("examples/shapes.rs:12", fixture(name));
-        let report = json(&["complete", place, "--model", &model, "--json"]);
-        report["chain"][0]["text"].clone()
+fn a_directory_reads_text_and_is_completed_with_as_the_file_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("short.rs");
+    fs::write(&file, "let a = ").expect("written");
+    let place = format!("{}:1", file.display());
+    let asked = |name: &str| {
+        let model = fixture(name);
+        let logits = json(&["model", "logits", &model, "--text", "fn a() {", "--json"]);
+        let report = json(&["complete", &place, "--model", &model, "--json"]);
+        let step = &report["chain"][0];
+        let text = step["text"].as_str().expect("a suggestion").to_owned();
+        (
+            text,
+            logits["tokens"].clone(),
+            logits["top"][0]["id"].clone(),
+        )
     };
-    assert_eq!(answer("qwen2"), answer("qwen2.gguf"));
+    assert_eq!(asked("qwen2"), asked("qwen2.gguf"));
 }
 
 #[test]
