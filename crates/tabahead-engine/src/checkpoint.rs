@@ -21,8 +21,11 @@ use crate::{
     tensors::{RawTensor, TensorSource, expect_shape},
 };
 
-/// Longest JSON file that is read: tokenizers take some ten megabytes.
-const LONGEST_JSON: u64 = 128 << 20;
+/// Longest configuration or index that is read: some kilobytes, an index some hundred.
+const LONGEST_CONFIGURATION: u64 = 16 << 20;
+
+/// Longest tokenizer.json that is read: they take some ten megabytes.
+const LONGEST_TOKENIZER: u64 = 128 << 20;
 
 /// Longest header of a safetensors file: some hundred bytes per tensor.
 const LONGEST_HEADER: u64 = 32 << 20;
@@ -86,14 +89,14 @@ impl Checkpoint {
         &self.config
     }
 
-    /// A further file of the checkpoint, if there is one.
+    /// A further configuration, if there is one.
     pub(crate) fn json(&self, name: &str) -> Result<Option<Value>, EngineError> {
         json(&self.directory, name)
     }
 
-    /// A further file of the checkpoint, if there is one.
-    pub(crate) fn bytes_of(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
-        bytes_of(&self.directory, name)
+    /// Its tokenizer.json, if there is one.
+    pub(crate) fn tokenizer(&self) -> Result<Option<Vec<u8>>, EngineError> {
+        bytes_of(&self.directory, "tokenizer.json", LONGEST_TOKENIZER)
     }
 
     pub(crate) fn weight_file_bytes(&self) -> u64 {
@@ -277,7 +280,7 @@ fn header(file: &mut File, bytes: u64) -> Result<(u64, Metadata), String> {
 }
 
 fn json(directory: &Path, name: &str) -> Result<Option<Value>, EngineError> {
-    let Some(bytes) = bytes_of(directory, name)? else {
+    let Some(bytes) = bytes_of(directory, name, LONGEST_CONFIGURATION)? else {
         return Ok(None);
     };
     let value = serde_json::from_slice(&bytes)
@@ -285,7 +288,7 @@ fn json(directory: &Path, name: &str) -> Result<Option<Value>, EngineError> {
     Ok(Some(value))
 }
 
-fn bytes_of(directory: &Path, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
+fn bytes_of(directory: &Path, name: &str, longest: u64) -> Result<Option<Vec<u8>>, EngineError> {
     let unreadable =
         |error: io::Error| refuse(format!("{name} cannot be read: {}", one_line(&error)));
     let file = match File::open(directory.join(name)) {
@@ -294,10 +297,10 @@ fn bytes_of(directory: &Path, name: &str) -> Result<Option<Vec<u8>>, EngineError
         Err(error) => return Err(unreadable(error)),
     };
     let mut bytes = Vec::new();
-    file.take(LONGEST_JSON + 1)
+    file.take(longest + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    match bytes.len() as u64 > LONGEST_JSON {
+    match bytes.len() as u64 > longest {
         true => Err(refuse(format!("{name} is too long"))),
         false => Ok(Some(bytes)),
     }

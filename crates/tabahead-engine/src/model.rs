@@ -38,6 +38,10 @@ pub(crate) use shape::Shape;
 /// A token's number in the vocabulary.
 pub type TokenId = u32;
 
+/// Most rows of an embedding table: some hundred thousand are usual. A vocabulary takes more memory
+/// than narrow rows do in their file.
+const MOST_TOKENS: usize = 1 << 22;
+
 /// Special tokens by role, as GGUF metadata name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SpecialToken {
@@ -158,9 +162,10 @@ impl Model {
         let fills = has(SpecialToken::Prefix) || has(SpecialToken::Middle);
         match has(SpecialToken::Suffix) && fills {
             true => Ok(()),
-            false => Err(refuse(
-                "the model has no fill-in-the-middle tokens; choose one trained for code completion",
-            )),
+            false => Err(refuse(format!(
+                "'{}' has no fill-in-the-middle tokens; choose a model trained for code completion",
+                self.info.name
+            ))),
         }
     }
 
@@ -339,7 +344,7 @@ impl Model {
             file_bytes: checkpoint.weight_file_bytes() as usize,
             pre_tokenizer: "none".to_owned(),
         };
-        let (tokenizer, stops) = (checkpoint.bytes_of("tokenizer.json"), stops(&checkpoint));
+        let (tokenizer, stops) = (checkpoint.tokenizer(), stops(&checkpoint));
         let mut model = Self::assemble(&mut checkpoint, info, &stated, |rows| {
             let tokenizer = tokenizer?.ok_or_else(|| refuse("there is no tokenizer.json"))?;
             Vocabulary::new(json::read(&tokenizer, rows, stops?)?, rows)
@@ -359,6 +364,11 @@ impl Model {
     ) -> Result<Self, EngineError> {
         let shape = Shape::new(stated, source)?;
         let (rows, _) = source.shape("token_embd.weight")?;
+        if rows > MOST_TOKENS {
+            return Err(refuse(format!(
+                "a vocabulary of {rows} tokens is too large"
+            )));
+        }
         let straight = |row| row;
         let embedding = Linear::load(source, "token_embd", rows, shape.width, straight)?;
         let mut layers = Vec::new();
