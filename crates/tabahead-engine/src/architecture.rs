@@ -257,8 +257,22 @@ fn refuse_unlike(config: &Value) -> Result<(), EngineError> {
     if config["use_sliding_window"] == true || !all_full {
         return Err(refuse("sliding-window attention is not supported"));
     }
-    if config["partial_rotary_factor"].as_f64().unwrap_or(1.0) != 1.0 {
+    let rope = &config["rope_parameters"];
+    let partly = [config, rope]
+        .iter()
+        .any(|place| place["partial_rotary_factor"].as_f64().unwrap_or(1.0) != 1.0);
+    if partly {
         return Err(refuse("partly rotated heads are not supported"));
+    }
+    // Where layers differ, each kind of them has its own parameters.
+    let nested = rope.as_object().is_some_and(|rope| {
+        let mut values = rope.values();
+        values.any(Value::is_object)
+    });
+    if nested {
+        return Err(refuse(
+            "layers with rotations of their own are not supported",
+        ));
     }
     Ok(())
 }

@@ -159,6 +159,8 @@ fn a_refusal_names_what_is_wrong() {
     rope(json!({"rope_type": "linear"}), "factor");
     rope(json!({"rope_type": "linear", "factor": 0.0}), "rotated");
     rope(json!({"rope_theta": 0.0}), "rotated");
+    rope(json!({"partial_rotary_factor": 0.5}), "partly rotated");
+    rope(json!({"full_attention": {}}), "rotations of their own");
 }
 
 #[test]
