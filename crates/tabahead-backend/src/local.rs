@@ -31,7 +31,7 @@ use worker::{Command, Message, Worker};
 pub enum ModelSource {
     /// Weights in the program.
     Embedded(&'static [u8]),
-    /// A GGUF file.
+    /// A GGUF file, or a directory with weights in safetensors files.
     File(PathBuf),
 }
 
@@ -257,6 +257,7 @@ fn load(source: &ModelSource) -> Result<(Arc<Model>, ModelProfile), String> {
         ModelSource::File(path) => Model::open(path),
     }
     .map_err(|error| in_one_line(&error))?;
+    model.completes().map_err(|error| in_one_line(&error))?;
     let profile = profile::profile(model.info(), |token| model.special(token).is_some())?;
     Ok((Arc::new(model), profile))
 }

@@ -24,3 +24,8 @@ pub enum EngineError {
     #[error("computation failed")]
     Compute(#[from] candle_core::Error),
 }
+
+/// A one-line refusal.
+pub(crate) fn refuse(reason: impl Into<String>) -> EngineError {
+    EngineError::Model(reason.into())
+}

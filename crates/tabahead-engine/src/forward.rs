@@ -331,6 +331,8 @@ impl Share {
         layer
             .value
             .forward(isa, normed, quantized, threads, &mut self.values);
+        normalize_heads(isa, shape, layer.query_norm.as_deref(), &mut self.queries);
+        normalize_heads(isa, shape, layer.key_norm.as_deref(), &mut self.keys);
         let pairs = shape.frequencies.len();
         for (numbers, heads) in [
             (&mut self.queries, shape.heads),
@@ -431,6 +433,16 @@ impl Share {
             isa.rms_norm(x, weight, shape.epsilon, normed);
         }
         self.quantized.set(isa, &self.normed, shape.width);
+    }
+}
+
+/// Normalises each head on its own, in families that do.
+fn normalize_heads(isa: Isa, shape: &Shape, weight: Option<&[f32]>, numbers: &mut [f32]) {
+    let Some(weight) = weight else { return };
+    let mut head = vec![0.0; shape.head_width];
+    for numbers in numbers.chunks_mut(shape.head_width) {
+        head.copy_from_slice(numbers);
+        isa.rms_norm(&head, weight, shape.epsilon, numbers);
     }
 }
 

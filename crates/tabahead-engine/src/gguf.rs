@@ -4,37 +4,23 @@
 //! so a truncated or hostile file costs an error and no memory. Knows nothing of models.
 
 use std::{
-    borrow::Cow,
+    collections::BTreeMap,
     io::{Read, Seek, SeekFrom},
 };
 
-use candle_core::{
-    Device,
-    quantized::{
-        GgmlDType, QStorage, QTensor,
-        gguf_file::{Content, Value},
-    },
-};
+use candle_core::quantized::gguf_file::{Content, Value};
 
-use crate::EngineError;
+use crate::{
+    EngineError,
+    error::refuse,
+    tensors::{RawTensor, TensorSource, expect_shape, type_name},
+};
 
 /// An open file whose metadata are read and whose tensors are read one by one.
 pub(crate) struct GgufFile<R> {
     reader: R,
     file_bytes: u64,
     content: Content,
-}
-
-/// The numbers of a tensor as its file holds them.
-pub(crate) struct RawTensor {
-    pub(crate) dtype: GgmlDType,
-    pub(crate) columns: usize,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// A one-line refusal.
-pub(crate) fn refuse(reason: impl Into<String>) -> EngineError {
-    EngineError::Model(reason.into())
 }
 
 fn unreadable(error: impl std::fmt::Display) -> EngineError {
@@ -101,13 +87,14 @@ impl<R: Read + Seek> GgufFile<R> {
         };
         values.iter().map(integer).collect()
     }
+}
 
-    pub(crate) fn has_tensor(&self, name: &str) -> bool {
+impl<R: Read + Seek> TensorSource for GgufFile<R> {
+    fn has_tensor(&self, name: &str) -> bool {
         self.content.tensor_infos.contains_key(name)
     }
 
-    /// Rows and columns of a tensor; a vector is one row.
-    pub(crate) fn shape(&self, name: &str) -> Result<(usize, usize), EngineError> {
+    fn shape(&self, name: &str) -> Result<(usize, usize), EngineError> {
         let info = self
             .content
             .tensor_infos
@@ -120,8 +107,7 @@ impl<R: Read + Seek> GgufFile<R> {
         }
     }
 
-    /// Numbers in all tensors.
-    pub(crate) fn parameters(&self) -> usize {
+    fn parameters(&self) -> usize {
         self.content
             .tensor_infos
             .values()
@@ -132,20 +118,21 @@ impl<R: Read + Seek> GgufFile<R> {
             .fold(0, usize::saturating_add)
     }
 
-    /// The bytes of a tensor that must have this shape.
-    pub(crate) fn tensor(
+    fn types(&self) -> BTreeMap<String, usize> {
+        let mut types = BTreeMap::new();
+        for info in self.content.tensor_infos.values() {
+            *types.entry(type_name(info.ggml_dtype)).or_insert(0) += 1;
+        }
+        types
+    }
+
+    fn tensor(
         &mut self,
         name: &str,
         rows: usize,
         columns: usize,
     ) -> Result<RawTensor, EngineError> {
-        let found = self.shape(name)?;
-        if found != (rows, columns) {
-            return Err(refuse(format!(
-                "tensor '{name}' has {} x {} numbers where {rows} x {columns} are expected",
-                found.0, found.1
-            )));
-        }
+        expect_shape(name, self.shape(name)?, (rows, columns))?;
         let info = &self.content.tensor_infos[name];
         let dtype = info.ggml_dtype;
         if columns == 0 || !columns.is_multiple_of(dtype.block_size()) {
@@ -169,25 +156,6 @@ impl<R: Read + Seek> GgufFile<R> {
             columns,
             bytes,
         })
-    }
-}
-
-impl RawTensor {
-    pub(crate) fn row_bytes(&self) -> usize {
-        self.columns / self.dtype.block_size() * self.dtype.type_size()
-    }
-
-    /// One row as `f32`.
-    pub(crate) fn row(&self, row: usize) -> Result<Vec<f32>, EngineError> {
-        let size = self.row_bytes();
-        let bytes = &self.bytes[row * size..(row + 1) * size];
-        if self.dtype == GgmlDType::F32 {
-            let numbers = bytes.as_chunks::<4>().0.iter();
-            return Ok(numbers.map(|&number| f32::from_le_bytes(number)).collect());
-        }
-        let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, self.dtype)?;
-        let tensor = QTensor::new(storage, self.columns)?;
-        Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
     }
 }
 

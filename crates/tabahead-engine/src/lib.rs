@@ -12,7 +12,9 @@
 //! one thread or several.
 
 mod aligned;
+mod architecture;
 mod attention;
+mod checkpoint;
 mod choice;
 mod engine;
 mod error;
@@ -25,6 +27,7 @@ mod model;
 mod pass;
 mod place;
 mod simd;
+mod tensors;
 pub mod threads;
 mod tree;
 mod vocabulary;
@@ -36,7 +39,7 @@ pub use engine::{
 pub use error::EngineError;
 pub use forward::Processor;
 pub use kv::KvPrecision;
-pub use model::{Model, ModelInfo, SpecialToken, TokenId};
+pub use model::{Model, ModelFormat, ModelInfo, SpecialToken, TokenId};
 pub use pass::Pass;
 
 #[cfg(test)]

@@ -4,8 +4,6 @@
 //! no sum is ever split: an output depends on its row and its weights alone, however many rows
 //! are worked on together and by however many threads.
 
-use std::io::{Read, Seek};
-
 use candle_core::quantized::GgmlDType;
 use half::f16;
 use rayon::prelude::*;
@@ -13,9 +11,10 @@ use rayon::prelude::*;
 use crate::{
     EngineError,
     aligned::Aligned,
-    gguf::{GgufFile, RawTensor, refuse},
+    error::refuse,
     kernels::{LANES, QUANT_BLOCK, QuantRow, widen_one},
     simd::Isa,
+    tensors::{RawTensor, TensorSource, vector},
 };
 
 /// Rows that share one pass over a tile of weights.
@@ -87,8 +86,8 @@ impl Activations {
 
 impl Linear {
     /// Loads a matrix; output row `r` is the file's row `source(r)`.
-    pub(crate) fn load<R: Read + Seek>(
-        file: &mut GgufFile<R>,
+    pub(crate) fn load(
+        file: &mut impl TensorSource,
         name: &str,
         outputs: usize,
         inputs: usize,
@@ -98,7 +97,7 @@ impl Linear {
         let bias_name = format!("{name}.bias");
         let bias = match file.has_tensor(&bias_name) {
             true => {
-                let bias = file.tensor(&bias_name, 1, outputs)?.row(0)?;
+                let bias = vector(file, &bias_name, outputs)?;
                 Some((0..outputs).map(|row| bias[source(row)]).collect())
             }
             false => None,

@@ -1,32 +1,46 @@
-//! A loaded model: weights, tokenizer and what its metadata say.
+//! A loaded model: weights, tokenizer and what its files say.
 //!
-//! Immutable. Loading compares every size with the file; nothing that a file merely states is
-//! allocated. How the weights are used is in `forward`.
+//! Immutable. Loading compares every size with the files; nothing that a file merely states is
+//! allocated. A model without a usable tokenizer loads too: it computes, but does not complete. How
+//! the weights are used is in `forward`; how to add a family of models, in `architecture`.
+
+mod identity;
+mod layer;
+mod shape;
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     fs::File,
-    io::{BufReader, Cursor, Read, Seek, SeekFrom},
+    io::{BufReader, Cursor, Read, Seek},
     path::Path,
 };
 
-use xxhash_rust::xxh3::Xxh3;
-
 use crate::{
     EngineError,
+    architecture::Stated,
+    checkpoint::Checkpoint,
+    error::refuse,
     forward::Processor,
-    gguf::{GgufFile, refuse},
-    kernels::LANES,
+    gguf::GgufFile,
     kv::{KvPrecision, Ledger},
     linear::Linear,
     pass::{Pass, Span},
     place::Place,
+    tensors::{TensorSource, vector},
     threads::Urgency,
-    vocabulary::Vocabulary,
+    vocabulary::{Vocabulary, json, metadata},
 };
+
+pub(crate) use layer::Layer;
+pub(crate) use shape::Shape;
 
 /// A token's number in the vocabulary.
 pub type TokenId = u32;
+
+/// Most rows of an embedding table: some hundred thousand are usual. A vocabulary takes more memory
+/// than narrow rows do in their file.
+const MOST_TOKENS: usize = 1 << 22;
 
 /// Special tokens by role, as GGUF metadata name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,22 +55,45 @@ pub enum SpecialToken {
     Middle,
 }
 
+/// What the files of a model are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelFormat {
+    /// One GGUF file.
+    Gguf,
+    /// A directory with config.json and weights in safetensors files.
+    Safetensors,
+}
+
+impl ModelFormat {
+    /// The format's name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gguf => "gguf",
+            Self::Safetensors => "safetensors",
+        }
+    }
+}
+
 /// What a model's metadata say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
-    /// `general.name` and a hash of the file: the model's identity in every cache key.
+    /// The name and a hash of the files: the model's identity in every cache key.
     pub id: String,
-    /// `general.name`, for people.
+    /// `general.name`, or the directory's name, for people.
     pub name: String,
-    /// `llama` or `qwen2`.
+    /// What the files are.
+    pub format: ModelFormat,
+    /// `llama`, `qwen2` or `qwen3`.
     pub architecture: String,
     /// Tokens that fit the context.
     pub context_tokens: usize,
     /// Number of weights.
     pub parameters: usize,
-    /// Bytes of the file.
+    /// How many tensors have which type: `q8_0`, `f32`, …
+    pub tensor_types: BTreeMap<String, usize>,
+    /// Bytes of the file, or of all files with weights.
     pub file_bytes: usize,
-    /// `tokenizer.ggml.pre`.
+    /// `tokenizer.ggml.pre`, or what tokenizer.json was recognised as; `none` if there is none.
     pub pre_tokenizer: String,
 }
 
@@ -64,40 +101,14 @@ pub struct ModelInfo {
 #[derive(Debug)]
 pub struct Model {
     info: ModelInfo,
-    vocabulary: Vocabulary,
+    /// Or why there is none.
+    vocabulary: Result<Vocabulary, String>,
     shape: Shape,
     pub(crate) embedding: Linear,
     pub(crate) layers: Vec<Layer>,
     pub(crate) output_norm: Vec<f32>,
     /// Absent when the embedding table serves.
     head: Option<Linear>,
-}
-
-/// Sizes and constants of a model.
-#[derive(Debug)]
-pub(crate) struct Shape {
-    pub(crate) width: usize,
-    pub(crate) heads: usize,
-    pub(crate) kv_heads: usize,
-    pub(crate) head_width: usize,
-    pub(crate) feed_forward: usize,
-    pub(crate) epsilon: f32,
-    /// Turns per position of each rotated pair, in radians.
-    pub(crate) frequencies: Vec<f64>,
-}
-
-/// Weights of one layer.
-#[derive(Debug)]
-pub(crate) struct Layer {
-    pub(crate) attention_norm: Vec<f32>,
-    pub(crate) query: Linear,
-    pub(crate) key: Linear,
-    pub(crate) value: Linear,
-    pub(crate) attention_output: Linear,
-    pub(crate) feed_forward_norm: Vec<f32>,
-    pub(crate) gate: Linear,
-    pub(crate) up: Linear,
-    pub(crate) down: Linear,
 }
 
 impl Model {
@@ -109,20 +120,64 @@ impl Model {
     /// # Errors
     /// `EngineError::Model` with one line that says what is wrong with the file.
     pub fn from_bytes(bytes: Cow<'static, [u8]>) -> Result<Self, EngineError> {
-        Self::read(Cursor::new(&*bytes))
+        Self::read_gguf(Cursor::new(&*bytes))
     }
 
-    /// Loads a GGUF file.
+    /// Loads a GGUF file, or a directory with config.json and weights in safetensors files.
     ///
     /// # Errors
-    /// As `from_bytes`, and when the file cannot be read.
+    /// As `from_bytes`, and when a file cannot be read.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let file = File::open(path)
-            .map_err(|error| refuse(format!("cannot open '{}': {error}", path.display())))?;
-        Self::read(BufReader::with_capacity(1 << 20, file)).map_err(|error| match error {
-            EngineError::Model(reason) => refuse(format!("'{}': {reason}", path.display())),
+        let in_path = |reason: String| format!("'{}': {reason}", path.display());
+        let model = if path.is_dir() {
+            Self::read_checkpoint(path)
+        } else if path
+            .extension()
+            .is_some_and(|ending| ending == "safetensors")
+        {
+            Err(refuse(
+                "give the directory that holds this file and its config.json",
+            ))
+        } else {
+            let file = File::open(path)
+                .map_err(|error| refuse(format!("cannot open '{}': {error}", path.display())))?;
+            Self::read_gguf(BufReader::with_capacity(1 << 20, file))
+        };
+        let mut model = model.map_err(|error| match error {
+            EngineError::Model(reason) => refuse(in_path(reason)),
             other => other,
-        })
+        })?;
+        model.vocabulary = model.vocabulary.map_err(in_path);
+        Ok(model)
+    }
+
+    /// Whether the model can complete code: that takes a tokenizer that is supported, and
+    /// fill-in-the-middle tokens. Without them it still computes [`Model::logits`].
+    ///
+    /// # Errors
+    /// `EngineError::Model` with one line that says what is missing.
+    pub fn completes(&self) -> Result<(), EngineError> {
+        self.spells()?;
+        let has = |token| self.special(token).is_some();
+        let fills = has(SpecialToken::Prefix) || has(SpecialToken::Middle);
+        match has(SpecialToken::Suffix) && fills {
+            true => Ok(()),
+            false => Err(refuse(format!(
+                "'{}' has no fill-in-the-middle tokens; choose a model trained for code completion",
+                self.info.name
+            ))),
+        }
+    }
+
+    /// Whether text becomes tokens and tokens text.
+    ///
+    /// # Errors
+    /// `EngineError::Model` with one line that says why there is no tokenizer to use.
+    pub fn spells(&self) -> Result<(), EngineError> {
+        match &self.vocabulary {
+            Ok(_) => Ok(()),
+            Err(reason) => Err(refuse(reason.clone())),
+        }
     }
 
     /// What the metadata say.
@@ -130,24 +185,31 @@ impl Model {
         &self.info
     }
 
-    /// Canonical tokens of a text; special tokens spelled in the text are plain text.
+    /// Canonical tokens of a text; special tokens spelled in the text are plain text. None when
+    /// the model does not spell, see [`Model::spells`].
     pub fn encode(&self, text: &str) -> Vec<TokenId> {
-        self.vocabulary.encode(text)
+        match &self.vocabulary {
+            Ok(vocabulary) => vocabulary.encode(text),
+            Err(_) => Vec::new(),
+        }
     }
 
-    /// The bytes that a token spells; empty for special tokens.
+    /// The bytes that a token spells; empty for special tokens, and when the model does not spell.
     pub fn token_bytes(&self, token: TokenId) -> &[u8] {
-        self.vocabulary.token_bytes(token)
+        match &self.vocabulary {
+            Ok(vocabulary) => vocabulary.token_bytes(token),
+            Err(_) => &[],
+        }
     }
 
     /// The id of a special token, if the model has it.
     pub fn special(&self, token: SpecialToken) -> Option<TokenId> {
-        self.vocabulary.special(token)
+        self.vocabulary.as_ref().ok()?.special(token)
     }
 
-    /// Number of tokens in the vocabulary.
+    /// Number of tokens that have a score: rows of the embedding table.
     pub fn vocabulary_len(&self) -> usize {
-        self.vocabulary.len()
+        self.embedding.outputs()
     }
 
     /// Bytes of weights in memory.
@@ -190,7 +252,7 @@ impl Model {
         /// Tokens computed together: more take more memory and are no faster.
         const CHUNK: usize = 256;
 
-        self.check_tokens(tokens)?;
+        self.check_ids(tokens)?;
         let context = self.info.context_tokens;
         if tokens.len() > context {
             return Err(EngineError::TooLong {
@@ -213,13 +275,19 @@ impl Model {
         Ok(logits.swap_remove(0))
     }
 
+    /// Refuses what no sequence can begin with.
     pub(crate) fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
+        self.spells()?;
+        self.check_ids(tokens)
+    }
+
+    fn check_ids(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
         if tokens.is_empty() {
             return Err(refuse("a prompt without tokens cannot be continued"));
         }
         match tokens
             .iter()
-            .find(|&&token| token as usize >= self.vocabulary.len())
+            .find(|&&token| token as usize >= self.vocabulary_len())
         {
             Some(token) => Err(refuse(format!("token {token} is beyond the vocabulary"))),
             None => Ok(()),
@@ -230,60 +298,115 @@ impl Model {
         &self.shape
     }
 
+    /// The same model, with a letter for each token.
+    #[cfg(test)]
+    pub(crate) fn lettered(mut self) -> Self {
+        self.vocabulary = Ok(Vocabulary::letters(self.vocabulary_len()));
+        self
+    }
+
+    /// The tokens' spellings, for a sequence that has begun.
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
+        let vocabulary = self.vocabulary.as_ref();
+        vocabulary.expect("a sequence begins only with a model that spells")
     }
 
     pub(crate) fn head(&self) -> &Linear {
         self.head.as_ref().unwrap_or(&self.embedding)
     }
 
-    fn read<R: Read + Seek>(mut reader: R) -> Result<Self, EngineError> {
-        let hash = hash(&mut reader).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    fn read_gguf<R: Read + Seek>(mut reader: R) -> Result<Self, EngineError> {
+        let hash = identity::hash(&mut reader)
+            .map_err(|error| refuse(format!("cannot be read: {error}")))?;
         let mut file = GgufFile::read(reader)?;
-        let architecture = file
-            .string("general.architecture")
-            .unwrap_or("none")
-            .to_owned();
-        if !matches!(architecture.as_str(), "llama" | "qwen2") {
-            return Err(refuse(format!(
-                "architecture '{architecture}' is not supported, only 'llama' and 'qwen2' are"
-            )));
-        }
+        let stated = Stated::by_gguf(&file)?;
         let name = file.string("general.name").unwrap_or("unnamed").to_owned();
         let info = ModelInfo {
             id: format!("{name}-{hash:016x}"),
             name,
-            context_tokens: required(&file, &format!("{architecture}.context_length"))?,
+            format: ModelFormat::Gguf,
+            architecture: stated.architecture.name.to_owned(),
+            context_tokens: stated.context,
             parameters: file.parameters(),
+            tensor_types: file.types(),
             file_bytes: file.file_bytes() as usize,
             pre_tokenizer: file
                 .string("tokenizer.ggml.pre")
                 .unwrap_or("none")
                 .to_owned(),
-            architecture,
         };
-        let vocabulary = Vocabulary::load(&mut file)?;
-        let shape = Shape::read(&mut file, &info.architecture)?;
-        let tokens = vocabulary.len();
-        let straight = |row| row;
-        let embedding = Linear::load(&mut file, "token_embd", tokens, shape.width, straight)?;
-        let count = required(&file, &format!("{}.block_count", info.architecture))?;
-        let mut layers = Vec::new();
-        for index in 0..count {
-            layers.push(Layer::load(&mut file, index, &shape, &info.architecture)?);
+        let parts = metadata::take(&mut file);
+        Self::assemble(&mut file, info, &stated, |rows| {
+            parts.and_then(|parts| Vocabulary::new(parts, rows))
+        })
+    }
+
+    fn read_checkpoint(directory: &Path) -> Result<Self, EngineError> {
+        let mut checkpoint = Checkpoint::open(directory)?;
+        let stated = Stated::by_config(checkpoint.config())?;
+        let hash = identity::hash_all(checkpoint.files())
+            .map_err(|error| refuse(format!("cannot be read: {error}")))?;
+        let name = identity::directory_name(directory);
+        let info = ModelInfo {
+            id: format!("{name}-{hash:016x}"),
+            name,
+            format: ModelFormat::Safetensors,
+            architecture: stated.architecture.name.to_owned(),
+            context_tokens: stated.context,
+            parameters: checkpoint.parameters(),
+            tensor_types: checkpoint.types(),
+            file_bytes: checkpoint.weight_file_bytes() as usize,
+            pre_tokenizer: "none".to_owned(),
+        };
+        let (tokenizer, stops) = (checkpoint.tokenizer(), stops(&checkpoint));
+        let mut model = Self::assemble(&mut checkpoint, info, &stated, |rows| {
+            let tokenizer = tokenizer?.ok_or_else(|| refuse("there is no tokenizer.json"))?;
+            Vocabulary::new(json::read(&tokenizer, rows, stops?)?, rows)
+        })?;
+        if model.vocabulary.is_ok() {
+            // No other is recognised.
+            model.info.pre_tokenizer = "qwen2".to_owned();
         }
-        let output_norm = vector(&mut file, "output_norm.weight", shape.width)?;
-        let head = match file.has_tensor("output.weight") {
-            true => Some(Linear::load(
-                &mut file,
-                "output",
-                tokens,
-                shape.width,
-                straight,
-            )?),
-            false => None,
+        Ok(model)
+    }
+
+    fn assemble(
+        source: &mut impl TensorSource,
+        info: ModelInfo,
+        stated: &Stated,
+        vocabulary: impl FnOnce(usize) -> Result<Vocabulary, EngineError>,
+    ) -> Result<Self, EngineError> {
+        let shape = Shape::new(stated, source)?;
+        let (rows, _) = source.shape("token_embd.weight")?;
+        if rows > MOST_TOKENS {
+            return Err(refuse(format!(
+                "a vocabulary of {rows} tokens is too large"
+            )));
+        }
+        let straight = |row| row;
+        let embedding = Linear::load(source, "token_embd", rows, shape.width, straight)?;
+        let mut layers = Vec::new();
+        for index in 0..stated.layers {
+            layers.push(Layer::load(source, index, stated, &shape)?);
+        }
+        if source.has_tensor(&format!("blk.{}.attn_norm.weight", stated.layers)) {
+            return Err(refuse(format!(
+                "there are more layers than the {} that are stated",
+                stated.layers
+            )));
+        }
+        let output_norm = vector(source, "output_norm.weight", shape.width)?;
+        let tied = stated
+            .tied
+            .unwrap_or_else(|| !source.has_tensor("output.weight"));
+        let head = match tied {
+            true => None,
+            false => Some(Linear::load(source, "output", rows, shape.width, straight)?),
         };
+        let vocabulary = vocabulary(rows).map_err(|error| match error {
+            EngineError::Model(reason) => reason,
+            other => other.to_string(),
+        });
         Ok(Self {
             info,
             vocabulary,
@@ -296,178 +419,17 @@ impl Model {
     }
 }
 
-impl Shape {
-    fn read<R: Read + Seek>(
-        file: &mut GgufFile<R>,
-        architecture: &str,
-    ) -> Result<Self, EngineError> {
-        let key = |name: &str| format!("{architecture}.{name}");
-        if let Some(scaling) = file.string(&key("rope.scaling.type"))
-            && scaling != "none"
-        {
-            return Err(refuse(format!(
-                "position scaling '{scaling}' is not supported"
-            )));
-        }
-        let width = required(file, &key("embedding_length"))?;
-        let heads = required(file, &key("attention.head_count"))?;
-        let kv_heads = file
-            .integer(&key("attention.head_count_kv"))
-            .unwrap_or(heads);
-        let head_width = file
-            .integer(&key("attention.key_length"))
-            .unwrap_or(width / heads);
-        let rotated = file
-            .integer(&key("rope.dimension_count"))
-            .unwrap_or(head_width);
-        let feed_forward = required(file, &key("feed_forward_length"))?;
-        let epsilon = file
-            .float(&key("attention.layer_norm_rms_epsilon"))
-            .ok_or_else(|| {
-                refuse(format!(
-                    "{} is missing",
-                    key("attention.layer_norm_rms_epsilon")
-                ))
-            })?;
-        let base = file.float(&key("rope.freq_base")).unwrap_or(10000.0);
-        // The matrices have these sizes, and are in the file: so the sizes are no larger than it.
-        let expected = heads.checked_mul(head_width);
-        if expected != Some(file.shape("blk.0.attn_q.weight")?.0)
-            || kv_heads == 0
-            || !heads.is_multiple_of(kv_heads)
-        {
-            return Err(refuse(format!(
-                "{heads} heads of {head_width} and {kv_heads} key-value heads do not fit the file"
-            )));
-        }
-        if head_width == 0 || !head_width.is_multiple_of(LANES) {
-            return Err(refuse(format!(
-                "heads of {head_width} numbers are not supported, only multiples of {LANES} are"
-            )));
-        }
-        if rotated == 0 || rotated > head_width || !rotated.is_multiple_of(2) {
-            return Err(refuse(format!(
-                "{rotated} of {head_width} numbers cannot be rotated"
-            )));
-        }
-        let mut frequencies: Vec<f64> = (0..rotated / 2)
-            .map(|pair| f64::from(base).powf(-2.0 * pair as f64 / rotated as f64))
-            .collect();
-        if file.has_tensor("rope_freqs.weight") {
-            let factors = vector(file, "rope_freqs.weight", rotated / 2)?;
-            for (frequency, factor) in frequencies.iter_mut().zip(factors) {
-                *frequency /= f64::from(factor);
-            }
-        }
-        Ok(Self {
-            width,
-            heads,
-            kv_heads,
-            head_width,
-            feed_forward,
-            epsilon,
-            frequencies,
-        })
-    }
-}
-
-impl Layer {
-    /// Bytes of its matrices.
-    fn bytes(&self) -> usize {
-        let Self {
-            query,
-            key,
-            value,
-            attention_output,
-            gate,
-            up,
-            down,
-            ..
-        } = self;
-        let matrices = [query, key, value, attention_output, gate, up, down];
-        matrices.into_iter().map(Linear::bytes).sum()
-    }
-
-    fn load<R: Read + Seek>(
-        file: &mut GgufFile<R>,
-        index: usize,
-        shape: &Shape,
-        architecture: &str,
-    ) -> Result<Self, EngineError> {
-        let name = |part: &str| format!("blk.{index}.{part}");
-        let Shape {
-            width,
-            feed_forward,
-            head_width,
-            ..
-        } = *shape;
-        let (query_width, kv_width) = (shape.heads * head_width, shape.kv_heads * head_width);
-        let rotated = shape.frequencies.len() * 2;
-        // Llama files turn the pairs (2i, 2i + 1). Moving the rows of queries and keys alike
-        // changes no product of theirs and makes all models turn (i, i + half).
-        let paired = architecture == "llama";
-        let turned = |row: usize| {
-            let (head, at) = (row / head_width * head_width, row % head_width);
-            match paired && at < rotated {
-                true if at < rotated / 2 => head + at * 2,
-                true => head + (at - rotated / 2) * 2 + 1,
-                false => row,
-            }
-        };
-        let straight = |row| row;
-        Ok(Self {
-            attention_norm: vector(file, &name("attn_norm.weight"), width)?,
-            query: Linear::load(file, &name("attn_q"), query_width, width, turned)?,
-            key: Linear::load(file, &name("attn_k"), kv_width, width, turned)?,
-            value: Linear::load(file, &name("attn_v"), kv_width, width, straight)?,
-            attention_output: Linear::load(
-                file,
-                &name("attn_output"),
-                width,
-                query_width,
-                straight,
-            )?,
-            feed_forward_norm: vector(file, &name("ffn_norm.weight"), width)?,
-            gate: Linear::load(file, &name("ffn_gate"), feed_forward, width, straight)?,
-            up: Linear::load(file, &name("ffn_up"), feed_forward, width, straight)?,
-            down: Linear::load(file, &name("ffn_down"), width, feed_forward, straight)?,
-        })
-    }
-}
-
-fn required<R: Read + Seek>(file: &GgufFile<R>, key: &str) -> Result<usize, EngineError> {
-    file.integer(key)
-        .filter(|&number| number > 0)
-        .ok_or_else(|| refuse(format!("{key} is missing")))
-}
-
-fn vector<R: Read + Seek>(
-    file: &mut GgufFile<R>,
-    name: &str,
-    width: usize,
-) -> Result<Vec<f32>, EngineError> {
-    file.tensor(name, 1, width)?.row(0)
-}
-
-/// Hash of a file: of all of it, or of its length and samples when it is large.
-fn hash<R: Read + Seek>(reader: &mut R) -> std::io::Result<u64> {
-    const WHOLE: u64 = 256 << 20;
-    const SAMPLE: u64 = 1 << 20;
-    const SAMPLES: u64 = 64;
-
-    let bytes = reader.seek(SeekFrom::End(0))?;
-    let mut hash = Xxh3::new();
-    hash.update(&bytes.to_le_bytes());
-    let (step, taken) = match bytes <= WHOLE {
-        true => (SAMPLE, SAMPLE),
-        false => (bytes / SAMPLES, SAMPLE),
-    };
-    let mut buffer = Vec::new();
-    for start in (0..bytes).step_by(step as usize) {
-        buffer.clear();
-        reader.seek(SeekFrom::Start(start))?;
-        reader.take(taken).read_to_end(&mut buffer)?;
-        hash.update(&buffer);
-    }
-    Ok(hash.digest())
+/// Tokens that a checkpoint's configuration names as ends of a text.
+fn stops(checkpoint: &Checkpoint) -> Result<Vec<usize>, EngineError> {
+    let generation = checkpoint.json("generation_config.json")?;
+    let ends = [Some(checkpoint.config()), generation.as_ref()]
+        .into_iter()
+        .flatten()
+        .flat_map(|config| match &config["eos_token_id"] {
+            serde_json::Value::Array(ids) => &ids[..],
+            id => std::slice::from_ref(id),
+        });
+    Ok(ends
+        .filter_map(|id| usize::try_from(id.as_u64()?).ok())
+        .collect())
 }

@@ -1,6 +1,7 @@
 //! Tests on tiny random models made here, and on fixtures that `transformers` made.
 
 mod bitwise;
+mod checkpoints;
 mod company;
 mod decoding;
 mod files;
@@ -43,6 +44,11 @@ impl Recipe {
     const QWEN2: Self = Self {
         architecture: "qwen2",
         tied: false,
+        ..Self::LLAMA
+    };
+
+    const QWEN3: Self = Self {
+        architecture: "qwen3",
         ..Self::LLAMA
     };
 
@@ -94,6 +100,12 @@ impl Recipe {
         for layer in 0..2 {
             vector(&format!("blk.{layer}.attn_norm.weight"), WIDTH, 1.0);
             vector(&format!("blk.{layer}.ffn_norm.weight"), WIDTH, 1.0);
+            if self.architecture == "qwen3" {
+                for part in ["q", "k"] {
+                    let name = format!("blk.{layer}.attn_{part}_norm.weight");
+                    vector(&name, HEAD_WIDTH, 1.0);
+                }
+            }
             if self.architecture == "qwen2" {
                 vector(
                     &format!("blk.{layer}.attn_q.bias"),
@@ -248,6 +260,16 @@ fn engine(model: &Arc<Model>, threads: usize, kv_bytes: usize) -> Engine {
         threads,
         kv_bytes,
         kv_precision: KvPrecision::Half,
+    };
+    Engine::new(model.clone(), settings)
+}
+
+/// One that keeps all and rounds nothing.
+fn exact_engine(model: &Arc<Model>, threads: usize) -> Engine {
+    let settings = EngineSettings {
+        threads,
+        kv_bytes: 1 << 30,
+        kv_precision: KvPrecision::Full,
     };
     Engine::new(model.clone(), settings)
 }

@@ -1,13 +1,14 @@
-//! Text to tokens and tokens to bytes, from a GGUF file's metadata.
+//! Text to tokens and tokens to bytes.
 //!
 //! Encoding is canonical and knows no special tokens: markers enter a prompt only as ids. The
-//! bytes of a token are bytes, not text: one character may span several tokens.
+//! bytes of a token are bytes, not text: one character may span several tokens. What a file states
+//! of its tokenizer is read in `vocabulary/metadata.rs` (GGUF) and `vocabulary/json.rs`
+//! (tokenizer.json); the vocabulary is made of it here, in the same way.
 
-use std::{
-    collections::HashMap,
-    io::{Read, Seek},
-    ops::Range,
-};
+pub(crate) mod json;
+pub(crate) mod metadata;
+
+use std::{collections::HashMap, ops::Range};
 
 use tokenizers::{
     SplitDelimiterBehavior, Tokenizer,
@@ -20,13 +21,27 @@ use tokenizers::{
     },
 };
 
-use crate::{
-    EngineError, SpecialToken, TokenId,
-    gguf::{GgufFile, refuse},
-};
+use crate::{EngineError, SpecialToken, TokenId, error::refuse};
 
 /// The pre-tokenizer that llama.cpp calls `qwen2`.
 const QWEN2_SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// GGUF's numbers for what a token is: ordinary text, a marker, nothing, a single byte.
+const NORMAL: usize = 1;
+const CONTROL: usize = 3;
+const UNUSED: usize = 5;
+const BYTE: usize = 6;
+
+/// A byte-level BPE tokenizer with the pre-tokenizer `qwen2`, as a file states it.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    tokens: Vec<String>,
+    types: Vec<usize>,
+    merges: Vec<(String, String)>,
+    special: HashMap<SpecialToken, usize>,
+    /// Ends of a text, and what else ends a suggestion.
+    stops: Vec<usize>,
+}
 
 /// What decoding may do with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,39 +68,57 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads the vocabulary from a file's metadata.
-    pub(crate) fn load<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Self, EngineError> {
-        let model = file.string("tokenizer.ggml.model").unwrap_or("none");
-        if model != "gpt2" {
-            return Err(refuse(format!(
-                "tokenizer '{model}' is not supported, only 'gpt2' (byte-level BPE) is"
-            )));
-        }
-        let pre_tokenizer = file.string("tokenizer.ggml.pre").unwrap_or("none");
-        if pre_tokenizer != "qwen2" {
-            return Err(refuse(format!(
-                "pre-tokenizer '{pre_tokenizer}' is not supported, only 'qwen2' is"
-            )));
-        }
-        let tokens = file
-            .take_strings("tokenizer.ggml.tokens")
-            .ok_or_else(|| refuse("the vocabulary is missing"))?;
-        let merges = file
-            .take_strings("tokenizer.ggml.merges")
-            .ok_or_else(|| refuse("the merges of the vocabulary are missing"))?;
-        let types = file
-            .take_integers("tokenizer.ggml.token_type")
-            .unwrap_or_else(|| vec![1; tokens.len()]);
+    /// Makes the vocabulary of a model whose embedding table has `rows` rows.
+    pub(crate) fn new(parts: Parts, rows: usize) -> Result<Self, EngineError> {
+        let vocabulary = Self::build(parts, rows)?;
+        vocabulary.refuse_missing_bytes()?;
+        Ok(vocabulary)
+    }
+
+    /// A vocabulary of up to 94 tokens that spell one letter each, for decoding with models that
+    /// have no tokenizer.
+    #[cfg(test)]
+    pub(crate) fn letters(rows: usize) -> Self {
+        let parts = Parts {
+            tokens: ('!'..='~').take(rows).map(String::from).collect(),
+            types: vec![NORMAL; rows],
+            merges: Vec::new(),
+            special: HashMap::new(),
+            stops: Vec::new(),
+        };
+        Self::build(parts, rows).expect("letters are tokens")
+    }
+
+    fn build(parts: Parts, rows: usize) -> Result<Self, EngineError> {
+        let Parts {
+            mut tokens,
+            mut types,
+            merges,
+            special,
+            mut stops,
+        } = parts;
         if types.len() != tokens.len() {
             return Err(refuse(
                 "the vocabulary and its token types differ in length",
             ));
         }
-        if u32::try_from(tokens.len()).is_err() {
-            return Err(refuse("the vocabulary is too large"));
+        if tokens.len() > rows || u32::try_from(rows).is_err() {
+            return Err(refuse(format!(
+                "a vocabulary of {} tokens does not fit an embedding table of {rows} rows",
+                tokens.len()
+            )));
         }
-        let special = special_tokens(file, tokens.len())?;
-        let stops = stop_tokens(file, &special);
+        if let Some((token, id)) = special.iter().find(|(_, id)| **id >= tokens.len()) {
+            return Err(refuse(format!(
+                "the {token:?} token is {id}, beyond the vocabulary"
+            )));
+        }
+        // Tables have rows behind the last token where that makes them rounder.
+        tokens.extend((tokens.len()..rows).map(padding));
+        types.resize(rows, UNUSED);
+        stops.extend(special.values());
+        let special = special.into_iter();
+        let special = special.map(|(token, id)| (token, id as TokenId)).collect();
 
         let (bytes, spans, kinds) = spell(&tokens, &types, &stops)?;
         let mut sorted: Vec<TokenId> = (0..tokens.len() as TokenId)
@@ -97,16 +130,14 @@ impl Vocabulary {
         };
         sorted.sort_by(|left, right| spelling(left).cmp(spelling(right)).then(left.cmp(right)));
 
-        let vocabulary = Self {
-            tokenizer: tokenizer(tokens, &types, &merges)?,
+        Ok(Self {
+            tokenizer: tokenizer(tokens, &types, merges)?,
             bytes,
             spans,
             kinds,
             sorted,
             special,
-        };
-        vocabulary.refuse_missing_bytes()?;
-        Ok(vocabulary)
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -175,57 +206,22 @@ impl Vocabulary {
     }
 }
 
-fn special_tokens<R: Read + Seek>(
-    file: &GgufFile<R>,
-    vocabulary: usize,
-) -> Result<HashMap<SpecialToken, TokenId>, EngineError> {
-    let keys = [
-        (SpecialToken::File, "fim_sep"),
-        (SpecialToken::File, "file_sep"),
-        (SpecialToken::Prefix, "fim_pre"),
-        (SpecialToken::Suffix, "fim_suf"),
-        (SpecialToken::Middle, "fim_mid"),
-    ];
-    let mut special = HashMap::new();
-    for (token, key) in keys {
-        let key = format!("tokenizer.ggml.{key}_token_id");
-        if let Some(id) = file.integer(&key) {
-            if id >= vocabulary {
-                return Err(refuse(format!("{key} is {id}, beyond the vocabulary")));
-            }
-            special.entry(token).or_insert(id as TokenId);
-        }
-    }
-    if !special.contains_key(&SpecialToken::Suffix)
-        || !(special.contains_key(&SpecialToken::Prefix)
-            || special.contains_key(&SpecialToken::Middle))
-    {
-        return Err(refuse(
-            "the model has no fill-in-the-middle tokens; choose one trained for code completion",
-        ));
-    }
-    Ok(special)
+/// The name of a row of the embedding table that no token has.
+fn padding(id: usize) -> String {
+    format!("[PAD{id}]")
 }
 
-fn stop_tokens<R: Read + Seek>(
-    file: &GgufFile<R>,
-    special: &HashMap<SpecialToken, TokenId>,
-) -> Vec<usize> {
-    let keys = ["eos", "eot", "fim_pad", "fim_rep"];
-    let named = keys
-        .iter()
-        .filter_map(|key| file.integer(&format!("tokenizer.ggml.{key}_token_id")));
-    named
-        .chain(special.values().map(|&token| token as usize))
-        .collect()
+/// The two sides of a merge.
+fn pair(merge: &str) -> Result<(String, String), EngineError> {
+    merge
+        .split_once(' ')
+        .map(|(left, right)| (left.to_owned(), right.to_owned()))
+        .ok_or_else(|| refuse(format!("merge '{merge}' is not a pair")))
 }
 
 type Spelled = (Vec<u8>, Vec<Range<u32>>, Vec<TokenKind>);
 
 fn spell(tokens: &[String], types: &[usize], stops: &[usize]) -> Result<Spelled, EngineError> {
-    const NORMAL: usize = 1;
-    const BYTE: usize = 6;
-
     let byte_of = bytes_by_char();
     let mut bytes = Vec::new();
     let mut spans = Vec::with_capacity(tokens.len());
@@ -276,23 +272,14 @@ fn bytes_by_char() -> HashMap<char, u8> {
 fn tokenizer(
     tokens: Vec<String>,
     types: &[usize],
-    merges: &[String],
+    merges: Vec<(String, String)>,
 ) -> Result<Tokenizer, EngineError> {
-    let merges = merges
-        .iter()
-        .map(|merge| {
-            merge
-                .split_once(' ')
-                .map(|(left, right)| (left.to_owned(), right.to_owned()))
-                .ok_or_else(|| refuse(format!("merge '{merge}' is not a pair")))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
     // Special tokens stay out of the model's words, so that their names are plain text.
     let words = tokens
         .into_iter()
         .zip(types)
         .enumerate()
-        .filter(|(_, (_, token_type))| matches!(token_type, 1 | 6))
+        .filter(|(_, (_, token_type))| matches!(**token_type, NORMAL | BYTE))
         .map(|(id, (token, _))| (token, id as TokenId));
     let words: HashMap<String, TokenId> = words.collect();
     let model = BPE::builder()

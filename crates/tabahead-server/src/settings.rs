@@ -19,7 +19,8 @@ use tabahead_speculation::SpeculatorSettings;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The model: `mini` (default) for the embedded one, or the path of a GGUF file.
+    /// The model: `mini` (default) for the embedded one, or the path of a GGUF file or of a
+    /// directory with config.json and safetensors.
     pub model: String,
     /// Threads that compute. 0 (default) chooses from the cores.
     pub threads: usize,
@@ -248,7 +249,10 @@ impl Settings {
             return invalid("speculation.depth", "it must be at most 32");
         }
         if self.model.is_empty() {
-            return invalid("model", "it must be 'mini' or the path of a GGUF file");
+            return invalid(
+                "model",
+                "it must be 'mini' or the path of a GGUF file or a directory with safetensors",
+            );
         }
         Ok(self)
     }

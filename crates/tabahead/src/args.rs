@@ -68,8 +68,9 @@ pub enum Command {
 /// Which model computes, and on how many threads.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
-    /// GGUF file, or `mini` for the built-in model [default: from the configuration].
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// GGUF file or directory with safetensors, or `mini` for the built-in model [default: from
+    /// the configuration].
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
     /// Threads that compute, 0 to choose from the cores [default: from the configuration].
     #[arg(long, value_name = "N")]
@@ -187,8 +188,9 @@ pub struct ConfigArgs {
 pub enum ModelCommand {
     /// Print what a model's metadata say.
     Inspect {
-        /// GGUF file, or `mini` for the built-in model [default: from the configuration].
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        /// GGUF file or directory with safetensors, or `mini` for the built-in model [default:
+        /// from the configuration].
+        #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
         model: Option<String>,
         /// Print JSON.
         #[arg(long)]
@@ -201,13 +203,16 @@ pub enum ModelCommand {
 /// `tabahead model logits`
 #[derive(Debug, Args)]
 pub struct LogitsArgs {
+    /// As `--model`.
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, conflicts_with = "model")]
+    pub path: Option<String>,
     /// Prompt as text; special tokens spelled in it are plain text.
     #[arg(long, required_unless_present = "tokens", conflicts_with = "tokens")]
     pub text: Option<String>,
     /// Prompt as token ids: 1,2,3.
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub tokens: Option<Vec<u32>>,
-    /// How many tokens to print.
+    /// How many tokens to print; JSON has the scores of all of them besides.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
     #[command(flatten)]

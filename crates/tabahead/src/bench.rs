@@ -47,7 +47,7 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     let config = config.with_engine(&args.engine)?;
     let bar = output::progress(args.runs as usize + 1, "measuring");
     let started = Instant::now();
-    let model = config.model()?;
+    let model = config.completing_model()?;
     let loading = started.elapsed();
     let settings = EngineSettings {
         threads: config.settings.threads,

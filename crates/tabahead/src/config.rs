@@ -28,8 +28,9 @@ use crate::{
 const DOCS: &[(&str, &str)] = &[
     (
         "model",
-        "The model: \"mini\" for the built-in one, or the path of a GGUF file (Llama or Qwen2 \
-         architecture with fill-in-the-middle tokens).",
+        "The model: \"mini\" for the built-in one, or the path of a GGUF file or of a directory with \
+         config.json and safetensors (Llama, Qwen2 or Qwen3 architecture with fill-in-the-middle \
+         tokens).",
     ),
     (
         "threads",
@@ -207,6 +208,16 @@ impl Resolved {
             ModelSource::File(file) => Model::open(&file),
         };
         Ok(Arc::new(model.with_context(|| self.unusable())?))
+    }
+
+    /// The model alone, for commands that complete with it.
+    ///
+    /// # Errors
+    /// When the model cannot be used for that.
+    pub fn completing_model(&self) -> Result<Arc<Model>> {
+        let model = self.model()?;
+        model.completes().with_context(|| self.unusable())?;
+        Ok(model)
     }
 
     fn unusable(&self) -> String {

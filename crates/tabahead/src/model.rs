@@ -2,9 +2,9 @@
 
 use std::{io::Write, process::ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
-use tabahead_engine::SpecialToken;
+use tabahead_engine::{Model, SpecialToken};
 
 use crate::{
     args::{EngineArgs, LogitsArgs, ModelCommand},
@@ -37,35 +37,26 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
         threads: None,
     };
     let model = config.with_engine(&engine)?.model()?;
-    let info = model.info();
-    let specials: serde_json::Map<String, serde_json::Value> = SPECIALS
-        .iter()
-        .map(|(name, token)| ((*name).to_owned(), json!(model.special(*token))))
-        .collect();
     if as_json {
-        return output::json(&json!({
-            "id": info.id,
-            "name": info.name,
-            "architecture": info.architecture,
-            "parameters": info.parameters,
-            "context_tokens": info.context_tokens,
-            "vocabulary": model.vocabulary_len(),
-            "pre_tokenizer": info.pre_tokenizer,
-            "file_bytes": info.file_bytes,
-            "weight_bytes": model.weight_bytes(),
-            "kv_bytes_per_token": model.kv_bytes_per_token(config.local().kv_precision),
-            "fim_tokens": specials,
-        }));
+        return output::json(&description(&model, config));
     }
+    let info = model.info();
     let mut out = output::stdout();
     let mut line = |what: &str, value: String| writeln!(out, "{what:<16} {value}");
     line("name", info.name.clone())?;
     line("id", info.id.clone())?;
+    line("format", info.format.name().to_owned())?;
     line("architecture", info.architecture.clone())?;
     line(
         "parameters",
         format!("{:.1} million", info.parameters as f64 / 1e6),
     )?;
+    let types: Vec<String> = info
+        .tensor_types
+        .iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    line("tensors", types.join(", "))?;
     line("context", format!("{} tokens", info.context_tokens))?;
     line(
         "vocabulary",
@@ -92,14 +83,57 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
         })
         .collect();
     line("FIM tokens", specials.join(", "))?;
+    line("completes", refusal(&model).unwrap_or("yes".to_owned()))?;
     Ok(())
 }
 
+fn description(model: &Model, config: &Resolved) -> serde_json::Value {
+    let info = model.info();
+    let specials: serde_json::Map<String, serde_json::Value> = SPECIALS
+        .iter()
+        .map(|(name, token)| ((*name).to_owned(), json!(model.special(*token))))
+        .collect();
+    let tokenizer = model.spells().is_ok().then(|| {
+        json!({
+            "pre_tokenizer": info.pre_tokenizer,
+            "tokens": model.vocabulary_len(),
+        })
+    });
+    json!({
+        "id": info.id,
+        "name": info.name,
+        "format": info.format.name(),
+        "architecture": info.architecture,
+        "parameters": info.parameters,
+        "weights": info.tensor_types,
+        "context_tokens": info.context_tokens,
+        "vocabulary": model.vocabulary_len(),
+        "pre_tokenizer": info.pre_tokenizer,
+        "tokenizer": tokenizer,
+        "completes": model.completes().is_ok(),
+        "refusal": refusal(model),
+        "file_bytes": info.file_bytes,
+        "weight_bytes": model.weight_bytes(),
+        "kv_bytes_per_token": model.kv_bytes_per_token(config.local().kv_precision),
+        "fim_tokens": specials,
+    })
+}
+
+/// Why the model cannot complete, if it cannot.
+fn refusal(model: &Model) -> Option<String> {
+    model.completes().err().map(|error| error.to_string())
+}
+
 fn logits(args: &LogitsArgs, config: &Resolved) -> Result<()> {
-    let model = config.with_engine(&args.engine)?.model()?;
+    let mut engine = args.engine.clone();
+    engine.model = engine.model.or_else(|| args.path.clone());
+    let model = config.with_engine(&engine)?.model()?;
     let tokens = match (&args.tokens, &args.text) {
         (Some(tokens), _) => tokens.clone(),
-        (None, Some(text)) => model.encode(text),
+        (None, Some(text)) => {
+            model.spells().context("text is not read; use --tokens")?;
+            model.encode(text)
+        }
         (None, None) => bail!("give a prompt: --text or --tokens"),
     };
     if tokens.is_empty() {
@@ -126,7 +160,7 @@ fn logits(args: &LogitsArgs, config: &Resolved) -> Result<()> {
                 })
             })
             .collect();
-        return output::json(&json!({"tokens": tokens, "top": top}));
+        return output::json(&json!({"tokens": tokens, "top": top, "logits": logits}));
     }
     let mut out = output::stdout();
     writeln!(out, "tokens {tokens:?}\n")?;

@@ -272,6 +272,85 @@ fn a_model_is_inspected_and_asked() {
     assert!(top[0]["log_prob"].as_f64() >= top[1]["log_prob"].as_f64());
 }
 
+/// A tiny model that the engine's tests use too.
+fn fixture(name: &str) -> String {
+    format!("crates/tabahead-engine/tests/fixtures/{name}")
+}
+
+#[test]
+fn models_of_both_formats_are_inspected() {
+    for (name, format, weights) in [
+        ("qwen2.gguf", "gguf", "f32"),
+        ("qwen2", "safetensors", "f16"),
+    ] {
+        let model = json(&["model", "inspect", &fixture(name), "--json"]);
+        assert_eq!(model["format"], format);
+        assert_eq!(model["weights"][weights], 27);
+        assert_eq!(model["tokenizer"]["pre_tokenizer"], "qwen2");
+        assert_eq!(model["completes"], true);
+        assert_eq!(model["refusal"], Value::Null);
+        assert_eq!(model["fim_tokens"]["suffix"], 387);
+    }
+}
+
+#[test]
+fn a_model_without_a_tokenizer_is_inspected_and_asked_but_does_not_complete() {
+    for name in ["qwen3.gguf", "qwen3"] {
+        let path = fixture(name);
+        let model = json(&["model", "inspect", &path, "--json"]);
+        assert_eq!(model["architecture"], "qwen3");
+        assert_eq!(model["vocabulary"], 64);
+        assert_eq!(model["tokenizer"], Value::Null);
+        assert_eq!(model["completes"], false);
+        let refusal = model["refusal"].as_str().expect("a reason");
+        assert!(refusal.contains("tokenizer"), "{refusal}");
+        assert!(succeeds(&["model", "inspect", &path]).contains(refusal));
+        let tokens = ["model", "logits", &path, "--tokens", "1,2,3", "--json"];
+        let report = json(&tokens);
+        assert_eq!(report["logits"].as_array().expect("scores").len(), 64);
+        let best = &report["top"][0];
+        let id = best["id"].as_u64().expect("an id") as usize;
+        assert_eq!(best["logit"], report["logits"][id]);
+        fails(&["model", "logits", &path, "--text", "a"], "use --tokens");
+        let place = "examples/shapes.rs:1";
+        fails(&["complete", place, "--model", &path], "tokenizer");
+        fails(&["bench", "--model", &path], "tokenizer");
+    }
+}
+
+#[test]
+fn a_directory_reads_text_and_is_completed_with_as_the_file_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("short.rs");
+    fs::write(&file, "let a = ").expect("written");
+    let place = format!("{}:1", file.display());
+    let asked = |name: &str| {
+        let model = fixture(name);
+        let logits = json(&["model", "logits", &model, "--text", "fn a() {", "--json"]);
+        let report = json(&["complete", &place, "--model", &model, "--json"]);
+        let step = &report["chain"][0];
+        let text = step["text"].as_str().expect("a suggestion").to_owned();
+        (
+            text,
+            logits["tokens"].clone(),
+            logits["top"][0]["id"].clone(),
+        )
+    };
+    assert_eq!(asked("qwen2"), asked("qwen2.gguf"));
+}
+
+#[test]
+fn logits_take_the_model_by_place_or_by_name() {
+    let by_place = json(&["model", "logits", "mini", "--tokens", "5,6", "--json"]);
+    let by_name = [
+        "model", "logits", "--model", "mini", "--tokens", "5,6", "--json",
+    ];
+    assert_eq!(json(&by_name), by_place);
+    let scores = by_place["logits"].as_array().expect("scores");
+    let model = json(&["model", "inspect", "mini", "--json"]);
+    assert_eq!(model["vocabulary"], scores.len());
+}
+
 #[test]
 fn the_engine_is_measured() {
     let report = json(&["bench", "--runs", "1", "--json"]);

@@ -60,15 +60,21 @@ pub(super) fn profile(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use tabahead_engine::ModelFormat;
+
     use super::*;
 
     fn info(name: &str) -> ModelInfo {
         ModelInfo {
             id: format!("{name}#1"),
             name: name.to_owned(),
+            format: ModelFormat::Gguf,
             architecture: "llama".to_owned(),
             context_tokens: 1024,
             parameters: 1,
+            tensor_types: BTreeMap::new(),
             file_bytes: 1,
             pre_tokenizer: "qwen2".to_owned(),
         }

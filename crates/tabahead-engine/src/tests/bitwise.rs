@@ -18,7 +18,7 @@ use crate::{
 
 fn recipes() -> Vec<Recipe> {
     let mut recipes = Vec::new();
-    for recipe in [Recipe::LLAMA, Recipe::QWEN2] {
+    for recipe in [Recipe::LLAMA, Recipe::QWEN2, Recipe::QWEN3] {
         for dtype in [GgmlDType::Q8_0, GgmlDType::F16, GgmlDType::F32] {
             // Multi-head, grouped-query and multi-query attention.
             for kv_heads in [4, 2, 1] {

@@ -1,0 +1,288 @@
+//! Families of models: what is particular to each, and what a file states of its model.
+//!
+//! To add a family whose layers are built like these (RMS norm, rotated queries and keys, grouped
+//! attention, a gated feed-forward with SiLU): give it a row in [`FAMILIES`]. Biases need no word:
+//! they are used where a file has them. What a row cannot say yet becomes a field of
+//! [`Architecture`], is loaded in `model/layer.rs` and used in `forward`. Then give it a line in
+//! `tests/fixtures/make.py`, which compares it with `transformers`.
+//!
+//! Knows GGUF metadata and config.json, no tensors: nothing here is believed before
+//! `model/shape.rs` has compared it with them.
+
+use std::io::{Read, Seek};
+
+use serde_json::Value;
+
+use crate::{EngineError, error::refuse, gguf::GgufFile};
+
+/// What is particular to a family of models.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Architecture {
+    /// `general.architecture` of GGUF files, and `model_type` in config.json.
+    pub(crate) name: &'static str,
+    /// GGUF files hold the rows of queries and keys so that (2i, 2i + 1) turn together, not
+    /// (i, i + half). Checkpoints of `transformers` never do.
+    pub(crate) paired_in_gguf: bool,
+    /// Each head of queries and keys is normalised before it is rotated.
+    pub(crate) head_norms: bool,
+}
+
+/// All families that are supported.
+pub(crate) const FAMILIES: [Architecture; 3] = [
+    Architecture {
+        name: "llama",
+        paired_in_gguf: true,
+        head_norms: false,
+    },
+    Architecture {
+        name: "qwen2",
+        paired_in_gguf: false,
+        head_norms: false,
+    },
+    Architecture {
+        name: "qwen3",
+        paired_in_gguf: false,
+        head_norms: true,
+    },
+];
+
+impl Architecture {
+    fn named(name: &str) -> Result<&'static Self, EngineError> {
+        FAMILIES
+            .iter()
+            .find(|family| family.name == name)
+            .ok_or_else(|| {
+                let names = FAMILIES.map(|family| format!("'{}'", family.name));
+                refuse(format!(
+                    "architecture '{name}' is not supported, only {} are",
+                    names.join(", ")
+                ))
+            })
+    }
+}
+
+/// What a file states of its model: sizes and constants.
+#[derive(Debug)]
+pub(crate) struct Stated {
+    pub(crate) architecture: &'static Architecture,
+    /// The rows of queries and keys are in pairs (2i, 2i + 1).
+    pub(crate) paired: bool,
+    pub(crate) context: usize,
+    pub(crate) layers: usize,
+    pub(crate) width: usize,
+    pub(crate) heads: usize,
+    pub(crate) kv_heads: usize,
+    pub(crate) head_width: usize,
+    /// Numbers of a head that are rotated.
+    pub(crate) rotated: usize,
+    pub(crate) feed_forward: usize,
+    pub(crate) epsilon: f64,
+    pub(crate) rope_base: f64,
+    pub(crate) rope_scaling: RopeScaling,
+    /// Whether the embedding table is the head, where that is stated.
+    pub(crate) tied: Option<bool>,
+}
+
+/// How rotations are slowed down for contexts longer than those of the training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum RopeScaling {
+    /// Not at all, or by the tensor `rope_freqs.weight`.
+    None,
+    /// All by one factor.
+    Linear { factor: f64 },
+    /// Long waves by the factor, short ones not at all, those between by something between.
+    Llama3 {
+        factor: f64,
+        low_frequency_factor: f64,
+        high_frequency_factor: f64,
+        original_context: f64,
+    },
+}
+
+impl Stated {
+    /// What the metadata of a GGUF file state.
+    pub(crate) fn by_gguf<R: Read + Seek>(file: &GgufFile<R>) -> Result<Self, EngineError> {
+        let name = file.string("general.architecture").unwrap_or("none");
+        let architecture = Architecture::named(name)?;
+        let key = |name: &str| format!("{}.{name}", architecture.name);
+        let required = |name: &str| {
+            let number = file.integer(&key(name)).filter(|&number| number > 0);
+            number.ok_or_else(|| missing(&key(name)))
+        };
+        let width = required("embedding_length")?;
+        let heads = required("attention.head_count")?;
+        let optional = |name: &str| file.integer(&key(name));
+        let head_width = optional("attention.key_length").unwrap_or(width / heads);
+        let epsilon = key("attention.layer_norm_rms_epsilon");
+        let scaling = file.string(&key("rope.scaling.type"));
+        let factor = file
+            .float(&key("rope.scaling.factor"))
+            .or_else(|| file.float(&key("rope.scale_linear")))
+            .map(f64::from);
+        let scaling = match (scaling, factor) {
+            // The older key stands alone.
+            (None, Some(_)) => "linear",
+            (scaling, _) => scaling.unwrap_or("none"),
+        };
+        Ok(Self {
+            architecture,
+            paired: architecture.paired_in_gguf,
+            context: required("context_length")?,
+            layers: required("block_count")?,
+            width,
+            heads,
+            kv_heads: optional("attention.head_count_kv").unwrap_or(heads),
+            head_width,
+            rotated: optional("rope.dimension_count").unwrap_or(head_width),
+            feed_forward: required("feed_forward_length")?,
+            epsilon: file
+                .float(&epsilon)
+                .ok_or_else(|| missing(&epsilon))?
+                .into(),
+            rope_base: file.float(&key("rope.freq_base")).unwrap_or(10000.0).into(),
+            rope_scaling: match scaling {
+                "none" => RopeScaling::None,
+                "linear" => RopeScaling::Linear {
+                    factor: factor.ok_or_else(|| missing(&key("rope.scaling.factor")))?,
+                },
+                other => return Err(unknown_scaling(other)),
+            },
+            tied: None,
+        })
+    }
+
+    /// What a config.json of `transformers` states. Left-out keys have the defaults that they have
+    /// there.
+    pub(crate) fn by_config(config: &Value) -> Result<Self, EngineError> {
+        let name = config["model_type"].as_str().unwrap_or("none");
+        let architecture = Architecture::named(name)?;
+        refuse_unlike(config)?;
+        let optional = |key: &str| {
+            let number = config[key].as_u64();
+            number.and_then(|number| usize::try_from(number).ok())
+        };
+        let required = |key: &str| {
+            let number = optional(key).filter(|&number| number > 0);
+            number.ok_or_else(|| missing(&format!("{key} of config.json")))
+        };
+        let width = required("hidden_size")?;
+        let heads = required("num_attention_heads")?;
+        let head_width = optional("head_dim").unwrap_or(width / heads);
+        // Newer files have all about rotations in one place.
+        let rope = match &config["rope_parameters"] {
+            Value::Null => &config["rope_scaling"],
+            rope => rope,
+        };
+        let base = rope["rope_theta"]
+            .as_f64()
+            .or_else(|| config["rope_theta"].as_f64());
+        Ok(Self {
+            architecture,
+            paired: false,
+            context: required("max_position_embeddings")?,
+            layers: required("num_hidden_layers")?,
+            width,
+            heads,
+            kv_heads: optional("num_key_value_heads").unwrap_or(heads),
+            head_width,
+            rotated: head_width,
+            feed_forward: required("intermediate_size")?,
+            epsilon: config["rms_norm_eps"].as_f64().unwrap_or(1e-6),
+            rope_base: base.unwrap_or(10000.0),
+            rope_scaling: RopeScaling::by_config(rope)?,
+            tied: config["tie_word_embeddings"].as_bool(),
+        })
+    }
+}
+
+impl RopeScaling {
+    fn by_config(rope: &Value) -> Result<Self, EngineError> {
+        let number = |key: &str| {
+            let number = rope[key].as_f64();
+            number.ok_or_else(|| missing(&format!("{key} of the rope parameters in config.json")))
+        };
+        let kind = rope["rope_type"].as_str().or_else(|| rope["type"].as_str());
+        match kind.unwrap_or("default") {
+            "default" => Ok(Self::None),
+            "linear" => Ok(Self::Linear {
+                factor: number("factor")?,
+            }),
+            "llama3" => Ok(Self::Llama3 {
+                factor: number("factor")?,
+                low_frequency_factor: number("low_freq_factor")?,
+                high_frequency_factor: number("high_freq_factor")?,
+                original_context: number("original_max_position_embeddings")?,
+            }),
+            other => Err(unknown_scaling(other)),
+        }
+    }
+
+    /// What a frequency, in radians per position, becomes.
+    pub(crate) fn scale(self, frequency: f64) -> f64 {
+        match self {
+            Self::None => frequency,
+            Self::Linear { factor } => frequency / factor,
+            Self::Llama3 {
+                factor,
+                low_frequency_factor: low,
+                high_frequency_factor: high,
+                original_context,
+            } => {
+                let wave = std::f64::consts::TAU / frequency;
+                let share = ((original_context / wave - low) / (high - low)).clamp(0.0, 1.0);
+                frequency * ((1.0 - share) / factor + share)
+            }
+        }
+    }
+}
+
+/// Refuses a configuration that asks for arithmetic which `forward` does not do.
+fn refuse_unlike(config: &Value) -> Result<(), EngineError> {
+    let activation = config["hidden_act"].as_str().unwrap_or("silu");
+    if activation != "silu" {
+        return Err(refuse(format!(
+            "activation '{activation}' is not supported, only 'silu' is"
+        )));
+    }
+    if !config["quantization_config"].is_null() {
+        return Err(refuse(
+            "quantised checkpoints are not supported; choose one in BF16, F16 or F32, or a GGUF file",
+        ));
+    }
+    let layer_types = config["layer_types"].as_array();
+    let all_full = layer_types.is_none_or(|types| {
+        let mut types = types.iter();
+        types.all(|layer| layer == "full_attention")
+    });
+    if config["use_sliding_window"] == true || !all_full {
+        return Err(refuse("sliding-window attention is not supported"));
+    }
+    let rope = &config["rope_parameters"];
+    let partly = [config, rope]
+        .iter()
+        .any(|place| place["partial_rotary_factor"].as_f64().unwrap_or(1.0) != 1.0);
+    if partly {
+        return Err(refuse("partly rotated heads are not supported"));
+    }
+    // Where layers differ, each kind of them has its own parameters.
+    let nested = rope.as_object().is_some_and(|rope| {
+        let mut values = rope.values();
+        values.any(Value::is_object)
+    });
+    if nested {
+        return Err(refuse(
+            "layers with rotations of their own are not supported",
+        ));
+    }
+    Ok(())
+}
+
+fn missing(key: &str) -> EngineError {
+    refuse(format!("{key} is missing"))
+}
+
+fn unknown_scaling(name: &str) -> EngineError {
+    refuse(format!(
+        "position scaling '{name}' is not supported, only 'linear' and 'llama3' are"
+    ))
+}

@@ -1,0 +1,58 @@
+//! What tells one model from another: a name, and a hash of its files.
+
+use std::{
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// Hash of a file: of all of it, or of its length and samples when it is large.
+pub(super) fn hash<R: Read + Seek>(reader: &mut R) -> io::Result<u64> {
+    const WHOLE: u64 = 256 << 20;
+    const SAMPLE: u64 = 1 << 20;
+    const SAMPLES: u64 = 64;
+
+    let bytes = reader.seek(SeekFrom::End(0))?;
+    let mut hash = Xxh3::new();
+    hash.update(&bytes.to_le_bytes());
+    let (step, taken) = match bytes <= WHOLE {
+        true => (SAMPLE, SAMPLE),
+        false => (bytes / SAMPLES, SAMPLE),
+    };
+    let mut buffer = Vec::new();
+    for start in (0..bytes).step_by(step as usize) {
+        buffer.clear();
+        reader.seek(SeekFrom::Start(start))?;
+        reader.take(taken).read_to_end(&mut buffer)?;
+        hash.update(&buffer);
+    }
+    Ok(hash.digest())
+}
+
+/// Hash of several files in their order.
+pub(super) fn hash_all<R: Read + Seek>(readers: impl Iterator<Item = R>) -> io::Result<u64> {
+    let mut all = Xxh3::new();
+    for mut reader in readers {
+        all.update(&hash(&mut reader)?.to_le_bytes());
+    }
+    Ok(all.digest())
+}
+
+/// What a directory with a model calls it.
+///
+/// The cache of `huggingface_hub` names directories by commits, two levels below one that is
+/// named `models--OWNER--NAME`.
+pub(super) fn directory_name(directory: &Path) -> String {
+    let directory = directory.canonicalize();
+    let directory = directory.as_deref().unwrap_or(Path::new("unnamed"));
+    let name = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    let cached = directory.ancestors().nth(2).map(name).unwrap_or_default();
+    match cached.strip_prefix("models--") {
+        Some(model) => model.rsplit("--").next().unwrap_or(model).to_owned(),
+        None => name(directory),
+    }
+}

@@ -1,0 +1,103 @@
+//! The weights of one layer.
+
+use super::Shape;
+use crate::{
+    EngineError,
+    architecture::Stated,
+    linear::Linear,
+    tensors::{TensorSource, vector},
+};
+
+/// Weights of one layer.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) attention_norm: Vec<f32>,
+    pub(crate) query: Linear,
+    pub(crate) key: Linear,
+    pub(crate) value: Linear,
+    /// Weights of the norms of each head, in families that have them.
+    pub(crate) query_norm: Option<Vec<f32>>,
+    pub(crate) key_norm: Option<Vec<f32>>,
+    pub(crate) attention_output: Linear,
+    pub(crate) feed_forward_norm: Vec<f32>,
+    pub(crate) gate: Linear,
+    pub(crate) up: Linear,
+    pub(crate) down: Linear,
+}
+
+impl Layer {
+    pub(super) fn load(
+        source: &mut impl TensorSource,
+        index: usize,
+        stated: &Stated,
+        shape: &Shape,
+    ) -> Result<Self, EngineError> {
+        let name = |part: &str| format!("blk.{index}.{part}");
+        let Shape {
+            width,
+            feed_forward,
+            head_width,
+            ..
+        } = *shape;
+        let (query_width, kv_width) = (shape.heads * head_width, shape.kv_heads * head_width);
+        // Moving the rows of queries and keys alike changes no product of theirs and makes all
+        // models turn (i, i + half).
+        let turned = |row| match stated.paired {
+            true => unpaired(row, head_width, stated.rotated),
+            false => row,
+        };
+        let straight = |row| row;
+        let attention_norm = vector(source, &name("attn_norm.weight"), width)?;
+        let mut head_norm = |part: &str| match stated.architecture.head_norms {
+            true => vector(source, &name(part), head_width).map(Some),
+            false => Ok(None),
+        };
+        let query_norm = head_norm("attn_q_norm.weight")?;
+        let key_norm = head_norm("attn_k_norm.weight")?;
+        let mut matrix = |part: &str, outputs: usize, inputs: usize| {
+            Linear::load(source, &name(part), outputs, inputs, straight)
+        };
+        let value = matrix("attn_v", kv_width, width)?;
+        let attention_output = matrix("attn_output", width, query_width)?;
+        let gate = matrix("ffn_gate", feed_forward, width)?;
+        let up = matrix("ffn_up", feed_forward, width)?;
+        let down = matrix("ffn_down", width, feed_forward)?;
+        Ok(Self {
+            attention_norm,
+            query: Linear::load(source, &name("attn_q"), query_width, width, turned)?,
+            key: Linear::load(source, &name("attn_k"), kv_width, width, turned)?,
+            value,
+            query_norm,
+            key_norm,
+            attention_output,
+            feed_forward_norm: vector(source, &name("ffn_norm.weight"), width)?,
+            gate,
+            up,
+            down,
+        })
+    }
+
+    /// Bytes of the matrices.
+    pub(super) fn bytes(&self) -> usize {
+        let matrices = [
+            &self.query,
+            &self.key,
+            &self.value,
+            &self.attention_output,
+            &self.gate,
+            &self.up,
+            &self.down,
+        ];
+        matrices.into_iter().map(Linear::bytes).sum()
+    }
+}
+
+/// The row of a file with pairs (2i, 2i + 1) that belongs where pairs are (i, i + half).
+fn unpaired(row: usize, head_width: usize, rotated: usize) -> usize {
+    let (head, at) = (row / head_width * head_width, row % head_width);
+    match at < rotated {
+        true if at < rotated / 2 => head + at * 2,
+        true => head + (at - rotated / 2) * 2 + 1,
+        false => row,
+    }
+}

@@ -1,0 +1,96 @@
+//! Tensors of a file, whatever its format.
+//!
+//! GGUF's names are the common ones; a source that names them otherwise translates. Knows nothing
+//! of models.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use candle_core::{
+    Device,
+    quantized::{GgmlDType, QStorage, QTensor},
+};
+
+use crate::{EngineError, error::refuse};
+
+/// Where tensors are read from, one by one.
+pub(crate) trait TensorSource {
+    /// Whether there is a tensor of this name.
+    fn has_tensor(&self, name: &str) -> bool;
+
+    /// Rows and columns of a tensor; a vector is one row.
+    fn shape(&self, name: &str) -> Result<(usize, usize), EngineError>;
+
+    /// A tensor that must have this shape. Its size is compared with the file's before memory is
+    /// taken.
+    fn tensor(&mut self, name: &str, rows: usize, columns: usize)
+    -> Result<RawTensor, EngineError>;
+
+    /// Numbers in all tensors.
+    fn parameters(&self) -> usize;
+
+    /// How many tensors have which type.
+    fn types(&self) -> BTreeMap<String, usize>;
+}
+
+/// The numbers of a tensor as its file holds them.
+pub(crate) struct RawTensor {
+    pub(crate) dtype: GgmlDType,
+    pub(crate) columns: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl RawTensor {
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.columns / self.dtype.block_size() * self.dtype.type_size()
+    }
+
+    /// One row as `f32`.
+    pub(crate) fn row(&self, row: usize) -> Result<Vec<f32>, EngineError> {
+        let size = self.row_bytes();
+        let bytes = &self.bytes[row * size..(row + 1) * size];
+        if self.dtype == GgmlDType::F32 {
+            let numbers = bytes.as_chunks::<4>().0.iter();
+            return Ok(numbers.map(|&number| f32::from_le_bytes(number)).collect());
+        }
+        let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, self.dtype)?;
+        let tensor = QTensor::new(storage, self.columns)?;
+        Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
+    }
+}
+
+/// A tensor of one row: a norm's weights, a bias.
+pub(crate) fn vector(
+    source: &mut impl TensorSource,
+    name: &str,
+    length: usize,
+) -> Result<Vec<f32>, EngineError> {
+    let numbers = source.tensor(name, 1, length)?.row(0)?;
+    match numbers.iter().all(|number| number.is_finite()) {
+        true => Ok(numbers),
+        false => Err(refuse(format!("tensor '{name}' holds infinite numbers"))),
+    }
+}
+
+/// Refuses a tensor of another shape.
+pub(crate) fn expect_shape(
+    name: &str,
+    found: (usize, usize),
+    expected: (usize, usize),
+) -> Result<(), EngineError> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(refuse(format!(
+            "tensor '{name}' has {} x {} numbers where {} x {} are expected",
+            found.0, found.1, expected.0, expected.1
+        ))),
+    }
+}
+
+/// A type as llama.cpp writes it, in lower case: `q8_0`, `q4_k`, `f32`.
+pub(crate) fn type_name(dtype: GgmlDType) -> String {
+    let name = format!("{dtype:?}").to_lowercase();
+    match name.strip_suffix('k') {
+        Some(bits) => format!("{bits}_k"),
+        None => name,
+    }
+}
