@@ -20,7 +20,10 @@ mod kernels;
 mod kv;
 mod linear;
 mod model;
+#[doc(hidden)]
+pub mod products;
 mod simd;
+mod tiles;
 mod vocabulary;
 
 pub use engine::{
