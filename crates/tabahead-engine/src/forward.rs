@@ -258,6 +258,9 @@ impl Processor {
                     .rms_norm(x, &model.output_norm, shape.epsilon, normed);
             }
         }
+        if share.normed.is_empty() {
+            return;
+        }
         share.quantized.set(self.isa, &share.normed, width);
         let outputs = head.outputs();
         let mut logits = vec![0.0; share.normed.len() / width * outputs];

@@ -26,9 +26,12 @@ mod linear;
 mod model;
 mod pass;
 mod place;
+#[doc(hidden)]
+pub mod products;
 mod simd;
 mod tensors;
 pub mod threads;
+mod tiles;
 mod tree;
 mod vocabulary;
 

@@ -4,21 +4,18 @@
 //! no sum is ever split: an output depends on its row and its weights alone, however many rows
 //! are worked on together and by however many threads.
 
-use candle_core::quantized::GgmlDType;
-use half::f16;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::{
     EngineError,
-    aligned::Aligned,
     error::refuse,
-    kernels::{LANES, QUANT_BLOCK, QuantRow, widen_one},
+    kernels::{LANES, NIBBLE_BLOCK, NIBBLE_BYTES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
     simd::Isa,
     tensors::{RawTensor, TensorSource, vector},
+    tiles::Weights,
 };
-
-/// Rows that share one pass over a tile of weights.
-const ROWS: usize = 8;
 
 /// Multiplications below which a second thread costs more than it brings.
 const WORTH_SPLITTING: usize = 1 << 20;
@@ -32,55 +29,91 @@ pub(crate) struct Linear {
     bias: Option<Vec<f32>>,
 }
 
-#[derive(Debug)]
-enum Weights {
-    /// Bytes with 128 added and half-float scales, see `kernels::quant_tile`.
-    Quantized {
-        quants: Aligned<u8>,
-        scales: Aligned<u16>,
-    },
-    /// Half floats, sixteen per column.
-    Half(Aligned<u16>),
-    /// Floats, sixteen per column.
-    Full(Aligned<f32>),
-}
-
-/// Rows of numbers in the forms that the kernels read.
+/// Quantised rows of numbers, laid out as the kernels read them.
 #[derive(Debug, Default)]
 pub(crate) struct Activations {
-    width: usize,
+    /// Blocks of one row.
+    blocks: usize,
+    /// `QuantBlocks` of the rows of each pass.
     words: Vec<i32>,
-    scales: Vec<f32>,
-    corrections: Vec<i32>,
+    /// A row before it is put among those of its pass.
+    row: Vec<QuantBlocks<1>>,
+}
+
+/// Rows that are multiplied.
+struct Work<'a> {
+    isa: Isa,
+    rows: &'a [f32],
+    quantized: &'a Activations,
+}
+
+/// Where a pass over a tile stands.
+struct Place<'a> {
+    tile: usize,
+    /// The pass's first row.
+    row: usize,
+    /// Where the outputs go in the part of a row that is being made.
+    span: Range<usize>,
+    /// The tile's weights as floats, where they lie otherwise in memory.
+    panel: &'a [f32],
+}
+
+/// How rows are divided among passes over a tile: into as few passes as can be, all of one size
+/// or one row larger.
+#[derive(Debug, Clone, Copy)]
+struct Passes {
+    rows: usize,
+    passes: usize,
+}
+
+impl Passes {
+    fn new(rows: usize, most: usize) -> Self {
+        Self {
+            rows,
+            passes: rows.div_ceil(most),
+        }
+    }
+
+    fn rows(self, pass: usize) -> Range<usize> {
+        pass * self.rows / self.passes..(pass + 1) * self.rows / self.passes
+    }
 }
 
 impl Activations {
     /// Quantises rows of `width` numbers, unless no quantised matrix can read them.
     pub(crate) fn set(&mut self, isa: Isa, rows: &[f32], width: usize) {
-        self.width = width;
         if !width.is_multiple_of(QUANT_BLOCK) {
             return;
         }
-        let blocks = rows.len() / QUANT_BLOCK;
-        self.words.resize(blocks * (QUANT_BLOCK / 4), 0);
-        self.scales.resize(blocks, 0.0);
-        self.corrections.resize(blocks, 0);
-        isa.quantize(
-            rows,
-            &mut self.words,
-            &mut self.scales,
-            &mut self.corrections,
-        );
+        self.blocks = width / QUANT_BLOCK;
+        self.row.resize(self.blocks, [[0]; QUANT_WORDS]);
+        self.words
+            .resize(rows.len() / width * self.blocks * QUANT_WORDS, 0);
+        let passes = Passes::new(rows.len() / width, isa.most_quantized_rows());
+        for pass in 0..passes.passes {
+            let span = passes.rows(pass);
+            let count = span.len();
+            let size = self.blocks * QUANT_WORDS;
+            let words = &mut self.words[span.start * size..span.end * size];
+            for (index, row) in rows[span.start * width..]
+                .chunks(width)
+                .take(count)
+                .enumerate()
+            {
+                isa.quantize(row, &mut self.row);
+                let row = self.row.as_flattened().as_flattened();
+                for (word, &number) in words[index..].iter_mut().step_by(count).zip(row) {
+                    *word = number;
+                }
+            }
+        }
     }
 
-    fn row(&self, row: usize) -> QuantRow<'_> {
-        let blocks = self.width / QUANT_BLOCK;
-        let words = self.width / 4;
-        QuantRow {
-            words: &self.words[row * words..][..words],
-            scales: &self.scales[row * blocks..][..blocks],
-            corrections: &self.corrections[row * blocks..][..blocks],
-        }
+    /// The rows of a pass, of which `first` is the first.
+    pub(crate) fn rows<const M: usize>(&self, first: usize) -> &[QuantBlocks<M>] {
+        let size = self.blocks * QUANT_WORDS;
+        let words = &self.words[first * size..][..M * size];
+        words.as_chunks::<M>().0.as_chunks().0
     }
 }
 
@@ -102,26 +135,26 @@ impl Linear {
             }
             false => None,
         };
-        let weights = match raw.dtype {
-            GgmlDType::F32 | GgmlDType::BF16 => full(&raw, outputs, source)?,
-            GgmlDType::F16 => half(&raw, outputs, source),
-            _ => quantized(&raw, outputs, source)?,
-        };
-        let finite = match &weights {
-            Weights::Quantized { scales: halves, .. } | Weights::Half(halves) => {
-                halves.iter().all(|&half| f16::from_bits(half).is_finite())
-            }
-            Weights::Full(numbers) => numbers.iter().all(|number| number.is_finite()),
-        };
-        if !finite {
+        let linear = Self::new(&raw, bias, outputs, source)?;
+        if !linear.weights.all_finite() {
             return Err(refuse(format!(
                 "tensor '{name}.weight' holds infinite numbers"
             )));
         }
+        Ok(linear)
+    }
+
+    /// Lays out a matrix; output row `r` is the file's row `source(r)`.
+    pub(crate) fn new(
+        raw: &RawTensor,
+        bias: Option<Vec<f32>>,
+        outputs: usize,
+        source: impl Fn(usize) -> usize,
+    ) -> Result<Self, EngineError> {
         Ok(Self {
             outputs,
-            inputs,
-            weights,
+            inputs: raw.columns,
+            weights: Weights::new(raw, outputs, source)?,
             bias,
         })
     }
@@ -132,41 +165,16 @@ impl Linear {
 
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        match &self.weights {
-            Weights::Quantized { quants, scales } => quants.len() + scales.len() * 2,
-            Weights::Half(halves) => halves.len() * 2,
-            Weights::Full(numbers) => numbers.len() * 4,
-        }
+        self.weights.size()
     }
 
     /// One row of weights: the embedding of a token when the matrix is the embedding table.
     pub(crate) fn weights_of(&self, output: usize, out: &mut [f32]) {
-        let (tile, lane) = (output / LANES, output % LANES);
-        let at = tile * LANES * self.inputs;
-        match &self.weights {
-            Weights::Quantized { quants, scales } => {
-                for (column, out) in out.iter_mut().enumerate() {
-                    let quant = quants[at + column / 4 * 4 * LANES + lane * 4 + column % 4];
-                    let block = tile * (self.inputs / QUANT_BLOCK) + column / QUANT_BLOCK;
-                    let scale = widen_one(scales[block * LANES + lane]);
-                    *out = f32::from(i16::from(quant) - 128) * scale;
-                }
-            }
-            Weights::Half(halves) => {
-                for (column, out) in out.iter_mut().enumerate() {
-                    *out = widen_one(halves[at + column * LANES + lane]);
-                }
-            }
-            Weights::Full(numbers) => {
-                for (column, out) in out.iter_mut().enumerate() {
-                    *out = numbers[at + column * LANES + lane];
-                }
-            }
-        }
+        self.weights.row(output, &mut out[..self.inputs]);
     }
 
-    /// Rows times the matrix; `quantized` holds the same rows. A single row may be shared out to
-    /// `threads` of the current pool.
+    /// Rows times the matrix; `quantized` holds the same rows. A large product of few rows is
+    /// shared out to `threads` of the current pool by outputs, so that all weights are read once.
     pub(crate) fn forward(
         &self,
         isa: Isa,
@@ -175,190 +183,109 @@ impl Linear {
         threads: usize,
         out: &mut [f32],
     ) {
-        let single = rows.len() == self.inputs;
-        if !single || threads <= 1 || self.outputs * self.inputs < WORTH_SPLITTING {
-            self.tiles(isa, rows, quantized, 0, out, self.outputs);
-            return;
+        let work = Work {
+            isa,
+            rows,
+            quantized,
+        };
+        let tiles = self.outputs.div_ceil(LANES);
+        let parts = match rows.len().saturating_mul(self.outputs) < WORTH_SPLITTING {
+            true => 1,
+            false => threads.clamp(1, tiles),
+        };
+        let tiles = tiles.div_ceil(parts);
+        let mut parts: Vec<Vec<&mut [f32]>> = Vec::new();
+        parts.resize_with(self.outputs.div_ceil(tiles * LANES), Vec::new);
+        for out in out.chunks_mut(self.outputs) {
+            for (part, out) in parts.iter_mut().zip(out.chunks_mut(tiles * LANES)) {
+                part.push(out);
+            }
         }
-        let tiles = self.outputs.div_ceil(LANES).div_ceil(threads);
-        out.par_chunks_mut(tiles * LANES)
-            .enumerate()
-            .for_each(|(part, out)| {
-                let width = out.len();
-                self.tiles(isa, rows, quantized, part * tiles, out, width);
-            });
+        match &mut parts[..] {
+            [out] => self.tiles(&work, 0, out),
+            parts => parts
+                .par_iter_mut()
+                .enumerate()
+                .for_each(|(part, out)| self.tiles(&work, part * tiles, out)),
+        }
     }
 
-    /// Outputs from tile `first` on, `width` of them, for all rows.
-    fn tiles(
-        &self,
-        isa: Isa,
-        rows: &[f32],
-        quantized: &Activations,
-        first: usize,
-        out: &mut [f32],
-        width: usize,
-    ) {
-        let count = rows.len() / self.inputs;
+    /// Outputs from tile `first` on, for all rows: `out` has the same span of each.
+    fn tiles(&self, work: &Work<'_>, first: usize, out: &mut [&mut [f32]]) {
+        let (count, width) = (out.len(), out[0].len());
+        let most = self.weights.most_rows(work.isa);
+        let passes = Passes::new(count, most);
         let mut panel = Vec::new();
-        if matches!(self.weights, Weights::Half(_)) {
-            panel.resize(LANES * self.inputs, 0.0);
-        }
-        for tile in 0..width.div_ceil(LANES) {
-            let mut row = 0;
-            if let Weights::Half(halves) = &self.weights {
-                let at = (first + tile) * LANES * self.inputs;
-                isa.widen(&halves[at..at + LANES * self.inputs], &mut panel);
-            }
-            while row < count {
-                let taken = match count - row {
-                    ROWS.. => {
-                        self.tile::<ROWS>(
-                            isa, rows, quantized, first, tile, row, &panel, out, width,
-                        );
-                        ROWS
-                    }
-                    4.. => {
-                        self.tile::<4>(isa, rows, quantized, first, tile, row, &panel, out, width);
-                        4
-                    }
-                    2.. => {
-                        self.tile::<2>(isa, rows, quantized, first, tile, row, &panel, out, width);
-                        2
-                    }
-                    _ => {
-                        self.tile::<1>(isa, rows, quantized, first, tile, row, &panel, out, width);
-                        1
-                    }
+        for start in (0..width).step_by(LANES) {
+            let tile = first + start / LANES;
+            let span = start..width.min(start + LANES);
+            self.weights.widen(work.isa, tile, self.inputs, &mut panel);
+            for pass in 0..passes.passes {
+                let rows = passes.rows(pass);
+                let place = Place {
+                    tile,
+                    row: rows.start,
+                    span: span.clone(),
+                    panel: &panel,
                 };
-                row += taken;
+                let out = &mut out[rows];
+                match out.len() {
+                    1 => self.tile::<1>(work, place, out),
+                    2 => self.tile::<2>(work, place, out),
+                    3 => self.tile::<3>(work, place, out),
+                    4 => self.tile::<4>(work, place, out),
+                    5 => self.tile::<5>(work, place, out),
+                    6 => self.tile::<6>(work, place, out),
+                    7 => self.tile::<7>(work, place, out),
+                    8 => self.tile::<8>(work, place, out),
+                    9 => self.tile::<9>(work, place, out),
+                    10 => self.tile::<10>(work, place, out),
+                    11 => self.tile::<11>(work, place, out),
+                    _ => self.tile::<12>(work, place, out),
+                }
             }
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the innermost loop, unrolled by row count"
-    )]
-    fn tile<const M: usize>(
-        &self,
-        isa: Isa,
-        rows: &[f32],
-        quantized: &Activations,
-        first: usize,
-        tile: usize,
-        row: usize,
-        panel: &[f32],
-        out: &mut [f32],
-        width: usize,
-    ) {
-        let at = (first + tile) * LANES * self.inputs;
+    /// Sixteen outputs of `M` rows.
+    fn tile<const M: usize>(&self, work: &Work<'_>, place: Place<'_>, out: &mut [&mut [f32]]) {
+        let Place { tile, row, .. } = place;
+        let isa = work.isa;
         let mut products = [[0.0; LANES]; M];
-        let dense = |row: usize| &rows[row * self.inputs..][..self.inputs];
+        let quantized = || work.quantized.rows(row);
+        let dense = || {
+            std::array::from_fn(|index| &work.rows[(row + index) * self.inputs..][..self.inputs])
+        };
+        let size = LANES * self.inputs;
+        let weights = tile * size..(tile + 1) * size;
         match &self.weights {
-            Weights::Quantized { quants, scales } => {
-                let size = LANES * self.inputs;
-                let scales = &scales[at / QUANT_BLOCK..][..size / QUANT_BLOCK];
-                let rows = std::array::from_fn(|index| quantized.row(row + index));
-                isa.quant_tile::<M>(&quants[at..at + size], scales, rows, &mut products);
+            Weights::Bytes { quants, scales } => {
+                let size = size / QUANT_BLOCK;
+                let scales = &scales[tile * size..][..size];
+                isa.quant_tile::<M>(&quants[weights], scales, quantized(), &mut products);
             }
-            Weights::Half(_) => {
-                let rows = std::array::from_fn(|index| dense(row + index));
-                isa.dense_tile::<M>(panel, rows, &mut products);
+            Weights::Nibbles(tiles) => {
+                let size = self.inputs / NIBBLE_BLOCK * NIBBLE_BYTES;
+                let tile = &tiles[tile * size..][..size];
+                isa.nibble_tile::<M>(tile, quantized(), &mut products);
+            }
+            Weights::Half(_) | Weights::Brain(_) => {
+                isa.dense_tile::<M>(place.panel, dense(), &mut products);
             }
             Weights::Full(numbers) => {
-                let tile = &numbers[at..at + LANES * self.inputs];
-                let rows = std::array::from_fn(|index| dense(row + index));
-                isa.dense_tile::<M>(tile, rows, &mut products);
+                isa.dense_tile::<M>(&numbers[weights], dense(), &mut products);
             }
         }
-        let start = tile * LANES;
-        let lanes = LANES.min(width - start);
         if let Some(bias) = &self.bias {
-            let bias = &bias[first * LANES + start..][..lanes];
+            let bias = &bias[tile * LANES..][..place.span.len()];
             for products in &mut products {
                 for (product, bias) in products.iter_mut().zip(bias) {
                     *product += bias;
                 }
             }
         }
-        for (index, products) in products.iter().enumerate() {
-            out[(row + index) * width + start..][..lanes].copy_from_slice(&products[..lanes]);
+        for (products, out) in products.iter().zip(out) {
+            out[place.span.clone()].copy_from_slice(&products[..place.span.len()]);
         }
     }
-}
-
-fn full(
-    raw: &RawTensor,
-    outputs: usize,
-    source: impl Fn(usize) -> usize,
-) -> Result<Weights, EngineError> {
-    let inputs = raw.columns;
-    let mut tiles = Aligned::filled(0.0, outputs.next_multiple_of(LANES) * inputs);
-    for output in 0..outputs {
-        let at = output / LANES * LANES * inputs + output % LANES;
-        for (column, number) in raw.row(source(output))?.into_iter().enumerate() {
-            tiles[at + column * LANES] = number;
-        }
-    }
-    Ok(Weights::Full(tiles))
-}
-
-fn half(raw: &RawTensor, outputs: usize, source: impl Fn(usize) -> usize) -> Weights {
-    let inputs = raw.columns;
-    let mut tiles = Aligned::filled(0, outputs.next_multiple_of(LANES) * inputs);
-    for output in 0..outputs {
-        let at = output / LANES * LANES * inputs + output % LANES;
-        let row = &raw.bytes[source(output) * raw.row_bytes()..][..raw.row_bytes()];
-        for (column, &number) in row.as_chunks::<2>().0.iter().enumerate() {
-            tiles[at + column * LANES] = u16::from_le_bytes(number);
-        }
-    }
-    Weights::Half(tiles)
-}
-
-/// Q8_0 as it is; other quantised types are rounded to it, which loses far less than they did.
-fn quantized(
-    raw: &RawTensor,
-    outputs: usize,
-    source: impl Fn(usize) -> usize,
-) -> Result<Weights, EngineError> {
-    let inputs = raw.columns;
-    let padded = outputs.next_multiple_of(LANES);
-    let mut quants = Aligned::filled(128u8, padded * inputs);
-    let mut scales = Aligned::filled(0u16, padded * (inputs / QUANT_BLOCK));
-    for output in 0..outputs {
-        let (tile, lane) = (output / LANES, output % LANES);
-        let mut put = |block: usize, scale: u16, numbers: &[i8; QUANT_BLOCK]| {
-            scales[(tile * (inputs / QUANT_BLOCK) + block) * LANES + lane] = scale;
-            let at = (tile * inputs + block * QUANT_BLOCK) * LANES;
-            for (column, &number) in numbers.iter().enumerate() {
-                quants[at + column / 4 * 4 * LANES + lane * 4 + column % 4] =
-                    (number as u8).wrapping_add(128);
-            }
-        };
-        if raw.dtype == GgmlDType::Q8_0 {
-            let row = &raw.bytes[source(output) * raw.row_bytes()..][..raw.row_bytes()];
-            for (block, bytes) in row.as_chunks::<{ QUANT_BLOCK + 2 }>().0.iter().enumerate() {
-                let numbers = std::array::from_fn(|index| bytes[index + 2] as i8);
-                put(block, u16::from_le_bytes([bytes[0], bytes[1]]), &numbers);
-            }
-        } else {
-            let row = raw.row(source(output))?;
-            for (block, numbers) in row.as_chunks::<QUANT_BLOCK>().0.iter().enumerate() {
-                let largest = numbers
-                    .iter()
-                    .fold(0.0f32, |max, number| max.max(number.abs()));
-                let scale = f16::from_f32(largest / 127.0);
-                let inverse = if scale == f16::ZERO {
-                    0.0
-                } else {
-                    1.0 / scale.to_f32()
-                };
-                let numbers = numbers.map(|number| (number * inverse).round() as i8);
-                put(block, scale.to_bits(), &numbers);
-            }
-        }
-    }
-    Ok(Weights::Quantized { quants, scales })
 }

@@ -7,6 +7,7 @@ mod decoding;
 mod files;
 mod fixtures;
 mod prefixes;
+mod products;
 
 use std::{borrow::Cow, collections::BTreeMap, io::Cursor, sync::Arc};
 
@@ -25,6 +26,8 @@ use crate::{Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, T
 struct Recipe {
     architecture: &'static str,
     dtype: GgmlDType,
+    width: usize,
+    feed_forward: usize,
     heads: usize,
     kv_heads: usize,
     context: usize,
@@ -35,6 +38,8 @@ impl Recipe {
     const LLAMA: Self = Self {
         architecture: "llama",
         dtype: GgmlDType::Q8_0,
+        width: 64,
+        feed_forward: 96,
         heads: 4,
         kv_heads: 2,
         context: 400,
@@ -63,8 +68,6 @@ impl Recipe {
 
     /// The file, after a change of its metadata.
     fn file_with(self, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Vec<u8> {
-        const WIDTH: usize = 64;
-        const FEED_FORWARD: usize = 96;
         const HEAD_WIDTH: usize = 16;
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let (tokens, merges) = vocabulary();
@@ -73,22 +76,27 @@ impl Recipe {
         let mut matrix = |name: &str, rows: usize, columns: usize| {
             let numbers: Vec<f32> = (0..rows * columns).map(|_| random.next() * 0.4).collect();
             let tensor = Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).unwrap();
-            let tensor = QTensor::quantize(&tensor, self.dtype).unwrap();
+            // As the makers of such files do, where rows are no multiples of a type's block.
+            let dtype = match columns.is_multiple_of(self.dtype.block_size()) {
+                true => self.dtype,
+                false => GgmlDType::Q8_0,
+            };
+            let tensor = QTensor::quantize(&tensor, dtype).unwrap();
             tensors.push((format!("{name}.weight"), tensor));
         };
-        matrix("token_embd", vocabulary, WIDTH);
+        matrix("token_embd", vocabulary, self.width);
         if !self.tied {
-            matrix("output", vocabulary, WIDTH);
+            matrix("output", vocabulary, self.width);
         }
         for layer in 0..2 {
             let name = |part: &str| format!("blk.{layer}.{part}");
-            matrix(&name("attn_q"), self.heads * HEAD_WIDTH, WIDTH);
-            matrix(&name("attn_k"), self.kv_heads * HEAD_WIDTH, WIDTH);
-            matrix(&name("attn_v"), self.kv_heads * HEAD_WIDTH, WIDTH);
-            matrix(&name("attn_output"), WIDTH, self.heads * HEAD_WIDTH);
-            matrix(&name("ffn_gate"), FEED_FORWARD, WIDTH);
-            matrix(&name("ffn_up"), FEED_FORWARD, WIDTH);
-            matrix(&name("ffn_down"), WIDTH, FEED_FORWARD);
+            matrix(&name("attn_q"), self.heads * HEAD_WIDTH, self.width);
+            matrix(&name("attn_k"), self.kv_heads * HEAD_WIDTH, self.width);
+            matrix(&name("attn_v"), self.kv_heads * HEAD_WIDTH, self.width);
+            matrix(&name("attn_output"), self.width, self.heads * HEAD_WIDTH);
+            matrix(&name("ffn_gate"), self.feed_forward, self.width);
+            matrix(&name("ffn_up"), self.feed_forward, self.width);
+            matrix(&name("ffn_down"), self.width, self.feed_forward);
         }
         let mut vector = |name: &str, length: usize, middle: f32| {
             let numbers: Vec<f32> = (0..length).map(|_| middle + random.next() * 0.3).collect();
@@ -96,10 +104,10 @@ impl Recipe {
             let tensor = QTensor::quantize(&tensor, GgmlDType::F32).unwrap();
             tensors.push((name.to_owned(), tensor));
         };
-        vector("output_norm.weight", WIDTH, 1.0);
+        vector("output_norm.weight", self.width, 1.0);
         for layer in 0..2 {
-            vector(&format!("blk.{layer}.attn_norm.weight"), WIDTH, 1.0);
-            vector(&format!("blk.{layer}.ffn_norm.weight"), WIDTH, 1.0);
+            vector(&format!("blk.{layer}.attn_norm.weight"), self.width, 1.0);
+            vector(&format!("blk.{layer}.ffn_norm.weight"), self.width, 1.0);
             if self.architecture == "qwen3" {
                 for part in ["q", "k"] {
                     let name = format!("blk.{layer}.attn_{part}_norm.weight");
@@ -134,9 +142,9 @@ impl Recipe {
             ("general.architecture".to_owned(), text(self.architecture)),
             ("general.name".to_owned(), text("tiny")),
             (here("context_length"), number(self.context)),
-            (here("embedding_length"), number(WIDTH)),
+            (here("embedding_length"), number(self.width)),
             (here("block_count"), number(2)),
-            (here("feed_forward_length"), number(FEED_FORWARD)),
+            (here("feed_forward_length"), number(self.feed_forward)),
             (here("attention.head_count"), number(self.heads)),
             (here("attention.head_count_kv"), number(self.kv_heads)),
             (here("attention.key_length"), number(HEAD_WIDTH)),

@@ -1,27 +1,11 @@
 //! Files that are not what they should be.
 
-use std::{borrow::Cow, io::Cursor};
+use std::borrow::Cow;
 
-use candle_core::{
-    Device, Tensor,
-    quantized::{
-        GgmlDType, QTensor,
-        gguf_file::{self, Value},
-    },
-};
+use candle_core::quantized::{GgmlDType, gguf_file::Value};
 
 use super::{Random, Recipe};
 use crate::Model;
-
-/// A file that holds nothing but one quantised matrix named `m`.
-pub(super) fn matrix_file(rows: usize, columns: usize, random: &mut Random) -> Vec<u8> {
-    let numbers: Vec<f32> = (0..rows * columns).map(|_| random.next()).collect();
-    let tensor = Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).unwrap();
-    let tensor = QTensor::quantize(&tensor, GgmlDType::Q8_0).unwrap();
-    let mut file = Cursor::new(Vec::new());
-    gguf_file::write(&mut file, &[], &[("m.weight", &tensor)]).unwrap();
-    file.into_inner()
-}
 
 /// Why a model does not load, or does not complete.
 fn refusal(file: Vec<u8>) -> String {

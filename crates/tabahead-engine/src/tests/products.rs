@@ -1,0 +1,241 @@
+//! Products of rows and matrices of every kind of weights.
+
+use candle_core::{
+    Device, Tensor,
+    quantized::{GgmlDType, QTensor},
+};
+use half::f16;
+
+use super::{Random, bitwise::bits};
+use crate::{
+    kernels::{CORRECTION, QUANT_BLOCK, SCALE, SUM, float},
+    linear::{Activations, Linear},
+    simd::Isa,
+    tensors::RawTensor,
+    tiles::Weights,
+};
+
+/// Types that are kept as they are.
+const KEPT: [GgmlDType; 5] = [
+    GgmlDType::Q8_0,
+    GgmlDType::Q4K,
+    GgmlDType::F16,
+    GgmlDType::BF16,
+    GgmlDType::F32,
+];
+
+const Q4_K_BYTES: usize = 144;
+
+fn random_raw(dtype: GgmlDType, outputs: usize, inputs: usize, random: &mut Random) -> RawTensor {
+    let numbers: Vec<f32> = (0..outputs * inputs).map(|_| random.next()).collect();
+    let tensor = Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu).unwrap();
+    let tensor = QTensor::quantize(&tensor, dtype).unwrap();
+    RawTensor {
+        dtype,
+        columns: inputs,
+        bytes: tensor.data().unwrap().into_owned(),
+    }
+}
+
+/// Rows of Q4_K of which every bit is random, but for half floats that are chosen from `halves`.
+fn wild_nibbles(rows: usize, inputs: usize, halves: &[f16], random: &mut Random) -> RawTensor {
+    let mut bytes: Vec<u8> = (0..rows * inputs / 256 * Q4_K_BYTES)
+        .map(|_| random.bits() as u8)
+        .collect();
+    for block in bytes.as_chunks_mut::<Q4_K_BYTES>().0 {
+        for half in block[..4].as_chunks_mut::<2>().0 {
+            *half = halves[random.below(halves.len())].to_le_bytes();
+        }
+    }
+    RawTensor {
+        dtype: GgmlDType::Q4K,
+        columns: inputs,
+        bytes,
+    }
+}
+
+fn product(isa: Isa, linear: &Linear, rows: &[f32], inputs: usize, threads: usize) -> Vec<f32> {
+    let mut quantized = Activations::default();
+    quantized.set(isa, rows, inputs);
+    let mut out = vec![0.0; rows.len() / inputs * linear.outputs()];
+    linear.forward(isa, rows, &quantized, threads, &mut out);
+    out
+}
+
+/// What the bytes of a quantised row stand for.
+fn as_quantized(row: &[f32]) -> Vec<f64> {
+    let mut quantized = Activations::default();
+    quantized.set(Isa::detect(), row, row.len());
+    let mut numbers = Vec::new();
+    for block in quantized.rows::<1>(0) {
+        let bytes: Vec<i8> = block[..SCALE]
+            .iter()
+            .flat_map(|[word]| word.to_le_bytes())
+            .map(|byte| byte as i8)
+            .collect();
+        let sum: i32 = bytes.iter().map(|&byte| i32::from(byte)).sum();
+        assert_eq!(float(block[SUM][0]), sum as f32);
+        assert_eq!(block[CORRECTION][0], sum * -128);
+        let scale = f64::from(float(block[SCALE][0]));
+        numbers.extend(bytes.iter().map(|&byte| f64::from(byte) * scale));
+    }
+    numbers
+}
+
+/// Holds a product to sums of double precision, and every way of computing it to every other.
+fn check(raw: &RawTensor, outputs: usize, bias: Option<Vec<f32>>, rows: &[f32]) {
+    let (dtype, inputs) = (raw.dtype, raw.columns);
+    let count = rows.len() / inputs;
+    let source = |output: usize| outputs - 1 - output;
+    let linear = Linear::new(raw, bias.clone(), outputs, source).unwrap();
+    let expected: Vec<f32> = rows
+        .chunks(inputs)
+        .flat_map(|row| product(Isa::detect(), &linear, row, inputs, 1))
+        .collect();
+    let quantized = matches!(dtype, GgmlDType::Q8_0 | GgmlDType::Q4K);
+    let mut weights = vec![0.0; inputs];
+    for output in 0..outputs {
+        linear.weights_of(output, &mut weights);
+        let held = raw.row(source(output)).unwrap();
+        assert_eq!(bits(&weights), bits(&held), "{dtype:?}, row {output}");
+        for (index, row) in rows.chunks(inputs).enumerate() {
+            let exact: Vec<f64> = row.iter().map(|&number| f64::from(number)).collect();
+            let row = if quantized { as_quantized(row) } else { exact };
+            let mut sum = bias.as_ref().map_or(0.0, |bias| f64::from(bias[output]));
+            let mut size = sum.abs();
+            for (block, weights) in row.chunks(QUANT_BLOCK).zip(weights.chunks(QUANT_BLOCK)) {
+                // Minima are subtracted from whole blocks, so that is what rounding goes by.
+                let largest = weights
+                    .iter()
+                    .fold(0.0f32, |max, number| max.max(number.abs()));
+                for (x, &weight) in block.iter().zip(weights) {
+                    sum += x * f64::from(weight);
+                    size += x.abs() * f64::from(largest);
+                }
+            }
+            let found = f64::from(expected[index * outputs + output]);
+            assert!(
+                (found - sum).abs() <= size * 2e-6,
+                "{dtype:?}, row {index}, output {output}: {found} instead of {sum}"
+            );
+        }
+    }
+    for isa in Isa::available() {
+        for rows_count in (1..=count).filter(|&rows| rows <= 26 || rows == count) {
+            let found = product(isa, &linear, &rows[..rows_count * inputs], inputs, 1);
+            assert_eq!(
+                bits(&found),
+                bits(&expected[..rows_count * outputs]),
+                "{dtype:?}, {rows_count} rows, {}",
+                isa.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn products_are_those_of_the_numbers_in_the_file_however_they_are_made() {
+    let mut random = Random(21);
+    for dtype in KEPT {
+        for (outputs, inputs, count) in [(40, 512, 30), (16, 256, 3), (5, 768, 26)] {
+            let raw = random_raw(dtype, outputs, inputs, &mut random);
+            let bias = (0..outputs).map(|_| random.next()).collect();
+            let rows: Vec<f32> = (0..count * inputs).map(|_| random.next()).collect();
+            check(&raw, outputs, Some(bias), &rows);
+        }
+    }
+}
+
+#[test]
+fn products_of_extreme_numbers_are_as_exact() {
+    let mut random = Random(23);
+    let inputs = 512;
+    let halves = [
+        [f16::ZERO, f16::NEG_ZERO].as_slice(),
+        &[f16::from_bits(1), f16::from_bits(0x83ff), f16::ZERO],
+        &[f16::MAX, f16::MIN, f16::ONE],
+        &[f16::from_bits(1), f16::MAX, f16::ZERO],
+    ];
+    for halves in halves {
+        for scale in [1e-30, 1.0, 1e20] {
+            let raw = wild_nibbles(20, inputs, halves, &mut random);
+            let mut rows: Vec<f32> = (0..4 * inputs).map(|_| random.next() * scale).collect();
+            // All of one sign and as large as can be; nothing; and a block of nothing.
+            rows[..inputs].fill(-scale);
+            rows[inputs..2 * inputs].fill(0.0);
+            rows[2 * inputs + 32..][..32].fill(0.0);
+            check(&raw, 20, None, &rows);
+        }
+    }
+}
+
+#[test]
+fn nothing_but_the_rows_is_rounded_in_a_product_with_q4_k() {
+    let mut random = Random(25);
+    let (outputs, inputs) = (32, 1024);
+    let raw = random_raw(GgmlDType::Q4K, outputs, inputs, &mut random);
+    let linear = Linear::new(&raw, None, outputs, |row| row).unwrap();
+    let row: Vec<f32> = (0..inputs).map(|_| random.next()).collect();
+    let found = product(Isa::detect(), &linear, &row, inputs, 1);
+    for (output, found) in found.into_iter().enumerate() {
+        let (mut sum, mut most) = (0.0, 0.0);
+        let weights = raw.row(output).unwrap();
+        for (row, weights) in row.chunks(QUANT_BLOCK).zip(weights.chunks(QUANT_BLOCK)) {
+            let largest = row.iter().fold(0.0f32, |max, number| max.max(number.abs()));
+            for (&x, &weight) in row.iter().zip(weights) {
+                sum += f64::from(x) * f64::from(weight);
+                // Half a step of the 127 that the largest number has.
+                most += f64::from(weight.abs()) * f64::from(largest) / 254.0;
+            }
+        }
+        let error = (f64::from(found) - sum).abs();
+        assert!(error <= most * 1.0001, "output {output}: {error} > {most}");
+    }
+}
+
+#[test]
+fn threads_share_out_a_large_product_without_changing_a_bit() {
+    let mut random = Random(27);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3);
+    let pool = pool.build().unwrap();
+    let isa = Isa::detect();
+    for dtype in KEPT {
+        let (outputs, inputs) = (4_200, 256);
+        let raw = random_raw(dtype, outputs, inputs, &mut random);
+        let bias = (0..outputs).map(|_| random.next()).collect();
+        let linear = Linear::new(&raw, Some(bias), outputs, |row| row).unwrap();
+        for count in [1, 2, 3, 8, 17] {
+            let rows: Vec<f32> = (0..count * inputs).map(|_| random.next()).collect();
+            let alone = product(isa, &linear, &rows, inputs, 1);
+            for threads in [2, 3] {
+                let shared = pool.install(|| product(isa, &linear, &rows, inputs, threads));
+                assert_eq!(
+                    bits(&shared),
+                    bits(&alone),
+                    "{dtype:?}, {count} rows, {threads}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn infinite_weights_are_found() {
+    let mut random = Random(29);
+    let mut wild = |halves: &[f16]| wild_nibbles(17, 256, halves, &mut random);
+    let brain = |number: f32| RawTensor {
+        dtype: GgmlDType::BF16,
+        columns: 1,
+        bytes: number.to_le_bytes()[2..].to_vec(),
+    };
+    let finite = |raw: &RawTensor, outputs| {
+        let weights = Weights::new(raw, outputs, |row| row).unwrap();
+        weights.all_finite()
+    };
+    assert!(finite(&wild(&[f16::MAX]), 17));
+    assert!(!finite(&wild(&[f16::INFINITY]), 17));
+    assert!(!finite(&wild(&[f16::NAN]), 17));
+    assert!(finite(&brain(-3e38), 1));
+    assert!(!finite(&brain(f32::INFINITY), 1));
+    assert!(!finite(&brain(f32::NAN), 1));
+}
