@@ -208,6 +208,11 @@ impl Client {
         }
     }
 
+    /// The server process's number.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether the server process ended; waits for it.
     #[track_caller]
     pub fn exit_status(&mut self) -> ExitStatus {

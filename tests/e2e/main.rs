@@ -9,6 +9,7 @@ mod program;
 mod random;
 mod report;
 
+mod idle;
 mod law;
 mod lifecycle;
 mod neovim;

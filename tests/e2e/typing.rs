@@ -188,6 +188,38 @@ fn tokens_are_counted_and_a_known_state_computes_none() {
 }
 
 #[test]
+fn a_keystroke_computes_a_token_or_two_and_only_those() {
+    // Nothing is computed but for the requests themselves.
+    let mut client = Client::start(off());
+    let (name, language, fixture) = PLACES[0];
+    let mut buffer = Buffer::new(name, language, fixture);
+    client.open(&buffer);
+    client.complete(&buffer);
+    let mut read = Vec::new();
+    let mut before = client.settle();
+    // An opened bracket would change what the model sees behind the cursor.
+    for char in "let doubled = self.width * 2.0 - self.height;".chars() {
+        let change = buffer.insert(&char.to_string());
+        client.change(change);
+        client.complete(&buffer);
+        let after = client.settle();
+        let tokens = |key: &str| {
+            let count = |stats: &Value| stats["tokens"][key].as_u64().expect("a count");
+            count(&after) - count(&before)
+        };
+        // Whatever is computed was read from the text, or decoded and then gone on from.
+        let (decoded, constrained) = (tokens("decoded"), tokens("constrained"));
+        let reading = tokens("prefilled") + tokens("drafted");
+        assert!(tokens("computed") <= reading + decoded + constrained);
+        read.push(reading);
+        before = after;
+    }
+    read.sort_unstable();
+    let (median, most) = (read[read.len() / 2], read[read.len() - 1]);
+    assert!(median <= 2 && most <= 6, "{read:?}");
+}
+
+#[test]
 fn a_suggestion_that_is_typed_along_stays_without_asking_the_model() {
     let mut client = Client::start(off());
     let (name, language, fixture) = PLACES[4];

@@ -3,13 +3,10 @@
 //! Three things end it: `exit`, the end of standard input, and the death of the process that
 //! `initialize` named as the parent. The first to come decides the code.
 
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-
-/// How often the parent is looked after.
-const PARENT_PERIOD: Duration = Duration::from_secs(1);
 
 /// Ends the server once; shared by whoever may end it and whoever must stop then.
 #[derive(Debug)]
@@ -59,8 +56,9 @@ impl Lifeline {
             let Ok(pid) = parent.wait_for(Option::is_some).await.map(|pid| *pid) else {
                 return std::future::pending().await;
             };
-            while pid.is_some_and(process_lives) {
-                tokio::time::sleep(PARENT_PERIOD).await;
+            match pid {
+                Some(pid) => death(pid).await,
+                None => std::future::pending().await,
             }
             tracing::info!("the editor is gone");
             self.end(1);
@@ -84,10 +82,46 @@ pub(crate) fn process_lives(pid: u32) -> bool {
     })
 }
 
-/// Elsewhere there is no safe way without another dependency: the end of standard input decides.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn process_lives(_pid: u32) -> bool {
     true
+}
+
+/// Returns when a process has ended. The system tells: nobody wakes up to look.
+#[cfg(target_os = "linux")]
+async fn death(pid: u32) {
+    use rustix::{
+        event::{PollFd, PollFlags, poll},
+        process::{Pid, PidfdFlags, pidfd_open},
+    };
+
+    let process = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let (dead, death) = tokio::sync::oneshot::channel();
+    if let Some(process) = process {
+        // A thread of its own, which sleeps: the runtime's would be waited for at the end.
+        let watch = move || {
+            let mut process = [PollFd::new(&process, PollFlags::IN)];
+            while poll(&mut process, None).is_err_and(|error| error == rustix::io::Errno::INTR) {}
+            let _ = dead.send(());
+        };
+        let name = "tabahead-parent".to_owned();
+        if std::thread::Builder::new().name(name).spawn(watch).is_ok() && death.await.is_ok() {
+            return;
+        }
+    }
+    if process_lives(pid) {
+        // A kernel before 5.3: the end of standard input decides.
+        std::future::pending().await
+    }
+}
+
+/// Elsewhere the end of standard input decides.
+#[cfg(not(target_os = "linux"))]
+async fn death(_pid: u32) {
+    std::future::pending().await
 }
 
 #[cfg(all(test, target_os = "linux"))]

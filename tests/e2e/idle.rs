@@ -1,0 +1,93 @@
+//! A server that rests costs nothing, and what nobody waits for yet makes room for everything else.
+//!
+//! Linux only: `/proc` tells what threads did.
+
+use std::{fs, thread, time::Duration};
+
+use serde_json::json;
+
+use crate::{buffer::Buffer, client::Client, report};
+
+const TEXT: &str = "def read_lines(path):\n    with open(path) as file:\n        $0\n";
+
+/// A thread as the system sees it.
+#[derive(Debug, PartialEq)]
+struct Task {
+    name: String,
+    nice: i64,
+    /// Times that it went to sleep or had to make room: it woke up at least as often.
+    switches: u64,
+}
+
+fn tasks(process: u32) -> Option<Vec<Task>> {
+    let entries = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let task = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.ok()?.path();
+        let status = fs::read_to_string(path.join("status")).ok()?;
+        let field = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+            Some(line.trim().to_owned())
+        };
+        let number = |key| field(key)?.parse::<u64>().ok();
+        let stat = fs::read_to_string(path.join("stat")).ok()?;
+        // The name, in brackets, may hold spaces; the nice value is the 17th field behind it.
+        let nice = stat.rsplit(')').next()?.split_whitespace().nth(16)?;
+        Some(Task {
+            name: field("Name:")?,
+            nice: nice.parse().ok()?,
+            switches: number("voluntary_ctxt_switches:")? + number("nonvoluntary_ctxt_switches:")?,
+        })
+    };
+    Some(entries.filter_map(task).collect())
+}
+
+/// A server that has answered and computed ahead.
+fn used() -> Client {
+    let mut client = Client::start(json!({}));
+    let buffer = Buffer::new("lines.py", "python", TEXT);
+    client.open(&buffer);
+    client.complete(&buffer);
+    client.settle();
+    client
+}
+
+#[test]
+fn nothing_wakes_a_server_that_rests() {
+    const WINDOW: Duration = Duration::from_secs(2);
+    const WINDOWS: usize = 8;
+
+    let client = used();
+    let mut before = tasks(client.process());
+    for _ in 0..WINDOWS {
+        thread::sleep(WINDOW);
+        let after = tasks(client.process());
+        if after.is_none() {
+            return report::skip("nothing_wakes_a_server_that_rests", "there is no /proc");
+        }
+        // What was just used may take a moment to go to sleep; a timer would never be still.
+        if before == after {
+            return;
+        }
+        before = after;
+    }
+    panic!("no {WINDOW:?} without a wake-up: {before:?}");
+}
+
+#[test]
+fn what_is_computed_ahead_has_a_low_priority() {
+    let client = used();
+    let Some(tasks) = tasks(client.process()) else {
+        return report::skip(
+            "what_is_computed_ahead_has_a_low_priority",
+            "there is no /proc",
+        );
+    };
+    let ahead = |task: &&Task| task.name.starts_with("tabahead-ahead");
+    assert!(tasks.iter().any(|task| ahead(&task)), "{tasks:?}");
+    for task in &tasks {
+        match ahead(&task) {
+            true => assert!(task.nice >= 10, "{task:?}"),
+            false => assert_eq!(task.nice, tasks[0].nice, "{task:?}"),
+        }
+    }
+}
