@@ -2,7 +2,7 @@
 //!
 //! A line for each kind of weights, shape and number of threads that has FILTER in it: the time of
 //! one row in microseconds (best and median of several runs) and the rate at which weights were
-//! read, then for more rows the median time of the ratio to one row's in the same round. `small`
+//! read, then for more rows the median of what they cost by one row's time in the same round. `small`
 //! is the embedded model's size and comes from a core's cache, `large` is that of a model of 1.5
 //! billion parameters and comes from memory.
 

@@ -13,6 +13,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{
     EngineError, Model, Processor, TokenId,
     choice::{Choice, choose},
+    kernels::KV_BLOCK,
     kv::{KvPrecision, Ledger},
     pass::{Pass, Span},
     place::Place,
@@ -264,6 +265,9 @@ impl Engine {
             let count = missing.min((*most).max(1));
             let mut place = std::mem::take(&mut sequence.place);
             place.cut(start);
+            // Full blocks stay with the sequence, the one that was begun goes on in the pass.
+            sequence.place = place.clone();
+            sequence.place.cut(start / KV_BLOCK * KV_BLOCK);
             let prompt = sequence.request.prompt.len();
             let prefilled = prompt.saturating_sub(start).min(count);
             let drafted = (start + count).saturating_sub(sequence.tokens.len());
@@ -282,6 +286,15 @@ impl Engine {
             ));
         }
         Pass::new(spans)
+    }
+
+    /// Takes back a pass that nobody needs any more, complete or not: what was known before it
+    /// serves later prompts.
+    pub fn abandon(&mut self, pass: Pass) {
+        for span in pass.spans {
+            self.tree.keep(&span.leave(), &Known::new());
+        }
+        self.evict();
     }
 
     /// Gives the sequences of a complete pass, in the order in which they were begun, what was

@@ -4,7 +4,7 @@
 //! results are bitwise the same everywhere, because each number is made by the same operations in
 //! the same order: sums run in sixteen lanes that are folded in one fixed order, products are
 //! added with one rounding (`mul_add`), and how many rows are worked on together changes nothing
-//! within a row. Knows no models.
+//! within a row. Knows no models. (One file, though a long one, because `simd` compiles it as a whole.)
 
 #![expect(
     clippy::needless_range_loop,
@@ -28,9 +28,6 @@ pub(crate) const NIBBLE_LINES: usize = NIBBLE_MINS + NIBBLE_PARTS * LANES;
 pub(crate) const NIBBLE_BYTES: usize = NIBBLE_LINES + NIBBLE_BLOCK / 2 * LANES;
 
 pub(crate) const NIBBLE_PARTS: usize = NIBBLE_BLOCK / QUANT_BLOCK;
-
-/// How far left the sixteen bits of a BF16 number stand in a float.
-pub(crate) const BRAIN_SHIFT: u32 = 16;
 
 /// Positions in a block of keys and values.
 pub(crate) const KV_BLOCK: usize = 32;
@@ -267,14 +264,39 @@ pub(crate) fn dense_tile<const M: usize>(
     rows: [&[f32]; M],
     out: &mut [[f32; LANES]; M],
 ) {
+    columns(tile, |number| number, rows, out);
+}
+
+/// The same for weights in BF16.
+#[inline(always)]
+pub(crate) fn brain_tile<const M: usize>(
+    tile: &[u16],
+    rows: [&[f32]; M],
+    out: &mut [[f32; LANES]; M],
+) {
+    columns(tile, widen_brain, rows, out);
+}
+
+#[inline(always)]
+fn columns<const M: usize, T: Copy>(
+    tile: &[T],
+    widen: impl Fn(T) -> f32,
+    rows: [&[f32]; M],
+    out: &mut [[f32; LANES]; M],
+) {
     // Four sums per output, so that one addition need not wait for the last.
     let mut sums = [[[0.0f32; LANES]; 4]; M];
     let (groups, rest) = tile.as_chunks::<{ 4 * LANES }>();
-    for (index, group) in groups.iter().enumerate() {
+    let fours = rows.map(|row| &row.as_chunks::<4>().0[..groups.len()]);
+    for index in 0..groups.len() {
+        let group = &groups[index];
         for part in 0..4 {
-            let weights = &group[part * LANES..][..LANES];
+            let mut weights = [0.0f32; LANES];
+            for lane in 0..LANES {
+                weights[lane] = widen(group[part * LANES + lane]);
+            }
             for row in 0..M {
-                let x = rows[row][index * 4 + part];
+                let x = fours[row][index][part];
                 for lane in 0..LANES {
                     sums[row][part][lane] = weights[lane].mul_add(x, sums[row][part][lane]);
                 }
@@ -285,7 +307,7 @@ pub(crate) fn dense_tile<const M: usize>(
         for row in 0..M {
             let x = rows[row][groups.len() * 4 + part];
             for lane in 0..LANES {
-                sums[row][part][lane] = weights[lane].mul_add(x, sums[row][part][lane]);
+                sums[row][part][lane] = widen(weights[lane]).mul_add(x, sums[row][part][lane]);
             }
         }
     }
@@ -481,12 +503,10 @@ pub(crate) fn widen(halves: &[u16], out: &mut [f32]) {
     }
 }
 
-/// BF16 numbers to floats.
+/// A BF16 number's value.
 #[inline(always)]
-pub(crate) fn widen_brain(halves: &[u16], out: &mut [f32]) {
-    for (out, &half) in out.iter_mut().zip(halves) {
-        *out = f32::from_bits(u32::from(half) << BRAIN_SHIFT);
-    }
+pub(crate) fn widen_brain(brain: u16) -> f32 {
+    f32::from_bits(u32::from(brain) << 16)
 }
 
 /// Floats to half floats, to the nearest, what is too large to the largest.

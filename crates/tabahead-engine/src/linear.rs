@@ -54,7 +54,7 @@ struct Place<'a> {
     row: usize,
     /// Where the outputs go in the part of a row that is being made.
     span: Range<usize>,
-    /// The tile's weights as floats, where they lie otherwise in memory.
+    /// The tile's weights as floats, where they are half floats in memory.
     panel: &'a [f32],
 }
 
@@ -269,8 +269,11 @@ impl Linear {
                 let tile = &tiles[tile * size..][..size];
                 isa.nibble_tile::<M>(tile, quantized(), &mut products);
             }
-            Weights::Half(_) | Weights::Brain(_) => {
+            Weights::Half(_) => {
                 isa.dense_tile::<M>(place.panel, dense(), &mut products);
+            }
+            Weights::Brain(numbers) => {
+                isa.brain_tile::<M>(&numbers[weights], dense(), &mut products);
             }
             Weights::Full(numbers) => {
                 isa.dense_tile::<M>(&numbers[weights], dense(), &mut products);

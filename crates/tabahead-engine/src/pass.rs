@@ -125,4 +125,9 @@ impl Span {
         let tokens = [self.begun, self.tokens].concat();
         (Opened::close(parent, &tokens, self.written), self.logits)
     }
+
+    /// The place before these tokens.
+    pub(crate) fn leave(self) -> Place {
+        Opened::close(self.path.last().cloned(), &self.begun, self.written)
+    }
 }

@@ -118,7 +118,7 @@ impl Place {
 }
 
 impl Opened {
-    /// The place behind these blocks, which follow `parent` and hold `tokens`.
+    /// The place behind `tokens`, which follow `parent` and whose keys and values these blocks hold.
     pub(crate) fn close(
         mut parent: Option<Arc<Node>>,
         tokens: &[TokenId],

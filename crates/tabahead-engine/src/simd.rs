@@ -70,7 +70,7 @@ impl Isa {
     pub(crate) fn most_dense_rows(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => 6,
+            Level::Avx512 => 4,
             _ => 2,
         }
     }
@@ -142,10 +142,10 @@ compile! {
     fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]);
     fn quantize(x: &[f32], out: &mut [QuantBlocks<1>]);
     fn dense_tile<M>(tile: &[f32], rows: [&[f32]; M], out: &mut [[f32; LANES]; M]);
+    fn brain_tile<M>(tile: &[u16], rows: [&[f32]; M], out: &mut [[f32; LANES]; M]);
     fn attend<R>(keys: &[f32], values: &[f32], valid: usize, scale: f32, queries: &mut [Query<'_>; R]);
     fn sum_exp(x: &[f32], max: f32) -> f32;
     fn widen(halves: &[u16], out: &mut [f32]);
-    fn widen_brain(halves: &[u16], out: &mut [f32]);
     fn narrow(numbers: &[f32], out: &mut [u16]);
 }
 
@@ -201,6 +201,22 @@ mod products {
 
     const WORDS: usize = QUANT_BLOCK / 4;
 
+    /// Rows that are too few to keep the byte products busy: each is summed in two parts, so that
+    /// one product need not wait for the last.
+    const FEW: usize = 2;
+
+    /// Asks for the lines of `bytes` as they stand `AHEAD` later in memory: weights are read in
+    /// the order in which they lie, and the machine by itself does not ask early enough. (Nibbles
+    /// take longer for each line, and gain nothing from it.)
+    #[target_feature(enable = "avx2")]
+    fn ask_ahead(bytes: &[u8]) {
+        const AHEAD: usize = 4096;
+        for at in (0..bytes.len()).step_by(64) {
+            // A hint, which may name any address.
+            _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(AHEAD + at).cast());
+        }
+    }
+
     #[target_feature(enable = "avx512f")]
     fn load_512(bytes: &[u8; 64]) -> __m512i {
         // SAFETY: the reference vouches for 64 readable bytes; no alignment is needed.
@@ -250,18 +266,28 @@ mod products {
         for ((block, scales), rows) in blocks.iter().zip(scales).zip(rows) {
             let scales = _mm512_cvtph_ps(load_16_halves(scales));
             let mut dots = [_mm512_setzero_si512(); M];
+            let mut others = dots;
             for row in 0..M {
                 dots[row] = _mm512_set1_epi32(rows[CORRECTION][row]);
             }
+            ask_ahead(block);
             let (weights, _) = block.as_chunks::<64>();
             for word in 0..WORDS {
                 let weights = load_512(&weights[word]);
                 for row in 0..M {
                     let x = _mm512_set1_epi32(rows[word][row]);
+                    let dots = if M <= FEW && word % 2 == 1 {
+                        &mut others
+                    } else {
+                        &mut dots
+                    };
                     dots[row] = _mm512_dpbusd_epi32(dots[row], weights, x);
                 }
             }
             for row in 0..M {
+                if M <= FEW {
+                    dots[row] = _mm512_add_epi32(dots[row], others[row]);
+                }
                 let scale = _mm512_mul_ps(scales, _mm512_set1_ps(float(rows[SCALE][row])));
                 sums[row] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[row]), scale, sums[row]);
             }
@@ -348,6 +374,7 @@ mod products {
                 let mins = widened(&head[NIBBLE_MINS / 16 + part]);
                 let mins = _mm512_mul_ps(super_mins, mins);
                 let mut dots = [_mm512_setzero_si512(); M];
+                let mut others = dots;
                 for line in 0..4 {
                     let pairs = load_512(&lines[part * 4 + line]);
                     let low = _mm512_and_si512(pairs, low_nibbles);
@@ -356,10 +383,14 @@ mod products {
                         let x = _mm512_set1_epi32(rows[line][row]);
                         dots[row] = _mm512_dpbusd_epi32(dots[row], low, x);
                         let x = _mm512_set1_epi32(rows[line + 4][row]);
+                        let dots = if M <= FEW { &mut others } else { &mut dots };
                         dots[row] = _mm512_dpbusd_epi32(dots[row], high, x);
                     }
                 }
                 for row in 0..M {
+                    if M <= FEW {
+                        dots[row] = _mm512_add_epi32(dots[row], others[row]);
+                    }
                     let sum = _mm512_set1_ps(float(rows[SUM][row]));
                     let scale = _mm512_set1_ps(float(rows[SCALE][row]));
                     let less = _mm512_mul_ps(mins, sum);

@@ -10,8 +10,8 @@ use crate::{
     EngineError,
     aligned::Aligned,
     kernels::{
-        BRAIN_SHIFT, LANES, NIBBLE_BLOCK, NIBBLE_BYTES, NIBBLE_LINES, NIBBLE_MINS, NIBBLE_SCALES,
-        QUANT_BLOCK, widen_one,
+        LANES, NIBBLE_BLOCK, NIBBLE_BYTES, NIBBLE_LINES, NIBBLE_MINS, NIBBLE_SCALES, QUANT_BLOCK,
+        widen_brain, widen_one,
     },
     simd::Isa,
     tensors::RawTensor,
@@ -61,9 +61,7 @@ impl Weights {
                     .flat_map(|block| block[..NIBBLE_SCALES].as_chunks::<2>().0)
                     .all(|&half| finite(&u16::from_le_bytes(half)))
             }
-            Self::Brain(halves) => halves
-                .iter()
-                .all(|&half| f32::from_bits(u32::from(half) << BRAIN_SHIFT).is_finite()),
+            Self::Brain(halves) => halves.iter().all(|&half| widen_brain(half).is_finite()),
             Self::Full(numbers) => numbers.iter().all(|number| number.is_finite()),
         }
     }
@@ -86,19 +84,11 @@ impl Weights {
         }
     }
 
-    /// Makes floats of a tile whose weights are halves; `panel` is left alone by other kinds.
+    /// Makes floats of a tile of half floats; `panel` is left alone by other kinds.
     pub(crate) fn widen(&self, isa: Isa, tile: usize, inputs: usize, panel: &mut Vec<f32>) {
-        let span = tile * LANES * inputs..(tile + 1) * LANES * inputs;
-        match self {
-            Self::Half(halves) => {
-                panel.resize(span.len(), 0.0);
-                isa.widen(&halves[span], panel);
-            }
-            Self::Brain(halves) => {
-                panel.resize(span.len(), 0.0);
-                isa.widen_brain(&halves[span], panel);
-            }
-            _ => {}
+        if let Self::Half(halves) = self {
+            panel.resize(LANES * inputs, 0.0);
+            isa.widen(&halves[tile * panel.len()..][..panel.len()], panel);
         }
     }
 
@@ -130,8 +120,7 @@ impl Weights {
             }
             Self::Brain(halves) => {
                 for (column, out) in out.iter_mut().enumerate() {
-                    let half = halves[at + column * LANES + lane];
-                    *out = f32::from_bits(u32::from(half) << BRAIN_SHIFT);
+                    *out = widen_brain(halves[at + column * LANES + lane]);
                 }
             }
             Self::Full(numbers) => {

@@ -27,6 +27,7 @@ pub(super) trait Compute {
     fn begin(&mut self, sequences: &mut [(&mut Self::Sequence, usize)]) -> Self::Pass;
     fn run(&mut self, pass: &mut Self::Pass, stop: Stop<'_>) -> bool;
     fn finish(&mut self, pass: Self::Pass, sequences: &mut [Option<&mut Self::Sequence>]);
+    fn abandon(&mut self, pass: Self::Pass);
     fn choose(&mut self, sequence: &mut Self::Sequence) -> Result<Step, EngineError>;
     fn retire(&mut self, sequence: Self::Sequence);
     fn counters(&self) -> Counters;
@@ -109,6 +110,10 @@ impl Compute for LocalCompute {
 
     fn finish(&mut self, pass: Pass, sequences: &mut [Option<&mut Sequence>]) {
         self.engine.finish(pass, sequences);
+    }
+
+    fn abandon(&mut self, pass: Pass) {
+        self.engine.abandon(pass);
     }
 
     fn choose(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {

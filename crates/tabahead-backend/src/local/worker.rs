@@ -100,7 +100,13 @@ struct Runner<P> {
     stop: Arc<AtomicBool>,
     /// Whose pass it computes now; empty when it rests.
     members: Vec<GenerationId>,
+    /// That pass was given up and waited for, in vain.
+    late: bool,
 }
+
+/// How long a request waits for a pass that was given up: a layer takes less, but on a busy machine
+/// a thread of low priority may not get to it.
+const RETURN: Duration = Duration::from_millis(10);
 
 impl<P> Drop for Runner<P> {
     fn drop(&mut self) {
@@ -112,6 +118,8 @@ impl<P> Drop for Runner<P> {
 enum Next {
     /// Nothing before a message comes.
     Wait,
+    /// A pass that was given up comes back in a moment, with keys and values that spare work.
+    Await,
     /// Encode a prompt and look up what is known of it.
     Begin(usize),
     /// Choose a token.
@@ -176,6 +184,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             // A thread that has nothing to do sleeps in `recv`; a busy one takes what waits.
             let message = match next {
                 Next::Wait => self.queue.recv().ok(),
+                Next::Await => self.queue.recv_timeout(RETURN).ok(),
                 _ => self.queue.try_recv().ok(),
             };
             match message {
@@ -203,6 +212,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             } if engine == self.engine => {
                 if let Some(runner) = &mut self.runner {
                     runner.members.clear();
+                    runner.late = false;
                     runner.stop.store(false, Ordering::Release);
                 }
                 self.land(members, outcome, taken);
@@ -273,6 +283,11 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             // thread takes over.
             runner.stop.store(true, Ordering::Release);
         }
+        let given_up =
+            !ahead.is_empty() && !live.iter().any(|live| ahead.contains(&live.request.id));
+        if given_up && live[leader].running.is_none() && runner.as_ref().is_some_and(|r| !r.late) {
+            return Next::Await;
+        }
         let busy = |id: &GenerationId| {
             ahead.contains(id) || left.iter().any(|flight| flight.members.contains(id))
         };
@@ -308,6 +323,11 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     fn advance(&mut self, next: Next) {
         match next {
             Next::Wait => {}
+            Next::Await => {
+                if let Some(runner) = &mut self.runner {
+                    runner.late = true;
+                }
+            }
             Next::Begin(i) => self.settle(i, begin_live),
             Next::Choose(i) => self.settle(i, choose_live),
             Next::Compute(priority) => {
@@ -437,6 +457,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             jobs,
             stop,
             members: Vec::new(),
+            late: false,
         })
     }
 
@@ -472,16 +493,28 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
 
     /// Gives up passes that nobody needs any more.
     fn abandon(&mut self) {
-        let live = &self.live;
-        let needed =
-            |members: &[GenerationId]| live.iter().any(|live| members.contains(&live.request.id));
-        self.left.retain(|flight| needed(&flight.members));
+        let (needed, given_up) = mem::take(&mut self.left)
+            .into_iter()
+            .partition(|flight| self.is_needed(&flight.members));
+        self.left = needed;
+        for Flight { pass, .. } in given_up {
+            let compute = &mut self.compute;
+            if guarded(|| compute.abandon(pass)).is_err() {
+                return self.rebuild();
+            }
+        }
         if let Some(runner) = &self.runner
             && !runner.members.is_empty()
-            && !needed(&runner.members)
+            && !self.is_needed(&runner.members)
         {
             runner.stop.store(true, Ordering::Release);
         }
+    }
+
+    fn is_needed(&self, members: &[GenerationId]) -> bool {
+        self.live
+            .iter()
+            .any(|live| members.contains(&live.request.id))
     }
 
     /// Something that is done with one generation alone, and what comes of it.

@@ -238,3 +238,24 @@ fn an_unfinished_prompt_serves_the_next() {
     go(&mut engine, request(&prompt, b""), 1);
     assert_eq!(engine.counters().prefilled, 200);
 }
+
+#[test]
+fn a_pass_that_is_given_up_loses_nothing_that_was_known_before() {
+    let model = Recipe::LLAMA.model();
+    let prompt: Vec<TokenId> = (0..100).collect();
+    let mut engine = engine(&model, 1, 1 << 30);
+    let mut sequence = engine.start(request(&prompt, b"zzzz")).unwrap();
+    while engine.counters().constrained < 3 {
+        engine.step(&mut sequence).unwrap();
+    }
+    let known = engine.counters().computed;
+    let mut tokens = prompt;
+    tokens.extend(model.encode("zzz"));
+    // The third is chosen, but not computed: it is in a pass when nobody wants it any more.
+    let pass = engine.begin(&mut [(&mut sequence, 1)]);
+    engine.retire(sequence);
+    engine.abandon(pass);
+    let mut again = engine.start(request(&tokens, b"")).unwrap();
+    assert_eq!(known, 102);
+    assert_eq!(engine.missing(&mut again), 1);
+}

@@ -120,6 +120,8 @@ impl Compute for Alphabet {
         }
     }
 
+    fn abandon(&mut self, _: Group) {}
+
     fn choose(&mut self, sequence: &mut Letters) -> Result<Step, EngineError> {
         assert!(sequence.computed, "what is chosen from was computed");
         if sequence.next > TokenId::from(b'z') {
