@@ -16,7 +16,7 @@ const MOST: usize = 4;
 
 /// A tenth of what others get while the processor is contended (nice 10 where there is nice).
 /// Lower would be nicer still, but somebody may come to wait for a layer that is half computed.
-const LOW: u8 = 24;
+const LOW: u8 = 22;
 
 /// Who waits for what a thread computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
