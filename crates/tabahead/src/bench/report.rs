@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{
     costs::Costs,
     speed::{BRANCHES, CUT, CutAndAppend, DEPTHS, Decode, PREFILLS, Prefill, Speed},
-    wait::{Wait, Waits},
+    wait::{Samples, Wait, Waits},
 };
 use crate::output;
 
@@ -83,6 +83,22 @@ impl Quantiles {
         pairs
             .map(|((name, _), value)| ((*name).to_owned(), json!(value)))
             .collect()
+    }
+}
+
+impl Samples {
+    fn quantiles(&self) -> Quantiles {
+        Quantiles::new(&self.waits)
+    }
+
+    fn json(&self) -> Value {
+        let mut json = self.quantiles().json();
+        json.insert("samples".to_owned(), json!(self.waits.len()));
+        if !self.without_core.is_empty() {
+            let quantiles = Quantiles::new(&self.without_core).json();
+            json.insert("without_core".to_owned(), Value::Object(quantiles));
+        }
+        Value::Object(json)
     }
 }
 
@@ -328,14 +344,24 @@ impl Report {
             ("one token to compute", &wait.one_step),
         ] {
             writeln!(out, "  {what:<28}{names}{:>9}", "samples")?;
-            let (idle, behind) = (Quantiles::new(&waits.idle), Quantiles::new(&waits.behind));
+            let (idle, behind) = (waits.idle.quantiles(), waits.behind.quantiles());
+            let without_core = |samples: &Samples| {
+                let times = &samples.without_core;
+                (!times.is_empty()).then(|| Quantiles::new(times))
+            };
             for (name, quantiles, samples) in [
-                ("nothing else runs", idle, Some(waits.idle.len())),
-                ("behind speculation", behind, Some(waits.behind.len())),
-                ("difference", behind.beyond(idle), None),
+                ("nothing else runs", Some(idle), Some(&waits.idle)),
+                ("  of it without a core", without_core(&waits.idle), None),
+                ("behind speculation", Some(behind), Some(&waits.behind)),
+                ("  of it without a core", without_core(&waits.behind), None),
+                ("difference", Some(behind.beyond(idle)), None),
             ] {
-                let figures: String = quantiles.0.iter().map(|v| format!("{v:>9.2}")).collect();
-                let samples = samples.map(|n| format!("{n:>9}")).unwrap_or_default();
+                let Some(Quantiles(figures)) = quantiles else {
+                    continue;
+                };
+                let figures: String = figures.iter().map(|v| format!("{v:>9.2}")).collect();
+                let samples = samples.map(|samples| format!("{:>9}", samples.waits.len()));
+                let samples = samples.unwrap_or_default();
                 writeln!(out, "    {name:<26}{figures}{samples}")?;
             }
         }
@@ -427,15 +453,10 @@ fn wait_json(wait: &Wait) -> Value {
 }
 
 fn waits_json(waits: &Waits) -> Map<String, Value> {
-    let (idle, behind) = (Quantiles::new(&waits.idle), Quantiles::new(&waits.behind));
-    let with_samples = |quantiles: Quantiles, times: &[Duration]| {
-        let mut json = quantiles.json();
-        json.insert("samples".to_owned(), json!(times.len()));
-        Value::Object(json)
-    };
+    let (idle, behind) = (waits.idle.quantiles(), waits.behind.quantiles());
     [
-        ("idle", with_samples(idle, &waits.idle)),
-        ("behind_speculation", with_samples(behind, &waits.behind)),
+        ("idle", waits.idle.json()),
+        ("behind_speculation", waits.behind.json()),
         ("difference", Value::Object(behind.beyond(idle).json())),
     ]
     .into_iter()

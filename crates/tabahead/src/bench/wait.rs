@@ -21,7 +21,7 @@ use tabahead_context::{
 use tabahead_speculation::SpeculatorSettings;
 use tabahead_text::{Document, Offset, Version};
 
-use super::{Plan, TEXT};
+use super::{Plan, TEXT, contention::without_core};
 
 /// Measurements, one kind each.
 pub const MEASUREMENTS: usize = 4;
@@ -42,8 +42,17 @@ pub struct Wait {
 
 /// The same requests alone and in company.
 pub struct Waits {
-    pub idle: Vec<Duration>,
-    pub behind: Vec<Duration>,
+    pub idle: Samples,
+    pub behind: Samples,
+}
+
+/// What each request took.
+#[derive(Default)]
+pub struct Samples {
+    pub waits: Vec<Duration>,
+    /// How long threads that the request needs were without a core, summed over them; empty where
+    /// the system does not tell.
+    pub without_core: Vec<Duration>,
 }
 
 impl Wait {
@@ -139,35 +148,42 @@ impl Desk {
     }
 
     /// The person's requests with nothing else running.
-    fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Vec<Duration>> {
-        let mut waits = Vec::new();
+    fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
+        let mut samples = Samples::default();
         let started = Instant::now();
-        while waits.len() < plan.waits && started.elapsed() < plan.waiting / 2 {
+        while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting / 2 {
             while self.backend.counters().generations > 0 {
                 thread::sleep(Duration::from_millis(1));
             }
             thread::sleep(Duration::from_millis(1 + self.random.below(3)));
-            waits.push(self.request(&next())?);
+            self.request(&next(), &mut samples)?;
         }
-        Ok(waits)
+        Ok(samples)
     }
 
     /// The person's requests at random moments.
-    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Vec<Duration>> {
-        let mut waits = Vec::new();
+    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
+        let mut samples = Samples::default();
         let started = Instant::now();
-        while waits.len() < plan.waits && started.elapsed() < plan.waiting {
+        while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting {
             let pause = Duration::from_micros(self.random.below(PAUSE.as_micros() as u64));
             self.look_on(Instant::now() + pause)?;
-            waits.push(self.request(&next())?);
+            self.request(&next(), &mut samples)?;
         }
-        Ok(waits)
+        Ok(samples)
     }
 
-    /// From a request to its first token.
-    fn request(&mut self, digits: &str) -> Result<Duration> {
+    /// Measures from a request to its first token.
+    fn request(&mut self, digits: &str, samples: &mut Samples) -> Result<()> {
+        let before = without_core();
         let waited = self.first_token(digits)?;
-        waited.context("a prompt that fitted is too long")
+        let after = without_core();
+        let waited = waited.context("a prompt that fitted is too long")?;
+        samples.waits.push(waited);
+        if let Some((before, after)) = before.zip(after) {
+            samples.without_core.push(after.saturating_sub(before));
+        }
+        Ok(())
     }
 
     /// From a request to its first token; `None` when the prompt is too long.
