@@ -219,6 +219,12 @@ impl Model {
         layers + ends.map(Linear::bytes).sum::<usize>()
     }
 
+    /// Bytes of weights that are read to compute one token: all but an embedding table that is
+    /// not the head as well.
+    pub fn bytes_per_step(&self) -> usize {
+        self.layers.iter().map(Layer::bytes).sum::<usize>() + self.head().bytes()
+    }
+
     /// Bytes of weights in a layer.
     pub(crate) fn layer_bytes(&self) -> usize {
         self.layers.first().map_or(0, Layer::bytes)

@@ -146,10 +146,19 @@ pub struct EvalArgs {
 
 /// `tabahead bench`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Measures on one thread and on all that would compute: prompts of 128 to 1024 tokens, decoding behind
+0 to 2048 tokens, several sequences in one pass, and the first token behind a cut. Then how long a
+first token takes while the program computes ahead, against the same with nothing else running.
+Takes a minute with the built-in model, several with a large one. For figures that hold, leave the
+machine alone meanwhile.")]
 pub struct BenchArgs {
     /// How often each measurement is repeated; the median is shown.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
+    /// Measure a little of everything, in seconds.
+    #[arg(long, conflicts_with = "runs")]
+    pub quick: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Print JSON.

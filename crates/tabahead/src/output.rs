@@ -72,6 +72,18 @@ pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// A bar that fills `share` of `width` characters, to an eighth of one; spaces fill the rest.
+pub fn bar(share: f64, width: usize) -> String {
+    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * (width * 8) as f64).round() as usize;
+    let mut bar = "█".repeat(eighths / 8);
+    if eighths / 8 < width {
+        bar.push(PARTS[eighths % 8]);
+        bar.push_str(&" ".repeat(width - eighths / 8 - 1));
+    }
+    bar
+}
+
 /// The middle of some times: of an even number the mean of the middle two. `None` without any.
 pub fn median(times: &[Duration]) -> Option<Duration> {
     let mut times = times.to_vec();
@@ -126,5 +138,13 @@ mod tests {
         assert_eq!(bytes(999), "999 bytes");
         assert_eq!(bytes(5_839_328), "5.8 MB");
         assert_eq!(percent(0.1234), "12.3 %");
+    }
+
+    #[test]
+    fn bars_are_as_wide_as_they_should_be() {
+        assert_eq!(bar(0.0, 2), "  ");
+        assert_eq!(bar(0.25, 2), "▌ ");
+        assert_eq!(bar(0.5, 2), "█ ");
+        assert_eq!(bar(2.0, 2), "██");
     }
 }

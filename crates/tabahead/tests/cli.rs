@@ -352,12 +352,69 @@ fn logits_take_the_model_by_place_or_by_name() {
 }
 
 #[test]
-fn the_engine_is_measured() {
-    let report = json(&["bench", "--runs", "1", "--json"]);
-    for pointer in ["/prefill/tokens_per_s", "/decode/tokens_per_s", "/hit_us"] {
+fn the_engine_is_measured_with_one_thread_and_with_all() {
+    let report = json(&["bench", "--quick", "--threads", "2", "--json"]);
+    let positive = |pointer: &str| {
         let figure = report.pointer(pointer).and_then(Value::as_f64);
         assert!(figure.is_some_and(|figure| figure > 0.0), "{pointer}");
+    };
+    for pointer in [
+        "/load_ms",
+        "/weight_bytes",
+        "/kv_bytes_per_token",
+        "/hit_us",
+        "/prefill/512",
+        "/decode/512",
+        "/branches/4/step_ratio",
+        "/cut_and_append/ratio",
+        "/bandwidth/gb_per_s",
+    ] {
+        positive(pointer);
     }
+    let threads = report["threads"].as_object().expect("details");
+    assert!(threads.keys().eq(["1", "2"]), "{threads:?}");
+    for count in threads.keys() {
+        for figure in [
+            "prefill/128/tokens_per_s",
+            "prefill/1024/tokens_per_s",
+            "decode/0/step_p50_ms",
+            "decode/512/step_p99_ms",
+            "branches/8/step_ms",
+            "cut_and_append/cut_step_ms",
+            "bandwidth/gb_per_s",
+        ] {
+            positive(&format!("/threads/{count}/{figure}"));
+        }
+        for cost in ["fixed_ms", "row_ms"] {
+            assert!(threads[count]["costs"][cost].is_f64(), "{cost}");
+        }
+        // The built-in model's context holds 1024 tokens.
+        assert_eq!(threads[count]["decode"]["2048"], Value::Null);
+    }
+    for wait in ["", "/one_step"] {
+        for company in ["idle", "behind_speculation", "difference"] {
+            for quantile in ["p50", "p90", "p99", "max"] {
+                let figure = report.pointer(&format!("/wait{wait}/{company}/{quantile}"));
+                assert!(figure.is_some_and(Value::is_f64), "{wait} {company}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_of_figures_says_what_does_not_fit_the_model() {
+    let page = succeeds(&["bench", "--quick", "--threads", "1"]);
+    assert!(
+        page.contains("1 thread") && !page.contains("threads"),
+        "{page}"
+    );
+    let line = |name: &str| {
+        let line = page.lines().find(|line| line.trim().starts_with(name));
+        line.unwrap_or_else(|| panic!("no {name} in {page}"))
+    };
+    assert!(line("behind 2048 tokens").ends_with('-'), "{page}");
+    assert!(line("behind speculation").contains('.'), "{page}");
+    assert!(!page.contains('\u{1b}'), "colours without a terminal");
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! How fast memory is read, how much of it this process takes, and what the caches hold.
+
+use std::{
+    fs,
+    hint::black_box,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::output;
+
+/// Largest buffer that is needed where the caches are of usual size.
+const BUFFER: u64 = 512 << 20;
+/// A buffer for a quick look.
+const SMALL_BUFFER: u64 = 64 << 20;
+/// How often it is read.
+const PASSES: usize = 3;
+/// Sums that are kept beside each other, so that none waits for another.
+const SUMS: usize = 16;
+
+/// A buffer much larger than the caches, where memory allows.
+pub struct Buffer(Vec<u64>);
+
+impl Buffer {
+    pub fn new(quick: bool) -> Self {
+        let wanted = match quick {
+            true => SMALL_BUFFER,
+            false => BUFFER.max(2 * cache_bytes().unwrap_or(0)),
+        };
+        let allowed = available_bytes().map_or(BUFFER, |available| available / 4);
+        let words = wanted.min(allowed) as usize / size_of::<u64>();
+        // Pages of zeros would all be one page.
+        Self(vec![1; words.max(1 << 16)])
+    }
+
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.0[..])
+    }
+
+    /// Bytes per second when so many threads read it once, each a part of its own.
+    pub fn bandwidth(&self, threads: usize) -> f64 {
+        let part = self.0.len().div_ceil(threads);
+        let times: Vec<Duration> = (0..PASSES)
+            .map(|_| {
+                let started = Instant::now();
+                thread::scope(|scope| {
+                    for words in self.0.chunks(part) {
+                        scope.spawn(move || black_box(sum(words)));
+                    }
+                });
+                started.elapsed()
+            })
+            .collect();
+        self.bytes() as f64 / output::median(&times).unwrap_or_default().as_secs_f64()
+    }
+}
+
+fn sum(words: &[u64]) -> u64 {
+    let mut sums = [0_u64; SUMS];
+    let (lines, rest) = words.as_chunks::<SUMS>();
+    for line in lines {
+        for index in 0..SUMS {
+            sums[index] = sums[index].wrapping_add(line[index]);
+        }
+    }
+    sums.iter().chain(rest).fold(0, |a, b| a.wrapping_add(*b))
+}
+
+/// Bytes of the largest cache, where the system tells.
+pub fn cache_bytes() -> Option<u64> {
+    let caches = fs::read_dir("/sys/devices/system/cpu/cpu0/cache").ok()?;
+    caches
+        .flatten()
+        .filter_map(|cache| fs::read_to_string(cache.path().join("size")).ok())
+        .filter_map(|size| size.trim().strip_suffix('K')?.parse::<u64>().ok())
+        .map(|kilobytes| kilobytes * 1024)
+        .max()
+}
+
+/// Memory of this process that is in RAM; `None` where the system does not tell.
+pub fn resident_bytes() -> Option<u64> {
+    bytes_in("/proc/self/status", "VmRSS:")
+}
+
+fn available_bytes() -> Option<u64> {
+    bytes_in("/proc/meminfo", "MemAvailable:")
+}
+
+/// A figure in one of the files where Linux gives it in kilobytes.
+fn bytes_in(file: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_once() {
+        let words: Vec<u64> = (0..1000).collect();
+        assert_eq!(sum(&words), 999 * 1000 / 2);
+        assert_eq!(sum(&[u64::MAX, 2]), 1);
+    }
+}

@@ -1,0 +1,213 @@
+//! `tabahead bench`: how fast the engine is on this machine, and what a person notices of that.
+//!
+//! Everything that is printed was timed in this call, and what is compared was measured
+//! alternating. `speed` measures the engine alone, by number of threads; `wait` the backend as the
+//! server runs it; `memory` and `contention` what bounds both. `report` shows it.
+
+mod contention;
+mod costs;
+mod engine;
+mod memory;
+mod report;
+mod speed;
+mod wait;
+
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use indicatif::ProgressBar;
+use tabahead_context::DocumentName;
+use tabahead_engine::{EngineSettings, threads};
+use tabahead_server::BufferState;
+use tabahead_text::{Document, Offset, Version};
+
+use crate::{
+    args::BenchArgs,
+    config::{Resolved, Speculation},
+    output,
+};
+use memory::Buffer;
+use report::{Memory, Report};
+use speed::Speed;
+use wait::Wait;
+
+/// Text that is measured on: real code, so that the tokens are real ones.
+const TEXT: &str = concat!(
+    include_str!("../complete/mod.rs"),
+    include_str!("../place.rs"),
+    include_str!("../config.rs")
+);
+
+/// How much is measured.
+struct Plan {
+    /// Prompts of each length.
+    runs: usize,
+    /// Decoded tokens at each depth.
+    steps: usize,
+    /// Alternations of what is compared.
+    rounds: usize,
+    /// A measurement of the engine that takes longer ends early.
+    patience: Duration,
+    /// Requests of a person.
+    waits: usize,
+    /// As `patience`, for these.
+    waiting: Duration,
+    /// Requests for a stored answer.
+    hits: usize,
+}
+
+impl Plan {
+    fn new(args: &BenchArgs) -> Self {
+        match args.quick {
+            true => Self {
+                runs: 1,
+                steps: 16,
+                rounds: 6,
+                patience: Duration::from_millis(200),
+                waits: 20,
+                waiting: Duration::from_secs(1),
+                hits: 20,
+            },
+            false => {
+                let runs = args.runs as usize;
+                Self {
+                    runs,
+                    steps: runs * 64,
+                    rounds: runs * 12,
+                    patience: Duration::from_secs(4),
+                    waits: 300,
+                    waiting: Duration::from_secs(15),
+                    hits: 200,
+                }
+            }
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the model cannot be used or standard output is closed.
+pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
+    let config = config.with_engine(&args.engine)?;
+    let plan = Plan::new(args);
+    let counts = thread_counts(config.settings.threads);
+    let steps = 3 + counts.len() * (speed::MEASUREMENTS + 1) + wait::MEASUREMENTS;
+    let bar = output::progress(steps, "measuring");
+    let report = measure(&config, &plan, &counts, args.quick, &bar)?;
+    bar.finish_and_clear();
+    match args.json {
+        true => output::json(&report.json())?,
+        false => report.print(&mut output::stdout())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One thread, and all that would compute.
+fn thread_counts(configured: usize) -> Vec<usize> {
+    let all = match configured {
+        0 => threads::most(),
+        threads => threads,
+    };
+    let mut counts = vec![1, all];
+    counts.dedup();
+    counts
+}
+
+fn measure(
+    config: &Resolved,
+    plan: &Plan,
+    counts: &[usize],
+    quick: bool,
+    bar: &ProgressBar,
+) -> Result<Report> {
+    let local = config.local();
+    let started = Instant::now();
+    let model = config.completing_model()?;
+    let load = started.elapsed();
+    let resident_after_load = memory::resident_bytes();
+    bar.inc(1);
+
+    let mut speeds = BTreeMap::new();
+    for &threads in counts {
+        let settings = EngineSettings {
+            threads,
+            kv_bytes: local.kv_bytes,
+            kv_precision: local.kv_precision,
+        };
+        speeds.insert(threads, Speed::new(&model, &settings, plan, bar)?);
+    }
+    let info = model.info().clone();
+    let (weight_bytes, bytes_per_step) = (model.weight_bytes(), model.bytes_per_step());
+    let kv_bytes_per_token = model.kv_bytes_per_token(local.kv_precision);
+    // The backend reads a model of its own: large ones are not held twice.
+    drop(model);
+    let wait = Wait::new(local, config.settings.speculator(), plan, bar)?;
+    let hits = hits(config, plan)?;
+    bar.inc(1);
+    let resident = memory::resident_bytes();
+
+    let buffer = Buffer::new(quick);
+    bar.inc(1);
+    let mut bandwidths = BTreeMap::new();
+    for &threads in counts {
+        bandwidths.insert(threads, buffer.bandwidth(threads));
+        bar.inc(1);
+    }
+    Ok(Report {
+        name: info.name,
+        id: info.id,
+        context_tokens: info.context_tokens,
+        instructions: tabahead_engine::instruction_set(),
+        runs: plan.runs,
+        load,
+        hit: output::median(&hits).unwrap_or_default(),
+        memory: Memory {
+            weight_bytes,
+            bytes_per_step,
+            kv_bytes_per_token,
+            cache_bytes: memory::cache_bytes(),
+            buffer_bytes: buffer.bytes(),
+            resident_after_load,
+            resident,
+        },
+        speeds,
+        bandwidths,
+        wait,
+    })
+}
+
+/// What it costs to answer from a stored path.
+fn hits(config: &Resolved, plan: &Plan) -> Result<Vec<Duration>> {
+    let mut session = config.session(Speculation::Off)?;
+    let document = Document::new(TEXT, Version(0));
+    let line = document.line_range(document.line_count() / 2);
+    let state = BufferState {
+        cursor: Offset((line.start.0 + line.end.0) / 2),
+        document,
+        name: DocumentName {
+            file_name: "bench.rs".to_owned(),
+            language: "rust".to_owned(),
+        },
+    };
+    session.request(&state);
+    session.settle();
+    let hits = (0..plan.hits).map(|_| session.request(&state).elapsed);
+    Ok(hits.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_is_measured_once() {
+        assert_eq!(thread_counts(1), [1]);
+        assert_eq!(thread_counts(3), [1, 3]);
+        assert!(thread_counts(0).len() <= 2);
+    }
+}

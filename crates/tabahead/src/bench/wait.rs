@@ -1,0 +1,378 @@
+//! How long a person waits for a first token while the same backend computes ahead, as the server
+//! runs it.
+//!
+//! Speculation reads long and short prompts and decodes behind them without a pause; at random
+//! moments somebody asks for what is known already, or for what lacks one token of being known.
+//! The same requests with nothing else running are what that is compared with.
+
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+use tabahead_backend::{Backend, BackendEvent, LocalBackend, LocalSettings};
+use tabahead_context::{
+    ContextWindow, DocumentName, GenerationEvent, GenerationFailure, GenerationId,
+    GenerationRequest, ModelProfile, Priority, Segment,
+};
+use tabahead_speculation::SpeculatorSettings;
+use tabahead_text::{Document, Offset, Version};
+
+use super::{Plan, TEXT, contention::without_core};
+
+/// Measurements, one kind each.
+pub const MEASUREMENTS: usize = 4;
+/// Longest pause between two requests of a person.
+const PAUSE: Duration = Duration::from_millis(80);
+/// Line of the text at which the person writes.
+const LINE: usize = 300;
+/// Window budgets that a short prompt is cut with.
+const SHORT: u8 = 2;
+
+/// Times from a request to its first token.
+pub struct Wait {
+    /// All that the first token depends on was known.
+    pub known: Waits,
+    /// One token had to be computed first.
+    pub one_step: Waits,
+}
+
+/// The same requests alone and in company.
+pub struct Waits {
+    pub idle: Samples,
+    pub behind: Samples,
+}
+
+/// What each request took.
+#[derive(Default)]
+pub struct Samples {
+    pub waits: Vec<Duration>,
+    /// How long threads that the request needs were without a core, summed over them; empty where
+    /// the system does not tell.
+    pub without_core: Vec<Duration>,
+}
+
+impl Wait {
+    /// Measures; `None` when nothing fits the model's context.
+    ///
+    /// # Errors
+    /// When the model cannot be used.
+    pub fn new(
+        local: LocalSettings,
+        settings: SpeculatorSettings,
+        plan: &Plan,
+        bar: &ProgressBar,
+    ) -> Result<Option<Self>> {
+        let Some(mut desk) = Desk::new(local, settings)? else {
+            return Ok(None);
+        };
+        let mut digits = Digits::default();
+        let known_idle = desk.idle(plan, String::new)?;
+        bar.inc(1);
+        let one_step_idle = desk.idle(plan, || digits.next())?;
+        bar.inc(1);
+        desk.speculate();
+        let known_behind = desk.behind(plan, String::new)?;
+        bar.inc(1);
+        let one_step_behind = desk.behind(plan, || digits.next())?;
+        bar.inc(1);
+        Ok(Some(Self {
+            known: Waits {
+                idle: known_idle,
+                behind: known_behind,
+            },
+            one_step: Waits {
+                idle: one_step_idle,
+                behind: one_step_behind,
+            },
+        }))
+    }
+}
+
+/// Where somebody writes while speculation runs.
+struct Desk {
+    backend: LocalBackend,
+    events: Receiver<BackendEvent>,
+    profile: ModelProfile,
+    settings: SpeculatorSettings,
+    document: Document,
+    /// What the person sees, up to the digits.
+    window: ContextWindow,
+    generations: u64,
+    speculations: u64,
+    ahead: Vec<Ahead>,
+    random: Random,
+}
+
+/// A speculative generation that runs.
+struct Ahead {
+    id: GenerationId,
+    tokens: usize,
+}
+
+impl Desk {
+    /// Where the person's text is known, up to its last token.
+    fn new(local: LocalSettings, settings: SpeculatorSettings) -> Result<Option<Self>> {
+        let (sender, events) = channel();
+        let sink = Box::new(move |event| drop(sender.send(event)));
+        let backend = LocalBackend::new(local, sink);
+        let profile = backend.wait_until_loaded()?;
+        let document = Document::new(TEXT, Version(0));
+        let window = window_at(&document, LINE, &profile, &settings, 0)
+            .context("the text cannot be completed at its middle")?;
+        let mut desk = Self {
+            backend,
+            events,
+            profile,
+            settings,
+            document,
+            window,
+            generations: 0,
+            speculations: 0,
+            ahead: Vec::new(),
+            random: Random(0x7461_6261_6865_6164),
+        };
+        for attempt in 0..=SHORT {
+            let window = window_at(&desk.document, LINE, &desk.profile, &desk.settings, attempt);
+            desk.window = window.context("the text cannot be completed at its middle")?;
+            desk.window.tail.push_str("limit(");
+            // What is longer must fit as well.
+            if desk.first_token("9999")?.is_some() && desk.first_token("")?.is_some() {
+                return Ok(Some(desk));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The person's requests with nothing else running.
+    fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
+        let mut samples = Samples::default();
+        let started = Instant::now();
+        while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting / 2 {
+            while self.backend.counters().generations > 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(Duration::from_millis(1 + self.random.below(3)));
+            self.request(&next(), &mut samples)?;
+        }
+        Ok(samples)
+    }
+
+    /// The person's requests at random moments.
+    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
+        let mut samples = Samples::default();
+        let started = Instant::now();
+        while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting {
+            let pause = Duration::from_micros(self.random.below(PAUSE.as_micros() as u64));
+            self.look_on(Instant::now() + pause)?;
+            self.request(&next(), &mut samples)?;
+        }
+        Ok(samples)
+    }
+
+    /// Measures from a request to its first token.
+    fn request(&mut self, digits: &str, samples: &mut Samples) -> Result<()> {
+        let before = without_core();
+        let waited = self.first_token(digits)?;
+        let after = without_core();
+        let waited = waited.context("a prompt that fitted is too long")?;
+        samples.waits.push(waited);
+        if let Some((before, after)) = before.zip(after) {
+            samples.without_core.push(after.saturating_sub(before));
+        }
+        Ok(())
+    }
+
+    /// From a request to its first token; `None` when the prompt is too long.
+    fn first_token(&mut self, digits: &str) -> Result<Option<Duration>> {
+        let mut window = self.window.clone();
+        window.tail.push_str(digits);
+        let mut request = self.generation(&window, Priority::Foreground);
+        // The whole tail is prompt: so one more digit is one more token, and nothing is healed.
+        let forced = std::mem::take(&mut request.prompt.forced);
+        if let Some(Segment::Text(known)) = request.prompt.segments.last_mut() {
+            known.push_str(&forced);
+        }
+        let id = request.id;
+        let started = Instant::now();
+        self.backend.start(request);
+        loop {
+            match self.events.recv().context("the engine's thread ended")? {
+                BackendEvent::Generation(GenerationEvent::Token { id: of, .. }) if of == id => {
+                    break;
+                }
+                BackendEvent::Generation(GenerationEvent::Failed {
+                    id: of,
+                    failure: GenerationFailure::TooLong,
+                }) if of == id => return Ok(None),
+                BackendEvent::Generation(
+                    event @ (GenerationEvent::Ended { id: of, .. }
+                    | GenerationEvent::Failed { id: of, .. }),
+                ) if of == id => bail!("the model gives no token: {event:?}"),
+                event => self.note(&event),
+            }
+        }
+        let waited = started.elapsed();
+        self.backend.cancel(id);
+        Ok(Some(waited))
+    }
+
+    /// Keeps speculation going until a moment.
+    fn look_on(&mut self, until: Instant) -> Result<()> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) => self.note(&event),
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => bail!("the engine's thread ended"),
+            }
+        }
+    }
+
+    /// Begins as many speculative generations as the server would.
+    fn speculate(&mut self) {
+        for _ in 0..self.settings.in_flight {
+            self.start_ahead();
+        }
+    }
+
+    /// A speculative generation that is complete makes way for another one.
+    fn note(&mut self, event: &BackendEvent) {
+        let BackendEvent::Generation(event) = event else {
+            return;
+        };
+        let (id, over) = match event {
+            GenerationEvent::Token { id, .. } => (*id, false),
+            GenerationEvent::Ended { id, .. } | GenerationEvent::Failed { id, .. } => (*id, true),
+            GenerationEvent::Started { .. } => return,
+        };
+        let Some(index) = self.ahead.iter().position(|ahead| ahead.id == id) else {
+            return;
+        };
+        let ahead = &mut self.ahead[index];
+        ahead.tokens += 1;
+        if over || ahead.tokens >= self.settings.cut.max_tokens {
+            if !over {
+                self.backend.cancel(id);
+            }
+            self.ahead.swap_remove(index);
+            self.start_ahead();
+        }
+    }
+
+    /// Speculates somewhere in the text. No two prompts share a beginning, long and short ones take
+    /// turns.
+    fn start_ahead(&mut self) {
+        self.speculations += 1;
+        let attempt = match self.speculations.is_multiple_of(2) {
+            true => 0,
+            false => SHORT,
+        };
+        let lines = self.document.line_count() as u64;
+        let line = self.random.below(lines) as usize;
+        let window = window_at(&self.document, line, &self.profile, &self.settings, attempt);
+        let Some(mut window) = window else { return };
+        let mark = format!("// {}\n", self.speculations);
+        window.suffix.insert_str(0, &mark);
+        window.before_anchor.insert_str(0, &mark);
+        let request = self.generation(&window, Priority::Speculative);
+        self.ahead.push(Ahead {
+            id: request.id,
+            tokens: 0,
+        });
+        self.backend.start(request);
+    }
+
+    fn generation(&mut self, window: &ContextWindow, priority: Priority) -> GenerationRequest {
+        let id = GenerationId(self.generations);
+        self.generations += 1;
+        let ModelProfile {
+            template,
+            pre_tokenizer,
+            ..
+        } = &self.profile;
+        GenerationRequest {
+            id,
+            prompt: template.render(window, *pre_tokenizer),
+            tail: window.tail.clone(),
+            continued: Vec::new(),
+            priority,
+            reserve: self.settings.cut.max_tokens,
+        }
+    }
+}
+
+/// What the model sees in the middle of a line; `None` where nothing would be suggested.
+fn window_at(
+    document: &Document,
+    line: usize,
+    profile: &ModelProfile,
+    settings: &SpeculatorSettings,
+    attempt: u8,
+) -> Option<ContextWindow> {
+    let line = document.line_range(line);
+    let name = DocumentName {
+        file_name: "bench.rs".to_owned(),
+        language: "rust".to_owned(),
+    };
+    ContextWindow::new(
+        document,
+        Offset((line.start.0 + line.end.0) / 2),
+        &name,
+        profile.template.layout,
+        &settings.context,
+        attempt,
+    )
+    .ok()
+}
+
+/// Numbers, the shortest first, so that each is one digit longer than one that came before. A
+/// digit is always a token.
+#[derive(Debug, Default)]
+struct Digits {
+    next: usize,
+    length: u32,
+}
+
+impl Digits {
+    fn next(&mut self) -> String {
+        if self.length == 0 || self.next == 10_usize.pow(self.length) {
+            (self.next, self.length) = (0, self.length + 1);
+        }
+        self.next += 1;
+        format!("{:0width$}", self.next - 1, width = self.length as usize)
+    }
+}
+
+/// The same moments in every run: xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_number_is_one_digit_longer_than_an_earlier_one() {
+        let mut digits = Digits::default();
+        let mut seen = HashSet::from([String::new()]);
+        for _ in 0..1500 {
+            let number = digits.next();
+            assert!(seen.contains(&number[..number.len() - 1]), "{number}");
+            assert!(seen.insert(number.clone()), "{number} came twice");
+        }
+    }
+}
