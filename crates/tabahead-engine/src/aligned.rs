@@ -29,10 +29,17 @@ impl<T: Copy> Aligned<T> {
 
 impl<T: Copy> Clone for Aligned<T> {
     fn clone(&self) -> Self {
-        // What is filled in matters not: all of it is written over.
-        let mut copy = Self::filled(self.memory[0], self.length);
-        copy.copy_from_slice(self);
-        copy
+        let spare = LINE / size_of::<T>();
+        let mut memory: Vec<T> = Vec::with_capacity(self.length + spare);
+        let start = memory.as_ptr().align_offset(LINE).min(spare);
+        // What stands before the slice matters not.
+        memory.extend_from_slice(&self.memory[..start]);
+        memory.extend_from_slice(self);
+        Self {
+            memory,
+            start,
+            length: self.length,
+        }
     }
 }
 

@@ -23,15 +23,16 @@ use crate::{
     threads::{self, Computing, Urgency},
 };
 
-/// Rows below which a pass is not shared out between threads.
-const ROWS_PER_THREAD: usize = 4;
+/// Rows that a thread must have for a second one to bring more than waking it costs. A small
+/// model's pass with fewer is computed by the calling thread alone.
+const ROWS_PER_THREAD: usize = 16;
 
 /// Rows from which even a large model's are shared out: then each thread reads all weights, but
 /// computes with them for longer than that takes.
 const MANY_ROWS_PER_THREAD: usize = 32;
 
 /// Bytes of a layer's weights that a core has at hand; of larger layers, threads share out the
-/// outputs instead of the rows, so that the weights are read once.
+/// outputs of few rows instead of the rows, so that the weights are read once.
 const NEAR: usize = 2 << 20;
 
 /// Threads and working memory for passes.
@@ -156,10 +157,19 @@ impl Processor {
         let ends = pass.spans.iter().map(|span| span.start + span.tokens.len());
         self.angles.reach(model.shape(), ends.max().unwrap_or(0));
         self.fit();
-        let _computing = Computing::on(self.threads);
-        match (self.pool.clone(), self.threads) {
-            (Some(pool), 2..) => pool.install(|| self.run_here(model, pass, stop)),
-            _ => self.run_here(model, pass, stop),
+        let near = model.layer_bytes() <= self.near;
+        let least = if near {
+            ROWS_PER_THREAD
+        } else {
+            MANY_ROWS_PER_THREAD
+        };
+        let shares = (pass.rows() / least).clamp(1, self.threads);
+        // What is not shared out by rows is shared out within products and attention.
+        let threads = if near { shares } else { self.threads };
+        let _computing = Computing::on(threads);
+        match (self.pool.clone(), threads) {
+            (Some(pool), 2..) => pool.install(|| self.run_here(model, pass, shares, threads, stop)),
+            _ => self.run_here(model, pass, shares, 1, stop),
         }
     }
 
@@ -167,14 +177,15 @@ impl Processor {
         &mut self,
         model: &Model,
         pass: &mut Pass,
+        shares: usize,
+        threads: usize,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> bool {
         let shape = model.shape();
-        let used = self.share_out(model, pass);
+        let used = self.share_out(model, pass, shares);
         let (isa, angles) = (self.isa, &self.angles);
         let shares = &mut self.shares[..used];
-        // What is not shared out by rows is shared out within products and attention.
-        let inner = if used == 1 { self.threads } else { 1 };
+        let inner = if used == 1 { threads } else { 1 };
         while let Some(layer) = model.layers.get(pass.layer) {
             if stop() {
                 store(shares, pass);
@@ -197,13 +208,13 @@ impl Processor {
         if stop() {
             return false;
         }
-        self.logits(model, pass);
+        self.logits(model, pass, threads);
         pass.complete = true;
         true
     }
 
     /// Gives each thread its rows; how many shares there are.
-    fn share_out(&mut self, model: &Model, pass: &mut Pass) -> usize {
+    fn share_out(&mut self, model: &Model, pass: &mut Pass, count: usize) -> usize {
         let width = model.shape().width;
         let rows: Vec<Row> = pass
             .spans
@@ -220,11 +231,6 @@ impl Processor {
                 model.embedding.weights_of(token as usize, x);
             }
         }
-        let least = match model.layer_bytes() <= self.near {
-            true => ROWS_PER_THREAD,
-            false => MANY_ROWS_PER_THREAD,
-        };
-        let count = rows.len().div_ceil(least).clamp(1, self.threads);
         let size = rows.len().div_ceil(count);
         let used = rows.len().div_ceil(size);
         self.shares
@@ -240,7 +246,7 @@ impl Processor {
     }
 
     /// Scores of all tokens after each row that wants them.
-    fn logits(&mut self, model: &Model, pass: &mut Pass) {
+    fn logits(&mut self, model: &Model, pass: &mut Pass, threads: usize) {
         let (shape, head) = (model.shape(), model.head());
         let width = shape.width;
         let Some(share) = self.shares.first_mut() else {
@@ -268,7 +274,7 @@ impl Processor {
             self.isa,
             &share.normed,
             &share.quantized,
-            self.threads,
+            threads,
             &mut logits,
         );
         let mut rows = logits.chunks(outputs);

@@ -84,19 +84,18 @@ impl PrefixTree {
             let Some((common, id)) = longest(children, rest) else {
                 break;
             };
-            // Blocks beside each other may share a beginning; any of them may have its logits.
-            let beside = similar(children, &rest[..common]);
-            let logits: Vec<_> = beside
-                .filter_map(|id| self.entries.peek(&id))
-                .flat_map(|entry| entry.known.iter())
-                .filter(|&(&after, _)| after >= from && after <= place.length() + common)
-                .map(|(&after, logits)| (after, logits.clone()))
-                .collect();
-            known.extend(logits);
+            let end = place.length() + common;
+            if end >= from {
+                // Blocks beside each other may share a beginning; any may have its logits.
+                let beside = similar(children, &rest[..common]);
+                let entries = beside.filter_map(|id| self.entries.peek(&id));
+                let logits = entries.flat_map(|entry| entry.known.range(from..=end));
+                known.extend(logits.map(|(&after, logits)| (after, logits.clone())));
+            }
             let Some(entry) = self.entries.peek(&id) else {
                 break;
             };
-            place = Place::within(Some(Arc::clone(&entry.node)), place.length() + common);
+            place = Place::within(Some(Arc::clone(&entry.node)), end);
             way.push(id);
             if common < KV_BLOCK {
                 break;
@@ -195,6 +194,9 @@ impl PrefixTree {
 /// it stands right before or right behind where `rest` would.
 fn longest(children: &Children, rest: &[TokenId]) -> Option<(usize, EntryId)> {
     let rest = &rest[..rest.len().min(KV_BLOCK)];
+    if let Some(&id) = children.get(rest) {
+        return Some((rest.len(), id));
+    }
     let before = (Bound::Unbounded, Bound::Included(rest));
     let behind = (Bound::Included(rest), Bound::Unbounded);
     let before = children.range::<[TokenId], _>(before).next_back();

@@ -106,7 +106,7 @@ struct Runner<P> {
 
 /// How long a request waits for a pass that was given up: a layer takes less, but on a busy machine
 /// a thread of low priority may not get to it.
-const RETURN: Duration = Duration::from_millis(10);
+const RETURN: Duration = Duration::from_millis(3);
 
 impl<P> Drop for Runner<P> {
     fn drop(&mut self) {
