@@ -1,10 +1,13 @@
 //! The local engine on a thread of its own.
 //!
 //! This file is the handle: a queue of commands to the thread, and the state that may be read from
-//! anywhere. `local/worker.rs` is the thread, `local/profile.rs` the table of model families.
+//! anywhere. `local/worker.rs` is the thread, `local/runner.rs` the one beside it that computes ahead,
+//! `local/profile.rs` the table of model families.
 
 mod compute;
+mod generation;
 mod profile;
+mod runner;
 mod worker;
 
 use std::{

@@ -9,6 +9,8 @@
 //! It must not know where prompts come from, nor when enough was decoded: a generation ends by its
 //! stop, a full context or a cancel.
 //!
+//! It is one state machine, hence the length of this file.
+//!
 //! Passes run under `catch_unwind`. When one panics, its generation fails, the engine is built
 //! anew, and the other generations are begun again behind the tokens that they have already
 //! reported; the law that a continued path equals an uninterrupted one makes that invisible.
@@ -17,26 +19,23 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, Sender},
+        atomic::Ordering,
+        mpsc::{Receiver, Sender},
     },
-    thread,
     time::{Duration, Instant},
 };
 
 use tabahead_context::{
-    CanonicalMarks, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Marker,
-    PathEnd, PathToken, Priority, Segment, TokenId,
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Priority,
 };
-use tabahead_engine::{
-    EngineError, EngineSettings, SequenceRequest, SpecialToken, Step, threads::Urgency,
-};
+use tabahead_engine::{EngineError, EngineSettings, SequenceRequest};
 
 use super::{
     Shared,
-    compute::{Ahead, Compute},
+    compute::Compute,
+    generation::{self, Live, Outcome, Running},
     in_one_line, lock,
+    runner::{Flight, Runner},
 };
 use crate::{
     TokenCounters,
@@ -67,52 +66,9 @@ pub(super) enum Message<P> {
     },
 }
 
-/// A generation that is neither finished nor cancelled.
-struct Live<S> {
-    request: Box<GenerationRequest>,
-    /// Grows with every start and every change of priority.
-    rank: u64,
-    /// Whether `Started` was reported.
-    started: bool,
-    /// Tokens reported.
-    emitted: Vec<TokenId>,
-    /// Its state in the engine; `None` before its first step and after a rebuilt engine.
-    running: Option<Running<S>>,
-    /// In company something went wrong.
-    alone: bool,
-}
-
-struct Running<S> {
-    sequence: S,
-    marks: CanonicalMarks,
-}
-
-/// A pass that is under way, and whose it is.
-struct Flight<P> {
-    members: Vec<GenerationId>,
-    pass: P,
-}
-
-/// The thread that computes ahead. It ends when this is dropped.
-struct Runner<P> {
-    jobs: Sender<Flight<P>>,
-    /// Asks it to stop between two layers.
-    stop: Arc<AtomicBool>,
-    /// Whose pass it computes now; empty when it rests.
-    members: Vec<GenerationId>,
-    /// That pass was given up and waited for, in vain.
-    late: bool,
-}
-
 /// How long a request waits for a pass that was given up: a layer takes less, but on a busy machine
 /// a thread of low priority may not get to it.
 const RETURN: Duration = Duration::from_millis(3);
-
-impl<P> Drop for Runner<P> {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-    }
-}
 
 /// What can be done next.
 enum Next {
@@ -211,9 +167,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                 taken,
             } if engine == self.engine => {
                 if let Some(runner) = &mut self.runner {
-                    runner.members.clear();
-                    runner.late = false;
-                    runner.stop.store(false, Ordering::Release);
+                    runner.rest();
                 }
                 self.land(members, outcome, taken);
             }
@@ -268,7 +222,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             runner,
             ..
         } = self;
-        let ahead = runner.as_ref().map_or(&[][..], |runner| &runner.members);
+        let ahead = runner.as_ref().map_or(&[][..], Runner::members);
         let leader =
             (0..live.len()).max_by_key(|&i| precedence(live[i].request.priority, live[i].rank));
         let Some(leader) = leader else {
@@ -281,7 +235,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         {
             // It makes room; when it computes what a person has come to wait for, the person's
             // thread takes over.
-            runner.stop.store(true, Ordering::Release);
+            runner.call_back();
         }
         let given_up =
             !ahead.is_empty() && !live.iter().any(|live| ahead.contains(&live.request.id));
@@ -299,15 +253,13 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             if busy(&request.id) {
                 continue;
             }
-            match running {
-                Some(running) => {
-                    if compute.missing(&mut running.sequence) == 0 {
-                        return Next::Choose(i);
-                    }
+            if let Some(running) = running {
+                if compute.missing(&mut running.sequence) == 0 {
+                    return Next::Choose(i);
                 }
-                // Encoding takes its time, too.
-                None if i == leader || priority == Priority::Speculative => return Next::Begin(i),
-                None => {}
+            } else if i == leader || priority == Priority::Speculative {
+                // Encoding takes its time: while a person waits, only for that person.
+                return Next::Begin(i);
             }
         }
         let id = live[leader].request.id;
@@ -328,8 +280,8 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                     runner.late = true;
                 }
             }
-            Next::Begin(i) => self.settle(i, begin_live),
-            Next::Choose(i) => self.settle(i, choose_live),
+            Next::Begin(i) => self.settle(i, generation::begin),
+            Next::Choose(i) => self.settle(i, generation::choose),
             Next::Compute(priority) => {
                 if let Some(flight) = self.depart() {
                     self.compute(flight, priority);
@@ -352,7 +304,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             measured,
             ..
         } = self;
-        let ahead = runner.as_ref().map_or(&[][..], |runner| &runner.members);
+        let ahead = runner.as_ref().map_or(&[][..], Runner::members);
         let busy = |id: &GenerationId| {
             ahead.contains(id) || left.iter().any(|flight| flight.members.contains(id))
         };
@@ -414,51 +366,16 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
 
     fn compute_ahead(&mut self, flight: Flight<C::Pass>) {
         if self.runner.is_none() {
-            self.runner = self.new_runner();
+            self.runner = Runner::new(self.compute.ahead(), self.engine, self.reply.clone());
         }
         let Some(runner) = &mut self.runner else {
             // No thread to be had: then here.
             return self.compute(flight, Priority::Foreground);
         };
-        runner.members.clone_from(&flight.members);
-        if let Err(mpsc::SendError(flight)) = runner.jobs.send(flight) {
+        if let Err(flight) = runner.compute(flight) {
             self.runner = None;
             self.break_off(flight.members);
         }
-    }
-
-    fn new_runner(&self) -> Option<Runner<C::Pass>> {
-        let (jobs, queue) = mpsc::channel::<Flight<C::Pass>>();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (engine, reply, stopped) = (self.engine, self.reply.clone(), Arc::clone(&stop));
-        let mut ahead = self.compute.ahead();
-        let work = move || {
-            Urgency::Idle.apply();
-            for Flight { members, mut pass } in queue {
-                let whole = !ahead.is_begun(&pass);
-                let started = Instant::now();
-                let done = guarded(|| ahead.run(&mut pass, &|| stopped.load(Ordering::Acquire)));
-                let taken = (done == Ok(true) && whole).then(|| started.elapsed());
-                let computed = Message::Computed {
-                    engine,
-                    members,
-                    outcome: done.map(|_| pass),
-                    taken,
-                };
-                if reply.send(computed).is_err() {
-                    return;
-                }
-            }
-        };
-        let spawned = thread::Builder::new()
-            .name("tabahead-ahead".to_owned())
-            .spawn(work);
-        spawned.ok().map(|_| Runner {
-            jobs,
-            stop,
-            members: Vec::new(),
-            late: false,
-        })
     }
 
     /// A pass comes back: its results go to its members, or it is left for later.
@@ -504,10 +421,10 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             }
         }
         if let Some(runner) = &self.runner
-            && !runner.members.is_empty()
-            && !self.is_needed(&runner.members)
+            && !runner.members().is_empty()
+            && !self.is_needed(runner.members())
         {
-            runner.stop.store(true, Ordering::Release);
+            runner.call_back();
         }
     }
 
@@ -521,7 +438,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     fn settle(
         &mut self,
         i: usize,
-        work: fn(&mut C, &mut Live<C::Sequence>, &Shared) -> Result<Outcome, EngineError>,
+        work: impl FnOnce(&mut C, &mut Live<C::Sequence>, &Shared) -> Result<Outcome, EngineError>,
     ) {
         let Self {
             compute,
@@ -659,140 +576,6 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         self.next_rank += 1;
         self.next_rank
     }
-}
-
-/// What a step came to.
-enum Outcome {
-    /// Go on with whatever is best now.
-    Continue,
-    /// The generation is over and its sequence can be kept for later prompts.
-    Ended(PathEnd),
-    /// It could not begin, or not go on.
-    Refused(GenerationFailure),
-}
-
-/// Begins a generation.
-fn begin_live<C: Compute>(
-    compute: &mut C,
-    live: &mut Live<C::Sequence>,
-    shared: &Shared,
-) -> Result<Outcome, EngineError> {
-    let prompt = prompt_tokens(compute, &live.request);
-    let prompt_tokens = prompt.len();
-    let known = [live.request.continued.as_slice(), &live.emitted].concat();
-    match begin(compute, &live.request, prompt, &known) {
-        Ok(running) => live.running = Some(running),
-        Err(EngineError::TooLong { .. }) => {
-            return Ok(Outcome::Refused(GenerationFailure::TooLong));
-        }
-        Err(error) => return Err(error),
-    }
-    if !live.started {
-        live.started = true;
-        shared.emit(GenerationEvent::Started {
-            id: live.request.id,
-            prompt_tokens,
-            continued: known.len(),
-        });
-    }
-    Ok(Outcome::Continue)
-}
-
-/// Chooses the next token of a generation and reports it.
-fn choose_live<C: Compute>(
-    compute: &mut C,
-    live: &mut Live<C::Sequence>,
-    shared: &Shared,
-) -> Result<Outcome, EngineError> {
-    let Some(running) = &mut live.running else {
-        return Ok(Outcome::Continue);
-    };
-    let step = match compute.choose(&mut running.sequence) {
-        Ok(step) => step,
-        // The prompt is at fault, not the engine.
-        Err(error @ EngineError::Unspellable { .. }) => {
-            let line = in_one_line(&error);
-            return Ok(Outcome::Refused(GenerationFailure::Broken(line)));
-        }
-        Err(error) => return Err(error),
-    };
-    Ok(match step {
-        Step::Prefilled { .. } => Outcome::Continue,
-        Step::Token(token) => {
-            let bytes = compute.token_bytes(token.id).to_vec();
-            let canonical_until = running
-                .marks
-                .advance(&bytes, token.id, |text| compute.encode(text));
-            live.emitted.push(token.id);
-            shared.emit(GenerationEvent::Token {
-                id: live.request.id,
-                token: PathToken {
-                    id: token.id,
-                    bytes,
-                    log_prob: token.log_prob,
-                },
-                canonical_until,
-            });
-            Outcome::Continue
-        }
-        Step::Stop { log_prob } => Outcome::Ended(PathEnd::Stop { log_prob }),
-        Step::ContextFull => Outcome::Ended(PathEnd::ContextFull),
-    })
-}
-
-/// A sequence behind the prompt and the tokens of the path that are known already.
-fn begin<C: Compute>(
-    compute: &mut C,
-    request: &GenerationRequest,
-    mut prompt: Vec<TokenId>,
-    known: &[TokenId],
-) -> Result<Running<C::Sequence>, EngineError> {
-    let forced = request.prompt.forced.as_bytes();
-    let mut marks = CanonicalMarks::new(
-        compute.pre_tokenizer(),
-        &request.tail,
-        request.tail.len() - forced.len(),
-    );
-    let mut spelled = 0;
-    for token in known {
-        let bytes = compute.token_bytes(*token).to_vec();
-        spelled += bytes.len();
-        marks.advance(&bytes, *token, |text| compute.encode(text));
-    }
-    prompt.extend_from_slice(known);
-    // The text's own tokens are what probably spells it; known tokens may end within one.
-    let draft = match spelled {
-        0 => compute.encode(&request.prompt.forced),
-        _ => Vec::new(),
-    };
-    let sequence = compute.start(SequenceRequest {
-        prompt,
-        forced: forced.get(spelled..).unwrap_or_default().to_vec(),
-        draft,
-        // The stop is masked only where the cursor stood when the path began.
-        mask_first_stop: spelled <= forced.len(),
-        // What fits does not depend on how much of the path is known.
-        reserve: request.reserve.saturating_sub(known.len()),
-    })?;
-    Ok(Running { sequence, marks })
-}
-
-/// The tokens of a prompt; each stretch between markers is encoded as one segment.
-fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest) -> Vec<TokenId> {
-    let mut tokens = Vec::new();
-    for segment in &request.prompt.segments {
-        match segment {
-            // A template asks only for markers that the model has, or it was refused at load.
-            Segment::Marker(marker) => tokens.extend(compute.special(match marker {
-                Marker::File => SpecialToken::File,
-                Marker::Prefix => SpecialToken::Prefix,
-                Marker::Suffix => SpecialToken::Suffix,
-                Marker::Middle => SpecialToken::Middle,
-            })),
-            Segment::Text(text) => tokens.extend(compute.encode(text)),
-        }
-    }
-    tokens
 }
 
 /// Runs `work`; `Err` when it panicked. The panic's message, which may quote a buffer, is not kept.

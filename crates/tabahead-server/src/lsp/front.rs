@@ -32,7 +32,7 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire, with_capabilities},
     types::{AboutDocument, Change, DidChange, DidOpen, ExecuteCommand, InlineCompletionParams},
-    wire::MALFORMED,
+    wire::{END_OF_INPUT, MALFORMED},
 };
 use crate::{
     lifeline::Lifeline,
@@ -405,6 +405,10 @@ where
         let params = params.filter(|params| !params.is_null());
         match (method.as_ref(), self.phase) {
             (MALFORMED, _) => return malformed(params),
+            (END_OF_INPUT, _) => {
+                self.lifeline.end(1);
+                return Box::pin(async { Ok(None) });
+            }
             ("initialize", Phase::Fresh) => {
                 self.initialize(params.as_ref().unwrap_or(&Value::Null));
                 let request = Request::build(method)

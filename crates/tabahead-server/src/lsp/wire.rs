@@ -5,7 +5,7 @@
 //! for it; a broken one becomes a notification that the front answers with the error that JSON-RPC
 //! asks for; and when the server ends, so does the input.
 
-use std::io;
+use std::{io, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::io::{
@@ -23,6 +23,14 @@ const LARGEST_BODY: usize = 256 << 20;
 
 /// A header line beyond this is garbage.
 const LONGEST_HEADER: u64 = 64 << 10;
+
+/// Stands behind the last message; no client can send it either.
+pub(super) const END_OF_INPUT: &str = "$/tabahead/endOfInput";
+
+const END_OF_INPUT_BODY: &str = r#"{"jsonrpc":"2.0","method":"$/tabahead/endOfInput"}"#;
+
+/// How long the end of the input waits for its turn.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Copies messages from `input` to `output` until the input or the server ends, and then ends the
 /// server.
@@ -51,14 +59,26 @@ pub(crate) async fn pump(
     };
     tokio::select! {
         biased;
-        () = lifeline.ended() => {}
+        () = lifeline.ended() => return,
         result = copy => {
             if let Err(error) = result {
                 tracing::warn!(%error, "input broke off");
             }
-            lifeline.end(1);
         }
     }
+    // An `exit` may be among what was read last, and decides the exit code: so the end takes its
+    // turn behind it. A front that takes nothing any more is not waited for.
+    let end = async {
+        let frame = format!(
+            "Content-Length: {}\r\n\r\n{END_OF_INPUT_BODY}",
+            END_OF_INPUT_BODY.len()
+        );
+        if output.write_all(frame.as_bytes()).await.is_ok() {
+            lifeline.ended().await;
+        }
+    };
+    let _ = tokio::time::timeout(TURN, end).await;
+    lifeline.end(1);
 }
 
 enum Frame {
@@ -140,7 +160,8 @@ fn check(body: &[u8]) -> Result<(), Value> {
         .get("id")
         .and_then(|id| serde_json::from_value(id.clone()).ok())
         .unwrap_or(Id::Null);
-    let is_ours = value.get("method").and_then(Value::as_str) == Some(MALFORMED);
+    let method = value.get("method").and_then(Value::as_str);
+    let is_ours = method.is_some_and(|method| [MALFORMED, END_OF_INPUT].contains(&method));
     let readable = match value.get("method") {
         Some(Value::String(_)) => serde_json::from_value::<Request>(value).is_ok(),
         Some(_) => false,
@@ -163,17 +184,20 @@ mod tests {
 
     /// What tower-lsp is given for these bytes, one body per line.
     async fn pumped(input: &[u8]) -> String {
-        let (output, mut read) = tokio::io::duplex(1 << 20);
+        let (output, read) = tokio::io::duplex(1 << 20);
         let lifeline = Lifeline::new();
-        pump(input, output, &lifeline).await;
-        let mut bytes = Vec::new();
-        read.read_to_end(&mut bytes).await.expect("in memory");
-        let mut read = BufReader::new(&bytes[..]);
+        let mut read = BufReader::new(read);
         let mut bodies = String::new();
-        while let Ok(Some(Frame::Body(body))) = read_frame(&mut read).await {
-            bodies.push_str(&String::from_utf8(body).expect("JSON"));
-            bodies.push('\n');
-        }
+        let front = async {
+            while let Ok(Some(Frame::Body(body))) = read_frame(&mut read).await {
+                if body == END_OF_INPUT_BODY.as_bytes() {
+                    return lifeline.end(1);
+                }
+                bodies.push_str(&String::from_utf8(body).expect("JSON"));
+                bodies.push('\n');
+            }
+        };
+        tokio::join!(pump(input, output, &lifeline), front);
         bodies
     }
 
@@ -226,6 +250,7 @@ mod tests {
                 r#"{"jsonrpc":"2.0","method":"$/tabahead/malformed","params":{}}"#,
                 -32600,
             ),
+            (END_OF_INPUT_BODY, -32600),
             ("7", -32600),
         ] {
             let output = pumped((frame(body) + &frame(GOOD)).as_bytes()).await;

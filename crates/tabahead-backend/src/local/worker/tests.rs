@@ -2,14 +2,20 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, atomic::AtomicUsize},
+    sync::{Arc, Mutex, atomic::AtomicUsize, mpsc},
+    thread,
 };
 
-use tabahead_context::{FimTemplate, Layout, ModelProfile, PreTokenizer, Prompt};
-use tabahead_engine::{Counters, KvPrecision};
+use tabahead_context::{
+    FimTemplate, Layout, Marker, ModelProfile, PreTokenizer, Prompt, Segment, TokenId,
+};
+use tabahead_engine::{Counters, KvPrecision, SpecialToken, Step};
 
 use super::*;
-use crate::{BackendEvent, ModelState, local::compute::Stop};
+use crate::{
+    BackendEvent, ModelState,
+    local::compute::{Ahead, Stop},
+};
 
 /// Spells the alphabet from where the prompt ends, byte by byte, and stops behind `z`.
 struct Alphabet {

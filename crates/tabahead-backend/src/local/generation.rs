@@ -1,0 +1,163 @@
+//! A generation on the engine's thread: from its request to its events, without any computing.
+
+use tabahead_context::{
+    CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, Marker, PathEnd,
+    PathToken, Segment, TokenId,
+};
+use tabahead_engine::{EngineError, SequenceRequest, SpecialToken, Step};
+
+use super::{Shared, compute::Compute, in_one_line};
+
+/// A generation that is neither finished nor cancelled.
+pub(super) struct Live<S> {
+    pub(super) request: Box<GenerationRequest>,
+    /// Grows with every start and every change of priority.
+    pub(super) rank: u64,
+    /// Whether `Started` was reported.
+    pub(super) started: bool,
+    /// Tokens reported.
+    pub(super) emitted: Vec<TokenId>,
+    /// Its state in the engine; `None` before its first step and after a rebuilt engine.
+    pub(super) running: Option<Running<S>>,
+    /// In company something went wrong.
+    pub(super) alone: bool,
+}
+
+pub(super) struct Running<S> {
+    pub(super) sequence: S,
+    pub(super) marks: CanonicalMarks,
+}
+
+/// What a step came to.
+pub(super) enum Outcome {
+    /// Go on with whatever is best now.
+    Continue,
+    /// The generation is over and its sequence can be kept for later prompts.
+    Ended(PathEnd),
+    /// It could not begin, or not go on.
+    Refused(GenerationFailure),
+}
+
+/// Begins a generation.
+pub(super) fn begin<C: Compute>(
+    compute: &mut C,
+    live: &mut Live<C::Sequence>,
+    shared: &Shared,
+) -> Result<Outcome, EngineError> {
+    let prompt = prompt_tokens(compute, &live.request);
+    let prompt_tokens = prompt.len();
+    let known = [live.request.continued.as_slice(), &live.emitted].concat();
+    match start(compute, &live.request, prompt, &known) {
+        Ok(running) => live.running = Some(running),
+        Err(EngineError::TooLong { .. }) => {
+            return Ok(Outcome::Refused(GenerationFailure::TooLong));
+        }
+        Err(error) => return Err(error),
+    }
+    if !live.started {
+        live.started = true;
+        shared.emit(GenerationEvent::Started {
+            id: live.request.id,
+            prompt_tokens,
+            continued: known.len(),
+        });
+    }
+    Ok(Outcome::Continue)
+}
+
+/// Chooses the next token of a generation and reports it.
+pub(super) fn choose<C: Compute>(
+    compute: &mut C,
+    live: &mut Live<C::Sequence>,
+    shared: &Shared,
+) -> Result<Outcome, EngineError> {
+    let Some(running) = &mut live.running else {
+        return Ok(Outcome::Continue);
+    };
+    let step = match compute.choose(&mut running.sequence) {
+        Ok(step) => step,
+        // The prompt is at fault, not the engine.
+        Err(error @ EngineError::Unspellable { .. }) => {
+            let line = in_one_line(&error);
+            return Ok(Outcome::Refused(GenerationFailure::Broken(line)));
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(match step {
+        Step::Prefilled { .. } => Outcome::Continue,
+        Step::Token(token) => {
+            let bytes = compute.token_bytes(token.id).to_vec();
+            let canonical_until = running
+                .marks
+                .advance(&bytes, token.id, |text| compute.encode(text));
+            live.emitted.push(token.id);
+            shared.emit(GenerationEvent::Token {
+                id: live.request.id,
+                token: PathToken {
+                    id: token.id,
+                    bytes,
+                    log_prob: token.log_prob,
+                },
+                canonical_until,
+            });
+            Outcome::Continue
+        }
+        Step::Stop { log_prob } => Outcome::Ended(PathEnd::Stop { log_prob }),
+        Step::ContextFull => Outcome::Ended(PathEnd::ContextFull),
+    })
+}
+
+/// A sequence behind the prompt and the tokens of the path that are known already.
+fn start<C: Compute>(
+    compute: &mut C,
+    request: &GenerationRequest,
+    mut prompt: Vec<TokenId>,
+    known: &[TokenId],
+) -> Result<Running<C::Sequence>, EngineError> {
+    let forced = request.prompt.forced.as_bytes();
+    let mut marks = CanonicalMarks::new(
+        compute.pre_tokenizer(),
+        &request.tail,
+        request.tail.len() - forced.len(),
+    );
+    let mut spelled = 0;
+    for token in known {
+        let bytes = compute.token_bytes(*token).to_vec();
+        spelled += bytes.len();
+        marks.advance(&bytes, *token, |text| compute.encode(text));
+    }
+    prompt.extend_from_slice(known);
+    // The text's own tokens are what probably spells it; known tokens may end within one.
+    let draft = match spelled {
+        0 => compute.encode(&request.prompt.forced),
+        _ => Vec::new(),
+    };
+    let sequence = compute.start(SequenceRequest {
+        prompt,
+        forced: forced.get(spelled..).unwrap_or_default().to_vec(),
+        draft,
+        // The stop is masked only where the cursor stood when the path began.
+        mask_first_stop: spelled <= forced.len(),
+        // What fits does not depend on how much of the path is known.
+        reserve: request.reserve.saturating_sub(known.len()),
+    })?;
+    Ok(Running { sequence, marks })
+}
+
+/// The tokens of a prompt; each stretch between markers is encoded as one segment.
+fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest) -> Vec<TokenId> {
+    let mut tokens = Vec::new();
+    for segment in &request.prompt.segments {
+        match segment {
+            // A template asks only for markers that the model has, or it was refused at load.
+            Segment::Marker(marker) => tokens.extend(compute.special(match marker {
+                Marker::File => SpecialToken::File,
+                Marker::Prefix => SpecialToken::Prefix,
+                Marker::Suffix => SpecialToken::Suffix,
+                Marker::Middle => SpecialToken::Middle,
+            })),
+            Segment::Text(text) => tokens.extend(compute.encode(text)),
+        }
+    }
+    tokens
+}

@@ -1,0 +1,108 @@
+//! The thread that computes ahead: it gets passes, computes them at low priority, and gives them back.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Sender},
+    },
+    thread,
+    time::Instant,
+};
+
+use tabahead_context::GenerationId;
+use tabahead_engine::threads::Urgency;
+
+use super::{
+    compute::Ahead,
+    worker::{Message, guarded},
+};
+
+/// A pass that is under way, and whose it is.
+pub(super) struct Flight<P> {
+    pub(super) members: Vec<GenerationId>,
+    pub(super) pass: P,
+}
+
+/// The thread. It ends when this is dropped, after the layer that it computes.
+pub(super) struct Runner<P> {
+    jobs: Sender<Flight<P>>,
+    /// Asks it to stop between two layers.
+    stop: Arc<AtomicBool>,
+    /// Whose pass it computes now; empty when it rests.
+    members: Vec<GenerationId>,
+    /// That pass was given up and waited for, in vain.
+    pub(super) late: bool,
+}
+
+impl<P: Send + 'static> Runner<P> {
+    /// Starts the thread, which replies in the name of this engine; `None` when there is none to
+    /// be had.
+    pub(super) fn new(
+        mut ahead: impl Ahead<P>,
+        engine: u64,
+        reply: Sender<Message<P>>,
+    ) -> Option<Self> {
+        let (jobs, queue) = mpsc::channel::<Flight<P>>();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let work = move || {
+            Urgency::Idle.apply();
+            for Flight { members, mut pass } in queue {
+                let whole = !ahead.is_begun(&pass);
+                let started = Instant::now();
+                let done = guarded(|| ahead.run(&mut pass, &|| stopped.load(Ordering::Acquire)));
+                let taken = (done == Ok(true) && whole).then(|| started.elapsed());
+                let computed = Message::Computed {
+                    engine,
+                    members,
+                    outcome: done.map(|_| pass),
+                    taken,
+                };
+                if reply.send(computed).is_err() {
+                    return;
+                }
+            }
+        };
+        let spawned = thread::Builder::new()
+            .name("tabahead-ahead".to_owned())
+            .spawn(work);
+        spawned.ok().map(|_| Self {
+            jobs,
+            stop,
+            members: Vec::new(),
+            late: false,
+        })
+    }
+
+    /// Whose pass it computes now; empty when it rests.
+    pub(super) fn members(&self) -> &[GenerationId] {
+        &self.members
+    }
+
+    /// Gives it a pass; gives it back when the thread is gone.
+    pub(super) fn compute(&mut self, flight: Flight<P>) -> Result<(), Flight<P>> {
+        self.members.clone_from(&flight.members);
+        self.jobs
+            .send(flight)
+            .map_err(|mpsc::SendError(flight)| flight)
+    }
+
+    /// Asks for the pass, computed or not.
+    pub(super) fn call_back(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// The pass is back.
+    pub(super) fn rest(&mut self) {
+        self.members.clear();
+        self.late = false;
+        self.stop.store(false, Ordering::Release);
+    }
+}
+
+impl<P> Drop for Runner<P> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
