@@ -146,10 +146,10 @@ fn measure(
     let kv_bytes_per_token = model.kv_bytes_per_token(local.kv_precision);
     // The backend reads a model of its own: large ones are not held twice.
     drop(model);
-    let wait = Wait::new(local, config.settings.speculator(), plan, bar)?;
     let hits = hits(config, plan)?;
     bar.inc(1);
-    let resident = memory::resident_bytes();
+    let wait = Wait::new(local, config.settings.speculator(), plan, bar)?;
+    let resident = wait.as_ref().and_then(|wait| wait.resident_bytes);
 
     let buffer = Buffer::new(quick);
     bar.inc(1);
