@@ -2,12 +2,14 @@
 //!
 //! Everything that is printed was timed in this call, and what is compared was measured
 //! alternating. `speed` measures the engine alone, by number of threads; `wait` the backend as the
-//! server runs it; `memory` and `contention` what bounds both. `report` shows it.
+//! server runs it; `memory` and `contention` what bounds both. `report` is the result, `page` shows
+//! it.
 
 mod contention;
 mod costs;
 mod engine;
 mod memory;
+mod page;
 mod report;
 mod speed;
 mod wait;
