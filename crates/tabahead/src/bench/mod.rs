@@ -2,12 +2,14 @@
 //!
 //! Everything that is printed was timed in this call, and what is compared was measured
 //! alternating. `speed` measures the engine alone, by number of threads; `wait` the backend as the
-//! server runs it; `memory` and `contention` what bounds both. `report` shows it.
+//! server runs it; `memory` and `contention` what bounds both. `report` is the result, `page` shows
+//! it.
 
 mod contention;
 mod costs;
 mod engine;
 mod memory;
+mod page;
 mod report;
 mod speed;
 mod wait;
@@ -146,10 +148,10 @@ fn measure(
     let kv_bytes_per_token = model.kv_bytes_per_token(local.kv_precision);
     // The backend reads a model of its own: large ones are not held twice.
     drop(model);
-    let wait = Wait::new(local, config.settings.speculator(), plan, bar)?;
     let hits = hits(config, plan)?;
     bar.inc(1);
-    let resident = memory::resident_bytes();
+    let wait = Wait::new(local, config.settings.speculator(), plan, bar)?;
+    let resident = wait.as_ref().and_then(|wait| wait.resident_bytes);
 
     let buffer = Buffer::new(quick);
     bar.inc(1);
