@@ -17,13 +17,13 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver, Sender},
     },
-    thread,
+    thread::{self, Thread},
 };
 
 use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, ModelProfile, Priority,
 };
-use tabahead_engine::{EngineError, EngineSettings, KvPrecision, Model, Pass};
+use tabahead_engine::{EngineError, EngineSettings, KvPrecision, Model};
 
 use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
 use compute::LocalCompute;
@@ -73,7 +73,9 @@ pub enum BackendError {
 ///
 /// Dropping it ends its thread at the next step, without waiting for it.
 pub struct LocalBackend {
-    messages: Mutex<Sender<Message<Pass>>>,
+    messages: Mutex<Sender<Message>>,
+    /// Absent when it could not be spawned.
+    thread: Option<Thread>,
     shared: Arc<Shared>,
 }
 
@@ -100,16 +102,16 @@ impl LocalBackend {
             waiting: AtomicUsize::new(0),
         });
         let on_thread = Arc::clone(&shared);
-        let reply = messages.clone();
         let spawned = thread::Builder::new()
             .name("tabahead-engine".to_owned())
-            .spawn(move || run(&settings, &on_thread, queue, reply));
-        if let Err(error) = spawned {
+            .spawn(move || run(&settings, &on_thread, queue));
+        if let Err(error) = &spawned {
             shared.set_model(ModelState::Unusable(format!(
                 "no thread for the engine: {error}"
             )));
         }
         Self {
+            thread: spawned.ok().map(|handle| handle.thread().clone()),
             messages: Mutex::new(messages),
             shared,
         }
@@ -136,9 +138,12 @@ impl LocalBackend {
         }
     }
 
-    fn send(&self, command: Command) {
+    fn send(&self, message: Message) {
         self.shared.waiting.fetch_add(1, Ordering::AcqRel);
-        let sent = lock(&self.messages).send(Message::Command(command));
+        let sent = lock(&self.messages).send(message);
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
         // The thread ends before its handle only when it could not be spawned.
         if let Err(mpsc::SendError(Message::Command(Command::Start(request)))) = sent {
             self.shared.refuse(request.id);
@@ -148,9 +153,7 @@ impl LocalBackend {
 
 impl Drop for LocalBackend {
     fn drop(&mut self) {
-        self.shared.waiting.fetch_add(1, Ordering::AcqRel);
-        // Whoever is gone needs no telling.
-        let _ = lock(&self.messages).send(Message::Close);
+        self.send(Message::Close);
     }
 }
 
@@ -160,23 +163,23 @@ impl Backend for LocalBackend {
     }
 
     fn start(&self, request: GenerationRequest) {
-        self.send(Command::Start(Box::new(request)));
+        self.send(Message::Command(Command::Start(Box::new(request))));
     }
 
     fn prioritize(&self, id: GenerationId, priority: Priority) {
-        self.send(Command::Prioritize(id, priority));
+        self.send(Message::Command(Command::Prioritize(id, priority)));
     }
 
     fn cancel(&self, id: GenerationId) {
-        self.send(Command::Cancel(id));
+        self.send(Message::Command(Command::Cancel(id)));
     }
 
     fn warm(&self) {
-        self.send(Command::Warm);
+        self.send(Message::Command(Command::Warm));
     }
 
     fn configure(&self, settings: &LocalSettings) {
-        self.send(Command::Configure(settings.engine()));
+        self.send(Message::Command(Command::Configure(settings.engine())));
     }
 
     fn counters(&self) -> TokenCounters {
@@ -224,12 +227,7 @@ impl Shared {
 }
 
 /// The thread's life: load, then work until the handle is dropped.
-fn run(
-    settings: &LocalSettings,
-    shared: &Shared,
-    queue: Receiver<Message<Pass>>,
-    reply: Sender<Message<Pass>>,
-) {
+fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<Message>) {
     let loaded = worker::guarded(|| load(&settings.model)).unwrap_or_else(|()| {
         Err("the model's file cannot be read: the loader stopped unexpectedly".to_owned())
     });
@@ -239,14 +237,14 @@ fn run(
             shared.set_model(ModelState::Ready(profile));
             let build =
                 move |settings: &EngineSettings| LocalCompute::new(pre_tokenizer, &model, settings);
-            Worker::new(build, settings.engine(), shared, queue, reply).run();
+            Worker::new(build, settings.engine(), shared, queue).run();
         }
         Err(line) => {
             shared.set_model(ModelState::Unusable(line));
             for message in queue {
                 match message {
                     Message::Command(Command::Start(request)) => shared.refuse(request.id),
-                    Message::Command(_) | Message::Computed { .. } => {}
+                    Message::Command(_) => {}
                     Message::Close => return,
                 }
             }

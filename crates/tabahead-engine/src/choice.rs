@@ -25,28 +25,26 @@ pub(crate) fn choose(
     mask_stops: bool,
 ) -> Result<Choice, EngineError> {
     let id = match forced.first() {
-        None => best(logits, free(vocabulary, mask_stops)),
+        // Kinds are ordered so that what may be chosen comes first.
+        None => isa.best(
+            logits,
+            vocabulary.kinds(),
+            match mask_stops {
+                true => TokenKind::Text,
+                false => TokenKind::Stop,
+            } as u8,
+        ),
         Some(_) => best(logits, vocabulary.candidates(forced)),
     };
     let Some(id) = id else {
         let byte = forced.first().copied().unwrap_or_default();
         return Err(EngineError::Unspellable { byte });
     };
-    let max = logits
-        .iter()
-        .fold(f32::NEG_INFINITY, |max, &logit| max.max(logit));
+    let max = isa.max(logits);
     let log_prob = logits[id as usize] - max - isa.sum_exp(logits, max).ln();
     Ok(match vocabulary.kind(id) {
         TokenKind::Stop => Choice::Stop { log_prob },
         TokenKind::Text | TokenKind::Masked => Choice::Token { id, log_prob },
-    })
-}
-
-fn free(vocabulary: &Vocabulary, mask_stops: bool) -> impl Iterator<Item = TokenId> {
-    (0..vocabulary.len() as TokenId).filter(move |&token| match vocabulary.kind(token) {
-        TokenKind::Text => true,
-        TokenKind::Stop => !mask_stops,
-        TokenKind::Masked => false,
     })
 }
 

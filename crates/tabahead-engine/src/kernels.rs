@@ -470,6 +470,57 @@ fn gather<const R: usize, const C: usize>(
     }
 }
 
+/// The largest of some numbers.
+#[inline(always)]
+pub(crate) fn max(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let (a, b) = (chunk[lane], lanes[lane]);
+            lanes[lane] = if a > b { a } else { b };
+        }
+    }
+    for (lane, &number) in rest.iter().enumerate() {
+        lanes[lane] = lanes[lane].max(number);
+    }
+    fold(lanes, |a, b| if a > b { a } else { b })
+}
+
+/// Index of the largest number whose kind is at most `last`; of equal ones the first.
+#[inline(always)]
+pub(crate) fn best(x: &[f32], kinds: &[u8], last: u8) -> Option<u32> {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let (kind_chunks, rest_kinds) = kinds.as_chunks::<LANES>();
+    for (chunk, kinds) in chunks.iter().zip(kind_chunks) {
+        for lane in 0..LANES {
+            let number = if kinds[lane] <= last {
+                chunk[lane]
+            } else {
+                f32::NEG_INFINITY
+            };
+            lanes[lane] = if number > lanes[lane] {
+                number
+            } else {
+                lanes[lane]
+            };
+        }
+    }
+    let rest = rest.iter().zip(rest_kinds);
+    for (lane, (&number, &kind)) in rest.enumerate() {
+        if kind <= last {
+            lanes[lane] = lanes[lane].max(number);
+        }
+    }
+    let max = fold(lanes, |a, b| if a > b { a } else { b });
+    let found = |(&number, &kind): (&f32, &u8)| number == max && kind <= last;
+    x.iter()
+        .zip(kinds)
+        .position(found)
+        .map(|index| index as u32)
+}
+
 /// Sum of `e^(x - max)`.
 #[inline(always)]
 pub(crate) fn sum_exp(x: &[f32], max: f32) -> f32 {

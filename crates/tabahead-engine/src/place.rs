@@ -5,9 +5,9 @@
 //! never changes once others can see it: whoever goes on from the middle of a block copies that
 //! block, or takes it when nobody else holds it. Knows no model.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::{TokenId, kernels::KV_BLOCK, kv::Block};
+use crate::{TokenId, kernels::KV_BLOCK, kv::Block, tree::EntryId};
 
 /// Keys and values of up to 32 tokens, from a multiple of 32 on, and what stands before them.
 #[derive(Debug)]
@@ -16,9 +16,19 @@ pub(crate) struct Node {
     start: usize,
     tokens: Vec<TokenId>,
     block: Block,
+    /// Where a tree keeps it, once one does.
+    entry: OnceLock<EntryId>,
 }
 
 impl Node {
+    pub(crate) fn parent(&self) -> Option<&Arc<Node>> {
+        self.parent.as_ref()
+    }
+
+    pub(crate) fn entry(&self) -> &OnceLock<EntryId> {
+        &self.entry
+    }
+
     /// Position of the first token.
     pub(crate) fn start(&self) -> usize {
         self.start
@@ -54,6 +64,11 @@ pub(crate) struct Opened {
 }
 
 impl Place {
+    /// The last node, which may hold more tokens than stand before this place.
+    pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+        self.node.as_ref()
+    }
+
     /// Tokens before it.
     pub(crate) fn length(&self) -> usize {
         self.length
@@ -133,6 +148,7 @@ impl Opened {
                 start,
                 tokens: tokens.to_vec(),
                 block,
+                entry: OnceLock::new(),
             }));
             start += tokens.len();
         }

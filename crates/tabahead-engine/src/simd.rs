@@ -144,6 +144,8 @@ compile! {
     fn dense_tile<M>(tile: &[f32], rows: [&[f32]; M], out: &mut [[f32; LANES]; M]);
     fn brain_tile<M>(tile: &[u16], rows: [&[f32]; M], out: &mut [[f32; LANES]; M]);
     fn attend<R>(keys: &[f32], values: &[f32], valid: usize, scale: f32, queries: &mut [Query<'_>; R]);
+    fn max(x: &[f32]) -> f32;
+    fn best(x: &[f32], kinds: &[u8], last: u8) -> Option<u32>;
     fn sum_exp(x: &[f32], max: f32) -> f32;
     fn widen(halves: &[u16], out: &mut [f32]);
     fn narrow(numbers: &[f32], out: &mut [u16]);

@@ -36,7 +36,7 @@ pub(crate) type Known = BTreeMap<usize, KeptLogits>;
 
 /// Names an entry; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct EntryId(u64);
+pub(crate) struct EntryId(u64);
 
 type Children = BTreeMap<Vec<TokenId>, EntryId>;
 
@@ -107,12 +107,25 @@ impl PrefixTree {
 
     /// Keeps all blocks before `place`, the last with all it holds, and these logits.
     pub(crate) fn keep(&mut self, place: &Place, known: &Known) {
-        let mut way = Vec::new();
-        for node in place.path() {
-            let parent = way.last().copied();
+        // From the last block that the tree has already, or from the root.
+        let mut new = Vec::new();
+        let mut next = place.node();
+        let mut kept = None;
+        while let Some(node) = next {
+            let entry = node.entry().get().copied();
+            kept = entry.filter(|id| self.entries.contains(id));
+            if kept.is_some() && node.start() + node.tokens().len() <= first_of(known) {
+                break;
+            }
+            new.push(node);
+            next = node.parent();
+            kept = None;
+        }
+        let mut parent = kept;
+        for node in new.into_iter().rev() {
             let id = match self.holder(parent, node.tokens()) {
                 Some(id) => id,
-                None => self.insert(parent, &node),
+                None => self.insert(parent, node),
             };
             let start = node.start();
             if let Some(entry) = self.entries.peek_mut(&id) {
@@ -120,9 +133,13 @@ impl PrefixTree {
                     entry.known.entry(after).or_insert_with(|| logits.clone());
                 }
             }
-            way.push(id);
+            parent = Some(id);
         }
-        self.touch(&way);
+        // The beginning is above all the most recently used.
+        while let Some(id) = parent {
+            self.entries.promote(&id);
+            parent = self.entries.peek(&id).and_then(|entry| entry.parent);
+        }
     }
 
     /// Forgets the least recently used leaf; false when there is none.
@@ -166,6 +183,8 @@ impl PrefixTree {
                 known,
             },
         );
+        // A node that was forgotten and comes back goes by its tokens, as if it were not known.
+        let _ = node.entry().set(id);
         id
     }
 
@@ -218,6 +237,11 @@ fn similar<'a>(
         .range::<[TokenId], _>((Bound::Included(tokens), Bound::Unbounded))
         .take_while(move |(found, _)| found.starts_with(tokens))
         .map(|(_, &id)| id)
+}
+
+/// Tokens before the first logits.
+fn first_of(known: &Known) -> usize {
+    known.keys().next().map_or(usize::MAX, |&after| after - 1)
 }
 
 fn common(left: &[TokenId], right: &[TokenId]) -> usize {

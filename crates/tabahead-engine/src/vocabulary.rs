@@ -45,6 +45,7 @@ pub(crate) struct Parts {
 
 /// What decoding may do with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum TokenKind {
     /// Spells bytes.
     Text,
@@ -61,7 +62,8 @@ pub(crate) struct Vocabulary {
     /// All spellings, one behind the other.
     bytes: Vec<u8>,
     spans: Vec<Range<u32>>,
-    kinds: Vec<TokenKind>,
+    /// As numbers, for the kernel that chooses.
+    kinds: Vec<u8>,
     /// Text tokens in the order of their bytes.
     sorted: Vec<TokenId>,
     special: HashMap<SpecialToken, TokenId>,
@@ -134,7 +136,7 @@ impl Vocabulary {
             tokenizer: tokenizer(tokens, &types, merges)?,
             bytes,
             spans,
-            kinds,
+            kinds: kinds.into_iter().map(|kind| kind as u8).collect(),
             sorted,
             special,
         })
@@ -145,7 +147,16 @@ impl Vocabulary {
     }
 
     pub(crate) fn kind(&self, token: TokenId) -> TokenKind {
-        self.kinds[token as usize]
+        match self.kinds[token as usize] {
+            0 => TokenKind::Text,
+            1 => TokenKind::Stop,
+            _ => TokenKind::Masked,
+        }
+    }
+
+    /// Kinds of all tokens, as numbers in the order in which [`TokenKind`] names them.
+    pub(crate) fn kinds(&self) -> &[u8] {
+        &self.kinds
     }
 
     pub(crate) fn special(&self, token: SpecialToken) -> Option<TokenId> {

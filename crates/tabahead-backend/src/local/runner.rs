@@ -7,21 +7,28 @@ use std::{
         mpsc::{self, Sender},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tabahead_context::GenerationId;
 use tabahead_engine::threads::Urgency;
 
-use super::{
-    compute::Ahead,
-    worker::{Message, guarded},
-};
+use super::{compute::Ahead, worker::guarded};
 
 /// A pass that is under way, and whose it is.
 pub(super) struct Flight<P> {
     pub(super) members: Vec<GenerationId>,
     pub(super) pass: P,
+}
+
+/// A pass that was computed, to its end or until it was called back; or that panicked.
+pub(super) struct Computed<P> {
+    /// Which engine's it is.
+    pub(super) engine: u64,
+    pub(super) members: Vec<GenerationId>,
+    pub(super) outcome: Result<P, ()>,
+    /// How long it took, when it ran in one go.
+    pub(super) taken: Option<Duration>,
 }
 
 /// The thread. It ends when this is dropped, after the layer that it computes.
@@ -36,16 +43,16 @@ pub(super) struct Runner<P> {
 }
 
 impl<P: Send + 'static> Runner<P> {
-    /// Starts the thread, which replies in the name of this engine; `None` when there is none to
-    /// be had.
+    /// Starts the thread, which replies to the calling one in the name of this engine; `None` when
+    /// there is none to be had.
     pub(super) fn new(
         mut ahead: impl Ahead<P>,
         engine: u64,
-        reply: Sender<Message<P>>,
+        reply: Sender<Computed<P>>,
     ) -> Option<Self> {
         let (jobs, queue) = mpsc::channel::<Flight<P>>();
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let (stopped, owner) = (Arc::clone(&stop), thread::current());
         let work = move || {
             Urgency::Idle.apply();
             for Flight { members, mut pass } in queue {
@@ -53,7 +60,7 @@ impl<P: Send + 'static> Runner<P> {
                 let started = Instant::now();
                 let done = guarded(|| ahead.run(&mut pass, &|| stopped.load(Ordering::Acquire)));
                 let taken = (done == Ok(true) && whole).then(|| started.elapsed());
-                let computed = Message::Computed {
+                let computed = Computed {
                     engine,
                     members,
                     outcome: done.map(|_| pass),
@@ -62,6 +69,7 @@ impl<P: Send + 'static> Runner<P> {
                 if reply.send(computed).is_err() {
                     return;
                 }
+                owner.unpark();
             }
         };
         let spawned = thread::Builder::new()

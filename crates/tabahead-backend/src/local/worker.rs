@@ -20,8 +20,9 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         atomic::Ordering,
-        mpsc::{Receiver, Sender},
+        mpsc::{self, Receiver, Sender, TryRecvError},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -35,7 +36,7 @@ use super::{
     compute::Compute,
     generation::{self, Live, Outcome, Running},
     in_one_line, lock,
-    runner::{Flight, Runner},
+    runner::{Computed, Flight, Runner},
 };
 use crate::{
     TokenCounters,
@@ -51,19 +52,12 @@ pub(super) enum Command {
     Warm,
 }
 
-/// What arrives at the thread.
-pub(super) enum Message<P> {
+/// What the handle sends. It wakes the thread by `unpark`: a queue that wakes whoever waits holds a
+/// lock meanwhile, and a thread of low priority that shared it could hold up everybody else.
+pub(super) enum Message {
     Command(Command),
     /// The handle was dropped.
     Close,
-    /// A pass that was computed ahead, to its end or until it was stopped; or that panicked.
-    Computed {
-        engine: u64,
-        members: Vec<GenerationId>,
-        outcome: Result<P, ()>,
-        /// How long it took, when it ran in one go.
-        taken: Option<Duration>,
-    },
 }
 
 /// How long a request waits for a pass that was given up: a layer takes less, but on a busy machine
@@ -95,10 +89,14 @@ pub(super) struct Worker<'a, C: Compute, B> {
     /// Tokens of engines that were replaced.
     before: TokenCounters,
     shared: &'a Shared,
-    queue: Receiver<Message<C::Pass>>,
-    /// For the thread that computes ahead.
-    reply: Sender<Message<C::Pass>>,
+    queue: Receiver<Message>,
+    /// What the thread that computes ahead gives back.
+    landed: Receiver<Computed<C::Pass>>,
+    /// For that thread.
+    reply: Sender<Computed<C::Pass>>,
     runner: Option<Runner<C::Pass>>,
+    /// When a pass that was given up is no longer waited for.
+    due: Option<Instant>,
     /// Passes that were left in the middle.
     left: Vec<Flight<C::Pass>>,
     live: Vec<Live<C::Sequence>>,
@@ -112,9 +110,9 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         build: B,
         settings: EngineSettings,
         shared: &'a Shared,
-        queue: Receiver<Message<C::Pass>>,
-        reply: Sender<Message<C::Pass>>,
+        queue: Receiver<Message>,
     ) -> Self {
+        let (reply, landed) = mpsc::channel();
         Self {
             compute: build(&settings),
             build,
@@ -123,8 +121,10 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             before: TokenCounters::default(),
             shared,
             queue,
+            landed,
             reply,
             runner: None,
+            due: None,
             left: Vec::new(),
             live: Vec::new(),
             measured: Measured::default(),
@@ -137,16 +137,16 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     pub(super) fn run(mut self) {
         loop {
             let next = self.next();
-            // A thread that has nothing to do sleeps in `recv`; a busy one takes what waits.
-            let message = match next {
-                Next::Wait => self.queue.recv().ok(),
-                Next::Await => self.queue.recv_timeout(RETURN).ok(),
-                _ => self.queue.try_recv().ok(),
-            };
-            match message {
-                Some(Message::Close) => return,
-                Some(message) => self.take(message),
-                None => self.advance(next),
+            match self.queue.try_recv() {
+                Ok(Message::Command(command)) => {
+                    self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+                    self.obey(command);
+                }
+                Ok(Message::Close) | Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => match self.landed.try_recv() {
+                    Ok(computed) => self.take(computed),
+                    Err(_) => self.advance(next),
+                },
             }
             // Behind a step's events: whoever reads these figures and then the events that wait
             // has at least what is counted.
@@ -154,26 +154,16 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    fn take(&mut self, message: Message<C::Pass>) {
-        match message {
-            Message::Command(command) => {
-                self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
-                self.obey(command);
-            }
-            Message::Computed {
-                engine,
-                members,
-                outcome,
-                taken,
-            } if engine == self.engine => {
-                if let Some(runner) = &mut self.runner {
-                    runner.rest();
-                }
-                self.land(members, outcome, taken);
-            }
+    fn take(&mut self, computed: Computed<C::Pass>) {
+        if computed.engine != self.engine {
             // Of an engine that was replaced.
-            Message::Computed { .. } | Message::Close => {}
+            return;
         }
+        self.due = None;
+        if let Some(runner) = &mut self.runner {
+            runner.rest();
+        }
+        self.land(computed.members, computed.outcome, computed.taken);
     }
 
     fn obey(&mut self, command: Command) {
@@ -274,9 +264,15 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
 
     fn advance(&mut self, next: Next) {
         match next {
-            Next::Wait => {}
+            // Whatever comes unparks this thread; when it came before, `park` returns at once.
+            Next::Wait => thread::park(),
             Next::Await => {
-                if let Some(runner) = &mut self.runner {
+                let late = Instant::now() + RETURN;
+                let due = self.due.get_or_insert(late);
+                thread::park_timeout(due.saturating_duration_since(Instant::now()));
+                if Instant::now() >= *due
+                    && let Some(runner) = &mut self.runner
+                {
                     runner.late = true;
                 }
             }
@@ -503,6 +499,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let left = mem::take(&mut self.left);
         let _ = guarded(|| drop(left));
         self.runner = None;
+        self.due = None;
         self.engine += 1;
         self.before = TokenCounters {
             kv_bytes: 0,

@@ -186,7 +186,6 @@ fn request(id: u64, priority: Priority, tail: &str) -> Command {
 /// Runs a worker over these commands until `ends` generations are over; their events in order.
 fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationEvent>, u64) {
     let (queue, receiver) = mpsc::channel();
-    let reply = queue.clone();
     let (sink, reported) = mpsc::channel();
     let sink = Mutex::new(sink);
     let shared = Shared {
@@ -226,7 +225,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
     }
     let mut events = Vec::new();
     thread::scope(|scope| {
-        scope.spawn(|| Worker::new(build, settings, &shared, receiver, reply).run());
+        let worker = scope.spawn(|| Worker::new(build, settings, &shared, receiver).run());
         let mut over = 0;
         while over < ends {
             let event = reported.recv().expect("it reports");
@@ -236,6 +235,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
             events.push(event);
         }
         queue.send(Message::Close).expect("it listens");
+        worker.thread().unpark();
     });
     let decoded = lock(&shared.counters).decoded;
     (events, decoded)
