@@ -93,7 +93,7 @@ impl Processor {
 
     pub(crate) fn with_isa(threads: usize, urgency: Urgency, isa: Isa) -> Self {
         let (threads, fitted) = match threads {
-            0 => (threads::most(), Some(Instant::now())),
+            0 => (threads::most(urgency), Some(Instant::now())),
             threads => (threads, None),
         };
         let pool = (threads > 1)

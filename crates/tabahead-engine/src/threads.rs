@@ -47,10 +47,15 @@ impl Urgency {
 }
 
 /// Threads that are worth having on this machine: one for each physical core that this process
-/// may use, as hyperthreads share what products need, but no more than four.
-pub fn most() -> usize {
+/// may use, as hyperthreads share what products need, but no more than four. What nobody waits for
+/// leaves a core to everybody else: a system takes its time to put a thread of low priority aside.
+pub fn most(urgency: Urgency) -> usize {
     let usable = std::thread::available_parallelism().map_or(1, usize::from);
-    usable.min(num_cpus::get_physical()).clamp(1, MOST)
+    let physical = usable.min(num_cpus::get_physical());
+    match urgency {
+        Urgency::Urgent => physical.clamp(1, MOST),
+        Urgency::Idle => physical.saturating_sub(1).clamp(1, MOST),
+    }
 }
 
 /// Threads that fit beside what the machine does now: at least one, and of `most` as many as
@@ -97,7 +102,9 @@ mod tests {
 
     #[test]
     fn at_least_one_thread_computes_and_no_more_than_there_are() {
-        assert!((1..=MOST).contains(&most()));
+        for urgency in [Urgency::Urgent, Urgency::Idle] {
+            assert!((1..=MOST).contains(&most(urgency)));
+        }
         assert_eq!(fitting(0), 1);
         assert_eq!(fitting(1), 1);
         assert!((1..=64).contains(&fitting(64)));

@@ -51,11 +51,12 @@ struct Entry {
 /// Blocks kept for later prompts.
 #[derive(Debug)]
 pub(crate) struct PrefixTree {
-    /// Ancestors are always more recently used than what is below them: so the least recently
-    /// used entry is a leaf.
+    /// An entry counts as used when a place in it is; one that leads to others stays with them.
     entries: LruCache<EntryId, Entry>,
     roots: Children,
     next: u64,
+    /// The tokens found last, and the entries on the way: prompts mostly begin as the one before.
+    found: (Vec<TokenId>, Vec<EntryId>),
 }
 
 impl PrefixTree {
@@ -64,6 +65,7 @@ impl PrefixTree {
             entries: LruCache::unbounded(),
             roots: Children::new(),
             next: 0,
+            found: Default::default(),
         }
     }
 
@@ -76,8 +78,7 @@ impl PrefixTree {
     /// after `from` tokens of it and after more.
     pub(crate) fn find(&mut self, tokens: &[TokenId], from: usize) -> (Place, Known) {
         let mut known = Known::new();
-        let mut way = Vec::new();
-        let mut place = Place::default();
+        let (mut way, mut place) = self.beginning(tokens, from);
         loop {
             let rest = &tokens[place.length()..];
             let children = self.children(way.last().copied());
@@ -101,8 +102,25 @@ impl PrefixTree {
                 break;
             }
         }
-        self.touch(&way);
+        self.touch(way.last().copied());
+        self.found = (tokens[..place.length()].to_vec(), way);
         (place, known)
+    }
+
+    /// The full blocks that these tokens begin with as those found last do, up to where logits are
+    /// asked for, as far as they are kept.
+    fn beginning(&self, tokens: &[TokenId], from: usize) -> (Vec<EntryId>, Place) {
+        let (found, way) = &self.found;
+        let same = common(found, tokens).min(from.saturating_sub(1));
+        let mut way = way[..same / KV_BLOCK].to_vec();
+        while let Some(id) = way.last() {
+            if let Some(entry) = self.entries.peek(id) {
+                let place = Place::within(Some(Arc::clone(&entry.node)), way.len() * KV_BLOCK);
+                return (way, place);
+            }
+            way.pop();
+        }
+        (way, Place::default())
     }
 
     /// Keeps all blocks before `place`, the last with all it holds, and these logits.
@@ -135,21 +153,19 @@ impl PrefixTree {
             }
             parent = Some(id);
         }
-        // The beginning is above all the most recently used.
-        while let Some(id) = parent {
-            self.entries.promote(&id);
-            parent = self.entries.peek(&id).and_then(|entry| entry.parent);
-        }
+        self.touch(parent);
     }
 
     /// Forgets the least recently used leaf; false when there is none.
     pub(crate) fn forget_oldest(&mut self) -> bool {
-        let Some((_, entry)) = self.entries.pop_lru() else {
-            return false;
-        };
-        debug_assert!(entry.children.is_empty(), "only leaves are forgotten");
-        self.children_mut(entry.parent).remove(entry.node.tokens());
-        true
+        while let Some((id, entry)) = self.entries.pop_lru() {
+            if entry.children.is_empty() {
+                self.children_mut(entry.parent).remove(entry.node.tokens());
+                return true;
+            }
+            self.entries.put(id, entry);
+        }
+        false
     }
 
     /// The entry below `parent` that holds these tokens, and perhaps more.
@@ -188,10 +204,9 @@ impl PrefixTree {
         id
     }
 
-    /// Makes a way from the root on the most recently used one, its beginning above all.
-    fn touch(&mut self, way: &[EntryId]) {
-        for id in way.iter().rev() {
-            self.entries.promote(id);
+    fn touch(&mut self, id: Option<EntryId>) {
+        if let Some(id) = id {
+            self.entries.promote(&id);
         }
     }
 

@@ -23,7 +23,10 @@ use std::{
 use anyhow::Result;
 use indicatif::ProgressBar;
 use tabahead_context::DocumentName;
-use tabahead_engine::{EngineSettings, threads};
+use tabahead_engine::{
+    EngineSettings,
+    threads::{self, Urgency},
+};
 use tabahead_server::BufferState;
 use tabahead_text::{Document, Offset, Version};
 
@@ -112,7 +115,7 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
 /// One thread, and all that would compute.
 fn thread_counts(configured: usize) -> Vec<usize> {
     let all = match configured {
-        0 => threads::most(),
+        0 => threads::most(Urgency::Urgent),
         threads => threads,
     };
     let mut counts = vec![1, all];
