@@ -41,14 +41,13 @@ fn tasks(process: u32) -> Option<Vec<Task>> {
     Some(entries.filter_map(task).collect())
 }
 
-/// A server that has answered and computed ahead.
-fn used() -> Client {
-    let mut client = Client::start(json!({}));
-    let buffer = Buffer::new("lines.py", "python", TEXT);
+/// Asks for a suggestion in a document of its own, and waits until nothing is computed any more.
+fn use_once(client: &mut Client, round: usize) {
+    let text = TEXT.replace("lines", &format!("lines_{round}"));
+    let buffer = Buffer::new(&format!("lines_{round}.py"), "python", &text);
     client.open(&buffer);
     client.complete(&buffer);
     client.settle();
-    client
 }
 
 #[test]
@@ -56,7 +55,8 @@ fn nothing_wakes_a_server_that_rests() {
     const WINDOW: Duration = Duration::from_secs(2);
     const WINDOWS: usize = 8;
 
-    let client = used();
+    let mut client = Client::start(json!({}));
+    use_once(&mut client, 0);
     let mut before = tasks(client.process());
     for _ in 0..WINDOWS {
         thread::sleep(WINDOW);
@@ -75,19 +75,26 @@ fn nothing_wakes_a_server_that_rests() {
 
 #[test]
 fn what_is_computed_ahead_has_a_low_priority() {
-    let client = used();
-    let Some(tasks) = tasks(client.process()) else {
-        return report::skip(
-            "what_is_computed_ahead_has_a_low_priority",
-            "there is no /proc",
-        );
-    };
+    // What follows a suggestion may be known from the suggestion's own path, and a fast machine may
+    // have decoded that before it is nobody's any more.
+    const ROUNDS: usize = 30;
+
+    let mut client = Client::start(json!({}));
     let ahead = |task: &&Task| task.name.starts_with("tabahead-ahead");
-    assert!(tasks.iter().any(|task| ahead(&task)), "{tasks:?}");
-    for task in &tasks {
-        match ahead(&task) {
-            true => assert!(task.nice >= 10, "{task:?}"),
-            false => assert_eq!(task.nice, tasks[0].nice, "{task:?}"),
+    for round in 0..ROUNDS {
+        use_once(&mut client, round);
+        let Some(tasks) = tasks(client.process()) else {
+            let test = "what_is_computed_ahead_has_a_low_priority";
+            return report::skip(test, "there is no /proc");
+        };
+        let (low, others): (Vec<_>, Vec<_>) = tasks.iter().partition(ahead);
+        for task in others {
+            assert_eq!(task.nice, tasks[0].nice, "{task:?}");
+        }
+        // A thread that was just started lowers its priority before it does anything else.
+        if !low.is_empty() && low.iter().all(|task| task.nice >= 10) {
+            return;
         }
     }
+    panic!("nothing was computed ahead at low priority in {ROUNDS} documents");
 }
