@@ -149,12 +149,13 @@ fn measure(
     let info = model.info().clone();
     let (weight_bytes, bytes_per_step) = (model.weight_bytes(), model.bytes_per_step());
     let kv_bytes_per_token = model.kv_bytes_per_token(local.kv_precision);
+    // Before others are read: the allocator may keep what a dropped model took.
+    let resident = memory::resident_bytes();
     // The backend reads a model of its own: large ones are not held twice.
     drop(model);
     let hits = hits(config, plan)?;
     bar.inc(1);
     let wait = Wait::new(local, config.settings.speculator(), plan, bar)?;
-    let resident = wait.as_ref().and_then(|wait| wait.resident_bytes);
 
     let buffer = Buffer::new(quick);
     bar.inc(1);

@@ -56,7 +56,7 @@ impl Report {
         )?;
         for (what, bytes) in [
             ("resident after loading", self.memory.resident_after_load),
-            ("resident after the run", self.memory.resident),
+            ("with keys and values kept", self.memory.resident),
         ] {
             if let Some(bytes) = bytes {
                 line(what, output::bytes(bytes))?;

@@ -21,7 +21,7 @@ use tabahead_context::{
 use tabahead_speculation::SpeculatorSettings;
 use tabahead_text::{Document, Offset, Version};
 
-use super::{Plan, TEXT, contention::without_core, memory::resident_bytes};
+use super::{Plan, TEXT, contention::without_core};
 
 /// Measurements, one kind each.
 pub const MEASUREMENTS: usize = 4;
@@ -38,8 +38,6 @@ pub struct Wait {
     pub known: Waits,
     /// One token had to be computed first.
     pub one_step: Waits,
-    /// Memory of this process in RAM with the backend as it is after all that.
-    pub resident_bytes: Option<u64>,
 }
 
 /// The same requests alone and in company.
@@ -90,7 +88,6 @@ impl Wait {
                 idle: one_step_idle,
                 behind: one_step_behind,
             },
-            resident_bytes: resident_bytes(),
         }))
     }
 }
