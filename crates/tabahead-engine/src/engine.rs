@@ -161,14 +161,6 @@ impl Engine {
     /// An engine that keeps nothing yet.
     pub fn new(model: Arc<Model>, settings: EngineSettings) -> Self {
         let processor = Processor::new(settings.threads, Urgency::Urgent);
-        Self::with_processor(model, settings, processor)
-    }
-
-    pub(crate) fn with_processor(
-        model: Arc<Model>,
-        settings: EngineSettings,
-        processor: Processor,
-    ) -> Self {
         Self {
             model,
             settings,

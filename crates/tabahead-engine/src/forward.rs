@@ -128,11 +128,6 @@ impl Processor {
         self.isa
     }
 
-    /// Threads that compute.
-    pub fn threads(&self) -> usize {
-        self.threads
-    }
-
     /// Uses fewer threads while others keep cores busy. It changes no result.
     fn fit(&mut self) {
         /// How long a look at the machine holds.

@@ -62,13 +62,7 @@ impl Copy {
 
 #[track_caller]
 fn refusal(path: &Path) -> String {
-    let model = Model::open(path);
-    let error = model
-        .and_then(|model| model.completes())
-        .expect_err("a refusal");
-    let text = error.to_string();
-    assert!(!text.contains('\n'), "{text}");
-    text
+    super::files::reason(Model::open(path))
 }
 
 #[test]

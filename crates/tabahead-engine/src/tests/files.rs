@@ -5,17 +5,22 @@ use std::borrow::Cow;
 use candle_core::quantized::{GgmlDType, gguf_file::Value};
 
 use super::{Random, Recipe};
-use crate::Model;
+use crate::{EngineError, Model};
 
 /// Why a model does not load, or does not complete.
-fn refusal(file: Vec<u8>) -> String {
-    let model = Model::from_bytes(Cow::Owned(file));
+#[track_caller]
+pub(super) fn reason(model: Result<Model, EngineError>) -> String {
     let error = model
         .and_then(|model| model.completes())
         .expect_err("a refusal");
     let text = error.to_string();
     assert!(!text.contains('\n'), "{text}");
     text
+}
+
+#[track_caller]
+fn refusal(file: Vec<u8>) -> String {
+    reason(Model::from_bytes(Cow::Owned(file)))
 }
 
 #[test]
