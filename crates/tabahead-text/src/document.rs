@@ -147,6 +147,23 @@ impl Document {
         }
     }
 
+    /// The byte offset of a code unit of the whole text in UTF-16, counted from 0; `None` behind the
+    /// text's end. Editors that count this way number the units without regard to lines.
+    ///
+    /// A unit between two surrogates is the start of the character that they spell. A unit between
+    /// `\r` and `\n` is between them.
+    pub fn offset_of_utf16_unit(&self, unit: usize) -> Option<Offset> {
+        let char = self.rope.try_utf16_cu_to_char(unit).ok()?;
+        Some(Offset(self.rope.char_to_byte(char)))
+    }
+
+    /// How many code units of UTF-16 stand before a byte offset, clamped to the document and to a
+    /// character boundary. At `Offset(len())`, how many the text has.
+    pub fn utf16_unit_of(&self, offset: Offset) -> usize {
+        let offset = self.clamp(offset);
+        self.rope.char_to_utf16_cu(self.rope.byte_to_char(offset.0))
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> usize {
         self.rope.len_bytes()

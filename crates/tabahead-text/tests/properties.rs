@@ -121,6 +121,24 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn units_of_utf_16_are_counted_over_the_whole_text(text in texts(20)) {
+        let document = Document::new(&text, Version(0));
+        let mut unit = 0;
+        for (at, c) in text.char_indices() {
+            for inside in 0..c.len_utf16() {
+                prop_assert_eq!(document.offset_of_utf16_unit(unit + inside), Some(Offset(at)));
+            }
+            for inside in 0..c.len_utf8() {
+                prop_assert_eq!(document.utf16_unit_of(Offset(at + inside)), unit);
+            }
+            unit += c.len_utf16();
+        }
+        prop_assert_eq!(document.offset_of_utf16_unit(unit), Some(Offset(text.len())));
+        prop_assert_eq!(document.offset_of_utf16_unit(unit + 1), None);
+        prop_assert_eq!(document.utf16_unit_of(Offset(text.len() + 1)), unit);
+    }
+
+    #[test]
     fn edits_do_what_they_do_to_a_string(
         text in texts(20),
         edits in prop::collection::vec(edits(), 1..8),
