@@ -12,7 +12,9 @@
 #![forbid(unsafe_code)]
 
 mod document;
+mod language;
 mod position;
 
 pub use document::{Document, Edit, LineEnd, Version};
+pub use language::{extension_of, language_of};
 pub use position::{Offset, Position, PositionEncoding, Range};

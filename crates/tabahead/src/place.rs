@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use tabahead_context::DocumentName;
-use tabahead_text::{Document, Offset, Position, PositionEncoding, Version};
+use tabahead_text::{Document, Offset, Position, PositionEncoding, Version, language_of};
 
 /// A place as it was typed; not yet looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,69 +134,10 @@ pub fn read_text(file: &Path) -> Result<String> {
 /// What an editor would tell of a file: its last component and its language.
 pub fn document_name(file: &Path) -> DocumentName {
     let file_name = file.file_name().unwrap_or_default().to_string_lossy();
-    let extension = file.extension().unwrap_or_default().to_string_lossy();
     DocumentName {
-        language: language_of(&file_name, &extension).to_owned(),
+        language: language_of(&file_name).to_owned(),
         file_name: file_name.into_owned(),
     }
-}
-
-/// LSP language ids and their extensions, the usual one first, for files that no editor opened.
-const LANGUAGES: &[(&str, &[&str])] = &[
-    ("c", &["c", "h"]),
-    ("cpp", &["cpp", "cc", "cxx", "hpp", "hh", "hxx"]),
-    ("csharp", &["cs"]),
-    ("css", &["css"]),
-    ("dart", &["dart"]),
-    ("elixir", &["ex", "exs"]),
-    ("go", &["go"]),
-    ("haskell", &["hs"]),
-    ("html", &["html", "htm"]),
-    ("java", &["java"]),
-    ("javascript", &["js", "cjs", "mjs"]),
-    ("javascriptreact", &["jsx"]),
-    ("json", &["json"]),
-    ("kotlin", &["kt", "kts"]),
-    ("lua", &["lua"]),
-    ("markdown", &["md", "markdown"]),
-    ("php", &["php"]),
-    ("python", &["py", "pyi"]),
-    ("ruby", &["rb"]),
-    ("rust", &["rs"]),
-    ("scala", &["scala"]),
-    ("shellscript", &["sh", "bash"]),
-    ("sql", &["sql"]),
-    ("swift", &["swift"]),
-    ("toml", &["toml"]),
-    ("typescript", &["ts", "cts", "mts"]),
-    ("typescriptreact", &["tsx"]),
-    ("yaml", &["yaml", "yml"]),
-    ("zig", &["zig"]),
-];
-
-fn language_of(file_name: &str, extension: &str) -> &'static str {
-    match file_name {
-        "Makefile" | "makefile" => return "makefile",
-        "Dockerfile" => return "dockerfile",
-        _ => {}
-    }
-    let known = |(_, extensions): &&(&str, &[&str])| extensions.contains(&extension);
-    LANGUAGES.iter().find(known).map_or("", |(id, _)| id)
-}
-
-/// The usual extension of a language, given by LSP id or by another common name.
-pub fn extension_of(language: &str) -> Option<&'static str> {
-    let language = language.to_ascii_lowercase();
-    let id = match language.as_str() {
-        "c++" => "cpp",
-        "c#" => "csharp",
-        "shell" => "shellscript",
-        other => other,
-    };
-    LANGUAGES
-        .iter()
-        .find(|(known, extensions)| *known == id || extensions.contains(&id))
-        .and_then(|(_, extensions)| extensions.first().copied())
 }
 
 #[cfg(test)]
@@ -249,18 +190,5 @@ mod tests {
         check_error(":3", "write FILE:LINE:COL");
         check_error("src/main.rs:0:1", "counted from 1");
         check_error("src/main.rs:1:0", "counted from 1");
-    }
-
-    #[test]
-    fn languages_have_extensions_and_back() {
-        for (id, extensions) in LANGUAGES {
-            for extension in *extensions {
-                assert_eq!(language_of("", extension), *id);
-            }
-            let extension = extension_of(id).expect("each language has an extension");
-            assert_eq!(language_of("", extension), *id);
-        }
-        assert_eq!(extension_of("C++"), Some("cpp"));
-        assert_eq!(extension_of("klingon"), None);
     }
 }

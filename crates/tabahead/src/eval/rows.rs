@@ -31,7 +31,7 @@ pub struct Row {
 impl Row {
     /// What an editor would tell of the file.
     pub fn name(&self) -> DocumentName {
-        match (&self.path, place::extension_of(&self.language)) {
+        match (&self.path, tabahead_text::extension_of(&self.language)) {
             (Some(path), _) => DocumentName {
                 language: self.language.clone(),
                 ..place::document_name(Path::new(path))
