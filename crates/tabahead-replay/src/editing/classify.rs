@@ -1,0 +1,179 @@
+//! What kind of act a change was.
+//!
+//! Editors do not tell; text, cursor and the reason that some changes carry let it be seen. A pure
+//! function, for statistics and for policies that depend on what the user just did.
+
+use std::ops::Range;
+
+use tabahead_text::{Document, Offset};
+
+use super::ByteEdit;
+
+/// A change this far from the cursor, in UTF-16 code units, is not made where the user is.
+const NEAR: usize = 100;
+
+/// Brackets and quotes that editors close by themselves.
+const PAIRS: [&str; 7] = ["()", "[]", "{}", "\"\"", "''", "``", "<>"];
+
+/// What kind of act a change was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EditKind {
+    /// One character, with what the editor closes by itself.
+    Keystroke,
+    /// A line end, with indentation.
+    Enter,
+    /// A suggestion or snippet was taken.
+    Accept,
+    /// Text was only removed.
+    Deletion,
+    /// Several characters of one line at the cursor at once.
+    Insert,
+    /// A change far from where the cursor was, or in another document.
+    Jump,
+    /// Formatting, a paste of lines, a replacement, what a program writes.
+    Other,
+}
+
+/// A change and what surrounds it.
+pub(super) struct Change<'a> {
+    pub(super) before: &'a Document,
+    pub(super) edits: &'a [ByteEdit],
+    pub(super) reason: Option<&'a str>,
+    /// The cursor before, in UTF-16 code units; `None` when the user was elsewhere.
+    pub(super) cursor: Option<usize>,
+    /// The cursor afterwards, in UTF-16 code units.
+    pub(super) cursor_after: usize,
+    /// Whether the editor told the cursor afterwards, as it does when a user types.
+    pub(super) is_cursor_told: bool,
+}
+
+pub(super) fn classify(change: &Change<'_>) -> EditKind {
+    match change.edits {
+        [] => EditKind::Other,
+        [edit] => of_one(change, edit),
+        _ => of_several(change),
+    }
+}
+
+fn of_several(change: &Change<'_>) -> EditKind {
+    let before = change.before;
+    let line = change
+        .cursor
+        .and_then(|unit| before.offset_of_utf16_unit(unit))
+        .map(|offset| before.line_of(offset));
+    let is_near = line.is_some_and(|line| {
+        let lines = change
+            .edits
+            .iter()
+            .map(|edit| before.line_of(edit.range.start));
+        lines.into_iter().all(|other| other.abs_diff(line) <= 2)
+    });
+    match change.reason {
+        Some("formatEditsCommand") => return EditKind::Other,
+        Some(_) => return EditKind::Accept,
+        None => {}
+    }
+    if !is_near {
+        return EditKind::Jump;
+    }
+    // Editors remove the white space that they had put on a line for what was not typed there.
+    let written: String = change.edits.iter().map(|edit| edit.text.as_str()).collect();
+    let removed: String = change
+        .edits
+        .iter()
+        .map(|edit| before.slice(edit.range.clone()))
+        .collect();
+    if is_blank(&removed) && line_ends(&removed) == 0 {
+        if is_blank(&written) && line_ends(&written) == 1 {
+            return EditKind::Enter;
+        }
+        if is_one_char(&written) {
+            return EditKind::Keystroke;
+        }
+    }
+    EditKind::Other
+}
+
+fn of_one(change: &Change<'_>, edit: &ByteEdit) -> EditKind {
+    if change.reason == Some("formatEditsCommand") {
+        return EditKind::Other;
+    }
+    let units = unit_range(change.before, &edit.range);
+    let is_near = change.cursor.is_some_and(|cursor| {
+        units.start <= cursor.saturating_add(NEAR) && cursor <= units.end.saturating_add(NEAR)
+    });
+    if !is_near {
+        return EditKind::Jump;
+    }
+    if let Some("inlineSuggestion.accept" | "snippet") = change.reason {
+        return EditKind::Accept;
+    }
+    let text = edit.text.as_str();
+    let removed = change.before.slice(edit.range.clone());
+    let (less, more) = without_shared(&removed, text);
+    if text.is_empty() || (more.is_empty() && !less.is_empty()) {
+        EditKind::Deletion
+    } else if removed.is_empty() && PAIRS.contains(&text) && change.cursor_after == units.start + 1
+    {
+        EditKind::Keystroke
+    } else if is_line_break(text) && is_blank(&removed) {
+        EditKind::Enter
+    } else if is_one_char(text) && (removed.is_empty() || removed == text) {
+        EditKind::Keystroke
+    } else if less.is_empty() && is_one_char(more) {
+        EditKind::Keystroke
+    } else if is_one_char(text) || !change.is_cursor_told {
+        EditKind::Other
+    } else if less.is_empty() && line_ends(more) == 0 {
+        EditKind::Insert
+    } else {
+        EditKind::Other
+    }
+}
+
+fn unit_range(document: &Document, range: &Range<Offset>) -> Range<usize> {
+    document.utf16_unit_of(range.start)..document.utf16_unit_of(range.end)
+}
+
+/// Two texts without the beginning and the end that they share.
+fn without_shared<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
+    let shared = |pairs: &mut dyn Iterator<Item = (char, char)>| -> usize {
+        pairs
+            .take_while(|(old, new)| old == new)
+            .map(|(c, _)| c.len_utf8())
+            .sum()
+    };
+    let start = shared(&mut old.chars().zip(new.chars()));
+    let (old, new) = (&old[start..], &new[start..]);
+    let end = shared(&mut old.chars().rev().zip(new.chars().rev()));
+    (&old[..old.len() - end], &new[..new.len() - end])
+}
+
+/// Whether a text is one or two line ends, each with indentation behind it.
+fn is_line_break(text: &str) -> bool {
+    let mut rest = text;
+    let mut count = 0;
+    while !rest.is_empty() {
+        let behind = rest
+            .strip_prefix("\r\n")
+            .or_else(|| rest.strip_prefix('\n'));
+        let Some(behind) = behind else { return false };
+        rest = behind.trim_start_matches([' ', '\t']);
+        count += 1;
+    }
+    count == 1 || count == 2
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+fn is_one_char(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some() && chars.next().is_none()
+}
+
+fn line_ends(text: &str) -> usize {
+    let pairs = text.matches("\r\n").count();
+    text.matches(['\r', '\n']).count() - pairs
+}

@@ -1,0 +1,310 @@
+//! Reading a recording: the format `workspaceRecording@1.0`, entry by entry.
+//!
+//! Two forms hold the same entries: one JSON object `{"log": [entry, …]}`, as the recorder of VS Code
+//! writes it, and one entry per line (`.jsonl`), which can be appended to and survives a kill. Both
+//! are read as they come: memory does not grow with the length of a file. Says what stands in the
+//! file and no more; what a user did is found in `editing.rs`.
+
+mod decode;
+mod elements;
+mod error;
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    ops::Range,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use error::RecordingError;
+
+use decode::Refusal;
+use elements::{Broken, Elements};
+
+/// The format that is read and written.
+pub const FORMAT: &str = "workspaceRecording@1.0";
+
+/// The most bytes that one entry may have: an entry holds at most one document, and no editor that
+/// records opens a larger one.
+const LARGEST_ENTRY: usize = 256 << 20;
+
+/// One entry of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which entry of the file it is, from 1.
+    pub number: usize,
+    /// When it was written, in milliseconds since 1970. Not quite ascending in real files, and the
+    /// time of a content may be the end of the recording.
+    pub time: Option<u64>,
+    /// What it says.
+    pub kind: EntryKind,
+}
+
+/// What an entry says. Offsets count UTF-16 code units of the whole text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Where the recording comes from; the first entry of every recording.
+    Header {
+        /// The folder that was open, as a URI.
+        root: Option<String>,
+    },
+    /// A document got its number.
+    DocumentEncountered {
+        /// The document.
+        id: u64,
+        /// Its path in the folder, with `/` or `\`.
+        path: String,
+    },
+    /// A document has this text now.
+    SetContent {
+        /// The document.
+        id: u64,
+        /// The editor's number for the text.
+        version: Option<i64>,
+        /// The whole text. A surrogate without its other half is U+FFFD, which is one unit too.
+        content: String,
+    },
+    /// The text of a document is kept under a name.
+    StoreContent {
+        /// The document.
+        id: u64,
+        /// The name.
+        content_id: String,
+    },
+    /// A document has the text again that was kept under a name.
+    RestoreContent {
+        /// The document.
+        id: u64,
+        /// The name.
+        content_id: String,
+        /// The editor's number for the text; it may start again from 1.
+        version: Option<i64>,
+    },
+    /// A document was opened in the editor.
+    Opened {
+        /// The document.
+        id: u64,
+    },
+    /// A document was closed in the editor.
+    Closed {
+        /// The document.
+        id: u64,
+    },
+    /// A document came to the front.
+    Focused {
+        /// The document.
+        id: u64,
+    },
+    /// The cursors of a document are here now.
+    SelectionChanged {
+        /// The document.
+        id: u64,
+        /// From the first cursor to the last; an empty range is a cursor without a selection.
+        selections: Vec<Range<usize>>,
+    },
+    /// A text changed.
+    Changed {
+        /// The document.
+        id: u64,
+        /// The editor's number for the text that came of it.
+        version: Option<i64>,
+        /// All refer to the text before, from its beginning to its end.
+        edits: Vec<Replacement>,
+    },
+    /// Why a text changed; stands behind the change.
+    ChangeReason {
+        /// The document.
+        id: u64,
+        /// The number that the change gave the text.
+        version: Option<i64>,
+        /// The editor's word for it: `inlineSuggestion.accept`, `snippet`, `formatEditsCommand`, …
+        reason: String,
+    },
+    /// The editor asked for suggestions.
+    FetchStarted {
+        /// The document.
+        id: u64,
+        /// The number of the request.
+        request: u64,
+        /// The number of the text that it asked about.
+        version: Option<i64>,
+    },
+    /// The answer to a request, or its end without one.
+    FetchEnded {
+        /// The number of the request.
+        request: u64,
+        /// How long it took.
+        duration: Duration,
+        /// Whether the editor gave it up.
+        cancelled: bool,
+        /// The suggestions.
+        result: Vec<FetchedItem>,
+    },
+    /// An entry of a kind that is not read.
+    Other,
+}
+
+/// A range of a text and what stands there afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// What is replaced, in UTF-16 code units of the text before.
+    pub range: Range<usize>,
+    /// What stands there afterwards, in UTF-16 code units: recorders cut off what both texts share,
+    /// even in the middle of a character, so this may begin or end with half of one.
+    pub text: Vec<u16>,
+}
+
+/// A suggestion that another product gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedItem {
+    /// What it replaces. Lines and characters (UTF-16) from 0; the file counts from 1.
+    pub range: tabahead_text::Range,
+    /// What it puts there.
+    pub text: String,
+    /// Whether it is an edit somewhere in the document rather than text at the cursor.
+    pub inline_edit: bool,
+}
+
+/// In which of the two forms the entries stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `{"log": [entry, …]}`
+    Object,
+    /// One entry per line.
+    Lines,
+}
+
+/// The entries of a recording, one after the other.
+///
+/// After an entry whose fields are wrong come those behind it; after any other error, nothing.
+pub struct Entries {
+    file: PathBuf,
+    elements: Elements,
+    count: usize,
+    is_over: bool,
+}
+
+impl Entries {
+    /// Opens a file; its ending tells the form.
+    ///
+    /// # Errors
+    /// When the file cannot be opened. What is wrong in it comes with the entries.
+    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+        let form = if path.extension().is_some_and(|ending| ending == "jsonl") {
+            Form::Lines
+        } else {
+            Form::Object
+        };
+        let file = File::open(path).map_err(|source| RecordingError::Unreadable {
+            file: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::read(path, form, BufReader::new(file)))
+    }
+
+    /// Reads entries from anywhere; `name` stands in errors.
+    pub fn read(name: &Path, form: Form, reader: impl BufRead + Send + 'static) -> Self {
+        Self {
+            file: name.to_owned(),
+            elements: Elements::new(form, Box::new(reader), LARGEST_ENTRY),
+            count: 0,
+            is_over: false,
+        }
+    }
+
+    fn entry(&mut self, element: &[u8]) -> Result<Entry, RecordingError> {
+        let (file, entry) = (self.file.clone(), self.count);
+        let decoded = decode::entry(entry, element).map_err(|refusal| match refusal {
+            Refusal::Syntax(problem) => {
+                self.is_over = true;
+                RecordingError::NotJson {
+                    file: file.clone(),
+                    entry,
+                    problem,
+                }
+            }
+            Refusal::Format(found) => {
+                self.is_over = true;
+                RecordingError::OtherFormat {
+                    file: file.clone(),
+                    found,
+                }
+            }
+            Refusal::Fields { kind, problem } => RecordingError::BadEntry {
+                file: file.clone(),
+                entry,
+                kind,
+                problem,
+            },
+        })?;
+        if entry == 1 && !matches!(decoded.kind, EntryKind::Header { .. }) {
+            self.is_over = true;
+            let problem = "its first entry is not a header".to_owned();
+            return Err(RecordingError::NotARecording { file, problem });
+        }
+        Ok(decoded)
+    }
+
+    fn broken(&self, broken: Broken) -> RecordingError {
+        let file = self.file.clone();
+        match broken {
+            Broken::Io(source) => RecordingError::Unreadable { file, source },
+            Broken::Truncated => RecordingError::Truncated {
+                file,
+                after: self.count,
+            },
+            Broken::TooLarge => RecordingError::TooLarge {
+                file,
+                entry: self.count + 1,
+                limit: self.elements.limit() >> 20,
+            },
+            Broken::NotAnObject => RecordingError::NotJson {
+                file,
+                entry: self.count + 1,
+                problem: "it is not an object".to_owned(),
+            },
+            Broken::Frame(problem) if self.count == 0 => RecordingError::NotARecording {
+                file,
+                problem: problem.to_owned(),
+            },
+            Broken::Frame(problem) => RecordingError::NotJson {
+                file,
+                entry: self.count,
+                problem: problem.to_owned(),
+            },
+        }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, RecordingError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        match self.elements.next() {
+            Ok(Some(element)) => {
+                self.count += 1;
+                Some(self.entry(&element))
+            }
+            Ok(None) => {
+                self.is_over = true;
+                (self.count == 0).then(|| {
+                    Err(RecordingError::NotARecording {
+                        file: self.file.clone(),
+                        problem: "it has no entries".to_owned(),
+                    })
+                })
+            }
+            Err(broken) => {
+                self.is_over = true;
+                Some(Err(self.broken(broken)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

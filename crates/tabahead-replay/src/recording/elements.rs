@@ -1,0 +1,310 @@
+//! Cutting a recording into entries without reading them: each comes as the bytes of one JSON object.
+//!
+//! Follows brackets and strings only; whether the bytes are JSON is found in `decode.rs`. Nothing but
+//! the entry at hand is kept, and of that no more than a limit.
+
+use std::io::{self, BufRead};
+
+use super::Form;
+
+/// Why no further entry can be cut out.
+#[derive(Debug)]
+pub(super) enum Broken {
+    Io(io::Error),
+    /// The file ends where it must go on.
+    Truncated,
+    /// The entry has more bytes than the limit.
+    TooLarge,
+    /// An element of the log is no object.
+    NotAnObject,
+    /// The text around the entries is not as it must be.
+    Frame(&'static str),
+}
+
+/// The entries of a recording as bytes.
+pub(super) struct Elements {
+    reader: Box<dyn BufRead + Send>,
+    place: Place,
+    limit: usize,
+}
+
+/// Where in the file the reader stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the `{` around everything.
+    Start,
+    /// Behind the `[` of the log.
+    FirstElement,
+    /// Behind an element of the log.
+    NextElement,
+    /// Between two lines.
+    Lines,
+    /// Behind everything.
+    End,
+}
+
+impl Elements {
+    pub(super) fn new(form: Form, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
+        let place = match form {
+            Form::Object => Place::Start,
+            Form::Lines => Place::Lines,
+        };
+        Self {
+            reader,
+            place,
+            limit,
+        }
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// A smaller limit, so that a test need not write a giant.
+    #[cfg(test)]
+    pub(super) fn restrict(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// The next entry; `None` behind the last one.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        if self.place == Place::Start {
+            self.enter_log()?;
+        }
+        match self.place {
+            Place::Lines => self.line(),
+            Place::FirstElement | Place::NextElement => self.element(),
+            Place::Start | Place::End => Ok(None),
+        }
+    }
+
+    fn enter_log(&mut self) -> Result<(), Broken> {
+        match self.peek_visible()? {
+            Some(b'{') => self.reader.consume(1),
+            Some(_) => return Err(Broken::Frame("it does not begin with \"{\"")),
+            None => return Err(Broken::Frame("it is empty")),
+        }
+        if self.expect_visible()? == b'}' {
+            return Err(Broken::Frame("it has no \"log\""));
+        }
+        loop {
+            let key = self.key()?;
+            if key == b"\"log\"" {
+                break;
+            }
+            if key == b"\"kind\"" {
+                return Err(Broken::Frame(
+                    "it has no \"log\"; one entry per line is read from .jsonl files only",
+                ));
+            }
+            self.value(None)?;
+            match self.expect_visible()? {
+                b',' => self.reader.consume(1),
+                _ => return Err(Broken::Frame("it has no \"log\"")),
+            }
+        }
+        if self.expect_visible()? != b'[' {
+            return Err(Broken::Frame("its \"log\" is no array"));
+        }
+        self.reader.consume(1);
+        self.place = Place::FirstElement;
+        Ok(())
+    }
+
+    fn element(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        let next = self.expect_visible()?;
+        if next == b']' {
+            self.reader.consume(1);
+            self.leave_log()?;
+            self.place = Place::End;
+            return Ok(None);
+        }
+        if self.place == Place::NextElement {
+            if next != b',' {
+                return Err(Broken::Frame("no comma behind it"));
+            }
+            self.reader.consume(1);
+        }
+        if self.expect_visible()? != b'{' {
+            return Err(Broken::NotAnObject);
+        }
+        let mut element = Vec::new();
+        self.value(Some(&mut element))?;
+        self.place = Place::NextElement;
+        Ok(Some(element))
+    }
+
+    /// What stands behind the log is of no interest, but that it ends tells that the log is whole.
+    fn leave_log(&mut self) -> Result<(), Broken> {
+        loop {
+            match self.expect_visible()? {
+                b',' => self.reader.consume(1),
+                b'}' => break,
+                _ => return Err(Broken::Frame("no comma behind the log")),
+            }
+            self.key()?;
+            self.value(None)?;
+        }
+        self.reader.consume(1);
+        match self.peek_visible()? {
+            Some(_) => Err(Broken::Frame("text behind the end")),
+            None => Ok(()),
+        }
+    }
+
+    fn line(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        let mut line = Vec::new();
+        loop {
+            let chunk = chunk(&mut *self.reader)?;
+            let end = chunk.iter().position(|&byte| byte == b'\n');
+            let length = end.map_or(chunk.len(), |end| end + 1);
+            let is_last = chunk.is_empty();
+            line.extend_from_slice(&chunk[..length]);
+            self.reader.consume(length);
+            if line.len() > self.limit {
+                return Err(Broken::TooLarge);
+            }
+            if is_last || end.is_some() {
+                if !line.trim_ascii().is_empty() {
+                    // A writer that was killed leaves half a line without its end.
+                    let is_cut = is_last && !is_complete(&line);
+                    return if is_cut {
+                        Err(Broken::Truncated)
+                    } else {
+                        Ok(Some(line))
+                    };
+                }
+                if is_last {
+                    self.place = Place::End;
+                    return Ok(None);
+                }
+                line.clear();
+            }
+        }
+    }
+
+    /// A key with its quotes, and the colon behind it.
+    fn key(&mut self) -> Result<Vec<u8>, Broken> {
+        if self.expect_visible()? != b'"' {
+            return Err(Broken::Frame("a key is missing"));
+        }
+        let mut key = Vec::new();
+        self.value(Some(&mut key))?;
+        if self.expect_visible()? != b':' {
+            return Err(Broken::Frame("no colon behind a key"));
+        }
+        self.reader.consume(1);
+        Ok(key)
+    }
+
+    /// Reads one value; its bytes go to `kept`.
+    fn value(&mut self, mut kept: Option<&mut Vec<u8>>) -> Result<(), Broken> {
+        self.expect_visible()?;
+        let mut scan = Scan::default();
+        loop {
+            let chunk = chunk(&mut *self.reader)?;
+            if chunk.is_empty() {
+                return Err(Broken::Truncated);
+            }
+            let end = chunk.iter().position(|&byte| scan.is_behind(byte));
+            let length = end.unwrap_or(chunk.len());
+            if let Some(kept) = &mut kept {
+                if kept.len() + length > self.limit {
+                    return Err(Broken::TooLarge);
+                }
+                kept.extend_from_slice(&chunk[..length]);
+            }
+            self.reader.consume(length);
+            if end.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn peek_visible(&mut self) -> Result<Option<u8>, Broken> {
+        loop {
+            let chunk = chunk(&mut *self.reader)?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            match chunk.iter().position(|byte| !b" \t\r\n".contains(byte)) {
+                Some(at) => {
+                    let byte = chunk[at];
+                    self.reader.consume(at);
+                    return Ok(Some(byte));
+                }
+                None => {
+                    let length = chunk.len();
+                    self.reader.consume(length);
+                }
+            }
+        }
+    }
+
+    fn expect_visible(&mut self) -> Result<u8, Broken> {
+        self.peek_visible()?.ok_or(Broken::Truncated)
+    }
+}
+
+/// The bytes at hand; empty at the end of the file.
+fn chunk(reader: &mut dyn BufRead) -> Result<&[u8], Broken> {
+    // Asked twice, because the borrow of a chunk that is given back cannot end in a loop.
+    while let Err(error) = reader.fill_buf() {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(Broken::Io(error));
+        }
+    }
+    reader.fill_buf().map_err(Broken::Io)
+}
+
+/// Whether a line holds a whole value.
+fn is_complete(line: &[u8]) -> bool {
+    let mut scan = Scan::default();
+    let line = line.trim_ascii();
+    // A comma may follow every value: one that is whole ends before it.
+    line.iter().all(|&byte| !scan.is_behind(byte)) && scan.is_behind(b',')
+}
+
+/// Follows one JSON value byte by byte.
+#[derive(Debug, Default)]
+struct Scan {
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    /// The value was a string, object or array that has ended.
+    closed: bool,
+}
+
+impl Scan {
+    /// Whether this byte stands behind the value.
+    fn is_behind(&mut self, byte: u8) -> bool {
+        if self.in_string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => {
+                    self.in_string = false;
+                    self.closed = self.depth == 0;
+                }
+                _ => {}
+            }
+            return false;
+        }
+        if self.closed {
+            return true;
+        }
+        match byte {
+            b'"' => self.in_string = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' if self.depth == 0 => return true,
+            b'}' | b']' => {
+                self.depth -= 1;
+                self.closed = self.depth == 0;
+            }
+            // A number or a word has no end of its own.
+            b',' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => return true,
+            _ => {}
+        }
+        false
+    }
+}

@@ -1,0 +1,161 @@
+//! Real recordings, as the recorder of VS Code wrote them, replayed from the first entry to the last.
+//!
+//! They are not part of the repository: `TABAHEAD_RECORDINGS` names their folder, else it is looked
+//! for beside the workspace.
+
+use std::{
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tabahead_replay::{
+    editing::{EditKind, Editing, What},
+    recording::Entries,
+};
+
+/// What was counted in one recording.
+#[derive(Debug, Default)]
+struct Counts {
+    opened: usize,
+    closed: usize,
+    changes: BTreeMap<&'static str, usize>,
+    near_moves: usize,
+    far_moves: usize,
+    fetches: usize,
+    answers: usize,
+    length: Duration,
+}
+
+#[test]
+fn real_recordings_replay_without_a_contradiction() {
+    let Some(folder) = recordings() else { return };
+    let mut files = files(&folder);
+    files.extend(self::files(&folder.join("short")));
+    assert_eq!(files.len(), 9, "{files:?}");
+    for file in files {
+        let counts = replay(&file);
+        assert!(counts.changes.values().sum::<usize>() > 0, "{counts:?}");
+    }
+}
+
+#[test]
+fn the_long_recording_is_counted_as_before() {
+    let Some(folder) = recordings() else { return };
+    let counts = replay(&folder.join("typescript-37min.recording.w.json"));
+    // Counted by a program in another language over the same rules.
+    let expected = BTreeMap::from([
+        ("keystroke", 881),
+        ("enter", 90),
+        ("accept", 85),
+        ("deletion", 207),
+        ("insert", 38),
+        ("jump", 28),
+        ("other", 299),
+    ]);
+    assert_eq!(counts.changes, expected);
+    assert_eq!((counts.opened, counts.closed), (25, 2));
+    assert_eq!((counts.near_moves, counts.far_moves), (473, 312));
+    assert_eq!((counts.fetches, counts.answers), (1438, 534));
+    assert_eq!(counts.length.as_secs() / 60, 36);
+
+    let counts = replay(&folder.join("typescript-5min.recording.w.json"));
+    let expected = BTreeMap::from([
+        ("keystroke", 112),
+        ("enter", 3),
+        ("accept", 19),
+        ("deletion", 19),
+        ("jump", 5),
+        ("other", 1),
+    ]);
+    assert_eq!(counts.changes, expected);
+    assert_eq!((counts.near_moves, counts.far_moves), (98, 43));
+    // The time of its texts is the end of the recording.
+    assert_eq!(counts.length.as_secs() / 60, 5);
+}
+
+#[track_caller]
+fn replay(file: &Path) -> Counts {
+    let entries = Entries::open(file).expect("the recording opens");
+    let mut counts = Counts::default();
+    for happening in Editing::new(entries) {
+        let happening = happening.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(happening.at >= counts.length);
+        counts.length = happening.at;
+        match happening.what {
+            What::Opened { .. } => {
+                counts.opened += 1;
+            }
+            What::Closed { .. } => counts.closed += 1,
+            What::Changed {
+                before,
+                after,
+                edits,
+                cursor,
+                kind,
+                ..
+            } => {
+                assert!(edits.iter().all(|edit| edit.range.end.0 <= before.len()));
+                assert!(cursor.0 <= after.len());
+                *counts.changes.entry(name(kind)).or_default() += 1;
+            }
+            What::Moved { far, .. } => {
+                counts.far_moves += usize::from(far);
+                counts.near_moves += usize::from(!far);
+            }
+            What::FetchStarted { .. } => counts.fetches += 1,
+            What::FetchEnded { cancelled, .. } => counts.answers += usize::from(!cancelled),
+        }
+    }
+    counts
+}
+
+fn name(kind: EditKind) -> &'static str {
+    match kind {
+        EditKind::Keystroke => "keystroke",
+        EditKind::Enter => "enter",
+        EditKind::Accept => "accept",
+        EditKind::Deletion => "deletion",
+        EditKind::Insert => "insert",
+        EditKind::Jump => "jump",
+        EditKind::Other => "other",
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(folder).expect("the folder is there");
+    let paths = listed.map(|entry| entry.expect("it can be listed").path());
+    let mut files: Vec<PathBuf> = paths
+        .filter(|path| path.to_string_lossy().ends_with(".recording.w.json"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The folder of the recordings. Without it a test is skipped loudly; with `TABAHEAD_REQUIRE_ALL` it
+/// fails.
+#[track_caller]
+fn recordings() -> Option<PathBuf> {
+    let folder = match std::env::var_os("TABAHEAD_RECORDINGS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recordings"),
+    };
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let reason = "real recordings: TABAHEAD_RECORDINGS names no folder with them";
+    assert!(
+        std::env::var_os("TABAHEAD_REQUIRE_ALL").is_none(),
+        "the recordings must be there: {reason}"
+    );
+    let line = format!("SKIPPED   {reason}");
+    eprintln!("{line}");
+    if let Some(log) = std::env::var_os("TABAHEAD_TEST_LOG") {
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        let written = file.and_then(|mut file| writeln!(file, "{line}"));
+        written.expect("the test log can be written");
+    }
+    None
+}
