@@ -72,6 +72,13 @@ pub enum Deed {
     },
 }
 
+impl Deed {
+    /// Whether it changes a text.
+    fn is_edit(&self) -> bool {
+        matches!(self, Self::Edits(_))
+    }
+}
+
 /// A change of a text.
 #[derive(Debug, Clone)]
 pub struct Edited {

@@ -140,33 +140,43 @@ impl Injected {
         while self.fetches.front().is_some_and(|f| f.at.0 < horizon) {
             self.fetches.pop_front();
         }
-        if let Some(deed) = deed_of(happening) {
-            let accepted = match &deed {
-                Deed::Edits(edited) if edited.accepts.is_some() => Some(edited.clone()),
-                _ => None,
-            };
-            if let Some(accepted) = accepted {
-                self.inject(at, &accepted);
-            }
-            self.deeds.push_back((at, deed));
+        let Some(deed) = deed_of(happening) else {
+            return;
+        };
+        if let (Deed::Edits(accepted), What::Changed { before, .. }) = (&deed, &happening.what)
+            && accepted.accepts.is_some()
+        {
+            self.inject(at, before, accepted);
         }
+        self.deeds.push_back((at, deed));
     }
 
     /// Lets the suggestion that is accepted now appear when it appeared.
-    fn inject(&mut self, accepted_at: Timestamp, accepted: &Edited) {
+    fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &Edited) {
         // The states from which typing along leads to the accept, the latest first.
         let mut chain: Vec<(usize, Appears)> = Vec::new();
         for (index, (at, deed)) in self.deeds.iter().enumerate().rev() {
-            let edited = match deed {
-                Deed::Edits(edited) if edited.document == accepted.document => edited,
-                // Whatever was on the screen goes away.
-                Deed::Moves { .. } | Deed::Opens { .. } | Deed::Closes { .. } => break,
+            let (text, cursor, edits) = match deed {
+                Deed::Edits(edited) if edited.document == accepted.document => {
+                    (&edited.after, edited.cursor, edited.accepts.is_none())
+                }
+                Deed::Moves { document, cursor } if *document == accepted.document => {
+                    (before, *cursor, false)
+                }
+                Deed::Opens { document, .. } if *document == accepted.document => {
+                    (before, Offset(0), false)
+                }
                 _ => continue,
             };
-            let (text, cursor) = (&edited.after, edited.cursor);
-            let suggestion = leading(text, cursor, &accepted.after, accepted.cursor);
+            let first = chain.is_empty();
+            let along = leading(text, cursor, &accepted.after, accepted.cursor);
             let recent = accepted_at.0.saturating_sub(at.0) <= LONGEST_READING;
-            let Some(suggestion) = suggestion.filter(|_| recent || chain.is_empty()) else {
+            let suggestion = match along.clone() {
+                Some(along) if first || recent && deed.is_edit() => Some(along),
+                None if first => replacing(text, &accepted.after, accepted.cursor),
+                _ => None,
+            };
+            let Some(suggestion) = suggestion else {
                 break;
             };
             let appears = Appears {
@@ -176,7 +186,7 @@ impl Injected {
                 suggestion,
             };
             chain.push((index, appears));
-            if edited.accepts.is_some() {
+            if !edits || along.is_none() {
                 break;
             }
         }
@@ -327,7 +337,7 @@ fn inserted(before: &Document, edits: &[ByteEdit]) -> usize {
     added.saturating_sub(gone.map(|text| characters(&text)).sum())
 }
 
-/// The suggestion whose accept leads from a state to another.
+/// The suggestion at the cursor whose accept leads from a state to another.
 fn leading(
     text: &Document,
     cursor: Offset,
@@ -344,4 +354,19 @@ fn leading(
     };
     let (leads_to, _) = suggestion.apply(text);
     (end <= line.end && leads_to.has_same_text(after)).then_some(suggestion)
+}
+
+/// The suggestion somewhere in a text whose accept leads to another text, with the cursor at its end.
+fn replacing(text: &Document, after: &Document, cursor_after: Offset) -> Option<Suggestion> {
+    let behind = after.len().checked_sub(cursor_after.0)?;
+    let end = Offset(text.len().checked_sub(behind)?);
+    let (old, new) = (text.slice(Offset(0)..end), after.slice(Offset(0)..cursor_after));
+    let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
+    let start: usize = same.map(|(char, _)| char.len_utf8()).sum();
+    let suggestion = Suggestion {
+        range: Offset(start)..end,
+        text: new[start..].to_owned(),
+    };
+    let (leads_to, _) = suggestion.apply(text);
+    leads_to.has_same_text(after).then_some(suggestion)
 }
