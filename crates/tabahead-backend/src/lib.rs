@@ -13,7 +13,9 @@ mod scripted;
 
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, ModelProfile, Priority};
 
-pub use local::{BackendError, LocalBackend, LocalSettings, ModelSource};
+pub use local::{
+    BackendError, DirectGeneration, DirectModel, LocalBackend, LocalSettings, ModelSource,
+};
 pub use scripted::{Script, ScriptedBackend};
 pub use tabahead_engine::KvPrecision;
 

@@ -2,9 +2,11 @@
 //!
 //! This file is the handle: a queue of commands to the thread, and the state that may be read from
 //! anywhere. `local/worker.rs` is the thread, `local/runner.rs` the one beside it that computes ahead,
-//! `local/profile.rs` the table of model families.
+//! `local/profile.rs` the table of model families, `local/direct.rs` the
+//! same engine without threads.
 
 mod compute;
+mod direct;
 mod generation;
 mod profile;
 mod runner;
@@ -27,6 +29,7 @@ use tabahead_engine::{EngineError, EngineSettings, KvPrecision, Model};
 
 use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
 use compute::LocalCompute;
+pub use direct::{DirectGeneration, DirectModel};
 use worker::{Command, Message, Worker};
 
 /// Where the weights come from.

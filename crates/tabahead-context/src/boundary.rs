@@ -36,7 +36,7 @@ impl PreTokenizer {
     }
 
     /// The pre-tokens of `text`, in order. They cover it: every character matches some alternative.
-    pub(crate) fn split(self, text: &str) -> impl Iterator<Item = Range<usize>> {
+    pub fn split(self, text: &str) -> impl Iterator<Item = Range<usize>> {
         // The pattern gives up on runs of white space of a million characters; a window's lines are
         // bounded, so no window holds one, and what stands before it is still split right.
         self.pattern()

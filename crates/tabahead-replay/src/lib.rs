@@ -1,13 +1,30 @@
-//! Recordings of editing, and what the users did who are recorded there.
+//! Replays recorded editing and measures how long people wait, what was there before they asked, and
+//! what was computed in vain.
 //!
-//! Start reading at `recording.rs` for the file format, at `editing.rs` for what is made of it.
+//! Read in the order of the modules: `recording` is what files hold, `editing` what their users did,
+//! `user` who edits in a replay, `policy` what is compared, `answers` what the model says, `simulation`
+//! the virtual clock on which they meet, `report` and `page` what comes of it.
 //!
-//! Invariants: a recording is read as it comes, in memory that does not grow with its length; nothing
-//! in a file makes this crate panic; what does not fit together is told, with the entry's number,
-//! and never guessed away.
+//! Invariants: the same recording, answers and seed give the same figures, bit for bit, on any machine;
+//! a recording's future is never a source of answers; a recording is read as it comes, in memory that does
+//! not grow with its length; nothing in a file makes this crate panic, and what does not fit together is
+//! told, with the entry's number, and never guessed away.
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod editing;
+mod figures;
+mod fresh;
+pub mod page;
+pub mod policy;
 pub mod recording;
+pub mod report;
+pub mod session;
+pub mod simulation;
+pub mod timeline;
+pub mod typist;
+pub mod user;
+
+pub use figures::{ByOrigin, Figures, Samples};

@@ -96,6 +96,20 @@ pub enum Input {
         /// Which.
         suggestion: SuggestionId,
     },
+    /// The editor shows a suggestion that this machine did not make (another source's, or one that
+    /// is replayed): what comes after its accept is computed ahead, as after one of our own.
+    Shown {
+        /// Which document.
+        document: DocumentId,
+        /// Its text.
+        snapshot: Document,
+        /// Where.
+        cursor: Offset,
+        /// Name and language.
+        name: DocumentName,
+        /// What is shown.
+        suggestion: Suggestion,
+    },
     /// The user dismissed what was shown: nothing is computed ahead of it any more.
     Dismissed {
         /// Where.

@@ -177,6 +177,13 @@ impl Speculator {
             Input::RequestCancelled { request } => self.request_cancelled(request),
             Input::Generation(event) => self.generation_reported(event),
             Input::Accepted { suggestion } => self.accepted(suggestion),
+            Input::Shown {
+                document,
+                snapshot,
+                cursor,
+                name,
+                suggestion,
+            } => self.shown(document, snapshot, cursor, name, &suggestion),
             Input::Dismissed { document } => {
                 if let Some(open) = self.documents.get_mut(&document) {
                     open.chain = None;

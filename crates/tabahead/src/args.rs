@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use tabahead_replay::policy::PolicyName;
 
 /// Code completion that computes the next suggestion while you still read this one.
 ///
@@ -47,6 +48,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Measure the engine's speed on this machine.
     Bench(BenchArgs),
+    /// Replay recorded editing and measure how long people wait and what was computed in vain.
+    Replay(ReplayArgs),
     /// Check that everything is in place; says what to do where it is not.
     Doctor(DoctorArgs),
     /// Show what the running servers have answered, and how fast.
@@ -164,6 +167,89 @@ pub struct BenchArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `tabahead replay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Modes:
+  recorded  edits happen as recorded: what is typed along, what diverges, what is prefilled
+  inject    recorded accepts are served as if they were ours: from Tab to the next suggestion
+  typist    a simulated user types the recorded text and accepts what agrees: the whole
+
+Examples:
+  tabahead replay session.recording.w.json
+  tabahead replay recordings/ --mode inject --policy none,tabahead --json
+  tabahead replay session.recording.w.jsonl --clock wall --max-gap 1s")]
+pub struct ReplayArgs {
+    /// Recordings, or folders that hold some.
+    #[arg(value_name = "RECORDING", required = true, value_hint = ValueHint::AnyPath)]
+    pub recordings: Vec<PathBuf>,
+    /// What the user does.
+    #[arg(long, value_enum, default_value_t = ReplayMode::Typist)]
+    pub mode: ReplayMode,
+    /// Ways to answer that are compared: none, exact, llama-vim, copilot, tabahead [default: all of
+    /// them, on the wall clock none and tabahead].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub policy: Vec<PolicyName>,
+    /// The virtual clock gives the same figures on every machine; on the wall clock, the real server
+    /// runs as fast as this machine can.
+    #[arg(long, value_enum, default_value_t = ReplayClock::Virtual)]
+    pub clock: ReplayClock,
+    /// Who answers on the virtual clock: the model, or a copier of what stood there before, which
+    /// needs no model and is the same everywhere.
+    #[arg(long, value_enum, default_value_t = ReplayAnswers::Engine)]
+    pub answers: ReplayAnswers,
+    /// Remember the model's answers in this file [default: one per model in the cache folder].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub memo: Option<PathBuf>,
+    /// What computing takes on the virtual clock: the JSON of `tabahead bench` [default: the built-in
+    /// model on a 2-core machine].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub costs: Option<PathBuf>,
+    /// Longer pauses are shortened to this on the wall clock.
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
+    pub max_gap: Duration,
+    /// For everything that is drawn by chance.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write a page to look at.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What the user does in a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayMode {
+    /// As recorded.
+    Recorded,
+    /// As recorded, recorded accepts served as ours.
+    Inject,
+    /// A simulated user.
+    Typist,
+}
+
+/// The clock of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayClock {
+    /// Simulated, the same everywhere.
+    Virtual,
+    /// The real server in real time.
+    Wall,
+}
+
+/// Who answers in a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayAnswers {
+    /// The model.
+    Engine,
+    /// A copier.
+    Ngram,
 }
 
 /// `tabahead doctor`

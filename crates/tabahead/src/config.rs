@@ -111,6 +111,15 @@ pub fn load(named: Option<&Path>) -> Result<Resolved> {
     Resolved::new(file_layer, Value::Null)
 }
 
+/// Where what can be made again is kept: `$XDG_CACHE_HOME/tabahead`; `None` without a home.
+pub fn cache_folder() -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+    variable("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
+        .map(|folder| folder.join("tabahead"))
+}
+
 /// Where the configuration file is looked for; `None` without a home.
 pub fn find(named: Option<&Path>) -> Option<PathBuf> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty());

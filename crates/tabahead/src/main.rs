@@ -13,6 +13,7 @@ mod eval;
 mod model;
 mod output;
 mod place;
+mod replay;
 mod stats;
 
 use std::{io, process::ExitCode};
@@ -43,6 +44,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Complete(args) => complete::run(&args, &config::load(config)?),
         Command::Eval(args) => eval::run(&args, &config::load(config)?),
         Command::Bench(args) => bench::run(&args, &config::load(config)?),
+        Command::Replay(args) => replay::run(&args, &config::load(config)?),
         Command::Doctor(args) => doctor::run(&args, config),
         Command::Stats(args) => stats::run(&args),
         Command::Config(args) => config::run(&args, config),

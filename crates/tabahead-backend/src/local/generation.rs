@@ -6,7 +6,7 @@ use tabahead_context::{
 };
 use tabahead_engine::{EngineError, SequenceRequest, SpecialToken, Step};
 
-use super::{Shared, compute::Compute, in_one_line};
+use super::{compute::Compute, in_one_line};
 
 /// A generation that is neither finished nor cancelled.
 pub(super) struct Live<S> {
@@ -21,6 +21,20 @@ pub(super) struct Live<S> {
     pub(super) running: Option<Running<S>>,
     /// In company something went wrong.
     pub(super) alone: bool,
+}
+
+impl<S> Live<S> {
+    /// A generation that nothing was done for yet.
+    pub(super) fn new(request: Box<GenerationRequest>, rank: u64) -> Self {
+        Self {
+            request,
+            rank,
+            started: false,
+            emitted: Vec::new(),
+            running: None,
+            alone: false,
+        }
+    }
 }
 
 pub(super) struct Running<S> {
@@ -42,7 +56,7 @@ pub(super) enum Outcome {
 pub(super) fn begin<C: Compute>(
     compute: &mut C,
     live: &mut Live<C::Sequence>,
-    shared: &Shared,
+    emit: &mut dyn FnMut(GenerationEvent),
 ) -> Result<Outcome, EngineError> {
     let prompt = prompt_tokens(compute, &live.request);
     let prompt_tokens = prompt.len();
@@ -56,7 +70,7 @@ pub(super) fn begin<C: Compute>(
     }
     if !live.started {
         live.started = true;
-        shared.emit(GenerationEvent::Started {
+        emit(GenerationEvent::Started {
             id: live.request.id,
             prompt_tokens,
             continued: known.len(),
@@ -69,7 +83,7 @@ pub(super) fn begin<C: Compute>(
 pub(super) fn choose<C: Compute>(
     compute: &mut C,
     live: &mut Live<C::Sequence>,
-    shared: &Shared,
+    emit: &mut dyn FnMut(GenerationEvent),
 ) -> Result<Outcome, EngineError> {
     let Some(running) = &mut live.running else {
         return Ok(Outcome::Continue);
@@ -91,7 +105,7 @@ pub(super) fn choose<C: Compute>(
                 .marks
                 .advance(&bytes, token.id, |text| compute.encode(text));
             live.emitted.push(token.id);
-            shared.emit(GenerationEvent::Token {
+            emit(GenerationEvent::Token {
                 id: live.request.id,
                 token: PathToken {
                     id: token.id,
@@ -145,7 +159,7 @@ fn start<C: Compute>(
 }
 
 /// The tokens of a prompt; each stretch between markers is encoded as one segment.
-fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest) -> Vec<TokenId> {
+pub(super) fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest) -> Vec<TokenId> {
     let mut tokens = Vec::new();
     for segment in &request.prompt.segments {
         match segment {

@@ -170,14 +170,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         match command {
             Command::Start(request) => {
                 let rank = self.rank();
-                self.live.push(Live {
-                    request,
-                    rank,
-                    started: false,
-                    emitted: Vec::new(),
-                    running: None,
-                    alone: false,
-                });
+                self.live.push(Live::new(request, rank));
             }
             Command::Prioritize(id, priority) => {
                 let rank = self.rank();
@@ -434,7 +427,11 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     fn settle(
         &mut self,
         i: usize,
-        work: impl FnOnce(&mut C, &mut Live<C::Sequence>, &Shared) -> Result<Outcome, EngineError>,
+        work: impl FnOnce(
+            &mut C,
+            &mut Live<C::Sequence>,
+            &mut dyn FnMut(GenerationEvent),
+        ) -> Result<Outcome, EngineError>,
     ) {
         let Self {
             compute,
@@ -444,7 +441,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         } = self;
         let current = &mut live[i];
         let id = current.request.id;
-        match guarded(|| work(compute, current, shared)) {
+        match guarded(|| work(compute, current, &mut |event| shared.emit(event))) {
             Ok(Ok(Outcome::Continue)) => {}
             Ok(Ok(Outcome::Ended(end))) => {
                 let live = self.live.remove(i);

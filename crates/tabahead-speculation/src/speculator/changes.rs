@@ -1,6 +1,8 @@
 //! What each input changes in what is known. What follows from it, `reconcile` decides.
 
-use tabahead_context::{DocumentName, GenerationEvent, GenerationFailure, GenerationId};
+use tabahead_context::{
+    DocumentName, GenerationEvent, GenerationFailure, GenerationId, Suggestion,
+};
 use tabahead_text::{Document, Offset};
 
 use super::{Request, Speculator};
@@ -126,6 +128,37 @@ impl Speculator {
             request,
             answer: Answer::Superseded,
         });
+    }
+
+    /// Somebody else's suggestion is on the screen: what comes after its accept is looked at next.
+    /// It takes the place of what a request would show, so one that waits is superseded.
+    pub(super) fn shown(
+        &mut self,
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Offset,
+        name: DocumentName,
+        suggestion: &Suggestion,
+    ) {
+        self.document_changed(document, snapshot.clone());
+        self.suggestion += 1;
+        let id = SuggestionId(self.suggestion);
+        let looks_ahead = self.settings.speculate && self.settings.depth > 0;
+        let chain = looks_ahead.then(|| {
+            let (context, profile) = (&self.settings.context, &self.profile);
+            let state = BufferState::new(snapshot.clone(), cursor, name, context, profile);
+            let accepted = state.accepted(suggestion, context, profile);
+            Chain::after(id, accepted, self.settings.depth)
+        });
+        let open = self.documents.entry(document).or_default();
+        open.place = Some(Place {
+            document: snapshot,
+            cursor,
+        });
+        open.chain = chain;
+        if let Some(waiting) = open.request.take() {
+            self.supersede(waiting.id);
+        }
     }
 
     /// An accept may be reported before the changed text: the chain moves with whichever is first.

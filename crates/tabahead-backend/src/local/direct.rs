@@ -1,0 +1,107 @@
+//! The local engine asked on the caller's thread: one token at a time, for whoever has time.
+//!
+//! It says what [`super::LocalBackend`] says (the same code begins and chooses), so that answers can be
+//! computed apart from any clock. A panic of the engine is the caller's.
+
+use tabahead_context::{GenerationEvent, GenerationFailure, GenerationRequest, ModelProfile};
+use tabahead_engine::TokenId;
+
+use super::{
+    BackendError, LocalSettings,
+    compute::{Compute, LocalCompute},
+    generation::{self, Live, Outcome},
+    in_one_line, load,
+};
+
+/// A model on the caller's thread.
+pub struct DirectModel {
+    compute: LocalCompute,
+    profile: ModelProfile,
+}
+
+/// A generation that was begun.
+pub struct DirectGeneration {
+    live: Live<tabahead_engine::Sequence>,
+}
+
+impl DirectModel {
+    /// Reads the model.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn load(settings: &LocalSettings) -> Result<Self, BackendError> {
+        let (model, profile) = load(&settings.model).map_err(BackendError::Unusable)?;
+        let compute = LocalCompute::new(profile.pre_tokenizer, &model, &settings.engine());
+        Ok(Self { compute, profile })
+    }
+
+    /// The model.
+    pub fn profile(&self) -> &ModelProfile {
+        &self.profile
+    }
+
+    /// The prompt's tokens, and those of the text that must be spelled next.
+    pub fn prompt_tokens(&self, request: &GenerationRequest) -> (Vec<TokenId>, Vec<TokenId>) {
+        let prompt = generation::prompt_tokens(&self.compute, request);
+        (prompt, self.compute.encode(&request.prompt.forced))
+    }
+
+    /// Begins a generation; computes nothing yet.
+    ///
+    /// # Errors
+    /// When the prompt is too long, or the engine fails.
+    pub fn begin(
+        &mut self,
+        request: GenerationRequest,
+    ) -> Result<DirectGeneration, GenerationFailure> {
+        let mut live = Live::new(Box::new(request), 0);
+        match generation::begin(&mut self.compute, &mut live, &mut |_| {}) {
+            Ok(Outcome::Refused(failure)) => Err(failure),
+            Ok(_) => Ok(DirectGeneration { live }),
+            Err(error) => Err(GenerationFailure::Broken(in_one_line(&error))),
+        }
+    }
+
+    /// The next event of a generation: a token, its end or its failure.
+    pub fn next(&mut self, generation: &mut DirectGeneration) -> GenerationEvent {
+        let id = generation.live.request.id;
+        let failed = |failure| GenerationEvent::Failed { id, failure };
+        loop {
+            let Some(running) = &mut generation.live.running else {
+                return failed(GenerationFailure::Broken(
+                    "the generation is over".to_owned(),
+                ));
+            };
+            let sequence = &mut running.sequence;
+            let missing = self.compute.missing(sequence);
+            if missing > 0 {
+                let mut pass = self.compute.begin(&mut [(sequence, missing)]);
+                self.compute.run(&mut pass, &|| false);
+                self.compute.finish(pass, &mut [Some(sequence)]);
+                continue;
+            }
+            let mut said = None;
+            let live = &mut generation.live;
+            match generation::choose(&mut self.compute, live, &mut |event| said = Some(event)) {
+                Ok(Outcome::Continue) => {
+                    if let Some(event) = said {
+                        return event;
+                    }
+                }
+                Ok(Outcome::Ended(end)) => {
+                    self.retire(generation);
+                    return GenerationEvent::Ended { id, end };
+                }
+                Ok(Outcome::Refused(failure)) => return failed(failure),
+                Err(error) => return failed(GenerationFailure::Broken(in_one_line(&error))),
+            }
+        }
+    }
+
+    /// Keeps what a generation computed for later prompts.
+    pub fn retire(&mut self, generation: &mut DirectGeneration) {
+        if let Some(running) = generation.live.running.take() {
+            self.compute.retire(running.sequence);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a model says at a state: the same answers for every policy of a run.
+//!
+//! An answer is a function of the state that the model sees and of nothing else; above all, not of
+//! the recording's future. A [`Source`] computes it (a real model, or the deterministic copier in
+//! `ngram.rs`); [`Answers`] remembers it, so that the same state costs once, however many policies
+//! ask. `file.rs` keeps what was computed for the next run.
+
+mod file;
+mod model;
+mod ngram;
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use lru::LruCache;
+use tabahead_context::{
+    GenerationFailure, GenerationRequest, ModelProfile, PathEnd, PathToken, Segment, TokenId,
+};
+use xxhash_rust::xxh3::Xxh3;
+
+pub use file::{AnswersFile, AnswersFileError};
+pub use model::RealModel;
+pub use ngram::Ngram;
+
+/// States whose answers are kept in memory.
+const STATES: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+
+/// 128-bit xxh3 of everything that a generation's tokens depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateKey(pub u128);
+
+/// What a model says at one place of a path.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// A token, and up to where the path's tokens are the canonical ones.
+    Token(PathToken, usize),
+    /// The path is complete.
+    End(PathEnd),
+    /// The model failed, in one line.
+    Broken(String),
+}
+
+/// A generation's prompt as tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beginning {
+    /// Tokens up to the stable boundary, markers included.
+    pub prompt: Vec<TokenId>,
+    /// The tokens of the text that must be spelled next, as it stands.
+    pub draft: Vec<TokenId>,
+}
+
+/// Computes answers, from the prompt and token by token.
+pub trait Source {
+    /// The model.
+    fn profile(&self) -> &ModelProfile;
+
+    /// Begins a path at the request's state, ignoring what of it is known already.
+    ///
+    /// # Errors
+    /// When the prompt is too long, or the model fails.
+    fn begin(
+        &mut self,
+        key: StateKey,
+        request: &GenerationRequest,
+    ) -> Result<Beginning, GenerationFailure>;
+
+    /// The next token of a path that was begun and not forgotten.
+    fn next(&mut self, key: StateKey) -> Said;
+
+    /// Drops what is kept for a path.
+    fn forget(&mut self, key: StateKey);
+}
+
+/// Answers by state, each computed once.
+pub struct Answers {
+    source: Box<dyn Source>,
+    states: LruCache<StateKey, State>,
+    file: Option<AnswersFile>,
+    computed: u64,
+}
+
+/// What is known of one state.
+#[derive(Debug, Clone)]
+struct State {
+    beginning: Result<Arc<Beginning>, GenerationFailure>,
+    tokens: Vec<(PathToken, usize)>,
+    end: Option<Said>,
+    /// The source can go on; otherwise it must begin again.
+    live: bool,
+    /// How much of it the file has; `None` when it does not know the state.
+    filed: Option<usize>,
+}
+
+impl State {
+    /// Tokens and end that are known.
+    fn known(&self) -> usize {
+        self.tokens.len() + usize::from(self.end.is_some())
+    }
+}
+
+impl Answers {
+    /// Answers of a source, remembered in memory, and in a file when there is one.
+    pub fn new(source: Box<dyn Source>, file: Option<AnswersFile>) -> Self {
+        Self {
+            source,
+            states: LruCache::new(STATES),
+            file,
+            computed: 0,
+        }
+    }
+
+    /// The model.
+    pub fn profile(&self) -> &ModelProfile {
+        self.source.profile()
+    }
+
+    /// Tokens that the source had to compute, because nobody remembered them.
+    pub fn computed(&self) -> u64 {
+        self.computed
+    }
+
+    /// The prompt of a request's state.
+    ///
+    /// # Errors
+    /// When the prompt is too long, or the model fails.
+    pub fn begin(
+        &mut self,
+        request: &GenerationRequest,
+    ) -> Result<(StateKey, Arc<Beginning>), GenerationFailure> {
+        let key = key_of(self.source.profile(), request);
+        if !self.states.contains(&key) {
+            let filed = self.file.as_mut().and_then(|file| file.find(key));
+            let state = match filed {
+                Some(state) => state,
+                None => {
+                    let beginning = self.source.begin(key, request);
+                    State {
+                        live: beginning.is_ok(),
+                        beginning: beginning.map(Arc::new),
+                        tokens: Vec::new(),
+                        end: None,
+                        filed: None,
+                    }
+                }
+            };
+            if let Some((evicted, state)) = self.states.push(key, state) {
+                self.keep(evicted, &state);
+            }
+        }
+        let state = self.states.get(&key).expect("it was put there");
+        state.beginning.clone().map(|beginning| (key, beginning))
+    }
+
+    /// What the model says at the `n`-th place of the path that begins at the request's state,
+    /// counted from the stable boundary.
+    pub fn said(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> Said {
+        if self.states.get(&key).is_none()
+            && let Err(failure) = self.begin(request)
+        {
+            return Said::Broken(format!("{failure:?}"));
+        }
+        let Self {
+            source,
+            states,
+            computed,
+            ..
+        } = self;
+        let state = states.get_mut(&key).expect("it was begun");
+        while state.tokens.len() <= n {
+            if let Some(end) = &state.end {
+                return end.clone();
+            }
+            if !state.live {
+                if source.begin(key, request).is_err() {
+                    return Said::Broken("the model no longer takes this prompt".to_owned());
+                }
+                for _ in 0..state.tokens.len() {
+                    source.next(key);
+                }
+                state.live = true;
+            }
+            *computed += 1;
+            match source.next(key) {
+                Said::Token(token, canonical) => state.tokens.push((token, canonical)),
+                end => {
+                    source.forget(key);
+                    state.live = false;
+                    state.end = Some(end);
+                }
+            }
+        }
+        let (token, canonical) = &state.tokens[n];
+        Said::Token(token.clone(), *canonical)
+    }
+
+    /// Writes what the file does not know yet.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&mut self) -> Result<(), AnswersFileError> {
+        let Self { states, file, .. } = self;
+        let Some(file) = file else { return Ok(()) };
+        // The oldest first, so that files of equal runs are equal.
+        for (key, state) in states.iter_mut().rev() {
+            file.append(*key, state);
+            state.filed = Some(state.known());
+        }
+        file.flush()
+    }
+
+    fn keep(&mut self, key: StateKey, state: &State) {
+        if state.live {
+            self.source.forget(key);
+        }
+        if let Some(file) = &mut self.file {
+            file.append(key, state);
+        }
+    }
+}
+
+fn key_of(profile: &ModelProfile, request: &GenerationRequest) -> StateKey {
+    let mut hash = Xxh3::new();
+    let mut part = |kind: u8, text: &str| {
+        hash.update(&[kind]);
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(0, &profile.id);
+    for segment in &request.prompt.segments {
+        match segment {
+            Segment::Marker(marker) => part(1 + *marker as u8, ""),
+            Segment::Text(text) => part(5, text),
+        }
+    }
+    part(6, &request.prompt.forced);
+    hash.update(&(request.reserve as u64).to_le_bytes());
+    StateKey(hash.digest128())
+}
+
+impl std::fmt::Debug for Answers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answers")
+            .field("model", &self.profile().id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,249 @@
+//! Answers that were computed in an earlier run, in a file: one JSON object per line and state.
+//!
+//! A later line about a state replaces an earlier one. Only where the lines stand is kept in memory.
+//! The file holds tokens of the recordings' text, so its owner alone can read it. A last line that was
+//! cut off (a full disk, a kill) is dropped.
+
+use std::{
+    collections::HashMap,
+    fs::{File, OpenOptions},
+    io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use tabahead_context::{GenerationFailure, PathEnd, PathToken, TokenId};
+
+use super::{Beginning, Said, State, StateKey};
+
+/// Why a file of answers cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("answers in '{}' cannot be {what}: {source}; name another file", path.display())]
+pub struct AnswersFileError {
+    path: PathBuf,
+    what: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+/// The file.
+pub struct AnswersFile {
+    path: PathBuf,
+    reader: File,
+    writer: BufWriter<File>,
+    /// Where a state's line begins, and its length.
+    lines: HashMap<StateKey, (u64, usize)>,
+    end: u64,
+    failed: Option<io::Error>,
+}
+
+/// A line.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    key: String,
+    prompt: Vec<TokenId>,
+    draft: Vec<TokenId>,
+    /// Id, spelling in hexadecimal, bits of the log-probability, canonical mark.
+    tokens: Vec<(TokenId, String, u32, usize)>,
+    end: End,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum End {
+    Open,
+    /// Bits of the log-probability.
+    Stop(u32),
+    ContextFull,
+    /// The prompt was refused.
+    TooLong,
+}
+
+impl AnswersFile {
+    /// Opens a file, or makes one.
+    ///
+    /// # Errors
+    /// When it cannot be read and written.
+    pub fn open(path: &Path) -> Result<Self, AnswersFileError> {
+        let failed = |what| {
+            move |source| AnswersFileError {
+                path: path.to_owned(),
+                what,
+                source,
+            }
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(failed("opened"))?;
+        let reader = file.try_clone().map_err(failed("opened"))?;
+        let mut lines = HashMap::new();
+        let mut end = 0;
+        let mut text = String::new();
+        let mut scan = BufReader::new(&reader);
+        loop {
+            text.clear();
+            let read = scan.read_line(&mut text).map_err(failed("read"))?;
+            if read == 0 {
+                break;
+            }
+            match key_of_line(&text) {
+                Some(key) if text.ends_with('\n') => lines.insert(key, (end, read)),
+                _ => {
+                    file.set_len(end).map_err(failed("mended"))?;
+                    break;
+                }
+            };
+            end += read as u64;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            writer: BufWriter::new(file),
+            lines,
+            end,
+            failed: None,
+        })
+    }
+
+    /// What the file knows of a state.
+    pub(super) fn find(&mut self, key: StateKey) -> Option<State> {
+        let &(start, length) = self.lines.get(&key)?;
+        // What was appended may not have reached the file yet.
+        self.writer.flush().ok()?;
+        self.reader.seek(SeekFrom::Start(start)).ok()?;
+        let mut text = vec![0; length];
+        self.reader.read_exact(&mut text).ok()?;
+        let line: Line = serde_json::from_slice(&text).ok()?;
+        line.into_state()
+    }
+
+    /// Appends a state, if it knows more than the file. A failure is told by `flush`.
+    pub(super) fn append(&mut self, key: StateKey, state: &State) {
+        if state.filed == Some(state.known()) {
+            return;
+        }
+        let Some(line) = Line::new(key, state) else {
+            return;
+        };
+        let Ok(mut text) = serde_json::to_vec(&line) else {
+            return;
+        };
+        text.push(b'\n');
+        match self.writer.write_all(&text) {
+            Ok(()) => {
+                self.lines.insert(key, (self.end, text.len()));
+                self.end += text.len() as u64;
+            }
+            Err(error) => self.failed = self.failed.take().or(Some(error)),
+        }
+    }
+
+    /// Writes everything out.
+    pub(super) fn flush(&mut self) -> Result<(), AnswersFileError> {
+        let written = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.writer.flush(),
+        };
+        written.map_err(|source| AnswersFileError {
+            path: self.path.clone(),
+            what: "written",
+            source,
+        })
+    }
+}
+
+impl Line {
+    fn new(key: StateKey, state: &State) -> Option<Self> {
+        let (beginning, end) = match (&state.beginning, &state.end) {
+            (Ok(beginning), None) => (Some(beginning), End::Open),
+            (Ok(beginning), Some(Said::End(PathEnd::Stop { log_prob }))) => {
+                (Some(beginning), End::Stop(log_prob.to_bits()))
+            }
+            (Ok(beginning), Some(Said::End(PathEnd::ContextFull))) => {
+                (Some(beginning), End::ContextFull)
+            }
+            (Err(GenerationFailure::TooLong), _) => (None, End::TooLong),
+            // A failure is not an answer.
+            _ => return None,
+        };
+        Some(Self {
+            key: format!("{:032x}", key.0),
+            prompt: beginning.map(|b| b.prompt.clone()).unwrap_or_default(),
+            draft: beginning.map(|b| b.draft.clone()).unwrap_or_default(),
+            tokens: state
+                .tokens
+                .iter()
+                .map(|(token, canonical)| {
+                    let spelling = token.bytes.iter().map(|byte| format!("{byte:02x}"));
+                    (
+                        token.id,
+                        spelling.collect(),
+                        token.log_prob.to_bits(),
+                        *canonical,
+                    )
+                })
+                .collect(),
+            end,
+        })
+    }
+
+    fn into_state(self) -> Option<State> {
+        let tokens: Option<Vec<_>> = self.tokens.into_iter().map(token_of).collect();
+        let tokens = tokens?;
+        let beginning = match self.end {
+            End::TooLong => Err(GenerationFailure::TooLong),
+            _ => Ok(Arc::new(Beginning {
+                prompt: self.prompt,
+                draft: self.draft,
+            })),
+        };
+        let end = match self.end {
+            End::Open | End::TooLong => None,
+            End::Stop(bits) => Some(PathEnd::Stop {
+                log_prob: f32::from_bits(bits),
+            }),
+            End::ContextFull => Some(PathEnd::ContextFull),
+        };
+        let mut state = State {
+            beginning,
+            tokens,
+            end: end.map(Said::End),
+            live: false,
+            filed: None,
+        };
+        state.filed = Some(state.known());
+        Some(state)
+    }
+}
+
+fn token_of(
+    (id, spelling, bits, canonical): (TokenId, String, u32, usize),
+) -> Option<(PathToken, usize)> {
+    let bytes: Option<Vec<u8>> = (0..spelling.len() / 2)
+        .map(|at| u8::from_str_radix(spelling.get(2 * at..2 * at + 2)?, 16).ok())
+        .collect();
+    let token = PathToken {
+        id,
+        bytes: bytes?,
+        log_prob: f32::from_bits(bits),
+    };
+    Some((token, canonical))
+}
+
+/// The key of a line, which stands first; `None` when the line is not one of ours.
+fn key_of_line(line: &str) -> Option<StateKey> {
+    let key = line.strip_prefix("{\"key\":\"")?.get(..32)?;
+    u128::from_str_radix(key, 16).ok().map(StateKey)
+}
+
+impl std::fmt::Debug for AnswersFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AnswersFile")
+            .field("path", &self.path)
+            .field("states", &self.lines.len())
+            .finish_non_exhaustive()
+    }
+}

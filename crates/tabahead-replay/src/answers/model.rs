@@ -1,0 +1,74 @@
+//! A real model as a source of answers.
+
+use std::collections::HashMap;
+
+use tabahead_backend::{BackendError, DirectGeneration, DirectModel, LocalSettings};
+use tabahead_context::{GenerationEvent, GenerationFailure, GenerationRequest, ModelProfile};
+
+use super::{Beginning, Said, Source, StateKey};
+
+/// A model, computed on the caller's thread.
+pub struct RealModel {
+    model: DirectModel,
+    paths: HashMap<StateKey, DirectGeneration>,
+}
+
+impl RealModel {
+    /// Reads the model.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn load(settings: &LocalSettings) -> Result<Self, BackendError> {
+        Ok(Self {
+            model: DirectModel::load(settings)?,
+            paths: HashMap::new(),
+        })
+    }
+}
+
+impl Source for RealModel {
+    fn profile(&self) -> &ModelProfile {
+        self.model.profile()
+    }
+
+    fn begin(
+        &mut self,
+        key: StateKey,
+        request: &GenerationRequest,
+    ) -> Result<Beginning, GenerationFailure> {
+        let (prompt, draft) = self.model.prompt_tokens(request);
+        let request = GenerationRequest {
+            // The answer to the state, whatever part of it is known already.
+            continued: Vec::new(),
+            ..request.clone()
+        };
+        let path = self.model.begin(request)?;
+        self.paths.insert(key, path);
+        Ok(Beginning { prompt, draft })
+    }
+
+    fn next(&mut self, key: StateKey) -> Said {
+        let Some(path) = self.paths.get_mut(&key) else {
+            return Said::Broken("the path was forgotten".to_owned());
+        };
+        match self.model.next(path) {
+            GenerationEvent::Token {
+                token,
+                canonical_until,
+                ..
+            } => Said::Token(token, canonical_until),
+            GenerationEvent::Ended { end, .. } => Said::End(end),
+            GenerationEvent::Failed { failure, .. } => Said::Broken(match failure {
+                GenerationFailure::TooLong => "the prompt is too long".to_owned(),
+                GenerationFailure::Broken(line) => line,
+            }),
+            GenerationEvent::Started { .. } => Said::Broken("begun twice".to_owned()),
+        }
+    }
+
+    fn forget(&mut self, key: StateKey) {
+        if let Some(mut path) = self.paths.remove(&key) {
+            self.model.retire(&mut path);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! A deterministic source of answers without a model: it repeats what followed the same words before.
+//!
+//! Its tokens are the pre-tokens of the real vocabularies, cut at sixteen bytes, so its prompts and
+//! paths have the shape of a model's. At each place all tokens are in one order, which depends on the
+//! text before that place alone: first those that followed the same three tokens, the latest first, then
+//! two, then one; then the end; then all tokens of the text, the latest first; then single bytes. A
+//! constraint only takes tokens out of that order, so the law of healing holds as it does for a model.
+
+use std::collections::{HashMap, HashSet};
+
+use tabahead_context::{
+    CanonicalMarks, FimTemplate, GenerationFailure, GenerationRequest, Layout, Marker,
+    ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId,
+};
+
+use super::{Beginning, Said, Source, StateKey};
+
+/// Bytes of a token at most.
+const LONGEST: usize = 16;
+
+/// Tokens of the context.
+const CONTEXT: usize = 2048;
+
+/// The order of the single bytes ends here; markers follow, then interned tokens.
+const MARKERS: TokenId = 256;
+const INTERNED: TokenId = 260;
+
+/// Longest run of tokens that is looked for.
+const ORDER: usize = 3;
+
+/// Natural log-probability of a token by the length of the run that it followed; the end stands
+/// between one and none, a byte that fits nothing is last.
+const LOG_PROB: [f32; ORDER + 1] = [-4.0, -1.5, -0.6, -0.2];
+const END: f32 = -1.0;
+const BYTE: f32 = -9.0;
+
+/// Texts whose tokens are remembered: lines of the document come again with every keystroke.
+const LINES: usize = 1 << 14;
+
+/// The source.
+pub struct Ngram {
+    profile: ModelProfile,
+    vocabulary: Vocabulary,
+    paths: HashMap<StateKey, Generation>,
+}
+
+/// Tokens by spelling.
+#[derive(Default)]
+struct Vocabulary {
+    ids: HashMap<Box<[u8]>, TokenId>,
+    spellings: Vec<Box<[u8]>>,
+    lines: HashMap<Box<str>, Box<[TokenId]>>,
+}
+
+struct Generation {
+    history: Vec<TokenId>,
+    /// Bytes still to be spelled.
+    forced: Vec<u8>,
+    /// Nothing was spelled behind the cursor yet: the end may not come.
+    at_cursor: bool,
+    marks: CanonicalMarks,
+}
+
+impl Ngram {
+    /// The source; every instance says the same.
+    pub fn new() -> Self {
+        Self {
+            profile: ModelProfile {
+                id: "ngram-1".to_owned(),
+                template: FimTemplate {
+                    layout: Layout::SuffixFirst,
+                    file_name: true,
+                },
+                pre_tokenizer: PreTokenizer::Qwen2,
+                context_tokens: CONTEXT,
+            },
+            vocabulary: Vocabulary::default(),
+            paths: HashMap::new(),
+        }
+    }
+}
+
+impl Default for Ngram {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Source for Ngram {
+    fn profile(&self) -> &ModelProfile {
+        &self.profile
+    }
+
+    fn begin(
+        &mut self,
+        key: StateKey,
+        request: &GenerationRequest,
+    ) -> Result<Beginning, GenerationFailure> {
+        let vocabulary = &mut self.vocabulary;
+        let mut prompt = Vec::new();
+        for segment in &request.prompt.segments {
+            match segment {
+                Segment::Marker(marker) => prompt.push(match marker {
+                    Marker::File => MARKERS,
+                    Marker::Prefix => MARKERS + 1,
+                    Marker::Suffix => MARKERS + 2,
+                    Marker::Middle => MARKERS + 3,
+                }),
+                Segment::Text(text) => vocabulary.encode(text, &mut prompt),
+            }
+        }
+        let forced = &request.prompt.forced;
+        let mut draft = Vec::new();
+        vocabulary.encode(forced, &mut draft);
+        if prompt.len() + forced.len() + request.reserve > CONTEXT {
+            return Err(GenerationFailure::TooLong);
+        }
+        let boundary = request.tail.len() - forced.len();
+        let generation = Generation {
+            history: prompt.clone(),
+            forced: forced.as_bytes().to_vec(),
+            at_cursor: true,
+            marks: CanonicalMarks::new(PreTokenizer::Qwen2, &request.tail, boundary),
+        };
+        self.paths.insert(key, generation);
+        Ok(Beginning { prompt, draft })
+    }
+
+    fn next(&mut self, key: StateKey) -> Said {
+        let Self {
+            vocabulary, paths, ..
+        } = self;
+        let Some(path) = paths.get_mut(&key) else {
+            return Said::Broken("the path was forgotten".to_owned());
+        };
+        if path.history.len() >= CONTEXT {
+            return Said::End(PathEnd::ContextFull);
+        }
+        let Some((id, log_prob)) = path.best(vocabulary) else {
+            return Said::End(PathEnd::Stop { log_prob: END });
+        };
+        let bytes = vocabulary.spelling(id).to_vec();
+        path.history.push(id);
+        let spelled = bytes.len().min(path.forced.len());
+        path.at_cursor &= bytes.len() <= path.forced.len();
+        path.forced.drain(..spelled);
+        // Encoding may intern tokens, which changes no spelling.
+        let vocabulary = std::cell::RefCell::new(vocabulary);
+        let canonical = path.marks.advance(&bytes, id, |text| {
+            let mut tokens = Vec::new();
+            vocabulary.borrow_mut().encode(text, &mut tokens);
+            tokens
+        });
+        let token = PathToken {
+            id,
+            bytes,
+            log_prob,
+        };
+        Said::Token(token, canonical)
+    }
+
+    fn forget(&mut self, key: StateKey) {
+        self.paths.remove(&key);
+    }
+}
+
+impl Generation {
+    /// The first token of the order that is allowed; `None` is the end.
+    fn best(&self, vocabulary: &Vocabulary) -> Option<(TokenId, f32)> {
+        let fits = |id: TokenId| {
+            let bytes = vocabulary.spelling(id);
+            !bytes.is_empty()
+                && !bytes.contains(&b'\r')
+                && (bytes.starts_with(&self.forced) || self.forced.starts_with(bytes))
+        };
+        let history = &self.history;
+        for order in (1..=ORDER.min(history.len())).rev() {
+            let run = &history[history.len() - order..];
+            let followed = (order..history.len())
+                .rev()
+                .filter(|&at| &history[at - order..at] == run)
+                .map(|at| history[at])
+                .find(|&id| fits(id));
+            if let Some(id) = followed {
+                return Some((id, LOG_PROB[order]));
+            }
+        }
+        if self.forced.is_empty() && !self.at_cursor {
+            return None;
+        }
+        let mut seen = HashSet::new();
+        let latest = history.iter().rev().copied();
+        if let Some(id) = latest.filter(|id| seen.insert(*id)).find(|&id| fits(id)) {
+            return Some((id, LOG_PROB[0]));
+        }
+        (0..MARKERS).find(|&id| fits(id)).map(|id| (id, BYTE))
+    }
+}
+
+impl Vocabulary {
+    fn spelling(&self, id: TokenId) -> &[u8] {
+        const SINGLE: [u8; 256] = {
+            let mut bytes = [0; 256];
+            let mut byte = 0;
+            while byte < 256 {
+                bytes[byte] = byte as u8;
+                byte += 1;
+            }
+            bytes
+        };
+        match id {
+            0..MARKERS => &SINGLE[id as usize..=id as usize],
+            MARKERS..INTERNED => &[],
+            _ => &self.spellings[(id - INTERNED) as usize],
+        }
+    }
+
+    /// Appends the tokens of a text. Texts are encoded line by line where lines are token edges: at
+    /// the start of each line that is not blank, see [`tabahead_context::stable_boundary`].
+    fn encode(&mut self, text: &str, tokens: &mut Vec<TokenId>) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = solid_line_start(rest);
+            let (lines, behind) = rest.split_at(end);
+            rest = behind;
+            if let Some(known) = self.lines.get(lines) {
+                tokens.extend_from_slice(known);
+                continue;
+            }
+            let first = tokens.len();
+            for piece in PreTokenizer::Qwen2.split(lines) {
+                for part in lines.as_bytes()[piece].chunks(LONGEST) {
+                    tokens.push(self.intern(part));
+                }
+            }
+            if self.lines.len() == LINES {
+                self.lines.clear();
+            }
+            self.lines.insert(lines.into(), tokens[first..].into());
+        }
+    }
+
+    fn intern(&mut self, bytes: &[u8]) -> TokenId {
+        if let [byte] = bytes {
+            return TokenId::from(*byte);
+        }
+        if let Some(&id) = self.ids.get(bytes) {
+            return id;
+        }
+        let id = INTERNED + self.spellings.len() as TokenId;
+        self.spellings.push(bytes.into());
+        self.ids.insert(bytes.into(), id);
+        id
+    }
+}
+
+/// Where the second line that is not blank begins; the text's length when there is none.
+fn solid_line_start(text: &str) -> usize {
+    let mut solid_before = false;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let solid = !line.trim().is_empty();
+        if solid && solid_before {
+            return start;
+        }
+        solid_before |= solid;
+        start += line.len();
+    }
+    text.len()
+}

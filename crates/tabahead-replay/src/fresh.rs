@@ -1,0 +1,69 @@
+//! What a fresh process would show at a state: empty caches, nothing computed ahead.
+
+use tabahead_context::{GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority};
+use tabahead_speculation::SpeculatorSettings;
+
+use crate::{
+    answers::{Answers, Said},
+    policy::asking::{Asker, Progress, Shown, State},
+};
+
+/// Asks as a fresh process does.
+pub(crate) struct Fresh(Asker);
+
+impl Fresh {
+    pub(crate) fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
+        Self(Asker::new(settings, profile))
+    }
+
+    /// What is shown at a state, from the model's answer to that very state.
+    pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> Shown {
+        let asked = self.0.ask(state.clone(), Priority::Foreground);
+        let (mut asking, mut request) = match asked {
+            Ok(asked) => asked,
+            Err(shown) => return shown,
+        };
+        loop {
+            let id = request.id;
+            let (key, mut event) = match answers.begin(&request) {
+                Ok((key, beginning)) => (
+                    Some(key),
+                    GenerationEvent::Started {
+                        id,
+                        prompt_tokens: beginning.prompt.len(),
+                        continued: 0,
+                    },
+                ),
+                Err(failure) => (None, GenerationEvent::Failed { id, failure }),
+            };
+            let mut place = 0;
+            request = loop {
+                match (self.0.take(&mut asking, event), key) {
+                    (Progress::Decided(shown), _) => return shown,
+                    (Progress::AskAgain(shorter), _) => break shorter,
+                    (Progress::Waits, Some(key)) => {
+                        event = event_of(id, answers.said(&request, key, place));
+                        place += 1;
+                    }
+                    (Progress::Waits, None) | (Progress::Failed, _) => return Err("failed"),
+                }
+            };
+        }
+    }
+}
+
+/// What a backend reports.
+pub(crate) fn event_of(id: GenerationId, said: Said) -> GenerationEvent {
+    match said {
+        Said::Token(token, canonical_until) => GenerationEvent::Token {
+            id,
+            token,
+            canonical_until,
+        },
+        Said::End(end) => GenerationEvent::Ended { id, end },
+        Said::Broken(line) => GenerationEvent::Failed {
+            id,
+            failure: GenerationFailure::Broken(line),
+        },
+    }
+}

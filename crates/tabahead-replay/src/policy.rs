@@ -1,0 +1,119 @@
+//! The ways to answer that are compared: ours, and what others do, each in one small file.
+//!
+//! A policy is driven as the [`Speculator`] is: inputs go in with the time, effects come out. All of
+//! them show what the same model says, cut by the same rules, computed by the same engine; they differ in
+//! what they ask it, what they remember and when they give up. The others are written from the documented
+//! behaviour of the products whose names they have, and reproduce a known figure or defect of each in
+//! their tests.
+
+pub(crate) mod asking;
+mod copilot;
+mod exact;
+mod llama_vim;
+mod none;
+
+use tabahead_context::ModelProfile;
+use tabahead_speculation::{Effect, Input, Speculator, SpeculatorSettings, Timestamp};
+
+pub use copilot::{Copilot, CopilotCache, Found};
+pub use exact::Exact;
+pub use llama_vim::LlamaVim;
+pub use none::AskAlways;
+
+/// A way to answer requests.
+pub trait Policy {
+    /// Takes an input.
+    fn handle_input(&mut self, now: Timestamp, input: Input);
+    /// Takes the time that `poll_timeout` named.
+    fn handle_timeout(&mut self, _now: Timestamp) {}
+    /// The next effect, in order.
+    fn poll_effect(&mut self) -> Option<Effect>;
+    /// When `handle_timeout` wants to be called, if at all.
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        None
+    }
+    /// Tokens computed before anybody asked for them that no answer has shown or decided on.
+    fn wasted_tokens(&self) -> u64;
+}
+
+/// The names of the policies, in the order of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PolicyName {
+    /// Asks the model on every request.
+    None,
+    /// Remembers answers by the exact state.
+    Exact,
+    /// What llama.vim does.
+    LlamaVim,
+    /// What GitHub Copilot's ghost text does.
+    Copilot,
+    /// This program.
+    Tabahead,
+}
+
+impl PolicyName {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::Exact,
+        Self::LlamaVim,
+        Self::Copilot,
+        Self::Tabahead,
+    ];
+
+    /// The name in tables and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Exact => "exact",
+            Self::LlamaVim => "llama-vim",
+            Self::Copilot => "copilot",
+            Self::Tabahead => "tabahead",
+        }
+    }
+
+    /// The policy, with nothing remembered yet.
+    pub fn start(self, settings: &SpeculatorSettings, profile: &ModelProfile) -> Box<dyn Policy> {
+        match self {
+            Self::None => Box::new(AskAlways::new(settings, profile)),
+            Self::Exact => Box::new(Exact::new(settings, profile)),
+            Self::LlamaVim => Box::new(LlamaVim::new(settings, profile)),
+            Self::Copilot => Box::new(Copilot::new(settings, profile)),
+            Self::Tabahead => Box::new(Speculator::new(settings.clone(), profile.clone())),
+        }
+    }
+}
+
+impl std::str::FromStr for PolicyName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == name);
+        found.ok_or_else(|| {
+            let all = Self::ALL.map(Self::as_str).join(", ");
+            format!("'{name}' is not a policy; choose from {all}")
+        })
+    }
+}
+
+impl Policy for Speculator {
+    fn handle_input(&mut self, now: Timestamp, input: Input) {
+        Speculator::handle_input(self, now, input);
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) {
+        Speculator::handle_timeout(self, now);
+    }
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        Speculator::poll_effect(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        Speculator::poll_timeout(self)
+    }
+
+    fn wasted_tokens(&self) -> u64 {
+        self.stats().tokens_wasted
+    }
+}

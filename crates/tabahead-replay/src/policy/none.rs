@@ -1,0 +1,155 @@
+//! No policy: the model is asked on every request, and a question is given up when the user goes on.
+
+use std::collections::VecDeque;
+
+use tabahead_context::{ModelProfile, Priority};
+use tabahead_speculation::{
+    Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
+    Timestamp,
+};
+
+use super::{
+    Policy,
+    asking::{Asker, Asking, Progress, Shown, State, generation_of, is_last},
+};
+
+/// Asks always.
+pub struct AskAlways {
+    asker: Asker,
+    waiting: Option<Waiting>,
+    effects: VecDeque<Effect>,
+    served: u64,
+}
+
+struct Waiting {
+    request: RequestId,
+    document: DocumentId,
+    asking: Asking,
+}
+
+impl AskAlways {
+    /// The policy for a model.
+    pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
+        Self {
+            asker: Asker::new(settings, profile),
+            waiting: None,
+            effects: VecDeque::new(),
+            served: 0,
+        }
+    }
+
+    fn give_up(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            self.effects
+                .push_back(Effect::CancelGeneration(waiting.asking.id));
+            self.effects.push_back(Effect::Respond {
+                request: waiting.request,
+                answer: Answer::Superseded,
+            });
+        }
+    }
+
+    fn respond(&mut self, request: RequestId, shown: Shown) {
+        self.served += 1;
+        self.effects.push_back(Effect::Respond {
+            request,
+            answer: answer(self.served, shown, Origin::Miss),
+        });
+    }
+}
+
+impl Policy for AskAlways {
+    fn handle_input(&mut self, _now: Timestamp, input: Input) {
+        match input {
+            Input::DocumentChanged { document, .. } | Input::DocumentClosed { document } => {
+                if self
+                    .waiting
+                    .as_ref()
+                    .is_some_and(|w| w.document == document)
+                {
+                    self.give_up();
+                }
+            }
+            Input::CompletionRequested {
+                request,
+                document,
+                snapshot,
+                cursor,
+                name,
+                ..
+            } => {
+                self.give_up();
+                let state = State {
+                    document: snapshot,
+                    cursor,
+                    name,
+                };
+                match self.asker.ask(state, Priority::Foreground) {
+                    Ok((asking, generation)) => {
+                        self.effects.push_back(Effect::StartGeneration(generation));
+                        self.waiting = Some(Waiting {
+                            request,
+                            document,
+                            asking,
+                        });
+                    }
+                    Err(shown) => self.respond(request, shown),
+                }
+            }
+            Input::RequestCancelled { request } => {
+                if self.waiting.as_ref().is_some_and(|w| w.request == request) {
+                    self.give_up();
+                }
+            }
+            Input::Generation(event) => {
+                let Some(waiting) = &mut self.waiting else {
+                    return;
+                };
+                let (id, last) = (generation_of(&event), is_last(&event));
+                if id != waiting.asking.id {
+                    return;
+                }
+                let request = waiting.request;
+                let answer = match self.asker.take(&mut waiting.asking, event) {
+                    Progress::Waits => return,
+                    Progress::AskAgain(generation) => {
+                        self.effects.push_back(Effect::StartGeneration(generation));
+                        return;
+                    }
+                    Progress::Decided(shown) => shown,
+                    Progress::Failed => Err("failed"),
+                };
+                self.waiting = None;
+                if !last {
+                    self.effects.push_back(Effect::CancelGeneration(id));
+                }
+                self.respond(request, answer);
+            }
+            Input::Shown { .. } => self.give_up(),
+            Input::Accepted { .. } | Input::Dismissed { .. } => {}
+        }
+    }
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn wasted_tokens(&self) -> u64 {
+        0
+    }
+}
+
+/// An answer as the protocol has it.
+pub(super) fn answer(id: u64, shown: Shown, origin: Origin) -> Answer {
+    match shown {
+        Ok(suggestion) => Answer::Suggestion {
+            id: SuggestionId(id),
+            suggestion,
+            origin,
+        },
+        Err(reason) => Answer::Silent {
+            reason,
+            origin: Some(origin),
+        },
+    }
+}

@@ -1,0 +1,407 @@
+//! The virtual clock: a user, an editor, a policy and an engine, one event after the other.
+//!
+//! The editor asks after every change, at once, and cancels what it asked before. What it shows stays
+//! while the user types along. Events of the same time are taken in a fixed order: the engine's, the
+//! policy's own time, the user's. So a run is the same on every machine.
+
+mod engine;
+mod known;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tabahead_context::{DocumentName, GenerationEvent, Suggestion};
+use tabahead_speculation::{
+    Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
+};
+use tabahead_text::{Document, Offset};
+
+use crate::{
+    answers::Answers,
+    figures::{Accepted, Asked, Figures, Outcome},
+    fresh::Fresh,
+    policy::{Policy, PolicyName, asking::State},
+    timeline::{Moment, Timeline},
+    user::{Deed, Edited, Screen, User, UserError},
+};
+
+use engine::Engine;
+pub use engine::{EngineCosts, Work};
+
+/// How long the engine goes on after the last deed.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// What a run is made of, besides the recording.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The settings of ours; context and cut hold for all.
+    pub settings: SpeculatorSettings,
+    /// What computing takes.
+    pub costs: EngineCosts,
+    /// Keep what happened when, for a picture.
+    pub timeline: bool,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Ran {
+    /// What was measured.
+    pub figures: Figures,
+    /// What happened; empty unless it was asked for.
+    pub timeline: Timeline,
+}
+
+/// Runs a policy against a user.
+///
+/// # Errors
+/// When the recording cannot be read on.
+pub fn run(
+    policy: PolicyName,
+    user: &mut dyn User,
+    answers: &mut Answers,
+    setup: &Setup,
+) -> Result<Ran, UserError> {
+    let profile = answers.profile().clone();
+    let mut world = World {
+        policy: policy.start(&setup.settings, &profile),
+        engine: Engine::new(setup.costs),
+        fresh: Fresh::new(&setup.settings, &profile),
+        answers,
+        now: Timestamp::default(),
+        documents: BTreeMap::new(),
+        waiting: None,
+        screen: None,
+        requests: 0,
+        figures: Figures::default(),
+        timeline: Timeline::new(setup.timeline),
+    };
+    world.run(user)?;
+    Ok(world.finish())
+}
+
+struct World<'a> {
+    policy: Box<dyn Policy>,
+    engine: Engine,
+    fresh: Fresh,
+    answers: &'a mut Answers,
+    now: Timestamp,
+    documents: BTreeMap<DocumentId, DocumentName>,
+    waiting: Option<Waiting>,
+    screen: Option<Screen>,
+    requests: u64,
+    figures: Figures,
+    timeline: Timeline,
+}
+
+/// The request that waits.
+struct Waiting {
+    request: RequestId,
+    document: DocumentId,
+    state: State,
+    at: Timestamp,
+    asked: Asked,
+    /// Prompt tokens computed for people until then.
+    prefilled: u64,
+}
+
+impl World<'_> {
+    fn run(&mut self, user: &mut dyn User) -> Result<(), UserError> {
+        let mut last = Timestamp::default();
+        loop {
+            let deed = user.next()?;
+            let until = deed.unwrap_or(Timestamp(last.0 + LAST_WORDS));
+            let engine = self.engine.next();
+            let timeout = self.policy.poll_timeout();
+            let Some(next) = engine.into_iter().chain(timeout).chain(deed).min() else {
+                return Ok(());
+            };
+            if next > until {
+                return Ok(());
+            }
+            // A timeout of the past is due now.
+            self.now = self.now.max(next);
+            let before = self.screen.clone();
+            if engine == Some(next) {
+                let events = self.engine.advance(self.now, self.answers);
+                self.take(events);
+            } else if timeout == Some(next) {
+                self.policy.handle_timeout(self.now);
+                self.run_effects();
+            } else {
+                last = self.now;
+                if let Some(deed) = user.act() {
+                    self.does(deed);
+                }
+            }
+            if self.screen != before {
+                user.sees(self.now, self.screen.as_ref());
+            }
+        }
+    }
+
+    fn finish(mut self) -> Ran {
+        self.supersede();
+        let (urgent, ahead) = (self.engine.urgent_work(), self.engine.work_ahead());
+        self.figures.prefilled = [urgent.prefilled, ahead.prefilled];
+        self.figures.decoded = [urgent.decoded, ahead.decoded];
+        self.figures.busy = [urgent.busy, ahead.busy];
+        self.figures.wasted_tokens = self.policy.wasted_tokens();
+        self.figures.lasted = self.now.0;
+        Ran {
+            figures: self.figures,
+            timeline: self.timeline,
+        }
+    }
+
+    fn does(&mut self, deed: Deed) {
+        match deed {
+            Deed::Opens {
+                document,
+                name,
+                text,
+            } => {
+                self.documents.insert(document, name);
+                self.input(Input::DocumentChanged {
+                    document,
+                    snapshot: text,
+                });
+            }
+            Deed::Closes { document } => {
+                self.supersede();
+                self.screen = None;
+                self.documents.remove(&document);
+                self.input(Input::DocumentClosed { document });
+            }
+            Deed::Edits(edited) => self.edits(edited),
+            Deed::Moves { .. } => {
+                self.cancel();
+                self.screen = None;
+            }
+            Deed::Shows {
+                document,
+                text,
+                cursor,
+                suggestion,
+            } => {
+                self.cancel();
+                self.screen = None;
+                let name = self.documents.get(&document).cloned().unwrap_or_default();
+                self.timeline
+                    .add(self.now, || Moment::shown(&suggestion, None));
+                self.input(Input::Shown {
+                    document,
+                    snapshot: text,
+                    cursor,
+                    name,
+                    suggestion,
+                });
+            }
+        }
+    }
+
+    fn edits(&mut self, edited: Edited) {
+        let Edited {
+            document,
+            after,
+            cursor,
+            kind,
+            accepts,
+            asks,
+        } = edited;
+        self.timeline
+            .add(self.now, || Moment::edit(kind, accepts.is_some()));
+        self.cancel();
+        let along = match (&self.screen, accepts) {
+            (Some(_), None) => {
+                self.screen = self
+                    .screen
+                    .take()
+                    .and_then(|s| typed_along(s, document, &after, cursor));
+                Some(self.screen.is_some())
+            }
+            _ => {
+                self.screen = None;
+                None
+            }
+        };
+        self.input(Input::DocumentChanged {
+            document,
+            snapshot: after.clone(),
+        });
+        if let Some(suggestion) = accepts.and_then(|accepts| accepts.suggestion) {
+            self.input(Input::Accepted { suggestion });
+        }
+        let name = self.documents.get(&document).cloned().unwrap_or_default();
+        let state = State {
+            document: after,
+            cursor,
+            name,
+        };
+        let accept = accepts.map(|accepts| Accepted {
+            part: accepts.part,
+            characters: accepts.characters,
+            has_next: self.fresh.shown(&state, self.answers).is_ok(),
+        });
+        if asks {
+            self.asks(
+                document,
+                state,
+                Asked {
+                    kind,
+                    along,
+                    accept,
+                },
+            );
+        }
+    }
+
+    fn asks(&mut self, document: DocumentId, state: State, asked: Asked) {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        self.waiting = Some(Waiting {
+            request,
+            document,
+            state: state.clone(),
+            at: self.now,
+            asked,
+            prefilled: self.engine.urgent_work().prefilled,
+        });
+        self.input(Input::CompletionRequested {
+            request,
+            document,
+            snapshot: state.document,
+            cursor: state.cursor,
+            name: state.name,
+            selected: None,
+        });
+    }
+
+    /// The editor gives up what it asked.
+    fn cancel(&mut self) {
+        if let Some(waiting) = &self.waiting {
+            let request = waiting.request;
+            self.supersede();
+            self.input(Input::RequestCancelled { request });
+        }
+    }
+
+    fn supersede(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            self.ends(&waiting, None, false, true);
+        }
+    }
+
+    fn ends(&mut self, waiting: &Waiting, origin: Option<Origin>, shown: bool, superseded: bool) {
+        let outcome = Outcome {
+            took: self.now.0.saturating_sub(waiting.at.0),
+            origin,
+            shown,
+            superseded,
+            prefilled: self.engine.urgent_work().prefilled - waiting.prefilled,
+        };
+        self.figures.count(waiting.asked, outcome);
+    }
+
+    fn input(&mut self, input: Input) {
+        self.policy.handle_input(self.now, input);
+        self.run_effects();
+    }
+
+    fn take(&mut self, events: Vec<GenerationEvent>) {
+        for event in events {
+            if let GenerationEvent::Ended { id, .. } = event {
+                self.timeline.add(self.now, || Moment::Ended { id });
+            }
+            self.policy.handle_input(self.now, Input::Generation(event));
+            self.run_effects();
+        }
+    }
+
+    fn run_effects(&mut self) {
+        while let Some(effect) = self.policy.poll_effect() {
+            match effect {
+                Effect::Respond { request, answer } => self.responds(request, answer),
+                Effect::StartGeneration(request) => {
+                    self.figures.generations[0] += 1;
+                    let (id, priority) = (request.id, request.priority);
+                    self.timeline
+                        .add(self.now, || Moment::started(id, priority));
+                    let events = self.engine.start(self.now, request, self.answers);
+                    self.take(events);
+                }
+                Effect::PrioritizeGeneration(id, priority) => {
+                    self.engine.prioritize(self.now, id, priority);
+                }
+                Effect::CancelGeneration(id) => {
+                    if self.engine.cancel(self.now, id) {
+                        self.figures.generations[1] += 1;
+                        self.timeline.add(self.now, || Moment::Stopped { id });
+                    }
+                }
+            }
+        }
+    }
+
+    fn responds(&mut self, request: RequestId, answer: Answer) {
+        let current = self.waiting.as_ref().is_some_and(|w| w.request == request);
+        let Some(waiting) = self.waiting.take_if(|_| current) else {
+            // The protocol forbids it; whoever does it shows what no longer fits.
+            self.figures.stale_shows += u64::from(matches!(answer, Answer::Suggestion { .. }));
+            return;
+        };
+        let origin = answer.origin();
+        match answer {
+            Answer::Suggestion { id, suggestion, .. } => {
+                self.ends(&waiting, origin, true, false);
+                self.timeline
+                    .add(self.now, || Moment::shown(&suggestion, origin));
+                self.shows(&waiting, id, suggestion);
+            }
+            Answer::Silent { .. } => {
+                self.screen = None;
+                self.ends(&waiting, origin, false, false);
+            }
+            Answer::Failed(_) => self.ends(&waiting, None, false, false),
+            Answer::Superseded => self.ends(&waiting, None, false, true),
+        }
+    }
+
+    fn shows(
+        &mut self,
+        waiting: &Waiting,
+        id: tabahead_speculation::SuggestionId,
+        suggestion: Suggestion,
+    ) {
+        let fresh = self.fresh.shown(&waiting.state, self.answers);
+        self.figures.unlike_fresh += u64::from(fresh.as_ref() != Ok(&suggestion));
+        let since = match &self.screen {
+            Some(screen) if screen.suggestion == suggestion => screen.since,
+            _ => self.now,
+        };
+        self.screen = Some(Screen {
+            document: waiting.document,
+            id,
+            suggestion,
+            since,
+        });
+    }
+}
+
+/// What an editor still shows after a change: the rest, when it was typed along.
+fn typed_along(
+    screen: Screen,
+    document: DocumentId,
+    after: &Document,
+    cursor: Offset,
+) -> Option<Screen> {
+    let Suggestion { range, text } = &screen.suggestion;
+    let typed = after.slice(range.start..cursor);
+    let rest = text.strip_prefix(&typed[..])?;
+    let along = screen.document == document && !typed.is_empty() && !rest.is_empty();
+    along.then(|| Screen {
+        suggestion: Suggestion {
+            range: cursor..Offset(range.end.0 + typed.len()),
+            text: rest.to_owned(),
+        },
+        ..screen
+    })
+}

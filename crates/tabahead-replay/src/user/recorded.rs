@@ -1,0 +1,372 @@
+//! The recording as it happened, and the recording with its accepted suggestions served as if they
+//! were ours.
+//!
+//! `Recorded` turns what happened into deeds. `Injected` looks ahead of it: for an accept it finds when
+//! the accepted text first appeared (from the recorded fetches; from a typist's times where there are
+//! none), lets it appear then, and lets nothing of ours appear until it is accepted.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tabahead_context::{DocumentName, Suggestion};
+use tabahead_speculation::{DocumentId, Timestamp};
+use tabahead_text::{Document, Offset, PositionEncoding};
+
+use super::{Accepts, Deed, Edited, Part, User, UserError};
+use crate::{
+    editing::{ByteEdit, Happening, What},
+    recording::FetchedItem,
+    typist::Typist,
+};
+
+/// What happened, in order.
+pub type Happenings = Box<dyn Iterator<Item = Result<Happening, UserError>>>;
+
+/// How far ahead of an accept its suggestion may have appeared.
+const LONGEST_READING: Duration = Duration::from_secs(30);
+
+/// Deeds held back at most, to look ahead of.
+const LOOK_AHEAD: usize = 2_000;
+
+/// The recording as it happened.
+pub struct Recorded {
+    happenings: Happenings,
+    next: Option<(Timestamp, Deed)>,
+}
+
+impl Recorded {
+    /// A user who does what happened.
+    pub fn new(happenings: Happenings) -> Self {
+        Self {
+            happenings,
+            next: None,
+        }
+    }
+}
+
+impl User for Recorded {
+    fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
+        while self.next.is_none() {
+            let Some(happening) = self.happenings.next().transpose()? else {
+                return Ok(None);
+            };
+            self.next = deed_of(&happening).map(|deed| (Timestamp(happening.at), deed));
+        }
+        Ok(self.next.as_ref().map(|(at, _)| *at))
+    }
+
+    fn act(&mut self) -> Option<Deed> {
+        self.next.take().map(|(_, deed)| deed)
+    }
+}
+
+/// The recording, its accepted suggestions as ours.
+pub struct Injected {
+    happenings: Happenings,
+    ended: bool,
+    deeds: VecDeque<(Timestamp, Deed)>,
+    fetches: VecDeque<Fetch>,
+    /// Where requests came from: the request, its document.
+    fetching: VecDeque<(u64, DocumentId)>,
+    typist: Typist,
+}
+
+/// A fetch that found something.
+struct Fetch {
+    at: Timestamp,
+    document: DocumentId,
+    items: Vec<FetchedItem>,
+}
+
+impl Injected {
+    /// A user who does what happened; `seed` is for the times that the recording does not tell.
+    pub fn new(happenings: Happenings, seed: u64) -> Self {
+        Self {
+            happenings,
+            ended: false,
+            deeds: VecDeque::new(),
+            fetches: VecDeque::new(),
+            fetching: VecDeque::new(),
+            typist: Typist::new(seed),
+        }
+    }
+
+    /// Reads on until enough is known of what comes after the first deed.
+    fn look_ahead(&mut self) -> Result<(), UserError> {
+        let enough = |deeds: &VecDeque<(Timestamp, Deed)>| match (deeds.front(), deeds.back()) {
+            (Some((first, _)), Some((last, _))) => {
+                deeds.len() >= LOOK_AHEAD || last.0.saturating_sub(first.0) >= LONGEST_READING
+            }
+            _ => false,
+        };
+        while !self.ended && !enough(&self.deeds) {
+            match self.happenings.next().transpose()? {
+                Some(happening) => self.take(&happening),
+                None => self.ended = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, happening: &Happening) {
+        let at = Timestamp(happening.at);
+        match &happening.what {
+            What::FetchStarted {
+                document, request, ..
+            } => {
+                self.fetching.push_back((*request, DocumentId(*document)));
+                if self.fetching.len() > 64 {
+                    self.fetching.pop_front();
+                }
+            }
+            What::FetchEnded {
+                request,
+                cancelled: false,
+                result,
+                ..
+            } if !result.is_empty() => {
+                let from = self.fetching.iter().find(|(started, _)| started == request);
+                if let Some(&(_, document)) = from {
+                    let items = result.clone();
+                    self.fetches.push_back(Fetch {
+                        at,
+                        document,
+                        items,
+                    });
+                }
+            }
+            _ => {}
+        }
+        let horizon = at.0.saturating_sub(2 * LONGEST_READING);
+        while self.fetches.front().is_some_and(|f| f.at.0 < horizon) {
+            self.fetches.pop_front();
+        }
+        let Some(deed) = deed_of(happening) else {
+            return;
+        };
+        if let (Deed::Edits(accepted), What::Changed { before, .. }) = (&deed, &happening.what)
+            && accepted.accepts.is_some()
+        {
+            self.inject(at, before, accepted);
+        }
+        self.deeds.push_back((at, deed));
+    }
+
+    /// Lets the suggestion that is accepted now appear when it appeared.
+    fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &Edited) {
+        // The states from which typing along leads to the accept, the latest first.
+        let mut chain: Vec<(usize, Appears)> = Vec::new();
+        for (index, (at, deed)) in self.deeds.iter().enumerate().rev() {
+            let (text, cursor, edits) = match deed {
+                Deed::Edits(edited) if edited.document == accepted.document => {
+                    (&edited.after, edited.cursor, edited.accepts.is_none())
+                }
+                Deed::Moves { document, cursor } if *document == accepted.document => {
+                    (before, *cursor, false)
+                }
+                Deed::Opens { document, .. } if *document == accepted.document => {
+                    (before, Offset(0), false)
+                }
+                _ => continue,
+            };
+            let first = chain.is_empty();
+            let along = leading(text, cursor, &accepted.after, accepted.cursor);
+            let recent = accepted_at.0.saturating_sub(at.0) <= LONGEST_READING;
+            let suggestion = match along.clone() {
+                Some(along) if first || recent && deed.is_edit() => Some(along),
+                None if first => replacing(text, &accepted.after, accepted.cursor),
+                _ => None,
+            };
+            let Some(suggestion) = suggestion else {
+                break;
+            };
+            let appears = Appears {
+                at: *at,
+                text: text.clone(),
+                cursor,
+                suggestion,
+            };
+            chain.push((index, appears));
+            if !edits || along.is_none() {
+                break;
+            }
+        }
+        let Some((_, last)) = chain.first() else {
+            return;
+        };
+        let (mut from, mut appeared) = (0, None);
+        for (nth, (_, state)) in chain.iter().enumerate() {
+            let until = match nth {
+                0 => accepted_at,
+                _ => chain[nth - 1].1.at,
+            };
+            let found = self.fetches.iter().find(|fetch| {
+                (state.at..until).contains(&fetch.at)
+                    && fetch.document == accepted.document
+                    && fetch.leads(&state.text, &accepted.after)
+            });
+            if let Some(found) = found {
+                (from, appeared) = (nth, Some(found.at));
+            }
+        }
+        let appeared = appeared.unwrap_or_else(|| {
+            let read = self.typist.accepts_after();
+            last.at.max(Timestamp(accepted_at.0.saturating_sub(read)))
+        });
+        self.insert(accepted.document, chain, from, appeared);
+    }
+
+    /// The states up to the `from`-th before the accept show the suggestion, the earliest at `appeared`.
+    fn insert(
+        &mut self,
+        document: DocumentId,
+        chain: Vec<(usize, Appears)>,
+        from: usize,
+        appeared: Timestamp,
+    ) {
+        for (nth, (index, state)) in chain.into_iter().enumerate().take(from + 1) {
+            let first = nth == from;
+            let at = if first { appeared } else { state.at };
+            let shows = Deed::Shows {
+                document,
+                text: state.text,
+                cursor: state.cursor,
+                suggestion: state.suggestion,
+            };
+            if !first && let Some((_, Deed::Edits(edited))) = self.deeds.get_mut(index) {
+                edited.asks = false;
+            }
+            let mut place = index + 1;
+            while self.deeds.get(place).is_some_and(|(other, _)| *other <= at) {
+                place += 1;
+            }
+            self.deeds.insert(place, (at, shows));
+        }
+    }
+}
+
+/// A suggestion in a state.
+struct Appears {
+    at: Timestamp,
+    text: Document,
+    cursor: Offset,
+    suggestion: Suggestion,
+}
+
+impl Fetch {
+    /// Whether one of its items leads from a text to another.
+    fn leads(&self, from: &Document, to: &Document) -> bool {
+        self.items.iter().any(|item| {
+            let offset = |place| from.offset_of(place, PositionEncoding::Utf16);
+            let (start, end) = (offset(item.range.start), offset(item.range.end));
+            let range = start.min(end)..start.max(end);
+            from.with_replaced(range, &item.text).has_same_text(to)
+        })
+    }
+}
+
+impl User for Injected {
+    fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
+        self.look_ahead()?;
+        Ok(self.deeds.front().map(|(at, _)| *at))
+    }
+
+    fn act(&mut self) -> Option<Deed> {
+        self.deeds.pop_front().map(|(_, deed)| deed)
+    }
+}
+
+/// What a user does; `None` for what is only noted.
+pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
+    Some(match &happening.what {
+        What::Opened {
+            document,
+            file_name,
+            language,
+            text,
+            ..
+        } => Deed::Opens {
+            document: DocumentId(*document),
+            name: DocumentName {
+                file_name: file_name.clone(),
+                language: language.clone(),
+            },
+            text: text.clone(),
+        },
+        What::Closed { document } => Deed::Closes {
+            document: DocumentId(*document),
+        },
+        What::Changed {
+            document,
+            before,
+            after,
+            edits,
+            cursor,
+            kind,
+            reason,
+            ..
+        } => {
+            let accepts = reason.as_deref() == Some("inlineSuggestion.accept");
+            Deed::Edits(Edited {
+                document: DocumentId(*document),
+                after: after.clone(),
+                cursor: *cursor,
+                kind: *kind,
+                accepts: accepts.then(|| Accepts {
+                    part: Part::All,
+                    characters: inserted(before, edits),
+                    suggestion: None,
+                }),
+                asks: true,
+            })
+        }
+        What::Moved {
+            document, cursor, ..
+        } => Deed::Moves {
+            document: DocumentId(*document),
+            cursor: *cursor,
+        },
+        What::FetchStarted { .. } | What::FetchEnded { .. } => return None,
+    })
+}
+
+/// Characters that a change adds to the text.
+fn inserted(before: &Document, edits: &[ByteEdit]) -> usize {
+    let characters = |text: &str| text.chars().count();
+    let added: usize = edits.iter().map(|edit| characters(&edit.text)).sum();
+    let gone = edits.iter().map(|edit| before.slice(edit.range.clone()));
+    added.saturating_sub(gone.map(|text| characters(&text)).sum())
+}
+
+/// The suggestion at the cursor whose accept leads from a state to another.
+fn leading(
+    text: &Document,
+    cursor: Offset,
+    after: &Document,
+    cursor_after: Offset,
+) -> Option<Suggestion> {
+    let inserted = cursor_after.0.checked_sub(cursor.0).filter(|&n| n > 0)?;
+    let covered = (text.len() + inserted).checked_sub(after.len())?;
+    let line = text.line_range(text.line_of(cursor));
+    let end = Offset(cursor.0 + covered);
+    let suggestion = Suggestion {
+        range: cursor..end,
+        text: after.slice(cursor..cursor_after),
+    };
+    let (leads_to, _) = suggestion.apply(text);
+    (end <= line.end && leads_to.has_same_text(after)).then_some(suggestion)
+}
+
+/// The suggestion somewhere in a text whose accept leads to another text, with the cursor at its end.
+fn replacing(text: &Document, after: &Document, cursor_after: Offset) -> Option<Suggestion> {
+    let behind = after.len().checked_sub(cursor_after.0)?;
+    let end = Offset(text.len().checked_sub(behind)?);
+    let (old, new) = (text.slice(Offset(0)..end), after.slice(Offset(0)..cursor_after));
+    let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
+    let start: usize = same.map(|(char, _)| char.len_utf8()).sum();
+    let suggestion = Suggestion {
+        range: Offset(start)..end,
+        text: new[start..].to_owned(),
+    };
+    let (leads_to, _) = suggestion.apply(text);
+    leads_to.has_same_text(after).then_some(suggestion)
+}

@@ -1,0 +1,422 @@
+//! A simulated user: types the text that the recording ends up with, at the recording's pace, and
+//! accepts what is shown when it agrees and was there long enough to be read.
+//!
+//! Changes that follow each other at one place are a *stretch*: what was typed, corrected, pasted in a
+//! line or accepted there comes down to one text. The typist types that text key by key; the k-th key
+//! waits as long as the recording's k-th change did, later ones as long as typists do. Everything else
+//! happens as recorded, as long after the stretch as it did. A line end and the indentation behind it are
+//! one key, as editors indent by themselves; brackets are not closed by themselves.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tabahead_context::Suggestion;
+use tabahead_speculation::{DocumentId, Timestamp};
+use tabahead_text::{Document, Offset};
+
+use super::{Accepts, Deed, Edited, Happenings, Part, Screen, User, UserError, recorded::deed_of};
+use crate::{
+    editing::{EditKind, Happening, What},
+    typist::Typist,
+};
+
+/// Characters that are worth the Tab key.
+const LEAST_CHARACTERS: usize = 2;
+
+/// The longest insertion that is typed; a longer one was pasted.
+const LONGEST_TYPED: usize = 400;
+
+/// Changes of a stretch at most.
+const LONGEST_STRETCH: usize = 5_000;
+
+/// The simulated user.
+pub struct Typing {
+    happenings: Happenings,
+    /// Read, but not begun.
+    ahead: VecDeque<Happening>,
+    /// What is left of the stretch that is typed.
+    stretch: Option<Stretch>,
+    deed: Option<Planned>,
+    /// The typist's time when the recording's was `recorded`.
+    now: Timestamp,
+    recorded: Duration,
+    screen: Option<Screen>,
+    /// How long the suggestion on the screen is read, once that is decided.
+    reading: Option<(Timestamp, Duration)>,
+    /// Nothing is typed before.
+    rests_until: Timestamp,
+    typist: Typist,
+}
+
+/// What is typed at one place.
+struct Stretch {
+    document: DocumentId,
+    /// The text before it.
+    before: Document,
+    /// What it replaces there, until the first key is typed.
+    replaces: Option<std::ops::Range<Offset>>,
+    /// What is still to be typed.
+    rest: String,
+    cursor: Offset,
+    gaps: VecDeque<Duration>,
+    /// The cursor comes from elsewhere.
+    jumps: bool,
+    /// When the recording was done with it.
+    ends: Duration,
+}
+
+/// The deed that comes next.
+enum Planned {
+    Recorded(Timestamp, Box<Deed>, Duration),
+    Key(Timestamp),
+    Accept(Timestamp, Part),
+}
+
+impl Typing {
+    /// A typist of what happened.
+    pub fn new(happenings: Happenings, seed: u64) -> Self {
+        Self {
+            happenings,
+            ahead: VecDeque::new(),
+            stretch: None,
+            deed: None,
+            now: Timestamp::default(),
+            recorded: Duration::ZERO,
+            screen: None,
+            reading: None,
+            rests_until: Timestamp::default(),
+            typist: Typist::new(seed),
+        }
+    }
+
+    fn peek(&mut self, nth: usize) -> Result<Option<&Happening>, UserError> {
+        while self.ahead.len() <= nth {
+            match self.happenings.next().transpose()? {
+                Some(happening) => self.ahead.push_back(happening),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.ahead.get(nth))
+    }
+
+    /// Plans the next deed, as things are.
+    fn plan(&mut self) -> Result<(), UserError> {
+        while self.deed.is_none() {
+            if let Some(stretch) = &mut self.stretch {
+                if stretch.rest.is_empty() && stretch.replaces.is_none() {
+                    self.recorded = stretch.ends;
+                    self.stretch = None;
+                    continue;
+                }
+                let gap = match stretch.gaps.pop_front() {
+                    Some(gap) => gap,
+                    None => self.typist.next_key(),
+                };
+                let due = Timestamp((self.now.0 + gap).max(self.rests_until.0));
+                self.deed = Some(Planned::Key(due));
+                self.reconsider();
+                return Ok(());
+            }
+            if self.begin_stretch()? {
+                continue;
+            }
+            let Some(happening) = self.ahead.pop_front() else {
+                return Ok(());
+            };
+            if let Some(deed) = deed_of(&happening) {
+                let due = self.now.0 + happening.at.saturating_sub(self.recorded);
+                let due = Timestamp(due.max(self.rests_until.0));
+                self.deed = Some(Planned::Recorded(due, Box::new(deed), happening.at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the changes that come next together, if they are typed at one place.
+    fn begin_stretch(&mut self) -> Result<bool, UserError> {
+        let mut region = Region::default();
+        let mut gaps = VecDeque::new();
+        let mut last = self.recorded;
+        let mut taken = 0;
+        let mut end = None;
+        for nth in 0..LONGEST_STRETCH {
+            let Some(happening) = self.peek(nth)? else {
+                break;
+            };
+            match &happening.what {
+                What::FetchStarted { .. } | What::FetchEnded { .. } => continue,
+                What::Changed { .. } if region.take(&happening.what) => {
+                    gaps.push_back(happening.at.saturating_sub(last));
+                    last = happening.at;
+                    taken = nth + 1;
+                    if let What::Changed {
+                        document,
+                        after,
+                        cursor,
+                        ..
+                    } = &happening.what
+                    {
+                        end = Some((DocumentId(*document), after.clone(), *cursor));
+                    }
+                }
+                _ => break,
+            }
+        }
+        let (Some(before), Some((document, after, _))) = (region.before, end) else {
+            self.peek(0)?;
+            return Ok(false);
+        };
+        let typed = after.slice(Offset(region.start)..Offset(region.end));
+        self.ahead.drain(..taken);
+        let replaces = (Offset(region.start), Offset(region.start + region.replaced));
+        self.stretch = Some(Stretch {
+            document,
+            replaces: (replaces.0 < replaces.1).then_some(replaces.0..replaces.1),
+            cursor: replaces.0,
+            before,
+            rest: typed,
+            gaps,
+            jumps: region.jumps,
+            ends: last,
+        });
+        Ok(true)
+    }
+
+    /// Accepts what is on the screen instead of typing on, if it was read by then.
+    fn reconsider(&mut self) {
+        let (Some(stretch), Some(screen)) = (&self.stretch, &self.screen) else {
+            return;
+        };
+        let due = match &self.deed {
+            Some(Planned::Key(due)) => *due,
+            _ => return,
+        };
+        let Some(part) = stretch.agrees(screen) else {
+            return;
+        };
+        let reading = match self.reading {
+            Some((since, reading)) if since == screen.since => reading,
+            _ => {
+                let reading = self.typist.accepts_after();
+                self.reading = Some((screen.since, reading));
+                reading
+            }
+        };
+        let accepts = Timestamp((screen.since.0 + reading).max(self.now.0));
+        if accepts < due {
+            // The key waits its turn behind the accept.
+            self.deed = Some(Planned::Accept(accepts, part));
+        }
+    }
+
+    fn presses_key(&mut self) -> Option<Deed> {
+        let stretch = self.stretch.as_mut()?;
+        let key = next_key(&stretch.rest);
+        let typed: String = stretch.rest.drain(..key).collect();
+        let kind = match std::mem::take(&mut stretch.jumps) {
+            true => EditKind::Jump,
+            false if typed.starts_with(['\n', '\r']) => EditKind::Enter,
+            false if typed.is_empty() => EditKind::Deletion,
+            false => EditKind::Keystroke,
+        };
+        let at = stretch.cursor;
+        let range = stretch.replaces.take().unwrap_or(at..at);
+        stretch.before = stretch.before.with_replaced(range, &typed);
+        stretch.cursor = Offset(at.0 + typed.len());
+        Some(Deed::Edits(Edited {
+            document: stretch.document,
+            after: stretch.before.clone(),
+            cursor: stretch.cursor,
+            kind,
+            accepts: None,
+            asks: true,
+        }))
+    }
+
+    fn presses_tab(&mut self, part: Part) -> Option<Deed> {
+        let screen = self.screen.take()?;
+        let stretch = self.stretch.as_mut()?;
+        let text = part_of(&screen.suggestion.text, part);
+        let mut keys = 0;
+        let mut counted = 0;
+        while counted < text.len() {
+            counted += next_key(&stretch.rest[counted..]);
+            keys += 1;
+        }
+        // The keys that the accept spares take their pauses with them.
+        stretch.gaps.drain(..keys.min(stretch.gaps.len()));
+        stretch.rest.drain(..text.len());
+        let (at, replaced) = (stretch.cursor, stretch.replaces.take());
+        stretch.before = stretch
+            .before
+            .with_replaced(replaced.unwrap_or(at..at), text);
+        stretch.cursor = Offset(at.0 + text.len());
+        self.rests_until = Timestamp(self.now.0 + self.typist.edits_after_accept());
+        Some(Deed::Edits(Edited {
+            document: stretch.document,
+            after: stretch.before.clone(),
+            cursor: stretch.cursor,
+            kind: EditKind::Accept,
+            accepts: Some(Accepts {
+                part,
+                characters: text.chars().count(),
+                suggestion: (part == Part::All).then_some(screen.id),
+            }),
+            asks: true,
+        }))
+    }
+}
+
+impl User for Typing {
+    fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
+        self.plan()?;
+        Ok(self.deed.as_ref().map(|deed| match deed {
+            Planned::Recorded(at, ..) | Planned::Key(at) | Planned::Accept(at, _) => *at,
+        }))
+    }
+
+    fn act(&mut self) -> Option<Deed> {
+        match self.deed.take()? {
+            Planned::Recorded(at, deed, recorded) => {
+                self.now = at;
+                self.recorded = recorded;
+                Some(*deed)
+            }
+            Planned::Key(at) => {
+                self.now = at;
+                self.presses_key()
+            }
+            Planned::Accept(at, part) => {
+                self.now = at;
+                self.presses_tab(part)
+            }
+        }
+    }
+
+    fn sees(&mut self, now: Timestamp, screen: Option<&Screen>) {
+        self.screen = screen.cloned();
+        if let Some(Planned::Accept(..)) = self.deed {
+            self.deed = None;
+        }
+        let before = self.now;
+        self.now = now.max(before);
+        self.reconsider();
+        self.now = before;
+    }
+}
+
+impl Stretch {
+    /// How much of a suggestion is what would be typed; `None` when it is not worth a key.
+    fn agrees(&self, screen: &Screen) -> Option<Part> {
+        let Suggestion { range, text } = &screen.suggestion;
+        let here = screen.document == self.document
+            && range.start == self.cursor
+            && range.end == self.cursor
+            && self.replaces.is_none();
+        let parts = [Part::All, Part::Line, Part::Word];
+        let agreed = parts.into_iter().find(|part| {
+            let text = part_of(text, *part);
+            let longer = text.chars().count() >= LEAST_CHARACTERS;
+            longer && self.rest.starts_with(text) && ends_with_key(&self.rest, text.len())
+        });
+        agreed.filter(|_| here)
+    }
+}
+
+/// The region that a stretch has typed so far.
+#[derive(Default)]
+struct Region {
+    before: Option<Document>,
+    document: u64,
+    start: usize,
+    end: usize,
+    /// Bytes of the text before that are gone.
+    replaced: usize,
+    /// The cursor was elsewhere.
+    jumps: bool,
+}
+
+impl Region {
+    /// Takes a change, if it goes on at this place.
+    fn take(&mut self, what: &What) -> bool {
+        let What::Changed {
+            document,
+            before,
+            edits,
+            kind,
+            reason,
+            ..
+        } = what
+        else {
+            return false;
+        };
+        let [edit] = &edits[..] else { return false };
+        let accepted = reason.as_deref() == Some("inlineSuggestion.accept");
+        let typed = match kind {
+            EditKind::Keystroke | EditKind::Enter => true,
+            EditKind::Deletion => self.before.is_some(),
+            EditKind::Accept | EditKind::Insert => accepted || edit.text.len() <= LONGEST_TYPED,
+            EditKind::Jump => self.before.is_none() && edit.text.len() <= LONGEST_TYPED,
+            EditKind::Other => false,
+        };
+        if !typed || (reason.is_some() && !accepted) {
+            return false;
+        }
+        let (start, end) = (edit.range.start.0, edit.range.end.0);
+        if self.before.is_none() {
+            *self = Self {
+                before: Some(before.clone()),
+                document: *document,
+                start,
+                end: start + edit.text.len(),
+                replaced: end - start,
+                jumps: *kind == EditKind::Jump,
+            };
+            return true;
+        }
+        let inside = *document == self.document && start >= self.start && end <= self.end;
+        if inside {
+            self.end = self.end - (end - start) + edit.text.len();
+        }
+        inside
+    }
+}
+
+/// Bytes of the next key: a character, or a line end with the indentation behind it.
+fn next_key(text: &str) -> usize {
+    let line_end = match text.as_bytes() {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n' | b'\r', ..] => 1,
+        _ => return text.chars().next().map_or(0, char::len_utf8),
+    };
+    let behind = &text[line_end..];
+    line_end + (behind.len() - behind.trim_start_matches([' ', '\t']).len())
+}
+
+/// Whether a key ends there, so that typing can go on.
+fn ends_with_key(text: &str, at: usize) -> bool {
+    let mut end = 0;
+    while end < at {
+        end += next_key(&text[end..]);
+    }
+    end == at
+}
+
+/// The part of a suggestion that is accepted.
+fn part_of(text: &str, part: Part) -> &str {
+    let end = match part {
+        Part::All => text.len(),
+        Part::Line => match text.trim_start_matches(['\r', '\n']).find('\n') {
+            Some(at) => text.len() - text.trim_start_matches(['\r', '\n']).len() + at,
+            None => text.len(),
+        },
+        Part::Word => {
+            let word = |c: char| c.is_alphanumeric() || c == '_';
+            let start = text.find(word).unwrap_or(0);
+            let length = text[start..]
+                .find(|c| !word(c))
+                .unwrap_or(text.len() - start);
+            start + length
+        }
+    };
+    &text[..end]
+}

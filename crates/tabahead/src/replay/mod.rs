@@ -1,0 +1,172 @@
+//! `tabahead replay`: recordings against policies, on the virtual clock or in real time.
+//!
+//! What is measured and how stands in `tabahead-replay`; here are files, flags, progress and tables.
+
+mod files;
+mod virtual_clock;
+
+use std::{fs, io::Write, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use console::style;
+use serde_json::{Value, json};
+use tabahead_replay::{
+    page::page,
+    policy::PolicyName,
+    report::{self, OfRecording},
+};
+
+use crate::{
+    args::{ReplayAnswers, ReplayArgs, ReplayClock, ReplayMode},
+    config::Resolved,
+    output,
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// When a recording, the model or a file that is named cannot be used.
+pub fn run(args: &ReplayArgs, config: &Resolved) -> Result<ExitCode> {
+    let config = config.with_engine(&args.engine)?;
+    let files = files::find(&args.recordings)?;
+    let measured = match args.clock {
+        ReplayClock::Virtual => virtual_clock::measure(args, &config, &files)?,
+        ReplayClock::Wall => bail!("the wall clock is not there yet"),
+    };
+    if let Some(file) = &args.html {
+        let page = page(&measured.about(), &measured.recordings);
+        fs::write(file, page).with_context(|| format!("'{}' cannot be written", file.display()))?;
+    }
+    match args.json {
+        true => output::json(&measured.to_json())?,
+        false => measured.print()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a call measured.
+pub(crate) struct Measured {
+    pub(crate) mode: &'static str,
+    pub(crate) clock: &'static str,
+    pub(crate) answers: &'static str,
+    pub(crate) model: String,
+    pub(crate) seed: u64,
+    pub(crate) costs: Value,
+    pub(crate) recordings: Vec<OfRecording>,
+}
+
+impl Measured {
+    fn to_json(&self) -> Value {
+        let pooled = report::pooled(&self.recordings);
+        let recordings: Vec<Value> = self
+            .recordings
+            .iter()
+            .map(|recording| {
+                json!({
+                    "name": recording.name,
+                    "policies": report::policies_json(
+                        recording.policies.iter().map(|(name, ran)| (*name, &ran.figures))
+                    ),
+                })
+            })
+            .collect();
+        let mut json = self.about();
+        json["version"] = json!(report::VERSION);
+        json["policies"] =
+            report::policies_json(pooled.iter().map(|(name, figures)| (*name, figures)));
+        json["recordings"] = Value::Array(recordings);
+        json
+    }
+
+    /// What was run.
+    fn about(&self) -> Value {
+        json!({
+            "program": env!("CARGO_PKG_VERSION"),
+            "mode": self.mode,
+            "clock": self.clock,
+            "answers": self.answers,
+            "model": self.model,
+            "seed": self.seed,
+            "costs": self.costs,
+        })
+    }
+
+    fn print(&self) -> Result<()> {
+        let mut out = output::stdout();
+        let count = match self.recordings.len() {
+            1 => "1 recording".to_owned(),
+            n => format!("{n} recordings"),
+        };
+        let about = format!(
+            "{count} · {} · {} clock · answers by {} ({}) · seed {}",
+            self.mode, self.clock, self.answers, self.model, self.seed
+        );
+        writeln!(out, "{}\n", style(about).dim())?;
+        let pooled = report::pooled(&self.recordings);
+        out.write_all(aligned(&report::table(&pooled)).as_bytes())?;
+        Ok(())
+    }
+}
+
+/// The words of flags, as JSON has them.
+pub(crate) fn words(args: &ReplayArgs) -> (&'static str, &'static str, &'static str) {
+    let mode = match args.mode {
+        ReplayMode::Recorded => "recorded",
+        ReplayMode::Inject => "inject",
+        ReplayMode::Typist => "typist",
+    };
+    let clock = match args.clock {
+        ReplayClock::Virtual => "virtual",
+        ReplayClock::Wall => "wall",
+    };
+    let answers = match args.answers {
+        ReplayAnswers::Engine => "engine",
+        ReplayAnswers::Ngram => "ngram",
+    };
+    (mode, clock, answers)
+}
+
+/// The policies that are compared, each once, in the order of tables.
+pub(crate) fn policies(args: &ReplayArgs) -> Vec<PolicyName> {
+    let named = |policy: &PolicyName| args.policy.is_empty() || args.policy.contains(policy);
+    PolicyName::ALL.into_iter().filter(named).collect()
+}
+
+/// A Markdown table with its columns aligned for a terminal.
+fn aligned(table: &str) -> String {
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| !line.starts_with("|---"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
+            let space = " ".repeat(widths[column] - cell.chars().count());
+            text += &match column {
+                0 => format!("{cell}{space}"),
+                _ => format!("  {space}{cell}"),
+            };
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_for_the_terminal() {
+        let table = "| | a | bcd |\n|---|---:|---:|\n| requests | 12 | 3 |\n";
+        assert_eq!(aligned(table), "           a  bcd\nrequests  12    3\n");
+    }
+}

@@ -1,0 +1,146 @@
+//! A replay on the virtual clock.
+
+use std::{
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tabahead_replay::{
+    answers::{Answers, AnswersFile, Ngram, RealModel},
+    report::OfRecording,
+    session::{Mode, user},
+    simulation::{EngineCosts, Setup, run},
+};
+
+use super::{Measured, policies, words};
+use crate::{
+    args::{ReplayAnswers, ReplayArgs, ReplayMode},
+    config::{Resolved, cache_folder},
+    output,
+};
+
+/// Runs every policy over every recording.
+pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -> Result<Measured> {
+    let mut answers = answers(args, config)?;
+    let mut setup = Setup {
+        settings: config.settings.speculator(),
+        costs: EngineCosts::default(),
+        timeline: args.html.is_some(),
+    };
+    if let Some(file) = &args.costs {
+        setup.costs = read_costs(file)?;
+    }
+    let (policies, mode) = (policies(args), mode(args.mode));
+    let bar = output::progress(files.len() * policies.len(), "runs");
+    let mut recordings = Vec::new();
+    for file in files {
+        let mut of_policies = Vec::new();
+        for &policy in &policies {
+            let mut user = user(mode, file, args.seed)?;
+            let ran = run(policy, &mut *user, &mut answers, &setup)?;
+            of_policies.push((policy, ran));
+            bar.inc(1);
+        }
+        answers.save()?;
+        recordings.push(OfRecording {
+            name: name_of(file),
+            policies: of_policies,
+        });
+    }
+    bar.finish_and_clear();
+    let (mode, clock, by) = words(args);
+    Ok(Measured {
+        mode,
+        clock,
+        answers: by,
+        model: answers.profile().id.clone(),
+        seed: args.seed,
+        costs: json!({
+            "fixed_ms": setup.costs.pass.fixed * 1e3,
+            "row_ms": setup.costs.pass.row * 1e3,
+            "layers": setup.costs.layers,
+            "kv_tokens": setup.costs.kv_tokens,
+        }),
+        recordings,
+    })
+}
+
+fn answers(args: &ReplayArgs, config: &Resolved) -> Result<Answers> {
+    if args.answers == ReplayAnswers::Ngram {
+        return Ok(Answers::new(Box::new(Ngram::new()), None));
+    }
+    let model = RealModel::load(&config.local()).map_err(anyhow::Error::new)?;
+    let file = match &args.memo {
+        Some(file) => file.clone(),
+        None => {
+            let folder = cache_folder()
+                .context("no home for the cache folder; name a file with --memo")?
+                .join("answers");
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("'{}' cannot be made", folder.display()))?;
+            folder.join(file_name(
+                &tabahead_replay::answers::Source::profile(&model).id,
+            ))
+        }
+    };
+    Ok(Answers::new(
+        Box::new(model),
+        Some(AnswersFile::open(&file)?),
+    ))
+}
+
+/// A file name for a model's answers.
+fn file_name(model: &str) -> String {
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || "-.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    format!("{}.jsonl", model.chars().map(safe).collect::<String>())
+}
+
+fn mode(mode: ReplayMode) -> Mode {
+    match mode {
+        ReplayMode::Recorded => Mode::Recorded,
+        ReplayMode::Inject => Mode::Inject,
+        ReplayMode::Typist => Mode::Typist,
+    }
+}
+
+/// The costs that `tabahead bench --json` measured.
+fn read_costs(file: &Path) -> Result<EngineCosts> {
+    let shown = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("'{shown}' cannot be read"))?;
+    let costs: Value =
+        serde_json::from_str(&text).with_context(|| format!("'{shown}' is not JSON"))?;
+    let number = |pointer: &str| {
+        let number = costs.pointer(pointer).and_then(Value::as_f64);
+        let number = number.filter(|number| number.is_finite() && *number >= 0.0);
+        number.with_context(|| {
+            format!("'{shown}' has no '{pointer}'; make it with `tabahead bench --json`")
+        })
+    };
+    let default = EngineCosts::default();
+    let kv_bytes = default.kv_tokens.get() as f64 * 2048.0;
+    let kv_tokens = (kv_bytes / number("/kv_bytes_per_token")?.max(1.0)) as usize;
+    Ok(EngineCosts {
+        pass: tabahead_backend::schedule::Costs {
+            fixed: number("/costs/fixed_ms")? * 1e-3,
+            row: number("/costs/row_ms")? * 1e-3,
+        },
+        layers: number("/layers")? as u32,
+        kv_tokens: NonZeroUsize::new(kv_tokens).unwrap_or(NonZeroUsize::MIN),
+    })
+}
+
+fn name_of(file: &Path) -> String {
+    match file.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => file.display().to_string(),
+    }
+}
