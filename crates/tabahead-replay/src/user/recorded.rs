@@ -360,7 +360,10 @@ fn leading(
 fn replacing(text: &Document, after: &Document, cursor_after: Offset) -> Option<Suggestion> {
     let behind = after.len().checked_sub(cursor_after.0)?;
     let end = Offset(text.len().checked_sub(behind)?);
-    let (old, new) = (text.slice(Offset(0)..end), after.slice(Offset(0)..cursor_after));
+    let (old, new) = (
+        text.slice(Offset(0)..end),
+        after.slice(Offset(0)..cursor_after),
+    );
     let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
     let start: usize = same.map(|(char, _)| char.len_utf8()).sum();
     let suggestion = Suggestion {
