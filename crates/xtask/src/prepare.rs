@@ -116,6 +116,19 @@ pub fn chromium() -> Prepared {
     known().ok_or_else(|| "Chromium was installed, but does not run".into())
 }
 
+/// Recordings of real editing, which are not part of the repository: the folder that
+/// `TABAHEAD_RECORDINGS` names, else `shared/recordings` beside the workspace.
+pub fn recordings(root: &Path) -> Prepared {
+    let folder = match std::env::var_os("TABAHEAD_RECORDINGS") {
+        Some(folder) => PathBuf::from(folder),
+        None => root.join("../shared/recordings"),
+    };
+    folder.canonicalize().map_err(|_| {
+        let folder = folder.display();
+        format!("there is no folder {folder}; TABAHEAD_RECORDINGS may name another")
+    })
+}
+
 /// Asks before apt is used as root, because what root runs concerns the owner of the machine.
 fn may_use_apt(question: &str) -> Result<(), String> {
     let asked_for = std::env::var("CI").is_ok_and(|value| value == "true");

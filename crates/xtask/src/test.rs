@@ -109,6 +109,11 @@ fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
             variable: "TABAHEAD_CHROMIUM",
             outcome: prepare::chromium(),
         },
+        Preparation {
+            name: "real recordings",
+            variable: "TABAHEAD_RECORDINGS",
+            outcome: prepare::recordings(root),
+        },
     ];
     for preparation in &prepared {
         if let Err(reason) = &preparation.outcome {

@@ -39,6 +39,11 @@ pub(super) fn byte_edits(
                 last.text.extend(text);
                 last.end = end.offset;
             }
+            // Two lone halves that come to stand beside each other are a character.
+            Some(last) if last.end == start.offset && is_pair(&last.text, text) => {
+                last.text.extend(text);
+                last.end = end.offset;
+            }
             _ => {
                 let mut units: Vec<u16> =
                     start.halves.map(|[first, _]| first).into_iter().collect();
@@ -75,6 +80,17 @@ struct Units {
     text: Vec<u16>,
 }
 
+/// Whether a character begins at the end of one text and ends at the start of the other.
+fn is_pair(one: &[u16], other: &[u16]) -> bool {
+    let (Some(&first), Some(&second)) = (one.last(), other.first()) else {
+        return false;
+    };
+    char::decode_utf16([first, second])
+        .next()
+        .is_some_and(|c| c.is_ok())
+        && (0xd800..0xdc00).contains(&first)
+}
+
 /// A place between two code units.
 struct Boundary {
     /// The start of the character that holds it.
@@ -101,29 +117,63 @@ impl Boundary {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tabahead_text::Version;
 
     use super::*;
 
     #[track_caller]
     fn check(text: &str, replacements: &[(usize, usize, &[u16])], expected: &str) {
+        let replacements: Vec<(usize, usize, Vec<u16>)> = replacements
+            .iter()
+            .map(|&(start, end, text)| (start, end, text.to_vec()))
+            .collect();
+        assert_eq!(check_units(text, &replacements), expected);
+    }
+
+    /// Gives the text that comes out, which is the same when the units themselves are replaced.
+    #[track_caller]
+    fn check_units(text: &str, replacements: &[(usize, usize, Vec<u16>)]) -> String {
         let before = Document::new(text, Version(1));
+        let mut units: Vec<u16> = text.encode_utf16().collect();
+        for (start, end, text) in replacements.iter().rev() {
+            units.splice(*start..*end, text.iter().copied());
+        }
         let replacements: Vec<Replacement> = replacements
             .iter()
-            .map(|&(start, end, text)| Replacement {
-                range: start..end,
-                text: text.to_vec(),
+            .map(|(start, end, text)| Replacement {
+                range: *start..*end,
+                text: text.clone(),
             })
             .collect();
         let edits = byte_edits(&before, &replacements).expect("the replacements fit");
-        assert_eq!(super::super::applied(&before, &edits).text(), expected);
+        let after = super::super::applied(&before, &edits).text();
+        assert_eq!(after, String::from_utf16_lossy(&units));
+        after
+    }
 
-        // The same on the units themselves.
-        let mut units: Vec<u16> = text.encode_utf16().collect();
-        for replacement in replacements.iter().rev() {
-            units.splice(replacement.range.clone(), replacement.text.iter().copied());
+    proptest! {
+        #[test]
+        fn edits_give_what_replaced_units_give(
+            text in "[a😀\r\n]{0,8}",
+            cuts in prop::collection::vec((0_usize..20, "[xé]{0,2}", 0_u8..4), 0..4),
+        ) {
+            let units = text.encode_utf16().count();
+            let mut places: Vec<usize> = cuts.iter().map(|(at, _, _)| at % (units + 1)).collect();
+            places.sort_unstable();
+            let replacements: Vec<(usize, usize, Vec<u16>)> = places
+                .chunks_exact(2)
+                .zip(&cuts)
+                .map(|(ends, (_, text, halves))| {
+                    let mut units: Vec<u16> = Vec::new();
+                    units.extend((halves & 1 != 0).then_some(0xde01));
+                    units.extend(text.encode_utf16());
+                    units.extend((halves & 2 != 0).then_some(0xd83d));
+                    (ends[0], ends[1], units)
+                })
+                .collect();
+            check_units(&text, &replacements);
         }
-        assert_eq!(String::from_utf16_lossy(&units), expected);
     }
 
     const X: &[u16] = &[0x78];
@@ -142,6 +192,7 @@ mod tests {
         check("😀😀", &[(1, 3, &[0xde01, 0xd83d])], "😁😀");
         check("😀", &[(1, 1, &[0xde01, 0xd83d])], "😁😀");
         check("😀", &[(0, 1, &[0xd83d]), (1, 2, &[0xde01])], "😁");
+        check("ab", &[(0, 1, &[0xd83d]), (1, 2, &[0xde01])], "😁");
     }
 
     #[test]
