@@ -14,7 +14,6 @@ use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
     Timestamp,
 };
-use tabahead_text::{Document, Offset};
 
 use crate::{
     answers::Answers,
@@ -22,7 +21,7 @@ use crate::{
     fresh::Fresh,
     policy::{Policy, PolicyName, asking::State},
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError},
+    user::{Deed, Edited, Screen, User, UserError, typed_along},
 };
 
 use engine::Engine;
@@ -302,9 +301,10 @@ impl World<'_> {
         let outcome = Outcome {
             took: self.now.0.saturating_sub(waiting.at.0),
             origin,
+            untold: false,
             shown,
             superseded,
-            prefilled: self.engine.urgent_work().prefilled - waiting.prefilled,
+            prefilled: Some(self.engine.urgent_work().prefilled - waiting.prefilled),
         };
         if std::env::var_os("DBG").is_some()
             && waiting.asked.accept.is_some()
@@ -419,26 +419,6 @@ impl World<'_> {
             since,
         });
     }
-}
-
-/// What an editor still shows after a change: the rest, when it was typed along.
-fn typed_along(
-    screen: Screen,
-    document: DocumentId,
-    after: &Document,
-    cursor: Offset,
-) -> Option<Screen> {
-    let Suggestion { range, text } = &screen.suggestion;
-    let typed = after.slice(range.start..cursor);
-    let rest = text.strip_prefix(&typed[..])?;
-    let along = screen.document == document && !typed.is_empty() && !rest.is_empty();
-    along.then(|| Screen {
-        suggestion: Suggestion {
-            range: cursor..Offset(range.end.0 + typed.len()),
-            text: rest.to_owned(),
-        },
-        ..screen
-    })
 }
 
 #[cfg(test)]
