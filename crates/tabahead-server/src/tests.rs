@@ -400,6 +400,8 @@ async fn a_suggestion_of_another_source_is_looked_ahead_of() {
         "insertText": "2 + ",
     });
     client.notify("tabahead/didShow", shown).await;
+    // Whatever was computed ahead has arrived behind this.
+    client.stats().await;
     client.change(URI, 2, "let a = 2 + ").await;
     let item = client.suggestion(URI, (0, 12)).await;
     assert_eq!(item["insertText"], "1;");
