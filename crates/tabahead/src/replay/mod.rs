@@ -39,9 +39,10 @@ pub fn run(args: &ReplayArgs, config: &Resolved, config_file: Option<&Path>) -> 
         let page = page(&measured.about(), &measured.recordings);
         fs::write(file, page).with_context(|| format!("'{}' cannot be written", file.display()))?;
     }
-    match args.json {
-        true => output::json(&measured.to_json())?,
-        false => measured.print()?,
+    match (args.json, args.markdown) {
+        (true, _) => output::json(&measured.to_json())?,
+        (false, true) => output::stdout().write_all(measured.table().as_bytes())?,
+        (false, false) => measured.print()?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,6 +94,11 @@ impl Measured {
         })
     }
 
+    /// All recordings together, in Markdown.
+    fn table(&self) -> String {
+        report::table(&report::pooled(&self.recordings))
+    }
+
     fn print(&self) -> Result<()> {
         let mut out = output::stdout();
         let count = match self.recordings.len() {
@@ -104,8 +110,7 @@ impl Measured {
             self.mode, self.clock, self.answers, self.model, self.seed
         );
         writeln!(out, "{}\n", style(about).dim())?;
-        let pooled = report::pooled(&self.recordings);
-        out.write_all(aligned(&report::table(&pooled)).as_bytes())?;
+        out.write_all(aligned(&self.table()).as_bytes())?;
         Ok(())
     }
 }
