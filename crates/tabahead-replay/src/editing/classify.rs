@@ -118,9 +118,9 @@ fn of_one(change: &Change<'_>, edit: &ByteEdit) -> EditKind {
         EditKind::Keystroke
     } else if is_line_break(text) && is_blank(&removed) {
         EditKind::Enter
-    } else if is_one_char(text) && (removed.is_empty() || removed == text) {
-        EditKind::Keystroke
-    } else if less.is_empty() && is_one_char(more) {
+    } else if (is_one_char(text) && (removed.is_empty() || removed == text))
+        || (less.is_empty() && is_one_char(more))
+    {
         EditKind::Keystroke
     } else if is_one_char(text) || !change.is_cursor_told {
         EditKind::Other
