@@ -74,28 +74,32 @@ pub struct ByOrigin<T> {
     pub typed_through: T,
     /// It was computed ahead.
     pub speculated: T,
+    /// Nobody told: on the wall clock, answers that suggest nothing.
+    pub untold: T,
 }
 
 impl<T> ByOrigin<T> {
     /// The one of an origin.
-    pub fn of(&mut self, origin: Origin) -> &mut T {
+    pub fn of(&mut self, origin: Option<Origin>) -> &mut T {
         match origin {
-            Origin::Miss => &mut self.miss,
-            Origin::Joined => &mut self.joined,
-            Origin::Exact => &mut self.exact,
-            Origin::TypedThrough => &mut self.typed_through,
-            Origin::Speculated => &mut self.speculated,
+            Some(Origin::Miss) => &mut self.miss,
+            Some(Origin::Joined) => &mut self.joined,
+            Some(Origin::Exact) => &mut self.exact,
+            Some(Origin::TypedThrough) => &mut self.typed_through,
+            Some(Origin::Speculated) => &mut self.speculated,
+            None => &mut self.untold,
         }
     }
 
     /// All, with the names that JSON has.
-    pub fn each(&self) -> [(&'static str, &T); 5] {
+    pub fn each(&self) -> [(&'static str, &T); 6] {
         [
             ("miss", &self.miss),
             ("joined", &self.joined),
             ("exact", &self.exact),
             ("typed_through", &self.typed_through),
             ("speculated", &self.speculated),
+            ("untold", &self.untold),
         ]
     }
 }
@@ -224,6 +228,7 @@ impl Figures {
             by.exact.extend(&perceived.exact);
             by.typed_through.extend(&perceived.typed_through);
             by.speculated.extend(&perceived.speculated);
+            by.untold.extend(&perceived.untold);
         };
         origins(&mut self.perceived);
         self.accept_to_next.extend(accept_to_next);
@@ -275,10 +280,12 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
     /// Where its answer came from.
     pub(crate) origin: Option<Origin>,
+    /// It was answered, but nobody told from where.
+    pub(crate) untold: bool,
     pub(crate) shown: bool,
     pub(crate) superseded: bool,
-    /// Prompt tokens that were computed meanwhile, for people.
-    pub(crate) prefilled: u64,
+    /// Prompt tokens that were computed meanwhile, for people, where that is known.
+    pub(crate) prefilled: Option<u64>,
 }
 
 impl Figures {
@@ -290,8 +297,8 @@ impl Figures {
             (false, true) => self.shown += 1,
             (false, false) => self.silent += 1,
         }
-        if let Some(origin) = outcome.origin {
-            self.perceived.of(origin).add_time(outcome.took);
+        if outcome.origin.is_some() || outcome.untold {
+            self.perceived.of(outcome.origin).add_time(outcome.took);
         }
         use Origin::{Exact, Joined, Speculated, TypedThrough};
         let hit = matches!(outcome.origin, Some(Exact | TypedThrough | Speculated));
@@ -306,29 +313,32 @@ impl Figures {
             }
             None => {}
         }
-        let prefilled = u32::try_from(outcome.prefilled).unwrap_or(u32::MAX);
-        match (asked.accept, asked.kind) {
-            (Some(accepted), _) => {
-                self.accepted_characters += accepted.characters as u64;
-                if accepted.part != Part::All {
-                    self.partial_accepts += 1;
-                    return;
-                }
-                self.accepts += 1;
-                self.prefilled_per_accept.add(prefilled);
-                if accepted.has_next {
-                    self.with_next += 1;
-                    self.hits_after_accept += u64::from(hit);
-                    self.joined_after_accept += u64::from(outcome.origin == Some(Joined));
-                    if outcome.shown {
-                        self.next_ready += 1;
-                        self.accept_to_next.add_time(outcome.took);
-                    }
-                }
+        let per_request = match (asked.accept, asked.kind) {
+            (Some(accepted), _) if accepted.part == Part::All => {
+                Some(&mut self.prefilled_per_accept)
             }
-            (None, EditKind::Keystroke) => self.prefilled_per_key.add(prefilled),
-            (None, EditKind::Jump) => self.prefilled_per_jump.add(prefilled),
-            (None, _) => {}
+            (None, EditKind::Keystroke) => Some(&mut self.prefilled_per_key),
+            (None, EditKind::Jump) => Some(&mut self.prefilled_per_jump),
+            _ => None,
+        };
+        if let (Some(samples), Some(prefilled)) = (per_request, outcome.prefilled) {
+            samples.add(u32::try_from(prefilled).unwrap_or(u32::MAX));
+        }
+        let Some(accepted) = asked.accept else { return };
+        self.accepted_characters += accepted.characters as u64;
+        if accepted.part != Part::All {
+            self.partial_accepts += 1;
+            return;
+        }
+        self.accepts += 1;
+        if accepted.has_next {
+            self.with_next += 1;
+            self.hits_after_accept += u64::from(hit);
+            self.joined_after_accept += u64::from(outcome.origin == Some(Joined));
+            if outcome.shown {
+                self.next_ready += 1;
+                self.accept_to_next.add_time(outcome.took);
+            }
         }
     }
 }

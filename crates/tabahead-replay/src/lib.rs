@@ -3,7 +3,8 @@
 //!
 //! Read in the order of the modules: `recording` is what files hold, `editing` what their users did,
 //! `user` who edits in a replay, `policy` what is compared, `answers` what the model says, `simulation`
-//! the virtual clock on which they meet, `report` and `page` what comes of it.
+//! the
+//! virtual clock on which they meet, `wall` the real server in real time, `report` and `page` what comes of it.
 //!
 //! Invariants: the same recording, answers and seed give the same figures, bit for bit, on any machine;
 //! a recording's future is never a source of answers; a recording is read as it comes, in memory that does
@@ -27,5 +28,6 @@ pub mod simulation;
 pub mod timeline;
 pub mod typist;
 pub mod user;
+pub mod wall;
 
 pub use figures::{ByOrigin, Figures, Samples};

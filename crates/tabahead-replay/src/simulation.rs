@@ -11,9 +11,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tabahead_context::{DocumentName, GenerationEvent, Suggestion};
 use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
+    Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
+    Timestamp,
 };
-use tabahead_text::{Document, Offset};
 
 use crate::{
     answers::Answers,
@@ -21,7 +21,7 @@ use crate::{
     fresh::Fresh,
     policy::{Policy, PolicyName, asking::State},
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError},
+    user::{Deed, Edited, Screen, User, UserError, typed_along},
 };
 
 use engine::Engine;
@@ -90,6 +90,13 @@ struct World<'a> {
     requests: u64,
     figures: Figures,
     timeline: Timeline,
+}
+
+/// A suggestion that comes to the screen.
+struct Shown {
+    id: SuggestionId,
+    suggestion: Suggestion,
+    origin: Origin,
 }
 
 /// The request that waits.
@@ -294,10 +301,26 @@ impl World<'_> {
         let outcome = Outcome {
             took: self.now.0.saturating_sub(waiting.at.0),
             origin,
+            untold: false,
             shown,
             superseded,
-            prefilled: self.engine.urgent_work().prefilled - waiting.prefilled,
+            prefilled: Some(self.engine.urgent_work().prefilled - waiting.prefilled),
         };
+        if std::env::var_os("DBG").is_some()
+            && waiting.asked.accept.is_some()
+            && outcome.took > Duration::ZERO
+        {
+            eprintln!(
+                "{:?} {:?} {:?} {:?}",
+                self.now.0,
+                waiting.asked.accept,
+                outcome,
+                {
+                    let b = waiting.state.before();
+                    b[b.len().saturating_sub(200)..].to_string()
+                }
+            );
+        }
         self.figures.count(waiting.asked, outcome);
     }
 
@@ -350,11 +373,20 @@ impl World<'_> {
         };
         let origin = answer.origin();
         match answer {
-            Answer::Suggestion { id, suggestion, .. } => {
-                self.ends(&waiting, origin, true, false);
+            Answer::Suggestion {
+                id,
+                suggestion,
+                origin,
+            } => {
+                self.ends(&waiting, Some(origin), true, false);
                 self.timeline
-                    .add(self.now, || Moment::shown(&suggestion, origin));
-                self.shows(&waiting, id, suggestion);
+                    .add(self.now, || Moment::shown(&suggestion, Some(origin)));
+                let shown = Shown {
+                    id,
+                    suggestion,
+                    origin,
+                };
+                self.shows(&waiting, shown);
             }
             Answer::Silent { .. } => {
                 self.screen = None;
@@ -365,14 +397,17 @@ impl World<'_> {
         }
     }
 
-    fn shows(
-        &mut self,
-        waiting: &Waiting,
-        id: tabahead_speculation::SuggestionId,
-        suggestion: Suggestion,
-    ) {
-        let fresh = self.fresh.shown(&waiting.state, self.answers);
-        self.figures.unlike_fresh += u64::from(fresh.as_ref() != Ok(&suggestion));
+    fn shows(&mut self, waiting: &Waiting, shown: Shown) {
+        let Shown {
+            id,
+            suggestion,
+            origin,
+        } = shown;
+        // What was computed for this request alone is a fresh answer.
+        if origin != Origin::Miss {
+            let fresh = self.fresh.shown(&waiting.state, self.answers);
+            self.figures.unlike_fresh += u64::from(fresh.as_ref() != Ok(&suggestion));
+        }
         let since = match &self.screen {
             Some(screen) if screen.suggestion == suggestion => screen.since,
             _ => self.now,
@@ -386,22 +421,5 @@ impl World<'_> {
     }
 }
 
-/// What an editor still shows after a change: the rest, when it was typed along.
-fn typed_along(
-    screen: Screen,
-    document: DocumentId,
-    after: &Document,
-    cursor: Offset,
-) -> Option<Screen> {
-    let Suggestion { range, text } = &screen.suggestion;
-    let typed = after.slice(range.start..cursor);
-    let rest = text.strip_prefix(&typed[..])?;
-    let along = screen.document == document && !typed.is_empty() && !rest.is_empty();
-    along.then(|| Screen {
-        suggestion: Suggestion {
-            range: cursor..Offset(range.end.0 + typed.len()),
-            text: rest.to_owned(),
-        },
-        ..screen
-    })
-}
+#[cfg(test)]
+mod tests;

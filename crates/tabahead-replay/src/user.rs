@@ -130,3 +130,23 @@ pub struct Screen {
     /// Since when, typed along or not.
     pub since: Timestamp,
 }
+
+/// What an editor still shows after a change: the rest, when it was typed along.
+pub(crate) fn typed_along(
+    screen: Screen,
+    document: DocumentId,
+    after: &Document,
+    cursor: Offset,
+) -> Option<Screen> {
+    let Suggestion { range, text } = &screen.suggestion;
+    let typed = after.slice(range.start..cursor);
+    let rest = text.strip_prefix(&typed[..])?;
+    let along = screen.document == document && !typed.is_empty() && !rest.is_empty();
+    along.then(|| Screen {
+        suggestion: Suggestion {
+            range: cursor..Offset(range.end.0 + typed.len()),
+            text: rest.to_owned(),
+        },
+        ..screen
+    })
+}

@@ -1,12 +1,9 @@
 //! Real recordings, as the recorder of VS Code wrote them, replayed from the first entry to the last.
-//!
-//! They are not part of the repository: `TABAHEAD_RECORDINGS` names their folder, else it is looked
-//! for beside the workspace.
+
+mod real;
 
 use std::{
     collections::BTreeMap,
-    fs::OpenOptions,
-    io::Write,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -31,7 +28,9 @@ struct Counts {
 
 #[test]
 fn real_recordings_replay_without_a_contradiction() {
-    let Some(folder) = recordings() else { return };
+    let Some(folder) = real::recordings() else {
+        return;
+    };
     let mut files = files(&folder);
     files.extend(self::files(&folder.join("short")));
     assert_eq!(files.len(), 9, "{files:?}");
@@ -43,7 +42,9 @@ fn real_recordings_replay_without_a_contradiction() {
 
 #[test]
 fn the_long_recording_is_counted_as_before() {
-    let Some(folder) = recordings() else { return };
+    let Some(folder) = real::recordings() else {
+        return;
+    };
     let counts = replay(&folder.join("typescript-37min.recording.w.json"));
     // Counted by a program in another language over the same rules.
     let expected = BTreeMap::from([
@@ -132,30 +133,4 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
-}
-
-/// The folder of the recordings. Without it a test is skipped loudly; with `TABAHEAD_REQUIRE_ALL` it
-/// fails.
-#[track_caller]
-fn recordings() -> Option<PathBuf> {
-    let folder = match std::env::var_os("TABAHEAD_RECORDINGS") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recordings"),
-    };
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let reason = "real recordings: TABAHEAD_RECORDINGS names no folder with them";
-    assert!(
-        std::env::var_os("TABAHEAD_REQUIRE_ALL").is_none(),
-        "the recordings must be there: {reason}"
-    );
-    let line = format!("SKIPPED   {reason}");
-    eprintln!("{line}");
-    if let Some(log) = std::env::var_os("TABAHEAD_TEST_LOG") {
-        let file = OpenOptions::new().create(true).append(true).open(log);
-        let written = file.and_then(|mut file| writeln!(file, "{line}"));
-        written.expect("the test log can be written");
-    }
-    None
 }

@@ -11,7 +11,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings, ModelState};
-use tabahead_context::{DocumentName, GenerationEvent};
+use tabahead_context::{GenerationEvent, Suggestion};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator, SuggestionId,
     Timestamp,
@@ -61,6 +61,13 @@ pub(crate) enum Message {
     Accepted { suggestion: SuggestionId },
     /// The user dismissed what was shown.
     Dismissed { document: DocumentId },
+    /// The editor shows a suggestion of another source.
+    Shown {
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Offset,
+        suggestion: Suggestion,
+    },
     /// Settings came, as they were sent. The first ones start the model.
     Settings { layer: EditorLayer, value: Value },
     /// Somebody wants the figures.
@@ -319,6 +326,12 @@ impl SessionLoop {
                 self.tell(Input::Accepted { suggestion });
             }
             Message::Dismissed { document } => self.tell(Input::Dismissed { document }),
+            Message::Shown {
+                document,
+                snapshot,
+                cursor,
+                suggestion,
+            } => self.shown(document, snapshot, cursor, suggestion),
             Message::Settings { layer, value } => self.take_settings(layer, value),
             Message::Stats { reply } => {
                 let counters = self.counters();
@@ -331,6 +344,28 @@ impl SessionLoop {
         }
         self.counts.documents = self.documents.len() as u64;
         self.stats_are_due();
+    }
+
+    fn shown(
+        &mut self,
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Offset,
+        suggestion: Suggestion,
+    ) {
+        let Some(open) = self.documents.get(&document) else {
+            return;
+        };
+        if unsuitable(&open.file, snapshot.len(), &self.settings).is_none() {
+            let name = open.file.document_name();
+            self.tell(Input::Shown {
+                document,
+                snapshot,
+                cursor,
+                name,
+                suggestion,
+            });
+        }
     }
 
     fn take_request(
@@ -362,10 +397,7 @@ impl SessionLoop {
             document,
             snapshot,
             cursor,
-            name: DocumentName {
-                file_name: open.file.name().to_owned(),
-                language: open.file.language.clone(),
-            },
+            name: open.file.document_name(),
             selected,
         };
         match self.model() {

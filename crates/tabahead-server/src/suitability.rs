@@ -3,6 +3,8 @@
 //! A pure function of a file's identity, its size and the settings. Long lines are not decided
 //! here: the context window is silent on them by itself.
 
+use tabahead_context::DocumentName;
+
 use crate::settings::{PathRule, Settings};
 
 /// What is known of a document besides its text.
@@ -32,6 +34,14 @@ impl File {
     /// The last component of the path.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// What the model sees of it.
+    pub(crate) fn document_name(&self) -> DocumentName {
+        DocumentName {
+            file_name: self.name().to_owned(),
+            language: self.language.clone(),
+        }
     }
 }
 

@@ -387,6 +387,29 @@ async fn messages_of_other_clients_are_taken_as_request_or_notification() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_suggestion_of_another_source_is_looked_ahead_of() {
+    let mut client = Client::ready(says("1;\n")).await;
+    client.open(URI, "let a = ").await;
+    let shown = json!({
+        "textDocument": {"uri": URI},
+        "position": {"line": 0, "character": 8},
+        "range": {
+            "start": {"line": 0, "character": 8},
+            "end": {"line": 0, "character": 8},
+        },
+        "insertText": "2 + ",
+    });
+    client.notify("tabahead/didShow", shown).await;
+    // Whatever was computed ahead has arrived behind this.
+    client.stats().await;
+    client.change(URI, 2, "let a = 2 + ").await;
+    let item = client.suggestion(URI, (0, 12)).await;
+    assert_eq!(item["insertText"], "1;");
+    assert_eq!(item["command"]["arguments"][1], "speculated", "{item}");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_before_initialize_and_after_shutdown_are_refused() {
     let mut client = Client::start(says("x")).await;
     for method in ["textDocument/inlineCompletion", "tabahead/stats"] {

@@ -186,3 +186,16 @@ pub enum Origin {
     /// part of an earlier path that lies behind what was shown of it.
     Speculated,
 }
+
+impl Origin {
+    /// The word that figures and messages use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Miss => "miss",
+            Self::Joined => "joined",
+            Self::Exact => "exact",
+            Self::TypedThrough => "typed_through",
+            Self::Speculated => "speculated",
+        }
+    }
+}

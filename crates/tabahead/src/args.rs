@@ -218,9 +218,12 @@ pub struct ReplayArgs {
     pub html: Option<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Print JSON.
+    /// Print JSON; its fields are described in docs/replay.md.
     #[arg(long)]
     pub json: bool,
+    /// Print the table in Markdown.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// What the user does in a replay.

@@ -44,7 +44,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Complete(args) => complete::run(&args, &config::load(config)?),
         Command::Eval(args) => eval::run(&args, &config::load(config)?),
         Command::Bench(args) => bench::run(&args, &config::load(config)?),
-        Command::Replay(args) => replay::run(&args, &config::load(config)?),
+        Command::Replay(args) => replay::run(&args, &config::load(config)?, config),
         Command::Doctor(args) => doctor::run(&args, config),
         Command::Stats(args) => stats::run(&args),
         Command::Config(args) => config::run(&args, config),

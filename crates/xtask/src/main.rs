@@ -5,6 +5,7 @@
 
 mod prepare;
 mod prompts;
+mod replay;
 mod source;
 mod test;
 mod tidy;
@@ -29,6 +30,8 @@ enum Task {
     Prepare,
     /// Cuts training rows for a model out of source files, with the window that prompts are made of.
     Prompts(prompts::PromptsArguments),
+    /// Writes `tests/replay/RESULTS.md`, the table of what the replay measures.
+    Replay(replay::ReplayArguments),
     /// Prepares what the tests need, then runs tidy and every test.
     Test(test::TestArguments),
 }
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&workspace_root()),
         Task::Prepare => test::prepare(&workspace_root()),
         Task::Prompts(arguments) => prompts::run(&arguments),
+        Task::Replay(arguments) => replay::run(&workspace_root(), &arguments),
         Task::Test(arguments) => test::run(&workspace_root(), &arguments),
     };
     match outcome {

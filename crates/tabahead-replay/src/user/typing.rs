@@ -122,7 +122,11 @@ impl Typing {
             let Some(happening) = self.ahead.pop_front() else {
                 return Ok(());
             };
-            if let Some(deed) = deed_of(&happening) {
+            if let Some(mut deed) = deed_of(&happening) {
+                if let Deed::Edits(edited) = &mut deed {
+                    // Whatever was accepted here was none of ours, and not typed either.
+                    edited.accepts = None;
+                }
                 let due = self.now.0 + happening.at.saturating_sub(self.recorded);
                 let due = Timestamp(due.max(self.rests_until.0));
                 self.deed = Some(Planned::Recorded(due, Box::new(deed), happening.at));

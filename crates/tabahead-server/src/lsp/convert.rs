@@ -50,7 +50,11 @@ pub(super) fn on_the_wire(
     encoding: PositionEncoding,
 ) -> Value {
     let items = match answer {
-        Answer::Suggestion { id, suggestion, .. } => {
+        Answer::Suggestion {
+            id,
+            suggestion,
+            origin,
+        } => {
             let position = |offset: Offset| document.position_of(offset, encoding).into();
             vec![InlineCompletionItem {
                 insert_text: suggestion.text,
@@ -61,7 +65,7 @@ pub(super) fn on_the_wire(
                 command: Command {
                     title: "Accepted",
                     command: ACCEPTED_COMMAND,
-                    arguments: vec![json!(id.0)],
+                    arguments: vec![json!(id.0), json!(origin.as_str())],
                 },
             }]
         }

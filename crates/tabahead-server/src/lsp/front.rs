@@ -19,6 +19,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tabahead_context::Suggestion;
 use tabahead_speculation::{DocumentId, RequestId, SelectedCompletion, SuggestionId};
 use tabahead_text::{Document, Edit, PositionEncoding, Range, Version};
 use tokio::{
@@ -31,7 +32,9 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire, with_capabilities},
-    types::{AboutDocument, Change, DidChange, DidOpen, ExecuteCommand, InlineCompletionParams},
+    types::{
+        AboutDocument, Change, DidChange, DidOpen, DidShow, ExecuteCommand, InlineCompletionParams,
+    },
     wire::{END_OF_INPUT, MALFORMED},
 };
 use crate::{
@@ -284,6 +287,29 @@ impl<S> Front<S> {
         Ok(Value::Null)
     }
 
+    fn shown(&mut self, params: DidShow) {
+        let Some(open) = self.documents.get(&params.text_document.uri) else {
+            return;
+        };
+        if !open.in_step {
+            return;
+        }
+        let document = &open.document;
+        let offset = |position| document.offset_of(position, self.encoding);
+        let range = Range::from(params.range);
+        let (start, end) = (offset(range.start), offset(range.end));
+        let message = Message::Shown {
+            document: open.id,
+            snapshot: document.clone(),
+            cursor: offset(params.position.into()),
+            suggestion: Suggestion {
+                range: start.min(end)..start.max(end),
+                text: params.insert_text,
+            },
+        };
+        self.tell(message);
+    }
+
     fn stats<E>(&mut self, id: Id) -> Answering<E> {
         let (reply, stats) = oneshot::channel();
         self.tell(Message::Stats { reply });
@@ -348,6 +374,10 @@ impl<S> Front<S> {
                     self.tell(Message::Dismissed { document });
                 }
             }
+            "tabahead/didShow" => match read(params) {
+                Ok(params) => self.shown(params),
+                Err(error) => result = Err(error),
+            },
             "tabahead/stats" => {
                 if let Some(id) = id {
                     return self.stats(id);
@@ -370,7 +400,7 @@ impl<S> Front<S> {
 }
 
 /// The methods that [`Front::handle`] handles.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "textDocument/didOpen",
     "textDocument/didChange",
     "textDocument/didClose",
@@ -382,6 +412,7 @@ const OURS: [&str; 12] = [
     "workspace/didChangeConfiguration",
     "tabahead/didMoveCursor",
     "tabahead/didDismiss",
+    "tabahead/didShow",
     "tabahead/stats",
 ];
 

@@ -73,6 +73,16 @@ pub(super) struct InlineCompletionContext {
     pub(super) selected_completion_info: Option<SelectedCompletionInfo>,
 }
 
+/// `tabahead/didShow`: the editor shows a suggestion of another source.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DidShow {
+    pub(super) text_document: WireDocument,
+    pub(super) position: WirePosition,
+    pub(super) range: WireRange,
+    pub(super) insert_text: String,
+}
+
 /// The popup menu's item, if one is selected.
 #[derive(Debug, Deserialize)]
 pub(super) struct SelectedCompletionInfo {
@@ -93,7 +103,8 @@ pub(super) struct InlineCompletionList {
 pub(super) struct InlineCompletionItem {
     pub(super) insert_text: String,
     pub(super) range: WireRange,
-    /// Run after a full accept. It carries the suggestion's id, because an item has no `data`.
+    /// Run after a full accept. It carries the suggestion's id and, for whoever wants to tell, where
+    /// the suggestion came from: an item has no `data`.
     pub(super) command: Command,
 }
 

@@ -4,16 +4,18 @@
 
 mod files;
 mod virtual_clock;
+mod wall_clock;
 
-use std::{fs, io::Write, process::ExitCode};
+use std::{fs, io::Write, path::Path, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use console::style;
 use serde_json::{Value, json};
 use tabahead_replay::{
     page::page,
     policy::PolicyName,
     report::{self, OfRecording},
+    session::Mode,
 };
 
 use crate::{
@@ -26,20 +28,21 @@ use crate::{
 ///
 /// # Errors
 /// When a recording, the model or a file that is named cannot be used.
-pub fn run(args: &ReplayArgs, config: &Resolved) -> Result<ExitCode> {
+pub fn run(args: &ReplayArgs, config: &Resolved, config_file: Option<&Path>) -> Result<ExitCode> {
     let config = config.with_engine(&args.engine)?;
     let files = files::find(&args.recordings)?;
     let measured = match args.clock {
         ReplayClock::Virtual => virtual_clock::measure(args, &config, &files)?,
-        ReplayClock::Wall => bail!("the wall clock is not there yet"),
+        ReplayClock::Wall => wall_clock::measure(args, &config, config_file, &files)?,
     };
     if let Some(file) = &args.html {
         let page = page(&measured.about(), &measured.recordings);
         fs::write(file, page).with_context(|| format!("'{}' cannot be written", file.display()))?;
     }
-    match args.json {
-        true => output::json(&measured.to_json())?,
-        false => measured.print()?,
+    match (args.json, args.markdown) {
+        (true, _) => output::json(&measured.to_json())?,
+        (false, true) => output::stdout().write_all(measured.table().as_bytes())?,
+        (false, false) => measured.print()?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -91,6 +94,11 @@ impl Measured {
         })
     }
 
+    /// All recordings together, in Markdown.
+    fn table(&self) -> String {
+        report::table(&report::pooled(&self.recordings))
+    }
+
     fn print(&self) -> Result<()> {
         let mut out = output::stdout();
         let count = match self.recordings.len() {
@@ -102,8 +110,7 @@ impl Measured {
             self.mode, self.clock, self.answers, self.model, self.seed
         );
         writeln!(out, "{}\n", style(about).dim())?;
-        let pooled = report::pooled(&self.recordings);
-        out.write_all(aligned(&report::table(&pooled)).as_bytes())?;
+        out.write_all(aligned(&self.table()).as_bytes())?;
         Ok(())
     }
 }
@@ -126,10 +133,30 @@ pub(crate) fn words(args: &ReplayArgs) -> (&'static str, &'static str, &'static 
     (mode, clock, answers)
 }
 
-/// The policies that are compared, each once, in the order of tables.
-pub(crate) fn policies(args: &ReplayArgs) -> Vec<PolicyName> {
-    let named = |policy: &PolicyName| args.policy.is_empty() || args.policy.contains(policy);
+/// The policies that are compared, each once, in the order of tables: `all` unless some are named.
+pub(crate) fn policies(args: &ReplayArgs, all: &[PolicyName]) -> Vec<PolicyName> {
+    let named = |policy: &PolicyName| match args.policy.is_empty() {
+        true => all.contains(policy),
+        false => args.policy.contains(policy),
+    };
     PolicyName::ALL.into_iter().filter(named).collect()
+}
+
+/// What the user does.
+pub(crate) fn mode(mode: ReplayMode) -> Mode {
+    match mode {
+        ReplayMode::Recorded => Mode::Recorded,
+        ReplayMode::Inject => Mode::Inject,
+        ReplayMode::Typist => Mode::Typist,
+    }
+}
+
+/// A recording's name in tables.
+pub(crate) fn name_of(file: &Path) -> String {
+    match file.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => file.display().to_string(),
+    }
 }
 
 /// A Markdown table with its columns aligned for a terminal.

@@ -10,14 +10,15 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tabahead_replay::{
     answers::{Answers, AnswersFile, Ngram, RealModel},
+    policy::PolicyName,
     report::OfRecording,
-    session::{Mode, user},
+    session::user,
     simulation::{EngineCosts, Setup, run},
 };
 
-use super::{Measured, policies, words};
+use super::{Measured, mode, name_of, policies, words};
 use crate::{
-    args::{ReplayAnswers, ReplayArgs, ReplayMode},
+    args::{ReplayAnswers, ReplayArgs},
     config::{Resolved, cache_folder},
     output,
 };
@@ -33,7 +34,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
     if let Some(file) = &args.costs {
         setup.costs = read_costs(file)?;
     }
-    let (policies, mode) = (policies(args), mode(args.mode));
+    let (policies, mode) = (policies(args, &PolicyName::ALL), mode(args.mode));
     let bar = output::progress(files.len() * policies.len(), "runs");
     let mut recordings = Vec::new();
     for file in files {
@@ -104,14 +105,6 @@ fn file_name(model: &str) -> String {
     format!("{}.jsonl", model.chars().map(safe).collect::<String>())
 }
 
-fn mode(mode: ReplayMode) -> Mode {
-    match mode {
-        ReplayMode::Recorded => Mode::Recorded,
-        ReplayMode::Inject => Mode::Inject,
-        ReplayMode::Typist => Mode::Typist,
-    }
-}
-
 /// The costs that `tabahead bench --json` measured.
 fn read_costs(file: &Path) -> Result<EngineCosts> {
     let shown = file.display();
@@ -136,11 +129,4 @@ fn read_costs(file: &Path) -> Result<EngineCosts> {
         layers: number("/layers")? as u32,
         kv_tokens: NonZeroUsize::new(kv_tokens).unwrap_or(NonZeroUsize::MIN),
     })
-}
-
-fn name_of(file: &Path) -> String {
-    match file.file_name() {
-        Some(name) => name.to_string_lossy().into_owned(),
-        None => file.display().to_string(),
-    }
 }

@@ -1,0 +1,299 @@
+//! Small sessions on the virtual clock. The answers are the copier's, so what a story shows is told by
+//! what its text repeats.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use tabahead_backend::schedule::Costs;
+use tabahead_context::{ContextSettings, CutSettings, DocumentName};
+use tabahead_speculation::{DocumentId, SpeculatorSettings, Timestamp};
+use tabahead_text::{Document, Offset, Version};
+
+use super::{EngineCosts, Setup, run};
+use crate::{
+    Figures,
+    answers::{Answers, Ngram},
+    editing::EditKind,
+    policy::PolicyName,
+    user::{Accepts, Deed, Edited, Part, Screen, User, UserError},
+};
+
+/// What the user of a story does.
+#[derive(Clone, Copy)]
+enum Act {
+    /// Types at the cursor.
+    Types(&'static str),
+    /// Accepts what is shown, whole; nothing when nothing is shown.
+    Tabs,
+}
+
+/// A user who does what a story says, whatever the recording of it would be.
+struct Storyteller {
+    acts: Vec<(u64, Act)>,
+    next: usize,
+    text: Document,
+    cursor: Offset,
+    screen: Option<Screen>,
+    shown: Vec<(u64, String)>,
+}
+
+const DOCUMENT: DocumentId = DocumentId(1);
+
+impl User for Storyteller {
+    fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
+        let at = match self.next {
+            0 => Some(0),
+            n => self.acts.get(n - 1).map(|(at, _)| *at),
+        };
+        Ok(at.map(|at| Timestamp(Duration::from_millis(at))))
+    }
+
+    fn act(&mut self) -> Option<Deed> {
+        self.next += 1;
+        if self.next == 1 {
+            return Some(Deed::Opens {
+                document: DOCUMENT,
+                name: DocumentName::default(),
+                text: self.text.clone(),
+            });
+        }
+        let (_, act) = self.acts[self.next - 2];
+        let (text, cursor, kind, accepts) = match act {
+            Act::Types(text) => {
+                let at = self.cursor..self.cursor;
+                let after = self.text.with_replaced(at, text);
+                let cursor = Offset(self.cursor.0 + text.len());
+                (after, cursor, EditKind::Keystroke, None)
+            }
+            Act::Tabs => {
+                let screen = self.screen.take()?;
+                let (after, cursor) = screen.suggestion.apply(&self.text);
+                let accepts = Accepts {
+                    part: Part::All,
+                    characters: screen.suggestion.text.chars().count(),
+                    suggestion: Some(screen.id),
+                };
+                (after, cursor, EditKind::Accept, Some(accepts))
+            }
+        };
+        (self.text, self.cursor) = (text, cursor);
+        Some(Deed::Edits(Edited {
+            document: DOCUMENT,
+            after: self.text.clone(),
+            cursor,
+            kind,
+            accepts,
+            asks: true,
+        }))
+    }
+
+    fn sees(&mut self, now: Timestamp, screen: Option<&Screen>) {
+        self.screen = screen.cloned();
+        if let Some(screen) = screen {
+            let text = screen.suggestion.text.clone();
+            self.shown.push((now.0.as_millis() as u64, text));
+        }
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        settings: SpeculatorSettings {
+            context: ContextSettings::default(),
+            cut: CutSettings {
+                max_tokens: 40,
+                least_log_prob: f32::NEG_INFINITY,
+            },
+            speculate: true,
+            depth: 3,
+            cache_bytes: 1 << 20,
+            in_flight: 4,
+        },
+        // Slow enough to see in whole milliseconds.
+        costs: EngineCosts {
+            pass: Costs {
+                fixed: 10e-3,
+                row: 1e-3,
+            },
+            layers: 4,
+            kv_tokens: NonZeroUsize::new(100_000).expect("not zero"),
+        },
+        timeline: false,
+    }
+}
+
+/// Runs a story whose text has its cursor at `$0`; the figures, and what was shown when.
+fn tell(policy: PolicyName, text: &str, acts: &[(u64, Act)]) -> (Figures, Vec<(u64, String)>) {
+    tell_with(policy, text, acts, &setup())
+}
+
+fn tell_with(
+    policy: PolicyName,
+    text: &str,
+    acts: &[(u64, Act)],
+    setup: &Setup,
+) -> (Figures, Vec<(u64, String)>) {
+    let cursor = text.find("$0").expect("the text has a cursor");
+    let mut user = Storyteller {
+        acts: acts.to_vec(),
+        next: 0,
+        text: Document::new(&text.replace("$0", ""), Version(1)),
+        cursor: Offset(cursor),
+        screen: None,
+        shown: Vec::new(),
+    };
+    let mut answers = Answers::new(Box::new(Ngram::new()), None);
+    let ran = run(policy, &mut user, &mut answers, setup).expect("a story has no bad entries");
+    (ran.figures, user.shown)
+}
+
+const CALLS: &str = "\
+let first = open(path);
+let second = read(first);
+let third = close(second);
+print(third);
+
+let first = open(path);
+let second = read(first);
+let third = close(second);
+print(third);
+
+let first";
+
+fn at_end() -> String {
+    format!("{CALLS}$0\n")
+}
+
+/// `=` is typed, what follows is accepted after two seconds of reading each.
+const TYPED_AND_ACCEPTED: [(u64, Act); 4] = [
+    (1_000, Act::Types(" =")),
+    (3_000, Act::Tabs),
+    (5_000, Act::Tabs),
+    (7_000, Act::Tabs),
+];
+
+#[test]
+fn a_question_takes_what_its_passes_take() {
+    let (figures, shown) = tell(PolicyName::None, "ab cd\nab$0", &[(1_000, Act::Types(" "))]);
+    // A pass of two markers, the three tokens before the last word, and two of what must be spelled;
+    // then ` cd` is chosen, and a pass of one token tells that the line ends behind it.
+    assert_eq!(shown, [(1_000 + 17 + 11, "cd".to_owned())]);
+    assert_eq!(figures.perceived.miss.len(), 1);
+}
+
+#[test]
+fn speculation_has_the_next_one_there_when_tab_is_pressed() {
+    for policy in [
+        PolicyName::Tabahead,
+        PolicyName::Copilot,
+        PolicyName::LlamaVim,
+    ] {
+        let (figures, _) = tell(policy, &at_end(), &TYPED_AND_ACCEPTED);
+        assert_eq!((figures.accepts, figures.with_next), (3, 3), "{policy:?}");
+        assert_eq!(figures.hits_after_accept, 3, "{policy:?}");
+        assert_eq!(figures.accept_to_next.quantile(1.0), Some(0), "{policy:?}");
+        assert_eq!(figures.unlike_fresh, 0, "{policy:?}");
+    }
+    for policy in [PolicyName::None, PolicyName::Exact] {
+        let (figures, _) = tell(policy, &at_end(), &TYPED_AND_ACCEPTED);
+        assert_eq!(
+            (figures.accepts, figures.hits_after_accept),
+            (3, 0),
+            "{policy:?}"
+        );
+        assert!(figures.accept_to_next.quantile(0.0) > Some(0), "{policy:?}");
+    }
+}
+
+#[test]
+fn only_ours_looks_further_than_one_accept_ahead() {
+    // There is time for everything before the first Tab, and none between Tabs.
+    let acts = [
+        (1_000, Act::Types(" =")),
+        (5_000, Act::Tabs),
+        (5_001, Act::Tabs),
+        (5_002, Act::Tabs),
+    ];
+    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
+    assert_eq!((ours.accepts, ours.hits_after_accept), (3, 3));
+    let (copilot, _) = tell(PolicyName::Copilot, &at_end(), &acts);
+    // The second Tab comes when nothing is shown yet.
+    assert_eq!((copilot.accepts, copilot.hits_after_accept), (2, 1));
+}
+
+#[test]
+fn what_llama_vim_computes_ahead_mid_line_is_never_found() {
+    // Suggestions of two tokens, so that more than one fits before the text behind the cursor.
+    let mut setup = setup();
+    setup.settings.cut.max_tokens = 2;
+    let told = |policy, text: &str| tell_with(policy, text, &TYPED_AND_ACCEPTED, &setup).0;
+    let mid_line = format!("{CALLS}$0 //\n");
+    let theirs = told(PolicyName::LlamaVim, &mid_line);
+    assert!(theirs.with_next > 0, "{theirs:?}");
+    assert_eq!(theirs.hits_after_accept, 0, "{theirs:?}");
+    let ours = told(PolicyName::Tabahead, &mid_line);
+    assert_eq!(ours.hits_after_accept, ours.with_next);
+    // At the end of a line it is found.
+    let theirs = told(PolicyName::LlamaVim, &at_end());
+    assert_eq!(theirs.hits_after_accept, theirs.with_next);
+}
+
+#[test]
+fn llama_vim_lets_a_fresh_question_wait_for_one_that_nobody_needs() {
+    let acts = [(1_000, Act::Types(" =")), (1_005, Act::Types(" read"))];
+    let (patient, _) = tell(PolicyName::LlamaVim, &at_end(), &acts);
+    let (direct, _) = tell(PolicyName::None, &at_end(), &acts);
+    let slowest = |figures: &Figures| figures.all_perceived().quantile(1.0);
+    // Its job is over in less than the 100 ms of its timer.
+    assert!(
+        slowest(&patient) > slowest(&direct),
+        "{patient:?} {direct:?}"
+    );
+}
+
+#[test]
+fn a_person_does_not_wait_for_the_end_of_a_pass_that_computes_ahead() {
+    // A key that differs from what is shown, pressed while something is computed ahead.
+    let acts = [(1_000, Act::Types(" =")), (1_400, Act::Types("zz"))];
+    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
+    let (none, _) = tell(PolicyName::None, &at_end(), &acts);
+    let slowest = |figures: &Figures| figures.all_perceived().quantile(1.0).unwrap_or(0);
+    // A layer of the largest speculative pass at most.
+    let layer = (10_000 + 40 * 1_000) / 4;
+    assert!(
+        slowest(&ours) <= slowest(&none) + layer,
+        "{ours:?} {none:?}"
+    );
+}
+
+#[test]
+fn the_same_session_gives_the_same_figures() {
+    for policy in PolicyName::ALL {
+        let one = tell(policy, &at_end(), &TYPED_AND_ACCEPTED);
+        assert_eq!(
+            one,
+            tell(policy, &at_end(), &TYPED_AND_ACCEPTED),
+            "{policy:?}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_stale() {
+    let acts: Vec<(u64, Act)> = (0..60)
+        .map(|n| {
+            let act = match n % 4 {
+                0 => Act::Tabs,
+                1 => Act::Types(" "),
+                2 => Act::Types("="),
+                _ => Act::Types("o"),
+            };
+            (1_000 + n * 37, act)
+        })
+        .collect();
+    for policy in PolicyName::ALL {
+        let (figures, _) = tell(policy, &at_end(), &acts);
+        assert_eq!(figures.stale_shows, 0, "{policy:?}");
+    }
+    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
+    assert_eq!(ours.unlike_fresh, 0);
+}

@@ -1,0 +1,462 @@
+//! The wall clock: the real server over standard input and output, in real time.
+//!
+//! The only place here that reads a clock or starts a process. `wall/server.rs` speaks to the server;
+//! what it answers is counted as on the virtual clock. What only a fresh process can tell (whether there
+//! was something to show next, whether what was shown is what it would show) is asked of another one
+//! afterwards, so that it takes no computing time from the first.
+
+mod server;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tabahead_context::{DocumentName, Suggestion};
+use tabahead_speculation::{DocumentId, Origin, SuggestionId, Timestamp};
+use tabahead_text::{Document, Offset, PositionEncoding};
+
+use crate::{
+    figures::{Accepted, Asked, Figures, Outcome},
+    policy::{PolicyName, asking::State},
+    simulation::Ran,
+    timeline::{Moment, Timeline},
+    user::{Deed, Edited, Screen, User, UserError, typed_along},
+};
+
+pub use server::ServerError;
+use server::{Arrived, Server};
+
+/// How the server is started and how long pauses last.
+#[derive(Debug, Clone)]
+pub struct WallSetup {
+    /// The program.
+    pub program: PathBuf,
+    /// What stands behind it: `lsp` and its flags.
+    pub arguments: Vec<String>,
+    /// Longer pauses of the user are shortened to this.
+    pub longest_pause: Duration,
+    /// Keep what happened when, for a picture.
+    pub timeline: bool,
+}
+
+/// Why a run in real time failed.
+#[derive(Debug, thiserror::Error)]
+pub enum WallError {
+    /// The recording.
+    #[error(transparent)]
+    Recording(#[from] UserError),
+    /// The server.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// Only what the real server does can run in real time.
+    #[error("'{}' runs on the virtual clock only; on the wall clock there are none and tabahead", .0.as_str())]
+    VirtualOnly(PolicyName),
+}
+
+/// Runs a policy against a user in real time: `none` is the server without speculation and without a
+/// cache of suggestions.
+///
+/// # Errors
+/// When the recording cannot be read on or the server does not do what it must.
+pub fn run(policy: PolicyName, user: &mut dyn User, setup: &WallSetup) -> Result<Ran, WallError> {
+    let options = match policy {
+        PolicyName::None => asks_always(),
+        PolicyName::Tabahead => json!({}),
+        other => return Err(WallError::VirtualOnly(other)),
+    };
+    let mut player = Player {
+        server: Server::start(&setup.program, &setup.arguments, &options)?,
+        began: Instant::now(),
+        skipped: Duration::ZERO,
+        longest_pause: setup.longest_pause,
+        last: Timestamp::default(),
+        last_at: Instant::now(),
+        documents: HashMap::new(),
+        waiting: None,
+        screen: None,
+        over: Vec::new(),
+        timeline: Timeline::new(setup.timeline),
+    };
+    player.play(user)?;
+    player.finish(setup)
+}
+
+/// Settings under which every request is a question to the model.
+fn asks_always() -> Value {
+    json!({"speculation": {"enabled": false}, "cache": {"bytes": 0}})
+}
+
+struct Player {
+    server: Server,
+    /// When the user's time began, and how much of it was left out since.
+    began: Instant,
+    skipped: Duration,
+    longest_pause: Duration,
+    /// The user's time of the latest deed, and when it really was.
+    last: Timestamp,
+    last_at: Instant,
+    documents: HashMap<DocumentId, Opened>,
+    waiting: Option<Waiting>,
+    screen: Option<Screen>,
+    over: Vec<Over>,
+    timeline: Timeline,
+}
+
+struct Opened {
+    uri: String,
+    name: DocumentName,
+    text: Document,
+    version: i32,
+}
+
+/// The request that waits.
+struct Waiting {
+    id: i64,
+    document: DocumentId,
+    state: State,
+    asked_at: Instant,
+    asked: Asked,
+}
+
+/// A request that is over, and what a fresh process must be asked.
+struct Over {
+    state: State,
+    asked: Asked,
+    outcome: Outcome,
+    shown: Option<Suggestion>,
+}
+
+impl Player {
+    fn play(&mut self, user: &mut dyn User) -> Result<(), WallError> {
+        while let Some(due) = user.next()? {
+            let pause = due.0.saturating_sub(self.last.0);
+            let due_at = self.began + due.0.saturating_sub(self.skipped);
+            let left_out = match pause > self.longest_pause {
+                true => due_at.saturating_duration_since(self.last_at + self.longest_pause),
+                false => Duration::ZERO,
+            };
+            match self.server.next(due_at - left_out)? {
+                Some(arrived) => {
+                    let before = self.screen.clone();
+                    self.take(arrived);
+                    if self.screen != before {
+                        user.sees(self.now(), self.screen.as_ref());
+                    }
+                }
+                None => {
+                    self.skipped += left_out;
+                    (self.last, self.last_at) = (due, Instant::now());
+                    let before = self.screen.clone();
+                    if let Some(deed) = user.act() {
+                        self.does(deed)?;
+                    }
+                    if self.screen != before {
+                        user.sees(self.now(), self.screen.as_ref());
+                    }
+                }
+            }
+        }
+        // The last request gets its answer.
+        let until = Instant::now() + self.longest_pause;
+        while self.waiting.is_some()
+            && let Some(arrived) = self.server.next(until)?
+        {
+            self.take(arrived);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, document: DocumentId) -> Result<(), ServerError> {
+        match self.documents.remove(&document) {
+            Some(Opened { uri, .. }) => {
+                let about = json!({"textDocument": {"uri": uri}});
+                self.server.notify("textDocument/didClose", &about)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The user's time.
+    fn now(&self) -> Timestamp {
+        Timestamp(self.began.elapsed() + self.skipped)
+    }
+
+    fn does(&mut self, deed: Deed) -> Result<(), WallError> {
+        match deed {
+            Deed::Opens {
+                document,
+                name,
+                text,
+            } => {
+                self.close(document)?;
+                let uri = server::uri(&format!("recorded/{}", document.0), &name);
+                self.server.open(&uri, &name, &text)?;
+                let opened = Opened {
+                    uri,
+                    name,
+                    text,
+                    version: 1,
+                };
+                self.documents.insert(document, opened);
+            }
+            Deed::Closes { document } => {
+                self.cancel()?;
+                self.screen = None;
+                self.close(document)?;
+            }
+            Deed::Moves { .. } => {
+                self.cancel()?;
+                self.screen = None;
+            }
+            Deed::Shows {
+                document,
+                text,
+                cursor,
+                suggestion,
+            } => {
+                self.cancel()?;
+                self.screen = None;
+                let now = self.now();
+                self.timeline.add(now, || Moment::shown(&suggestion, None));
+                let Some(opened) = self.documents.get(&document) else {
+                    return Ok(());
+                };
+                let at = |offset| position(&text, offset);
+                let (start, end) = (at(suggestion.range.start), at(suggestion.range.end));
+                let shown = json!({
+                    "textDocument": {"uri": opened.uri},
+                    "position": at(cursor),
+                    "range": {"start": start, "end": end},
+                    "insertText": suggestion.text,
+                });
+                self.server.notify("tabahead/didShow", &shown)?;
+            }
+            Deed::Edits(edited) => self.edits(edited)?,
+        }
+        Ok(())
+    }
+
+    fn edits(&mut self, edited: Edited) -> Result<(), WallError> {
+        let Edited {
+            document,
+            after,
+            cursor,
+            kind,
+            accepts,
+            asks,
+        } = edited;
+        let now = self.now();
+        self.timeline
+            .add(now, || Moment::edit(kind, accepts.is_some()));
+        self.cancel()?;
+        let shown = self.screen.take();
+        let mut along = None;
+        if accepts.is_none() && shown.is_some() {
+            self.screen = shown.and_then(|screen| typed_along(screen, document, &after, cursor));
+            along = Some(self.screen.is_some());
+        }
+        let Some(opened) = self.documents.get_mut(&document) else {
+            return Ok(());
+        };
+        opened.version += 1;
+        let change = change(&opened.text, &after);
+        opened.text = after.clone();
+        let (name, uri) = (opened.name.clone(), opened.uri.clone());
+        let changed = json!({
+            "textDocument": {"uri": uri, "version": opened.version},
+            "contentChanges": [change],
+        });
+        self.server.notify("textDocument/didChange", &changed)?;
+        if !asks {
+            return Ok(());
+        }
+        let asked_at = Instant::now();
+        let params = json!({
+            "textDocument": {"uri": uri},
+            "position": position(&after, cursor),
+            "context": {"triggerKind": 2},
+        });
+        let id = self
+            .server
+            .request("textDocument/inlineCompletion", &params)?;
+        let accept = accepts.map(|accepts| Accepted {
+            part: accepts.part,
+            characters: accepts.characters,
+            // A fresh process will tell.
+            has_next: false,
+        });
+        self.waiting = Some(Waiting {
+            id,
+            document,
+            state: State {
+                document: after,
+                cursor,
+                name,
+            },
+            asked_at,
+            asked: Asked {
+                kind,
+                along,
+                accept,
+            },
+        });
+        // As editors do, behind the change and the request.
+        if let Some(suggestion) = accepts.and_then(|accepts| accepts.suggestion) {
+            let accepted = json!({"command": "tabahead.accepted", "arguments": [suggestion.0]});
+            self.server.request("workspace/executeCommand", &accepted)?;
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self) -> Result<(), WallError> {
+        if let Some(waiting) = self.waiting.take() {
+            let id = json!({"id": waiting.id});
+            self.server.notify("$/cancelRequest", &id)?;
+            let took = waiting.asked_at.elapsed();
+            self.ends(waiting, took, None, None, true);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, arrived: Arrived) {
+        let Some(waiting) = self.waiting.take_if(|waiting| waiting.id == arrived.id) else {
+            return;
+        };
+        let took = arrived.at.saturating_duration_since(waiting.asked_at);
+        let item = arrived.result.pointer("/items/0");
+        let Some((suggestion, id, origin)) = item.and_then(|item| item_of(item, &waiting)) else {
+            self.screen = None;
+            return self.ends(waiting, took, None, None, false);
+        };
+        let now = self.now();
+        self.timeline
+            .add(now, || Moment::shown(&suggestion, origin));
+        let since = match &self.screen {
+            Some(screen) if screen.suggestion == suggestion => screen.since,
+            _ => now,
+        };
+        self.screen = Some(Screen {
+            document: waiting.document,
+            id,
+            suggestion: suggestion.clone(),
+            since,
+        });
+        self.ends(waiting, took, origin, Some(suggestion), false);
+    }
+
+    fn ends(
+        &mut self,
+        waiting: Waiting,
+        took: Duration,
+        origin: Option<Origin>,
+        shown: Option<Suggestion>,
+        superseded: bool,
+    ) {
+        let outcome = Outcome {
+            took,
+            origin,
+            untold: origin.is_none() && !superseded,
+            shown: shown.is_some(),
+            superseded,
+            // The server does not tell per request.
+            prefilled: None,
+        };
+        self.over.push(Over {
+            state: waiting.state,
+            asked: waiting.asked,
+            outcome,
+            shown,
+        });
+    }
+
+    /// What a fresh process tells, and what the server counted.
+    fn finish(mut self, setup: &WallSetup) -> Result<Ran, WallError> {
+        let stats = self.server.call("tabahead/stats", &json!({}))?;
+        let mut figures = Figures {
+            lasted: self.now().0,
+            ..Figures::default()
+        };
+        let count = |pointer: &str| stats.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+        figures.wasted_tokens = count("/tokens/wasted");
+        figures.prefilled = [count("/tokens/prefilled") + count("/tokens/drafted"), 0];
+        figures.decoded = [count("/tokens/decoded"), 0];
+        figures.busy = [self.server.cpu_time().unwrap_or_default(), Duration::ZERO];
+        self.server.stop()?;
+        let mut fresh = Server::start(&setup.program, &setup.arguments, &asks_always())?;
+        for over in self.over {
+            let Over {
+                state,
+                mut asked,
+                outcome,
+                shown,
+            } = over;
+            if let Some(accept) = &mut asked.accept {
+                accept.has_next = fresh.suggests(&state)?.is_some();
+            }
+            if let Some(shown) = shown
+                && outcome.origin != Some(Origin::Miss)
+            {
+                figures.unlike_fresh += u64::from(fresh.suggests(&state)? != Some(shown));
+            }
+            figures.count(asked, outcome);
+        }
+        fresh.stop()?;
+        Ok(Ran {
+            figures,
+            timeline: self.timeline,
+        })
+    }
+}
+
+/// A suggestion as the protocol has it.
+fn item_of(item: &Value, waiting: &Waiting) -> Option<(Suggestion, SuggestionId, Option<Origin>)> {
+    let suggestion = server::suggestion(item, &waiting.state.document)?;
+    let id = item.pointer("/command/arguments/0")?.as_u64()?;
+    let word = item.pointer("/command/arguments/1")?.as_str()?;
+    let origins = [
+        Origin::Miss,
+        Origin::Joined,
+        Origin::Exact,
+        Origin::TypedThrough,
+        Origin::Speculated,
+    ];
+    let origin = origins.into_iter().find(|origin| origin.as_str() == word);
+    Some((suggestion, SuggestionId(id), origin))
+}
+
+fn position(text: &Document, offset: Offset) -> Value {
+    let position = text.position_of(offset, PositionEncoding::Utf16);
+    json!({"line": position.line, "character": position.character})
+}
+
+/// The smallest change from one text to another, in whole lines at its ends where line ends differ.
+fn change(before: &Document, after: &Document) -> Value {
+    let (old, new) = (before.text(), after.text());
+    let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
+    let mut start: usize = same.map(|(char, _)| char.len_utf8()).sum();
+    let (old_rest, new_rest) = (&old[start..], &new[start..]);
+    let same = old_rest.chars().rev().zip(new_rest.chars().rev());
+    let behind: usize = same
+        .take_while(|(a, b)| a == b)
+        .map(|(char, _)| char.len_utf8())
+        .sum();
+    let mut end = old.len() - behind;
+    // No position stands between `\r` and `\n`.
+    if old[..start].ends_with('\r') {
+        start -= 1;
+    }
+    if old[..end].ends_with('\r') && old[end..].starts_with('\n') {
+        end += 1;
+    }
+    let text = &new[start..new.len() - (old.len() - end)];
+    json!({
+        "range": {
+            "start": position(before, Offset(start)),
+            "end": position(before, Offset(end)),
+        },
+        "text": text,
+    })
+}

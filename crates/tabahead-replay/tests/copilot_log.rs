@@ -1,0 +1,194 @@
+//! The cache that the policy `copilot` has, held against what Copilot did: the log of its fetches in a
+//! real recording.
+//!
+//! Whatever was answered there is put into our cache, and each fetch that found text at the cursor is
+//! predicted: found, or not. A fetch of Copilot's that took 20 ms at most cannot have asked its server.
+
+mod real;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use expect_test::expect;
+use tabahead_replay::{
+    editing::{Editing, What},
+    policy::CopilotCache,
+    recording::{Entries, FetchedItem},
+};
+use tabahead_text::{Document, Offset, PositionEncoding};
+
+const QUICK: Duration = Duration::from_millis(20);
+/// A request that was given up in the editor goes on at the server about so long.
+const GOES_ON: Duration = Duration::from_millis(1500);
+
+/// A fetch that runs.
+struct Fetch {
+    text: Document,
+    cursor: Offset,
+    prediction: Prediction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Prediction {
+    Hit,
+    /// Not in the cache, but what was accepted just before may have been asked on.
+    BehindAccept,
+    /// Not in the cache, but a fetch for what was typed before was given up a moment ago: its answer
+    /// may have come, and is not in the log.
+    AfterGivenUp,
+    Miss,
+}
+
+#[test]
+fn the_cache_hits_where_copilots_did() {
+    let Some(folder) = real::recordings() else {
+        return;
+    };
+    let entries = Entries::open(&folder.join("typescript-37min.recording.w.json"));
+    let mut log = Log::default();
+    for happening in Editing::new(entries.expect("it opens")) {
+        let happening = happening.expect("it is consistent");
+        log.take(happening.at, happening.what);
+    }
+    let mut table = String::from("prediction: at most 20 ms, longer\n");
+    for (prediction, [quick, slow]) in &log.counts {
+        table += &format!("{prediction:?}: {quick}, {slow}\n");
+    }
+    expect![[r#"
+        prediction: at most 20 ms, longer
+        Hit: 206, 9
+        BehindAccept: 20, 3
+        AfterGivenUp: 34, 54
+        Miss: 27, 53
+    "#]]
+    .assert_eq(&table);
+
+    let share = |prediction| {
+        let [quick, slow] = log.counts[&prediction];
+        f64::from(quick) / f64::from(quick + slow)
+    };
+    assert!(share(Prediction::Hit) > 0.95);
+    assert!(share(Prediction::BehindAccept) > 0.75);
+    let [quick, slow] = log
+        .counts
+        .values()
+        .fold([0, 0], |[quick, slow], [q, s]| [quick + q, slow + s]);
+    let [_, slow_hits] = log.counts[&Prediction::Hit];
+    assert!(slow_hits * 10 < slow, "{slow_hits} of {slow}");
+    assert!(quick > slow);
+}
+
+#[derive(Default)]
+struct Log {
+    texts: HashMap<u64, (Document, Offset)>,
+    cache: CopilotCache,
+    running: HashMap<u64, Fetch>,
+    given_up: Vec<(Duration, String, String)>,
+    accepted: bool,
+    counts: BTreeMap<Prediction, [u32; 2]>,
+}
+
+impl Log {
+    fn take(&mut self, at: Duration, what: What) {
+        match what {
+            What::Opened { document, text, .. } => {
+                self.texts.insert(document, (text, Offset(0)));
+            }
+            What::Changed {
+                document,
+                after,
+                cursor,
+                reason,
+                ..
+            } => {
+                self.accepted = reason.as_deref() == Some("inlineSuggestion.accept");
+                self.texts.insert(document, (after, cursor));
+            }
+            What::Moved {
+                document, cursor, ..
+            } => {
+                if let Some(place) = self.texts.get_mut(&document) {
+                    place.1 = cursor;
+                }
+            }
+            What::FetchStarted {
+                document, request, ..
+            } => {
+                if let Some((text, cursor)) = self.texts.get(&document).cloned() {
+                    let (before, behind) = around(&text, cursor);
+                    let prediction = self.predict(at, &before, &behind);
+                    self.accepted = false;
+                    let fetch = Fetch {
+                        text,
+                        cursor,
+                        prediction,
+                    };
+                    self.running.insert(request, fetch);
+                }
+            }
+            What::FetchEnded {
+                request,
+                duration,
+                cancelled,
+                result,
+            } => {
+                if let Some(fetch) = self.running.remove(&request) {
+                    self.ended(at, duration, cancelled, &result, &fetch);
+                }
+            }
+            What::Closed { .. } => {}
+        }
+    }
+
+    fn predict(&mut self, at: Duration, before: &str, behind: &str) -> Prediction {
+        let given_up = |(ended, earlier, same): &(Duration, String, String)| {
+            at.saturating_sub(*ended) < GOES_ON && before.starts_with(earlier) && behind == same
+        };
+        if self.cache.find(before, behind).is_some() {
+            Prediction::Hit
+        } else if self.accepted {
+            Prediction::BehindAccept
+        } else if self.given_up.iter().any(given_up) {
+            Prediction::AfterGivenUp
+        } else {
+            Prediction::Miss
+        }
+    }
+
+    fn ended(
+        &mut self,
+        at: Duration,
+        took: Duration,
+        cancelled: bool,
+        result: &[FetchedItem],
+        fetch: &Fetch,
+    ) {
+        let (before, behind) = around(&fetch.text, fetch.cursor);
+        if cancelled {
+            self.given_up.push((at, before, behind));
+            return;
+        }
+        let Some(text) = result.iter().find_map(|item| at_cursor(item, fetch)) else {
+            return;
+        };
+        let counts = self.counts.entry(fetch.prediction).or_default();
+        counts[usize::from(took > QUICK)] += 1;
+        self.cache.add(&before, &behind, &text);
+    }
+}
+
+/// What an item adds at the cursor; it may repeat what stands before it on the line.
+fn at_cursor(item: &FetchedItem, fetch: &Fetch) -> Option<String> {
+    let offset = |place| fetch.text.offset_of(place, PositionEncoding::Utf16);
+    let (start, end) = (offset(item.range.start), offset(item.range.end));
+    let here = !item.inline_edit && start <= fetch.cursor && fetch.cursor <= end;
+    let repeated = fetch.text.slice(start..fetch.cursor);
+    here.then(|| item.text.strip_prefix(&repeated[..]).map(str::to_owned))?
+}
+
+fn around(text: &Document, cursor: Offset) -> (String, String) {
+    let end = Offset(text.len());
+    (text.slice(Offset(0)..cursor), text.slice(cursor..end))
+}

@@ -1,0 +1,85 @@
+//! A replay in real time: this very program as the server.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tabahead_replay::{
+    policy::PolicyName,
+    report::OfRecording,
+    session::user,
+    wall::{WallSetup, run},
+};
+
+use super::{Measured, mode, name_of, policies, words};
+use crate::{
+    args::{ReplayAnswers, ReplayArgs},
+    config::Resolved,
+    output,
+};
+
+/// The policies that the server has.
+const POLICIES: [PolicyName; 2] = [PolicyName::None, PolicyName::Tabahead];
+
+/// Runs every policy over every recording.
+pub(super) fn measure(
+    args: &ReplayArgs,
+    config: &Resolved,
+    config_file: Option<&Path>,
+    files: &[PathBuf],
+) -> Result<Measured> {
+    if args.answers == ReplayAnswers::Ngram {
+        bail!("the wall clock runs the real server; leave --answers ngram out");
+    }
+    let setup = WallSetup {
+        program: env::current_exe().context("this program's file is not known")?,
+        arguments: server_arguments(args, config_file),
+        longest_pause: args.max_gap,
+        timeline: args.html.is_some(),
+    };
+    let (policies, mode) = (policies(args, &POLICIES), mode(args.mode));
+    let bar = output::progress(files.len() * policies.len(), "runs");
+    let mut recordings = Vec::new();
+    for file in files {
+        let mut of_policies = Vec::new();
+        for &policy in &policies {
+            let mut user = user(mode, file, args.seed)?;
+            of_policies.push((policy, run(policy, &mut *user, &setup)?));
+            bar.inc(1);
+        }
+        recordings.push(OfRecording {
+            name: name_of(file),
+            policies: of_policies,
+        });
+    }
+    bar.finish_and_clear();
+    let (mode, clock, answers) = words(args);
+    Ok(Measured {
+        mode,
+        clock,
+        answers,
+        model: config.settings.model.clone(),
+        seed: args.seed,
+        costs: json!({"max_gap_ms": args.max_gap.as_secs_f64() * 1e3, "pass": Value::Null}),
+        recordings,
+    })
+}
+
+/// How the server is started: with what this call was given.
+fn server_arguments(args: &ReplayArgs, config_file: Option<&Path>) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if let Some(file) = config_file {
+        arguments.extend(["--config".to_owned(), file.display().to_string()]);
+    }
+    arguments.extend(["lsp".to_owned(), "--no-daemon".to_owned()]);
+    if let Some(model) = &args.engine.model {
+        arguments.extend(["--model".to_owned(), model.clone()]);
+    }
+    if let Some(threads) = args.engine.threads {
+        arguments.extend(["--threads".to_owned(), threads.to_string()]);
+    }
+    arguments
+}

@@ -1,0 +1,110 @@
+//! Latency replay: the real Speculator over recorded sessions on the virtual clock.
+//!
+//! Counts hits, joins, stale shows and tokens of the recordings in `tests/replay/recordings`, never this
+//! machine's milliseconds: the virtual clock's figures are the same everywhere, and stand in
+//! `tests/replay/RESULTS.md`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::program;
+
+const POLICIES: [&str; 5] = ["none", "exact", "llama-vim", "copilot", "tabahead"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("replay")
+}
+
+#[track_caller]
+fn replay(arguments: &[&str]) -> String {
+    let output = Command::new(program::path())
+        .arg("replay")
+        .arg(folder().join("recordings"))
+        .args(arguments)
+        .output()
+        .expect("the program runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
+#[track_caller]
+fn figures(arguments: &[&str]) -> Value {
+    let printed = replay(&[arguments, &["--json"]].concat());
+    serde_json::from_str(&printed).expect("it prints JSON")
+}
+
+#[test]
+fn the_table_holds_what_the_program_says() {
+    let results = fs::read_to_string(folder().join("RESULTS.md")).expect("the table is there");
+    for mode in ["recorded", "inject", "typist"] {
+        let table = replay(&["--answers", "ngram", "--mode", mode, "--markdown"]);
+        let part = format!("\n### {mode}\n\n{table}");
+        assert!(
+            results.contains(&part),
+            "tests/replay/RESULTS.md differs from this; `cargo xtask replay` writes it anew:\n{part}"
+        );
+    }
+}
+
+#[test]
+fn two_replays_say_the_same() {
+    let arguments = ["--answers", "ngram", "--mode", "typist"];
+    assert_eq!(figures(&arguments), figures(&arguments));
+    let other_seed = figures(&[&arguments[..], &["--seed", "2"]].concat());
+    assert_ne!(figures(&arguments)["policies"], other_seed["policies"]);
+}
+
+#[test]
+fn ours_is_never_stale_and_always_what_a_fresh_process_says() {
+    for mode in ["recorded", "inject", "typist"] {
+        let figures = figures(&["--answers", "ngram", "--mode", mode]);
+        for policy in POLICIES {
+            assert_eq!(
+                figures["policies"][policy]["stale_shows"], 0,
+                "{mode} {policy}"
+            );
+        }
+        assert_eq!(figures["policies"]["tabahead"]["unlike_fresh"], 0, "{mode}");
+    }
+}
+
+#[test]
+fn every_accept_has_its_next_suggestion_there() {
+    let figures = figures(&["--answers", "ngram", "--mode", "inject"]);
+    let ours = &figures["policies"]["tabahead"];
+    assert!(ours["accepts_with_next"].as_u64() > Some(0), "{ours}");
+    assert_eq!(ours["hit_rate_after_accept"], 1.0, "{ours}");
+    assert_eq!(ours["next_ready_share"], 1.0, "{ours}");
+    // The prompt behind an accept was read ahead.
+    assert_eq!(ours["prefilled_tokens_per_accept"]["p50"], 0, "{ours}");
+    let none = &figures["policies"]["none"];
+    assert_eq!(none["hit_rate_after_accept"], 0.0, "{none}");
+    assert_eq!(none["wasted_tokens"], 0, "{none}");
+}
+
+#[test]
+fn the_models_answers_are_remembered() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let memo = cache.path().join("answers.jsonl");
+    let memo = memo.to_str().expect("a plain path");
+    let arguments = ["--mode", "inject", "--policy", "tabahead", "--memo", memo];
+    let cold = figures(&arguments);
+    let size = fs::metadata(memo).expect("it is written").len();
+    assert_eq!(cold, figures(&arguments));
+    assert_eq!(fs::metadata(memo).expect("it is there").len(), size);
+    let ours = &cold["policies"]["tabahead"];
+    assert_eq!(
+        (&ours["stale_shows"], &ours["unlike_fresh"]),
+        (&0.into(), &0.into())
+    );
+    // A line that was cut off is computed again.
+    let text = fs::read(memo).expect("it is there");
+    fs::write(memo, &text[..text.len() - 10]).expect("it can be written");
+    assert_eq!(cold, figures(&arguments));
+}
