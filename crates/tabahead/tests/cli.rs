@@ -362,6 +362,7 @@ fn the_engine_is_measured_with_one_thread_and_with_all() {
         "/load_ms",
         "/weight_bytes",
         "/kv_bytes_per_token",
+        "/layers",
         "/hit_us",
         "/prefill/512",
         "/decode/512",
