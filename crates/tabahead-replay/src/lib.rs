@@ -20,6 +20,7 @@ mod figures;
 mod fresh;
 pub mod page;
 pub mod policy;
+pub mod recorder;
 pub mod recording;
 pub mod report;
 pub mod session;

@@ -1,4 +1,4 @@
-//! Reading a recording: the format `workspaceRecording@1.0`, entry by entry.
+//! Reading a recording, and the lines of one: the format `workspaceRecording@1.0`, entry by entry.
 //!
 //! Two forms hold the same entries: one JSON object `{"log": [entry, …]}`, as the recorder of VS Code
 //! writes it, and one entry per line (`.jsonl`), which can be appended to and survives a kill. Both
@@ -7,6 +7,7 @@
 
 mod decode;
 mod elements;
+mod encode;
 mod error;
 
 use std::{
@@ -155,6 +156,14 @@ pub struct Replacement {
     pub text: Vec<u16>,
 }
 
+impl Replacement {
+    /// A replacement by a whole text.
+    pub fn new(range: Range<usize>, text: &str) -> Self {
+        let text = text.encode_utf16().collect();
+        Self { range, text }
+    }
+}
+
 /// A suggestion that another product gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedItem {
@@ -275,6 +284,11 @@ impl Entries {
             },
         }
     }
+}
+
+/// An entry as a line of a `.jsonl` recording, with the line's end.
+pub fn line(time: Option<u64>, kind: &EntryKind) -> String {
+    encode::line(time, kind)
 }
 
 impl Iterator for Entries {

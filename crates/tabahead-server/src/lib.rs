@@ -5,11 +5,12 @@
 //!
 //! Invariants: only `lsp/` knows LSP types; edits and requests take effect in the order of arrival,
 //! whatever is awaited; nothing here waits for the client except the task that writes to it; a
-//! document's text is in no log and in no file.
+//! document's text is in no log and, unless the caller has a recorder for it, in no file.
 
 mod in_process;
 mod lifeline;
 mod lsp;
+mod recorder;
 mod run;
 mod session;
 mod settings;
@@ -19,6 +20,7 @@ mod suitability;
 mod tests;
 
 pub use in_process::{Answered, BufferState, Session, Unusable};
+pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
     CacheSettings, GateSettings, KvSettings, PathRule, Settings, SettingsError, SpeculationSettings,

@@ -17,11 +17,11 @@ use tower_lsp::{LspService, Server};
 use crate::{
     lifeline::Lifeline,
     lsp::{Front, Lifecycle, deliver_notices, pump},
+    recorder::Recorder,
     session::{Launch, SessionConfig, SessionLoop},
 };
 
 /// What a server is made of.
-#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// The weights that the model `mini` stands for.
     pub embedded: &'static [u8],
@@ -33,6 +33,8 @@ pub struct ServerConfig {
     pub stats_dir: Option<PathBuf>,
     /// The program's version, for the editor.
     pub version: &'static str,
+    /// Who writes down what happens to documents; `None` for nobody.
+    pub recorder: Option<Box<dyn Recorder>>,
 }
 
 /// Requests that may wait at once. Far above what an editor has open, because tower-lsp stops
@@ -82,6 +84,7 @@ pub(crate) async fn serve(
             stats_dir: config.stats_dir,
             version,
             launch,
+            recorder: config.recorder,
         },
         inbox,
         notices,

@@ -6,23 +6,28 @@
 
 mod figures;
 mod model;
+mod requests;
+mod scribe;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
-use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings, ModelState};
+use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings};
 use tabahead_context::{GenerationEvent, Suggestion};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator, SuggestionId,
     Timestamp,
 };
-use tabahead_text::{Document, Offset};
+use tabahead_text::{Document, Edit, Offset, PositionEncoding};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
+use scribe::Scribe;
+
 use crate::{
+    recorder::Recorder,
     settings::Settings,
     stats::{Latencies, SessionCounts, StatsFile},
     suitability::{File, unsuitable},
@@ -41,6 +46,9 @@ pub(crate) enum Message {
     Changed {
         document: DocumentId,
         snapshot: Document,
+        /// What made it of the text before, one after the other.
+        edits: Vec<Edit>,
+        encoding: PositionEncoding,
     },
     /// It was closed.
     Closed { document: DocumentId },
@@ -115,6 +123,7 @@ pub(crate) struct SessionConfig {
     pub(crate) stats_dir: Option<PathBuf>,
     pub(crate) version: &'static str,
     pub(crate) launch: Launch,
+    pub(crate) recorder: Option<Box<dyn Recorder>>,
 }
 
 /// A document as the session knows it.
@@ -161,6 +170,7 @@ pub(crate) struct SessionLoop {
     documents: HashMap<DocumentId, Open>,
     replies: HashMap<RequestId, Reply>,
     early: Vec<Early>,
+    scribe: Scribe,
     counts: SessionCounts,
     latencies: Latencies,
     last_problem: Option<String>,
@@ -170,11 +180,12 @@ pub(crate) struct SessionLoop {
 
 impl SessionLoop {
     pub(crate) fn new(
-        config: SessionConfig,
+        mut config: SessionConfig,
         inbox: mpsc::UnboundedReceiver<Message>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Self {
         let (event_sender, events) = mpsc::unbounded_channel();
+        let scribe = Scribe::new(config.recorder.take());
         Self {
             config,
             settings: Settings::default(),
@@ -192,6 +203,7 @@ impl SessionLoop {
             documents: HashMap::new(),
             replies: HashMap::new(),
             early: Vec::new(),
+            scribe,
             counts: SessionCounts::default(),
             latencies: Latencies::default(),
             last_problem: None,
@@ -247,6 +259,7 @@ impl SessionLoop {
                     if let Answer::Failed(line) = &answer {
                         report(&self.notices, &mut self.last_problem, line);
                     }
+                    self.scribe.answer(request, &answer);
                     // The editor may have cancelled in the meantime: then nobody listens.
                     if let Some(reply) = self.replies.remove(&request) {
                         if let Some(origin) = answer.origin() {
@@ -285,14 +298,21 @@ impl SessionLoop {
                     shown: false,
                 };
                 self.documents.insert(document, open);
+                self.record(document);
                 self.show(document);
                 if let Some(backend) = &self.backend {
                     backend.warm();
                 }
             }
-            Message::Changed { document, snapshot } => {
+            Message::Changed {
+                document,
+                snapshot,
+                edits,
+                encoding,
+            } => {
                 if let Some(open) = self.documents.get_mut(&document) {
                     open.snapshot = snapshot;
+                    self.record_change(document, edits, encoding);
                     self.supersede_early(document);
                     self.show(document);
                 }
@@ -300,6 +320,7 @@ impl SessionLoop {
             Message::Closed { document } => {
                 if let Some(open) = self.documents.remove(&document) {
                     self.supersede_early(document);
+                    self.scribe.close(document);
                     if open.shown {
                         self.tell(Input::DocumentClosed { document });
                     }
@@ -323,6 +344,7 @@ impl SessionLoop {
             Message::Cancelled { request } => self.cancel(request),
             Message::Accepted { suggestion } => {
                 self.counts.accepted += 1;
+                self.scribe.accept(suggestion);
                 self.tell(Input::Accepted { suggestion });
             }
             Message::Dismissed { document } => self.tell(Input::Dismissed { document }),
@@ -368,72 +390,6 @@ impl SessionLoop {
         }
     }
 
-    fn take_request(
-        &mut self,
-        request: RequestId,
-        document: DocumentId,
-        snapshot: Document,
-        cursor: Offset,
-        selected: Option<SelectedCompletion>,
-        reply: Reply,
-    ) {
-        self.counts.requests += 1;
-        let Some(open) = self.documents.get(&document) else {
-            let _ = reply.sender.send(Answer::Superseded);
-            self.counts.superseded += 1;
-            return;
-        };
-        if let Some(reason) = unsuitable(&open.file, snapshot.len(), &self.settings) {
-            tracing::debug!(request = request.0, reason, "silent");
-            self.counts.unsuitable += 1;
-            let _ = reply.sender.send(Answer::Silent {
-                reason,
-                origin: None,
-            });
-            return;
-        }
-        let input = Input::CompletionRequested {
-            request,
-            document,
-            snapshot,
-            cursor,
-            name: open.file.document_name(),
-            selected,
-        };
-        match self.model() {
-            ModelState::Ready(_) => {
-                self.replies.insert(request, reply);
-                self.tell(input);
-            }
-            ModelState::Loading => {
-                // The newest request is the one that somebody still waits for.
-                self.supersede_early(document);
-                self.replies.insert(request, reply);
-                self.early.push(Early {
-                    request,
-                    document,
-                    input,
-                });
-            }
-            ModelState::Unusable(line) => {
-                self.counts.failed += 1;
-                let _ = reply.sender.send(Answer::Failed(line));
-            }
-        }
-    }
-
-    fn cancel(&mut self, request: RequestId) {
-        let waited = self.early.len();
-        self.early.retain(|early| early.request != request);
-        if self.early.len() < waited {
-            self.counts.superseded += 1;
-        } else if self.replies.contains_key(&request) {
-            self.tell(Input::RequestCancelled { request });
-            self.run_effects();
-        }
-        self.replies.remove(&request);
-    }
-
     fn take_numbered_event(&mut self, (epoch, event): (u64, BackendEvent)) {
         if epoch == self.epoch {
             self.take_event(event);
@@ -474,19 +430,6 @@ impl SessionLoop {
             speculator.handle_input(now, Input::DocumentChanged { document, snapshot });
         } else if std::mem::take(&mut open.shown) {
             speculator.handle_input(now, Input::DocumentClosed { document });
-        }
-    }
-
-    /// Answers what waits for the model at an older state of a document.
-    fn supersede_early(&mut self, document: DocumentId) {
-        for early in self
-            .early
-            .extract_if(.., |early| early.document == document)
-        {
-            self.counts.superseded += 1;
-            if let Some(reply) = self.replies.remove(&early.request) {
-                let _ = reply.sender.send(Answer::Superseded);
-            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! One test runs the real engine, to compare its counters with what the session received.
 
 mod client;
+mod recorded;
 
 use client::{Client, Started};
 use serde_json::{Value, json};

@@ -353,6 +353,95 @@ fn an_entry_has_a_limit() {
 }
 
 #[test]
+fn a_written_entry_is_read_as_it_was() {
+    let at = |line, character| Position { line, character };
+    let (id, version) = (3, Some(-7));
+    let text = "q\"\\\n\r\t\u{1}\u{7f}\u{2028}é😀".to_owned();
+    let entries = [
+        EntryKind::Header { root: None },
+        EntryKind::Header {
+            root: Some("file:///a".to_owned()),
+        },
+        EntryKind::DocumentEncountered {
+            id,
+            path: "a\\b".to_owned(),
+        },
+        EntryKind::SetContent {
+            id,
+            version,
+            content: text.clone(),
+        },
+        EntryKind::StoreContent {
+            id,
+            content_id: "c".to_owned(),
+        },
+        EntryKind::RestoreContent {
+            id,
+            content_id: "c".to_owned(),
+            version: None,
+        },
+        EntryKind::Opened { id },
+        EntryKind::Closed { id },
+        EntryKind::Focused { id },
+        EntryKind::SelectionChanged {
+            id,
+            selections: vec![0..0, 2..5],
+        },
+        EntryKind::Changed {
+            id,
+            version,
+            edits: vec![
+                Replacement::new(0..1, &text),
+                Replacement {
+                    range: 4..5,
+                    text: vec![0xde00, 0x61, 0xd83d],
+                },
+            ],
+        },
+        EntryKind::ChangeReason {
+            id,
+            version,
+            reason: "snippet".to_owned(),
+        },
+        EntryKind::FetchStarted {
+            id,
+            request: 1,
+            version,
+        },
+        EntryKind::FetchEnded {
+            request: 1,
+            duration: Duration::from_millis(1234),
+            cancelled: true,
+            result: Vec::new(),
+        },
+        EntryKind::FetchEnded {
+            request: 2,
+            duration: Duration::ZERO,
+            cancelled: false,
+            result: vec![FetchedItem {
+                range: Range {
+                    start: at(0, 4),
+                    end: at(1, 0),
+                },
+                text,
+                inline_edit: false,
+            }],
+        },
+        EntryKind::Other,
+    ];
+    let written: String = entries.iter().map(|kind| line(Some(5), kind)).collect();
+    assert_eq!(written.lines().count(), entries.len());
+    let read: Vec<EntryKind> = read(Form::Lines, written)
+        .map(|entry| entry.expect("the line is in order"))
+        .map(|Entry { time, kind, .. }| {
+            assert_eq!(time, Some(5));
+            kind
+        })
+        .collect();
+    assert_eq!(read, entries);
+}
+
+#[test]
 fn the_ending_of_a_file_tells_its_form() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in [

@@ -173,6 +173,8 @@ impl<S> Front<S> {
         let message = Message::Changed {
             document: open.id,
             snapshot: open.document.clone(),
+            edits,
+            encoding: self.encoding,
         };
         self.tell(message);
     }

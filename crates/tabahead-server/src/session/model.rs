@@ -59,6 +59,7 @@ impl SessionLoop {
         }
         let documents: Vec<_> = self.documents.keys().copied().collect();
         for document in documents {
+            self.record(document);
             self.show(document);
         }
     }
@@ -69,7 +70,8 @@ impl SessionLoop {
         self.speculator = None;
         self.backend = None;
         self.early.clear();
-        for (_, reply) in self.replies.drain() {
+        for (request, reply) in self.replies.drain() {
+            self.scribe.answer(request, &Answer::Superseded);
             let _ = reply.sender.send(Answer::Superseded);
         }
         self.counts = SessionCounts {
@@ -111,8 +113,10 @@ impl SessionLoop {
         report(&self.notices, &mut self.last_problem, line);
         for early in std::mem::take(&mut self.early) {
             self.counts.failed += 1;
+            let answer = Answer::Failed(line.to_owned());
+            self.scribe.answer(early.request, &answer);
             if let Some(reply) = self.replies.remove(&early.request) {
-                let _ = reply.sender.send(Answer::Failed(line.to_owned()));
+                let _ = reply.sender.send(answer);
             }
         }
     }

@@ -15,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{ServerConfig, log_directives, run::serve, session::Launch};
+use crate::{Recorder, ServerConfig, log_directives, run::serve, session::Launch};
 
 /// What the command line gives a server.
 #[derive(Default)]
@@ -23,6 +23,7 @@ pub(super) struct Started {
     pub(super) file: Value,
     pub(super) flags: Value,
     pub(super) stats_dir: Option<PathBuf>,
+    pub(super) recorder: Option<Box<dyn Recorder>>,
 }
 
 type Launched = Arc<Mutex<Vec<(LocalSettings, Option<Arc<ScriptedBackend>>)>>>;
@@ -95,6 +96,7 @@ impl Client {
             flags: started.flags,
             stats_dir: started.stats_dir,
             version: "0.0.0",
+            recorder: started.recorder,
         };
         Self {
             input: Some(input),

@@ -1,0 +1,120 @@
+//! The file that a recorder appends to: one entry per line, each written whole.
+//!
+//! Nobody but its owner may read it. What is recorded, and when, is the caller's business; read
+//! `recording.rs` for the entries.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::recording::{EntryKind, line};
+
+/// A recording that grows. What was appended is in the file, whatever happens to the program next.
+#[derive(Debug)]
+pub struct RecordingFile {
+    path: PathBuf,
+    file: File,
+    /// Bytes of the entries that are whole.
+    length: u64,
+}
+
+impl RecordingFile {
+    /// Makes `FOLDER/<time>-<process>.recording.w.jsonl`, and the folder where there is none. The time
+    /// counts milliseconds since 1970.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written to, or the file exists.
+    pub fn create(folder: &Path, time: u64, process: u32) -> io::Result<Self> {
+        make_private_folder(folder)?;
+        let path = folder.join(format!("{time}-{process}.recording.w.jsonl"));
+        let mut options = OpenOptions::new();
+        options.append(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        let mut recording = Self {
+            path,
+            file,
+            length: 0,
+        };
+        recording.append(time, &EntryKind::Header { root: None })?;
+        Ok(recording)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends an entry, in one piece.
+    ///
+    /// # Errors
+    /// When the disk is full or gone. Of the entry nothing is left in the file then, if that is possible.
+    pub fn append(&mut self, time: u64, kind: &EntryKind) -> io::Result<()> {
+        let line = line(Some(time), kind);
+        let written = self.file.write_all(line.as_bytes());
+        match written {
+            Ok(()) => self.length += line.len() as u64,
+            // The reason why it cannot be written is what the caller wants to hear.
+            Err(_) => drop(self.file.set_len(self.length)),
+        }
+        written
+    }
+}
+
+/// Makes a folder that only its owner can look into; one that exists stays as it is.
+fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Entries;
+
+    #[test]
+    fn what_is_appended_is_in_the_file_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("a/b");
+        let mut recording = RecordingFile::create(&folder, 17, 4).expect("a recording");
+        assert!(recording.path().ends_with("a/b/17-4.recording.w.jsonl"));
+        recording
+            .append(18, &EntryKind::Opened { id: 1 })
+            .expect("there is room");
+        let entries = Entries::open(recording.path()).expect("it opens");
+        let entries: Vec<_> = entries.map(|entry| entry.expect("in order").time).collect();
+        assert_eq!(entries, [Some(17), Some(18)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("new");
+        let recording = RecordingFile::create(&folder, 1, 1).expect("a recording");
+        let mode = |path: &Path| {
+            let metadata = path.metadata().expect("it is there");
+            metadata.permissions().mode() & 0o777
+        };
+        assert_eq!(mode(recording.path()), 0o600);
+        assert_eq!(mode(&folder), 0o700);
+    }
+
+    #[test]
+    fn a_recording_is_never_written_over_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        RecordingFile::create(folder.path(), 1, 1).expect("the first");
+        let second = RecordingFile::create(folder.path(), 1, 1);
+        assert_eq!(
+            second.expect_err("it is there").kind(),
+            io::ErrorKind::AlreadyExists
+        );
+    }
+}

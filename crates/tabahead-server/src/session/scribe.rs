@@ -1,0 +1,270 @@
+//! The session's side of recording: which documents are recorded, and what is said of them.
+//!
+//! Without a recorder every function here does nothing. It follows the texts itself, because edits
+//! that are sent together are each relative to what the one before left.
+
+use std::collections::HashMap;
+
+use tabahead_speculation::{Answer, DocumentId, RequestId, SuggestionId};
+use tabahead_text::{Document, Edit, Offset, PositionEncoding};
+use tokio::time::Instant;
+
+use super::SessionLoop;
+use crate::{
+    recorder::{Recorded, Recorder},
+    suitability::{File, unsuitable},
+};
+
+impl SessionLoop {
+    /// Records a document from now on, or no longer, by what it is now.
+    pub(super) fn record(&mut self, document: DocumentId) {
+        if let Some(open) = self.documents.get(&document)
+            && self.scribe.is_on()
+        {
+            let reason = unsuitable(&open.file, open.snapshot.len(), &self.settings);
+            let is_suitable = reason.is_none();
+            self.scribe
+                .see(document, &open.file, &open.snapshot, is_suitable);
+        }
+    }
+
+    /// Records the edits that led to a document's text.
+    pub(super) fn record_change(
+        &mut self,
+        document: DocumentId,
+        edits: Vec<Edit>,
+        encoding: PositionEncoding,
+    ) {
+        let was_recorded = self.scribe.pages.contains_key(&document);
+        // First, because the edits may be what makes it unsuitable. If it is only recorded from now on,
+        // the edits are in its text already.
+        self.record(document);
+        if let Some(open) = self.documents.get(&document)
+            && was_recorded
+        {
+            self.scribe
+                .change(document, edits, encoding, &open.snapshot);
+        }
+    }
+}
+
+/// What was told to the recorder so far.
+pub(super) struct Scribe {
+    recorder: Option<Box<dyn Recorder>>,
+    /// The documents that are recorded.
+    pages: HashMap<DocumentId, Page>,
+    asked: HashMap<RequestId, Asked>,
+}
+
+struct Page {
+    text: Document,
+    /// The cursor in UTF-16 code units; `None` when an edit may have moved it.
+    cursor: Option<usize>,
+    /// The last suggestion, until it is accepted.
+    suggestion: Option<SuggestionId>,
+    accept: Accept,
+}
+
+/// An editor changes the text and reports the accept, in either order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Accept {
+    /// Nothing has changed since the last suggestion.
+    Unchanged,
+    /// The last change may turn out to be the accept.
+    Changed,
+    /// The next change is the accept.
+    Reported,
+}
+
+struct Asked {
+    document: DocumentId,
+    snapshot: Document,
+    came: Instant,
+}
+
+impl Scribe {
+    pub(super) fn new(recorder: Option<Box<dyn Recorder>>) -> Self {
+        Self {
+            recorder,
+            pages: HashMap::new(),
+            asked: HashMap::new(),
+        }
+    }
+
+    /// Whether anything is recorded at all.
+    pub(super) fn is_on(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// A document as it is now. It is recorded from now on when it is suitable, and not a moment
+    /// longer when it is not.
+    pub(super) fn see(
+        &mut self,
+        document: DocumentId,
+        file: &File,
+        snapshot: &Document,
+        is_suitable: bool,
+    ) {
+        match (is_suitable, self.pages.contains_key(&document)) {
+            (true, false) if self.is_on() => {
+                self.tell(Recorded::Opened {
+                    document: document.0,
+                    path: file.path.clone(),
+                    text: snapshot.clone(),
+                });
+                let page = Page {
+                    text: snapshot.clone(),
+                    cursor: None,
+                    suggestion: None,
+                    accept: Accept::Unchanged,
+                };
+                self.pages.insert(document, page);
+            }
+            (false, true) => self.close(document),
+            _ => {}
+        }
+    }
+
+    pub(super) fn close(&mut self, document: DocumentId) {
+        if self.pages.remove(&document).is_some() {
+            self.tell(Recorded::Closed {
+                document: document.0,
+            });
+        }
+    }
+
+    /// Edits that were sent together, and the text that came of them.
+    pub(super) fn change(
+        &mut self,
+        document: DocumentId,
+        edits: Vec<Edit>,
+        encoding: PositionEncoding,
+        snapshot: &Document,
+    ) {
+        let Some(page) = self.pages.get_mut(&document) else {
+            return;
+        };
+        let version = snapshot.version();
+        let mut changes = Vec::with_capacity(edits.len());
+        for edit in edits {
+            let text = &page.text;
+            let (start, end) = match edit.range {
+                Some(range) => {
+                    let start = text.offset_of(range.start, encoding);
+                    let end = text.offset_of(range.end, encoding);
+                    (start.min(end), start.max(end))
+                }
+                None => (Offset(0), Offset(text.len())),
+            };
+            let range = text.utf16_unit_of(start)..text.utf16_unit_of(end);
+            page.text = text.with_replaced(start..end, &edit.text);
+            changes.push(Recorded::Changed {
+                document: document.0,
+                version: version.0,
+                range,
+                text: edit.text,
+            });
+        }
+        page.text = snapshot.clone();
+        page.cursor = None;
+        let is_accept = page.accept == Accept::Reported;
+        page.accept = match is_accept {
+            true => Accept::Unchanged,
+            false => Accept::Changed,
+        };
+        for change in changes {
+            self.tell(change);
+        }
+        if is_accept {
+            self.tell(Recorded::Accepted {
+                document: document.0,
+                version: version.0,
+            });
+        }
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        request: RequestId,
+        document: DocumentId,
+        snapshot: &Document,
+        cursor: Offset,
+        came: Instant,
+    ) {
+        let Some(page) = self.pages.get_mut(&document) else {
+            return;
+        };
+        // An accept that nothing followed was none.
+        if page.accept == Accept::Reported {
+            page.accept = Accept::Unchanged;
+        }
+        let cursor = snapshot.utf16_unit_of(cursor);
+        if page.cursor.replace(cursor) != Some(cursor) {
+            self.tell(Recorded::Cursor {
+                document: document.0,
+                cursor,
+            });
+        }
+        self.tell(Recorded::Asked {
+            document: document.0,
+            request: request.0,
+            version: snapshot.version().0,
+        });
+        let asked = Asked {
+            document,
+            snapshot: snapshot.clone(),
+            came,
+        };
+        self.asked.insert(request, asked);
+    }
+
+    pub(super) fn answer(&mut self, request: RequestId, answer: &Answer) {
+        let Some(asked) = self.asked.remove(&request) else {
+            return;
+        };
+        let mut shown = None;
+        if let Answer::Suggestion { id, suggestion, .. } = answer {
+            let position = |offset| asked.snapshot.position_of(offset, PositionEncoding::Utf16);
+            let range = tabahead_text::Range {
+                start: position(suggestion.range.start),
+                end: position(suggestion.range.end),
+            };
+            shown = Some((range, suggestion.text.clone()));
+            if let Some(page) = self.pages.get_mut(&asked.document) {
+                page.suggestion = Some(*id);
+                page.accept = Accept::Unchanged;
+            }
+        }
+        self.tell(Recorded::Answered {
+            request: request.0,
+            waited: asked.came.elapsed(),
+            cancelled: *answer == Answer::Superseded,
+            suggestion: shown,
+        });
+    }
+
+    pub(super) fn accept(&mut self, suggestion: SuggestionId) {
+        let is_shown = |(_, page): &(_, &mut Page)| page.suggestion == Some(suggestion);
+        let Some((&document, page)) = self.pages.iter_mut().find(is_shown) else {
+            return;
+        };
+        page.suggestion = None;
+        let version = page.text.version();
+        match page.accept {
+            Accept::Changed => {
+                page.accept = Accept::Unchanged;
+                self.tell(Recorded::Accepted {
+                    document: document.0,
+                    version: version.0,
+                });
+            }
+            Accept::Unchanged | Accept::Reported => page.accept = Accept::Reported,
+        }
+    }
+
+    fn tell(&mut self, recorded: Recorded) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(recorded);
+        }
+    }
+}
