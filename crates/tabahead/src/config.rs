@@ -189,6 +189,7 @@ impl Resolved {
             flags: config.flags,
             stats_dir: default_stats_dir(),
             version: env!("CARGO_PKG_VERSION"),
+            recorder: None,
         })
         .context("the server cannot be started")?;
         // A thread may still wait for input that never comes.
