@@ -18,6 +18,7 @@ pub mod answers;
 pub mod editing;
 mod figures;
 mod fresh;
+pub mod from_git;
 pub mod page;
 pub mod policy;
 pub mod recorder;
