@@ -112,16 +112,27 @@ fn the_models_answers_are_remembered() {
 #[test]
 fn the_page_draws_itself() {
     let Some(chromium) = std::env::var_os("TABAHEAD_CHROMIUM") else {
-        return report::skip("the replay's page", "TABAHEAD_CHROMIUM does not say where it is");
+        return report::skip(
+            "the replay's page",
+            "TABAHEAD_CHROMIUM does not say where it is",
+        );
     };
     let folder = tempfile::tempdir().expect("a folder");
     let page = folder.path().join("page.html");
     let arguments = ["--answers", "ngram", "--mode", "inject", "--html"];
     let figures = figures(&[&arguments[..], &[page.to_str().expect("a plain path")]].concat());
     let output = Command::new(chromium)
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--dump-dom",
+        ])
         .arg("--enable-logging=stderr")
-        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!(
+            "--user-data-dir={}",
+            folder.path().join("profile").display()
+        ))
         .arg(format!("file://{}", page.display()))
         .output()
         .expect("Chromium runs");
@@ -135,7 +146,10 @@ fn the_page_draws_itself() {
         .iter()
         .map(|policy| format!(">{}</td>", figures["policies"][policy]["requests"]))
         .collect();
-    let row = drawn.split("One after each change.").nth(1).unwrap_or_default();
+    let row = drawn
+        .split("One after each change.")
+        .nth(1)
+        .unwrap_or_default();
     let row = row.split("</tr>").next().unwrap_or_default();
     let row: String = row.split("<td").skip(1).collect();
     assert_eq!(row, cells, "{drawn}");

@@ -200,7 +200,7 @@ function drawNext() {
     }
     const missed = at(policy.figures, "accepts_with_next") - total;
     if (!total || missed > 0) {
-      const text = total ? `${plural(missed, "accept")} without` : "none";
+      const text = total ? `${missed} not in time` : "none";
       svg.append(shape("text", { x: axis.right, y: base - row + 18, "text-anchor": "end" }, text));
     }
   });
@@ -219,6 +219,7 @@ function writeLegends() {
   const legend = byId("timeline-legend");
   legend.append(entry("--tabahead", "accept, or shown from what was computed ahead"));
   legend.append(entry("--copilot", "shown when typed along, or Enter"), entry("--none", "shown after a wait"));
+  legend.append(entry("--ink", "shown in the recording"));
   legend.append(entry("--waited", "computed while somebody waited"), entry("--ahead", "computed ahead"));
   legend.append(entry("--given-up", "given up before an answer, or deleted"));
 }
