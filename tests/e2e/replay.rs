@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::program;
+use crate::{program, report};
 
 const POLICIES: [&str; 5] = ["none", "exact", "llama-vim", "copilot", "tabahead"];
 
@@ -107,4 +107,51 @@ fn the_models_answers_are_remembered() {
     let text = fs::read(memo).expect("it is there");
     fs::write(memo, &text[..text.len() - 10]).expect("it can be written");
     assert_eq!(cold, figures(&arguments));
+}
+
+#[test]
+fn the_page_draws_itself() {
+    let Some(chromium) = std::env::var_os("TABAHEAD_CHROMIUM") else {
+        return report::skip(
+            "the replay's page",
+            "TABAHEAD_CHROMIUM does not say where it is",
+        );
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("page.html");
+    let arguments = ["--answers", "ngram", "--mode", "inject", "--html"];
+    let figures = figures(&[&arguments[..], &[page.to_str().expect("a plain path")]].concat());
+    let output = Command::new(chromium)
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--dump-dom",
+        ])
+        .arg("--enable-logging=stderr")
+        .arg(format!(
+            "--user-data-dir={}",
+            folder.path().join("profile").display()
+        ))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("Chromium runs");
+    let (drawn, log) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(!log.contains("CONSOLE"), "{log}");
+    // The first row of the table, and curves.
+    let cells: String = POLICIES
+        .iter()
+        .map(|policy| format!(">{}</td>", figures["policies"][policy]["requests"]))
+        .collect();
+    let row = drawn
+        .split("One after each change.")
+        .nth(1)
+        .unwrap_or_default();
+    let row = row.split("</tr>").next().unwrap_or_default();
+    let row: String = row.split("<td").skip(1).collect();
+    assert_eq!(row, cells, "{drawn}");
+    assert_eq!(drawn.matches("<path d=\"M").count(), POLICIES.len());
 }

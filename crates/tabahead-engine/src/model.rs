@@ -230,6 +230,11 @@ impl Model {
         self.layers.first().map_or(0, Layer::bytes)
     }
 
+    /// Layers: places where a pass can be left.
+    pub fn layer_count(&self) -> usize {
+        self.layers.len()
+    }
+
     /// Bytes of keys and values of one token.
     pub fn kv_bytes_per_token(&self, precision: KvPrecision) -> usize {
         let Shape {

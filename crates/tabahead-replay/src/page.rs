@@ -67,7 +67,7 @@ fn curve(samples: &Samples) -> Vec<f64> {
 }
 
 /// A timeline as lists: `edits` of `[ms, kind, accept]`, `shown` of `[ms, characters, origin]`,
-/// `generations` of `[began, ended, ahead, given up]`.
+/// `generations` of `[began, ended, ahead, given up before anything was answered]`.
 fn timeline(timeline: &Timeline) -> Value {
     let mut edits = Vec::new();
     let mut shown = Vec::new();
@@ -84,11 +84,15 @@ fn timeline(timeline: &Timeline) -> Value {
                 running.insert(id, generations.len());
                 generations.push((ms, None, ahead, false));
             }
-            Moment::Stopped { id } | Moment::Ended { id } => {
-                let given_up = matches!(moment, Moment::Stopped { .. });
+            Moment::Stopped { id, in_vain } => {
                 if let Some(at) = running.remove(&id) {
                     generations[at].1 = Some(ms);
-                    generations[at].3 = given_up;
+                    generations[at].3 = in_vain;
+                }
+            }
+            Moment::Ended { id } => {
+                if let Some(at) = running.remove(&id) {
+                    generations[at].1 = Some(ms);
                 }
             }
         }
@@ -120,5 +124,58 @@ fn origin_word(origin: Option<Origin>) -> &'static str {
         Some(Origin::Exact) => "exact",
         Some(Origin::TypedThrough) => "typed through",
         Some(Origin::Speculated) => "speculated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{simulation::Ran, timeline::Timeline};
+
+    const NAME: &str = "</script><img src=x onerror=alert(1)>";
+
+    fn made() -> String {
+        let mut figures = Figures::default();
+        figures.accept_to_next.add_time(Duration::from_millis(3));
+        figures
+            .perceived
+            .miss
+            .add_time(Duration::from_micros(1_500));
+        let ran = Ran {
+            figures,
+            timeline: Timeline::new(true),
+        };
+        let recording = OfRecording {
+            name: NAME.to_owned(),
+            policies: vec![(PolicyName::Tabahead, ran)],
+        };
+        page(&json!({"mode": "inject", "costs": {}}), &[recording])
+    }
+
+    #[test]
+    fn a_page_is_whole_and_loads_nothing() {
+        let page = made();
+        for placeholder in ["/*STYLE*/", "/*SCRIPT*/", "/*DATA*/"] {
+            assert!(!page.contains(placeholder), "{placeholder}");
+        }
+        for address in ["http://", "https://", " src=\"", "@import", "url("] {
+            assert!(!page.contains(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn data_are_data() {
+        let page = made();
+        let data = page
+            .lines()
+            .find_map(|line| line.strip_prefix("const DATA = ")?.strip_suffix(';'))
+            .expect("the data stand on a line");
+        let data: Value = serde_json::from_str(data).expect("they are JSON");
+        assert_eq!(data["recordings"][0]["name"], NAME);
+        assert_eq!(data["policies"][0]["perceived"], json!([1.5]));
+        // Nothing in them ends the script.
+        assert_eq!(page.matches("</script>").count(), 1);
     }
 }

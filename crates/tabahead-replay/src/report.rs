@@ -115,10 +115,13 @@ fn ratio(part: f64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| (part / whole as f64 * 1e6).round() / 1e6)
 }
 
+/// What stands in a row of a policy.
+type Cell = fn(&Figures) -> String;
+
 /// A table of the policies, one column each, in Markdown.
 pub fn table(policies: &[(PolicyName, Figures)]) -> String {
-    let mut rows: Vec<(&str, Box<dyn Fn(&Figures) -> String>)> = Vec::new();
-    let mut row = |name, cell: fn(&Figures) -> String| rows.push((name, Box::new(cell)));
+    let mut rows: Vec<(&str, Cell)> = Vec::new();
+    let mut row = |name, cell: Cell| rows.push((name, cell));
     row("requests", |f| f.requests.to_string());
     row("answered before the next change", |f| {
         percent(share(f.shown + f.silent, f.requests))

@@ -9,7 +9,7 @@ mod known;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tabahead_context::{DocumentName, GenerationEvent, Suggestion};
+use tabahead_context::{DocumentName, GenerationEvent, GenerationId, Suggestion};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
     Timestamp,
@@ -71,6 +71,9 @@ pub fn run(
         waiting: None,
         screen: None,
         requests: 0,
+        user_acts: false,
+        answered: 0,
+        started: BTreeMap::new(),
         figures: Figures::default(),
         timeline: Timeline::new(setup.timeline),
     };
@@ -88,6 +91,11 @@ struct World<'a> {
     waiting: Option<Waiting>,
     screen: Option<Screen>,
     requests: u64,
+    /// What happens now was caused by the user, not by the engine.
+    user_acts: bool,
+    /// Answers so far, and how many there were when each running generation started.
+    answered: u64,
+    started: BTreeMap<GenerationId, u64>,
     figures: Figures,
     timeline: Timeline,
 }
@@ -160,6 +168,7 @@ impl World<'_> {
     }
 
     fn does(&mut self, deed: Deed) {
+        self.user_acts = true;
         match deed {
             Deed::Opens {
                 document,
@@ -330,8 +339,10 @@ impl World<'_> {
     }
 
     fn take(&mut self, events: Vec<GenerationEvent>) {
+        self.user_acts = false;
         for event in events {
             if let GenerationEvent::Ended { id, .. } = event {
+                self.started.remove(&id);
                 self.timeline.add(self.now, || Moment::Ended { id });
             }
             self.policy.handle_input(self.now, Input::Generation(event));
@@ -348,6 +359,7 @@ impl World<'_> {
                     let (id, priority) = (request.id, request.priority);
                     self.timeline
                         .add(self.now, || Moment::started(id, priority));
+                    self.started.insert(id, self.answered);
                     let events = self.engine.start(self.now, request, self.answers);
                     self.take(events);
                 }
@@ -355,9 +367,12 @@ impl World<'_> {
                     self.engine.prioritize(self.now, id, priority);
                 }
                 Effect::CancelGeneration(id) => {
+                    let unanswered = self.started.remove(&id) == Some(self.answered);
+                    let in_vain = unanswered && self.user_acts;
                     if self.engine.cancel(self.now, id) {
                         self.figures.generations[1] += 1;
-                        self.timeline.add(self.now, || Moment::Stopped { id });
+                        self.timeline
+                            .add(self.now, || Moment::Stopped { id, in_vain });
                     }
                 }
             }
@@ -372,6 +387,7 @@ impl World<'_> {
             return;
         };
         let origin = answer.origin();
+        self.answered += u64::from(origin.is_some());
         match answer {
             Answer::Suggestion {
                 id,

@@ -39,10 +39,12 @@ pub enum Moment {
         /// Nobody waited for it.
         ahead: bool,
     },
-    /// A generation was given up.
+    /// A generation was stopped.
     Stopped {
         /// Which.
         id: GenerationId,
+        /// Nothing was answered since it started.
+        in_vain: bool,
     },
     /// A generation came to its end.
     Ended {

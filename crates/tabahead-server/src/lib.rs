@@ -19,6 +19,9 @@ mod suitability;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub use lsp::intake;
+
 pub use in_process::{Answered, BufferState, Session, Unusable};
 pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};

@@ -7,6 +7,7 @@
 
 mod convert;
 mod front;
+pub mod intake;
 mod lifecycle;
 mod types;
 mod wire;

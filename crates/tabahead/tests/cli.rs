@@ -62,6 +62,134 @@ fn fails(arguments: &[&str], part: &str) {
     assert!(output.stdout.is_empty());
 }
 
+/// A small recording in a file of this name: a line is typed, accepted and typed on.
+fn recording(folder: &Path, name: &str) -> String {
+    let mut log = vec![
+        r#"{"kind":"header","documentType":"workspaceRecording@1.0","repoRootUri":"file:///r","time":1000,"uuid":"0"}"#.to_owned(),
+        r#"{"kind":"documentEncountered","id":0,"relativePath":"a.py","time":1000}"#.to_owned(),
+        r#"{"kind":"setContent","id":0,"v":1,"content":"total = first + second\nprint(total)\n\ntotal","time":1000}"#.to_owned(),
+    ];
+    let start = "total = first + second\nprint(total)\n\ntotal".len();
+    for (n, letter) in " = first + second".chars().enumerate() {
+        let (at, time) = (start + n, 2000 + 400 * n);
+        log.push(format!(
+            r#"{{"kind":"changed","id":0,"v":{},"edit":[[{at},{at},"{letter}"]],"time":{time}}}"#,
+            n + 2
+        ));
+    }
+    let file = folder.join(name);
+    let text = match name.ends_with(".jsonl") {
+        true => log.join("\n") + "\n",
+        false => format!("{{\"log\":[{}]}}", log.join(",")),
+    };
+    fs::write(&file, text).expect("written");
+    file.to_str().expect("a plain path").to_owned()
+}
+
+#[test]
+fn a_replay_compares_policies() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = recording(folder.path(), "a.recording.w.json");
+    let lines = recording(folder.path(), "b.recording.w.jsonl");
+    let replay = |path: &str| json(&["replay", path, "--answers", "ngram", "--json"]);
+    let report = replay(&file);
+    assert_eq!(
+        (&report["version"], &report["mode"]),
+        (&1.into(), &"typist".into())
+    );
+    let policies = report["policies"].as_object().expect("policies");
+    assert!(
+        policies
+            .keys()
+            .eq(["copilot", "exact", "llama-vim", "none", "tabahead"])
+    );
+    for (name, figures) in policies {
+        for field in [
+            "/accepts",
+            "/next_ready_share",
+            "/accept_to_next_ms/p50",
+            "/accept_to_next_ms/p90",
+            "/accept_to_next_ms/p99",
+            "/hit_rate_after_accept",
+            "/stale_shows",
+            "/wasted_tokens_per_accept",
+            "/prefilled_tokens_per_key/p50",
+            "/prefilled_tokens_per_key/p90",
+        ] {
+            assert!(figures.pointer(field).is_some(), "{name} has no {field}");
+        }
+        assert!(figures["requests"].as_u64() > Some(2), "{name}: {figures}");
+    }
+    // The other form of the same recording, and both as a folder.
+    assert_eq!(replay(&lines)["policies"], report["policies"]);
+    let both = replay(folder.path().to_str().expect("a plain path"));
+    let names: Vec<&Value> = both["recordings"]
+        .as_array()
+        .expect("recordings")
+        .iter()
+        .map(|recording| &recording["name"])
+        .collect();
+    assert_eq!(names, ["a.recording.w.json", "b.recording.w.jsonl"]);
+    let requests = |report: &Value| report["policies"]["none"]["requests"].as_u64();
+    assert_eq!(requests(&both), requests(&report).map(|n| 2 * n));
+}
+
+#[test]
+fn costs_of_the_bench_serve_the_replay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = recording(folder.path(), "a.recording.w.json");
+    let costs = folder.path().join("costs.json");
+    let costs = costs.to_str().expect("a plain path");
+    fs::write(costs, succeeds(&["bench", "--quick", "--json"])).expect("written");
+    let arguments = [
+        "replay",
+        &file,
+        "--answers",
+        "ngram",
+        "--costs",
+        costs,
+        "--json",
+    ];
+    let report = json(&arguments);
+    assert_eq!(report["costs"]["layers"], 4);
+    fs::write(costs, "{}").expect("written");
+    fails(&arguments, "make it with `tabahead bench --json`");
+}
+
+#[test]
+fn a_recording_that_cannot_be_replayed_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = recording(folder.path(), "a.recording.w.json");
+    let whole = fs::read_to_string(&file).expect("it is there");
+    let refused = |text: &str, part: &str| {
+        fs::write(&file, text).expect("written");
+        fails(&["replay", &file, "--answers", "ngram"], part);
+    };
+    refused(
+        &whole[..whole.len() - 30],
+        "truncated: it ends behind entry 19",
+    );
+    refused(
+        &whole.replace("[[51,51", "[[51,9999"),
+        "a.recording.w.json': entry 13",
+    );
+    refused(
+        &whole.replace(r#""edit":[[44"#, r#""edits":[[44"#),
+        "entry 6 (changed)",
+    );
+    refused("not json", "is not a recording");
+    refused(&whole.replace("@1.0", "@9.0"), "@9.0");
+    fails(
+        &["replay", "nowhere.json", "--answers", "ngram"],
+        "nowhere.json",
+    );
+    let empty = tempfile::tempdir().expect("a folder");
+    let empty = empty.path().to_str().expect("a plain path");
+    fails(&["replay", empty], "holds no recording");
+    let wall = ["replay", "x.json", "--clock", "wall", "--answers", "ngram"];
+    fails(&wall, "leave --answers ngram out");
+}
+
 #[test]
 fn a_chain_of_tabs_is_speculated_and_equals_the_one_that_is_not() {
     // The settled pause makes the origin certain: everything that is wanted ahead is there.
@@ -362,6 +490,7 @@ fn the_engine_is_measured_with_one_thread_and_with_all() {
         "/load_ms",
         "/weight_bytes",
         "/kv_bytes_per_token",
+        "/layers",
         "/hit_us",
         "/prefill/512",
         "/decode/512",

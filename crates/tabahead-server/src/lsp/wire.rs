@@ -152,7 +152,7 @@ async fn skip_garbage(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Opt
 }
 
 /// Whether tower-lsp can read a body; else what to send in its place.
-fn check(body: &[u8]) -> Result<(), Value> {
+pub(super) fn check(body: &[u8]) -> Result<(), Value> {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return Err(malformed(ErrorCode::ParseError, &Id::Null));
     };

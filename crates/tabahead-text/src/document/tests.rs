@@ -124,3 +124,27 @@ fn the_first_line_end_counts() {
     assert_eq!(document("b\r").line_end(), LineEnd::Cr);
     assert_eq!(document("b").line_end(), LineEnd::Lf);
 }
+
+#[test]
+fn equal_texts_are_equal_however_they_were_made() {
+    let long = "a line of text that is long enough\n".repeat(500);
+    let one = Document::new(&long, Version(1));
+    let typed = |document: &Document, at: usize, text: &str| {
+        document.with_replaced(Offset(at)..Offset(at), text)
+    };
+    let (start, middle) = (0, long.len() / 2);
+    let both = typed(&typed(&one, middle, "xy"), start, "z");
+    let other_way = typed(
+        &typed(&typed(&one, start, "z"), middle + 1, "y"),
+        middle + 1,
+        "x",
+    );
+    assert!(both.has_same_text(&other_way) && other_way.has_same_text(&both));
+    assert!(both.has_same_text(&Document::new(&both.text(), Version(9))));
+    assert!(one.has_same_text(&one.clone()));
+    let differs = typed(&typed(&one, middle, "xx"), start, "z");
+    assert!(!both.has_same_text(&differs));
+    assert!(!both.has_same_text(&one));
+    let empty = Document::new("", Version(1));
+    assert!(empty.has_same_text(&Document::new("", Version(2))) && !empty.has_same_text(&one));
+}

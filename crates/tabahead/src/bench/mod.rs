@@ -148,6 +148,7 @@ fn measure(
     }
     let info = model.info().clone();
     let (weight_bytes, bytes_per_step) = (model.weight_bytes(), model.bytes_per_step());
+    let layers = model.layer_count();
     let kv_bytes_per_token = model.kv_bytes_per_token(local.kv_precision);
     // Before others are read: the allocator may keep what a dropped model took.
     let resident = memory::resident_bytes();
@@ -176,6 +177,7 @@ fn measure(
             weight_bytes,
             bytes_per_step,
             kv_bytes_per_token,
+            layers,
             cache_bytes: memory::cache_bytes(),
             buffer_bytes: buffer.bytes(),
             resident_after_load,

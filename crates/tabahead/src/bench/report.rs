@@ -35,6 +35,7 @@ pub struct Memory {
     /// Weights that are read to compute a token.
     pub bytes_per_step: usize,
     pub kv_bytes_per_token: usize,
+    pub layers: usize,
     /// Of the largest cache.
     pub cache_bytes: Option<u64>,
     /// Of what was read to measure the bandwidth.
@@ -114,6 +115,7 @@ impl Report {
             "weight_bytes_per_step": self.memory.bytes_per_step,
             "weights_fit_caches": self.memory.fits_caches(),
             "kv_bytes_per_token": self.memory.kv_bytes_per_token,
+            "layers": self.memory.layers,
             "cache_bytes": self.memory.cache_bytes,
             "bandwidth_buffer_bytes": self.memory.buffer_bytes,
             "bandwidth": bandwidth,

@@ -8,7 +8,7 @@ mod wall_clock;
 
 use std::{fs, io::Write, path::Path, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use console::style;
 use serde_json::{Value, json};
 use tabahead_replay::{
@@ -16,6 +16,7 @@ use tabahead_replay::{
     policy::PolicyName,
     report::{self, OfRecording},
     session::Mode,
+    user::UserError,
 };
 
 use crate::{
@@ -148,6 +149,15 @@ pub(crate) fn mode(mode: ReplayMode) -> Mode {
         ReplayMode::Recorded => Mode::Recorded,
         ReplayMode::Inject => Mode::Inject,
         ReplayMode::Typist => Mode::Typist,
+    }
+}
+
+/// What is wrong with a recording, with the file's name.
+pub(crate) fn in_file(file: &Path, error: UserError) -> anyhow::Error {
+    match error {
+        UserError::Inconsistent(error) => anyhow!("'{}': {error}", file.display()),
+        // It names the file itself.
+        UserError::Recording(error) => error.into(),
     }
 }
 

@@ -16,7 +16,7 @@ use tabahead_replay::{
     simulation::{EngineCosts, Setup, run},
 };
 
-use super::{Measured, mode, name_of, policies, words};
+use super::{Measured, in_file, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::{Resolved, cache_folder},
@@ -40,8 +40,9 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
     for file in files {
         let mut of_policies = Vec::new();
         for &policy in &policies {
-            let mut user = user(mode, file, args.seed)?;
-            let ran = run(policy, &mut *user, &mut answers, &setup)?;
+            let ran = user(mode, file, args.seed)
+                .and_then(|mut user| run(policy, &mut *user, &mut answers, &setup))
+                .map_err(|error| in_file(file, error))?;
             of_policies.push((policy, ran));
             bar.inc(1);
         }

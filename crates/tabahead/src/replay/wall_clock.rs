@@ -11,10 +11,10 @@ use tabahead_replay::{
     policy::PolicyName,
     report::OfRecording,
     session::user,
-    wall::{WallSetup, run},
+    wall::{WallError, WallSetup, run},
 };
 
-use super::{Measured, mode, name_of, policies, words};
+use super::{Measured, in_file, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::Resolved,
@@ -46,8 +46,12 @@ pub(super) fn measure(
     for file in files {
         let mut of_policies = Vec::new();
         for &policy in &policies {
-            let mut user = user(mode, file, args.seed)?;
-            of_policies.push((policy, run(policy, &mut *user, &setup)?));
+            let mut user = user(mode, file, args.seed).map_err(|error| in_file(file, error))?;
+            let ran = run(policy, &mut *user, &setup).map_err(|error| match error {
+                WallError::Recording(error) => in_file(file, error),
+                other => other.into(),
+            })?;
+            of_policies.push((policy, ran));
             bar.inc(1);
         }
         recordings.push(OfRecording {

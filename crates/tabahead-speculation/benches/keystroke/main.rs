@@ -1,0 +1,185 @@
+//! What a keystroke costs: `cargo bench -p tabahead-speculation`.
+//!
+//! `change` is the whole way of a change: the edit in the editor's positions, the document, the
+//! Speculator with a suggestion shown and three states behind it. In documents of 1 KB, 1 MB and
+//! 100 MB, in their middle. `request` is a request among 10,000 kept paths, `step` a report or an
+//! accept. What stands between two measured inputs is not measured.
+
+mod script;
+
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use script::{BEFORE, Desk, State, changed};
+use tabahead_speculation::{Answer, Origin};
+use tabahead_text::{Document, Edit, Offset, PositionEncoding, Version};
+
+const PATHS: usize = 10_000;
+
+criterion_group! {
+    name = benches;
+    // Most of the time passes between what is measured.
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = changes, requests, steps
+}
+criterion_main!(benches);
+
+fn changes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("change");
+    for (size, bytes) in [
+        ("1 KB", 1_000),
+        ("1 MB", 1_000_000),
+        ("100 MB", 100_000_000),
+    ] {
+        let start = State::of_size(bytes).typed(" =");
+        let mut desk = Desk::new(true);
+        let shown = desk.suggestion(&start).text;
+        let (most, last) = shown.split_at(shown.len() - 1);
+        let letter = Offset(start.cursor.0 - 1)..start.cursor;
+        for (name, typed, edit) in [
+            ("agrees", "", start.typing(&shown[..1])),
+            ("agrees to the end", most, start.typed(most).typing(last)),
+            ("accepts", "", start.typing(&shown)),
+            ("diverges", "", start.typing("x")),
+            ("replaces a letter", "", start.edit(letter, "-")),
+        ] {
+            let from = start.typed(typed).document;
+            group.bench_function(BenchmarkId::new(name, size), |bencher| {
+                bencher.iter_custom(|times| {
+                    timed(times, || {
+                        desk.changed(&start.document);
+                        desk.suggestion(&start);
+                        desk.changed(&from);
+                        time_of_change(&mut desk, &from, &edit)
+                    })
+                });
+            });
+        }
+        let edit = start.typing("x");
+        group.bench_function(BenchmarkId::new("nothing shown", size), |bencher| {
+            bencher.iter_custom(|times| {
+                timed(times, || {
+                    // Nobody waits any more; what runs is kept until it is known what was typed.
+                    desk.close();
+                    let request = desk.request(&start);
+                    desk.input(request);
+                    desk.cancel();
+                    time_of_change(&mut desk, &start.document, &edit)
+                })
+            });
+        });
+    }
+}
+
+/// How long it takes to follow an edit of this text.
+fn time_of_change(desk: &mut Desk, from: &Document, edit: &Edit) -> Duration {
+    let mut document = from.clone();
+    let edits = std::slice::from_ref(edit);
+    let started = Instant::now();
+    document.apply(edits, PositionEncoding::Utf16, Version(1));
+    desk.changed(&document);
+    started.elapsed()
+}
+
+fn requests(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("request");
+    let head = State::of_size(1_000).document.text();
+    for (kind, suffix) in [("other places", true), ("one place", false)] {
+        let state = |number: usize| {
+            let before = format!("{head}// note {number}\n{BEFORE}");
+            let behind = if suffix {
+                format!("\n// below {number}\n")
+            } else {
+                String::new()
+            };
+            State {
+                document: Document::new(&(before.clone() + &behind), Version(0)),
+                cursor: Offset(before.len()),
+            }
+        };
+        let mut desk = Desk::new(false);
+        for number in 0..PATHS {
+            desk.suggestion(&state(number).typed(" ="));
+        }
+        assert_eq!(desk.speculator.stats().cache_paths, PATHS as u64);
+        for (name, asked, origin) in [
+            ("hit", state(PATHS / 2).typed(" ="), Some(Origin::Exact)),
+            (
+                "typed through",
+                state(PATHS / 3).typed(" = val"),
+                Some(Origin::TypedThrough),
+            ),
+            ("miss", state(PATHS + 1).typed(" ="), None),
+        ] {
+            group.bench_function(BenchmarkId::new(name, kind), |bencher| {
+                bencher.iter_custom(|times| {
+                    timed(times, || {
+                        desk.close();
+                        let request = desk.request(&asked);
+                        let started = Instant::now();
+                        desk.input(request);
+                        let time = started.elapsed();
+                        assert_eq!(
+                            desk.takes_answer().and_then(|answer| answer.origin()),
+                            origin
+                        );
+                        time
+                    })
+                });
+            });
+        }
+    }
+}
+
+fn steps(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("step");
+    let start = State::of_size(100_000).typed(" =");
+    let mut desk = Desk::new(true);
+    group.bench_function("token with a request waiting", |bencher| {
+        bencher.iter_custom(|times| {
+            timed(times, || {
+                desk = Desk::new(true);
+                let request = desk.request(&start);
+                desk.input(request);
+                for _ in 0..3 {
+                    let token = desk.next_token().expect("it runs");
+                    desk.input(token);
+                }
+                let token = desk.next_token().expect("it runs");
+                let started = Instant::now();
+                desk.input(token);
+                let time = started.elapsed();
+                assert!(desk.takes_answer().is_none());
+                time
+            })
+        });
+    });
+    let mut desk = Desk::new(true);
+    let shown = desk.suggestion(&start);
+    let accepted = start.typed(&shown.text);
+    group.bench_function("accept, answered ahead", |bencher| {
+        bencher.iter_custom(|times| {
+            timed(times, || {
+                desk.changed(&start.document);
+                desk.suggestion(&start);
+                let request = desk.request(&accepted);
+                let started = Instant::now();
+                desk.input(changed(&accepted.document));
+                desk.input(request);
+                let time = started.elapsed();
+                assert!(matches!(
+                    desk.takes_answer(),
+                    Some(Answer::Suggestion { .. })
+                ));
+                time
+            })
+        });
+    });
+}
+
+/// What `once` measures, so many times.
+fn timed(times: u64, mut once: impl FnMut() -> Duration) -> Duration {
+    (0..times).map(|_| once()).sum()
+}

@@ -1,0 +1,255 @@
+//! A user, a document and a model that always tells the same story, around one Speculator.
+//!
+//! Shared by the benches. The story goes on behind `let total`, which a document holds once in its
+//! middle; its tokens are pre-tokens, so every state of it has a path.
+
+use std::collections::BTreeMap;
+
+use tabahead_context::{
+    ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent, GenerationId,
+    GenerationRequest, Layout, ModelProfile, PathToken, PreTokenizer, Suggestion, stable_boundary,
+};
+use tabahead_speculation::{
+    Answer, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings, Timestamp,
+};
+use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
+
+/// What stands before the story.
+pub const BEFORE: &str = "    let total";
+
+/// A line of the story, over and over: the first one ends what is shown behind `BEFORE`.
+const LINE: [&str; 14] = [
+    " =", " value", " plus", " other", " times", " more", " than", " that", "\n", "   ", " let",
+    " next", " total", " too",
+];
+
+/// Tokens of the story; no path is decoded as far.
+const TOLD: usize = 2_000;
+
+const DOCUMENT: DocumentId = DocumentId(1);
+
+pub struct Desk {
+    pub speculator: Speculator,
+    requests: u64,
+    /// Running generations: the tail, how much of it is not forced, and the next token.
+    running: BTreeMap<GenerationId, Telling>,
+    answer: Option<Answer>,
+}
+
+struct Telling {
+    tail: String,
+    /// Where the story begins in the tail.
+    begins: usize,
+    next: usize,
+}
+
+/// A text with the cursor in it.
+#[derive(Clone)]
+pub struct State {
+    pub document: Document,
+    pub cursor: Offset,
+}
+
+impl State {
+    /// About so many bytes of code around the beginning of the story.
+    pub fn of_size(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes + 200);
+        let mut line = 0;
+        let mut cursor = None;
+        while text.len() < bytes || cursor.is_none() {
+            line += 1;
+            if cursor.is_none() && text.len() >= bytes / 2 {
+                text += BEFORE;
+                cursor = Some(Offset(text.len()));
+                text += "\n";
+            }
+            text += &format!("    let value_{line} = compute(value, {line});\n");
+        }
+        Self {
+            document: Document::new(&text, Version(0)),
+            cursor: cursor.expect("the loop sets it"),
+        }
+    }
+
+    /// What an editor sends when `text` takes the place of `range`.
+    pub fn edit(&self, range: std::ops::Range<Offset>, text: &str) -> Edit {
+        let position = |offset| self.document.position_of(offset, PositionEncoding::Utf16);
+        Edit {
+            range: Some(Range {
+                start: position(range.start),
+                end: position(range.end),
+            }),
+            text: text.to_string(),
+        }
+    }
+
+    /// What an editor sends when `text` is typed.
+    pub fn typing(&self, text: &str) -> Edit {
+        self.edit(self.cursor..self.cursor, text)
+    }
+
+    /// The state after that.
+    pub fn typed(&self, text: &str) -> Self {
+        Self {
+            document: self.document.with_replaced(self.cursor..self.cursor, text),
+            cursor: Offset(self.cursor.0 + text.len()),
+        }
+    }
+}
+
+impl Desk {
+    pub fn new(speculate: bool) -> Self {
+        let settings = SpeculatorSettings {
+            context: ContextSettings::default(),
+            cut: CutSettings {
+                max_tokens: 64,
+                least_log_prob: f32::NEG_INFINITY,
+            },
+            speculate,
+            depth: 3,
+            cache_bytes: 1 << 30,
+            in_flight: 2,
+        };
+        let profile = ModelProfile {
+            id: "story".to_string(),
+            template: FimTemplate {
+                layout: Layout::SuffixFirst,
+                file_name: true,
+            },
+            pre_tokenizer: PreTokenizer::Qwen2,
+            context_tokens: 10_000,
+        };
+        Self {
+            speculator: Speculator::new(settings, profile),
+            requests: 0,
+            running: BTreeMap::new(),
+            answer: None,
+        }
+    }
+
+    /// Takes an input; what the Speculator wants of the model is noted.
+    pub fn input(&mut self, input: Input) {
+        self.speculator.handle_input(Timestamp::default(), input);
+        while let Some(effect) = self.speculator.poll_effect() {
+            match effect {
+                Effect::Respond { answer, .. } => self.answer = Some(answer),
+                Effect::StartGeneration(request) => {
+                    self.running.insert(request.id, Telling::new(&request));
+                    let (id, continued) = (request.id, request.continued.len());
+                    self.speculator.handle_input(
+                        Timestamp::default(),
+                        Input::Generation(GenerationEvent::Started {
+                            id,
+                            prompt_tokens: 100,
+                            continued,
+                        }),
+                    );
+                }
+                Effect::PrioritizeGeneration(..) => {}
+                Effect::CancelGeneration(id) => {
+                    self.running.remove(&id);
+                }
+            }
+        }
+    }
+
+    pub fn changed(&mut self, document: &Document) {
+        self.input(changed(document));
+    }
+
+    /// Asks, and lets the model tell its story until nothing is wanted any more.
+    pub fn suggestion(&mut self, state: &State) -> Suggestion {
+        let request = self.request(state);
+        self.input(request);
+        while let Some(token) = self.next_token() {
+            self.input(token);
+        }
+        match self.answer.take() {
+            Some(Answer::Suggestion { suggestion, .. }) => suggestion,
+            other => panic!("no suggestion but {other:?}"),
+        }
+    }
+
+    /// The input that asks at a state.
+    pub fn request(&mut self, state: &State) -> Input {
+        self.requests += 1;
+        Input::CompletionRequested {
+            request: RequestId(self.requests),
+            document: DOCUMENT,
+            snapshot: state.document.clone(),
+            cursor: state.cursor,
+            name: DocumentName {
+                file_name: "main.rs".to_string(),
+                language: "rust".to_string(),
+            },
+            selected: None,
+        }
+    }
+
+    /// What the first of the running generations reports next.
+    pub fn next_token(&mut self) -> Option<Input> {
+        let (&id, telling) = self.running.iter_mut().next()?;
+        Some(Input::Generation(telling.token(id)))
+    }
+
+    /// The latest request is no longer wanted.
+    pub fn cancel(&mut self) {
+        let request = RequestId(self.requests);
+        self.input(Input::RequestCancelled { request });
+    }
+
+    pub fn close(&mut self) {
+        self.input(Input::DocumentClosed { document: DOCUMENT });
+    }
+
+    pub fn takes_answer(&mut self) -> Option<Answer> {
+        self.answer.take()
+    }
+}
+
+pub fn changed(document: &Document) -> Input {
+    Input::DocumentChanged {
+        document: DOCUMENT,
+        snapshot: document.clone(),
+    }
+}
+
+impl Telling {
+    fn new(request: &GenerationRequest) -> Self {
+        let begins = request.tail.rfind(BEFORE).expect("the story's beginning") + BEFORE.len();
+        let boundary = request.tail.len() - request.prompt.forced.len();
+        let mut at = begins;
+        let mut next = 0;
+        while at < boundary {
+            at += word(next).len();
+            next += 1;
+        }
+        assert_eq!(at, boundary, "the tail follows the story");
+        Self {
+            tail: request.tail.clone(),
+            begins,
+            next: next + request.continued.len(),
+        }
+    }
+
+    fn token(&mut self, id: GenerationId) -> GenerationEvent {
+        assert!(self.next < TOLD, "nobody listens so long");
+        let told: String = (0..=self.next).map(word).collect();
+        let text = self.tail[..self.begins].to_string() + &told;
+        let token = PathToken {
+            id: (self.next % LINE.len()) as u32,
+            bytes: word(self.next).as_bytes().to_vec(),
+            log_prob: -0.1,
+        };
+        self.next += 1;
+        GenerationEvent::Token {
+            id,
+            token,
+            canonical_until: stable_boundary(PreTokenizer::Qwen2, &text),
+        }
+    }
+}
+
+fn word(number: usize) -> &'static str {
+    LINE[number % LINE.len()]
+}
