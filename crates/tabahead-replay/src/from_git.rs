@@ -182,8 +182,12 @@ impl Desk {
                         false => Typist::next_change,
                     };
                     self.wait(pause);
+                    let end = Offset(range.start.0 + text.len());
                     self.note(page.edited(range, &text));
                     self.changes += 1;
+                    if is_inserted_at_once(&text) {
+                        self.note(page.moved(end));
+                    }
                 }
             }
         }
@@ -197,6 +201,13 @@ impl Desk {
     fn note(&mut self, kind: EntryKind) {
         self.entries.push((self.now, kind));
     }
+}
+
+/// Whether the cursor behind an edit is told. Behind a key it is not: readers take it to be behind what
+/// was written, and a recording is half as long. Behind several characters of a line it is how they tell
+/// a user from a program.
+fn is_inserted_at_once(text: &str) -> bool {
+    text.chars().nth(1).is_some() && !text.contains('\n')
 }
 
 /// An open file.
@@ -219,8 +230,6 @@ impl Page {
         }
     }
 
-    /// The cursor behind an edit is not told: readers take it to be behind what was written, and a
-    /// recording is half as long.
     fn edited(&mut self, range: Range<Offset>, text: &str) -> EntryKind {
         let units = self.text.utf16_unit_of(range.start)..self.text.utf16_unit_of(range.end);
         self.text = self.text.with_replaced(range, text);

@@ -1,4 +1,5 @@
-//! Real recordings, as the recorder of VS Code wrote them, replayed from the first entry to the last.
+//! Recordings replayed from the first entry to the last: real ones, as the recorder of VS Code wrote
+//! them, and those that were made from this project's history.
 
 mod real;
 
@@ -37,6 +38,24 @@ fn real_recordings_replay_without_a_contradiction() {
     for file in files {
         let counts = replay(&file);
         assert!(counts.changes.values().sum::<usize>() > 0, "{counts:?}");
+    }
+}
+
+#[test]
+fn recordings_made_from_history_replay_without_a_contradiction() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/replay/recordings");
+    let files = files(&folder);
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        let metadata = file.metadata().expect("it is there");
+        assert!(metadata.len() < 120_000, "{} is large", file.display());
+        let counts = replay(&file);
+        let changes: usize = counts.changes.values().sum();
+        let keys = counts.changes["keystroke"] + counts.changes["enter"];
+        assert!(changes > 1000 && 10 * keys > 9 * changes, "{counts:?}");
+        // The cursor goes to a place before anything is changed there.
+        assert!(!counts.changes.contains_key("jump"), "{counts:?}");
+        assert!(counts.length > Duration::from_secs(600), "{counts:?}");
     }
 }
 
@@ -129,7 +148,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(folder).expect("the folder is there");
     let paths = listed.map(|entry| entry.expect("it can be listed").path());
     let mut files: Vec<PathBuf> = paths
-        .filter(|path| path.to_string_lossy().ends_with(".recording.w.json"))
+        .filter(|path| path.to_string_lossy().contains(".recording.w.json"))
         .collect();
     files.sort();
     files

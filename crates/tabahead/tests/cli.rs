@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -188,6 +188,119 @@ fn a_recording_that_cannot_be_replayed_is_refused_in_one_line() {
     fails(&["replay", empty], "holds no recording");
     let wall = ["replay", "x.json", "--clock", "wall", "--answers", "ngram"];
     fails(&wall, "leave --answers ngram out");
+}
+
+/// A folder under git with one commit that adds a file and one that changes it, and a secret.
+fn repository() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(folder.path())
+            .args(["-c", "user.name=A", "-c", "user.email=a@example.org"])
+            .args(["-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .env("GIT_COMMITTER_DATE", "2020-01-02T03:04:05Z")
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    git(&["init", "--quiet"]);
+    let old = "def area(width, height):\n    return width * height\n";
+    let new =
+        format!("{old}\n\ndef volume(width, height, depth):\n    return width * height * depth\n");
+    for (python, secret) in [(old, "A=hunter2\n"), (&new, "A=hunter3\n")] {
+        fs::write(folder.path().join("area.py"), python).expect("written");
+        fs::write(folder.path().join(".env"), secret).expect("written");
+        git(&["add", "-A"]);
+        git(&["commit", "--quiet", "-m", "m"]);
+    }
+    folder
+}
+
+#[test]
+fn commits_become_recordings_that_can_be_replayed() {
+    let repository = repository();
+    let repository = repository.path().to_str().expect("a plain path");
+    let folder = tempfile::tempdir().expect("a folder");
+    let record = |commits: &str, folder: &str, seed: &str| {
+        let said = succeeds(&[
+            "record",
+            "--from-git",
+            repository,
+            "--commits",
+            commits,
+            "--output",
+            folder,
+            "--seed",
+            seed,
+        ]);
+        let files = said
+            .lines()
+            .map(|line| line.split_once("  ").expect("a file").0);
+        let read = |file: &str| fs::read_to_string(file).expect("it is there");
+        files.map(read).collect::<Vec<String>>()
+    };
+    let name = folder.path().join("new/place");
+    let name = name.to_str().expect("a plain path");
+    let recordings = record("HEAD", name, "1");
+    assert_eq!(recordings.len(), 2);
+    assert_eq!(record("HEAD", name, "1"), recordings);
+    assert_eq!(record("HEAD~1..HEAD", name, "1"), recordings[1..]);
+    assert_ne!(record("HEAD", name, "2"), recordings);
+    assert!(!recordings.concat().contains("hunter"), "a secret is typed");
+    let report = json(&["replay", name, "--answers", "ngram", "--json"]);
+    assert_eq!(report["recordings"].as_array().map(Vec::len), Some(2));
+    let requests = report["policies"]["tabahead"]["requests"].as_u64();
+    assert!(requests > Some(50), "{report}");
+}
+
+#[test]
+fn what_cannot_be_recorded_is_one_line() {
+    let repository = repository();
+    let repository = repository.path().to_str().expect("a plain path");
+    let empty = tempfile::tempdir().expect("a folder");
+    let empty = empty.path().to_str().expect("a plain path");
+    let from = |repository, more: &[&'static str], part| {
+        let arguments = [&["record", "--from-git", repository, "--commits"], more].concat();
+        fails(&arguments, part);
+    };
+    from(empty, &["HEAD"], "not a git repository");
+    from(repository, &["nonsense"], "nonsense");
+    from(repository, &["HEAD..HEAD"], "holds no commits");
+    from(
+        repository,
+        &["HEAD", "--path", ".env"],
+        "no commit of 'HEAD'",
+    );
+    from(repository, &["HEAD", "-o", "/dev/null"], "/dev/null");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_costs_a_warning_and_no_suggestions() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut server = tabahead(home.path(), &["record", "/dev/null/recordings"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let bodies = [
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"shutdown"}"#,
+        r#"{"jsonrpc":"2.0","method":"exit"}"#,
+    ];
+    let mut input = server.stdin.take().expect("a pipe");
+    for body in bodies {
+        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).expect("it reads");
+    }
+    let output = server.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("inlineCompletionProvider"));
+    let error = text(&output.stderr);
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("nothing is recorded"), "{error}");
+    assert!(error.contains("/dev/null/recordings"), "{error}");
 }
 
 #[test]
