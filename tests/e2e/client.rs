@@ -5,7 +5,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     io::{BufRead, BufReader, Read, Write},
+    path::Path,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread::JoinHandle,
@@ -43,7 +45,18 @@ impl Client {
     /// Starts `tabahead lsp --no-daemon` and initializes it with these options.
     #[track_caller]
     pub fn start(options: Value) -> Self {
-        let mut client = Self::spawn();
+        Self::greet(Self::spawn(), options)
+    }
+
+    /// Starts `tabahead record FOLDER` and initializes it.
+    #[track_caller]
+    pub fn start_recording(folder: &Path) -> Self {
+        let arguments = ["record".as_ref(), folder.as_os_str()];
+        Self::greet(Self::spawn_as(&arguments), json!({}))
+    }
+
+    #[track_caller]
+    fn greet(mut client: Self, options: Value) -> Self {
         let answer = client.call("initialize", Self::initialize(options));
         assert!(answer.get("error").is_none(), "{answer}");
         client.notify("initialized", json!({}));
@@ -52,8 +65,12 @@ impl Client {
 
     /// Starts the server without a word.
     pub fn spawn() -> Self {
+        Self::spawn_as(&["lsp".as_ref(), "--no-daemon".as_ref()])
+    }
+
+    fn spawn_as(arguments: &[&OsStr]) -> Self {
         let mut child = Command::new(program::path())
-            .args(["lsp", "--no-daemon"])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -14,6 +14,7 @@ mod law;
 mod lifecycle;
 mod neovim;
 mod protocol;
+mod recording;
 mod replay;
 mod settings;
 mod typing;

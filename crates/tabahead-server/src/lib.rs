@@ -29,3 +29,4 @@ pub use settings::{
     CacheSettings, GateSettings, KvSettings, PathRule, Settings, SettingsError, SpeculationSettings,
 };
 pub use stats::{default_stats_dir, running_stats};
+pub use suitability::is_secret;

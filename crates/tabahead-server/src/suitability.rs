@@ -138,9 +138,9 @@ fn is_minified(name: &str) -> bool {
     .any(|end| name.ends_with(end))
 }
 
-/// Names that hold keys and passwords. Better silent once too often than a secret in a model, a
+/// Whether a path, with `/`, is one of those that hold keys and passwords. Better silent once too often than a secret in a model, a
 /// cache or a log.
-fn is_secret(path: &str) -> bool {
+pub fn is_secret(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let name = path.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

@@ -48,6 +48,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Measure the engine's speed on this machine.
     Bench(BenchArgs),
+    /// Record what happens to documents while the language server runs, or what commits changed.
+    Record(RecordArgs),
     /// Replay recorded editing and measure how long people wait and what was computed in vain.
     Replay(ReplayArgs),
     /// Check that everything is in place; says what to do where it is not.
@@ -89,6 +91,66 @@ pub struct LspArgs {
     #[arg(long)]
     pub no_daemon: bool,
     /// Accepted for editors that name the transport; it is always standard input and output.
+    #[arg(long, hide = true)]
+    pub stdio: bool,
+}
+
+/// `tabahead record`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tabahead record ~/recordings                      in the editor's settings, instead of tabahead lsp
+  tabahead record --from-git . --commits HEAD~3..   what the last three commits changed, typed
+
+A recording holds the text of the files that are edited. It stays in DIR, readable by you alone. Files
+that get no suggestions, such as those that look like secrets, are never recorded.")]
+pub struct RecordArgs {
+    /// Serve an editor as `tabahead lsp` does, and record into this folder.
+    #[arg(
+        value_name = "DIR",
+        required_unless_present = "from_git",
+        value_hint = ValueHint::DirPath
+    )]
+    pub folder: Option<PathBuf>,
+    /// Make recordings of a repository's commits instead: what they changed is typed key by key.
+    #[arg(
+        long,
+        value_name = "REPO",
+        conflicts_with = "folder",
+        requires = "commits",
+        value_hint = ValueHint::DirPath
+    )]
+    pub from_git: Option<PathBuf>,
+    /// Which commits, as `git log` takes them; of merges the main line.
+    #[arg(long, value_name = "RANGE", requires = "from_git")]
+    pub commits: Option<String>,
+    /// Only these files, as git's pathspecs.
+    #[arg(
+        long = "path",
+        value_name = "PATHSPEC",
+        requires = "from_git",
+        value_hint = ValueHint::AnyPath
+    )]
+    pub paths: Vec<String>,
+    /// Where the recordings of commits go, one file for each.
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        default_value = ".",
+        requires = "from_git",
+        value_hint = ValueHint::DirPath
+    )]
+    pub output: PathBuf,
+    /// For the times, which are drawn from how people type.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "from_git")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Accepted as by `tabahead lsp`.
+    #[arg(long, hide = true)]
+    pub no_daemon: bool,
+    /// Accepted as by `tabahead lsp`.
     #[arg(long, hide = true)]
     pub stdio: bool,
 }

@@ -16,7 +16,7 @@ use console::style;
 use serde_json::{Value, json};
 use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
 use tabahead_engine::Model;
-use tabahead_server::{ServerConfig, Session, Settings, default_stats_dir, run_stdio};
+use tabahead_server::{Recorder, ServerConfig, Session, Settings, default_stats_dir, run_stdio};
 
 use crate::{
     args::{ConfigArgs, EngineArgs},
@@ -181,7 +181,11 @@ impl Resolved {
     ///
     /// # Errors
     /// When the server cannot be started.
-    pub fn run_server(&self, args: &EngineArgs) -> Result<ExitCode> {
+    pub fn run_server(
+        &self,
+        args: &EngineArgs,
+        recorder: Option<Box<dyn Recorder>>,
+    ) -> Result<ExitCode> {
         let config = self.with_engine(args)?;
         let code = run_stdio(ServerConfig {
             embedded: tabahead_mini::WEIGHTS,
@@ -189,7 +193,7 @@ impl Resolved {
             flags: config.flags,
             stats_dir: default_stats_dir(),
             version: env!("CARGO_PKG_VERSION"),
-            recorder: None,
+            recorder,
         })
         .context("the server cannot be started")?;
         // A thread may still wait for input that never comes.

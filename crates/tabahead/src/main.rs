@@ -13,6 +13,7 @@ mod eval;
 mod model;
 mod output;
 mod place;
+mod record;
 mod replay;
 mod stats;
 
@@ -40,7 +41,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
     start_logging(&cli.log)?;
     let config = cli.config.as_deref();
     match cli.command {
-        Command::Lsp(args) => config::load(config)?.run_server(&args.engine),
+        Command::Lsp(args) => config::load(config)?.run_server(&args.engine, None),
+        Command::Record(args) => record::run(&args, &config::load(config)?),
         Command::Complete(args) => complete::run(&args, &config::load(config)?),
         Command::Eval(args) => eval::run(&args, &config::load(config)?),
         Command::Bench(args) => bench::run(&args, &config::load(config)?),

@@ -1,0 +1,88 @@
+//! `tabahead record --from-git`: one recording per commit.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use tabahead_replay::{
+    from_git::{Choice, Session, commits, session},
+    recording::line,
+};
+use tabahead_server::is_secret;
+
+use crate::{args::RecordArgs, output};
+
+/// Nobody wants to see a bar for less.
+const SHORT: Duration = Duration::from_secs(1);
+
+pub(super) fn run(repository: &Path, args: &RecordArgs) -> Result<ExitCode> {
+    let range = args.commits.as_deref().unwrap_or("HEAD~1..HEAD");
+    let commits = commits(repository, range)?;
+    if commits.is_empty() {
+        bail!("'{range}' holds no commits; name some, such as HEAD~3..HEAD");
+    }
+    let choice = Choice {
+        paths: &args.paths,
+        is_secret: &is_secret,
+    };
+    let start = Instant::now();
+    let mut bar = None;
+    let mut lines = Vec::new();
+    for (done, commit) in commits.iter().enumerate() {
+        if start.elapsed() > SHORT {
+            let bar = bar.get_or_insert_with(|| output::progress(commits.len(), "commits"));
+            bar.set_position(done as u64);
+        }
+        if let Some(session) = session(repository, commit, args.seed, &choice)? {
+            let short = commit.id.get(..12).unwrap_or(&commit.id);
+            let file = args.output.join(format!("{short}.recording.w.jsonl"));
+            write(&file, &session)
+                .with_context(|| format!("'{}' cannot be written", file.display()))?;
+            lines.push(summary(&file, &session));
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    if lines.is_empty() {
+        bail!("no commit of '{range}' changes text that people write; name others");
+    }
+    let mut out = output::stdout();
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(file: &Path, session: &Session) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut out = BufWriter::new(File::create(file)?);
+    for (time, kind) in &session.entries {
+        out.write_all(line(Some(*time), kind).as_bytes())?;
+    }
+    out.flush()
+}
+
+fn summary(file: &Path, session: &Session) -> String {
+    let Session {
+        files,
+        changes,
+        length,
+        ..
+    } = session;
+    let files = match files {
+        1 => "1 file".to_owned(),
+        n => format!("{n} files"),
+    };
+    let seconds = length.as_secs();
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    let file = file.display();
+    format!("{file}  {files}, {changes} changes, {minutes} min {seconds:02} s")
+}
