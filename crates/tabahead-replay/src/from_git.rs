@@ -1,20 +1,21 @@
 //! Recordings made of a repository's history: each commit's changes, typed.
 //!
 //! What was written is real, how it was written is not: hunks come from top to bottom, what goes is
-//! deleted, what comes is typed key by key (`typing.rs`), and the times are a [`Typist`]'s. The same commit
-//! and seed give the same recording. Reads the repository by the program `git`, and nothing else.
+//! deleted, what comes is typed key by key (`typing.rs`), now and then the rest of a line is accepted as if
+//! somebody had suggested it, and the times are a [`Typist`]'s. The same commit and seed give the same
+//! recording. Reads the repository by the program `git`, and nothing else.
 
 mod git;
 mod typing;
 
 use std::{ops::Range, path::Path, time::Duration};
 
-use tabahead_text::{Document, Offset, Version};
+use tabahead_text::{Document, Offset, PositionEncoding, Version};
 
 pub use git::{Commit, GitError, commits};
 
 use crate::{
-    recording::{EntryKind, Replacement},
+    recording::{EntryKind, FetchedItem, Replacement},
     typist::Typist,
 };
 use git::Blob;
@@ -22,6 +23,9 @@ use typing::Act;
 
 /// A larger file is data.
 const LARGEST_FILE: u64 = 200_000;
+
+/// Fewer characters are typed sooner than a suggestion is read.
+const SHORTEST_SUGGESTION: usize = 8;
 
 /// A longer line is not typed by anybody.
 const LONGEST_LINE: usize = 500;
@@ -125,6 +129,8 @@ struct Desk {
     entries: Vec<(u64, EntryKind)>,
     files: u64,
     changes: usize,
+    /// Suggestions that appeared.
+    requests: u64,
 }
 
 impl Desk {
@@ -136,6 +142,7 @@ impl Desk {
             entries: Vec::new(),
             files: 0,
             changes: 0,
+            requests: 0,
         };
         desk.note(EntryKind::Header { root: None });
         desk
@@ -167,30 +174,81 @@ impl Desk {
             text: Document::new(before, Version(1)),
             version: 1,
         };
-        let mut has_moved = false;
-        for act in acts {
+        self.perform(&mut page, acts);
+    }
+
+    fn perform(&mut self, page: &mut Page, acts: Vec<Act>) {
+        let mut pause: fn(&mut Typist) -> Duration = Typist::next_change;
+        let mut acts = acts.into_iter().peekable();
+        let mut last = ' ';
+        while let Some(act) = acts.next() {
             match act {
                 Act::Move(to) => {
                     self.wait(Typist::thinks);
                     self.note(page.moved(to));
-                    has_moved = true;
-                }
-                Act::Edit { range, text } => {
                     // The thinking was done before the cursor came here.
-                    let pause = match std::mem::take(&mut has_moved) {
-                        true => Typist::next_key,
-                        false => Typist::next_change,
+                    pause = Typist::next_key;
+                }
+                Act::Edit { range, mut text } => {
+                    let begins_word = is_inside(&text) && !last.is_alphanumeric();
+                    let rest = match begins_word && self.typist.takes_suggestion() {
+                        true => rest_of_line(&range, &text, acts.clone()),
+                        false => Vec::new(),
                     };
-                    self.wait(pause);
-                    let end = Offset(range.start.0 + text.len());
-                    self.note(page.edited(range, &text));
-                    self.changes += 1;
-                    if is_inserted_at_once(&text) {
-                        self.note(page.moved(end));
+                    let characters: usize = rest.iter().map(|key| key.chars().count()).sum();
+                    if characters < SHORTEST_SUGGESTION {
+                        self.wait(std::mem::replace(&mut pause, Typist::next_change));
+                        let end = Offset(range.start.0 + text.len());
+                        self.note(page.edited(range, &text));
+                        if is_inserted_at_once(&text) {
+                            self.note(page.moved(end));
+                        }
+                    } else {
+                        acts.by_ref().take(rest.len() - 1).for_each(drop);
+                        text = rest.concat();
+                        self.accept(page, range, &text);
+                        pause = Typist::edits_after_accept;
                     }
+                    last = text.chars().last().unwrap_or(' ');
+                    self.changes += 1;
                 }
             }
         }
+    }
+
+    /// A suggestion appears, is read and is accepted, as the recorder of an editor tells it.
+    fn accept(&mut self, page: &mut Page, range: Range<Offset>, text: &str) {
+        self.requests += 1;
+        let (id, request, version) = (page.id, self.requests, Some(page.version));
+        self.note(EntryKind::FetchStarted {
+            id,
+            request,
+            version,
+        });
+        let duration = self.typist.suggestion_appears();
+        self.wait(|typist| typist.suggestion_appears());
+        let at = |offset| page.text.position_of(offset, PositionEncoding::Utf16);
+        let item = FetchedItem {
+            range: tabahead_text::Range {
+                start: at(range.start),
+                end: at(range.end),
+            },
+            text: text.to_owned(),
+            inline_edit: false,
+        };
+        self.note(EntryKind::FetchEnded {
+            request,
+            duration,
+            cancelled: false,
+            result: vec![item],
+        });
+        self.wait(Typist::accepts_after);
+        self.note(page.edited(range, text));
+        self.note(EntryKind::ChangeReason {
+            id,
+            version: Some(page.version),
+            reason: "inlineSuggestion.accept".to_owned(),
+        });
     }
 
     fn wait(&mut self, pause: fn(&mut Typist) -> Duration) {
@@ -208,6 +266,37 @@ impl Desk {
 /// a user from a program.
 fn is_inserted_at_once(text: &str) -> bool {
     text.chars().nth(1).is_some() && !text.contains('\n')
+}
+
+/// Whether a key goes on with a line rather than beginning one.
+fn is_inside(key: &str) -> bool {
+    key.starts_with(char::is_alphanumeric)
+}
+
+/// A key and those behind it up to the end of the line, as far as they are typed in one go.
+fn rest_of_line(
+    range: &Range<Offset>,
+    key: &str,
+    behind: impl Iterator<Item = Act>,
+) -> Vec<String> {
+    let mut rest = Vec::new();
+    if !range.is_empty() {
+        return rest;
+    }
+    let mut end = Offset(range.start.0 + key.len());
+    rest.push(key.to_owned());
+    for act in behind {
+        match act {
+            Act::Edit { range, text }
+                if range == (end..end) && !text.is_empty() && !text.contains(['\r', '\n']) =>
+            {
+                end.0 += text.len();
+                rest.push(text);
+            }
+            _ => break,
+        }
+    }
+    rest
 }
 
 /// An open file.

@@ -57,6 +57,15 @@ const LONGEST_PAUSE: f64 = 60_000.0;
 /// How many of the times between two changes are pauses. The session: 12.7 % are over 1 s.
 const PAUSES: f64 = 0.127;
 
+/// At how many of the words that begin on a line the rest of the line is taken from a suggestion. The
+/// session: 21 % of all characters that were inserted came from accepts. A line of seven words of which
+/// each is taken with this chance, unless one before it was, has 21 % of it taken.
+const TAKEN: f64 = 0.06;
+
+/// From a request to a suggestion that can be seen: what Copilot took in the session where its cache
+/// held nothing, in the median. Milliseconds.
+const APPEARS: u64 = 244;
+
 /// Draws times, always the same ones for a seed.
 #[derive(Debug, Clone)]
 pub struct Typist {
@@ -79,6 +88,16 @@ impl Typist {
     /// How long a suggestion can be seen before it is accepted.
     pub fn accepts_after(&mut self) -> Duration {
         milliseconds(ACCEPT.quantile(self.random.share()))
+    }
+
+    /// Whether a suggestion for the rest of the line is taken at the beginning of a word.
+    pub fn takes_suggestion(&mut self) -> bool {
+        self.random.share() < TAKEN
+    }
+
+    /// How long a suggestion takes to appear.
+    pub fn suggestion_appears(&self) -> Duration {
+        Duration::from_millis(APPEARS)
     }
 
     /// The time between an accept and the next change.

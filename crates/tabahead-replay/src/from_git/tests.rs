@@ -201,6 +201,27 @@ fn a_commit_is_typed_to_what_it_left() {
 }
 
 #[test]
+fn about_a_fifth_is_accepted_as_if_it_had_been_suggested() {
+    let repository = Repository::new();
+    let line = "    let total = first_value + second_value * third;\n";
+    repository.commit(&[("a.rs", line.repeat(120).as_bytes())]);
+    let sessions = repository.sessions("HEAD", &[], 1);
+    let session = sessions[0].as_ref().expect("text is typed");
+    let accepted: usize = session
+        .entries
+        .iter()
+        .filter_map(|(_, kind)| match kind {
+            EntryKind::FetchEnded { result, .. } => Some(result[0].text.chars().count()),
+            _ => None,
+        })
+        .sum();
+    let share = accepted as f64 / line.repeat(120).len() as f64;
+    assert!((0.12..0.30).contains(&share), "{share}");
+    let (texts, _) = replayed(session);
+    assert_eq!(texts[0].1, line.repeat(120));
+}
+
+#[test]
 fn what_nobody_writes_by_hand_is_left_out() {
     let repository = Repository::new();
     let long = "x".repeat(501);
