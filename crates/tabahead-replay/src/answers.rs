@@ -21,6 +21,9 @@ pub use file::{AnswersFile, AnswersFileError};
 pub use model::RealModel;
 pub use ngram::Ngram;
 
+/// Paths that the source can go on with: each may hold keys and values.
+const PATHS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
 /// States whose answers are kept in memory.
 const STATES: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
@@ -74,6 +77,8 @@ pub trait Source {
 pub struct Answers {
     source: Box<dyn Source>,
     states: LruCache<StateKey, State>,
+    /// The states whose paths the source can go on with.
+    live: LruCache<StateKey, ()>,
     file: Option<AnswersFile>,
     computed: u64,
 }
@@ -84,8 +89,6 @@ struct State {
     beginning: Result<Arc<Beginning>, GenerationFailure>,
     tokens: Vec<(PathToken, usize)>,
     end: Option<Said>,
-    /// The source can go on; otherwise it must begin again.
-    live: bool,
     /// How much of it the file has; `None` when it does not know the state.
     filed: Option<usize>,
 }
@@ -103,6 +106,7 @@ impl Answers {
         Self {
             source,
             states: LruCache::new(STATES),
+            live: LruCache::new(PATHS),
             file,
             computed: 0,
         }
@@ -131,16 +135,12 @@ impl Answers {
             let filed = self.file.as_mut().and_then(|file| file.find(key));
             let state = match filed {
                 Some(state) => state,
-                None => {
-                    let beginning = self.source.begin(key, request);
-                    State {
-                        live: beginning.is_ok(),
-                        beginning: beginning.map(Arc::new),
-                        tokens: Vec::new(),
-                        end: None,
-                        filed: None,
-                    }
-                }
+                None => State {
+                    beginning: self.begin_path(key, request).map(Arc::new),
+                    tokens: Vec::new(),
+                    end: None,
+                    filed: None,
+                },
             };
             if let Some((evicted, state)) = self.states.push(key, state) {
                 self.keep(evicted, &state);
@@ -158,38 +158,56 @@ impl Answers {
         {
             return Said::Broken(format!("{failure:?}"));
         }
-        let Self {
-            source,
-            states,
-            computed,
-            ..
-        } = self;
-        let state = states.get_mut(&key).expect("it was begun");
-        while state.tokens.len() <= n {
+        loop {
+            let state = self.states.get(&key).expect("it was begun");
+            if let Some((token, canonical)) = state.tokens.get(n) {
+                return Said::Token(token.clone(), *canonical);
+            }
             if let Some(end) = &state.end {
                 return end.clone();
             }
-            if !state.live {
-                if source.begin(key, request).is_err() {
+            let known = state.tokens.len();
+            if self.live.get(&key).is_none() {
+                if self.begin_path(key, request).is_err() {
                     return Said::Broken("the model no longer takes this prompt".to_owned());
                 }
-                for _ in 0..state.tokens.len() {
-                    source.next(key);
+                for _ in 0..known {
+                    self.source.next(key);
                 }
-                state.live = true;
             }
-            *computed += 1;
-            match source.next(key) {
+            self.computed += 1;
+            let said = self.source.next(key);
+            let ended = !matches!(said, Said::Token(..));
+            let state = self.states.get_mut(&key).expect("it was begun");
+            match said {
                 Said::Token(token, canonical) => state.tokens.push((token, canonical)),
-                end => {
-                    source.forget(key);
-                    state.live = false;
-                    state.end = Some(end);
-                }
+                end => state.end = Some(end),
+            }
+            if ended {
+                self.forget(key);
             }
         }
-        let (token, canonical) = &state.tokens[n];
-        Said::Token(token.clone(), *canonical)
+    }
+
+    /// Lets the source begin a path; the one that was gone on with longest ago is forgotten.
+    fn begin_path(
+        &mut self,
+        key: StateKey,
+        request: &GenerationRequest,
+    ) -> Result<Beginning, GenerationFailure> {
+        let beginning = self.source.begin(key, request)?;
+        if let Some((oldest, ())) = self.live.push(key, ())
+            && oldest != key
+        {
+            self.source.forget(oldest);
+        }
+        Ok(beginning)
+    }
+
+    fn forget(&mut self, key: StateKey) {
+        if self.live.pop(&key).is_some() {
+            self.source.forget(key);
+        }
     }
 
     /// Writes what the file does not know yet.
@@ -208,9 +226,7 @@ impl Answers {
     }
 
     fn keep(&mut self, key: StateKey, state: &State) {
-        if state.live {
-            self.source.forget(key);
-        }
+        self.forget(key);
         if let Some(file) = &mut self.file {
             file.append(key, state);
         }

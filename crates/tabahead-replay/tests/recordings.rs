@@ -45,7 +45,7 @@ fn real_recordings_replay_without_a_contradiction() {
 fn recordings_made_from_history_replay_without_a_contradiction() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/replay/recordings");
     let files = files(&folder);
-    assert_eq!(files.len(), 3, "{files:?}");
+    assert_eq!(files.len(), 4, "{files:?}");
     for file in files {
         let metadata = file.metadata().expect("it is there");
         assert!(metadata.len() < 120_000, "{} is large", file.display());

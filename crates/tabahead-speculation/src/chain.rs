@@ -68,7 +68,7 @@ impl Chain {
         if let Some(reached) = self
             .states
             .iter()
-            .position(|s| s.document.has_same_text(to))
+            .position(|state| is_same_text(&state.document, to, from.cursor))
         {
             return Some(self.reach(reached, depth));
         }
@@ -97,6 +97,16 @@ impl Chain {
             cursor: self.states[0].cursor,
         }
     }
+}
+
+/// Whether two texts are the same. Where somebody types is looked at first: a key makes them differ
+/// there, and only equal texts are compared as a whole.
+pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bool {
+    let around = |document: &Document| {
+        let start = Offset(near.0.saturating_sub(NEIGHBOURHOOD));
+        document.slice(start..Offset(near.0 + NEIGHBOURHOOD))
+    };
+    one.len() == other.len() && around(one) == around(other) && one.has_same_text(other)
 }
 
 /// Where the cursor is after `to` came to stand for the text of `from`, as far as the

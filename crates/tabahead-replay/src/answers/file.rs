@@ -211,7 +211,6 @@ impl Line {
             beginning,
             tokens,
             end: end.map(Said::End),
-            live: false,
             filed: None,
         };
         state.filed = Some(state.known());

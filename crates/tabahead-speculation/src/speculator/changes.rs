@@ -8,7 +8,7 @@ use tabahead_text::{Document, Offset};
 use super::{Request, Speculator};
 use crate::{
     Answer, DocumentId, Effect, RequestId, SelectedCompletion, SuggestionId,
-    chain::{Chain, Place, cursor_after},
+    chain::{Chain, Place, cursor_after, is_same_text},
     state::BufferState,
 };
 
@@ -18,7 +18,7 @@ impl Speculator {
         let Some(from) = open.place.take() else {
             return;
         };
-        if from.document.has_same_text(&snapshot) {
+        if is_same_text(&from.document, &snapshot, from.cursor) {
             open.place = Some(from);
             return;
         }
