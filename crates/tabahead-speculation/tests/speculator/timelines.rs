@@ -116,6 +116,23 @@ impl Timeline {
         self.changed()
     }
 
+    /// Another source's suggestion appears at the cursor.
+    fn sees(&mut self, text: &str) -> &mut Self {
+        self.does(&format!("see {text:?}"));
+        let suggestion = Suggestion {
+            range: self.cursor..self.cursor,
+            text: text.to_string(),
+        };
+        self.shown = Some((SuggestionId(0), suggestion.clone()));
+        self.input(Input::Shown {
+            document: DocumentId(1),
+            snapshot: self.document.clone(),
+            cursor: self.cursor,
+            name: DocumentName::default(),
+            suggestion,
+        })
+    }
+
     fn dismisses(&mut self) -> &mut Self {
         self.does("dismiss");
         let document = DocumentId(1);
@@ -289,6 +306,32 @@ fn an_accept_is_answered_at_once_from_what_was_computed_ahead() {
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
             45ms   g1 says "let y = bar;\nret"
+            80ms   accept
+            85ms   request r2
+                   -> respond r2 "\nlet y = bar;" Speculated
+        "#]]);
+}
+
+#[test]
+fn what_another_source_shows_is_looked_ahead_of_and_ends_the_wait() {
+    open("let x = $0\n")
+        .request()
+        .sees("foo(a);")
+        .says(1, "q")
+        .says(2, "\nlet y = bar;\n")
+        .accepts()
+        .request()
+        .check(expect![[r#"
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   see "foo(a);"
+                   -> superseded r1
+                   -> g1 is speculative now
+            15ms   g1 says "q"
+                   -> cancel g1
+                   -> start g2 speculative at " x = foo(a);"
+            35ms   g2 says "\nlet y = bar;\n"
             80ms   accept
             85ms   request r2
                    -> respond r2 "\nlet y = bar;" Speculated
