@@ -110,7 +110,7 @@ impl Replay<'_> {
                     "--mode",
                     "inject",
                     "--max-gap",
-                    "500ms",
+                    "200ms",
                     "--json",
                 ];
                 serde_json::from_str(&self.replay(IN_REAL_TIME, &arguments)?)
@@ -119,7 +119,7 @@ impl Replay<'_> {
             .collect::<Result<_>>()?;
         let mut text = format!(
             "\n### inject, wall clock\n\n\
-             `{IN_REAL_TIME}`, `--clock wall --mode inject --max-gap 500ms`, {RUNS} runs, the two \
+             `{IN_REAL_TIME}`, `--clock wall --mode inject --max-gap 200ms`, {RUNS} runs, the two \
              policies in turn. Least, median and greatest of the runs.\n\n\
              | | none | tabahead |\n|---|---:|---:|\n"
         );
