@@ -30,8 +30,9 @@ pub fn page(about: &Value, recordings: &[OfRecording]) -> String {
                 .collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     });
-    // `</` would end the script.
-    let data = data.to_string().replace("</", "<\\/");
+    // `</script` would end the script, and behind `<!--<script` its end would not be found. `<` stands
+    // in strings only.
+    let data = data.to_string().replace('<', "\\u003c");
     include_str!("page/page.html")
         .replace("/*STYLE*/", include_str!("page/page.css"))
         .replace("/*SCRIPT*/", include_str!("page/page.js"))
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
     use crate::{simulation::Ran, timeline::Timeline};
 
-    const NAME: &str = "</script><img src=x onerror=alert(1)>";
+    const NAME: &str = "<!--<script></script><img src=x onerror=alert(1)>";
 
     fn made() -> String {
         let mut figures = Figures::default();
@@ -168,14 +169,15 @@ mod tests {
     #[test]
     fn data_are_data() {
         let page = made();
-        let data = page
+        let line = page
             .lines()
             .find_map(|line| line.strip_prefix("const DATA = ")?.strip_suffix(';'))
             .expect("the data stand on a line");
-        let data: Value = serde_json::from_str(data).expect("they are JSON");
+        let data: Value = serde_json::from_str(line).expect("they are JSON");
         assert_eq!(data["recordings"][0]["name"], NAME);
         assert_eq!(data["policies"][0]["perceived"], json!([1.5]));
-        // Nothing in them ends the script.
+        // Nothing in them ends the script or hides its end.
+        assert!(!line.contains('<'), "{line}");
         assert_eq!(page.matches("</script>").count(), 1);
     }
 }
