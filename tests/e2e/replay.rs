@@ -5,6 +5,7 @@
 //! `tests/replay/RESULTS.md`.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -141,17 +142,38 @@ fn the_page_draws_itself() {
         String::from_utf8_lossy(&output.stderr),
     );
     assert!(!log.contains("CONSOLE"), "{log}");
-    // The first row of the table, and curves.
-    let cells: String = POLICIES
-        .iter()
-        .map(|policy| format!(">{}</td>", figures["policies"][policy]["requests"]))
-        .collect();
-    let row = drawn
-        .split("One after each change.")
-        .nth(1)
-        .unwrap_or_default();
-    let row = row.split("</tr>").next().unwrap_or_default();
-    let row: String = row.split("<td").skip(1).collect();
-    assert_eq!(row, cells, "{drawn}");
+    let table = table(&drawn);
+    for (column, policy) in POLICIES.into_iter().enumerate() {
+        for (path, figure) in numbers(&figures["policies"][policy]) {
+            let cells = table.get(&path).unwrap_or_else(|| panic!("no row: {path}"));
+            let cell = cells[column].parse::<f64>();
+            assert_eq!(cell, Ok(figure), "{path} of {policy}");
+        }
+    }
     assert_eq!(drawn.matches("<path d=\"M").count(), POLICIES.len());
+}
+
+/// The rows of the page's table: the figure's path, and the value of each policy.
+fn table(drawn: &str) -> HashMap<String, Vec<String>> {
+    let attribute = |text: &str| text.split('"').next().unwrap_or_default().to_owned();
+    let rows = drawn.split("data-figure=\"").skip(1).map(|row| {
+        let row = row.split("</tr>").next().unwrap_or_default();
+        let cells = row.split("data-value=\"").skip(1).map(attribute);
+        (attribute(row), cells.collect())
+    });
+    rows.collect()
+}
+
+/// Every number in a JSON object, with its path.
+fn numbers(figures: &Value) -> Vec<(String, f64)> {
+    let Some(fields) = figures.as_object() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (name, value) in fields {
+        found.extend(value.as_f64().map(|number| (name.clone(), number)));
+        let inner = numbers(value).into_iter();
+        found.extend(inner.map(|(path, number)| (format!("{name}.{path}"), number)));
+    }
+    found
 }

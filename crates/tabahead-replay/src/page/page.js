@@ -1,18 +1,28 @@
 // Draws what page.rs put into DATA. Text of the data enters the page as text only, never as markup.
 
 const AT_ONCE = 0.1; // Milliseconds; less is at once.
+const READING = 60_000; // Milliseconds; a longer view does not show how long something was read.
 const SVG = "http" + "://www.w3.org/2000/svg"; // A name, not an address.
+// Not the colours of policies: what is waited for, and what is there at once.
 const ORIGINS = {
-  "miss": "--none", "joined": "--exact", "exact": "--llama-vim", "typed through": "--copilot",
-  "speculated": "--tabahead", "recorded": "--ink",
+  "miss": "--waited", "joined": "--joined", "exact": "--from-exact", "typed through": "--along",
+  "speculated": "--ahead", "recorded": "--soft",
 };
+// Colour and height.
 const KEYS = {
-  key: "--soft", enter: "--copilot", deletion: "--given-up", insert: "--exact", jump: "--llama-vim",
-  accept: "--tabahead", other: "--given-up",
+  key: ["--soft", 0.55], enter: ["--soft", 0.75], deletion: ["--given-up", 0.55], insert: ["--ink", 0.55],
+  jump: ["--ink", 0.3], other: ["--given-up", 0.3], accept: ["--ink", 1],
 };
 
 const byId = (id) => document.getElementById(id);
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// Asked once per drawing: a style that is looked up for every mark takes most of a frame.
+const colours = new Map();
+
+function css(name) {
+  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return colours.get(name);
+}
+
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 function element(tag, attributes = {}, text) {
@@ -38,7 +48,12 @@ function ms(value) {
 }
 
 const percent = (share) => (share === null || share === undefined ? "–" : `${(share * 100).toFixed(1)} %`);
-const number = (value) => (value === null || value === undefined ? "–" : String(+value.toFixed(2)));
+
+function number(value) {
+  if (value === null || value === undefined) return "–";
+  // Two decimals would make small ones equal that are not.
+  return String(Math.abs(value) < 1 ? +value.toPrecision(2) : +value.toFixed(2));
+}
 
 function at(figures, path) {
   return path.split(".").reduce((value, key) => (value === null || value === undefined ? value : value[key]), figures);
@@ -79,22 +94,20 @@ function writeHeadline() {
     card.append(element("div", { class: "ours" }, `${format(at(ours.figures, path))}`));
     const best = bestOf(others, path, better);
     const theirs = best
-      ? `${ours.name}; best of the others: ${format(at(best.figures, path))} (${best.name})`
+      ? `${ours.name}; best of the others: ${format(best.value)} (${best.names.join(", ")})`
       : ours.name;
     card.append(element("div", { class: "theirs" }, theirs));
     byId("headline").append(card);
   }
 }
 
+// The best value and all who have it.
 function bestOf(policies, path, better) {
-  let best = null;
-  for (const policy of policies) {
-    const value = at(policy.figures, path);
-    if (typeof value !== "number") continue;
-    const known = best && at(best.figures, path);
-    if (!best || (better === "low" ? value < known : value > known)) best = policy;
-  }
-  return best;
+  const measured = policies.filter((policy) => typeof at(policy.figures, path) === "number");
+  if (!measured.length) return null;
+  const values = measured.map((policy) => at(policy.figures, path));
+  const value = better === "low" ? Math.min(...values) : Math.max(...values);
+  return { value, names: measured.filter((_, n) => values[n] === value).map((policy) => policy.name) };
 }
 
 // ---- charts ----
@@ -126,6 +139,18 @@ function drawAxis(svg, axis, top, bottom) {
   }
 }
 
+// Of all requests: those that nobody answered before the next change belong to the picture.
+function answeredShare(policy) {
+  const { requests } = policy.figures;
+  return requests ? at(policy.figures, "perceived_ms.all.count") / requests : null;
+}
+
+function answeredWithin(policy, value) {
+  const points = policy.perceived;
+  if (!points.length) return null;
+  return (points.filter((time) => time <= value || time < AT_ONCE).length / points.length) * answeredShare(policy);
+}
+
 function drawPerceived() {
   const [width, height, left, top, bottom] = [640, 300, 44, 10, 264];
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "perceived-title" });
@@ -140,14 +165,17 @@ function drawPerceived() {
   for (const policy of DATA.policies) {
     const points = policy.perceived;
     if (!points.length) continue;
-    const atOnce = points.filter((value) => value < AT_ONCE).length / points.length;
-    let path = `M${axis.left},${y(atOnce)}H${axis.log}`;
+    let path = `M${axis.left},${y(answeredWithin(policy, 0)).toFixed(1)}`;
     points.forEach((value, n) => {
-      if (value >= AT_ONCE) path += `L${axis.x(value).toFixed(1)},${y((n + 1) / points.length).toFixed(1)}`;
+      const share = ((n + 1) / points.length) * answeredShare(policy);
+      if (value >= AT_ONCE) path += `H${axis.x(value).toFixed(1)}V${y(share).toFixed(1)}`;
     });
     path += `H${axis.right}`;
     const ours = policy.name === "tabahead";
     svg.append(shape("path", { d: path, fill: "none", stroke: `var(--${policy.name})`, "stroke-width": ours ? 3 : 1.8 }));
+  }
+  if (!curves.some((curve) => curve.length)) {
+    svg.append(shape("text", { x: width / 2, y: height / 2, "text-anchor": "middle", class: "name" }, "nothing was answered"));
   }
   const line = shape("line", { y1: top, y2: bottom, stroke: "var(--ink)", visibility: "hidden" });
   svg.append(line);
@@ -156,10 +184,7 @@ function drawPerceived() {
     const x = ((event.clientX - box.left) / box.width) * width;
     if (x < axis.left || x > axis.right) return hideTip(line);
     const value = axis.value(x);
-    const shares = DATA.policies.map((policy) => {
-      const within = policy.perceived.filter((time) => time <= value || time < AT_ONCE).length;
-      return `${policy.name}: ${percent(policy.perceived.length ? within / policy.perceived.length : null)}`;
-    });
+    const shares = DATA.policies.map((policy) => `${policy.name}: ${percent(answeredWithin(policy, value))}`);
     for (const end of ["x1", "x2"]) line.setAttribute(end, x);
     line.setAttribute("visibility", "visible");
     showTip(event, `within ${ms(value)}\n${shares.join("\n")}`);
@@ -200,7 +225,7 @@ function drawNext() {
     }
     const missed = at(policy.figures, "accepts_with_next") - total;
     if (!total || missed > 0) {
-      const text = total ? `${missed} not in time` : "none";
+      const text = missed > 0 ? `${missed} not in time` : "no accept has a next one";
       svg.append(shape("text", { x: axis.right, y: base - row + 18, "text-anchor": "end" }, text));
     }
   });
@@ -217,11 +242,10 @@ function writeLegends() {
     for (const policy of DATA.policies) legend.append(entry(`--${policy.name}`, policy.name));
   }
   const legend = byId("timeline-legend");
-  legend.append(entry("--tabahead", "accept, or shown from what was computed ahead"));
-  legend.append(entry("--copilot", "shown when typed along, or Enter"), entry("--none", "shown after a wait"));
-  legend.append(entry("--ink", "shown in the recording"));
-  legend.append(entry("--waited", "computed while somebody waited"), entry("--ahead", "computed ahead"));
-  legend.append(entry("--given-up", "given up before an answer, or deleted"));
+  legend.append(entry("--ink", "accept (tall), insert, jump (short)"), entry("--soft", "key, Enter (taller); shown in the recording"));
+  legend.append(entry("--waited", "waited for the model"), entry("--joined", "waited for the rest of what ran"));
+  legend.append(entry("--from-exact", "known for this very state"), entry("--along", "typed along"));
+  legend.append(entry("--ahead", "computed ahead"), entry("--given-up", "given up before an answer, or deleted"));
 }
 
 // ---- timeline ----
@@ -260,6 +284,7 @@ function firstFrom(list, time) {
 
 function drawTimeline() {
   const canvas = byId("timeline");
+  colours.clear();
   const ratio = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   canvas.width = width * ratio;
@@ -316,17 +341,35 @@ function drawSession(context, timeline, name, x, left, width, top, height) {
   context.fillStyle = css("--soft");
   context.textAlign = "right";
   for (const [text, n] of lanes) context.fillText(text, left - 6, top + lane * n + lane / 2 + (n ? 4 : 10));
-  drawMarks(context, timeline.edits, x, left, width, top, lane, (edit) => ({
-    colour: edit[2] ? "--tabahead" : KEYS[edit[1]] || "--soft",
-    tall: edit[2] ? 1 : 0.55,
-    text: edit[2] ? "accept" : edit[1],
-  }));
+  drawMarks(context, timeline.edits, x, left, width, top, lane, ([, kind, accept]) => {
+    const [colour, tall] = KEYS[accept ? "accept" : kind] || KEYS.other;
+    return { colour, tall, text: accept ? "accept" : kind };
+  });
+  drawReading(context, timeline, x, width, top + lane, lane);
   drawMarks(context, timeline.shown, x, left, width, top + lane, lane, (shown) => ({
     colour: ORIGINS[shown[2]] || "--soft",
     tall: 0.8,
     text: `shown, ${shown[2]}: ${plural(shown[1], "character")}`,
   }));
   drawBars(context, timeline.generations, x, left, width, top + lane * 2, lane);
+}
+
+// What stands on the screen until the next change or suggestion, pale: the time in which people read.
+function drawReading(context, { edits, shown }, x, width, top, lane) {
+  // Over minutes the cursor has moved away, which the data do not tell.
+  if (view.to - view.from > READING) return;
+  context.globalAlpha = 0.28;
+  for (let n = Math.max(0, firstFrom(shown, view.from) - 1); n < shown.length && shown[n][0] <= view.to; n++) {
+    const [began, , origin] = shown[n];
+    // Times are whole microseconds, so the next one is at least that much later.
+    const change = edits[firstFrom(edits, began + 0.0005)];
+    const until = Math.min(change ? change[0] : Infinity, n + 1 < shown.length ? shown[n + 1][0] : Infinity, view.to);
+    const from = Math.max(x(view.from), x(began));
+    if (x(until) - from < 1) continue;
+    context.fillStyle = css(ORIGINS[origin] || "--soft");
+    context.fillRect(from, top + lane * 0.2 + 2, Math.min(x(until), width - 8) - from, lane * 0.8 - 5);
+  }
+  context.globalAlpha = 1;
 }
 
 // Marks of one lane; of those that fall on one pixel, the tallest is drawn.
@@ -358,12 +401,28 @@ function drawBars(context, list, x, left, width, top, lane) {
     if (Math.round(to) === drawn[row]) continue;
     drawn[row] = Math.round(to);
     const y = top + lane * row + 4;
-    context.fillStyle = css(ahead ? "--ahead" : givenUp ? "--given-up" : "--waited");
+    context.fillStyle = css(givenUp ? "--given-up" : ahead ? "--ahead" : "--waited");
     context.fillRect(from, y, to - from, lane - 8);
     const how = ended === null ? "still running" : givenUp ? "given up" : "over";
     const text = `${ahead ? "computed ahead" : "waited for"}, ${how} after ${ms(end - began)}\nfrom ${clock(began, 1)}`;
     view.hits.push({ from: from - 1, to: to + 1, top: y, bottom: y + lane - 8, text });
   }
+}
+
+// Moves an accept of the upper session to the first third of the view, a few seconds wide.
+function goToAccept(direction) {
+  const recording = DATA.recordings[byId("recording").value];
+  const timeline = recording && recording.timelines[byId("above").value];
+  if (!timeline) return;
+  const span = Math.min(view.to - view.from, 6000);
+  const all = view.to - view.from >= view.length;
+  const now = all ? (direction > 0 ? -1 : Infinity) : view.from + span / 3;
+  const accepts = timeline.edits.filter((edit) => edit[2]).map((edit) => edit[0]);
+  // A view is placed to a fraction of a microsecond only.
+  const next = direction > 0 ? accepts.find((time) => time > now + 0.01) : accepts.findLast((time) => time < now - 0.01);
+  if (next === undefined) return;
+  setView(next - span / 3, next + span * 2 / 3);
+  byId("said").textContent = `Accept ${accepts.indexOf(next) + 1} of ${accepts.length}, at ${clock(next, 10)}`;
 }
 
 function controlTimeline() {
@@ -372,7 +431,12 @@ function controlTimeline() {
     const box = canvas.getBoundingClientRect();
     return view.from + ((event.clientX - box.left - 78) / (box.width - 86)) * (view.to - view.from);
   };
+  let scrolled = -Infinity;
+  document.addEventListener("scroll", () => { scrolled = performance.now(); });
   canvas.addEventListener("wheel", (event) => {
+    // The page goes on when it was on its way already, and when there is no more to zoom out of.
+    const all = view.to - view.from >= view.length;
+    if (performance.now() - scrolled < 300 || (all && event.deltaY > 0)) return;
     event.preventDefault();
     zoom(event.deltaY > 0 ? 1.25 : 0.8, timeAt(event));
   }, { passive: false });
@@ -381,10 +445,12 @@ function controlTimeline() {
     canvas.setPointerCapture(event.pointerId);
     canvas.classList.add("dragged");
   });
-  canvas.addEventListener("pointerup", () => {
-    view.drag = null;
-    canvas.classList.remove("dragged");
-  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(end, () => {
+      view.drag = null;
+      canvas.classList.remove("dragged");
+    });
+  }
   canvas.addEventListener("pointermove", (event) => {
     if (view.drag) {
       const moved = ((event.clientX - view.drag.x) / (canvas.clientWidth - 86)) * (view.drag.to - view.drag.from);
@@ -400,13 +466,15 @@ function controlTimeline() {
     in: () => zoom(0.5), out: () => zoom(2), all: () => setView(0, view.length),
     left: () => setView(view.from - (view.to - view.from) / 4, view.to - (view.to - view.from) / 4),
     right: () => setView(view.from + (view.to - view.from) / 4, view.to + (view.to - view.from) / 4),
+    previous: () => goToAccept(-1), next: () => goToAccept(1),
   };
   for (const button of document.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", () => acts[button.dataset.zoom]());
   }
   canvas.addEventListener("keydown", (event) => {
-    const act = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", Home: "all" }[event.key];
-    if (act) {
+    const act = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", Home: "all", 0: "all", p: "previous",
+      n: "next" }[event.key];
+    if (act && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       acts[act]();
     }
@@ -422,9 +490,11 @@ function fillChoices() {
   for (const id of ["above", "below"]) {
     policies.forEach((policy, n) => byId(id).append(option(n, policy.name)));
   }
-  const ours = policies.findIndex((policy) => policy.name === "tabahead");
-  byId("above").value = Math.max(0, ours);
-  byId("below").value = 0;
+  byId("below").append(option("", "nothing"));
+  const ours = Math.max(0, policies.findIndex((policy) => policy.name === "tabahead"));
+  byId("above").value = ours;
+  const other = policies.findIndex((_, n) => n !== ours);
+  byId("below").value = other < 0 ? "" : other;
   byId("recording").addEventListener("change", newSession);
   for (const id of ["above", "below"]) byId(id).addEventListener("change", drawTimeline);
   byId("table-of").addEventListener("change", writeTable);
@@ -440,41 +510,73 @@ function newSession() {
 
 // ---- table ----
 
+const SOURCES = [
+  ["miss", "answers that waited for the model", "A generation was started for them.", "low"],
+  ["joined", "answers that joined a running generation", "They waited for its rest only."],
+  ["exact", "answers known for this very state", "An earlier request had asked there."],
+  ["typed_through", "answers typed along", "What was known was typed into."],
+  ["speculated", "answers computed ahead", "They were there before anybody asked."],
+  ["untold", "answers of unknown origin", "In real time, what shows nothing does not say where it came from."],
+].flatMap(([name, text, title, better]) => [
+  [text, title, `perceived_ms.${name}.count`, number, better],
+  ...["p50", "p90", "p99"].map((quantile) =>
+    [`their time, ${quantile}`, `From request to answer, of the ${text}.`, `perceived_ms.${name}.${quantile}`, ms, "low"]),
+]);
+
+const PROMPTS = [
+  ["key", "Prompt tokens computed while the request behind a typed key waited."],
+  ["accept", "Prompt tokens computed while the request behind a whole accept waited."],
+  ["jump", "Prompt tokens computed while the request behind a change elsewhere waited."],
+].flatMap(([name, title]) => [
+  [`prompt tokens per ${name}, p50`, title, `prefilled_tokens_per_${name}.p50`, number, "low"],
+  [`prompt tokens per ${name}, p90`, title, `prefilled_tokens_per_${name}.p90`, number, "low"],
+  [`prompt tokens per ${name}, mean`, title, `prefilled_tokens_per_${name}.mean`, number, "low"],
+  [`counted for that`, `How many requests behind ${name === "accept" ? "an" : "a"} ${name} were counted.`, `prefilled_tokens_per_${name}.count`, number],
+]);
+
 const ROWS = [
   ["requests", "One after each change.", "requests", number],
   ["of them answered with a suggestion", "Before the next change.", "shown", number],
+  ["of them answered with nothing to suggest", "Before the next change.", "silent", number],
   ["of them overtaken by the next change", "No answer came in time.", "superseded", number, "low"],
+  ["answers that were timed", "Quantiles are of these; overtaken requests have no time.", "perceived_ms.all.count", number],
   ["request to answer, p50", "Median time from a request to its answer.", "perceived_ms.all.p50", ms, "low"],
   ["request to answer, p90", "Nine of ten answers took no longer.", "perceived_ms.all.p90", ms, "low"],
   ["request to answer, p99", "99 of 100 answers took no longer.", "perceived_ms.all.p99", ms, "low"],
-  ["answers that waited for the model", "A generation was started for them.", "perceived_ms.miss.count", number, "low"],
-  ["answers that joined a running generation", "They waited for its rest only.", "perceived_ms.joined.count", number],
-  ["answers known for this very state", "An earlier request had asked there.", "perceived_ms.exact.count", number],
-  ["answers typed along", "What was known was typed into.", "perceived_ms.typed_through.count", number],
-  ["answers computed ahead", "They were there before anybody asked.", "perceived_ms.speculated.count", number],
+  ...SOURCES,
   ["accepts", "Suggestions accepted as a whole.", "accepts", number],
   ["accepts by line or word", "Suggestions accepted in part.", "partial_accepts", number],
   ["accepts with a next suggestion", "A fresh process would show something behind them.", "accepts_with_next", number],
-  ["next suggestion there before the next change", "Of the accepts that have one.", "next_ready_share", percent, "high"],
+  ["their share of accepts", "Where it is low, the model has little to say.", "non_empty_next_share", percent],
+  ["next suggestion there before the next change", "Of the accepts that have one.", "next_ready", number],
+  ["their share", "Of the accepts that have a next suggestion.", "next_ready_share", percent, "high"],
+  ["accepts to next that were timed", "Only those whose next suggestion came in time.", "accept_to_next_ms.count", number],
   ["accept to next, p50", "Median time from accept to the next suggestion.", "accept_to_next_ms.p50", ms, "low"],
   ["accept to next, p90", "Nine of ten came within this time.", "accept_to_next_ms.p90", ms, "low"],
   ["accept to next, p99", "99 of 100 came within this time.", "accept_to_next_ms.p99", ms, "low"],
   ["hit rate after accept", "Answered without waiting for the model.", "hit_rate_after_accept", percent, "high"],
-  ["keys along a suggestion served at once", "Without waiting for the model.", "typed_through_rate", percent, "high"],
-  ["diverging keys served at once", "Keys that differ from what was shown.", "hit_rate_diverging", percent, "high"],
+  ["joined after accept", "Answered by a generation that ran already.", "joined_rate_after_accept", percent],
+  ["keys along a suggestion", "Keys that agree with what was shown.", "keys_along", number],
+  ["of them served at once", "Without waiting for the model.", "typed_through_rate", percent, "high"],
+  ["diverging keys", "Keys that differ from what was shown.", "keys_diverging", number],
+  ["of them served at once", "Without waiting for the model.", "hit_rate_diverging", percent, "high"],
   ["stale shows", "Suggestions for a text that was no longer there.", "stale_shows", number, "low"],
   ["shows unlike a fresh answer", "A fresh process would have shown something else.", "unlike_fresh", number, "low"],
+  ["accepted characters", "Characters that accepts inserted.", "accepted_characters", number],
   ["kept characters per request", "Characters that accepts inserted, per request.", "kept_characters_per_request", number, "high"],
-  ["wasted tokens per accept", "Computed ahead and never shown.", "wasted_tokens_per_accept", number, "low"],
-  ["prompt tokens per key, p50", "Computed while the request waited.", "prefilled_tokens_per_key.p50", number, "low"],
-  ["prompt tokens per key, p90", "Computed while the request waited.", "prefilled_tokens_per_key.p90", number, "low"],
-  ["prompt tokens per accept, p90", "Computed while the request behind it waited.", "prefilled_tokens_per_accept.p90", number, "low"],
-  ["prompt tokens per jump, p90", "Behind a change elsewhere.", "prefilled_tokens_per_jump.p90", number, "low"],
+  ["wasted tokens", "Computed ahead and never shown.", "wasted_tokens", number, "low"],
+  ["wasted tokens per accept", "Computed ahead and never shown, per whole accept.", "wasted_tokens_per_accept", number, "low"],
+  ...PROMPTS,
+  ["prompt tokens computed, waited for", "While somebody waited.", "prefilled_tokens.waiting", number, "low"],
+  ["prompt tokens computed, ahead", "Before anybody asked.", "prefilled_tokens.ahead", number],
+  ["tokens decoded, waited for", "While somebody waited.", "decoded_tokens.waiting", number, "low"],
+  ["tokens decoded, ahead", "Before anybody asked.", "decoded_tokens.ahead", number],
   ["generations started", "Runs of the model.", "generations.started", number],
   ["generations given up", "Before their end.", "generations.cancelled", number],
   ["computing time waited for (s)", "While somebody waited.", "cpu_seconds.waiting", number, "low"],
   ["computing time ahead (s)", "Before anybody asked.", "cpu_seconds.ahead", number, "low"],
   ["seconds per accepted character", "Computing time.", "cpu_seconds_per_accepted_character", number, "low"],
+  ["recorded time (s)", "How long the sessions lasted.", "recorded_seconds", number],
 ];
 
 function writeTable() {
@@ -488,13 +590,17 @@ function writeTable() {
   const body = element("tbody");
   for (const [text, title, path, format, better] of ROWS) {
     const row = element("tr");
-    row.append(element("th", { scope: "row", title }, text));
+    row.append(element("th", { scope: "row", title, "data-figure": path }, text));
     const values = policies.map((policy) => at(policy.figures, path));
     const numbers = values.filter((value) => typeof value === "number");
+    // No answer of that origin has no time either.
+    if (text.startsWith("their time") && !numbers.length) continue;
     const best = better && (better === "low" ? Math.min(...numbers) : Math.max(...numbers));
     const differ = new Set(numbers).size > 1;
     for (const value of values) {
-      row.append(element("td", better && differ && value === best ? { class: "best" } : {}, format(value)));
+      const cell = element("td", { "data-value": String(value ?? "") }, format(value));
+      if (better && differ && value === best) cell.className = "best";
+      row.append(cell);
     }
     body.append(row);
   }
