@@ -188,6 +188,15 @@ fn a_recording_that_cannot_be_replayed_is_refused_in_one_line() {
     fails(&["replay", empty], "holds no recording");
     let wall = ["replay", "x.json", "--clock", "wall", "--answers", "ngram"];
     fails(&wall, "leave --answers ngram out");
+    let peer = [
+        "replay",
+        &file,
+        "--clock",
+        "wall",
+        "--policy",
+        "none,copilot",
+    ];
+    fails(&peer, "'copilot' runs on the virtual clock only");
 }
 
 /// A folder under git with one commit that adds a file and one that changes it, and a secret.

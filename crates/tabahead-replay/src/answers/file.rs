@@ -2,7 +2,7 @@
 //!
 //! A later line about a state replaces an earlier one. Only where the lines stand is kept in memory.
 //! The file holds tokens of the recordings' text, so its owner alone can read it. A last line that was
-//! cut off (a full disk, a kill) is dropped.
+//! cut off (a full disk, a kill) is dropped; a file that holds anything else is left as it is.
 
 use std::{
     collections::HashMap,
@@ -91,9 +91,13 @@ impl AnswersFile {
             }
             match key_of_line(&text) {
                 Some(key) if text.ends_with('\n') => lines.insert(key, (end, read)),
-                _ => {
+                _ if is_cut_off(&text) => {
                     file.set_len(end).map_err(failed("mended"))?;
                     break;
+                }
+                _ => {
+                    let other = "it holds something else";
+                    return Err(failed("used")(io::Error::other(other)));
                 }
             };
             end += read as u64;
@@ -117,7 +121,8 @@ impl AnswersFile {
         let mut text = vec![0; length];
         self.reader.read_exact(&mut text).ok()?;
         let line: Line = serde_json::from_slice(&text).ok()?;
-        line.into_state()
+        // Another run may have appended to the file meanwhile, so that lines stand elsewhere.
+        (line.key == name_of(key)).then(|| line.into_state())?
     }
 
     /// Appends a state, if it knows more than the file. A failure is told by `flush`.
@@ -170,7 +175,7 @@ impl Line {
             _ => return None,
         };
         Some(Self {
-            key: format!("{:032x}", key.0),
+            key: name_of(key),
             prompt: beginning.map(|b| b.prompt.clone()).unwrap_or_default(),
             draft: beginning.map(|b| b.draft.clone()).unwrap_or_default(),
             tokens: state
@@ -232,9 +237,21 @@ fn token_of(
     Some((token, canonical))
 }
 
+/// How every line begins.
+const BEGIN: &str = "{\"key\":\"";
+
+fn name_of(key: StateKey) -> String {
+    format!("{:032x}", key.0)
+}
+
+/// Whether a line may be the beginning of one of ours.
+fn is_cut_off(line: &str) -> bool {
+    !line.ends_with('\n') && (line.starts_with(BEGIN) || BEGIN.starts_with(line))
+}
+
 /// The key of a line, which stands first; `None` when the line is not one of ours.
 fn key_of_line(line: &str) -> Option<StateKey> {
-    let key = line.strip_prefix("{\"key\":\"")?.get(..32)?;
+    let key = line.strip_prefix(BEGIN)?.get(..32)?;
     u128::from_str_radix(key, 16).ok().map(StateKey)
 }
 
@@ -244,5 +261,43 @@ impl std::fmt::Debug for AnswersFile {
             .field("path", &self.path)
             .field("states", &self.lines.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_cut_off_is_dropped() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("answers.jsonl");
+        let opened = |text: &str| {
+            std::fs::write(&path, text).expect("it is written");
+            let opened = AnswersFile::open(&path).map(|file| file.lines.len());
+            (
+                opened.map_err(|error| error.to_string()),
+                std::fs::read_to_string(&path).expect("it is there"),
+            )
+        };
+        let whole = format!("{BEGIN}{:032x}\",\"more\":1}}\n", 7);
+        for cut in [
+            "",
+            "{",
+            "{\"key",
+            BEGIN,
+            &whole[..20],
+            &whole[..whole.len() - 1],
+        ] {
+            let (lines, left) = opened(&format!("{whole}{cut}"));
+            assert_eq!((lines, left), (Ok(1), whole.clone()), "{cut}");
+        }
+        for foreign in ["[settings]\nmodel = 1\n", "notes", "{\"key\":\"mine\"}\n"] {
+            for text in [foreign.to_owned(), format!("{whole}{foreign}")] {
+                let (refused, left) = opened(&text);
+                assert!(refused.expect_err("refused").contains("name another file"));
+                assert_eq!(left, text);
+            }
+        }
     }
 }

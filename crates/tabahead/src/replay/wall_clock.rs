@@ -34,6 +34,10 @@ pub(super) fn measure(
     if args.answers == ReplayAnswers::Ngram {
         bail!("the wall clock runs the real server; leave --answers ngram out");
     }
+    // Said before minutes of other policies have passed.
+    if let Some(&other) = args.policy.iter().find(|name| !POLICIES.contains(name)) {
+        return Err(WallError::VirtualOnly(other).into());
+    }
     let setup = WallSetup {
         program: env::current_exe().context("this program's file is not known")?,
         arguments: server_arguments(args, config_file),
