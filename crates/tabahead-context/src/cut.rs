@@ -37,6 +37,19 @@ pub enum Silence {
     Repetition,
 }
 
+impl Silence {
+    /// The word that logs and statistics use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LongLine => "long line",
+            Self::Empty => "nothing to add",
+            Self::Unsure => "unsure",
+            Self::RepeatsSuffix => "repeats what follows",
+            Self::Repetition => "repetition",
+        }
+    }
+}
+
 /// What is shown, and what accepting it does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Suggestion {

@@ -21,7 +21,7 @@ use crate::{
     fresh::Fresh,
     policy::{Policy, PolicyName, asking::State},
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError, typed_along},
+    user::{Deed, Edited, Screen, User, UserError},
 };
 
 use engine::Engine;
@@ -215,6 +215,9 @@ impl World<'_> {
     }
 
     fn edits(&mut self, edited: Edited) {
+        let along;
+        self.cancel();
+        (self.screen, along) = Screen::after(self.screen.take(), &edited);
         let Edited {
             document,
             after,
@@ -225,20 +228,6 @@ impl World<'_> {
         } = edited;
         self.timeline
             .add(self.now, || Moment::edit(kind, accepts.is_some()));
-        self.cancel();
-        let along = match (&self.screen, accepts) {
-            (Some(_), None) => {
-                self.screen = self
-                    .screen
-                    .take()
-                    .and_then(|s| typed_along(s, document, &after, cursor));
-                Some(self.screen.is_some())
-            }
-            _ => {
-                self.screen = None;
-                None
-            }
-        };
         self.input(Input::DocumentChanged {
             document,
             snapshot: after.clone(),
@@ -424,10 +413,7 @@ impl World<'_> {
             let fresh = self.fresh.shown(&waiting.state, self.answers);
             self.figures.unlike_fresh += u64::from(fresh.as_ref() != Ok(&suggestion));
         }
-        let since = match &self.screen {
-            Some(screen) if screen.suggestion == suggestion => screen.since,
-            _ => self.now,
-        };
+        let since = Screen::since(self.screen.as_ref(), &suggestion, self.now);
         self.screen = Some(Screen {
             document: waiting.document,
             id,

@@ -131,22 +131,44 @@ pub struct Screen {
     pub since: Timestamp,
 }
 
-/// What an editor still shows after a change: the rest, when it was typed along.
-pub(crate) fn typed_along(
-    screen: Screen,
-    document: DocumentId,
-    after: &Document,
-    cursor: Offset,
-) -> Option<Screen> {
-    let Suggestion { range, text } = &screen.suggestion;
-    let typed = after.slice(range.start..cursor);
-    let rest = text.strip_prefix(&typed[..])?;
-    let along = screen.document == document && !typed.is_empty() && !rest.is_empty();
-    along.then(|| Screen {
-        suggestion: Suggestion {
-            range: cursor..Offset(range.end.0 + typed.len()),
-            text: rest.to_owned(),
-        },
-        ..screen
-    })
+impl Screen {
+    /// What an editor still shows after a change, and whether the change went along what was shown;
+    /// `None` when nothing was, or when it was accepted.
+    pub(crate) fn after(shown: Option<Self>, edited: &Edited) -> (Option<Self>, Option<bool>) {
+        match shown {
+            Some(shown) if edited.accepts.is_none() => {
+                let rest = shown.typed_along(edited);
+                let along = rest.is_some();
+                (rest, Some(along))
+            }
+            _ => (None, None),
+        }
+    }
+
+    /// The rest, when a change typed along.
+    fn typed_along(self, edited: &Edited) -> Option<Self> {
+        let Suggestion { range, text } = &self.suggestion;
+        let typed = edited.after.slice(range.start..edited.cursor);
+        let rest = text.strip_prefix(&typed[..])?;
+        let along = self.document == edited.document && !typed.is_empty() && !rest.is_empty();
+        along.then(|| Self {
+            suggestion: Suggestion {
+                range: edited.cursor..Offset(range.end.0 + typed.len()),
+                text: rest.to_owned(),
+            },
+            ..self
+        })
+    }
+
+    /// The same suggestion, which comes again or was typed along, is on the screen since it first was.
+    pub(crate) fn since(
+        shown: Option<&Self>,
+        suggestion: &Suggestion,
+        now: Timestamp,
+    ) -> Timestamp {
+        match shown {
+            Some(shown) if shown.suggestion == *suggestion => shown.since,
+            _ => now,
+        }
+    }
 }

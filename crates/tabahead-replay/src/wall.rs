@@ -23,7 +23,7 @@ use crate::{
     policy::{PolicyName, asking::State},
     simulation::Ran,
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError, typed_along},
+    user::{Deed, Edited, Screen, User, UserError},
 };
 
 pub use server::ServerError;
@@ -240,6 +240,9 @@ impl Player {
     }
 
     fn edits(&mut self, edited: Edited) -> Result<(), WallError> {
+        self.cancel()?;
+        let along;
+        (self.screen, along) = Screen::after(self.screen.take(), &edited);
         let Edited {
             document,
             after,
@@ -251,13 +254,6 @@ impl Player {
         let now = self.now();
         self.timeline
             .add(now, || Moment::edit(kind, accepts.is_some()));
-        self.cancel()?;
-        let shown = self.screen.take();
-        let mut along = None;
-        if accepts.is_none() && shown.is_some() {
-            self.screen = shown.and_then(|screen| typed_along(screen, document, &after, cursor));
-            along = Some(self.screen.is_some());
-        }
         let Some(opened) = self.documents.get_mut(&document) else {
             return Ok(());
         };
@@ -334,10 +330,7 @@ impl Player {
         let now = self.now();
         self.timeline
             .add(now, || Moment::shown(&suggestion, origin));
-        let since = match &self.screen {
-            Some(screen) if screen.suggestion == suggestion => screen.since,
-            _ => now,
-        };
+        let since = Screen::since(self.screen.as_ref(), &suggestion, now);
         self.screen = Some(Screen {
             document: waiting.document,
             id,
@@ -432,7 +425,7 @@ fn position(text: &Document, offset: Offset) -> Value {
     json!({"line": position.line, "character": position.character})
 }
 
-/// The smallest change from one text to another, in whole lines at its ends where line ends differ.
+/// The smallest change from one text to another that positions can name.
 fn change(before: &Document, after: &Document) -> Value {
     let (old, new) = (before.text(), after.text());
     let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);

@@ -84,7 +84,7 @@ impl View {
         settings.scaled(attempt).ok_or("too long for the model")?;
         let layout = profile.template.layout;
         let window = ContextWindow::new(document, cursor, name, layout, settings, attempt)
-            .map_err(word_for)?;
+            .map_err(Silence::as_str)?;
         Ok(Self {
             key: ContextKey::of_window(profile, settings, &window),
             base: ContextKey::of_base(profile, settings, &window),
@@ -95,16 +95,5 @@ impl View {
     /// Whether both see the same base: compared as text, the hash only finds candidates.
     pub fn has_base_of(&self, other: &Self) -> bool {
         self.base == other.base && self.window.same_base(&other.window)
-    }
-}
-
-/// The word that logs and statistics use for a silence.
-pub(crate) fn word_for(silence: Silence) -> &'static str {
-    match silence {
-        Silence::LongLine => "long line",
-        Silence::Empty => "nothing to add",
-        Silence::Unsure => "unsure",
-        Silence::RepeatsSuffix => "repeats what follows",
-        Silence::Repetition => "repetition",
     }
 }

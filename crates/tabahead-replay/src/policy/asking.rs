@@ -4,9 +4,9 @@
 use tabahead_context::{
     ContextSettings, ContextWindow, Cut, CutSettings, DocumentName, GenerationEvent,
     GenerationFailure, GenerationId, GenerationRequest, ModelProfile, Path, PathEnd, Priority,
-    Silence, Suggestion, cut,
+    Suggestion, cut,
 };
-use tabahead_speculation::SpeculatorSettings;
+use tabahead_speculation::{DocumentId, Input, RequestId, SpeculatorSettings};
 use tabahead_text::{Document, Offset};
 
 /// A text, a cursor in it and the document's name.
@@ -103,7 +103,7 @@ impl Asker {
             &self.context,
             attempt,
         )
-        .map_err(|silence| Err(word_for(silence)))?;
+        .map_err(|silence| Err(silence.as_str()))?;
         self.asked += 1;
         let id = GenerationId(self.asked);
         let request = GenerationRequest {
@@ -162,7 +162,7 @@ impl Asker {
         );
         match cut {
             Cut::Show(suggestion) => Progress::Decided(Ok(suggestion)),
-            Cut::Silent(silence) => Progress::Decided(Err(word_for(silence))),
+            Cut::Silent(silence) => Progress::Decided(Err(silence.as_str())),
             Cut::NeedMore if asking.path.end() != PathEnd::Open => {
                 Progress::Decided(Err("undecided"))
             }
@@ -195,6 +195,19 @@ impl Asking {
     }
 }
 
+/// Whether nobody waits for a request in a document any more when this happens.
+pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId) -> bool {
+    match input {
+        Input::CompletionRequested { .. } | Input::Shown { .. } => true,
+        Input::DocumentChanged {
+            document: other, ..
+        }
+        | Input::DocumentClosed { document: other } => *other == document,
+        Input::RequestCancelled { request: other } => *other == request,
+        Input::Generation(_) | Input::Accepted { .. } | Input::Dismissed { .. } => false,
+    }
+}
+
 /// The generation that an event is about.
 pub(crate) fn generation_of(event: &GenerationEvent) -> GenerationId {
     match event {
@@ -211,15 +224,4 @@ pub(crate) fn is_last(event: &GenerationEvent) -> bool {
         event,
         GenerationEvent::Ended { .. } | GenerationEvent::Failed { .. }
     )
-}
-
-/// The word that tables use for a silence.
-fn word_for(silence: Silence) -> &'static str {
-    match silence {
-        Silence::LongLine => "long line",
-        Silence::Empty => "nothing to add",
-        Silence::Unsure => "unsure",
-        Silence::RepeatsSuffix => "repeats what follows",
-        Silence::Repetition => "repetition",
-    }
 }

@@ -25,7 +25,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, generation_of},
+    asking::{Asker, Asking, Progress, Shown, State, generation_of, overtakes},
     none::answer,
 };
 
@@ -170,7 +170,6 @@ impl Copilot {
     }
 
     fn requested(&mut self, now: Timestamp, mut waiting: Waiting) {
-        self.supersede();
         let state = waiting.state.clone();
         if let Some((at, shown)) = &self.current
             && let Some(rest) = typed_along(at, shown, &state)
@@ -376,6 +375,10 @@ impl Pending {
 
 impl Policy for Copilot {
     fn handle_input(&mut self, now: Timestamp, input: Input) {
+        let waiting = self.waiting.as_ref();
+        if waiting.is_some_and(|w| overtakes(&input, w.request, w.document)) {
+            self.supersede();
+        }
         match input {
             Input::CompletionRequested {
                 request,
@@ -399,20 +402,6 @@ impl Policy for Copilot {
                 };
                 self.requested(now, waiting);
             }
-            Input::DocumentChanged { document, .. } | Input::DocumentClosed { document } => {
-                if self
-                    .waiting
-                    .as_ref()
-                    .is_some_and(|w| w.document == document)
-                {
-                    self.supersede();
-                }
-            }
-            Input::RequestCancelled { request } => {
-                if self.waiting.as_ref().is_some_and(|w| w.request == request) {
-                    self.supersede();
-                }
-            }
             Input::Generation(event) => self.reported(event),
             Input::Shown {
                 snapshot,
@@ -421,7 +410,6 @@ impl Policy for Copilot {
                 suggestion,
                 ..
             } => {
-                self.supersede();
                 let state = State {
                     document: snapshot,
                     cursor,
@@ -430,7 +418,11 @@ impl Policy for Copilot {
                 self.current = Some((state.clone(), suggestion.clone()));
                 self.speculate(&state, &suggestion);
             }
-            Input::Accepted { .. } | Input::Dismissed { .. } => {}
+            Input::DocumentChanged { .. }
+            | Input::DocumentClosed { .. }
+            | Input::RequestCancelled { .. }
+            | Input::Accepted { .. }
+            | Input::Dismissed { .. } => {}
         }
     }
 

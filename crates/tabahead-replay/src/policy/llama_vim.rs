@@ -28,7 +28,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, generation_of},
+    asking::{Asker, Asking, Progress, Shown, State, generation_of, overtakes},
     none::answer,
 };
 
@@ -261,6 +261,10 @@ impl LlamaVim {
 
 impl Policy for LlamaVim {
     fn handle_input(&mut self, now: Timestamp, input: Input) {
+        let waiting = self.waiting;
+        if waiting.is_some_and(|(request, document)| overtakes(&input, request, document)) {
+            self.supersede();
+        }
         match input {
             Input::CompletionRequested {
                 request,
@@ -270,7 +274,6 @@ impl Policy for LlamaVim {
                 name,
                 ..
             } => {
-                self.supersede();
                 self.waiting = Some((request, document));
                 self.here = Some(State {
                     document: snapshot,
@@ -280,16 +283,6 @@ impl Policy for LlamaVim {
                 self.try_hint(now, false);
                 self.call(now, Call::Ask);
             }
-            Input::DocumentChanged { document, .. } | Input::DocumentClosed { document } => {
-                if self.waiting.is_some_and(|(_, waiting)| waiting == document) {
-                    self.supersede();
-                }
-            }
-            Input::RequestCancelled { request } => {
-                if self.waiting.is_some_and(|(waiting, _)| waiting == request) {
-                    self.supersede();
-                }
-            }
             Input::Generation(event) => self.job_reported(now, event),
             Input::Shown {
                 snapshot,
@@ -298,7 +291,6 @@ impl Policy for LlamaVim {
                 suggestion,
                 ..
             } => {
-                self.supersede();
                 let state = State {
                     document: snapshot,
                     cursor,
@@ -308,7 +300,11 @@ impl Policy for LlamaVim {
                 self.here = Some(state);
                 self.call(now, Call::Speculate(next));
             }
-            Input::Accepted { .. } | Input::Dismissed { .. } => {}
+            Input::DocumentChanged { .. }
+            | Input::DocumentClosed { .. }
+            | Input::RequestCancelled { .. }
+            | Input::Accepted { .. }
+            | Input::Dismissed { .. } => {}
         }
     }
 

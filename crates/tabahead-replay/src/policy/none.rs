@@ -10,7 +10,7 @@ use tabahead_speculation::{
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, generation_of, is_last},
+    asking::{Asker, Asking, Progress, Shown, State, generation_of, is_last, overtakes},
 };
 
 /// Asks always.
@@ -60,16 +60,11 @@ impl AskAlways {
 
 impl Policy for AskAlways {
     fn handle_input(&mut self, _now: Timestamp, input: Input) {
+        let waiting = self.waiting.as_ref();
+        if waiting.is_some_and(|w| overtakes(&input, w.request, w.document)) {
+            self.give_up();
+        }
         match input {
-            Input::DocumentChanged { document, .. } | Input::DocumentClosed { document } => {
-                if self
-                    .waiting
-                    .as_ref()
-                    .is_some_and(|w| w.document == document)
-                {
-                    self.give_up();
-                }
-            }
             Input::CompletionRequested {
                 request,
                 document,
@@ -78,7 +73,6 @@ impl Policy for AskAlways {
                 name,
                 ..
             } => {
-                self.give_up();
                 let state = State {
                     document: snapshot,
                     cursor,
@@ -94,11 +88,6 @@ impl Policy for AskAlways {
                         });
                     }
                     Err(shown) => self.respond(request, shown),
-                }
-            }
-            Input::RequestCancelled { request } => {
-                if self.waiting.as_ref().is_some_and(|w| w.request == request) {
-                    self.give_up();
                 }
             }
             Input::Generation(event) => {
@@ -125,8 +114,12 @@ impl Policy for AskAlways {
                 }
                 self.respond(request, answer);
             }
-            Input::Shown { .. } => self.give_up(),
-            Input::Accepted { .. } | Input::Dismissed { .. } => {}
+            Input::Shown { .. }
+            | Input::DocumentChanged { .. }
+            | Input::DocumentClosed { .. }
+            | Input::RequestCancelled { .. }
+            | Input::Accepted { .. }
+            | Input::Dismissed { .. } => {}
         }
     }
 

@@ -6,7 +6,6 @@ use super::{Knowledge, Request, Source, Speculator};
 use crate::{
     Answer, DocumentId, Effect, Origin, SuggestionId,
     chain::{Chain, shown_bytes},
-    state::word_for,
 };
 
 impl Speculator {
@@ -24,7 +23,7 @@ impl Speculator {
             Knowledge::Decided(cut, source) => {
                 let shown = match cut {
                     Cut::Show(suggestion) => Ok(suggestion),
-                    Cut::Silent(silence) => Err(word_for(silence)),
+                    Cut::Silent(silence) => Err(silence.as_str()),
                     Cut::NeedMore => Err("undecided"),
                 };
                 let origin = self.served(&request, shown.as_ref().ok(), source);
