@@ -202,8 +202,10 @@ for line = 40, 80, 4 do
   settle()
   pair = lua([[
     local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
+    -- Its number, not 0: for 0 Neovim does not send the changes that it holds back before a request.
+    local buffer = vim.api.nvim_get_current_buf()
     local params = {
-      textDocument = vim.lsp.util.make_text_document_params(0),
+      textDocument = vim.lsp.util.make_text_document_params(buffer),
       position = { line = ..., character = 12 },
       context = { triggerKind = 2 },
     }
@@ -211,7 +213,7 @@ for line = 40, 80, 4 do
     for number = 1, 2 do
       client:request('textDocument/inlineCompletion', params, function(failed, result)
         answers[number] = failed and failed.message or (result and 'items' or 'null')
-      end, 0)
+      end, buffer)
     end
     vim.wait(60000, function() return answers[1] and answers[2] end, 10)
     return answers
