@@ -181,6 +181,7 @@ impl ScriptedBackend {
                     id: TokenId::from(*byte),
                     bytes: vec![*byte],
                     log_prob: -0.1,
+                    masked_stop: None,
                 },
                 canonical_until: boundary + i + 1,
             });

@@ -20,6 +20,9 @@ pub struct CutSettings {
     pub max_tokens: usize,
     /// Mean natural log-probability below which nothing is shown. `f32::NEG_INFINITY` shows all.
     pub least_log_prob: f32,
+    /// The same where the model would have ended the middle at the cursor: what it says when it must
+    /// go on is shown only if it is surer than this, too. `f32::INFINITY` shows nothing there.
+    pub least_log_prob_at_end: f32,
 }
 
 /// Why nothing is suggested.
@@ -29,6 +32,8 @@ pub enum Silence {
     LongLine,
     /// The model has nothing to add.
     Empty,
+    /// The model would have ended here, and is not sure enough of what it says instead.
+    EndOfMiddle,
     /// The model is not sure enough.
     Unsure,
     /// What it says stands behind the cursor already.
@@ -43,6 +48,7 @@ impl Silence {
         match self {
             Self::LongLine => "long line",
             Self::Empty => "nothing to add",
+            Self::EndOfMiddle => "end of the middle",
             Self::Unsure => "unsure",
             Self::RepeatsSuffix => "repeats what follows",
             Self::Repetition => "repetition",
@@ -118,6 +124,9 @@ pub fn cut(
     if scanned.mean_log_prob < settings.least_log_prob {
         return Cut::Silent(Silence::Unsure);
     }
+    if scanned.ends_at_cursor && scanned.mean_log_prob < settings.least_log_prob_at_end {
+        return Cut::Silent(Silence::EndOfMiddle);
+    }
     if loops(text) || repeats_line_above(document, cursor, text) {
         return Cut::Silent(Silence::Repetition);
     }
@@ -144,6 +153,8 @@ struct Scanned {
     /// Length of `text` up to behind the last covered closer.
     covered_by: usize,
     mean_log_prob: f32,
+    /// A stop was likelier than the token that starts at the cursor.
+    ends_at_cursor: bool,
 }
 
 /// Reads the path up to the cut's end; `None` when the path is too short to know it.
@@ -159,12 +170,14 @@ fn scan(
     let mut log_probs: Vec<(usize, f32)> = Vec::new();
     let mut token_end = path.boundary();
     let mut end = None;
+    let mut ends_at_cursor = false;
     for token in path.tokens() {
         let token_start = token_end;
         token_end += token.bytes.len();
         if token_end <= at {
             continue;
         }
+        ends_at_cursor |= token_start == at && token.masked_stop.is_some();
         log_probs.push((text.len(), token.log_prob));
         text.extend_from_slice(&token.bytes[at.saturating_sub(token_start)..]);
         end = line.read(&text);
@@ -193,6 +206,7 @@ fn scan(
         covered: line.covered,
         covered_by: line.covered_by,
         mean_log_prob,
+        ends_at_cursor,
     })
 }
 

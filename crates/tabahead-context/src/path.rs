@@ -17,6 +17,9 @@ pub struct PathToken {
     pub bytes: Vec<u8>,
     /// Natural logarithm of its probability among all tokens, unmasked.
     pub log_prob: f32,
+    /// The model would have stopped here: natural logarithm of the stop's probability. A stop is masked
+    /// as the token that would start exactly at the cursor of the path's origin.
+    pub masked_stop: Option<f32>,
 }
 
 /// Why a path ends where it ends.

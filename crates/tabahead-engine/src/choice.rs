@@ -12,8 +12,15 @@ use crate::{
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Choice {
-    Token { id: TokenId, log_prob: f32 },
-    Stop { log_prob: f32 },
+    Token {
+        id: TokenId,
+        log_prob: f32,
+        /// Log-probability of the stop that would have been chosen, had it not been masked.
+        masked_stop: Option<f32>,
+    },
+    Stop {
+        log_prob: f32,
+    },
 }
 
 /// The best token whose bytes agree with `forced` (any, when that is empty).
@@ -41,10 +48,22 @@ pub(crate) fn choose(
         return Err(EngineError::Unspellable { byte });
     };
     let max = isa.max(logits);
-    let log_prob = logits[id as usize] - max - isa.sum_exp(logits, max).ln();
-    Ok(match vocabulary.kind(id) {
-        TokenKind::Stop => Choice::Stop { log_prob },
-        TokenKind::Text | TokenKind::Masked => Choice::Token { id, log_prob },
+    let total = isa.sum_exp(logits, max).ln();
+    let log_prob = |id: TokenId| logits[id as usize] - max - total;
+    if vocabulary.kind(id) == TokenKind::Stop {
+        let log_prob = log_prob(id);
+        return Ok(Choice::Stop { log_prob });
+    }
+    let unmasked = match mask_stops && forced.is_empty() {
+        true => isa.best(logits, vocabulary.kinds(), TokenKind::Stop as u8),
+        false => None,
+    };
+    Ok(Choice::Token {
+        id,
+        log_prob: log_prob(id),
+        masked_stop: unmasked
+            .filter(|&best| vocabulary.kind(best) == TokenKind::Stop)
+            .map(log_prob),
     })
 }
 

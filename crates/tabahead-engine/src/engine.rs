@@ -56,6 +56,9 @@ pub struct GeneratedToken {
     pub id: TokenId,
     /// Natural logarithm of its probability among all tokens, unmasked.
     pub log_prob: f32,
+    /// Natural logarithm of the probability of the stop that would have been chosen in its place, had
+    /// it not been masked.
+    pub masked_stop: Option<f32>,
 }
 
 /// What a step did.
@@ -339,8 +342,12 @@ impl Engine {
             forced,
             mask_stops,
         )?;
-        let (id, log_prob) = match choice {
-            Choice::Token { id, log_prob } => (id, log_prob),
+        let (id, log_prob, masked_stop) = match choice {
+            Choice::Token {
+                id,
+                log_prob,
+                masked_stop,
+            } => (id, log_prob, masked_stop),
             Choice::Stop { log_prob } => return Ok(Step::Stop { log_prob }),
         };
         match constrained {
@@ -366,7 +373,11 @@ impl Engine {
             sequence.place.cut(end);
             sequence.known.split_off(&(end + 1));
         }
-        Ok(Step::Token(GeneratedToken { id, log_prob }))
+        Ok(Step::Token(GeneratedToken {
+            id,
+            log_prob,
+            masked_stop,
+        }))
     }
 
     /// Ends a sequence, finished or not; its keys and values serve later prompts.

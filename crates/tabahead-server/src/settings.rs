@@ -81,12 +81,15 @@ pub enum Precision {
 }
 
 /// When to stay silent.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateSettings {
     /// Mean natural log-probability per token below which nothing is shown, such as -1.5. Absent
     /// (default): everything is shown.
     pub least_log_prob: Option<f32>,
+    /// The same where the model would have ended: what it says instead is shown only if it is surer
+    /// than this. 0 shows nothing there, -100 everything.
+    pub least_log_prob_at_end: f32,
 }
 
 /// On or off for the paths that a glob matches.
@@ -113,6 +116,15 @@ impl Default for Settings {
             gate: GateSettings::default(),
             languages: BTreeMap::new(),
             paths: Vec::new(),
+        }
+    }
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        Self {
+            least_log_prob: None,
+            least_log_prob_at_end: LEAST_LOG_PROB_AT_END,
         }
     }
 }
@@ -214,6 +226,7 @@ impl Settings {
             cut: CutSettings {
                 max_tokens: self.max_tokens,
                 least_log_prob: self.gate.least_log_prob.unwrap_or(f32::NEG_INFINITY),
+                least_log_prob_at_end: self.gate.least_log_prob_at_end,
             },
             speculate: self.speculation.enabled,
             depth: self.speculation.depth,
@@ -257,6 +270,9 @@ impl Settings {
         Ok(self)
     }
 }
+
+/// Where the embedded model is as often right behind an end that it must not take as it is elsewhere.
+const LEAST_LOG_PROB_AT_END: f32 = -0.7;
 
 /// Generations that may run at once: enough for a request and the futures that share its prompt.
 const IN_FLIGHT: usize = 4;

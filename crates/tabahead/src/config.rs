@@ -77,6 +77,11 @@ const DOCS: &[(&str, &str)] = &[
         "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
          Nearer to 0 shows fewer and better suggestions; unset shows all.",
     ),
+    (
+        "gate.least_log_prob_at_end",
+        "The same where the model would have ended: what it says instead is shown only if it is \
+         surer than this. 0 shows nothing there, -100 everything.",
+    ),
 ];
 
 /// The settings of this call, resolved.

@@ -111,6 +111,7 @@ pub(super) fn choose<C: Compute>(
                     id: token.id,
                     bytes,
                     log_prob: token.log_prob,
+                    masked_stop: token.masked_stop,
                 },
                 canonical_until,
             });

@@ -11,12 +11,25 @@ fn settings() -> CutSettings {
     CutSettings {
         max_tokens: 64,
         least_log_prob: f32::NEG_INFINITY,
+        least_log_prob_at_end: f32::NEG_INFINITY,
     }
 }
 
 /// The cut of a path in which every character is a token of its own.
 #[track_caller]
 fn cut_of(fixture: &str, said: &str, end: PathEnd, settings: &CutSettings) -> (Cut, Document) {
+    cut_with_stop(fixture, said, end, settings, None)
+}
+
+/// The same where a stop was masked so many characters behind the cursor.
+#[track_caller]
+fn cut_with_stop(
+    fixture: &str,
+    said: &str,
+    end: PathEnd,
+    settings: &CutSettings,
+    masked_at: Option<usize>,
+) -> (Cut, Document) {
     let cursor = Offset(fixture.find("$0").expect("a fixture has a cursor"));
     let document = Document::new(&fixture.replacen("$0", "", 1), Version(1));
     let window = ContextWindow::new(
@@ -31,11 +44,14 @@ fn cut_of(fixture: &str, said: &str, end: PathEnd, settings: &CutSettings) -> (C
     let boundary = stable_boundary(PreTokenizer::Qwen2, &window.tail);
     let mut path = Path::new(window.tail.clone(), PreTokenizer::Qwen2);
     path.started(1);
-    for c in window.tail[boundary..].chars().chain(said.chars()) {
+    let healed = window.tail[boundary..].chars();
+    let masked_at = masked_at.map(|at| at + healed.clone().count());
+    for (at, c) in healed.chain(said.chars()).enumerate() {
         let token = PathToken {
             id: c.into(),
             bytes: c.to_string().into_bytes(),
             log_prob: -0.5,
+            masked_stop: (masked_at == Some(at)).then_some(-0.2),
         };
         path.push(token, boundary);
     }
@@ -187,6 +203,24 @@ fn the_gate_and_the_limit_count_tokens_behind_the_cursor() {
         panic!("{cut:?}")
     };
     assert_eq!(suggestion.text, "bcd");
+}
+
+#[test]
+fn where_the_model_would_have_ended_it_must_be_surer() {
+    let cut_at = |masked_at, least_log_prob_at_end| {
+        let settings = CutSettings {
+            least_log_prob_at_end,
+            ..settings()
+        };
+        cut_with_stop("a = b;$0\n", " c();\n", STOP, &settings, masked_at).0
+    };
+    let (ends, shown) = (Cut::Silent(Silence::EndOfMiddle), cut_at(None, -0.4));
+    assert!(matches!(shown, Cut::Show(_)));
+    assert_eq!(cut_at(Some(0), -0.4), ends);
+    assert_eq!(cut_at(Some(0), f32::INFINITY), ends);
+    assert_eq!(cut_at(Some(0), -0.6), shown);
+    // A path that went on from an earlier place was asked where it began, not here.
+    assert_eq!(cut_at(Some(1), -0.4), shown);
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn generate(seed: u64, tail: &str, tokens: usize) -> Path {
             id: best,
             bytes: bytes.to_vec(),
             log_prob: -0.5,
+            masked_stop: None,
         };
         path.push(token, canonical);
     }
@@ -123,6 +124,7 @@ fn cut_at(path: &Path, tail: &str) -> Cut {
     let settings = CutSettings {
         max_tokens: 5,
         least_log_prob: f32::NEG_INFINITY,
+        least_log_prob_at_end: f32::NEG_INFINITY,
     };
     cut(
         &document,

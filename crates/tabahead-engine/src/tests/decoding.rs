@@ -60,13 +60,24 @@ fn the_choice_is_the_best_of_all_that_fit() {
                     forced,
                     mask_stops,
                 );
+                let unmasked = expected(&model, &logits, forced, false).unwrap();
                 let expected = expected(&model, &logits, forced, mask_stops).unwrap();
                 let stop = model.vocabulary().kind(expected) == TokenKind::Stop;
                 let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
                 let probability = f64::from(logits[expected as usize]) - total.ln();
                 let log_prob = match choice.unwrap() {
-                    Choice::Token { id, log_prob } => {
+                    Choice::Token {
+                        id,
+                        log_prob,
+                        masked_stop,
+                    } => {
                         assert_eq!((id, stop), (expected, false));
+                        let told = masked_stop.map(|stop| (f64::from(stop) + total.ln()) as f32);
+                        let is_stop = model.vocabulary().kind(unmasked) == TokenKind::Stop;
+                        assert_eq!(told.is_some(), mask_stops && is_stop);
+                        assert!(told.is_none_or(|told| {
+                            (told - logits[unmasked as usize]).abs() < 1e-4
+                        }));
                         log_prob
                     }
                     Choice::Stop { log_prob } => {

@@ -46,6 +46,9 @@ struct Line {
     draft: Vec<TokenId>,
     /// Id, spelling in hexadecimal, bits of the log-probability, canonical mark.
     tokens: Vec<(TokenId, String, u32, usize)>,
+    /// Where a stop was masked: which token stands there, and bits of the stop's log-probability. A line
+    /// without this field is one of an older program, which did not tell, and is computed anew.
+    masked_stops: Vec<(usize, u32)>,
     end: End,
 }
 
@@ -191,13 +194,22 @@ impl Line {
                     )
                 })
                 .collect(),
+            masked_stops: state
+                .tokens
+                .iter()
+                .enumerate()
+                .filter_map(|(at, (token, _))| Some((at, token.masked_stop?.to_bits())))
+                .collect(),
             end,
         })
     }
 
     fn into_state(self) -> Option<State> {
         let tokens: Option<Vec<_>> = self.tokens.into_iter().map(token_of).collect();
-        let tokens = tokens?;
+        let mut tokens = tokens?;
+        for (at, bits) in self.masked_stops {
+            tokens.get_mut(at)?.0.masked_stop = Some(f32::from_bits(bits));
+        }
         let beginning = match self.end {
             End::TooLong => Err(GenerationFailure::TooLong),
             _ => Ok(Arc::new(Beginning {
@@ -233,6 +245,7 @@ fn token_of(
         id,
         bytes: bytes?,
         log_prob: f32::from_bits(bits),
+        masked_stop: None,
     };
     Some((token, canonical))
 }

@@ -136,7 +136,7 @@ impl Source for Ngram {
         if path.history.len() >= CONTEXT {
             return Said::End(PathEnd::ContextFull);
         }
-        let Some((id, log_prob)) = path.best(vocabulary) else {
+        let Some((id, log_prob, masked_stop)) = path.best(vocabulary) else {
             return Said::End(PathEnd::Stop { log_prob: END });
         };
         let bytes = vocabulary.spelling(id).to_vec();
@@ -155,6 +155,7 @@ impl Source for Ngram {
             id,
             bytes,
             log_prob,
+            masked_stop,
         };
         Said::Token(token, canonical)
     }
@@ -165,8 +166,9 @@ impl Source for Ngram {
 }
 
 impl Generation {
-    /// The first token of the order that is allowed; `None` is the end.
-    fn best(&self, vocabulary: &Vocabulary) -> Option<(TokenId, f32)> {
+    /// The first token of the order that is allowed, and the end's log-probability where it would have
+    /// come first and is masked; `None` is the end.
+    fn best(&self, vocabulary: &Vocabulary) -> Option<(TokenId, f32, Option<f32>)> {
         let fits = |id: TokenId| {
             let bytes = vocabulary.spelling(id);
             !bytes.is_empty()
@@ -182,18 +184,21 @@ impl Generation {
                 .map(|at| history[at])
                 .find(|&id| fits(id));
             if let Some(id) = followed {
-                return Some((id, LOG_PROB[order]));
+                return Some((id, LOG_PROB[order], None));
             }
         }
         if self.forced.is_empty() && !self.at_cursor {
             return None;
         }
+        let masked_stop = self.forced.is_empty().then_some(END);
         let mut seen = HashSet::new();
         let latest = history.iter().rev().copied();
         if let Some(id) = latest.filter(|id| seen.insert(*id)).find(|&id| fits(id)) {
-            return Some((id, LOG_PROB[0]));
+            return Some((id, LOG_PROB[0], masked_stop));
         }
-        (0..MARKERS).find(|&id| fits(id)).map(|id| (id, BYTE))
+        (0..MARKERS)
+            .find(|&id| fits(id))
+            .map(|id| (id, BYTE, masked_stop))
     }
 }
 

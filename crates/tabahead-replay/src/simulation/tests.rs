@@ -102,6 +102,7 @@ fn setup() -> Setup {
             cut: CutSettings {
                 max_tokens: 40,
                 least_log_prob: f32::NEG_INFINITY,
+                least_log_prob_at_end: f32::NEG_INFINITY,
             },
             speculate: true,
             depth: 3,

@@ -104,6 +104,7 @@ impl Desk {
             cut: CutSettings {
                 max_tokens: 64,
                 least_log_prob: f32::NEG_INFINITY,
+                least_log_prob_at_end: f32::NEG_INFINITY,
             },
             speculate,
             depth: 3,
@@ -240,6 +241,7 @@ impl Telling {
             id: (self.next % LINE.len()) as u32,
             bytes: word(self.next).as_bytes().to_vec(),
             log_prob: -0.1,
+            masked_stop: None,
         };
         self.next += 1;
         GenerationEvent::Token {

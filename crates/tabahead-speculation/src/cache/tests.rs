@@ -41,6 +41,7 @@ fn path(text: &str, tokens: usize) -> KnownPath {
             id: 7,
             bytes: std::mem::take(&mut bytes),
             log_prob: -1.0,
+            masked_stop: None,
         };
         known.push(token, 0);
     }

@@ -7,6 +7,7 @@
 //! token prefix, so that any difference in what was read shows. [`Fault`] breaks a rule on purpose.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, HashMap},
     sync::LazyLock,
 };
@@ -301,7 +302,7 @@ impl Engine {
             let end = PathEnd::ContextFull;
             return GenerationEvent::Ended { id, end };
         }
-        let (token, log_prob) = sequence.best(fault);
+        let (token, log_prob, masked_stop) = sequence.best(fault);
         if token == STOP {
             self.sequences.remove(&id);
             let end = PathEnd::Stop { log_prob };
@@ -316,6 +317,7 @@ impl Engine {
             id: token,
             bytes: VOCABULARY.bytes(token).to_vec(),
             log_prob,
+            masked_stop,
         };
         GenerationEvent::Token {
             id,
@@ -332,8 +334,9 @@ impl Sequence {
         self.bytes.extend(VOCABULARY.bytes(id));
     }
 
-    /// The best token that is allowed next, by looking at all of them.
-    fn best(&self, fault: Fault) -> (TokenId, f32) {
+    /// The best token that is allowed next, by looking at all of them, and the stop's log-probability
+    /// where that would be better and is masked.
+    fn best(&self, fault: Fault) -> (TokenId, f32, Option<f32>) {
         let logits = logits(&self.history);
         let at = self.bytes.len();
         let forced = self.tail.as_bytes().get(at..).unwrap_or_default();
@@ -362,7 +365,15 @@ impl Sequence {
         let best = best.expect("single bytes spell everything");
         let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
-        (best, logits[best as usize] - highest - sum.ln())
+        let log_prob = |id: TokenId| logits[id as usize] - highest - sum.ln();
+        // Ties go to the lowest id.
+        let stop_is_better = match logits[STOP as usize].total_cmp(&logits[best as usize]) {
+            Ordering::Greater => true,
+            Ordering::Equal => STOP < best,
+            Ordering::Less => false,
+        };
+        let masked_stop = (forced.is_empty() && stop_is_better).then(|| log_prob(STOP));
+        (best, log_prob(best), masked_stop)
     }
 
     /// By encoding everything anew.

@@ -47,6 +47,7 @@ fn open_with(text: &str, depth: usize) -> Timeline {
         cut: CutSettings {
             max_tokens: 20,
             least_log_prob: f32::NEG_INFINITY,
+            least_log_prob_at_end: f32::NEG_INFINITY,
         },
         speculate: depth > 0,
         depth,
@@ -183,6 +184,7 @@ impl Timeline {
                         id: token,
                         bytes,
                         log_prob: -0.1,
+                        masked_stop: None,
                     },
                     canonical_until: canonical_until.min(end),
                 }));

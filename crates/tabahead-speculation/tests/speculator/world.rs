@@ -182,6 +182,7 @@ impl World {
             cut: CutSettings {
                 max_tokens: 6 + random.below(12),
                 least_log_prob: *random.pick(&[&f32::NEG_INFINITY, &f32::NEG_INFINITY, &-2.5]),
+                least_log_prob_at_end: *random.pick(&[&f32::NEG_INFINITY, &-2.5, &f32::INFINITY]),
             },
             speculate: !random.one_in(8),
             depth: random.below(4),

@@ -48,6 +48,7 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     }
     let mut report = Report {
         least_log_prob: settings.cut.least_log_prob,
+        least_log_prob_at_end: settings.cut.least_log_prob_at_end,
         ..Report::default()
     };
     let mut predictor = Predictor::new(settings, config.local())?;
@@ -123,10 +124,13 @@ struct Report {
     several_lines: Scores,
     languages: BTreeMap<String, Scores>,
     least_log_prob: f32,
+    least_log_prob_at_end: f32,
     /// Rows that the gate lets pass.
     shown: Score,
     /// Mean log-probability and exactness of each row.
     confidence: Vec<(f32, bool)>,
+    /// The same of the rows where the model would have ended at the cursor.
+    at_end: Vec<(f32, bool)>,
     elapsed: Duration,
 }
 
@@ -150,10 +154,24 @@ impl Report {
             self.shown.add(model.0, model.1);
         }
         self.confidence.push((prediction.mean_log_prob, model.0));
+        if prediction.at_end {
+            self.at_end.push((prediction.mean_log_prob, model.0));
+        }
     }
 
     fn shown_share(&self) -> f64 {
         self.shown.rows as f64 / self.all.model.rows.max(1) as f64
+    }
+
+    /// Of the rows where the model would have ended at the cursor: the share that its gate lets pass,
+    /// and the share of those that is exact.
+    fn shown_at_end(&self) -> (f64, f64) {
+        let surer = |&&(mean_log_prob, _): &&(f32, bool)| {
+            mean_log_prob >= self.least_log_prob_at_end.max(self.least_log_prob)
+        };
+        let shown: Vec<_> = self.at_end.iter().filter(surer).copied().collect();
+        let rows = self.at_end.len().max(1) as f64;
+        (shown.len() as f64 / rows, share(&shown))
     }
 
     fn milliseconds_per_row(&self) -> f64 {
@@ -185,6 +203,17 @@ impl Report {
             .map(|(share, exact)| json!({"share": share, "exact": exact}))
             .collect();
         put("most_confident", curve.into());
+        let (shown, exact) = self.shown_at_end();
+        put(
+            "end_of_middle",
+            json!({
+                "rows": self.at_end.len(),
+                "exact": share(&self.at_end),
+                "least_log_prob": self.least_log_prob_at_end,
+                "shown": shown,
+                "exact_of_shown": exact,
+            }),
+        );
         put("ms_per_row", json!(self.milliseconds_per_row()));
         json.into()
     }
@@ -243,15 +272,32 @@ impl Report {
                 self.least_log_prob,
                 percent(self.shown_share()),
                 percent(self.shown.exact_share())
-            ),
+            )?,
             false => writeln!(
                 out,
                 "No gate is set: {} shown, {} of them exact.",
                 percent(self.shown_share()),
                 percent(self.shown.exact_share())
-            ),
+            )?,
         }
+        let (shown, exact) = self.shown_at_end();
+        writeln!(
+            out,
+            "Where the model would have ended ({} of the rows): {} exact; {} shown by the gate at {}, {} of \
+             them exact.",
+            percent(self.at_end.len() as f64 / rows.max(1) as f64),
+            percent(share(&self.at_end)),
+            percent(shown),
+            self.least_log_prob_at_end,
+            percent(exact)
+        )
     }
+}
+
+/// The share of exact rows.
+fn share(rows: &[(f32, bool)]) -> f64 {
+    let exact = rows.iter().filter(|(_, exact)| *exact).count();
+    exact as f64 / rows.len().max(1) as f64
 }
 
 /// Exactness and similarity of a suggestion to the row's middle.

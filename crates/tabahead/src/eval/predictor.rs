@@ -23,6 +23,8 @@ pub struct Prediction {
     pub mean_log_prob: f32,
     /// Whether the gate lets it pass.
     pub shown: bool,
+    /// The model would have ended at the cursor.
+    pub at_end: bool,
 }
 
 /// A model that answers places one by one.
@@ -104,6 +106,7 @@ impl Predictor {
         let gated = self.settings.cut.clone();
         let open = CutSettings {
             least_log_prob: f32::NEG_INFINITY,
+            least_log_prob_at_end: f32::NEG_INFINITY,
             ..gated
         };
         let mut path = Path::new(window.tail.clone(), pre_tokenizer);
@@ -159,6 +162,10 @@ impl Predictor {
             return Ok(Some(Prediction {
                 mean_log_prob: mean_log_prob(&path, suggestion.text.len()),
                 shown: matches!(with_gate, Cut::Show(_)),
+                at_end: path
+                    .tokens()
+                    .iter()
+                    .any(|token| token.masked_stop.is_some()),
                 suggestion: Some(suggestion),
             }));
         }
@@ -190,6 +197,7 @@ impl Prediction {
         suggestion: None,
         mean_log_prob: f32::NEG_INFINITY,
         shown: false,
+        at_end: false,
     };
 }
 

@@ -140,6 +140,7 @@ impl Compute for Alphabet {
         Ok(Step::Token(tabahead_engine::GeneratedToken {
             id,
             log_prob: -0.1,
+            masked_stop: None,
         }))
     }
 
