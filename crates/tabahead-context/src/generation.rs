@@ -33,10 +33,12 @@ pub struct GenerationRequest {
     pub priority: Priority,
     /// Tokens that must fit behind the prompt, or the generation fails as `TooLong`.
     pub reserve: usize,
+    /// How many of the likeliest characters behind the tail to report; 0 for none.
+    pub characters: usize,
 }
 
-/// What a backend reports of a generation, in this order: `Started`, `Token`s, then one of `Ended`
-/// or `Failed`. Nothing after a cancel was asked for is owed, and what still comes is ignored.
+/// What a backend reports of a generation, in this order: `Started`, `Token`s (`Characters` before one
+/// of them), then one of `Ended` or `Failed`. Nothing after a cancel was asked for is owed, and what still comes is ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GenerationEvent {
     /// The prompt was encoded.
@@ -47,6 +49,14 @@ pub enum GenerationEvent {
         prompt_tokens: usize,
         /// Tokens of the path that were known already and came behind them.
         continued: usize,
+    },
+    /// The likeliest characters behind the tail, in the order of their probability. Reported with the
+    /// first token that spells more than the tail, when they were asked for.
+    Characters {
+        /// Which.
+        id: GenerationId,
+        /// The characters.
+        characters: Vec<char>,
     },
     /// One more token.
     Token {
@@ -71,6 +81,19 @@ pub enum GenerationEvent {
         /// Why.
         failure: GenerationFailure,
     },
+}
+
+impl GenerationEvent {
+    /// The generation that it is about.
+    pub fn id(&self) -> GenerationId {
+        match self {
+            Self::Started { id, .. }
+            | Self::Characters { id, .. }
+            | Self::Token { id, .. }
+            | Self::Ended { id, .. }
+            | Self::Failed { id, .. } => *id,
+        }
+    }
 }
 
 /// Why a generation could not be run.

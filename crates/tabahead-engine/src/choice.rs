@@ -3,6 +3,8 @@
 //! Masks depend on the place alone, and probabilities are those of the unmasked distribution, so
 //! the same place gives the same choice in every run.
 
+use std::collections::HashMap;
+
 use crate::{
     EngineError, TokenId,
     simd::Isa,
@@ -65,6 +67,43 @@ pub(crate) fn choose(
             .filter(|&best| vocabulary.kind(best) == TokenKind::Stop)
             .map(log_prob),
     })
+}
+
+/// The likeliest characters behind `forced`, at most so many, each with the logarithm of the summed
+/// probability of the tokens that spell `forced` and then begin with it. Tokens that end with `forced`,
+/// or within a character, say nothing about it. Ties go to the lower character.
+pub(crate) fn characters(
+    vocabulary: &Vocabulary,
+    isa: Isa,
+    logits: &[f32],
+    forced: &[u8],
+    most: usize,
+) -> Vec<(char, f32)> {
+    let max = isa.max(logits);
+    let mut sums: HashMap<char, f64> = HashMap::new();
+    // In the order of spellings, so that every run adds up in the same order.
+    for token in vocabulary.continuations(forced) {
+        if let Some(next) = first_character(&vocabulary.token_bytes(token)[forced.len()..]) {
+            *sums.entry(next).or_default() += f64::from(logits[token as usize] - max).exp();
+        }
+    }
+    let mut ranked: Vec<(char, f64)> = sums.into_iter().collect();
+    ranked.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    ranked.truncate(most);
+    let total = f64::from(isa.sum_exp(logits, max)).ln();
+    ranked
+        .into_iter()
+        .map(|(next, sum)| (next, (sum.ln() - total) as f32))
+        .collect()
+}
+
+fn first_character(bytes: &[u8]) -> Option<char> {
+    let most = &bytes[..bytes.len().min(char::MAX.len_utf8())];
+    let valid = match std::str::from_utf8(most) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&most[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    valid.chars().next()
 }
 
 fn best(logits: &[f32], candidates: impl Iterator<Item = TokenId>) -> Option<TokenId> {

@@ -12,7 +12,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     EngineError, Model, Processor, TokenId,
-    choice::{Choice, choose},
+    choice::{Choice, characters, choose},
     kernels::KV_BLOCK,
     kv::{KvPrecision, Ledger},
     pass::{Pass, Span},
@@ -47,6 +47,9 @@ pub struct SequenceRequest {
     pub mask_first_stop: bool,
     /// Tokens that must fit behind the prompt.
     pub reserve: usize,
+    /// How many of the likeliest characters behind `forced` to tell, with the token that says the first of
+    /// them.
+    pub characters: usize,
 }
 
 /// One decoded token.
@@ -59,6 +62,9 @@ pub struct GeneratedToken {
     /// Natural logarithm of the probability of the stop that would have been chosen in its place, had
     /// it not been masked.
     pub masked_stop: Option<f32>,
+    /// If this is the first token to spell more than was forced and they were asked for: the likeliest
+    /// characters there, each with the logarithm of its probability.
+    pub characters: Vec<(char, f32)>,
 }
 
 /// What a step did.
@@ -350,6 +356,16 @@ impl Engine {
             } => (id, log_prob, masked_stop),
             Choice::Stop { log_prob } => return Ok(Step::Stop { log_prob }),
         };
+        let most = sequence.request.characters;
+        let passes_cursor =
+            !sequence.past_cursor && self.model.token_bytes(id).len() > forced.len();
+        let characters = match passes_cursor && most > 0 {
+            true => {
+                let (vocabulary, isa) = (self.model.vocabulary(), self.processor.isa());
+                characters(vocabulary, isa, logits.values(), forced, most)
+            }
+            false => Vec::new(),
+        };
         match constrained {
             true => {
                 self.counters.constrained += 1;
@@ -377,6 +393,7 @@ impl Engine {
             id,
             log_prob,
             masked_stop,
+            characters,
         }))
     }
 

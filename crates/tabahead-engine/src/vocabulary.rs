@@ -192,9 +192,14 @@ impl Vocabulary {
                 .copied()
                 .take_while(move |&token| self.token_bytes(token) == prefix)
         });
+        shorter.chain(self.continuations(forced))
+    }
+
+    /// Text tokens that spell all of `forced`, and more or not, in the order of their spellings.
+    pub(crate) fn continuations(&self, forced: &[u8]) -> impl Iterator<Item = TokenId> {
         let start = self.lower_bound(forced);
         let rest = self.sorted[start..].iter().copied();
-        shorter.chain(rest.take_while(move |&token| self.token_bytes(token).starts_with(forced)))
+        rest.take_while(move |&token| self.token_bytes(token).starts_with(forced))
     }
 
     fn lower_bound(&self, bytes: &[u8]) -> usize {

@@ -277,6 +277,7 @@ impl World<'_> {
             cursor: state.cursor,
             name: state.name,
             selected: None,
+            alternatives: 0,
         });
     }
 
@@ -382,6 +383,7 @@ impl World<'_> {
                 id,
                 suggestion,
                 origin,
+                ..
             } => {
                 self.ends(&waiting, Some(origin), true, false);
                 self.timeline

@@ -24,6 +24,7 @@ use tokio::{
     time::Instant,
 };
 
+use requests::Asked;
 use scribe::Scribe;
 
 use crate::{
@@ -59,6 +60,8 @@ pub(crate) enum Message {
         snapshot: Document,
         cursor: Offset,
         selected: Option<SelectedCompletion>,
+        /// Somebody asked for suggestions, not an editor by itself.
+        invoked: bool,
         /// When it was read.
         came: Instant,
         reply: oneshot::Sender<Answer>,
@@ -67,8 +70,20 @@ pub(crate) enum Message {
     Cancelled { request: RequestId },
     /// The editor accepted a suggestion.
     Accepted { suggestion: SuggestionId },
+    /// A part of a suggestion is accepted: so many UTF-16 units of its text.
+    AcceptedPart {
+        suggestion: SuggestionId,
+        length: usize,
+    },
+    /// The editor shows one of the suggestions that it was given.
+    Displayed { suggestion: SuggestionId },
     /// The user dismissed what was shown.
     Dismissed { document: DocumentId },
+    /// The cursor went somewhere else.
+    CursorMoved {
+        document: DocumentId,
+        cursor: Offset,
+    },
     /// The editor shows a suggestion of another source.
     Shown {
         document: DocumentId,
@@ -332,6 +347,7 @@ impl SessionLoop {
                 snapshot,
                 cursor,
                 selected,
+                invoked,
                 came,
                 reply,
             } => {
@@ -339,7 +355,13 @@ impl SessionLoop {
                     came,
                     sender: reply,
                 };
-                self.take_request(request, document, snapshot, cursor, selected, reply);
+                let asked = Asked {
+                    snapshot,
+                    cursor,
+                    selected,
+                    invoked,
+                };
+                self.take_request(request, document, asked, reply);
             }
             Message::Cancelled { request } => self.cancel(request),
             Message::Accepted { suggestion } => {
@@ -347,7 +369,14 @@ impl SessionLoop {
                 self.scribe.accept(suggestion);
                 self.tell(Input::Accepted { suggestion });
             }
+            Message::AcceptedPart { suggestion, length } => {
+                self.tell(Input::AcceptedPart { suggestion, length });
+            }
+            Message::Displayed { suggestion } => self.tell(Input::Displayed { suggestion }),
             Message::Dismissed { document } => self.tell(Input::Dismissed { document }),
+            Message::CursorMoved { document, cursor } => {
+                self.tell(Input::CursorMoved { document, cursor });
+            }
             Message::Shown {
                 document,
                 snapshot,
@@ -408,7 +437,9 @@ impl SessionLoop {
                         continued,
                         ..
                     } => self.counts.prompt_received += (prompt_tokens + continued) as u64,
-                    GenerationEvent::Ended { .. } | GenerationEvent::Failed { .. } => {}
+                    GenerationEvent::Characters { .. }
+                    | GenerationEvent::Ended { .. }
+                    | GenerationEvent::Failed { .. } => {}
                 }
                 self.tell(Input::Generation(event));
             }
@@ -469,10 +500,12 @@ fn said(answer: &Answer) -> String {
             id,
             suggestion,
             origin,
+            alternatives,
         } => format!(
-            "suggestion {} of {} bytes, {origin:?}",
+            "suggestion {} of {} bytes and {} more, {origin:?}",
             id.0,
-            suggestion.text.len()
+            suggestion.text.len(),
+            alternatives.len()
         ),
         Answer::Silent { reason, .. } => format!("silent: {reason}"),
         Answer::Superseded => "superseded".to_owned(),

@@ -34,6 +34,8 @@ pub struct Settings {
     pub kv: KvSettings,
     /// When to stay silent.
     pub gate: GateSettings,
+    /// How many other suggestions are added when somebody asks for suggestions.
+    pub alternatives: usize,
     /// On or off per LSP language id; `"*"` stands for all that are not named. Default: all on.
     pub languages: BTreeMap<String, bool>,
     /// On or off per path; the last rule that matches decides. Default: none, all on. Files that
@@ -114,6 +116,7 @@ impl Default for Settings {
             cache: CacheSettings::default(),
             kv: KvSettings::default(),
             gate: GateSettings::default(),
+            alternatives: 2,
             languages: BTreeMap::new(),
             paths: Vec::new(),
         }
@@ -258,6 +261,9 @@ impl Settings {
         if self.threads > 1024 {
             return invalid("threads", "it must be at most 1024");
         }
+        if self.alternatives > 8 {
+            return invalid("alternatives", "it must be at most 8");
+        }
         if self.speculation.depth > 32 {
             return invalid("speculation.depth", "it must be at most 32");
         }
@@ -348,13 +354,9 @@ fn fits(key: &str, value: &Value) -> Result<(), SettingsError> {
 
 fn nearest(name: &str, known: &Value, path: &str) -> Option<String> {
     let known = known.as_object()?;
-    let shared = |other: &str| {
-        let letters = |a: &str, b: &str| a.chars().filter(|c| b.contains(*c)).count();
-        letters(name, other) + letters(other, name)
-    };
-    let best = known.keys().max_by_key(|other| shared(other))?;
-    // Three quarters of the letters in common, both ways.
-    let close = shared(best) * 4 >= (name.chars().count() + best.chars().count()) * 3;
+    let likeness = |other: &String| strsim::jaro_winkler(name, other);
+    let best = (known.keys()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    let close = likeness(best) > 0.8;
     close.then(|| {
         if path.is_empty() {
             best.clone()

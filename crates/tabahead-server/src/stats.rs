@@ -115,6 +115,14 @@ impl Figures<'_> {
             "silent": stats.silent + session.unsuitable,
             "failed": stats.failed + session.failed,
             "accepted": session.accepted,
+            "outcomes": {
+                "accepted_all": stats.accepted_all,
+                "accepted_line": stats.accepted_line,
+                "accepted_word": stats.accepted_word,
+                "typed_along": stats.typed_along,
+                "diverged": stats.diverged,
+                "dismissed": stats.dismissed,
+            },
             "generations": {"running": stats.running.max(self.counters.generations)},
             "speculations": {
                 "started": stats.speculations_started,

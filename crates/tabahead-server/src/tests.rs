@@ -373,7 +373,10 @@ async fn messages_of_other_clients_are_taken_as_request_or_notification() {
         ),
         ("textDocument/didFocus", document.clone()),
         ("textDocument/didFocus", json!({})),
-        ("tabahead/didMoveCursor", document.clone()),
+        (
+            "tabahead/didMoveCursor",
+            json!({"textDocument": {"uri": URI}, "position": {"line": 0, "character": 3}}),
+        ),
         ("tabahead/didDismiss", document.clone()),
         ("workspace/didChangeConfiguration", json!({"settings": {}})),
     ] {
@@ -384,6 +387,70 @@ async fn messages_of_other_clients_are_taken_as_request_or_notification() {
     }
     client.notify("tabahead/stats", json!({})).await;
     client.suggestion(URI, (0, 8)).await;
+    // What says nothing of a suggestion is refused, and only a request is told so.
+    for method in [
+        "textDocument/didShowCompletion",
+        "textDocument/didPartiallyAcceptCompletion",
+        "tabahead/didMoveCursor",
+    ] {
+        client
+            .notify(method, json!({"item": {"insertText": "a"}}))
+            .await;
+        let refused = client.request(method, json!({"item": 7})).await;
+        assert_eq!(refused["error"]["code"], -32602, "{method}: {refused}");
+    }
+    client.suggestion(URI, (0, 8)).await;
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_of_suggestions_is_counted() {
+    let script = |tail: &str| {
+        let text = match tail.ends_with("= ") {
+            true => "one two(three);\n",
+            false => " // so it is\n",
+        };
+        Script::Text(text.to_owned())
+    };
+    let mut client = Client::ready(script).await;
+    client.open(URI, "let a = \n").await;
+    let item = client.suggestion(URI, (0, 8)).await;
+    assert_eq!(item["insertText"], "one two(three);");
+    let insert = |version: u32, at: u32, text: &str| {
+        let here = json!({"line": 0, "character": at});
+        json!({
+            "textDocument": {"uri": URI, "version": version},
+            "contentChanges": [{"range": {"start": here, "end": here}, "text": text}],
+        })
+    };
+    let outcomes = |all, word, along, diverged, dismissed| {
+        json!({
+            "accepted_all": all, "accepted_line": 0, "accepted_word": word,
+            "typed_along": along, "diverged": diverged, "dismissed": dismissed,
+        })
+    };
+    let change = "textDocument/didChange";
+    client.notify(change, insert(2, 8, "one")).await;
+    client.notify(change, insert(3, 11, " ")).await;
+    // One character looks like typing, until the editor says that it was accepted.
+    let stats = client.stats().await;
+    assert_eq!(stats["outcomes"], outcomes(0, 1, 1, 0, 0));
+    let part = json!({"item": item, "acceptedLength": 4});
+    client
+        .notify("textDocument/didPartiallyAcceptCompletion", part)
+        .await;
+    let stats = client.stats().await;
+    assert_eq!(stats["outcomes"], outcomes(0, 2, 0, 0, 0));
+    client.notify(change, insert(4, 12, "two(three);")).await;
+    let stats = client.stats().await;
+    assert_eq!(stats["outcomes"], outcomes(1, 2, 0, 0, 0));
+    client.suggestion(URI, (0, 23)).await;
+    client.notify(change, insert(5, 23, "?")).await;
+    client.suggestion(URI, (0, 24)).await;
+    let document = json!({"textDocument": {"uri": URI}});
+    client.notify("tabahead/didDismiss", document).await;
+    let stats = client.stats().await;
+    assert_eq!(stats["outcomes"], outcomes(1, 2, 0, 1, 1));
     client.stop(0).await;
 }
 

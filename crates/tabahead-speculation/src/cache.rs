@@ -67,6 +67,11 @@ impl SuggestionCache {
             .filter_map(|key| self.paths.peek(key))
     }
 
+    /// The path that was generated at a state; it does not count as used.
+    pub fn path_at(&self, key: ContextKey) -> Option<&KnownPath> {
+        self.paths.peek(&key)
+    }
+
     /// A path, which counts as used now. Its size must stay as it is.
     pub fn use_path(&mut self, key: ContextKey) -> Option<&mut KnownPath> {
         self.paths.get_mut(&key)

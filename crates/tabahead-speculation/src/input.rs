@@ -83,6 +83,8 @@ pub enum Input {
         name: DocumentName,
         /// The popup menu's item, if one is selected.
         selected: Option<SelectedCompletion>,
+        /// How many other suggestions to add, because somebody asked for them; at most 8 are.
+        alternatives: usize,
     },
     /// The editor no longer wants it.
     RequestCancelled {
@@ -110,10 +112,30 @@ pub enum Input {
         /// What is shown.
         suggestion: Suggestion,
     },
+    /// The editor reports that a part of a suggestion is accepted.
+    AcceptedPart {
+        /// Which.
+        suggestion: SuggestionId,
+        /// UTF-16 units of its text that are accepted now, from its start.
+        length: usize,
+    },
+    /// The editor reports that it shows a suggestion: what comes after its accept is computed ahead, and
+    /// no longer what comes after another one's.
+    Displayed {
+        /// Which.
+        suggestion: SuggestionId,
+    },
     /// The user dismissed what was shown: nothing is computed ahead of it any more.
     Dismissed {
         /// Where.
         document: DocumentId,
+    },
+    /// The cursor went somewhere else in an unchanged text.
+    CursorMoved {
+        /// Where.
+        document: DocumentId,
+        /// To where.
+        cursor: Offset,
     },
 }
 
@@ -146,6 +168,8 @@ pub enum Answer {
         suggestion: Suggestion,
         /// Where it came from.
         origin: Origin,
+        /// Other suggestions, which were asked for.
+        alternatives: Vec<Alternative>,
     },
     /// Nothing to suggest.
     Silent {
@@ -169,6 +193,15 @@ impl Answer {
             Self::Superseded | Self::Failed(_) => None,
         }
     }
+}
+
+/// A suggestion that stands beside the first one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// Its id.
+    pub id: SuggestionId,
+    /// What to show.
+    pub suggestion: Suggestion,
 }
 
 /// Where an answer came from.

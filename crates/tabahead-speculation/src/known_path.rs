@@ -13,6 +13,8 @@ pub(crate) struct KnownPath {
     /// What the model saw where the path begins.
     pub view: View,
     pub path: Path,
+    /// The likeliest characters behind the tail, if the model was asked for them.
+    pub characters: Option<Vec<char>>,
     /// Begun for a hypothesis, before anybody asked.
     speculated: bool,
     /// Bytes from the tail's start that an answer has shown.
@@ -41,6 +43,7 @@ impl KnownPath {
         Self {
             path: Path::new(view.window.tail.clone(), profile.pre_tokenizer),
             view,
+            characters: None,
             speculated,
             shown_until: None,
             ahead_from: speculated.then_some(0),
@@ -77,6 +80,11 @@ impl KnownPath {
         other.is_none_or(|other| self.progress() > other.progress())
     }
 
+    /// Whether a token was decoded that says what stands behind the tail.
+    pub fn passes_origin(&self) -> bool {
+        self.path.byte_len() > self.path.origin() || self.path.end() != PathEnd::Open
+    }
+
     /// Nothing that another generation could use was decoded.
     pub fn is_blank(&self) -> bool {
         self.path.tokens().is_empty() && self.path.end() == PathEnd::Open
@@ -86,6 +94,7 @@ impl KnownPath {
         self.path.heap_bytes()
             + self.view.window.heap_bytes()
             + self.speculations.capacity() * size_of::<Speculation>()
+            + self.characters.as_ref().map_or(0, Vec::capacity) * size_of::<char>()
     }
 
     /// The name of an answer that this path gives at once for the state at byte `at`.
@@ -150,6 +159,9 @@ impl KnownPath {
 
     /// Takes over what is known of the use of an older path from the same place.
     pub fn inherit(&mut self, older: &Self) {
+        if self.characters.is_none() {
+            self.characters.clone_from(&older.characters);
+        }
         self.shown_until = self.shown_until.max(older.shown_until);
         self.read = self.read.max(older.read);
         for theirs in &older.speculations {

@@ -8,13 +8,14 @@ mod cache;
 mod chain;
 mod input;
 mod known_path;
+mod offer;
 mod speculator;
 mod state;
 mod stats;
 
 pub use input::{
-    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, SuggestionId,
-    Timestamp,
+    Alternative, Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion,
+    SuggestionId, Timestamp,
 };
 pub use speculator::{Speculator, SpeculatorSettings};
 pub use stats::Stats;

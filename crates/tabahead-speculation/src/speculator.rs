@@ -7,6 +7,7 @@
 mod answers;
 mod changes;
 mod generations;
+mod requests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,14 +17,17 @@ use std::{
 use lru::LruCache;
 use tabahead_context::{
     Answering, ContextKey, ContextSettings, Cut, CutSettings, GenerationId, ModelProfile, PathEnd,
-    Priority, cut,
+    Priority, Suggestion, cut,
 };
 
+use requests::Asked;
+
 use crate::{
-    DocumentId, Effect, Input, RequestId, SelectedCompletion, Stats, Timestamp,
+    DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Stats, Timestamp,
     cache::SuggestionCache,
     chain::{Chain, Place},
     known_path::KnownPath,
+    offer::Offer,
     state::{BufferState, View},
 };
 
@@ -74,10 +78,14 @@ struct OpenDocument {
     request: Option<Request>,
     /// What may come next.
     chain: Option<Chain>,
+    /// The suggestions that the editor has, the first one first.
+    offers: Vec<Offer>,
+    /// The one that the latest change completed: its accept may still be reported.
+    completed: Option<Offer>,
     /// When its latest request came, as a turn.
     turn: u64,
     /// The generations that request and chain wait for.
-    request_waits_for: Option<GenerationId>,
+    request_waits_for: Vec<GenerationId>,
     chain_waits_for: Option<GenerationId>,
 }
 
@@ -91,6 +99,36 @@ struct Request {
     waited: bool,
     /// A generation was started for it.
     started: bool,
+    /// How many other suggestions to add.
+    alternatives: usize,
+    /// What is decided of it.
+    decided: Decided,
+}
+
+/// What is decided of a request, kept while the rest of it is computed: a small cache may forget it.
+#[derive(Debug, Default)]
+struct Decided {
+    first: Option<First>,
+    /// The states of the alternatives, once the characters that they begin with are known.
+    others: Option<Vec<Other>>,
+}
+
+/// The first suggestion of an answer.
+#[derive(Debug)]
+struct First {
+    shown: Result<Suggestion, &'static str>,
+    /// Where it came from; `None` when the model need not be asked.
+    origin: Option<Origin>,
+    /// The path's first character behind the cursor, which no alternative begins with.
+    next: Option<char>,
+}
+
+/// Another suggestion of an answer.
+#[derive(Debug)]
+struct Other {
+    state: BufferState,
+    /// What it came to: nothing, or a suggestion.
+    shown: Option<Option<Suggestion>>,
 }
 
 /// A generation that the backend works on.
@@ -100,6 +138,8 @@ struct Running {
     priority: Priority,
     /// For a hypothesis, and not yet counted as finished, cancelled or failed.
     speculation: bool,
+    /// It was asked for the likeliest characters.
+    tells_characters: bool,
 }
 
 /// What is known of the answer at a state.
@@ -123,8 +163,8 @@ enum Source {
 enum Need {
     /// This one, which is running.
     Keep(GenerationId),
-    /// One that begins at the state.
-    Begin(Box<View>),
+    /// One that begins at the state, and tells so many of the likeliest characters there.
+    Begin(Box<View>, usize),
     /// One that decodes a stored path on.
     Continue(Box<KnownPath>),
 }
@@ -173,7 +213,17 @@ impl Speculator {
                 cursor,
                 name,
                 selected,
-            } => self.requested(document, request, snapshot, cursor, name, selected),
+                alternatives,
+            } => {
+                let asked = Asked {
+                    id: request,
+                    cursor,
+                    name,
+                    selected,
+                    alternatives,
+                };
+                self.requested(document, snapshot, asked);
+            }
             Input::RequestCancelled { request } => self.request_cancelled(request),
             Input::Generation(event) => self.generation_reported(event),
             Input::Accepted { suggestion } => self.accepted(suggestion),
@@ -184,11 +234,10 @@ impl Speculator {
                 name,
                 suggestion,
             } => self.shown(document, snapshot, cursor, name, &suggestion),
-            Input::Dismissed { document } => {
-                if let Some(open) = self.documents.get_mut(&document) {
-                    open.chain = None;
-                }
-            }
+            Input::AcceptedPart { suggestion, length } => self.accepted_part(suggestion, length),
+            Input::Displayed { suggestion } => self.displayed(suggestion),
+            Input::Dismissed { document } => self.dismissed(document),
+            Input::CursorMoved { document, cursor } => self.cursor_moved(document, cursor),
         }
         self.reconcile();
     }
@@ -210,6 +259,7 @@ impl Speculator {
                     &self.settings.context,
                     &self.profile,
                 );
+                request.decided = Decided::default();
             }
         }
         self.reconcile();
@@ -241,8 +291,10 @@ impl Speculator {
         let mut wanted: Vec<(For, Need)> = Vec::new();
         for document in self.documents_by_turn() {
             match self.look_up_request(document) {
-                Some(Knowledge::Needs(need)) => wanted.push((For::Request(document), need)),
-                Some(decided) => self.respond(document, decided),
+                Some(needs) if !needs.is_empty() => {
+                    wanted.extend(needs.into_iter().map(|need| (For::Request(document), need)));
+                }
+                Some(_) => self.respond(document),
                 None => {}
             }
         }
@@ -278,7 +330,7 @@ impl Speculator {
                     wanted = match (looks_ahead, &needed) {
                         (true, _) => Some((For::Hypothesis(document), needed)),
                         (false, Need::Keep(_)) => Some((For::Return(document), needed)),
-                        (false, Need::Begin(_) | Need::Continue(_)) => None,
+                        (false, Need::Begin(..) | Need::Continue(_)) => None,
                     };
                     break;
                 }
@@ -290,22 +342,15 @@ impl Speculator {
         wanted
     }
 
-    fn look_up_request(&mut self, document: DocumentId) -> Option<Knowledge> {
-        let mut request = self.documents.get_mut(&document)?.request.take()?;
-        let knowledge = self.look_up(&mut request.state);
-        request.waited |= matches!(knowledge, Knowledge::Needs(_));
-        if let Some(open) = self.documents.get_mut(&document) {
-            open.request = Some(request);
-        }
-        Some(knowledge)
-    }
-
     /// What running and stored paths know of a state. Among several that answer, the one that is
     /// decoded furthest is asked: they agree, and it needs more least often.
     fn look_up(&mut self, state: &mut BufferState) -> Knowledge {
         while let Ok(view) = &state.view
             && self.too_long.contains(&view.key)
         {
+            if state.demanded > 0 {
+                return Knowledge::NotAsked("too long for the model");
+            }
             state.shrink(&self.settings.context, &self.profile);
         }
         let view = match &state.view {
@@ -343,7 +388,7 @@ impl Speculator {
                 state.cursor,
                 &window.left_out,
                 &known.path,
-                window.tail.len(),
+                window.tail.len() - state.demanded,
                 settings,
             );
             return match (cut, source) {
@@ -372,7 +417,7 @@ impl Speculator {
                 _ => Knowledge::NotAsked("undecided"),
             };
         }
-        Knowledge::Needs(Need::Begin(Box::new(view.clone())))
+        Knowledge::Needs(Need::Begin(Box::new(view.clone()), 0))
     }
 
     /// The documents, the one whose request came first first.

@@ -16,6 +16,8 @@ pub(crate) struct BufferState {
     pub name: DocumentName,
     /// What the model sees, or why it is not asked.
     pub view: Result<View, &'static str>,
+    /// Bytes at the end of the tail that the model must say: they do not stand in the document.
+    pub demanded: usize,
 }
 
 /// What the model sees of a state, and the names of that.
@@ -42,7 +44,25 @@ impl BufferState {
             cursor,
             name,
             view,
+            demanded: 0,
         }
+    }
+
+    /// The same state for a model that must say `next` at the cursor: the longer constraint. Base and
+    /// left-out closers stay, whatever `next` opens or closes.
+    pub fn demanding(
+        &self,
+        next: char,
+        settings: &ContextSettings,
+        profile: &ModelProfile,
+    ) -> Self {
+        let mut state = self.clone();
+        if let Ok(view) = &mut state.view {
+            view.window.tail.push(next);
+            view.key = ContextKey::of_window(profile, settings, &view.window);
+        }
+        state.demanded += next.len_utf8();
+        state
     }
 
     /// The state after `suggestion`, which was shown here, was accepted.

@@ -1,6 +1,6 @@
 //! What the Speculator counts.
 
-use crate::Origin;
+use crate::{Origin, offer::Outcome};
 
 /// Counters since start, as `tabahead/stats` reports them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +23,18 @@ pub struct Stats {
     pub silent: u64,
     /// Answered with the backend's failure.
     pub failed: u64,
+    /// Suggestions, or the rest of them, that were accepted as a whole.
+    pub accepted_all: u64,
+    /// Lines of suggestions that were accepted while there was more.
+    pub accepted_line: u64,
+    /// Other parts of suggestions that were accepted.
+    pub accepted_word: u64,
+    /// Characters of suggestions that the user typed.
+    pub typed_along: u64,
+    /// Suggestions in whose place the user typed or deleted something else.
+    pub diverged: u64,
+    /// Suggestions that the user dismissed, as far as the editor reports it.
+    pub dismissed: u64,
     /// Generations running now: none means that nothing is left to compute ahead.
     pub running: u64,
     /// Speculative generations: started for a hypothesis, or gone on ahead of what they answered.
@@ -50,6 +62,17 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counts what became of a suggestion.
+    pub(crate) fn count_outcome(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::AcceptedAll => &mut self.accepted_all,
+            Outcome::AcceptedLine => &mut self.accepted_line,
+            Outcome::AcceptedWord => &mut self.accepted_word,
+            Outcome::TypedAlong => &mut self.typed_along,
+            Outcome::Diverged => &mut self.diverged,
+        } += 1;
+    }
+
     /// Counts an answer that a path gave.
     pub(crate) fn count_answer(&mut self, origin: Origin) {
         *match origin {

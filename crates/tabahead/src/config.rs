@@ -73,6 +73,11 @@ const DOCS: &[(&str, &str)] = &[
         "How exactly keys and values are kept: `f16`, or `f32`, which takes twice the memory.",
     ),
     (
+        "alternatives",
+        "How many other suggestions are added when you ask for suggestions (0 to 8); an editor cycles \
+         through them.",
+    ),
+    (
         "gate.least_log_prob",
         "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
          Nearer to 0 shows fewer and better suggestions; unset shows all.",

@@ -105,6 +105,11 @@ pub(super) fn choose<C: Compute>(
                 .marks
                 .advance(&bytes, token.id, |text| compute.encode(text));
             live.emitted.push(token.id);
+            if !token.characters.is_empty() {
+                let characters = token.characters.iter().map(|(next, _)| *next).collect();
+                let id = live.request.id;
+                emit(GenerationEvent::Characters { id, characters });
+            }
             emit(GenerationEvent::Token {
                 id: live.request.id,
                 token: PathToken {
@@ -155,6 +160,7 @@ fn start<C: Compute>(
         mask_first_stop: spelled <= forced.len(),
         // What fits does not depend on how much of the path is known.
         reserve: request.reserve.saturating_sub(known.len()),
+        characters: request.characters,
     })?;
     Ok(Running { sequence, marks })
 }

@@ -62,7 +62,9 @@ impl Source for RealModel {
                 GenerationFailure::TooLong => "the prompt is too long".to_owned(),
                 GenerationFailure::Broken(line) => line,
             }),
-            GenerationEvent::Started { .. } => Said::Broken("begun twice".to_owned()),
+            GenerationEvent::Started { .. } | GenerationEvent::Characters { .. } => {
+                Said::Broken("the model told what nobody asked".to_owned())
+            }
         }
     }
 

@@ -116,6 +116,7 @@ impl Asker {
             continued: Vec::new(),
             priority,
             reserve: self.cut.max_tokens,
+            characters: 0,
         };
         let path = Path::new(window.tail.clone(), self.profile.pre_tokenizer);
         let asking = Asking {
@@ -137,6 +138,8 @@ impl Asker {
                 canonical_until,
                 ..
             } => asking.path.push(token, canonical_until),
+            // Nobody asks for them here.
+            GenerationEvent::Characters { .. } => {}
             GenerationEvent::Ended { end, .. } => asking.path.finish(end),
             GenerationEvent::Failed { failure, .. } => match failure {
                 GenerationFailure::TooLong => {
@@ -204,17 +207,12 @@ pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId)
         }
         | Input::DocumentClosed { document: other } => *other == document,
         Input::RequestCancelled { request: other } => *other == request,
-        Input::Generation(_) | Input::Accepted { .. } | Input::Dismissed { .. } => false,
-    }
-}
-
-/// The generation that an event is about.
-pub(crate) fn generation_of(event: &GenerationEvent) -> GenerationId {
-    match event {
-        GenerationEvent::Started { id, .. }
-        | GenerationEvent::Token { id, .. }
-        | GenerationEvent::Ended { id, .. }
-        | GenerationEvent::Failed { id, .. } => *id,
+        Input::Generation(_)
+        | Input::Accepted { .. }
+        | Input::AcceptedPart { .. }
+        | Input::Displayed { .. }
+        | Input::Dismissed { .. }
+        | Input::CursorMoved { .. } => false,
     }
 }
 

@@ -25,7 +25,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, generation_of, overtakes},
+    asking::{Asker, Asking, Progress, Shown, State, overtakes},
     none::answer,
 };
 
@@ -285,7 +285,7 @@ impl Copilot {
     }
 
     fn reported(&mut self, event: GenerationEvent) {
-        let id = generation_of(&event);
+        let id = event.id();
         let Some(at) = self.pending.iter().position(|p| p.asking.id == id) else {
             return;
         };
@@ -422,7 +422,10 @@ impl Policy for Copilot {
             | Input::DocumentClosed { .. }
             | Input::RequestCancelled { .. }
             | Input::Accepted { .. }
-            | Input::Dismissed { .. } => {}
+            | Input::AcceptedPart { .. }
+            | Input::Displayed { .. }
+            | Input::Dismissed { .. }
+            | Input::CursorMoved { .. } => {}
         }
     }
 

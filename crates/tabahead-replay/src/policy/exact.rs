@@ -100,6 +100,7 @@ fn as_hit(known: Answer) -> Answer {
             id: SuggestionId(0),
             suggestion,
             origin,
+            alternatives: Vec::new(),
         },
         Answer::Silent { reason, .. } => Answer::Silent {
             reason,

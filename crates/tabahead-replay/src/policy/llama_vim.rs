@@ -28,7 +28,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, generation_of, overtakes},
+    asking::{Asker, Asking, Progress, Shown, State, overtakes},
     none::answer,
 };
 
@@ -215,7 +215,7 @@ impl LlamaVim {
     }
 
     fn job_reported(&mut self, now: Timestamp, event: GenerationEvent) {
-        let id = generation_of(&event);
+        let id = event.id();
         let Some(job) = self.job.as_mut().filter(|job| job.asking.id == id) else {
             return;
         };
@@ -304,7 +304,10 @@ impl Policy for LlamaVim {
             | Input::DocumentClosed { .. }
             | Input::RequestCancelled { .. }
             | Input::Accepted { .. }
-            | Input::Dismissed { .. } => {}
+            | Input::AcceptedPart { .. }
+            | Input::Displayed { .. }
+            | Input::Dismissed { .. }
+            | Input::CursorMoved { .. } => {}
         }
     }
 

@@ -10,7 +10,7 @@ use tabahead_speculation::{
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, generation_of, is_last, overtakes},
+    asking::{Asker, Asking, Progress, Shown, State, is_last, overtakes},
 };
 
 /// Asks always.
@@ -94,7 +94,7 @@ impl Policy for AskAlways {
                 let Some(waiting) = &mut self.waiting else {
                     return;
                 };
-                let (id, last) = (generation_of(&event), is_last(&event));
+                let (id, last) = (event.id(), is_last(&event));
                 if id != waiting.asking.id {
                     return;
                 }
@@ -119,7 +119,10 @@ impl Policy for AskAlways {
             | Input::DocumentClosed { .. }
             | Input::RequestCancelled { .. }
             | Input::Accepted { .. }
-            | Input::Dismissed { .. } => {}
+            | Input::AcceptedPart { .. }
+            | Input::Displayed { .. }
+            | Input::Dismissed { .. }
+            | Input::CursorMoved { .. } => {}
         }
     }
 
@@ -139,6 +142,7 @@ pub(super) fn answer(id: u64, shown: Shown, origin: Origin) -> Answer {
             id: SuggestionId(id),
             suggestion,
             origin,
+            alternatives: Vec::new(),
         },
         Err(reason) => Answer::Silent {
             reason,

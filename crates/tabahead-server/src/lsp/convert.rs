@@ -1,7 +1,9 @@
 //! From the protocol's words to ours and back: no state, no order.
 
+use std::iter;
+
 use serde_json::{Value, json};
-use tabahead_speculation::Answer;
+use tabahead_speculation::{Alternative, Answer};
 use tabahead_text::{Document, Offset, PositionEncoding};
 use tower_lsp::{jsonrpc::Response, lsp_types::Url};
 
@@ -54,9 +56,11 @@ pub(super) fn on_the_wire(
             id,
             suggestion,
             origin,
+            alternatives,
         } => {
             let position = |offset: Offset| document.position_of(offset, encoding).into();
-            vec![InlineCompletionItem {
+            let first = Alternative { id, suggestion };
+            let item = |Alternative { id, suggestion }| InlineCompletionItem {
                 insert_text: suggestion.text,
                 range: WireRange {
                     start: position(suggestion.range.start),
@@ -67,7 +71,8 @@ pub(super) fn on_the_wire(
                     command: ACCEPTED_COMMAND,
                     arguments: vec![json!(id.0), json!(origin.as_str())],
                 },
-            }]
+            };
+            iter::once(first).chain(alternatives).map(item).collect()
         }
         Answer::Silent { .. } => Vec::new(),
         // The failure itself is shown once, as a message: an error here would come per keystroke.

@@ -33,7 +33,8 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire, with_capabilities},
     types::{
-        AboutDocument, Change, DidChange, DidOpen, DidShow, ExecuteCommand, InlineCompletionParams,
+        AboutDocument, AboutItem, Change, DidChange, DidMoveCursor, DidOpen, DidShow,
+        ExecuteCommand, InlineCompletionParams,
     },
     wire::{END_OF_INPUT, MALFORMED},
 };
@@ -209,8 +210,9 @@ impl<S> Front<S> {
         let (document, encoding) = (open.document.clone(), self.encoding);
         let offset = |position| document.offset_of(position, encoding);
         let cursor = offset(params.position.into());
-        let selected = params
-            .context
+        let context = params.context;
+        let invoked = context.as_ref().and_then(|context| context.trigger_kind) == Some(1);
+        let selected = context
             .and_then(|context| context.selected_completion_info)
             .map(|info| {
                 let range = Range::from(info.range);
@@ -233,6 +235,7 @@ impl<S> Front<S> {
             snapshot: document.clone(),
             cursor,
             selected,
+            invoked,
             came: Instant::now(),
             reply,
         });
@@ -274,19 +277,26 @@ impl<S> Front<S> {
         if params.command != ACCEPTED_COMMAND {
             return Err(Error::invalid_params("unknown command"));
         }
-        let id = params.arguments.first().and_then(|id| match id {
-            Value::String(id) => id.parse().ok(),
-            id => id.as_u64(),
-        });
-        let Some(id) = id else {
-            return Err(Error::invalid_params(
-                "the first argument must be a suggestion's id",
-            ));
-        };
-        self.tell(Message::Accepted {
-            suggestion: SuggestionId(id),
-        });
+        let suggestion = suggestion_of(&params.arguments)?;
+        self.tell(Message::Accepted { suggestion });
         Ok(Value::Null)
+    }
+
+    fn moved(&mut self, params: DidMoveCursor) {
+        let Some(open) = self.documents.get(&params.text_document.uri) else {
+            return;
+        };
+        // A client may hold back a change that its cursor has moved with.
+        let version = params.text_document.version.map(Version);
+        if !open.in_step || version.is_some_and(|of| of != open.document.version()) {
+            return;
+        }
+        let position = params.position.into();
+        let message = Message::CursorMoved {
+            document: open.id,
+            cursor: open.document.offset_of(position, self.encoding),
+        };
+        self.tell(message);
     }
 
     fn shown(&mut self, params: DidShow) {
@@ -376,6 +386,18 @@ impl<S> Front<S> {
                     self.tell(Message::Dismissed { document });
                 }
             }
+            "textDocument/didShowCompletion" => match read(params).and_then(of_item) {
+                Ok((suggestion, _)) => self.tell(Message::Displayed { suggestion }),
+                Err(error) => result = Err(error),
+            },
+            "textDocument/didPartiallyAcceptCompletion" => match read(params).and_then(of_item) {
+                Ok((suggestion, length)) => self.tell(Message::AcceptedPart { suggestion, length }),
+                Err(error) => result = Err(error),
+            },
+            "tabahead/didMoveCursor" => match read(params) {
+                Ok(params) => self.moved(params),
+                Err(error) => result = Err(error),
+            },
             "tabahead/didShow" => match read(params) {
                 Ok(params) => self.shown(params),
                 Err(error) => result = Err(error),
@@ -385,8 +407,7 @@ impl<S> Front<S> {
                     return self.stats(id);
                 }
             }
-            // Copilot's clients and our own plug-ins say more than is needed: what they report is
-            // also seen in the next change or request.
+            // Copilot's clients say more than is needed.
             _ => tracing::trace!(method, "noted"),
         }
         match id {
@@ -498,6 +519,22 @@ where
         }
         Box::pin(self.inner.call(request.finish()))
     }
+}
+
+/// The suggestion that the arguments of its command name.
+fn suggestion_of(arguments: &[Value]) -> Result<SuggestionId, Error> {
+    let id = arguments.first().and_then(|id| match id {
+        Value::String(id) => id.parse().ok(),
+        id => id.as_u64(),
+    });
+    id.map(SuggestionId)
+        .ok_or_else(|| Error::invalid_params("the first argument must be a suggestion's id"))
+}
+
+/// The suggestion that an item is, and how much of it is accepted.
+fn of_item(params: AboutItem) -> Result<(SuggestionId, usize), Error> {
+    let suggestion = suggestion_of(&params.item.command.arguments)?;
+    Ok((suggestion, params.accepted_length))
 }
 
 fn malformed<E>(params: Option<Value>) -> Answering<E> {

@@ -69,6 +69,9 @@ pub(super) struct InlineCompletionParams {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InlineCompletionContext {
+    /// 1 when somebody asked, 2 when the editor did by itself.
+    #[serde(default)]
+    pub(super) trigger_kind: Option<u32>,
     #[serde(default)]
     pub(super) selected_completion_info: Option<SelectedCompletionInfo>,
 }
@@ -81,6 +84,37 @@ pub(super) struct DidShow {
     pub(super) position: WirePosition,
     pub(super) range: WireRange,
     pub(super) insert_text: String,
+}
+
+/// `textDocument/didShowCompletion` and, with a length, `textDocument/didPartiallyAcceptCompletion`,
+/// as Copilot's clients send them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AboutItem {
+    pub(super) item: ReportedItem,
+    /// UTF-16 units of the item's text, from its start.
+    #[serde(default)]
+    pub(super) accepted_length: usize,
+}
+
+/// An item of ours as it comes back: only its command tells which it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReportedItem {
+    pub(super) command: ReportedCommand,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ReportedCommand {
+    #[serde(default)]
+    pub(super) arguments: Vec<Value>,
+}
+
+/// `tabahead/didMoveCursor`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DidMoveCursor {
+    pub(super) text_document: WireDocument,
+    pub(super) position: WirePosition,
 }
 
 /// The popup menu's item, if one is selected.

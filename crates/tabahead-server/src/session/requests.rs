@@ -8,16 +8,28 @@ use tabahead_text::{Document, Offset};
 use super::{Early, Reply, SessionLoop};
 use crate::suitability::unsuitable;
 
+/// What a request asks about.
+pub(super) struct Asked {
+    pub(super) snapshot: Document,
+    pub(super) cursor: Offset,
+    pub(super) selected: Option<SelectedCompletion>,
+    pub(super) invoked: bool,
+}
+
 impl SessionLoop {
     pub(super) fn take_request(
         &mut self,
         request: RequestId,
         document: DocumentId,
-        snapshot: Document,
-        cursor: Offset,
-        selected: Option<SelectedCompletion>,
+        asked: Asked,
         reply: Reply,
     ) {
+        let Asked {
+            snapshot,
+            cursor,
+            selected,
+            invoked,
+        } = asked;
         self.counts.requests += 1;
         let Some(open) = self.documents.get(&document) else {
             let _ = reply.sender.send(Answer::Superseded);
@@ -42,6 +54,10 @@ impl SessionLoop {
             cursor,
             name: open.file.document_name(),
             selected,
+            alternatives: match invoked {
+                true => self.settings.alternatives,
+                false => 0,
+            },
         };
         match self.model() {
             ModelState::Ready(_) => {

@@ -60,8 +60,8 @@ struct Page {
     text: Document,
     /// The cursor in UTF-16 code units; `None` when an edit may have moved it.
     cursor: Option<usize>,
-    /// The last suggestion, until it is accepted.
-    suggestion: Option<SuggestionId>,
+    /// The last suggestions, until one is accepted.
+    suggestions: Vec<SuggestionId>,
     accept: Accept,
 }
 
@@ -115,7 +115,7 @@ impl Scribe {
                 let page = Page {
                     text: snapshot.clone(),
                     cursor: None,
-                    suggestion: None,
+                    suggestions: Vec::new(),
                     accept: Accept::Unchanged,
                 };
                 self.pages.insert(document, page);
@@ -223,7 +223,13 @@ impl Scribe {
             return;
         };
         let mut shown = None;
-        if let Answer::Suggestion { id, suggestion, .. } = answer {
+        if let Answer::Suggestion {
+            id,
+            suggestion,
+            alternatives,
+            ..
+        } = answer
+        {
             let position = |offset| asked.snapshot.position_of(offset, PositionEncoding::Utf16);
             let range = tabahead_text::Range {
                 start: position(suggestion.range.start),
@@ -231,7 +237,9 @@ impl Scribe {
             };
             shown = Some((range, suggestion.text.clone()));
             if let Some(page) = self.pages.get_mut(&asked.document) {
-                page.suggestion = Some(*id);
+                page.suggestions = std::iter::once(*id)
+                    .chain(alternatives.iter().map(|other| other.id))
+                    .collect();
                 page.accept = Accept::Unchanged;
             }
         }
@@ -244,11 +252,11 @@ impl Scribe {
     }
 
     pub(super) fn accept(&mut self, suggestion: SuggestionId) {
-        let is_shown = |(_, page): &(_, &mut Page)| page.suggestion == Some(suggestion);
+        let is_shown = |(_, page): &(_, &mut Page)| page.suggestions.contains(&suggestion);
         let Some((&document, page)) = self.pages.iter_mut().find(is_shown) else {
             return;
         };
-        page.suggestion = None;
+        page.suggestions.clear();
         let version = page.text.version();
         match page.accept {
             Accept::Changed => {

@@ -184,6 +184,7 @@ impl Desk {
                 language: "rust".to_string(),
             },
             selected: None,
+            alternatives: 0,
         }
     }
 

@@ -1,111 +1,92 @@
 //! Answering a request: the effect, its place in the statistics, and what to look at after it.
 
-use tabahead_context::{Cut, Suggestion};
+use tabahead_context::Suggestion;
 
-use super::{Knowledge, Request, Source, Speculator};
-use crate::{
-    Answer, DocumentId, Effect, Origin, SuggestionId,
-    chain::{Chain, shown_bytes},
-};
+use super::{First, Request, Source, Speculator};
+use crate::{Alternative, Answer, DocumentId, Effect, SuggestionId, chain::Chain, offer::Offer};
 
 impl Speculator {
-    /// Answers a document's request with what is known, and looks ahead of what it shows.
-    pub(super) fn respond(&mut self, document: DocumentId, knowledge: Knowledge) {
+    /// Answers a document's request, of which everything is decided, and looks ahead of what is shown.
+    pub(super) fn respond(&mut self, document: DocumentId) {
         let Some(open) = self.documents.get_mut(&document) else {
             return;
         };
-        let Some(request) = open.request.take() else {
+        let Some(mut request) = open.request.take() else {
             return;
         };
         open.chain = None;
-        let id = request.id;
-        let answer = match knowledge {
-            Knowledge::Decided(cut, source) => {
-                let shown = match cut {
-                    Cut::Show(suggestion) => Ok(suggestion),
-                    Cut::Silent(silence) => Err(silence.as_str()),
-                    Cut::NeedMore => Err("undecided"),
-                };
-                let origin = self.served(&request, shown.as_ref().ok(), source);
-                match shown {
-                    Ok(suggestion) => self.suggest(document, request, suggestion, origin),
-                    Err(reason) => Answer::Silent {
-                        reason,
-                        origin: Some(origin),
-                    },
-                }
-            }
-            Knowledge::NotAsked(reason) => {
-                self.stats.silent += 1;
-                let origin = None;
-                Answer::Silent { reason, origin }
-            }
-            Knowledge::Needs(_) => return,
+        open.offers.clear();
+        let Some(first) = request.decided.first.take() else {
+            return;
         };
+        match first.origin {
+            Some(origin) => self.stats.count_answer(origin),
+            None => self.stats.silent += 1,
+        }
+        let others = request.decided.others.take().into_iter().flatten();
+        let mut shown: Vec<Suggestion> = first.shown.iter().cloned().collect();
+        for other in others.filter_map(|other| other.shown?) {
+            if !shown.contains(&other) {
+                shown.push(other);
+            }
+        }
+        let id = request.id;
+        let answer = self.answer(document, request, &first, shown);
         self.effects.push_back(Effect::Respond {
             request: id,
             answer,
         });
     }
 
-    /// Counts an answer; returns where it came from.
-    fn served(
-        &mut self,
-        request: &Request,
-        shown: Option<&Suggestion>,
-        source: Option<Source>,
-    ) -> Origin {
-        self.speculation_finished(source);
-        let known = match source {
-            Some(Source::Running(id)) => self.running.get_mut(&id).map(|r| &mut r.known),
-            Some(Source::Cached(key)) => self.cache.use_path(key),
-            None => None,
-        };
-        let mut origin = Origin::Miss;
-        if let Some(known) = known
-            && let Ok(view) = &request.state.view
-        {
-            let at = view.window.tail.len();
-            origin = match (request.waited, request.started) {
-                (false, _) => known.origin_at(at),
-                (true, false) => Origin::Joined,
-                (true, true) => Origin::Miss,
-            };
-            let (read, first_uses) = known.serve(shown.map(|shown| at + shown_bytes(shown)));
-            self.stats.tokens_wasted -= read;
-            self.stats.speculations_used += first_uses;
-        }
-        self.stats.count_answer(origin);
-        origin
-    }
-
-    /// The answer that shows a suggestion; what comes after its accept is looked at next.
-    fn suggest(
+    /// The answer that shows these suggestions; what comes after the first one's accept is looked at
+    /// next.
+    fn answer(
         &mut self,
         document: DocumentId,
         request: Request,
-        shown: Suggestion,
-        origin: Origin,
+        first: &First,
+        shown: Vec<Suggestion>,
     ) -> Answer {
-        self.suggestion += 1;
-        let id = SuggestionId(self.suggestion);
-        if self.settings.speculate && self.settings.depth > 0 {
-            let accepted = request
-                .state
-                .accepted(&shown, &self.settings.context, &self.profile);
-            if let Some(open) = self.documents.get_mut(&document) {
-                open.chain = Some(Chain::after(id, accepted, self.settings.depth));
+        let (context, profile) = (&self.settings.context, &self.profile);
+        let mut offers = Vec::new();
+        let mut items = Vec::new();
+        for suggestion in shown {
+            self.suggestion += 1;
+            let id = SuggestionId(self.suggestion);
+            let accepted = request.state.accepted(&suggestion, context, profile);
+            let suggestion = match request.selected.clone() {
+                Some(item) => item.extended_by(suggestion),
+                None => suggestion,
+            };
+            if let Some(place) = self.documents.get(&document).and_then(|o| o.place.clone()) {
+                offers.push(Offer::new(id, place, suggestion.clone(), accepted));
             }
+            items.push(Alternative { id, suggestion });
         }
-        let suggestion = match request.selected {
-            Some(item) => item.extended_by(shown),
-            None => shown,
-        };
-        Answer::Suggestion {
-            id,
-            suggestion,
-            origin,
+        self.offer(document, offers);
+        let mut items = items.into_iter();
+        match (items.next(), first.origin) {
+            (Some(Alternative { id, suggestion }), Some(origin)) => Answer::Suggestion {
+                id,
+                suggestion,
+                origin,
+                alternatives: items.collect(),
+            },
+            (_, origin) => Answer::Silent {
+                reason: first.shown.as_ref().err().copied().unwrap_or("undecided"),
+                origin,
+            },
         }
+    }
+
+    /// The editor has these suggestions now, and shows the first one.
+    pub(super) fn offer(&mut self, document: DocumentId, offers: Vec<Offer>) {
+        let looks_ahead = self.settings.speculate && self.settings.depth > 0;
+        let open = self.documents.entry(document).or_default();
+        open.chain = (offers.first())
+            .filter(|_| looks_ahead)
+            .map(|first| Chain::after(first.id, first.accepted.clone(), self.settings.depth));
+        open.offers = offers;
     }
 
     pub(super) fn speculation_finished(&mut self, source: Option<Source>) {

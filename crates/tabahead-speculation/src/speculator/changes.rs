@@ -5,10 +5,11 @@ use tabahead_context::{
 };
 use tabahead_text::{Document, Offset};
 
-use super::{Request, Speculator};
+use super::{OpenDocument, Speculator};
 use crate::{
-    Answer, DocumentId, Effect, RequestId, SelectedCompletion, SuggestionId,
+    Answer, DocumentId, Effect, RequestId, Stats, SuggestionId,
     chain::{Chain, Place, cursor_after, is_same_text},
+    offer::{Offer, Outcome},
     state::BufferState,
 };
 
@@ -23,6 +24,7 @@ impl Speculator {
             return;
         }
         let waiting = open.request.take();
+        open.follow_offers(&from, &snapshot, &mut self.stats);
         let followed = open
             .chain
             .as_mut()
@@ -63,52 +65,6 @@ impl Speculator {
         }
     }
 
-    pub(super) fn requested(
-        &mut self,
-        document: DocumentId,
-        id: RequestId,
-        snapshot: Document,
-        cursor: Offset,
-        name: DocumentName,
-        selected: Option<SelectedCompletion>,
-    ) {
-        self.stats.requests += 1;
-        self.turn += 1;
-        // Following the text first lets the chain keep what this request may join.
-        self.document_changed(document, snapshot.clone());
-        let line = snapshot.line_range(snapshot.line_of(cursor));
-        // Nobody stands between `\r` and `\n`.
-        let cursor = snapshot.clamp(cursor).min(line.end);
-        let open = self.documents.entry(document).or_default();
-        if open
-            .place
-            .as_ref()
-            .is_some_and(|place| place.cursor != cursor)
-        {
-            open.chain = None;
-        }
-        open.place = Some(Place {
-            document: snapshot.clone(),
-            cursor,
-        });
-        open.turn = self.turn;
-        let (text, at) = match &selected {
-            None => (snapshot, cursor),
-            Some(item) => item.inserted_in(&snapshot),
-        };
-        let state = BufferState::new(text, at, name, &self.settings.context, &self.profile);
-        let older = open.request.replace(Request {
-            id,
-            state,
-            selected,
-            waited: false,
-            started: false,
-        });
-        if let Some(older) = older {
-            self.supersede(older.id);
-        }
-    }
-
     /// The user no longer waits, but may be about to ask again, having typed: what runs already
     /// is kept until a change or a request tells.
     pub(super) fn request_cancelled(&mut self, id: RequestId) {
@@ -122,7 +78,7 @@ impl Speculator {
         }
     }
 
-    fn supersede(&mut self, request: RequestId) {
+    pub(super) fn supersede(&mut self, request: RequestId) {
         self.stats.superseded += 1;
         self.effects.push_back(Effect::Respond {
             request,
@@ -143,21 +99,37 @@ impl Speculator {
         self.document_changed(document, snapshot.clone());
         self.suggestion += 1;
         let id = SuggestionId(self.suggestion);
-        let looks_ahead = self.settings.speculate && self.settings.depth > 0;
-        let chain = looks_ahead.then(|| {
-            let (context, profile) = (&self.settings.context, &self.profile);
-            let state = BufferState::new(snapshot.clone(), cursor, name, context, profile);
-            let accepted = state.accepted(suggestion, context, profile);
-            Chain::after(id, accepted, self.settings.depth)
-        });
-        let open = self.documents.entry(document).or_default();
-        open.place = Some(Place {
+        let (context, profile) = (&self.settings.context, &self.profile);
+        let state = BufferState::new(snapshot.clone(), cursor, name, context, profile);
+        let accepted = state.accepted(suggestion, context, profile);
+        let place = Place {
             document: snapshot,
             cursor,
-        });
-        open.chain = chain;
-        if let Some(waiting) = open.request.take() {
+        };
+        let offer = Offer::new(id, place.clone(), suggestion.clone(), accepted);
+        let open = self.documents.entry(document).or_default();
+        open.place = Some(place);
+        let waiting = open.request.take();
+        self.offer(document, vec![offer]);
+        if let Some(waiting) = waiting {
             self.supersede(waiting.id);
+        }
+    }
+
+    /// Another one of the suggestions that the editor has is on the screen.
+    pub(super) fn displayed(&mut self, suggestion: SuggestionId) {
+        for (&document, open) in &mut self.documents {
+            let Some(place) = &open.place else { continue };
+            let shown = open.offers.iter().position(|offer| offer.id == suggestion);
+            // Of one that was typed along, the chain is where it should be.
+            if let Some(shown) = shown
+                && open.offers[shown].is_at(&place.document, place.cursor)
+                && open.chain.as_ref().and_then(|chain| chain.suggestion) != Some(suggestion)
+            {
+                let mut offers = std::mem::take(&mut open.offers);
+                offers[..=shown].rotate_right(1);
+                return self.offer(document, offers);
+            }
         }
     }
 
@@ -169,6 +141,41 @@ impl Speculator {
             {
                 open.place = Some(chain.reach(0, self.settings.depth));
             }
+            let offers = open.offers.iter_mut().chain(&mut open.completed);
+            for offer in offers.filter(|offer| offer.id == suggestion) {
+                offer.report_whole(&mut self.stats);
+            }
+        }
+    }
+
+    pub(super) fn accepted_part(&mut self, suggestion: SuggestionId, length: usize) {
+        for open in self.documents.values_mut() {
+            let offers = open.offers.iter_mut().chain(&mut open.completed);
+            for offer in offers.filter(|offer| offer.id == suggestion) {
+                offer.report(length, &mut self.stats);
+            }
+        }
+    }
+
+    pub(super) fn dismissed(&mut self, document: DocumentId) {
+        if let Some(open) = self.documents.get_mut(&document) {
+            open.chain = None;
+            let shown = std::mem::take(&mut open.offers);
+            self.stats.dismissed += u64::from(!shown.is_empty());
+        }
+    }
+
+    /// What is shown at a cursor goes with it.
+    pub(super) fn cursor_moved(&mut self, document: DocumentId, cursor: Offset) {
+        if let Some(open) = self.documents.get_mut(&document)
+            && let Some(place) = &mut open.place
+        {
+            let cursor = place.document.clamp(cursor);
+            if place.cursor != cursor {
+                place.cursor = cursor;
+                open.chain = None;
+                open.offers.clear();
+            }
         }
     }
 
@@ -179,6 +186,11 @@ impl Speculator {
             } => {
                 if let Some(running) = self.running.get_mut(&id) {
                     running.known.path.started(prompt_tokens);
+                }
+            }
+            GenerationEvent::Characters { id, characters } => {
+                if let Some(running) = self.running.get_mut(&id) {
+                    running.known.characters = Some(characters);
                 }
             }
             GenerationEvent::Token {
@@ -215,7 +227,7 @@ impl Speculator {
             if open.chain_waits_for == Some(id) {
                 open.chain = None;
             }
-            if open.request_waits_for == Some(id)
+            if open.request_waits_for.contains(&id)
                 && let Some(request) = open.request.take()
             {
                 self.stats.failed += 1;
@@ -224,6 +236,32 @@ impl Speculator {
                     answer: Answer::Failed(line.clone()),
                 });
             }
+        }
+    }
+}
+
+impl OpenDocument {
+    /// What a change of the text makes of the suggestions that the editor has.
+    fn follow_offers(&mut self, from: &Place, to: &Document, stats: &mut Stats) {
+        let mut outcome = None;
+        let mut completed = None;
+        let offers = std::mem::take(&mut self.offers);
+        for mut offer in offers.into_iter().filter(|offer| !offer.is_complete()) {
+            let told = offer.follow(from, to);
+            let agrees = told.is_some_and(|told| told != Outcome::Diverged);
+            // They stand in the editor's order, and an accept is of the first one that agrees.
+            outcome = outcome
+                .filter(|&before| before != Outcome::Diverged)
+                .or(told);
+            if agrees && offer.is_complete() {
+                completed = completed.or(Some(offer));
+            } else if agrees {
+                self.offers.push(offer);
+            }
+        }
+        self.completed = completed;
+        if let Some(outcome) = outcome {
+            stats.count_outcome(outcome);
         }
     }
 }

@@ -11,14 +11,14 @@ impl Speculator {
     /// Makes the running generations the first `in_flight` of those wanted.
     pub(super) fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
         let mut keep: Vec<(GenerationId, For)> = Vec::new();
-        let mut start: Vec<(For, KnownPath)> = Vec::new();
+        let mut start: Vec<(For, KnownPath, usize)> = Vec::new();
         for open in self.documents.values_mut() {
-            open.request_waits_for = None;
+            open.request_waits_for.clear();
             open.chain_waits_for = None;
         }
         for (waiting, need) in wanted {
             let full = keep.len() + start.len() >= self.settings.in_flight.max(1);
-            let known = match need {
+            let (known, characters) = match need {
                 Need::Keep(id) => {
                     if keep.iter().any(|(kept, _)| *kept == id) {
                         self.note_wait(waiting, id);
@@ -28,12 +28,15 @@ impl Speculator {
                     }
                     continue;
                 }
-                Need::Begin(view) => KnownPath::new(*view, waiting.priority(), &self.profile),
-                Need::Continue(known) => *known,
+                Need::Begin(view, characters) => {
+                    let known = KnownPath::new(*view, waiting.priority(), &self.profile);
+                    (known, characters)
+                }
+                Need::Continue(known) => (*known, 0),
             };
-            let wanted_already = start.iter().any(|(_, k)| k.view.key == known.view.key);
+            let wanted_already = start.iter().any(|(_, k, _)| k.view.key == known.view.key);
             if !full && !wanted_already {
-                start.push((waiting, known));
+                start.push((waiting, known, characters));
             }
         }
         let idle: Vec<GenerationId> = self
@@ -48,8 +51,8 @@ impl Speculator {
         for (id, waiting) in keep {
             self.prioritize(id, waiting);
         }
-        for (waiting, known) in start {
-            self.start(waiting, known);
+        for (waiting, known, characters) in start {
+            self.start(waiting, known, characters);
         }
     }
 
@@ -91,7 +94,7 @@ impl Speculator {
         }
     }
 
-    fn start(&mut self, waiting: For, mut known: KnownPath) {
+    fn start(&mut self, waiting: For, mut known: KnownPath, characters: usize) {
         self.generation += 1;
         let id = GenerationId(self.generation);
         let priority = waiting.priority();
@@ -115,11 +118,13 @@ impl Speculator {
                 continued: known.path.token_ids(),
                 priority,
                 reserve: self.settings.cut.max_tokens,
+                characters,
             }));
         let running = Running {
             known,
             priority,
             speculation,
+            tells_characters: characters > 0,
         };
         self.running.insert(id, running);
         self.note_wait(waiting, id);
@@ -129,7 +134,7 @@ impl Speculator {
         match waiting {
             For::Request(document) => {
                 if let Some(open) = self.documents.get_mut(&document) {
-                    open.request_waits_for = Some(id);
+                    open.request_waits_for.push(id);
                 }
             }
             For::Hypothesis(document) | For::Return(document) => {

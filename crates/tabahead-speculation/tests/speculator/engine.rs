@@ -215,6 +215,10 @@ struct Sequence {
     boundary: usize,
     bytes: Vec<u8>,
     reserve: usize,
+    /// How many characters to tell, until they are told.
+    characters: usize,
+    /// What was computed and not reported yet.
+    pending: Option<GenerationEvent>,
 }
 
 /// Runs generations one event at a time, in whatever order it is driven.
@@ -260,6 +264,8 @@ impl Engine {
             tail: request.tail,
             boundary,
             reserve: request.reserve,
+            characters: request.characters,
+            pending: None,
         };
         for id in request.continued {
             sequence.take(id);
@@ -282,6 +288,9 @@ impl Engine {
             .sequences
             .get_mut(&id)
             .expect("the driver steps what runs");
+        if let Some(event) = sequence.pending.take() {
+            return event;
+        }
         if !sequence.started {
             sequence.started = true;
             let forced = sequence.tail.len() - sequence.boundary;
@@ -308,6 +317,13 @@ impl Engine {
             let end = PathEnd::Stop { log_prob };
             return GenerationEvent::Ended { id, end };
         }
+        let passes_cursor =
+            sequence.bytes.len() + VOCABULARY.bytes(token).len() > sequence.tail.len();
+        let most = match passes_cursor {
+            true => std::mem::take(&mut sequence.characters),
+            false => 0,
+        };
+        let characters = sequence.likeliest(most);
         sequence.take(token);
         let canonical_until = match fault {
             Fault::ForgetsCanonical => sequence.bytes.len(),
@@ -319,11 +335,16 @@ impl Engine {
             log_prob,
             masked_stop,
         };
-        GenerationEvent::Token {
+        let event = GenerationEvent::Token {
             id,
             token,
             canonical_until,
+        };
+        if characters.is_empty() {
+            return event;
         }
+        sequence.pending = Some(event);
+        GenerationEvent::Characters { id, characters }
     }
 }
 
@@ -374,6 +395,35 @@ impl Sequence {
         };
         let masked_stop = (forced.is_empty() && stop_is_better).then(|| log_prob(STOP));
         (best, log_prob(best), masked_stop)
+    }
+
+    /// The characters that the tokens begin with that spell more than the tail, by summed probability.
+    fn likeliest(&self, most: usize) -> Vec<char> {
+        if most == 0 {
+            return Vec::new();
+        }
+        let logits = logits(&self.history);
+        let forced = self.tail.as_bytes().get(self.bytes.len()..);
+        let forced = forced.unwrap_or_default();
+        let mut sums: BTreeMap<char, f64> = BTreeMap::new();
+        for (id, logit) in logits.iter().enumerate() {
+            let bytes = VOCABULARY.bytes(id as TokenId);
+            let Some(rest) = bytes
+                .strip_prefix(forced)
+                .filter(|_| !bytes.contains(&b'\r'))
+            else {
+                continue;
+            };
+            if let Some(next) = String::from_utf8_lossy(rest).chars().next()
+                && next != char::REPLACEMENT_CHARACTER
+            {
+                *sums.entry(next).or_default() += f64::from(*logit).exp();
+            }
+        }
+        let mut ranked: Vec<_> = sums.into_iter().collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked.truncate(most);
+        ranked.into_iter().map(|(next, _)| next).collect()
     }
 
     /// By encoding everything anew.

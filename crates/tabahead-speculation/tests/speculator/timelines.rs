@@ -94,6 +94,7 @@ impl Timeline {
             cursor: self.cursor,
             name: DocumentName::default(),
             selected,
+            alternatives: 0,
         })
     }
 
@@ -236,8 +237,13 @@ impl Timeline {
                     id,
                     suggestion,
                     origin,
+                    alternatives,
                 } => {
-                    let line = format!("respond r{request} {:?} {origin:?}", suggestion.text);
+                    let mut line = format!("respond r{request} {:?}", suggestion.text);
+                    for other in &alternatives {
+                        line += &format!(" or {:?}", other.suggestion.text);
+                    }
+                    line += &format!(" {origin:?}");
                     self.shown = Some((id, suggestion));
                     line
                 }

@@ -66,6 +66,7 @@ pub struct Counts {
     pub continued: u64,
     pub popup_items: u64,
     pub broken: u64,
+    pub alternatives: u64,
 }
 
 /// An open document and what its user sees.
@@ -85,6 +86,7 @@ struct Asked {
     snapshot: Document,
     cursor: Offset,
     selected: Option<SelectedCompletion>,
+    alternatives: usize,
 }
 
 pub struct World {
@@ -142,6 +144,7 @@ fn fresh_answer(
             cursor: asked.cursor,
             name: name.clone(),
             selected: asked.selected.clone(),
+            alternatives: asked.alternatives,
         },
     );
     loop {
@@ -159,10 +162,17 @@ fn fresh_answer(
     }
 }
 
-/// An answer without what may differ: its id and its origin.
-fn essence(answer: &Answer) -> Result<&Suggestion, &str> {
+/// An answer without what may differ: ids and origin.
+fn essence(answer: &Answer) -> Result<Vec<&Suggestion>, &str> {
     match answer {
-        Answer::Suggestion { suggestion, .. } => Ok(suggestion),
+        Answer::Suggestion {
+            suggestion,
+            alternatives,
+            ..
+        } => {
+            let others = alternatives.iter().map(|other| &other.suggestion);
+            Ok(std::iter::once(suggestion).chain(others).collect())
+        }
         Answer::Silent { reason, .. } => Err(reason),
         Answer::Superseded => Err("superseded"),
         Answer::Failed(_) => Err("failed"),
@@ -546,12 +556,17 @@ impl World {
                 text: self.random.pick(&["foo", "bar(", "é"]).to_string(),
             }
         });
+        let alternatives = match self.random.below(6) {
+            0 => 1 + self.random.below(3),
+            _ => 0,
+        };
         self.check_key(document)?;
         let asked = Asked {
             document,
             snapshot: snapshot.clone(),
             cursor,
             selected: selected.clone(),
+            alternatives,
         };
         self.asked.insert(request, asked);
         let name = self.open[document].name.clone();
@@ -563,6 +578,7 @@ impl World {
             cursor,
             name,
             selected,
+            alternatives,
         })
     }
 
@@ -657,9 +673,19 @@ impl World {
                 id,
                 suggestion,
                 origin,
+                alternatives,
             } => {
                 self.counts.shown += 1;
-                open.shown = Some((*id, suggestion.clone()));
+                self.counts.alternatives += alternatives.len() as u64;
+                // Whoever asked for several looks at one of them.
+                let other = match alternatives.len() {
+                    0 => None,
+                    others => alternatives.get(self.random.below(others + 1)),
+                };
+                open.shown = Some(match other {
+                    Some(other) => (other.id, other.suggestion.clone()),
+                    None => (*id, suggestion.clone()),
+                });
                 Some(*origin)
             }
             Answer::Silent { origin, .. } => {
@@ -748,6 +774,7 @@ impl Counts {
             (&mut self.continued, other.continued),
             (&mut self.popup_items, other.popup_items),
             (&mut self.broken, other.broken),
+            (&mut self.alternatives, other.alternatives),
         ];
         for (sum, more) in pairs {
             *sum += more;

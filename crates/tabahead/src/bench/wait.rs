@@ -247,7 +247,7 @@ impl Desk {
         let (id, over) = match event {
             GenerationEvent::Token { id, .. } => (*id, false),
             GenerationEvent::Ended { id, .. } | GenerationEvent::Failed { id, .. } => (*id, true),
-            GenerationEvent::Started { .. } => return,
+            GenerationEvent::Started { .. } | GenerationEvent::Characters { .. } => return,
         };
         let Some(index) = self.ahead.iter().position(|ahead| ahead.id == id) else {
             return;
@@ -301,6 +301,7 @@ impl Desk {
             continued: Vec::new(),
             priority,
             reserve: self.settings.cut.max_tokens,
+            characters: 0,
         }
     }
 }

@@ -102,6 +102,7 @@ impl Predictor {
             continued: Vec::new(),
             priority: Priority::Foreground,
             reserve: self.settings.cut.max_tokens,
+            characters: 0,
         });
         let gated = self.settings.cut.clone();
         let open = CutSettings {
@@ -116,6 +117,7 @@ impl Predictor {
                     path.started(prompt_tokens);
                     continue;
                 }
+                GenerationEvent::Characters { .. } => continue,
                 GenerationEvent::Token {
                     token,
                     canonical_until,
@@ -175,20 +177,11 @@ impl Predictor {
     fn next_event(&self, wanted: GenerationId) -> Result<GenerationEvent> {
         loop {
             match self.events.recv().context("the engine's thread ended")? {
-                BackendEvent::Generation(event) if id_of(&event) == wanted => return Ok(event),
+                BackendEvent::Generation(event) if event.id() == wanted => return Ok(event),
                 BackendEvent::Unusable(why) => bail!("the model cannot be used: {why}"),
                 _ => {}
             }
         }
-    }
-}
-
-fn id_of(event: &GenerationEvent) -> GenerationId {
-    match event {
-        GenerationEvent::Started { id, .. }
-        | GenerationEvent::Token { id, .. }
-        | GenerationEvent::Ended { id, .. }
-        | GenerationEvent::Failed { id, .. } => *id,
     }
 }
 

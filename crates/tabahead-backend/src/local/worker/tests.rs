@@ -141,6 +141,7 @@ impl Compute for Alphabet {
             id,
             log_prob: -0.1,
             masked_stop: None,
+            characters: Vec::new(),
         }))
     }
 
@@ -181,6 +182,7 @@ fn request(id: u64, priority: Priority, tail: &str) -> Command {
         continued: Vec::new(),
         priority,
         reserve: 10,
+        characters: 0,
     }))
 }
 
@@ -251,6 +253,7 @@ fn story(events: &[GenerationEvent]) -> String {
             GenerationEvent::Token { id, token, .. } => {
                 format!("{}:{}", id.0, String::from_utf8_lossy(&token.bytes))
             }
+            GenerationEvent::Characters { id, .. } => format!("{}:characters", id.0),
             GenerationEvent::Ended { id, .. } => format!("{}:end", id.0),
             GenerationEvent::Failed { id, failure } => match failure {
                 GenerationFailure::TooLong => format!("{}:long", id.0),
@@ -349,12 +352,7 @@ fn a_panic_in_company_fails_only_whose_fault_it_is() {
     ];
     let (events, _) = events(b"r", commands, 3);
     let said = |id: u64| -> String {
-        let of = |event: &&GenerationEvent| match event {
-            GenerationEvent::Started { id: of, .. }
-            | GenerationEvent::Token { id: of, .. }
-            | GenerationEvent::Ended { id: of, .. }
-            | GenerationEvent::Failed { id: of, .. } => of.0 == id,
-        };
+        let of = |event: &&GenerationEvent| event.id().0 == id;
         let events: Vec<_> = events.iter().filter(of).cloned().collect();
         story(&events)
     };
