@@ -405,14 +405,7 @@ async fn messages_of_other_clients_are_taken_as_request_or_notification() {
 
 #[tokio::test(start_paused = true)]
 async fn what_becomes_of_suggestions_is_counted() {
-    let script = |tail: &str| {
-        let text = match tail.ends_with("= ") {
-            true => "one two(three);\n",
-            false => " // so it is\n",
-        };
-        Script::Text(text.to_owned())
-    };
-    let mut client = Client::ready(script).await;
+    let mut client = Client::ready(says("one two(three);\nfour five;\n")).await;
     client.open(URI, "let a = \n").await;
     let item = client.suggestion(URI, (0, 8)).await;
     assert_eq!(item["insertText"], "one two(three);");
