@@ -122,6 +122,33 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
+    /// The vocabulary that a GGUF file states, which may hold no model.
+    #[cfg(test)]
+    pub(crate) fn of_gguf(path: &std::path::Path) -> Result<Self, EngineError> {
+        let file = std::fs::File::open(path).expect("the file is there");
+        let mut file = crate::gguf::GgufFile::read(std::io::BufReader::new(file))?;
+        let parts = metadata::take(&mut file)?;
+        let rows = parts.tokens.len();
+        Self::new(parts, rows)
+    }
+
+    /// The pre-tokens of `text`, as encoding cuts them.
+    #[cfg(test)]
+    pub(crate) fn split(&self, text: &str) -> Vec<Range<usize>> {
+        use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
+
+        let mut splits = PreTokenizedString::from(text);
+        let pre_tokenizer = self.tokenizer.get_pre_tokenizer().expect("there is one");
+        pre_tokenizer
+            .pre_tokenize(&mut splits)
+            .expect("text can be cut");
+        let splits = splits.get_splits(OffsetReferential::Original, OffsetType::Byte);
+        splits
+            .into_iter()
+            .map(|(_, (start, end), _)| start..end)
+            .collect()
+    }
+
     /// A vocabulary of up to 94 tokens that spell one letter each, for decoding with models that
     /// have no tokenizer.
     #[cfg(test)]
