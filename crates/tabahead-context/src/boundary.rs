@@ -14,24 +14,18 @@ use fancy_regex::Regex;
 pub enum PreTokenizer {
     /// Qwen2's pattern (`tokenizer.ggml.pre = "qwen2"`): digits one by one, contractions.
     Qwen2,
+    /// Llama 3's pattern (`tokenizer.ggml.pre = "llama-bpe"`): as Qwen2's, but digits in groups of up to
+    /// three, counted from the first of a run.
+    Llama3,
 }
 
 impl PreTokenizer {
     fn pattern(self) -> &'static Regex {
-        static QWEN2: LazyLock<Regex> = LazyLock::new(|| {
-            Regex::new(concat!(
-                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
-                r"|[^\r\n\p{L}\p{N}]?\p{L}+",
-                r"|\p{N}",
-                r"| ?[^\s\p{L}\p{N}]+[\r\n]*",
-                r"|\s*[\r\n]+",
-                r"|\s+(?!\S)",
-                r"|\s+",
-            ))
-            .expect("the pattern is a constant and compiles")
-        });
+        static QWEN2: LazyLock<Regex> = LazyLock::new(|| compile(r"\p{N}"));
+        static LLAMA3: LazyLock<Regex> = LazyLock::new(|| compile(r"\p{N}{1,3}"));
         match self {
             PreTokenizer::Qwen2 => &QWEN2,
+            PreTokenizer::Llama3 => &LLAMA3,
         }
     }
 
@@ -44,6 +38,20 @@ impl PreTokenizer {
             .map_while(Result::ok)
             .map(|found| found.range())
     }
+}
+
+/// The pattern that both have in common, around how each takes digits.
+fn compile(digits: &str) -> Regex {
+    let alternatives = [
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
+        r"[^\r\n\p{L}\p{N}]?\p{L}+",
+        digits,
+        r" ?[^\s\p{L}\p{N}]+[\r\n]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    ];
+    Regex::new(&alternatives.join("|")).expect("the patterns are constants and compile")
 }
 
 /// The stable boundary of `text` in bytes: not after the start of the last pre-token that is not
@@ -60,6 +68,12 @@ impl PreTokenizer {
 /// the same place whether or not they become a contraction. One character before, because a run of white
 /// space gives its last character away when something solid follows (`\s+(?!\S)`): `\t\t}` splits into
 /// `\t`, `\t`, `}`, but `\t\t` alone is one pre-token.
+///
+/// Llama 3's pattern differs in one alternative, and the same holds: a run of digits is cut in threes
+/// from its first digit, so digits that are appended fill the last group or begin new ones. `1234` is
+/// `123`, `4`, and stays cut behind the `123`, which is a group alone too. Inside a group nothing is
+/// stable, not even its last digit: `12` is one group, and `123` is no `1`, `23`. Nor does a digit take
+/// white space before it: two spaces before a digit are two pre-tokens, as before `}` and in Qwen2's.
 ///
 /// Only the last line that is not blank is looked at. Its start is an edge: a pre-token that holds a
 /// line end ends with one, takes all the line ends that directly follow, or all the white space up

@@ -374,9 +374,8 @@ impl Model {
             let tokenizer = tokenizer?.ok_or_else(|| refuse("there is no tokenizer.json"))?;
             Vocabulary::new(json::read(&tokenizer, rows, stops?)?, rows)
         })?;
-        if model.vocabulary.is_ok() {
-            // No other is recognised.
-            model.info.pre_tokenizer = "qwen2".to_owned();
+        if let Ok(vocabulary) = &model.vocabulary {
+            model.info.pre_tokenizer = vocabulary.pre_tokenizer().name().to_owned();
         }
         Ok(model)
     }

@@ -8,6 +8,7 @@ mod files;
 mod fixtures;
 mod prefixes;
 mod products;
+mod vocabularies;
 
 use std::{borrow::Cow, collections::BTreeMap, io::Cursor, sync::Arc};
 

@@ -12,7 +12,7 @@ use std::{collections::HashMap, ops::Range};
 
 use tokenizers::{
     SplitDelimiterBehavior, Tokenizer,
-    models::bpe::BPE,
+    models::bpe::{self, BPE},
     pre_tokenizers::{
         PreTokenizerWrapper,
         byte_level::ByteLevel,
@@ -23,21 +23,65 @@ use tokenizers::{
 
 use crate::{EngineError, SpecialToken, TokenId, error::refuse};
 
-/// The pre-tokenizer that llama.cpp calls `qwen2`.
-const QWEN2_SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
 /// GGUF's numbers for what a token is: ordinary text, a marker, nothing, a single byte.
 const NORMAL: usize = 1;
 const CONTROL: usize = 3;
 const UNUSED: usize = 5;
 const BYTE: usize = 6;
 
-/// A byte-level BPE tokenizer with the pre-tokenizer `qwen2`, as a file states it.
+/// How text is cut before merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PreTokenizer {
+    /// Digits one by one.
+    Qwen2,
+    /// Digits in groups of up to three.
+    Llama3,
+}
+
+impl PreTokenizer {
+    const ALL: [Self; 2] = [Self::Qwen2, Self::Llama3];
+
+    /// What llama.cpp calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Qwen2 => "qwen2",
+            Self::Llama3 => "llama-bpe",
+        }
+    }
+
+    /// The expression as tokenizer.json files have it.
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Qwen2 => {
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+            }
+            Self::Llama3 => {
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+            }
+        }
+    }
+
+    fn find(recognised: impl Fn(Self) -> bool) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| recognised(*known))
+    }
+
+    /// Those that are supported, for a refusal.
+    fn names() -> String {
+        Self::ALL
+            .map(|known| format!("'{}'", known.name()))
+            .join(" and ")
+    }
+}
+
+/// A byte-level BPE tokenizer, as a file states it.
 #[derive(Debug)]
 pub(crate) struct Parts {
+    pre_tokenizer: PreTokenizer,
     tokens: Vec<String>,
     types: Vec<usize>,
     merges: Vec<(String, String)>,
+    /// Whether a pre-token that is a whole entry is that token, whatever the merges would make of it.
+    ignore_merges: bool,
     special: HashMap<SpecialToken, usize>,
     /// Ends of a text, and what else ends a suggestion.
     stops: Vec<usize>,
@@ -58,6 +102,7 @@ pub(crate) enum TokenKind {
 /// Tokens of a model.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
+    pre_tokenizer: PreTokenizer,
     tokenizer: Tokenizer,
     /// All spellings, one behind the other.
     bytes: Vec<u8>,
@@ -77,14 +122,43 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
+    /// The vocabulary that a GGUF file states, which may hold no model.
+    #[cfg(test)]
+    pub(crate) fn of_gguf(path: &std::path::Path) -> Result<Self, EngineError> {
+        let file = std::fs::File::open(path).expect("the file is there");
+        let mut file = crate::gguf::GgufFile::read(std::io::BufReader::new(file))?;
+        let parts = metadata::take(&mut file)?;
+        let rows = parts.tokens.len();
+        Self::new(parts, rows)
+    }
+
+    /// The pre-tokens of `text`, as encoding cuts them.
+    #[cfg(test)]
+    pub(crate) fn split(&self, text: &str) -> Vec<Range<usize>> {
+        use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
+
+        let mut splits = PreTokenizedString::from(text);
+        let pre_tokenizer = self.tokenizer.get_pre_tokenizer().expect("there is one");
+        pre_tokenizer
+            .pre_tokenize(&mut splits)
+            .expect("text can be cut");
+        let splits = splits.get_splits(OffsetReferential::Original, OffsetType::Byte);
+        splits
+            .into_iter()
+            .map(|(_, (start, end), _)| start..end)
+            .collect()
+    }
+
     /// A vocabulary of up to 94 tokens that spell one letter each, for decoding with models that
     /// have no tokenizer.
     #[cfg(test)]
     pub(crate) fn letters(rows: usize) -> Self {
         let parts = Parts {
+            pre_tokenizer: PreTokenizer::Qwen2,
             tokens: ('!'..='~').take(rows).map(String::from).collect(),
             types: vec![NORMAL; rows],
             merges: Vec::new(),
+            ignore_merges: false,
             special: HashMap::new(),
             stops: Vec::new(),
         };
@@ -93,9 +167,11 @@ impl Vocabulary {
 
     fn build(parts: Parts, rows: usize) -> Result<Self, EngineError> {
         let Parts {
+            pre_tokenizer,
             mut tokens,
             mut types,
             merges,
+            ignore_merges,
             special,
             mut stops,
         } = parts;
@@ -132,14 +208,24 @@ impl Vocabulary {
         };
         sorted.sort_by(|left, right| spelling(left).cmp(spelling(right)).then(left.cmp(right)));
 
+        let bpe = BPE::builder()
+            .vocab_and_merges(words(tokens, &types), merges)
+            .ignore_merges(ignore_merges)
+            .build()
+            .map_err(|error| refuse(format!("the vocabulary is inconsistent: {error}")))?;
         Ok(Self {
-            tokenizer: tokenizer(tokens, &types, merges)?,
+            pre_tokenizer,
+            tokenizer: tokenizer(pre_tokenizer, bpe)?,
             bytes,
             spans,
             kinds: kinds.into_iter().map(|kind| kind as u8).collect(),
             sorted,
             special,
         })
+    }
+
+    pub(crate) fn pre_tokenizer(&self) -> PreTokenizer {
+        self.pre_tokenizer
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -285,35 +371,25 @@ fn bytes_by_char() -> HashMap<char, u8> {
         .collect()
 }
 
-fn tokenizer(
-    tokens: Vec<String>,
-    types: &[usize],
-    merges: Vec<(String, String)>,
-) -> Result<Tokenizer, EngineError> {
-    // Special tokens stay out of the model's words, so that their names are plain text.
-    let words = tokens
+/// What the model's words are. Special tokens stay out of them, so that their names are plain text.
+fn words(tokens: Vec<String>, types: &[usize]) -> bpe::Vocab {
+    tokens
         .into_iter()
         .zip(types)
         .enumerate()
         .filter(|(_, (_, token_type))| matches!(**token_type, NORMAL | BYTE))
-        .map(|(id, (token, _))| (token, id as TokenId));
-    let words: HashMap<String, TokenId> = words.collect();
-    let model = BPE::builder()
-        .vocab_and_merges(
-            words
-                .into_iter()
-                .collect::<tokenizers::models::bpe::Vocab>(),
-            merges,
-        )
-        .build()
-        .map_err(|error| refuse(format!("the vocabulary is inconsistent: {error}")))?;
+        .map(|(id, (token, _))| (token, id as TokenId))
+        .collect()
+}
+
+fn tokenizer(pre_tokenizer: PreTokenizer, bpe: BPE) -> Result<Tokenizer, EngineError> {
     let split = Split::new(
-        SplitPattern::Regex(QWEN2_SPLIT.to_owned()),
+        SplitPattern::Regex(pre_tokenizer.expression().to_owned()),
         SplitDelimiterBehavior::Isolated,
         false,
     )
     .map_err(|error| refuse(format!("the pre-tokenizer cannot be built: {error}")))?;
-    let mut tokenizer = Tokenizer::new(model);
+    let mut tokenizer = Tokenizer::new(bpe);
     tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(Sequence::new(vec![
         PreTokenizerWrapper::Split(split),
         PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)),

@@ -1,4 +1,5 @@
-//! Prepares what the editor tests need, in a cache folder: Neovim 0.12, VS Code and npm packages.
+//! Prepares what the tests need, in a cache folder: Neovim 0.12, VS Code, npm packages and
+//! vocabularies.
 //!
 //! Changes nothing outside that folder, except that Chromium, in which VS Code's workbench runs, is
 //! installed into the system when it is not there. Neovim comes from Debian's testing suite with its own C
@@ -114,6 +115,30 @@ pub fn chromium() -> Prepared {
     });
     installed.map_err(|error| format!("Chromium could not be installed: {error:#}"))?;
     known().ok_or_else(|| "Chromium was installed, but does not run".into())
+}
+
+/// Vocabularies of others, by a committed list of checksums and names. Gives the folder that holds
+/// them.
+///
+/// They are llama.cpp's, which tests its own tokenizers with them. A package that builds llama.cpp
+/// carries that repository as a git bundle; only the listed files of it are kept.
+pub fn vocabularies(cache: &Path, list: &Path) -> Prepared {
+    let folder = cache.join("vocabularies");
+    let known = folder.is_dir() && check_sums(&folder, list).is_ok();
+    if known {
+        return Ok(folder);
+    }
+    for program in ["npm", "tar", "git", "sha256sum"] {
+        if !runs(program, &["--version"]) {
+            return Err(format!("there is no {program} here"));
+        }
+    }
+    match install_vocabularies(&folder, list) {
+        Ok(()) => Ok(folder),
+        Err(error) => Err(format!(
+            "the vocabularies could not be downloaded: {error:#}"
+        )),
+    }
 }
 
 /// Recordings of real editing, which are not part of the repository: the folder that
@@ -275,6 +300,67 @@ fn install_node_packages(folder: &Path, lock_folder: &Path) -> Result<()> {
     Ok(())
 }
 
+fn install_vocabularies(folder: &Path, list: &Path) -> Result<()> {
+    /// The package, and the commit of llama.cpp that it carries.
+    const PACKAGE: &str = "node-llama-cpp@3.21.1";
+    const COMMIT: &str = "80fb11ac73e66d89eae2c6a91d8a77428fa733ed";
+
+    let list_text =
+        fs::read_to_string(list).with_context(|| format!("there is no list {}", list.display()))?;
+    // Moved to its place when it is whole, so that what stands there is never half of it.
+    let unfinished = folder.with_extension("unfinished");
+    for old in [folder, &unfinished] {
+        if old.exists() {
+            fs::remove_dir_all(old).context("an unfinished download could not be removed")?;
+        }
+    }
+    let kept = unfinished.join("kept");
+    fs::create_dir_all(&kept)?;
+    eprintln!(
+        "preparing vocabularies in {} (35 MB are downloaded, 14 MB kept)",
+        folder.display()
+    );
+    run(npm("pack", &unfinished).arg(PACKAGE))?;
+    let archive = PACKAGE.replace('@', "-") + ".tgz";
+    let bundle = "package/llama/gitRelease.bundle";
+    run(Command::new("tar")
+        .current_dir(&unfinished)
+        .args(["-xzf", &archive, bundle]))?;
+    run(Command::new("git").current_dir(&unfinished).args([
+        "clone",
+        "--quiet",
+        "--bare",
+        bundle,
+        "repository",
+    ]))?;
+    for name in names(&list_text) {
+        let blob = format!("{COMMIT}:models/{name}");
+        run(Command::new("git")
+            .current_dir(&unfinished)
+            .args(["--git-dir=repository", "cat-file", "blob", &blob])
+            .stdout(fs::File::create(kept.join(name))?))?;
+    }
+    check_sums(&kept, list)?;
+    fs::rename(&kept, folder)?;
+    fs::remove_dir_all(&unfinished)?;
+    Ok(())
+}
+
+/// Whether the files in `folder` are those that `list` means.
+fn check_sums(folder: &Path, list: &Path) -> Result<()> {
+    run(Command::new("sha256sum")
+        .args(["--quiet", "--strict", "--check"])
+        .arg(list)
+        .current_dir(folder))
+}
+
+/// The names in a list of checksums.
+fn names(list: &str) -> Vec<&str> {
+    list.lines()
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect()
+}
+
 /// npm in a folder; no package runs anything.
 fn npm(verb: &str, folder: &Path) -> Command {
     let mut command = Command::new("npm");
@@ -311,7 +397,8 @@ fn runs(program: &str, arguments: &[&str]) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// Runs a command to its end and gives the last line that it complained with, when it failed.
+/// Runs a command to its end and gives the last line that it complained with, when it failed; of npm,
+/// which closes with advice, the line that names the error.
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -320,7 +407,11 @@ fn run(command: &mut Command) -> Result<()> {
         .with_context(|| format!("{program} could not be run"))?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
-        let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
+        let mut lines = complaint.lines();
+        let named = lines
+            .clone()
+            .find(|line| line.starts_with("npm error code"));
+        let last = named.or_else(|| lines.rfind(|line| !line.trim().is_empty()));
         bail!(
             "{program}: {}: {}",
             output.status,
@@ -345,11 +436,22 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_checksums_has_a_name_in_each_line() {
+        assert_eq!(
+            names("0a1b  a.gguf\n2c3d  a.gguf.inp\n"),
+            ["a.gguf", "a.gguf.inp"]
+        );
+    }
+
+    #[test]
     fn a_failed_command_names_itself_and_its_last_complaint() {
         let error = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"]))
             .expect_err("the command fails");
         let message = format!("{error}");
         assert!(message.starts_with("sh: "), "{message}");
         assert!(message.ends_with(": last"), "{message}");
+        let npm = "echo 'npm error code E404' >&2; echo 'npm error A complete log of this run' >&2; exit 1";
+        let error = run(Command::new("sh").args(["-c", npm])).expect_err("the command fails");
+        assert!(format!("{error}").ends_with(": npm error code E404"));
     }
 }

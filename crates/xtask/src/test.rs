@@ -22,6 +22,8 @@ use crate::{
 /// Where the lock files of the Node packages stand.
 const NODE_LOCK: &str = "crates/tabahead-text/tests/reference";
 const VSCODE_LOCK: &str = "tests/e2e/vscode";
+/// Names and checksums of the vocabularies.
+const VOCABULARIES: &str = "crates/tabahead-engine/tests/vocabularies.sha256";
 
 /// How to test.
 #[derive(Debug, Args)]
@@ -108,6 +110,11 @@ fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
             name: "Chromium",
             variable: "TABAHEAD_CHROMIUM",
             outcome: prepare::chromium(),
+        },
+        Preparation {
+            name: "vocabularies",
+            variable: "TABAHEAD_VOCABULARIES",
+            outcome: prepare::vocabularies(cache, &root.join(VOCABULARIES)),
         },
         Preparation {
             name: "real recordings",

@@ -40,9 +40,10 @@ pub(super) fn profile(
     }
     let pre_tokenizer = match info.pre_tokenizer.as_str() {
         "qwen2" => PreTokenizer::Qwen2,
+        "llama-bpe" => PreTokenizer::Llama3,
         other => {
             return Err(format!(
-                "model '{}' splits text by '{other}', which is not supported; choose a model with 'qwen2'",
+                "model '{}' splits text by '{other}', which is not supported; choose a model with 'qwen2' or 'llama-bpe'",
                 info.name
             ));
         }
@@ -106,6 +107,21 @@ mod tests {
         assert!(line.expect_err("refused").contains("no Middle token"));
         let line = profile(&info("prose"), |token| token != SpecialToken::Suffix);
         assert!(line.expect_err("refused").contains("no Suffix token"));
+    }
+
+    #[test]
+    fn text_is_split_as_the_model_says() {
+        for (name, expected) in [
+            ("qwen2", PreTokenizer::Qwen2),
+            ("llama-bpe", PreTokenizer::Llama3),
+        ] {
+            let info = ModelInfo {
+                pre_tokenizer: name.to_owned(),
+                ..info("something else")
+            };
+            let profile = profile(&info, |_| true).expect("usable");
+            assert_eq!(profile.pre_tokenizer, expected);
+        }
     }
 
     #[test]

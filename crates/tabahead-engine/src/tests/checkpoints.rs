@@ -234,6 +234,32 @@ fn a_checkpoint_is_the_model_that_the_gguf_file_is() {
 }
 
 #[test]
+fn a_checkpoint_with_the_tokenizer_of_llama_3_is_recognised() {
+    let copy = Copy::of("qwen2");
+    copy.change("tokenizer.json", |tokenizer| {
+        let expression = &mut tokenizer["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"];
+        let digits = r"\p{N}{1,3}";
+        *expression = json!(expression.as_str().unwrap().replacen(
+            r"|\p{N}|",
+            &format!("|{digits}|"),
+            1
+        ));
+        tokenizer["model"]["merges"] = json!([["d", "e"]]);
+    });
+    let tokens_of = |text: &str| {
+        let model = Model::open(copy.0.path()).unwrap();
+        assert!(model.completes().is_ok());
+        assert_eq!(model.info().pre_tokenizer, "llama-bpe");
+        model.encode(text).len()
+    };
+    assert_eq!(tokens_of("def"), 2);
+    copy.change("tokenizer.json", |tokenizer| {
+        tokenizer["model"]["ignore_merges"] = json!(true);
+    });
+    assert_eq!(tokens_of("def"), 1);
+}
+
+#[test]
 fn an_older_configuration_is_the_same_model() {
     let copy = Copy::of("llama-llama3");
     copy.change("config.json", |config| {

@@ -88,11 +88,7 @@ fn a_refusal_names_what_is_wrong() {
         text("gemma"),
         "architecture 'gemma'",
     );
-    check_refusal(
-        "tokenizer.ggml.pre",
-        text("llama-bpe"),
-        "pre-tokenizer 'llama-bpe'",
-    );
+    check_refusal("tokenizer.ggml.pre", text("gpt-2"), "pre-tokenizer 'gpt-2'");
     check_refusal("tokenizer.ggml.model", text("llama"), "tokenizer 'llama'");
     check_refusal(
         "tokenizer.ggml.fim_suf_token_id",
@@ -124,6 +120,33 @@ fn a_refusal_names_what_is_wrong() {
         "position scaling 'yarn'",
     );
     check_refusal("general.alignment", number(0), "alignment");
+}
+
+#[test]
+fn llama_3_takes_a_whole_entry_whatever_the_merges_say() {
+    let encode = |pre_tokenizer: &str| {
+        let file = Recipe::LLAMA.file_with(|metadata| {
+            let mut set = |key: &str, value| metadata.insert(key.to_owned(), value);
+            set(
+                "tokenizer.ggml.pre",
+                Value::String(pre_tokenizer.to_owned()),
+            );
+            set(
+                "tokenizer.ggml.merges",
+                Value::Array(vec![Value::String("t h".to_owned())]),
+            );
+        });
+        let model = Model::from_bytes(Cow::Owned(file)).unwrap();
+        assert!(model.completes().is_ok());
+        assert_eq!(model.info().pre_tokenizer, pre_tokenizer);
+        let tokens = model.encode("the then");
+        let tokens = tokens.into_iter().map(|token| model.token_bytes(token));
+        tokens
+            .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(encode("qwen2"), ["th", "e", " ", "th", "e", "n"]);
+    assert_eq!(encode("llama-bpe"), ["the", " ", "th", "e", "n"]);
 }
 
 #[test]

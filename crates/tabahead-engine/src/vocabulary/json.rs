@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CONTROL, NORMAL, Parts, QWEN2_SPLIT, UNUSED};
+use super::{CONTROL, NORMAL, Parts, PreTokenizer, UNUSED};
 use crate::{EngineError, SpecialToken, error::refuse};
 
 /// Special tokens of the model families that complete code, by name.
@@ -70,6 +70,8 @@ struct AddedToken {
 struct Bpe {
     vocab: HashMap<String, usize>,
     merges: Vec<Merge>,
+    #[serde(default)]
+    ignore_merges: bool,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +91,8 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
             "tokenizer '{kind}' is not supported, only byte-level BPE is"
         )));
     }
-    refuse_unlike_qwen2(&file)?;
+    refuse_normalizer(&file)?;
+    let pre_tokenizer = pre_tokenizer(&file)?;
     let model: Bpe = Bpe::deserialize(file.model).map_err(unreadable)?;
 
     let mut tokens = vec![None; rows];
@@ -123,9 +126,11 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
         Merge::Line(line) => super::pair(&line),
     });
     Ok(Parts {
+        pre_tokenizer,
         tokens,
         types,
         merges: merges.collect::<Result<_, _>>()?,
+        ignore_merges: model.ignore_merges,
         special,
         stops,
     })
@@ -133,32 +138,37 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
 
 /// Text may be brought into normal form before it is cut, which is not done here: the tokens of a
 /// prompt spell its bytes.
-fn refuse_unlike_qwen2(file: &TokenizerFile) -> Result<(), EngineError> {
+fn refuse_normalizer(file: &TokenizerFile) -> Result<(), EngineError> {
     let normalizer = file.normalizer["type"].as_str().unwrap_or("NFC");
     if normalizer != "NFC" {
         return Err(refuse(format!(
             "normalizer '{normalizer}' of tokenizer.json is not supported"
         )));
     }
+    Ok(())
+}
+
+fn pre_tokenizer(file: &TokenizerFile) -> Result<PreTokenizer, EngineError> {
     let steps = file.pre_tokenizer["pretokenizers"].as_array();
-    let recognised = steps.is_some_and(|steps| match &steps[..] {
-        [split, bytes] => {
-            split["type"] == "Split"
-                && split["pattern"]["Regex"] == QWEN2_SPLIT
+    let expression = steps.and_then(|steps| match &steps[..] {
+        [split, bytes]
+            if split["type"] == "Split"
                 && split["behavior"] == "Isolated"
                 && split["invert"] != true
                 && bytes["type"] == "ByteLevel"
                 && bytes["add_prefix_space"] == false
-                && bytes["use_regex"] == false
+                && bytes["use_regex"] == false =>
+        {
+            split["pattern"]["Regex"].as_str()
         }
-        _ => false,
+        _ => None,
     });
-    match recognised {
-        true => Ok(()),
-        false => Err(refuse(
-            "the pre-tokenizer of tokenizer.json is not supported, only that of 'qwen2' is",
-        )),
-    }
+    PreTokenizer::find(|known| Some(known.expression()) == expression).ok_or_else(|| {
+        refuse(format!(
+            "the pre-tokenizer of tokenizer.json is not supported, only those of {} are",
+            PreTokenizer::names()
+        ))
+    })
 }
 
 fn unreadable(error: serde_json::Error) -> EngineError {

@@ -5,7 +5,7 @@ use std::{
     io::{Read, Seek},
 };
 
-use super::Parts;
+use super::{Parts, PreTokenizer};
 use crate::{EngineError, SpecialToken, error::refuse, gguf::GgufFile};
 
 /// Takes the tokenizer out of the metadata.
@@ -18,12 +18,13 @@ pub(crate) fn take<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Parts, Engi
             "tokenizer '{model}' is not supported, only 'gpt2' (byte-level BPE) is"
         )));
     }
-    let pre_tokenizer = file.string("tokenizer.ggml.pre").unwrap_or("none");
-    if pre_tokenizer != "qwen2" {
-        return Err(refuse(format!(
-            "pre-tokenizer '{pre_tokenizer}' is not supported, only 'qwen2' is"
-        )));
-    }
+    let name = file.string("tokenizer.ggml.pre").unwrap_or("none");
+    let pre_tokenizer = PreTokenizer::find(|known| known.name() == name).ok_or_else(|| {
+        refuse(format!(
+            "pre-tokenizer '{name}' is not supported, only {} are",
+            PreTokenizer::names()
+        ))
+    })?;
     let tokens = file
         .take_strings("tokenizer.ggml.tokens")
         .ok_or_else(|| refuse("the vocabulary is missing"))?;
@@ -35,9 +36,12 @@ pub(crate) fn take<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Parts, Engi
         .unwrap_or_else(|| vec![1; tokens.len()]);
     let merges = merges.iter().map(|merge| super::pair(merge));
     Ok(Parts {
+        pre_tokenizer,
         tokens,
         types,
         merges: merges.collect::<Result<_, _>>()?,
+        // GGUF has no key for it: it goes with the pre-tokenizer, as in llama.cpp.
+        ignore_merges: pre_tokenizer == PreTokenizer::Llama3,
         special: special_tokens(file),
         stops: ["eos", "eot", "fim_pad", "fim_rep"]
             .iter()

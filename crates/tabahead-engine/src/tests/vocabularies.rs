@@ -1,0 +1,192 @@
+//! Real vocabularies against what the pure crates assume of every one: the split, the stable boundary,
+//! the canonical mark. And against the ids that others give.
+//!
+//! The embedded model's vocabulary is always here. Those of Qwen2 and Llama 3 are in the folder that
+//! `TABAHEAD_VOCABULARIES` names, which `cargo xtask prepare` fills.
+
+mod boundary;
+mod golden;
+mod marks;
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use tabahead_context::PreTokenizer;
+
+use super::Random;
+use crate::{TokenId, vocabulary::Vocabulary};
+
+/// A vocabulary, and what the pure crates know of it.
+struct Known {
+    vocabulary: Vocabulary,
+    pre_tokenizer: PreTokenizer,
+}
+
+impl Known {
+    fn read(file: &Path) -> Self {
+        let vocabulary = Vocabulary::of_gguf(file).expect("the vocabulary is supported");
+        let pre_tokenizer = match vocabulary.pre_tokenizer().name() {
+            "qwen2" => PreTokenizer::Qwen2,
+            "llama-bpe" => PreTokenizer::Llama3,
+            other => panic!("the pure crates do not know '{other}'"),
+        };
+        Self {
+            vocabulary,
+            pre_tokenizer,
+        }
+    }
+
+    fn encode(&self, text: &str) -> Vec<TokenId> {
+        self.vocabulary.encode(text)
+    }
+
+    /// Where tokens that begin at `start` end.
+    fn ends(&self, start: usize, tokens: &[TokenId]) -> Vec<usize> {
+        let lengths = tokens
+            .iter()
+            .map(|&token| self.vocabulary.token_bytes(token).len());
+        lengths
+            .scan(start, |end, length| {
+                *end += length;
+                Some(*end)
+            })
+            .collect()
+    }
+}
+
+/// The embedded model's.
+fn mini() -> &'static Known {
+    static MINI: LazyLock<Known> = LazyLock::new(|| {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+        Known::read(&crates.expect("a folder").join("tabahead-mini/mini.gguf"))
+    });
+    &MINI
+}
+
+/// Qwen2's, unless it is not here.
+fn qwen2() -> Option<&'static Known> {
+    static QWEN2: LazyLock<Option<Known>> =
+        LazyLock::new(|| real("ggml-vocab-qwen2.gguf").map(|file| Known::read(&file)));
+    QWEN2.as_ref()
+}
+
+/// Llama 3's, unless it is not here.
+fn llama3() -> Option<&'static Known> {
+    static LLAMA3: LazyLock<Option<Known>> =
+        LazyLock::new(|| real("ggml-vocab-llama-bpe.gguf").map(|file| Known::read(&file)));
+    LLAMA3.as_ref()
+}
+
+/// A file that is not part of the repository.
+fn real(name: &str) -> Option<PathBuf> {
+    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let folder = std::env::var_os("TABAHEAD_VOCABULARIES").map(PathBuf::from);
+        if folder.is_none() {
+            skip("TABAHEAD_VOCABULARIES does not say where they are");
+        }
+        folder
+    });
+    FOLDER.as_ref().map(|folder| folder.join(name))
+}
+
+/// Says loudly, and once for all of them, that tests do not run here; fails when everything was
+/// promised to be there.
+fn skip(reason: &str) {
+    assert!(
+        std::env::var_os("TABAHEAD_REQUIRE_ALL").is_none(),
+        "the vocabularies of Qwen2 and Llama 3 must be here, but: {reason}"
+    );
+    let line = format!("SKIPPED   the vocabularies of Qwen2 and Llama 3: {reason}\n");
+    // Not by `eprintln!`, which the test harness holds back when a test passes.
+    let mut written = std::io::stderr().write_all(line.as_bytes());
+    if let Some(log) = std::env::var_os("TABAHEAD_TEST_LOG") {
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        written = written.and_then(|()| file?.write_all(line.as_bytes()));
+    }
+    written.expect("the test log can be written");
+}
+
+/// Pieces between which pre-tokenizers and merges have something to decide.
+const PIECES: [&[&str]; 8] = [
+    &[
+        "'", "'s", "'S", "'r", "'re", "'l", "'ll", "'LL", "'v", "'ve", "'d", "'m", "'t", "'ſ", "''",
+    ],
+    &[
+        " ", "  ", "   ", "    ", "\t", "\t\t", " \t", "\t\t}", "        ",
+    ],
+    &[
+        "\n",
+        "\n\n",
+        "\n    ",
+        "\n\t\t",
+        "\n \n",
+        "\r\n",
+        "\r",
+        ";\n\n    ",
+    ],
+    &[
+        "(", "){", ";", "=>", "\"", "//", "->", "...", "::<", "();", "_", "====", "})", "*/", "#",
+    ],
+    &[
+        "foo", "x", "bar", "return", "self", "K", "HashMap", "straße", "e", "l", "s", "re", "S",
+    ],
+    &[" the", " in", " let", " =", " (", " x", " '"],
+    &[
+        "\u{301}",
+        "e\u{301}",
+        "é",
+        "漢字",
+        "漢",
+        "ひら",
+        "한글",
+        "กำ",
+        "नमस्ते",
+        "ﬁ",
+        "İ",
+        "ǅ",
+        "🦀",
+        "👩‍💻",
+        "👨‍👩‍👧",
+        "\u{fe0f}",
+        "\u{200d}",
+        "٣",
+        "½",
+        "²",
+        "Ⅷ",
+    ],
+    &[
+        "\u{a0}", "\u{2028}", "\u{85}", "\u{3000}", "\u{b}", "\u{feff}", "\u{200b}",
+    ],
+];
+
+impl Random {
+    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+
+    /// Up to `longest` pieces, one behind the other.
+    fn text(&mut self, longest: usize) -> String {
+        let mut text = String::new();
+        for _ in 0..self.below(longest + 1) {
+            match self.below(10) {
+                0 | 1 => {
+                    for _ in 0..1 + self.below(7) {
+                        text.push(char::from(b'0' + self.below(10) as u8));
+                    }
+                }
+                2 if self.below(4) == 0 => {
+                    text.extend(char::from_u32(self.below(0x11_0000) as u32))
+                }
+                _ => {
+                    let pieces = *self.pick(&PIECES);
+                    text.push_str(self.pick::<&str>(pieces));
+                }
+            }
+        }
+        text
+    }
+}
