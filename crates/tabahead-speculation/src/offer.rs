@@ -45,6 +45,17 @@ pub(crate) enum Outcome {
     Diverged,
 }
 
+/// What a change of the text makes of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// More of it stands there; the cursor is behind that.
+    Along(Outcome, Offset),
+    /// Less of it stands there than before.
+    Back(Offset),
+    /// It can no longer be shown.
+    Away(Option<Outcome>),
+}
+
 impl Offer {
     pub fn new(
         id: SuggestionId,
@@ -84,7 +95,7 @@ impl Offer {
         let text = &self.suggestion.text;
         let bytes = text.chars().take_while(within).map(char::len_utf8).sum();
         self.reported = bytes;
-        if bytes <= self.taken {
+        if bytes == self.taken {
             self.was_accepted(stats);
         }
     }
@@ -112,31 +123,43 @@ impl Offer {
         }
     }
 
-    /// Follows a change of the text from `from` to `to`. `None` when it tells nothing of this offer.
-    pub fn follow(&mut self, from: &Place, to: &Document) -> Option<Outcome> {
+    /// Follows a change of the text from `from` to `to`.
+    pub fn follow(&mut self, from: &Place, to: &Document) -> Followed {
         let text = &self.suggestion.text;
+        let taken_before = self.taken;
         let outcome = if is_same_text(&self.accepted.document, to, from.cursor) {
-            let taken = std::mem::replace(&mut self.taken, text.len());
-            self.outcome_of(taken)
+            self.taken = text.len();
+            self.outcome_of(taken_before)
+        } else if let Some(deleted) = deleted_before(from, to) {
+            match self.taken.checked_sub(deleted) {
+                // What was taken is taken back.
+                Some(left) if text.is_char_boundary(left) => {
+                    self.taken = left;
+                    self.latest = None;
+                    return Followed::Back(Offset(from.cursor.0 - deleted));
+                }
+                _ => return Followed::Away(Some(Outcome::Diverged)),
+            }
         } else {
             let cursor = cursor_after(from, to);
             let inserted = to.slice(from.cursor.min(cursor)..cursor);
             let agreed = agreement(&text[self.taken..], &inserted);
-            if agreed == 0 {
-                return typed_instead(from, to, &inserted).then_some(Outcome::Diverged);
-            }
             let expected = from
                 .document
                 .with_replaced(from.cursor..from.cursor, &inserted);
-            if !is_same_text(&expected, to, from.cursor) {
-                return None;
+            let is_typing = !inserted.is_empty() && is_same_text(&expected, to, from.cursor);
+            if agreed == 0 || !is_typing {
+                return Followed::Away(is_typing.then_some(Outcome::Diverged));
             }
-            let taken = self.taken;
             self.taken += agreed;
-            self.outcome_of(taken)
+            self.outcome_of(taken_before)
+        };
+        let cursor = match self.is_complete() {
+            true => self.accepted.cursor,
+            false => Offset(from.cursor.0 + self.taken - taken_before),
         };
         self.latest = Some(outcome);
-        Some(outcome)
+        Followed::Along(outcome, cursor)
     }
 
     /// How the bytes from `before` to what is taken now came into the text.
@@ -186,19 +209,13 @@ fn agreement(text: &str, inserted: &str) -> usize {
     }
 }
 
-/// Whether the change is something typed or deleted at the cursor, and nothing else.
-fn typed_instead(from: &Place, to: &Document, inserted: &str) -> bool {
-    if inserted.is_empty() {
-        let deleted = from.document.len().saturating_sub(to.len());
-        let Some(start) = from.cursor.0.checked_sub(deleted).filter(|_| deleted > 0) else {
-            return false;
-        };
-        let start = from.document.clamp(Offset(start));
-        let expected = from.document.with_replaced(start..from.cursor, "");
-        return is_same_text(&expected, to, start);
+/// How many bytes before the cursor the change takes away, if it does that and nothing else.
+fn deleted_before(from: &Place, to: &Document) -> Option<usize> {
+    let deleted = from.document.len().checked_sub(to.len())?;
+    let start = Offset(from.cursor.0.checked_sub(deleted).filter(|_| deleted > 0)?);
+    if from.document.clamp(start) != start {
+        return None;
     }
-    let expected = from
-        .document
-        .with_replaced(from.cursor..from.cursor, inserted);
-    is_same_text(&expected, to, from.cursor)
+    let expected = from.document.with_replaced(start..from.cursor, "");
+    is_same_text(&expected, to, start).then_some(deleted)
 }

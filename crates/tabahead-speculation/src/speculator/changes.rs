@@ -9,7 +9,7 @@ use super::{OpenDocument, Speculator};
 use crate::{
     Answer, DocumentId, Effect, RequestId, Stats, SuggestionId,
     chain::{Chain, Place, cursor_after, is_same_text},
-    offer::{Offer, Outcome},
+    offer::{Followed, Offer},
     state::BufferState,
 };
 
@@ -24,7 +24,7 @@ impl Speculator {
             return;
         }
         let waiting = open.request.take();
-        open.follow_offers(&from, &snapshot, &mut self.stats);
+        let told = open.follow_offers(&from, &snapshot, &mut self.stats);
         let followed = open
             .chain
             .as_mut()
@@ -37,7 +37,7 @@ impl Speculator {
                 (None, Some(chain)) => chain.states.first().map(|state| &state.name),
                 (None, None) => None,
             };
-            let cursor = cursor_after(&from, &snapshot);
+            let cursor = told.unwrap_or_else(|| cursor_after(&from, &snapshot));
             open.chain = name.cloned().map(|name| {
                 Chain::expecting(BufferState::new(
                     snapshot.clone(),
@@ -241,27 +241,36 @@ impl Speculator {
 }
 
 impl OpenDocument {
-    /// What a change of the text makes of the suggestions that the editor has.
-    fn follow_offers(&mut self, from: &Place, to: &Document, stats: &mut Stats) {
-        let mut outcome = None;
-        let mut completed = None;
+    /// What a change of the text makes of the suggestions that the editor has; where the cursor is, if
+    /// one of them tells.
+    fn follow_offers(&mut self, from: &Place, to: &Document, stats: &mut Stats) -> Option<Offset> {
+        let (mut along, mut away, mut cursor) = (None, None, None);
+        self.completed = None;
         let offers = std::mem::take(&mut self.offers);
+        // They stand in the editor's order, and what is accepted is the first one that agrees.
         for mut offer in offers.into_iter().filter(|offer| !offer.is_complete()) {
-            let told = offer.follow(from, to);
-            let agrees = told.is_some_and(|told| told != Outcome::Diverged);
-            // They stand in the editor's order, and an accept is of the first one that agrees.
-            outcome = outcome
-                .filter(|&before| before != Outcome::Diverged)
-                .or(told);
-            if agrees && offer.is_complete() {
-                completed = completed.or(Some(offer));
-            } else if agrees {
+            let at = match offer.follow(from, to) {
+                Followed::Along(outcome, at) => {
+                    along = along.or(Some(outcome));
+                    at
+                }
+                Followed::Back(at) => at,
+                Followed::Away(outcome) => {
+                    away = away.or(outcome);
+                    continue;
+                }
+            };
+            cursor = cursor.or(Some(at));
+            if offer.is_complete() {
+                self.completed.get_or_insert(offer);
+            } else {
                 self.offers.push(offer);
             }
         }
-        self.completed = completed;
-        if let Some(outcome) = outcome {
+        // A key that one of them agrees with differs from none.
+        if let Some(outcome) = along.or(away.filter(|_| cursor.is_none())) {
             stats.count_outcome(outcome);
         }
+        cursor
     }
 }

@@ -5,5 +5,6 @@
 
 mod engine;
 mod laws;
+mod outcomes;
 mod timelines;
 mod world;
