@@ -247,6 +247,11 @@ impl Speculator {
         self.cache.set_budget(settings.cache_bytes);
         // What fits depends on the reserve, and a chain's steps on the cut.
         self.too_long.clear();
+        if self.settings.cut.max_tokens != settings.cut.max_tokens {
+            // They were begun with another reserve, and perhaps would not have been with this one.
+            let running: Vec<_> = self.running.keys().copied().collect();
+            running.into_iter().for_each(|id| self.stop(id));
+        }
         self.settings = settings;
         for open in self.documents.values_mut() {
             open.chain = None;

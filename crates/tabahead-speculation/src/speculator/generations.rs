@@ -58,7 +58,7 @@ impl Speculator {
 
     /// Takes a generation out of the running ones, cancels it unless it has ended, and keeps its
     /// path.
-    fn stop(&mut self, id: GenerationId) {
+    pub(super) fn stop(&mut self, id: GenerationId) {
         let Some(running) = self.running.remove(&id) else {
             return;
         };

@@ -7,16 +7,24 @@
 
 use crate::{
     engine::Fault,
-    world::{Counts, World},
+    world::{Counts, World, acts::KINDS},
 };
 
-const RUNS: u64 = 250;
 const INPUTS: usize = 400;
+
+/// Runs of `INPUTS` random inputs each.
+fn runs() -> u64 {
+    // `cargo xtask test --thorough` sets it.
+    match std::env::var_os("TABAHEAD_THOROUGH") {
+        Some(_) => 2_500,
+        None => 250,
+    }
+}
 
 #[test]
 fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
     let mut counts = Counts::default();
-    for seed in 0..RUNS {
+    for seed in 0..runs() {
         let mut world = World::new(seed, Fault::None);
         if let Err(violation) = world.run(INPUTS) {
             panic!("seed {seed}, {:?}: {violation}", world.settings);
@@ -35,16 +43,21 @@ fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
         ("multi-byte edits", counts.multi_byte_edits),
         ("prompts too long", counts.too_long),
         ("superseded requests", counts.superseded),
+        ("alternatives", counts.alternatives),
     ];
-    for (what, count) in often {
-        assert!(count >= 1_000, "only {count} {what}");
+    let kinds = KINDS.iter().map(|(kind, _)| {
+        let met = counts.met.get(kind).copied();
+        (*kind, met.unwrap_or_default())
+    });
+    for (what, count) in often.into_iter().chain(kinds) {
+        assert!(count >= 1_000, "only {count} times {what}");
     }
 }
 
 /// The violation that an engine with this fault causes, within the runs of the law.
 #[track_caller]
 fn check_is_found(fault: Fault) {
-    let violation = (0..RUNS).find_map(|seed| World::new(seed, fault).run(INPUTS).err());
+    let violation = (0..runs()).find_map(|seed| World::new(seed, fault).run(INPUTS).err());
     let violation = violation.expect("the fault breaks a law");
     println!("{fault:?}: {violation}");
     assert!(violation.starts_with("not the fresh answer"), "{violation}");

@@ -15,9 +15,13 @@ use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
     SpeculatorSettings, Stats, SuggestionId, Timestamp,
 };
-use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
+use tabahead_text::{Document, Offset, Version};
 
 use crate::engine::{Engine, Fault};
+
+pub mod acts;
+
+use acts::TEXTS;
 
 /// A seeded generator (splitmix64): the same seed gives the same run on every machine.
 #[derive(Debug, Clone)]
@@ -61,12 +65,13 @@ pub struct Counts {
     pub evictions: u64,
     pub cancels: u64,
     pub multi_byte_edits: u64,
-    pub accepts: u64,
     pub too_long: u64,
     pub continued: u64,
     pub popup_items: u64,
     pub broken: u64,
     pub alternatives: u64,
+    /// By the names of `acts::KINDS`.
+    pub met: BTreeMap<&'static str, u64>,
 }
 
 /// An open document and what its user sees.
@@ -77,6 +82,8 @@ struct Open {
     name: DocumentName,
     shown: Option<(SuggestionId, Suggestion)>,
     latest: Option<RequestId>,
+    /// Texts and cursors before the last changes.
+    earlier: Vec<(Document, Offset)>,
 }
 
 /// A request that was made and not answered.
@@ -87,6 +94,7 @@ struct Asked {
     cursor: Offset,
     selected: Option<SelectedCompletion>,
     alternatives: usize,
+    name: DocumentName,
 }
 
 pub struct World {
@@ -109,24 +117,11 @@ pub struct World {
 
 pub type Checked = Result<(), String>;
 
-const TEXTS: &[&str] = &[
-    "let foo = bar(a, b);\nfoo(bar);\nint abc = 10;\n\nfn foo(a) {\n    let bar = a;\n    ab\n}\n\nbar(foo);\n",
-    "let é = '😀';\r\nfoo(é);\r\n  bar('s);\r\n\r\nlet foo = é;\r\n",
-    "  foo\n  bar\n  foo\n  ba",
-    "foo(bar(a), {\n    \n});\nlet x = [a, b];\nret foo;\nret bar;\nint x1 = 21;\nint x2 = 22;\n",
-    "",
-];
-const TYPED: &[&str] = &[
-    "f", "o", "a", "b", "(", " ", "  ", ";", "=", "1", "let ", "foo", "'", "\n", "}", "x",
-];
-const MULTI_BYTE: &[&str] = &["é", "😀", "e\u{301}", "日本", "👩‍💻", "ß", "\u{a0}"];
-
 fn fresh_answer(
     settings: &SpeculatorSettings,
     profile: &ModelProfile,
     fault: Fault,
     asked: &Asked,
-    name: &DocumentName,
 ) -> Answer {
     let settings = SpeculatorSettings {
         speculate: false,
@@ -142,7 +137,7 @@ fn fresh_answer(
             document: DocumentId(1),
             snapshot: asked.snapshot.clone(),
             cursor: asked.cursor,
-            name: name.clone(),
+            name: asked.name.clone(),
             selected: asked.selected.clone(),
             alternatives: asked.alternatives,
         },
@@ -218,6 +213,7 @@ impl World {
                 },
                 shown: None,
                 latest: None,
+                earlier: Vec::new(),
             })
             .collect();
         Self {
@@ -253,65 +249,6 @@ impl World {
             self.input(Input::DocumentClosed { document })?;
         }
         self.check_quiet()
-    }
-
-    fn random_input(&mut self) -> Checked {
-        self.now += Duration::from_millis(self.random.below(40) as u64);
-        let document = self.random.below(self.open.len());
-        // A document that grows for ever tests nothing new.
-        if self.open[document].document.len() > 600 {
-            self.reopen(document)?;
-        }
-        match self.random.below(100) {
-            0..36 => {
-                // Mostly a few tokens between two inputs, sometimes none.
-                for _ in 0..self.random.below(12) {
-                    self.engine_step()?;
-                }
-            }
-            36..44 => self.wait()?,
-            44..56 => {
-                self.type_along(document)?;
-                self.request(document)?;
-            }
-            56..64 => {
-                self.accept(document)?;
-                self.request(document)?;
-            }
-            64..72 => {
-                let text = match self.random.below(3) {
-                    0 => self.random.pick(MULTI_BYTE),
-                    _ => self.random.pick(TYPED),
-                };
-                self.type_text(document, text)?;
-                self.request(document)?;
-            }
-            72..76 => {
-                self.backspace(document)?;
-                self.request(document)?;
-            }
-            76..79 => {
-                self.jump(document);
-                self.request(document)?;
-            }
-            79..88 => self.request(document)?,
-            88..91 => self.type_along(document)?,
-            91..93 => self.edit_elsewhere(document)?,
-            93..96 => self.cancel(document)?,
-            96 => {
-                self.open[document].shown = None;
-                let document = DocumentId(document as u64);
-                self.input(Input::Dismissed { document })?;
-            }
-            97 => self.reopen(document)?,
-            _ => {
-                // Two things in a row that one burst may hold.
-                self.type_along(document)?;
-                self.cancel(document)?;
-                self.request(document)?;
-            }
-        }
-        Ok(())
     }
 
     /// Lets the engine work until nothing runs.
@@ -350,238 +287,6 @@ impl World {
         self.input(Input::Generation(event))
     }
 
-    fn type_along(&mut self, document: usize) -> Checked {
-        let open = &self.open[document];
-        let Some((_, suggestion)) = &open.shown else {
-            let text = self.random.pick(TYPED);
-            return self.type_text(document, text);
-        };
-        let chars = 1 + self.random.below(3);
-        let mut typed: String = suggestion.text.chars().take(chars).collect();
-        if typed.ends_with('\r') && suggestion.text[typed.len()..].starts_with('\n') {
-            typed.push('\n');
-        }
-        self.type_text(document, &typed)
-    }
-
-    fn accept(&mut self, document: usize) -> Checked {
-        let open = &mut self.open[document];
-        let Some((id, suggestion)) = open.shown.take() else {
-            return Ok(());
-        };
-        self.counts.accepts += 1;
-        let by_word = suggestion
-            .text
-            .char_indices()
-            .skip(1)
-            .find(|(_, c)| !c.is_alphanumeric() && *c != '\n')
-            .map_or(suggestion.text.len(), |(at, _)| at);
-        let by_line = suggestion
-            .text
-            .find('\n')
-            .map_or(suggestion.text.len(), |at| at + 1);
-        let part = match self.random.below(4) {
-            0 => by_word,
-            1 => by_line,
-            _ => suggestion.text.len(),
-        };
-        let reported_first = self.random.one_in(3);
-        if part == suggestion.text.len() {
-            if reported_first {
-                self.input(Input::Accepted { suggestion: id })?;
-            }
-            let (after, cursor) = suggestion.apply(&self.open[document].document);
-            self.replace(document, suggestion.range.clone(), &suggestion.text)?;
-            if !self.open[document].document.has_same_text(&after) {
-                return Err(format!(
-                    "accepting {suggestion:?} gives {:?} and not {:?}",
-                    self.open[document].document.text(),
-                    after.text()
-                ));
-            }
-            self.open[document].cursor = cursor;
-            if !reported_first {
-                self.input(Input::Accepted { suggestion: id })?;
-            }
-            if self.random.one_in(6) {
-                self.type_text(document, "\n")?;
-            }
-            Ok(())
-        } else {
-            self.type_text(document, &suggestion.text[..part])
-        }
-    }
-
-    fn type_text(&mut self, document: usize, text: &str) -> Checked {
-        let open = &mut self.open[document];
-        let line_end = open.document.line_end().as_str();
-        let text = match text {
-            "\n" => line_end.to_string() + self.random.pick(&["", "    "]),
-            text => text.to_string(),
-        };
-        let at = open.cursor;
-        let shown = open.shown.take();
-        // Some editors close what is opened.
-        let closer = match text.as_str() {
-            "(" if self.random.one_in(2) => ")",
-            "'" if self.random.one_in(2) => "'",
-            _ => "",
-        };
-        self.replace(document, at..at, &(text.clone() + closer))?;
-        let open = &mut self.open[document];
-        open.cursor = Offset(at.0 + text.len());
-        if let Some((id, suggestion)) = shown
-            && closer.is_empty()
-            && let Some(rest) = suggestion.text.strip_prefix(&text)
-            && !rest.is_empty()
-        {
-            let end = Offset(suggestion.range.end.0 + text.len());
-            let range = open.cursor..end;
-            let text = rest.to_string();
-            open.shown = Some((id, Suggestion { range, text }));
-        }
-        Ok(())
-    }
-
-    fn backspace(&mut self, document: usize) -> Checked {
-        let open = &mut self.open[document];
-        open.shown = None;
-        let end = open.cursor;
-        let position = open.document.position_of(end, PositionEncoding::Utf32);
-        let start = if position.character > 0 {
-            open.document.clamp(Offset(end.0 - 1))
-        } else if position.line > 0 {
-            open.document.line_range(position.line as usize - 1).end
-        } else {
-            return Ok(());
-        };
-        self.replace(document, start..end, "")?;
-        self.open[document].cursor = start;
-        Ok(())
-    }
-
-    fn edit_elsewhere(&mut self, document: usize) -> Checked {
-        let open = &mut self.open[document];
-        open.shown = None;
-        let line = self.random.below(open.document.line_count());
-        let at = open.document.line_range(line).start;
-        let behind = at <= open.cursor;
-        let text = format!("foo{}", open.document.line_end().as_str());
-        self.replace(document, at..at, &text)?;
-        if behind {
-            self.open[document].cursor.0 += text.len();
-        }
-        Ok(())
-    }
-
-    fn jump(&mut self, document: usize) {
-        let open = &mut self.open[document];
-        open.shown = None;
-        let line = open
-            .document
-            .line_range(self.random.below(open.document.line_count()));
-        let within = self.random.below(line.end.0 - line.start.0 + 1);
-        open.cursor = match self.random.below(3) {
-            0 => open.document.clamp(Offset(line.start.0 + within)),
-            _ => line.end,
-        };
-    }
-
-    fn reopen(&mut self, document: usize) -> Checked {
-        let id = DocumentId(document as u64);
-        self.input(Input::DocumentClosed { document: id })?;
-        let text = self.random.pick(TEXTS);
-        let open = &mut self.open[document];
-        open.document = Document::new(text, Version(0));
-        self.jump(document);
-        self.changed(document)
-    }
-
-    /// Edits as an editor does: by positions of an encoding.
-    fn replace(&mut self, document: usize, range: std::ops::Range<Offset>, text: &str) -> Checked {
-        let encoding = *self.random.pick(&[
-            &PositionEncoding::Utf8,
-            &PositionEncoding::Utf16,
-            &PositionEncoding::Utf32,
-        ]);
-        let open = &mut self.open[document];
-        if !text.is_ascii() || !open.document.slice(range.clone()).is_ascii() {
-            self.counts.multi_byte_edits += 1;
-        }
-        let range = Range {
-            start: open.document.position_of(range.start, encoding),
-            end: open.document.position_of(range.end, encoding),
-        };
-        let version = Version(open.document.version().0 + 1);
-        let edit = Edit {
-            range: Some(range),
-            text: text.to_string(),
-        };
-        open.document.apply(&[edit], encoding, version);
-        self.changed(document)
-    }
-
-    fn changed(&mut self, document: usize) -> Checked {
-        let snapshot = self.open[document].document.clone();
-        let document = DocumentId(document as u64);
-        self.input(Input::DocumentChanged { document, snapshot })
-    }
-
-    fn cancel(&mut self, document: usize) -> Checked {
-        match self.open[document].latest {
-            Some(request) => self.input(Input::RequestCancelled { request }),
-            None => Ok(()),
-        }
-    }
-
-    fn request(&mut self, document: usize) -> Checked {
-        if self.random.one_in(8) {
-            return Ok(());
-        }
-        let open = &mut self.open[document];
-        open.cursor = open.document.clamp(open.cursor);
-        open.shown = None;
-        self.requests += 1;
-        let request = RequestId(self.requests);
-        open.latest = Some(request);
-        let (snapshot, cursor) = (open.document.clone(), open.cursor);
-        let selected = self.random.one_in(25).then(|| {
-            self.counts.popup_items += 1;
-            let back = self.random.below(3);
-            let line = snapshot.line_range(snapshot.line_of(cursor)).start;
-            SelectedCompletion {
-                range: snapshot
-                    .clamp(Offset(cursor.0.saturating_sub(back)))
-                    .max(line)..cursor,
-                text: self.random.pick(&["foo", "bar(", "é"]).to_string(),
-            }
-        });
-        let alternatives = match self.random.below(6) {
-            0 => 1 + self.random.below(3),
-            _ => 0,
-        };
-        self.check_key(document)?;
-        let asked = Asked {
-            document,
-            snapshot: snapshot.clone(),
-            cursor,
-            selected: selected.clone(),
-            alternatives,
-        };
-        self.asked.insert(request, asked);
-        let name = self.open[document].name.clone();
-        let document = DocumentId(document as u64);
-        self.input(Input::CompletionRequested {
-            request,
-            document,
-            snapshot,
-            cursor,
-            name,
-            selected,
-            alternatives,
-        })
-    }
-
     /// Law: the key after edits is the key of the text.
     fn check_key(&self, document: usize) -> Checked {
         let open = &self.open[document];
@@ -602,6 +307,10 @@ impl World {
     fn input(&mut self, input: Input) -> Checked {
         self.counts.inputs += 1;
         self.speculator.handle_input(Timestamp(self.now), input);
+        self.take_effects()
+    }
+
+    fn take_effects(&mut self) -> Checked {
         while let Some(effect) = self.speculator.poll_effect() {
             self.check_effect(effect)?;
         }
@@ -705,8 +414,7 @@ impl World {
             return Err(format!("{request:?} was answered for an old version"));
         }
         self.counts.compared += 1;
-        let name = open.name.clone();
-        let fresh = fresh_answer(&self.settings, &self.profile, self.fault, &asked, &name);
+        let fresh = fresh_answer(&self.settings, &self.profile, self.fault, &asked);
         if essence(&answer) == essence(&fresh) {
             return Ok(());
         }
@@ -769,7 +477,6 @@ impl Counts {
             (&mut self.evictions, other.evictions),
             (&mut self.cancels, other.cancels),
             (&mut self.multi_byte_edits, other.multi_byte_edits),
-            (&mut self.accepts, other.accepts),
             (&mut self.too_long, other.too_long),
             (&mut self.continued, other.continued),
             (&mut self.popup_items, other.popup_items),
@@ -778,6 +485,9 @@ impl Counts {
         ];
         for (sum, more) in pairs {
             *sum += more;
+        }
+        for (kind, more) in &other.met {
+            *self.met.entry(kind).or_default() += more;
         }
     }
 }
