@@ -32,7 +32,7 @@ fn neovim_shows_accepts_and_goes_on_from_what_was_computed_ahead() {
         .env("NVIM_LOG_FILE", folder.path().join("nvim.log"))
         .output()
         .expect("Neovim runs");
-    report::relay("Neovim", &output, 7);
+    report::relay("Neovim", &output, 8);
 }
 
 /// The prepared Neovim, or the one on the path, when it has inline completion.

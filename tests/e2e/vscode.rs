@@ -29,7 +29,7 @@ fn vscode_shows_accepts_and_goes_on_from_what_was_computed_ahead() {
         .env("TABAHEAD", program::path())
         .output()
         .expect("Node runs");
-    report::relay("VS Code", &output, 6);
+    report::relay("VS Code", &output, 7);
 }
 
 /// The place of a program; the browser's driver does not look along the path.

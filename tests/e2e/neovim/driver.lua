@@ -166,6 +166,30 @@ end
 seen('the next request was answered from a speculated path: '
   .. vim.json.encode(after.hits))
 
+-- Asking for suggestions gives several, and Neovim cycles through them. It has no public function for asking
+-- (0.12 always says that it asks by itself), only for cycling.
+settle()
+lua([[
+  require('vim.lsp._capability').all.inline_completion.active[vim.api.nvim_get_current_buf()]:request(1)
+]])
+wait('several suggestions', function()
+  return lua([[
+    return require('vim.lsp._capability').all.inline_completion.active[vim.api.nvim_get_current_buf()]:count_items()
+  ]]) > 1
+end)
+-- While it cycles, Neovim puts the number of the suggestion behind it.
+local function without_number() return (ghost():gsub(' %(%d/%d%)$', '')) end
+local offered = {}
+repeat
+  offered[#offered + 1] = without_number()
+  lua('vim.lsp.inline_completion.select()')
+until #offered == 8 or vim.list_contains(offered, without_number())
+if #offered < 2 or without_number() ~= offered[1] then
+  fail('cycling showed ' .. vim.inspect(offered) .. ' and then ' .. ghost())
+end
+if buffer() ~= accepted then fail('cycling changed the buffer:\n' .. buffer()) end
+seen('asked for several, and cycled through ' .. vim.inspect(offered))
+
 -- Leaving insert mode clears the ghost, and one undo takes the accepted text away with the rest.
 input('<Esc>')
 wait('the ghost to go', function() return not has_ghost() end)

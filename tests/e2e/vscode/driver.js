@@ -180,6 +180,33 @@ async function drive(page) {
   seen(`the next request was answered from a speculated path: ${JSON.stringify(after.hits)}`);
   await wait('the accept to be reported', () => stats().accepted > 0);
   seen('the accepted command reached the server');
+
+  // Asking for another one adds suggestions, and the next one takes the place of the first. Within a word there
+  // may be no other one: type on until there is.
+  let one, other;
+  for (const key of ' * self.') {
+    const before = requests().length;
+    await page.keyboard.press(key === ' ' ? 'Space' : key);
+    await wait(`an answer behind "${key}"`, () => requests().slice(before).some((call) => !call.replaced));
+    await settled();
+    await pause(300);
+    one = await ghost();
+    if (!one.trim()) continue;
+    const automatic = requests().length;
+    await page.keyboard.press('Alt+BracketRight');
+    const asked = await wait('an answer to who asks for another one', () => requests().slice(automatic)[0]);
+    if (asked.items < 2) continue;
+    other = await wait('another suggestion', async () => {
+      const now = await ghost();
+      return now.trim() && now !== one && now;
+    });
+    break;
+  }
+  if (!other) throw new Error('there was no other suggestion anywhere');
+  await shoot('3-another');
+  await page.keyboard.press('Alt+BracketLeft');
+  await wait('the first suggestion again', async () => (await ghost()) === one);
+  seen(`asked for another one than ${JSON.stringify(one)}: ${JSON.stringify(other)}, and went back`);
 }
 
 async function main() {
