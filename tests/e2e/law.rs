@@ -12,7 +12,7 @@ use crate::{
     client::Client,
     random::Random,
     report,
-    typing::{fresh_answer, hits},
+    typing::{fresh_answer, fresh_client, hits},
 };
 
 const TEXTS: [(&str, &str, &str); 4] = [
@@ -53,6 +53,7 @@ fn every_answer_is_the_one_of_a_fresh_process() {
         ("joined", 0),
     ]);
     let mut shown = 0;
+    let mut several = 0;
     for (seed, (name, language, fixture)) in (1..).zip(TEXTS) {
         let mut random = Random::new(seed);
         let mut client = Client::start(json!({}));
@@ -74,6 +75,9 @@ fn every_answer_is_the_one_of_a_fresh_process() {
                 buffer.cursor(),
                 buffer.text()
             );
+            if random.below(6) == 0 {
+                several += check_several(&mut client, &buffer);
+            }
         }
         let stats = client.settle();
         for (kind, count) in &mut kinds {
@@ -82,8 +86,9 @@ fn every_answer_is_the_one_of_a_fresh_process() {
     }
     report::note(
         "law",
-        &format!("{states} states, {shown} suggestions, hits {kinds:?}"),
+        &format!("{states} states, {shown} suggestions and {several} others, hits {kinds:?}"),
     );
+    assert!(several > 0, "nobody was given several suggestions");
     assert!(
         shown * 2 > states as u64,
         "only {shown} suggestions in {states} states"
@@ -91,6 +96,23 @@ fn every_answer_is_the_one_of_a_fresh_process() {
     for (kind, count) in &kinds {
         assert!(*count > 0, "no {kind} hit was met: {kinds:?}");
     }
+}
+
+/// Asks for several suggestions; they, too, are those of a fresh process. Gives how many there were
+/// besides the first.
+fn check_several(client: &mut Client, buffer: &Buffer) -> usize {
+    let mut request = buffer.request();
+    request["context"]["triggerKind"] = json!(1);
+    let ask = |client: &mut Client| {
+        let answer = client.result("textDocument/inlineCompletion", request.clone());
+        let items = answer["items"].as_array().expect("a list").iter();
+        let essence = |item: &Value| (item["insertText"].clone(), item["range"].clone());
+        items.map(essence).collect::<Vec<_>>()
+    };
+    let items = ask(client);
+    let mut fresh = fresh_client(buffer);
+    assert_eq!(items, ask(&mut fresh), "of\n{}", buffer.text());
+    items.len().saturating_sub(1)
 }
 
 /// Asks for a suggestion, now and then as impatiently as an editor. Gives how, and the last answer.

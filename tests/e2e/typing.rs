@@ -72,12 +72,18 @@ fn off() -> Value {
 
 /// What a process with empty caches that never computes ahead answers for a buffer.
 pub fn fresh_answer(buffer: &Buffer) -> Option<Item> {
-    let mut fresh = Client::start(off());
-    fresh.open(buffer);
+    let mut fresh = fresh_client(buffer);
     let answer = fresh.complete(buffer);
     let item = buffer.item(&answer);
     fresh.settle();
     item
+}
+
+/// A process with empty caches that never computes ahead, with a buffer open in it.
+pub fn fresh_client(buffer: &Buffer) -> Client {
+    let mut fresh = Client::start(off());
+    fresh.open(buffer);
+    fresh
 }
 
 #[test]
