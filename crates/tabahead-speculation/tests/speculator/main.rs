@@ -5,5 +5,7 @@
 
 mod engine;
 mod laws;
+mod timeline;
 mod timelines;
+mod typed_through;
 mod world;
