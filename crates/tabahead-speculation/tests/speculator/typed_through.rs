@@ -326,6 +326,44 @@ fn inside_auto_closed_brackets_the_base_stands() {
 }
 
 #[test]
+fn a_generation_outlives_auto_closing_and_is_joined_again() {
+    open("let x = $0;\n")
+        .request()
+        .says(1, "foo(bar[")
+        .becomes("let x = foo($0);\n")
+        .request()
+        .becomes("let x = foo(bar[$0]);\n")
+        .request()
+        .becomes("let x = foo(bar[\"$0\"]);\n")
+        .request()
+        .says(1, "\"a\"])\n")
+        .check(expect![[r#"
+            0ms    open "let x = $0;\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(bar["
+            40ms   becomes "let x = foo($0);\n"
+                   -> superseded r1
+                   -> g1 is speculative now
+            45ms   request r2
+                   -> g1 is foreground now
+            50ms   becomes "let x = foo(bar[$0]);\n"
+                   -> superseded r2
+                   -> g1 is speculative now
+            55ms   request r3
+                   -> g1 is foreground now
+            60ms   becomes "let x = foo(bar[\"$0\"]);\n"
+                   -> superseded r3
+                   -> g1 is speculative now
+            65ms   request r4
+                   -> g1 is foreground now
+            70ms   g1 says "\"a\"])\n"
+                   -> respond r4 "a\"])" over "\"])" Joined
+                   -> cancel g1
+        "#]]);
+}
+
+#[test]
 fn a_backspace_that_deletes_a_pair_returns_to_the_path() {
     open_without_speculation("let x = foo$0\n")
         .request()
