@@ -164,6 +164,14 @@ impl Path {
         self.bytes.capacity() + self.tokens.capacity() * size_of::<PathToken>() + spelled
     }
 
+    /// Whether the state whose tail is `tail` stands on this path, and something is known behind it. It
+    /// takes no tokenizer to tell, and no other state is ever answered with [`Answering::Yes`].
+    pub fn holds(&self, tail: &str) -> bool {
+        let at = tail.len();
+        (at == self.origin || self.origin < at && at < self.bytes.len())
+            && self.bytes.starts_with(tail.as_bytes())
+    }
+
     /// Whether this path holds what a fresh generation would give at the state whose tail is `tail`,
     /// all else (base, settings) being equal.
     ///

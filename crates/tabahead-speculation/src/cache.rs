@@ -1,23 +1,34 @@
 //! Paths by the state that they were generated at, least recently used out first.
 //!
 //! Knows nothing of requests and generations. Running generations keep their paths themselves;
-//! here is what has ended or was stopped.
+//! here is what has ended or was stopped. `descent.rs` finds those that hold a state.
+
+mod descent;
 
 use std::collections::HashMap;
 
 use lru::LruCache;
 use tabahead_context::ContextKey;
 
+use self::descent::{Descent, PathsOfBase};
 use crate::{known_path::KnownPath, state::View};
+
+/// What a path takes besides itself at most: its entry in the order of use, and, in tables that have
+/// doubled just now, its place there, its place among the paths of its base, and that base.
+const BOOKKEEPING: usize = size_of::<ContextKey>()
+    + 2 * size_of::<usize>()
+    + 2 * (size_of::<[usize; 3]>()
+        + size_of::<ContextKey>()
+        + size_of::<(ContextKey, PathsOfBase, usize)>());
 
 /// An LRU of paths under a byte budget.
 ///
-/// Paths are found by their base: one look-up finds every path that a state may lie on, however
-/// far the user typed along it.
+/// Paths are found by their base and, among those of one base, by one descent along the tail that
+/// is asked for: it finds every path that holds a state, however far the user typed along it.
 #[derive(Debug)]
 pub(crate) struct SuggestionCache {
     paths: LruCache<ContextKey, KnownPath>,
-    by_base: HashMap<ContextKey, Vec<ContextKey>>,
+    by_base: HashMap<ContextKey, PathsOfBase>,
     bytes: usize,
     budget: usize,
     evicted: u64,
@@ -53,18 +64,21 @@ impl SuggestionCache {
             }
         }
         self.bytes += size_of_entry(&path);
-        self.by_base.entry(path.view.base).or_default().push(key);
+        let of_base = self.by_base.entry(path.view.base).or_default();
+        of_base.insert(&path, &self.paths);
         self.paths.put(key, path);
         self.evict();
     }
 
-    /// The paths whose base may be that of `view`; nothing counts as used.
-    pub fn candidates(&self, view: &View) -> impl Iterator<Item = &KnownPath> {
-        self.by_base
-            .get(&view.base)
+    /// The paths that hold the state of `view`, unless two bases have one hash: the ones that could
+    /// answer it. Those that begin nearest to it come first. Nothing counts as used.
+    pub fn candidates<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a KnownPath> {
+        let tail = view.window.tail.as_str();
+        let of_base = self.by_base.get(&view.base);
+        of_base
             .into_iter()
-            .flatten()
-            .filter_map(|key| self.paths.peek(key))
+            .flat_map(move |of_base| Descent::new(of_base, &self.paths, tail))
+            .filter(move |known| known.path.holds(tail))
     }
 
     /// The path that was generated at a state; it does not count as used.
@@ -103,20 +117,21 @@ impl SuggestionCache {
     }
 
     fn remove(&mut self, key: ContextKey) -> Option<KnownPath> {
-        let path = self.paths.pop(&key)?;
-        self.bytes -= size_of_entry(&path);
-        if let Some(keys) = self.by_base.get_mut(&path.view.base) {
-            keys.retain(|&kept| kept != key);
-            if keys.is_empty() {
-                self.by_base.remove(&path.view.base);
+        let base = self.paths.peek(&key)?.view.base;
+        if let Some(of_base) = self.by_base.get_mut(&base) {
+            of_base.remove(key, &self.paths);
+            if of_base.is_empty() {
+                self.by_base.remove(&base);
             }
         }
+        let path = self.paths.pop(&key)?;
+        self.bytes -= size_of_entry(&path);
         Some(path)
     }
 }
 
 fn size_of_entry(path: &KnownPath) -> usize {
-    size_of::<KnownPath>() + path.heap_bytes()
+    BOOKKEEPING + size_of::<KnownPath>() + path.heap_bytes()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! follows a suggestion), a wrong guess costs computation and never a wrong answer: answers come
 //! from a look-up of the state that was asked about.
 
-use tabahead_context::Suggestion;
+use tabahead_context::{Suggestion, left_out_closers};
 use tabahead_text::{Document, Offset};
 
 use crate::{SuggestionId, state::BufferState};
@@ -110,7 +110,8 @@ pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bo
 }
 
 /// Where the cursor is after `to` came to stand for the text of `from`, as far as the
-/// neighbourhood of the old cursor tells: behind what was typed, or where it was.
+/// neighbourhood of the old cursor tells: behind what was typed, but before what the editor put
+/// behind that, or where it was.
 pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
     let behind = from.document.len() - from.cursor.0.min(from.document.len());
     let Some(cursor) = to.len().checked_sub(behind).map(Offset) else {
@@ -122,10 +123,24 @@ pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
     if to.clamp(cursor) == cursor
         && text_after(to, cursor) == text_after(&from.document, from.cursor)
     {
-        cursor
+        before_closers(from.cursor, cursor, to)
     } else {
         to.clamp(from.cursor)
     }
+}
+
+/// The first place in what was inserted behind which it only closes what it opened before, as editors do
+/// by themselves; else its end. Where that guess falls short, a path that goes on to the right place
+/// agrees with it all the same.
+fn before_closers(start: Offset, end: Offset, to: &Document) -> Offset {
+    if end <= start || end.0 - start.0 > NEIGHBOURHOOD {
+        return end;
+    }
+    let inserted = to.slice(start..end);
+    let mut places = inserted.char_indices().map(|(at, _)| at).skip(1);
+    let typed = places
+        .find(|&at| left_out_closers(&inserted[..at], &inserted[at..]) == inserted.len() - at);
+    typed.map_or(end, |typed| Offset(start.0 + typed))
 }
 
 /// The cursor, if `to` is `from` with a beginning of the text typed that leads to `state`; an

@@ -109,6 +109,8 @@ struct Request {
 #[derive(Debug, Default)]
 struct Decided {
     first: Option<First>,
+    /// The character that the first suggestion's path begins with, and no other one.
+    next: Option<char>,
     /// The states of the alternatives, once the characters that they begin with are known.
     others: Option<Vec<Other>>,
 }
@@ -119,8 +121,6 @@ struct First {
     shown: Result<Suggestion, &'static str>,
     /// Where it came from; `None` when the model need not be asked.
     origin: Option<Origin>,
-    /// The path's first character behind the cursor, which no alternative begins with.
-    next: Option<char>,
 }
 
 /// Another suggestion of an answer.

@@ -177,6 +177,7 @@ fn what_a_path_answers_is_what_a_fresh_generation_gives() {
                         && (path.end() == PathEnd::Open || path.end() == fresh.end()));
             match path.answers(state, Qwen2, CONTEXT, RESERVE) {
                 Answering::Yes => {
+                    prop_assert!(path.holds(state), "at {state:?}\npath {path:?}");
                     yes.fetch_add(1, Ordering::Relaxed);
                     prop_assert!(fits, "a fresh process would refuse {state:?}");
                     prop_assert!(same, "at {state:?}\npath {path:?}\nfresh {fresh:?}");
@@ -234,6 +235,7 @@ fn an_answer_once_known_stays() {
 fn a_path_that_is_elsewhere_answers_nothing() {
     let path = generate(1, "foo(", 8);
     for state in ["", "foo", "bar(", "foo(\u{1f980}", "bar(foo"] {
+        assert!(!path.holds(state), "{state}");
         assert_eq!(
             path.answers(state, Qwen2, CONTEXT, RESERVE),
             Answering::No,

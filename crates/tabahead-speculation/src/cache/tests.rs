@@ -9,8 +9,13 @@ use tabahead_text::{Document, Offset, Version};
 use super::{SuggestionCache, size_of_entry};
 use crate::{known_path::KnownPath, state::BufferState};
 
-/// A path with `tokens` tokens at the end of the first line of `text`.
+/// A path at the end of the first line of `text` that says "ab" so many times.
 fn path(text: &str, tokens: usize) -> KnownPath {
+    path_saying(text, &"ab".repeat(tokens))
+}
+
+/// A path at the end of the first line of `text` whose tokens behind it have two letters each.
+fn path_saying(text: &str, said: &str) -> KnownPath {
     let profile = ModelProfile {
         id: "none".to_string(),
         template: FimTemplate {
@@ -35,8 +40,8 @@ fn path(text: &str, tokens: usize) -> KnownPath {
     known.path.started(3);
     // The first token spells what is forced and more.
     let mut bytes = known.path.tail().as_bytes()[known.path.boundary()..].to_vec();
-    for _ in 0..tokens {
-        bytes.extend(b"ab");
+    for letters in said.as_bytes().chunks(2) {
+        bytes.extend(letters);
         let token = PathToken {
             id: 7,
             bytes: std::mem::take(&mut bytes),
@@ -48,6 +53,25 @@ fn path(text: &str, tokens: usize) -> KnownPath {
     known
 }
 
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % end
+    }
+
+    /// A text of two letters, which is often the beginning of another one.
+    fn letters(&mut self, end: u64) -> String {
+        (0..self.below(end))
+            .map(|_| ['a', 'b'][self.below(2) as usize])
+            .collect()
+    }
+}
+
 #[test]
 fn it_keeps_what_a_list_ordered_by_use_keeps() {
     let budget = 6 * size_of_entry(&path("let x = \nfoo", 4));
@@ -55,16 +79,16 @@ fn it_keeps_what_a_list_ordered_by_use_keeps() {
     // Least recently used first.
     let mut list: Vec<KnownPath> = Vec::new();
     let mut evicted = 0;
-    let mut seed = 1u64;
-    let mut random = |end: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 33) % end
-    };
+    let mut random = Random(1);
     for _ in 0..5_000 {
-        let text = format!("{}\nsuffix {}\n", "x".repeat(random(4) as usize), random(4));
-        let new = path(&text, random(8) as usize);
+        let text = format!(
+            "{}\nsuffix {}\n",
+            "x".repeat(random.below(4) as usize),
+            random.below(4)
+        );
+        let new = path(&text, random.below(8) as usize);
         let at = list.iter().position(|kept| kept.view.key == new.view.key);
-        if random(3) == 0 {
+        if random.below(3) == 0 {
             let used = cache.use_path(new.view.key).is_some();
             assert_eq!(used, at.is_some());
             if let Some(at) = at {
@@ -83,15 +107,73 @@ fn it_keeps_what_a_list_ordered_by_use_keeps() {
         }
         assert_eq!(cache.len(), list.len());
         assert_eq!(cache.bytes(), list.iter().map(size_of_entry).sum::<usize>());
-        let found = cache.candidates(&new.view).count();
-        let expected = list
-            .iter()
-            .filter(|kept| kept.view.has_base_of(&new.view))
-            .count();
-        assert_eq!(found, expected);
     }
     assert_eq!(cache.evicted(), evicted);
     assert!(evicted > 1_000, "only {evicted} were evicted");
+}
+
+#[test]
+fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
+    let mut random = Random(2);
+    let mut found = 0;
+    for kept in [3, 20, 200] {
+        let budget = kept * size_of_entry(&path_saying("aaaa\nfoo", "abab"));
+        let mut cache = SuggestionCache::new(budget);
+        // Paths that were kept or evicted.
+        let mut all: Vec<KnownPath> = Vec::new();
+        for _ in 0..1_500 {
+            let (tail, base) = (random.letters(9), random.below(2));
+            let said = random.letters(14);
+            let new = path_saying(&format!("{tail}\nsuffix {base}\n"), &said);
+            all.retain(|path| path.view.key != new.view.key);
+            all.push(new.clone());
+            cache.keep(new);
+
+            // Somewhere along a path, with whatever is typed then.
+            let along = &all[random.below(all.len() as u64) as usize];
+            let mut asked = String::from_utf8_lossy(along.path.bytes()).into_owned();
+            asked.truncate(random.below(asked.len() as u64 + 1) as usize);
+            if random.below(3) == 0 {
+                asked += &random.letters(4);
+            }
+            let base = random.below(2);
+            let view = path_saying(&format!("{asked}\nsuffix {base}\n"), "").view;
+            let mut descent: Vec<_> = cache.candidates(&view).map(|path| path.view.key).collect();
+            let nearest_first = cache
+                .candidates(&view)
+                .is_sorted_by(|one, next| one.path.origin() > next.path.origin());
+            let mut walk: Vec<_> = all
+                .iter()
+                .filter_map(|path| cache.paths.peek(&path.view.key))
+                .filter(|path| path.view.has_base_of(&view) && path.path.holds(&asked))
+                .map(|path| path.view.key)
+                .collect();
+            found += walk.len();
+            descent.sort_unstable();
+            walk.sort_unstable();
+            assert_eq!(descent, walk, "{asked:?} of base {base}");
+            assert!(nearest_first);
+        }
+        assert!(cache.evicted() > 100, "{} were evicted", cache.evicted());
+    }
+    assert!(found > 1_500, "only {found} were found");
+}
+
+/// As many texts as are wanted stand between the beginnings of what is asked for.
+#[test]
+fn a_path_is_found_over_all_that_stands_between_it_and_the_state() {
+    let mut cache = SuggestionCache::new(1 << 20);
+    cache.keep(path_saying("let \n", "xyz"));
+    for number in 0..100 {
+        cache.keep(path_saying(&format!("let x{number}\n"), "0123456789"));
+        cache.keep(path_saying(&format!("let xa{number}\n"), "0123456789"));
+    }
+    let view = path_saying("let xy\n", "").view;
+    let found: Vec<_> = cache
+        .candidates(&view)
+        .map(|path| path.path.tail())
+        .collect();
+    assert_eq!(found, ["let "]);
 }
 
 #[test]

@@ -84,6 +84,12 @@ impl Speculator {
         if request.decided.first.is_none() {
             let knowledge = self.look_up(&mut request.state);
             request.waited |= matches!(knowledge, Knowledge::Needs(_));
+            let source = match &knowledge {
+                Knowledge::Decided(_, source) => *source,
+                Knowledge::Needs(Need::Keep(id)) => Some(Source::Running(*id)),
+                _ => None,
+            };
+            request.decided.next = self.next_character(&request.state, source);
             match self.decide_first(&request, knowledge) {
                 Ok(first) => request.decided.first = Some(first),
                 // A generation that begins here can tell the characters as well.
@@ -111,7 +117,6 @@ impl Speculator {
                 return Ok(First {
                     shown: Err(reason),
                     origin: None,
-                    next: None,
                 });
             }
             Knowledge::Decided(cut, source) => (cut, source),
@@ -121,17 +126,10 @@ impl Speculator {
             Cut::Silent(silence) => Err(silence.as_str()),
             Cut::NeedMore => Err("undecided"),
         };
-        let at = (request.state.view.as_ref()).map_or(0, |view| view.window.tail.len());
-        let next = self.path_of(source).and_then(|known| {
-            let behind = known.path.bytes().get(at..)?;
-            let behind = &behind[..behind.len().min(char::MAX.len_utf8())];
-            String::from_utf8_lossy(behind).chars().next()
-        });
         let origin = self.served(request, shown.as_ref().ok(), source);
         Ok(First {
             shown,
             origin: Some(origin),
-            next,
         })
     }
 
@@ -149,11 +147,14 @@ impl Speculator {
                     return;
                 }
             };
-            let Some(first) = &request.decided.first else {
+            // Before the first one is decided its path must have begun: they can be computed together.
+            if request.decided.first.is_none() && request.decided.next.is_none() {
                 return;
-            };
+            }
             let (context, profile) = (&self.settings.context, &self.profile);
-            let others = characters.into_iter().filter(|&c| Some(c) != first.next);
+            let others = characters
+                .into_iter()
+                .filter(|&c| Some(c) != request.decided.next);
             let others = others.take(request.alternatives).map(|next| Other {
                 state: request.state.demanding(next, context, profile),
                 shown: None,
@@ -206,6 +207,22 @@ impl Speculator {
         Some(Characters::Awaited(awaited.unwrap_or_else(|| {
             Need::Begin(Box::new(view.clone()), MOST_CHARACTERS)
         })))
+    }
+
+    /// The character with which a path goes on behind the cursor of a state, once it is whole.
+    fn next_character(&self, state: &BufferState, source: Option<Source>) -> Option<char> {
+        let view = state.view.as_ref().ok()?;
+        let behind = self
+            .path_of(source)?
+            .path
+            .bytes()
+            .get(view.window.tail.len()..)?;
+        let behind = &behind[..behind.len().min(char::MAX.len_utf8())];
+        let valid = match std::str::from_utf8(behind) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(&behind[..error.valid_up_to()]).ok()?,
+        };
+        valid.chars().next()
     }
 
     fn path_of(&self, source: Option<Source>) -> Option<&KnownPath> {

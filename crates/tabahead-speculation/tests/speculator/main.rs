@@ -6,5 +6,7 @@
 mod engine;
 mod laws;
 mod outcomes;
+mod timeline;
 mod timelines;
+mod typed_through;
 mod world;

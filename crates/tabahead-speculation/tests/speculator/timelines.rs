@@ -1,285 +1,11 @@
-//! The Speculator's main stories, as timelines: inputs at the left, what followed behind `->`.
-//!
-//! The model's words are written in the story; they come as the tokens that encoding gives.
+//! The Speculator's main stories. Those of typing along are in `typed_through.rs`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use expect_test::expect;
+use tabahead_context::GenerationFailure;
+use tabahead_speculation::SelectedCompletion;
+use tabahead_text::Offset;
 
-use expect_test::{Expect, expect};
-use tabahead_context::{
-    ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent, GenerationFailure,
-    GenerationId, GenerationRequest, Layout, ModelProfile, PathEnd, PathToken, PreTokenizer,
-    Priority, Suggestion, stable_boundary,
-};
-use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator,
-    SpeculatorSettings, SuggestionId, Timestamp,
-};
-use tabahead_text::{Document, Offset, Version};
-
-use crate::engine::VOCABULARY;
-
-struct Timeline {
-    speculator: Speculator,
-    now: u64,
-    document: Document,
-    cursor: Offset,
-    shown: Option<(SuggestionId, Suggestion)>,
-    requests: u64,
-    /// Started generations, each with what its path has spelled behind the tail so far.
-    generations: BTreeMap<u64, (GenerationRequest, String)>,
-    /// Those of which nothing was reported yet.
-    unreported: BTreeSet<u64>,
-    log: String,
-}
-
-/// A timeline of a document whose cursor stands at `$0`.
-fn open(text: &str) -> Timeline {
-    open_with(text, 2)
-}
-
-fn open_with(text: &str, depth: usize) -> Timeline {
-    let cursor = text.find("$0").expect("the text has a cursor");
-    let settings = SpeculatorSettings {
-        context: ContextSettings::default(),
-        cut: CutSettings {
-            max_tokens: 20,
-            least_log_prob: f32::NEG_INFINITY,
-            least_log_prob_at_end: f32::NEG_INFINITY,
-        },
-        speculate: depth > 0,
-        depth,
-        cache_bytes: 1 << 20,
-        in_flight: 2,
-    };
-    let profile = ModelProfile {
-        id: "told".to_string(),
-        template: FimTemplate {
-            layout: Layout::SuffixFirst,
-            file_name: false,
-        },
-        pre_tokenizer: PreTokenizer::Qwen2,
-        context_tokens: 1_000,
-    };
-    let mut timeline = Timeline {
-        speculator: Speculator::new(settings, profile),
-        now: 0,
-        document: Document::new(&text.replace("$0", ""), Version(1)),
-        cursor: Offset(cursor),
-        shown: None,
-        requests: 0,
-        generations: BTreeMap::new(),
-        unreported: BTreeSet::new(),
-        log: String::new(),
-    };
-    timeline.does(&format!("open {text:?}"));
-    timeline.changed();
-    timeline
-}
-
-impl Timeline {
-    fn request(&mut self) -> &mut Self {
-        self.request_with(None)
-    }
-
-    fn request_with(&mut self, selected: Option<SelectedCompletion>) -> &mut Self {
-        self.requests += 1;
-        self.does(&format!("request r{}", self.requests));
-        self.input(Input::CompletionRequested {
-            request: RequestId(self.requests),
-            document: DocumentId(1),
-            snapshot: self.document.clone(),
-            cursor: self.cursor,
-            name: DocumentName::default(),
-            selected,
-            alternatives: 0,
-        })
-    }
-
-    fn cancels_request(&mut self) -> &mut Self {
-        self.does(&format!("cancel r{}", self.requests));
-        let request = RequestId(self.requests);
-        self.input(Input::RequestCancelled { request })
-    }
-
-    fn types(&mut self, text: &str) -> &mut Self {
-        self.does(&format!("type {text:?}"));
-        self.document = self.document.with_replaced(self.cursor..self.cursor, text);
-        self.cursor.0 += text.len();
-        self.changed()
-    }
-
-    fn accepts(&mut self) -> &mut Self {
-        let (_, suggestion) = self.shown.take().expect("something is shown");
-        self.does("accept");
-        (self.document, self.cursor) = suggestion.apply(&self.document);
-        self.changed()
-    }
-
-    /// Another source's suggestion appears at the cursor.
-    fn sees(&mut self, text: &str) -> &mut Self {
-        self.does(&format!("see {text:?}"));
-        let suggestion = Suggestion {
-            range: self.cursor..self.cursor,
-            text: text.to_string(),
-        };
-        self.shown = Some((SuggestionId(0), suggestion.clone()));
-        self.input(Input::Shown {
-            document: DocumentId(1),
-            snapshot: self.document.clone(),
-            cursor: self.cursor,
-            name: DocumentName::default(),
-            suggestion,
-        })
-    }
-
-    fn dismisses(&mut self) -> &mut Self {
-        self.does("dismiss");
-        let document = DocumentId(1);
-        self.input(Input::Dismissed { document })
-    }
-
-    fn closes(&mut self) -> &mut Self {
-        self.does("close");
-        let document = DocumentId(1);
-        self.input(Input::DocumentClosed { document })
-    }
-
-    fn changed(&mut self) -> &mut Self {
-        let snapshot = self.document.clone();
-        let document = DocumentId(1);
-        self.input(Input::DocumentChanged { document, snapshot })
-    }
-
-    /// The model says a text behind what it has said so far; the first time also what it must.
-    fn says(&mut self, id: u64, text: &str) -> &mut Self {
-        self.does(&format!("g{id} says {text:?}"));
-        let (request, said) = self.generations.get_mut(&id).expect("it was started");
-        let tail = request.tail.clone();
-        let boundary = tail.len() - request.prompt.forced.len();
-        let before = VOCABULARY
-            .encode(&(tail[boundary..].to_string() + said))
-            .len();
-        let before = if said.is_empty() { 0 } else { before };
-        said.push_str(text);
-        let whole = tail + said;
-        let tokens = VOCABULARY.encode(&whole[boundary..]);
-        if self.unreported.remove(&id) {
-            self.input(Input::Generation(GenerationEvent::Started {
-                id: GenerationId(id),
-                prompt_tokens: VOCABULARY.encode(&whole[..boundary]).len(),
-                continued: before,
-            }));
-        }
-        let canonical_until = stable_boundary(PreTokenizer::Qwen2, &whole);
-        let mut end = boundary;
-        for (number, &token) in tokens.iter().enumerate() {
-            let bytes = VOCABULARY.bytes(token).to_vec();
-            end += bytes.len();
-            if number >= before {
-                self.input(Input::Generation(GenerationEvent::Token {
-                    id: GenerationId(id),
-                    token: PathToken {
-                        id: token,
-                        bytes,
-                        log_prob: -0.1,
-                        masked_stop: None,
-                    },
-                    canonical_until: canonical_until.min(end),
-                }));
-            }
-        }
-        self
-    }
-
-    fn stops(&mut self, id: u64) -> &mut Self {
-        self.does(&format!("g{id} stops"));
-        let id = GenerationId(id);
-        let end = PathEnd::Stop { log_prob: -0.1 };
-        self.input(Input::Generation(GenerationEvent::Ended { id, end }))
-    }
-
-    fn fails(&mut self, id: u64, failure: GenerationFailure) -> &mut Self {
-        self.does(&format!("g{id} fails: {failure:?}"));
-        let id = GenerationId(id);
-        self.input(Input::Generation(GenerationEvent::Failed { id, failure }))
-    }
-
-    fn does(&mut self, what: &str) {
-        self.log
-            .push_str(&format!("{:<6} {what}\n", format!("{}ms", self.now)));
-    }
-
-    fn input(&mut self, input: Input) -> &mut Self {
-        let now = Timestamp(Duration::from_millis(self.now));
-        self.speculator.handle_input(now, input);
-        self.now += 5;
-        while let Some(effect) = self.speculator.poll_effect() {
-            let line = self.describe(effect);
-            self.log.push_str(&format!("       -> {line}\n"));
-        }
-        self
-    }
-
-    fn describe(&mut self, effect: Effect) -> String {
-        let who = |priority| match priority {
-            Priority::Foreground => "foreground",
-            Priority::Speculative => "speculative",
-        };
-        match effect {
-            Effect::Respond {
-                request: RequestId(request),
-                answer,
-            } => match answer {
-                Answer::Suggestion {
-                    id,
-                    suggestion,
-                    origin,
-                    alternatives,
-                } => {
-                    let mut line = format!("respond r{request} {:?}", suggestion.text);
-                    for other in &alternatives {
-                        line += &format!(" or {:?}", other.suggestion.text);
-                    }
-                    line += &format!(" {origin:?}");
-                    self.shown = Some((id, suggestion));
-                    line
-                }
-                Answer::Silent { reason, origin } => {
-                    format!("silent r{request}: {reason} {origin:?}")
-                }
-                Answer::Superseded => format!("superseded r{request}"),
-                Answer::Failed(line) => format!("failed r{request}: {line}"),
-            },
-            Effect::StartGeneration(request) => {
-                let id = request.id.0;
-                let end: String = request.tail.chars().rev().take(12).collect();
-                let end: String = end.chars().rev().collect();
-                let line = format!("start g{id} {} at {end:?}", who(request.priority));
-                let known = request.continued.iter();
-                let known: Vec<u8> = known
-                    .flat_map(|&id| VOCABULARY.bytes(id).to_vec())
-                    .collect();
-                let said = known.get(request.prompt.forced.len()..).unwrap_or_default();
-                let said = String::from_utf8(said.to_vec()).expect("text");
-                self.unreported.insert(id);
-                self.generations.insert(id, (request, said));
-                line
-            }
-            Effect::PrioritizeGeneration(id, priority) => {
-                format!("g{} is {} now", id.0, who(priority))
-            }
-            Effect::CancelGeneration(id) => format!("cancel g{}", id.0),
-        }
-    }
-
-    #[track_caller]
-    fn check(&self, expected: Expect) {
-        expected.assert_eq(&self.log);
-    }
-}
+use crate::timeline::{open, open_with};
 
 #[test]
 fn a_miss_is_answered_and_then_its_accept_is_computed() {
@@ -641,8 +367,105 @@ fn a_popup_item_begins_what_is_suggested() {
             5ms    request r1
                    -> start g1 foreground at "let x = foo"
             10ms   g1 says "(a);\n"
-                   -> respond r1 "foo(a);" Miss
+                   -> respond r1 "foo(a);" over "f" Miss
                    -> g1 is speculative now
             40ms   accept
+        "#]]);
+}
+
+#[test]
+fn who_asks_for_several_gets_them_from_one_batch() {
+    open("let x = $0\n")
+        .request_several(2)
+        .thinks_of(1, "fb(")
+        .says(1, "foo")
+        .says(2, "r;\n")
+        .says(1, "(a);\n")
+        .says(3, "a);\n")
+        .request()
+        .request_several(2)
+        .check(expect![[r#"
+            0ms    open "let x = $0\n"
+            5ms    request r1 and 2 more
+                   -> start g1 foreground at "let x = "
+            10ms   g1 thinks of "fb("
+            15ms   g1 says "foo"
+                   -> start g2 foreground at "let x = b"
+            30ms   g2 says "r;\n"
+                   -> cancel g2
+                   -> start g3 foreground at "let x = ("
+            50ms   g1 says "(a);\n"
+                   -> cancel g1
+            70ms   g3 says "a);\n"
+                   -> respond r1 "foo(a);" or "br;" or "(a);" Miss
+                   -> cancel g3
+                   -> start g4 speculative at "let x = "
+            100ms  request r2
+                   -> respond r2 "foo(a);" Exact
+            105ms  request r3 and 2 more
+                   -> respond r3 "foo(a);" or "br;" or "(a);" Exact
+        "#]]);
+}
+
+#[test]
+fn alternatives_are_added_to_what_was_answered_before() {
+    open("let x = $0\n")
+        .request()
+        .says(1, "foo(a);\n")
+        .request_several(1)
+        .thinks_of(2, "bf")
+        .says(2, "foo")
+        .says(3, "ar;\n")
+        .check(expect![[r#"
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> g1 is speculative now
+            45ms   request r2 and 1 more
+                   -> start g2 foreground at "let x = "
+            50ms   g2 thinks of "bf"
+            55ms   g2 says "foo"
+                   -> cancel g2
+                   -> start g3 foreground at "let x = b"
+            70ms   g3 says "ar;\n"
+                   -> respond r2 "foo(a);" or "bar;" Exact
+                   -> cancel g3
+        "#]]);
+}
+
+#[test]
+fn what_is_looked_ahead_of_is_what_is_on_the_screen() {
+    open_with("let x = $0\n", 1)
+        .request_several(1)
+        .thinks_of(1, "fb")
+        .says(1, "foo(a);\n")
+        .says(2, "ar;\n")
+        .cycles_to(0)
+        .says(4, "ret a;\n")
+        .accepts()
+        .request()
+        .check(expect![[r#"
+            0ms    open "let x = $0\n"
+            5ms    request r1 and 1 more
+                   -> start g1 foreground at "let x = "
+            10ms   g1 thinks of "fb"
+            15ms   g1 says "foo(a);\n"
+                   -> start g2 foreground at "let x = b"
+                   -> cancel g1
+            50ms   g2 says "ar;\n"
+                   -> respond r1 "foo(a);" or "bar;" Miss
+                   -> cancel g2
+                   -> start g3 speculative at "let x = "
+            65ms   cycle to "bar;"
+                   -> cancel g3
+                   -> start g4 speculative at "let x = b"
+            70ms   g4 says "ret a;\n"
+                   -> cancel g4
+            90ms   accept
+                   -> start g5 speculative at "let x = b"
+            95ms   request r2
+                   -> respond r2 "\nret a;" Speculated
         "#]]);
 }

@@ -1,0 +1,401 @@
+//! A timeline: inputs at the left, what followed behind `->`; a test compares the whole of it.
+//!
+//! A story tells what a user does to one document and what the model says. The model's words come as
+//! the tokens that encoding gives, unless the story spells them token by token.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use expect_test::Expect;
+use tabahead_context::{
+    CanonicalMarks, ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent,
+    GenerationFailure, GenerationId, GenerationRequest, Layout, ModelProfile, PathEnd, PathToken,
+    PreTokenizer, Priority, Suggestion, TokenId,
+};
+use tabahead_speculation::{
+    Alternative, Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator,
+    SpeculatorSettings, SuggestionId, Timestamp,
+};
+use tabahead_text::{Document, Offset, Version};
+
+use crate::engine::VOCABULARY;
+
+/// What a user does and the model says, and what followed.
+pub struct Timeline {
+    pub speculator: Speculator,
+    now: u64,
+    document: Document,
+    cursor: Offset,
+    shown: Option<(SuggestionId, Suggestion)>,
+    others: Vec<Alternative>,
+    requests: u64,
+    /// Started generations, each as far as the model has told it.
+    generations: BTreeMap<u64, Telling>,
+    log: String,
+}
+
+/// A generation as the model sees it.
+struct Telling {
+    request: GenerationRequest,
+    /// Tokens from the stable boundary on.
+    tokens: Vec<TokenId>,
+    /// How many of them the Speculator gave, if it does not know yet that the generation started.
+    unreported: Option<usize>,
+    marks: CanonicalMarks,
+}
+
+/// A timeline of a document whose cursor stands at `$0`.
+pub fn open(text: &str) -> Timeline {
+    open_with(text, 2)
+}
+
+/// With so many accepts looked ahead; none means no speculation.
+pub fn open_with(text: &str, depth: usize) -> Timeline {
+    let cursor = text.find("$0").expect("the text has a cursor");
+    let settings = SpeculatorSettings {
+        context: ContextSettings::default(),
+        cut: CutSettings {
+            max_tokens: 20,
+            least_log_prob: f32::NEG_INFINITY,
+            least_log_prob_at_end: f32::NEG_INFINITY,
+        },
+        speculate: depth > 0,
+        depth,
+        cache_bytes: 1 << 20,
+        in_flight: 2,
+    };
+    let profile = ModelProfile {
+        id: "told".to_string(),
+        template: FimTemplate {
+            layout: Layout::SuffixFirst,
+            file_name: false,
+        },
+        pre_tokenizer: PreTokenizer::Qwen2,
+        context_tokens: 1_000,
+    };
+    let mut timeline = Timeline {
+        speculator: Speculator::new(settings, profile),
+        now: 0,
+        document: Document::new(&text.replace("$0", ""), Version(1)),
+        cursor: Offset(cursor),
+        shown: None,
+        others: Vec::new(),
+        requests: 0,
+        generations: BTreeMap::new(),
+        log: String::new(),
+    };
+    timeline.does(&format!("open {text:?}"));
+    timeline.changed();
+    timeline
+}
+
+impl Timeline {
+    pub fn request(&mut self) -> &mut Self {
+        self.request_with(None)
+    }
+
+    pub fn request_with(&mut self, selected: Option<SelectedCompletion>) -> &mut Self {
+        self.asks(selected, 0)
+    }
+
+    /// Somebody asks for so many besides the first.
+    pub fn request_several(&mut self, alternatives: usize) -> &mut Self {
+        self.asks(None, alternatives)
+    }
+
+    fn asks(&mut self, selected: Option<SelectedCompletion>, alternatives: usize) -> &mut Self {
+        self.requests += 1;
+        let several = match alternatives {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        self.does(&format!("request r{}{several}", self.requests));
+        self.input(Input::CompletionRequested {
+            request: RequestId(self.requests),
+            document: DocumentId(1),
+            snapshot: self.document.clone(),
+            cursor: self.cursor,
+            name: DocumentName::default(),
+            selected,
+            alternatives,
+        })
+    }
+
+    /// The model tells the likeliest characters at the cursor.
+    pub fn thinks_of(&mut self, id: u64, characters: &str) -> &mut Self {
+        self.does(&format!("g{id} thinks of {characters:?}"));
+        self.input(Input::Generation(GenerationEvent::Characters {
+            id: GenerationId(id),
+            characters: characters.chars().collect(),
+        }))
+    }
+
+    /// The editor shows another one of the suggestions that it was given.
+    pub fn cycles_to(&mut self, number: usize) -> &mut Self {
+        let other = self.others[number].clone();
+        self.does(&format!("cycle to {:?}", other.suggestion.text));
+        self.shown = Some((other.id, other.suggestion));
+        let suggestion = other.id;
+        self.input(Input::Displayed { suggestion })
+    }
+
+    pub fn cancels_request(&mut self) -> &mut Self {
+        self.does(&format!("cancel r{}", self.requests));
+        let request = RequestId(self.requests);
+        self.input(Input::RequestCancelled { request })
+    }
+
+    pub fn types(&mut self, text: &str) -> &mut Self {
+        self.does(&format!("type {text:?}"));
+        self.insert(text)
+    }
+
+    /// Deletes the character before the cursor.
+    pub fn backspaces(&mut self) -> &mut Self {
+        self.does("backspace");
+        let start = self.document.clamp(Offset(self.cursor.0 - 1));
+        self.document = self.document.with_replaced(start..self.cursor, "");
+        self.cursor = start;
+        self.changed()
+    }
+
+    /// The editor makes this of the document: what a key does besides typing.
+    pub fn becomes(&mut self, text: &str) -> &mut Self {
+        self.does(&format!("becomes {text:?}"));
+        self.cursor = Offset(text.find("$0").expect("the text has a cursor"));
+        self.document = Document::new(&text.replace("$0", ""), Version(1));
+        self.changed()
+    }
+
+    /// Accepts a beginning of what is shown.
+    pub fn accepts_part(&mut self, part: &str) -> &mut Self {
+        let (_, suggestion) = self.shown.take().expect("something is shown");
+        assert!(suggestion.text.starts_with(part), "{part:?} is shown first");
+        self.does(&format!("accept {part:?}"));
+        self.insert(part)
+    }
+
+    pub fn accepts(&mut self) -> &mut Self {
+        let (_, suggestion) = self.shown.take().expect("something is shown");
+        self.does("accept");
+        (self.document, self.cursor) = suggestion.apply(&self.document);
+        self.changed()
+    }
+
+    /// Another source's suggestion appears at the cursor.
+    pub fn sees(&mut self, text: &str) -> &mut Self {
+        self.does(&format!("see {text:?}"));
+        let suggestion = Suggestion {
+            range: self.cursor..self.cursor,
+            text: text.to_string(),
+        };
+        self.shown = Some((SuggestionId(0), suggestion.clone()));
+        self.input(Input::Shown {
+            document: DocumentId(1),
+            snapshot: self.document.clone(),
+            cursor: self.cursor,
+            name: DocumentName::default(),
+            suggestion,
+        })
+    }
+
+    pub fn dismisses(&mut self) -> &mut Self {
+        self.does("dismiss");
+        let document = DocumentId(1);
+        self.input(Input::Dismissed { document })
+    }
+
+    pub fn closes(&mut self) -> &mut Self {
+        self.does("close");
+        let document = DocumentId(1);
+        self.input(Input::DocumentClosed { document })
+    }
+
+    fn insert(&mut self, text: &str) -> &mut Self {
+        self.document = self.document.with_replaced(self.cursor..self.cursor, text);
+        self.cursor.0 += text.len();
+        self.changed()
+    }
+
+    fn changed(&mut self) -> &mut Self {
+        let snapshot = self.document.clone();
+        let document = DocumentId(1);
+        self.input(Input::DocumentChanged { document, snapshot })
+    }
+
+    /// The model says a text behind what it has said so far; the first time also what it must.
+    pub fn says(&mut self, id: u64, text: &str) -> &mut Self {
+        self.does(&format!("g{id} says {text:?}"));
+        let telling = &self.generations[&id];
+        let forced = &telling.request.prompt.forced;
+        let mut whole = telling.spelled();
+        if whole.is_empty() {
+            whole.clone_from(forced);
+        }
+        let tokens = VOCABULARY.encode(&(whole + text));
+        assert!(tokens.starts_with(&telling.tokens), "said canonically");
+        self.tells(id, &tokens[telling.tokens.len()..])
+    }
+
+    /// The same token by token; the first ones spell what the model must say.
+    pub fn says_tokens(&mut self, id: u64, tokens: &[&str]) -> &mut Self {
+        self.does(&format!("g{id} says {tokens:?}"));
+        let tokens: Vec<TokenId> = tokens
+            .iter()
+            .map(|text| match VOCABULARY.encode(text)[..] {
+                [token] => token,
+                _ => panic!("{text:?} is no token"),
+            })
+            .collect();
+        self.tells(id, &tokens)
+    }
+
+    fn tells(&mut self, id: u64, tokens: &[TokenId]) -> &mut Self {
+        let telling = self.generations.get_mut(&id).expect("it was started");
+        if let Some(continued) = telling.unreported.take() {
+            let tail = telling.request.tail.len();
+            let boundary = tail - telling.request.prompt.forced.len();
+            let before = VOCABULARY.encode(&telling.request.tail[..boundary]);
+            self.input(Input::Generation(GenerationEvent::Started {
+                id: GenerationId(id),
+                prompt_tokens: before.len(),
+                continued,
+            }));
+        }
+        for &token in tokens {
+            let telling = self.generations.get_mut(&id).expect("it was started");
+            let (token, canonical_until) = telling.take(token);
+            self.input(Input::Generation(GenerationEvent::Token {
+                id: GenerationId(id),
+                token,
+                canonical_until,
+            }));
+        }
+        self
+    }
+
+    pub fn stops(&mut self, id: u64) -> &mut Self {
+        self.does(&format!("g{id} stops"));
+        let id = GenerationId(id);
+        let end = PathEnd::Stop { log_prob: -0.1 };
+        self.input(Input::Generation(GenerationEvent::Ended { id, end }))
+    }
+
+    pub fn fails(&mut self, id: u64, failure: GenerationFailure) -> &mut Self {
+        self.does(&format!("g{id} fails: {failure:?}"));
+        let id = GenerationId(id);
+        self.input(Input::Generation(GenerationEvent::Failed { id, failure }))
+    }
+
+    fn does(&mut self, what: &str) {
+        self.log
+            .push_str(&format!("{:<6} {what}\n", format!("{}ms", self.now)));
+    }
+
+    fn input(&mut self, input: Input) -> &mut Self {
+        let now = Timestamp(Duration::from_millis(self.now));
+        self.speculator.handle_input(now, input);
+        self.now += 5;
+        while let Some(effect) = self.speculator.poll_effect() {
+            let line = self.describe(effect);
+            self.log.push_str(&format!("       -> {line}\n"));
+        }
+        self
+    }
+
+    fn describe(&mut self, effect: Effect) -> String {
+        let who = |priority| match priority {
+            Priority::Foreground => "foreground",
+            Priority::Speculative => "speculative",
+        };
+        match effect {
+            Effect::Respond {
+                request: RequestId(request),
+                answer,
+            } => match answer {
+                Answer::Suggestion {
+                    id,
+                    suggestion,
+                    origin,
+                    alternatives,
+                } => {
+                    let others: String = alternatives
+                        .iter()
+                        .map(|other| format!(" or {:?}", other.suggestion.text))
+                        .collect();
+                    let covered = match self.document.slice(suggestion.range.clone()) {
+                        covered if covered.is_empty() => String::new(),
+                        covered => format!(" over {covered:?}"),
+                    };
+                    let text = suggestion.text.clone();
+                    self.shown = Some((id, suggestion));
+                    self.others = alternatives;
+                    format!("respond r{request} {text:?}{covered}{others} {origin:?}")
+                }
+                Answer::Silent { reason, origin } => {
+                    format!("silent r{request}: {reason} {origin:?}")
+                }
+                Answer::Superseded => format!("superseded r{request}"),
+                Answer::Failed(line) => format!("failed r{request}: {line}"),
+            },
+            Effect::StartGeneration(request) => {
+                let id = request.id.0;
+                let end: String = request.tail.chars().rev().take(12).collect();
+                let end: String = end.chars().rev().collect();
+                let line = format!("start g{id} {} at {end:?}", who(request.priority));
+                self.generations.insert(id, Telling::new(request));
+                line
+            }
+            Effect::PrioritizeGeneration(id, priority) => {
+                format!("g{} is {} now", id.0, who(priority))
+            }
+            Effect::CancelGeneration(id) => format!("cancel g{}", id.0),
+        }
+    }
+
+    #[track_caller]
+    pub fn check(&self, expected: Expect) {
+        expected.assert_eq(&self.log);
+    }
+}
+
+impl Telling {
+    fn new(mut request: GenerationRequest) -> Self {
+        let boundary = request.tail.len() - request.prompt.forced.len();
+        let continued = std::mem::take(&mut request.continued);
+        let mut telling = Self {
+            marks: CanonicalMarks::new(PreTokenizer::Qwen2, &request.tail, boundary),
+            request,
+            tokens: Vec::new(),
+            unreported: Some(continued.len()),
+        };
+        for token in continued {
+            telling.take(token);
+        }
+        telling
+    }
+
+    /// A token more, as a backend reports it.
+    fn take(&mut self, id: TokenId) -> (PathToken, usize) {
+        self.tokens.push(id);
+        let bytes = VOCABULARY.bytes(id).to_vec();
+        let canonical_until = self
+            .marks
+            .advance(&bytes, id, |text| VOCABULARY.encode(text));
+        let log_prob = -0.1;
+        (
+            PathToken {
+                id,
+                bytes,
+                log_prob,
+                masked_stop: None,
+            },
+            canonical_until,
+        )
+    }
+
+    /// What the tokens spell.
+    fn spelled(&self) -> String {
+        let bytes = self.tokens.iter().flat_map(|&id| VOCABULARY.bytes(id));
+        String::from_utf8(bytes.copied().collect()).expect("stories have whole characters")
+    }
+}
