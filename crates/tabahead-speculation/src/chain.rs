@@ -113,20 +113,23 @@ pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bo
 /// neighbourhood of the old cursor tells: behind what was typed, but before what the editor put
 /// behind that, or where it was.
 pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
+    match end_of_change(from, to) {
+        Some(end) => before_closers(from.cursor, end, to),
+        None => to.clamp(from.cursor),
+    }
+}
+
+/// Where in `to` the text begins that stood behind the cursor in `from`, as far as its neighbourhood
+/// tells.
+pub(crate) fn end_of_change(from: &Place, to: &Document) -> Option<Offset> {
     let behind = from.document.len() - from.cursor.0.min(from.document.len());
-    let Some(cursor) = to.len().checked_sub(behind).map(Offset) else {
-        return to.clamp(from.cursor);
-    };
+    let end = to.len().checked_sub(behind).map(Offset)?;
     let text_after = |document: &Document, at: Offset| {
         document.slice(at..document.clamp(Offset(at.0 + NEIGHBOURHOOD)))
     };
-    if to.clamp(cursor) == cursor
-        && text_after(to, cursor) == text_after(&from.document, from.cursor)
-    {
-        before_closers(from.cursor, cursor, to)
-    } else {
-        to.clamp(from.cursor)
-    }
+    let stands_there =
+        to.clamp(end) == end && text_after(to, end) == text_after(&from.document, from.cursor);
+    stands_there.then_some(end)
 }
 
 /// The first place in what was inserted behind which it only closes what it opened before, as editors do

@@ -9,7 +9,7 @@ use tabahead_text::{Document, Offset};
 
 use crate::{
     Stats, SuggestionId,
-    chain::{Place, cursor_after, is_same_text},
+    chain::{Place, end_of_change, is_same_text},
     state::BufferState,
 };
 
@@ -141,8 +141,8 @@ impl Offer {
                 _ => return Followed::Away(Some(Outcome::Diverged)),
             }
         } else {
-            let cursor = cursor_after(from, to);
-            let inserted = to.slice(from.cursor.min(cursor)..cursor);
+            let end = end_of_change(from, to).unwrap_or(from.cursor);
+            let inserted = to.slice(from.cursor.min(end)..end);
             let agreed = agreement(&text[self.taken..], &inserted);
             let expected = from
                 .document
