@@ -50,9 +50,17 @@ pub fn open(text: &str) -> Timeline {
 
 /// With so many accepts looked ahead; none means no speculation.
 pub fn open_with(text: &str, depth: usize) -> Timeline {
+    open_in(Layout::SuffixFirst, text, depth)
+}
+
+/// The same in a layout; with prefix first, every second line or so is an anchor.
+pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
     let cursor = text.find("$0").expect("the text has a cursor");
     let settings = SpeculatorSettings {
-        context: ContextSettings::default(),
+        context: ContextSettings {
+            anchor_lines: 2,
+            ..ContextSettings::default()
+        },
         cut: CutSettings {
             max_tokens: 20,
             least_log_prob: f32::NEG_INFINITY,
@@ -66,7 +74,7 @@ pub fn open_with(text: &str, depth: usize) -> Timeline {
     let profile = ModelProfile {
         id: "told".to_string(),
         template: FimTemplate {
-            layout: Layout::SuffixFirst,
+            layout,
             file_name: false,
         },
         pre_tokenizer: PreTokenizer::Qwen2,
@@ -350,6 +358,11 @@ impl Timeline {
             }
             Effect::CancelGeneration(id) => format!("cancel g{}", id.0),
         }
+    }
+
+    /// All that happened so far.
+    pub fn log(&self) -> &str {
+        &self.log
     }
 
     #[track_caller]

@@ -2,14 +2,15 @@
 //!
 //! No line with `start` between a request and its answer means no call of the model for it; what is
 //! started as speculative looks ahead. Where one is started for a request, a comment says what makes the
-//! fresh answer another one: the rule is `Path::answers` in `tabahead-context`.
+//! fresh answer another one: the rule is `Path::answers` in `tabahead-context`. The file is long because
+//! the logs are; each case stands by itself.
 
 use expect_test::expect;
-use tabahead_context::PreTokenizer;
+use tabahead_context::{Layout, PreTokenizer};
 
 use crate::{
     engine::VOCABULARY,
-    timeline::{Timeline, open_with},
+    timeline::{Timeline, open_in, open_with},
 };
 
 /// Looks so far ahead that a path is read as far as the model tells it.
@@ -1094,5 +1095,159 @@ fn an_opener_without_its_closer_is_asked_about_where_a_closer_follows() {
             65ms   g2 says "b]\n"
                    -> respond r2 "b]" Miss
                    -> cancel g2
+        "#]]);
+}
+
+#[test]
+fn a_closer_typed_beside_the_auto_closed_one_is_asked_about() {
+    // A fresh process reads a closer too many behind the cursor, where the path was said before none.
+    open_without_speculation("let x = foo$0\n")
+        .request()
+        .says(1, "(a) + b;\n")
+        .becomes("let x = foo(a$0)\n")
+        .request()
+        .becomes("let x = foo(a)$0)\n")
+        .request()
+        .says(2, ";\n")
+        .check(expect![[r#"
+            0ms    open "let x = foo$0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = foo"
+            10ms   g1 says "(a) + b;\n"
+                   -> respond r1 "(a) + b;" Miss
+                   -> cancel g1
+            55ms   becomes "let x = foo(a$0)\n"
+            60ms   request r2
+                   -> respond r2 ") + b;" over ")" TypedThrough
+            65ms   becomes "let x = foo(a)$0)\n"
+            70ms   request r3
+                   -> start g2 foreground at "t x = foo(a)"
+            75ms   g2 says ";\n"
+                   -> respond r3 ";" Miss
+                   -> cancel g2
+        "#]]);
+}
+
+#[test]
+fn inside_auto_closed_triple_quotes_is_asked_about() {
+    // Left out is one quote, because a quote closes once: a fresh process reads the other two behind the
+    // cursor. Typed by hand, without auto-closing, they are typing along.
+    open_without_speculation("x = $0\n")
+        .request()
+        .says(1, "\"\"\"foo bar\"\"\"\n")
+        .types("\"\"\"")
+        .request()
+        .becomes("x = \"\"\"$0\"\"\"\n")
+        .request()
+        .says(2, "bar")
+        .stops(2)
+        .check(expect![[r#"
+            0ms    open "x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "x = "
+            10ms   g1 says "\"\"\"foo bar\"\"\"\n"
+                   -> respond r1 "\"\"\"foo bar\"\"\"" Miss
+                   -> cancel g1
+            70ms   type "\"\"\""
+            75ms   request r2
+                   -> respond r2 "foo bar\"\"\"" TypedThrough
+            80ms   becomes "x = \"\"\"$0\"\"\"\n"
+            85ms   request r3
+                   -> start g2 foreground at "x = \"\"\""
+            90ms   g2 says "bar"
+            120ms  g2 stops
+                   -> respond r3 "bar" Miss
+        "#]]);
+}
+
+#[test]
+fn undoing_an_accept_is_answered_by_the_path() {
+    open_without_speculation("let x = $0\n")
+        .request()
+        .says(1, "foo(a);\n")
+        .accepts()
+        .becomes("let x = $0\n")
+        .request()
+        .check(expect![[r#"
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> cancel g1
+            45ms   accept
+            50ms   becomes "let x = $0\n"
+            55ms   request r2
+                   -> respond r2 "foo(a);" Exact
+        "#]]);
+}
+
+#[test]
+fn in_both_layouts_enter_and_lines_are_typing_along() {
+    let answers = [Layout::SuffixFirst, Layout::PrefixFirst].map(|layout| {
+        let mut timeline = open_in(layout, "foo(a);\nlet x = 1;\nfn f() $0\n\nfn g() {}\n", 9);
+        timeline
+            .request()
+            .says(1, "{\n    bar(b);\n    ab = b;\n}\n")
+            .becomes("foo(a);\nlet x = 1;\nfn f() {\n    $0\n}\n\nfn g() {}\n")
+            .request()
+            .types("bar(b);\n    ")
+            .request();
+        timeline
+    });
+    assert_eq!(answers[0].log(), answers[1].log());
+    answers[1].check(expect![[r#"
+        0ms    open "foo(a);\nlet x = 1;\nfn f() $0\n\nfn g() {}\n"
+        5ms    request r1
+               -> start g1 foreground at "= 1;\nfn f() "
+        10ms   g1 says "{\n    bar(b);\n    ab = b;\n}\n"
+               -> respond r1 "{" Miss
+               -> g1 is speculative now
+        105ms  becomes "foo(a);\nlet x = 1;\nfn f() {\n    $0\n}\n\nfn g() {}\n"
+        110ms  request r2
+               -> respond r2 "bar(b);" Speculated
+               -> cancel g1
+        115ms  type "bar(b);\n    "
+        120ms  request r3
+               -> respond r3 "ab = b;" Speculated
+    "#]]);
+}
+
+#[test]
+fn a_line_that_becomes_an_anchor_is_asked_about() {
+    // A fresh process sets that line at the start of the forced middle and what is above it before the
+    // suffix: another base. Which lines are anchors, their hash decides.
+    open_in(Layout::PrefixFirst, "let x = 1;\nfn f() {$0\n}\n", 9)
+        .request()
+        .says(1, "\n    foo(a);\n    bar(b);\n    int")
+        .types("\n    ")
+        .request()
+        .types("foo(a);")
+        .request()
+        .types("\n    ")
+        .request()
+        .says(3, "ab = b;\n")
+        .check(expect![[r#"
+            0ms    open "let x = 1;\nfn f() {$0\n}\n"
+            5ms    request r1
+                   -> start g1 foreground at " 1;\nfn f() {"
+            10ms   g1 says "\n    foo(a);\n    bar(b);\n    int"
+                   -> respond r1 "\n    foo(a);" Miss
+                   -> g1 is speculative now
+                   -> cancel g1
+                   -> start g2 speculative at "\n    bar(b);"
+            110ms  type "\n    "
+            115ms  request r2
+                   -> respond r2 "foo(a);" TypedThrough
+            120ms  type "foo(a);"
+            125ms  request r3
+                   -> respond r3 "\n    bar(b);" Speculated
+            130ms  type "\n    "
+            135ms  request r4
+                   -> start g3 foreground at "foo(a);\n    "
+            140ms  g3 says "ab = b;\n"
+                   -> respond r4 "ab = b;" Miss
+                   -> cancel g2
+                   -> g3 is speculative now
         "#]]);
 }
