@@ -70,6 +70,7 @@ impl User for Storyteller {
                 let accepts = Accepts {
                     part: Part::All,
                     characters: screen.suggestion.text.chars().count(),
+                    lines: screen.suggestion.text.matches('\n').count() + 1,
                     suggestion: Some(screen.id),
                 };
                 (after, cursor, EditKind::Accept, Some(accepts))
