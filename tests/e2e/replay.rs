@@ -43,14 +43,40 @@ fn figures(arguments: &[&str]) -> Value {
 #[test]
 fn the_table_holds_what_the_program_says() {
     let results = fs::read_to_string(folder().join("RESULTS.md")).expect("the table is there");
-    for mode in ["recorded", "inject", "typist"] {
-        let table = replay(&["--answers", "ngram", "--mode", mode, "--markdown"]);
-        let part = format!("\n### {mode}\n\n{table}");
+    let holds = |title: &str, arguments: &[&str]| {
+        let table = replay(&[&["--answers", "ngram", "--markdown"], arguments].concat());
+        let part = format!("\n### {title}\n\n{table}");
         assert!(
             results.contains(&part),
             "tests/replay/RESULTS.md differs from this; `cargo xtask replay` writes it anew:\n{part}"
         );
+    };
+    for mode in ["recorded", "inject", "typist"] {
+        holds(mode, &["--mode", mode]);
     }
+    for layout in ["prefix-first", "split"] {
+        let policies = ["--policy", "none,llama-vim,tabahead"];
+        let arguments = [&["--mode", "inject", "--layout", layout], &policies[..]].concat();
+        holds(&format!("inject, layout {layout}"), &arguments);
+    }
+}
+
+#[test]
+fn the_law_holds_in_every_layout_and_typing_reads_on() {
+    let per_key = ["suffix-first", "prefix-first", "split"].map(|layout| {
+        let arguments = ["--answers", "ngram", "--mode", "inject", "--layout", layout];
+        let figures = figures(&[&arguments[..], &["--policy", "none,tabahead"]].concat());
+        assert_eq!(figures["layout"], layout);
+        let ours = &figures["policies"]["tabahead"];
+        assert_eq!(ours["unlike_fresh"], 0, "{layout}: {ours}");
+        assert_eq!(ours["stale_shows"], 0, "{layout}: {ours}");
+        assert_eq!(ours["prefilled_tokens_per_accept"]["p90"], 0, "{layout}");
+        let none = &figures["policies"]["none"];
+        none["prefilled_tokens_per_key"]["p50"].as_u64()
+    });
+    let [suffix_first, prefix_first, split] = per_key.map(|tokens| tokens.expect("keys"));
+    assert!(suffix_first <= 2 && prefix_first <= 2, "{per_key:?}");
+    assert!(split > 2, "{per_key:?}");
 }
 
 #[test]

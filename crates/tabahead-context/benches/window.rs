@@ -27,6 +27,7 @@ fn window_and_key(criterion: &mut Criterion) {
         for (order, layout) in [
             ("suffix first", Layout::SuffixFirst),
             ("prefix first", Layout::PrefixFirst),
+            ("split", Layout::Split),
         ] {
             let profile = ModelProfile {
                 id: "none".to_string(),

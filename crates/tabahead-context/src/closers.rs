@@ -4,10 +4,11 @@
 //! quality, never an error, because the cut treats the left-out text as text that stands there.
 
 /// Length in bytes of the longest run of (white space, closer) at the start of `after` in which
-/// each closer matches the innermost opener still open in `tail`. Trailing white space behind the
-/// last such closer is not counted. 0 when the run is empty.
+/// each closer matches an opener still open in `tail`, from the innermost outwards. Trailing white space
+/// behind the last such closer is not counted. 0 when the run is empty.
 ///
-/// A bracket closes the innermost open bracket. A quote closes when its like stands an odd number of
+/// A bracket closes the innermost open one of its kind, and those inside that one: whoever types an
+/// opener that the editor does not close leaves out what was left out before, so the prompt stays. A quote closes when its like stands an odd number of
 /// times on the tail's last line, and only on that line.
 pub fn left_out_closers(tail: &str, after: &str) -> usize {
     let mut open = open_brackets(tail);
@@ -17,9 +18,10 @@ pub fn left_out_closers(tail: &str, after: &str) -> usize {
     let mut length = 0;
     for (at, c) in after.char_indices() {
         match c {
-            ')' | ']' | '}' if open.last() == Some(&c) => {
-                open.pop();
-            }
+            ')' | ']' | '}' => match open.iter().rposition(|&closer| closer == c) {
+                Some(at) => open.truncate(at),
+                None => break,
+            },
             '"' | '\'' | '`' if on_line && is_open_quote(line, c) && !closed_quotes.contains(c) => {
                 closed_quotes.push(c);
             }
@@ -122,6 +124,15 @@ mod tests {
         check("foo( $0 )$1 ;");
         check("say(\"$0\")$1;");
         check("x = `$0`$1;");
+    }
+
+    #[test]
+    fn an_opener_that_nobody_closed_changes_nothing() {
+        check("fn f() {\n    g($0\n}$1\n\nfn g() {}");
+        check("fn f() {\n    g(a, [$0\n}$1\n\nfn g() {}");
+        check("fn f() {\n    g(\n        $0\n}$1\n\nfn g() {}");
+        check("foo(bar[$0)$1;");
+        check("foo(bar[$0)$1]");
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Fields {
         fields.number(match profile.template.layout {
             Layout::SuffixFirst => 0,
             Layout::PrefixFirst => 1,
+            Layout::Split => 2,
         });
         fields.number(u64::from(profile.template.file_name));
         fields.number(u64::from(window.attempt));

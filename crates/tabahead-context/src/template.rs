@@ -5,13 +5,50 @@
 
 use crate::{ContextWindow, PreTokenizer, stable_boundary};
 
-/// The two orders of section "Base and tail" in ARCHITECTURE.md.
+/// The two orders of section "Base and tail" in ARCHITECTURE.md, and the one that others use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// Suffix, then prefix running on into the middle without a marker.
     SuffixFirst,
     /// Prefix, suffix, middle marker, then the text since the anchor as forced middle.
     PrefixFirst,
+    /// Prefix up to the cursor, suffix, middle marker, and nothing forced: what llama.vim asks a
+    /// llama.cpp server. Every state has its own base. No family's layout; for comparison.
+    Split,
+}
+
+impl Layout {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SuffixFirst, Self::PrefixFirst, Self::Split];
+
+    /// The name on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SuffixFirst => "suffix-first",
+            Self::PrefixFirst => "prefix-first",
+            Self::Split => "split",
+        }
+    }
+
+    /// The markers without which a model cannot read it.
+    pub fn markers(self) -> &'static [Marker] {
+        match self {
+            Self::SuffixFirst => &[Marker::Prefix, Marker::Suffix],
+            Self::PrefixFirst | Self::Split => &[Marker::Prefix, Marker::Suffix, Marker::Middle],
+        }
+    }
+}
+
+impl std::str::FromStr for Layout {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|layout| layout.as_str() == name);
+        found.ok_or_else(|| {
+            let all = Self::ALL.map(Self::as_str).join(", ");
+            format!("'{name}' is not a layout; choose from {all}")
+        })
+    }
 }
 
 /// A special token, by role; its id is the engine's business.
@@ -86,7 +123,8 @@ impl FimTemplate {
                 part(Marker::Suffix, &window.suffix);
                 part(Marker::Prefix, known);
             }
-            Layout::PrefixFirst => {
+            // In the split layout there is no tail: the text up to the cursor stands before the suffix.
+            Layout::PrefixFirst | Layout::Split => {
                 part(Marker::Prefix, &window.before_anchor);
                 part(Marker::Suffix, &window.suffix);
                 part(Marker::Middle, known);
@@ -98,3 +136,6 @@ impl FimTemplate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,8 @@ impl Default for ContextSettings {
             prefix_budget: 1536,
             suffix_budget: 512,
             longest_line: 2048,
-            anchor_lines: 32,
+            // Measured, see docs/layouts.md: with 32, hardly an anchor lies within half the budget.
+            anchor_lines: 8,
         }
     }
 }
@@ -69,14 +70,16 @@ pub struct ContextWindow {
     pub name: DocumentName,
     /// How base and tail are laid out; part of the identity.
     pub layout: Layout,
-    /// Prefix-first layout: text from W to the anchor. Empty in the suffix-first layout.
+    /// Text from W to the anchor (prefix first) or to the cursor (split). Empty in the suffix-first
+    /// layout.
     pub before_anchor: String,
-    /// Text from behind the left-out closers to E.
+    /// Text from behind the left-out closers (split: from the cursor) to E.
     pub suffix: String,
-    /// Text from W (suffix first) or from the anchor (prefix first) to the cursor.
+    /// Text from W (suffix first) or from the anchor (prefix first) to the cursor. Empty in the split
+    /// layout.
     pub tail: String,
     /// The left-out closers with their white space, exactly as they stand in the document,
-    /// but LF. Not part of the identity.
+    /// but LF. Not part of the identity. Empty in the split layout.
     pub left_out: String,
     /// Budget attempt (0, 1, 2) that cut this window; part of the identity.
     pub attempt: u8,
@@ -108,22 +111,14 @@ impl ContextWindow {
         let range = lines.range(line).ok_or(Silence::LongLine)?;
         let cursor = cursor.min(range.end);
 
-        let (before_anchor, mut tail) = match layout {
-            Layout::SuffixFirst => {
-                let first = lines.first_line(line, settings.prefix_budget);
-                (String::new(), lines.text(first, line))
-            }
-            Layout::PrefixFirst => match lines.anchor(line, &settings) {
-                Some(anchor) => {
-                    let first = lines.first_line(anchor, settings.prefix_budget);
-                    (lines.text(first, anchor), lines.text(anchor, line))
-                }
-                None => {
-                    let first = lines.first_line(line, settings.prefix_budget);
-                    (String::new(), lines.text(first, line))
-                }
-            },
+        // Where the tail begins that the text up to the cursor is split into.
+        let anchor = match layout {
+            Layout::SuffixFirst | Layout::Split => None,
+            Layout::PrefixFirst => lines.anchor(line, &settings),
         };
+        let first = lines.first_line(anchor.unwrap_or(line), settings.prefix_budget);
+        let before_anchor = anchor.map_or_else(String::new, |anchor| lines.text(first, anchor));
+        let mut tail = lines.text(anchor.unwrap_or(first), line);
         tail.push_str(&document.slice(range.start..cursor));
 
         // The closers are looked for in what a suffix could hold at most; where they end, the suffix
@@ -131,12 +126,21 @@ impl ContextWindow {
         let rest = document.slice(cursor..range.end);
         let reach = lines.reach(line, settings.suffix_budget);
         let after = rest.clone() + &lines.below(line, reach);
-        let left_out = after[..left_out_closers(&tail, &after)].to_string();
+        let left_out = match layout {
+            Layout::SuffixFirst | Layout::PrefixFirst => left_out_closers(&tail, &after),
+            // Its suffix stands behind text that changes with every key: there is nothing to keep.
+            Layout::Split => 0,
+        };
+        let left_out = after[..left_out].to_string();
         let base_line = line + left_out.matches('\n').count();
         let last = lines.last_line(base_line, settings.suffix_budget);
         let mut suffix = rest + &lines.below(line, last);
         suffix.drain(..left_out.len());
 
+        let (before_anchor, tail) = match layout {
+            Layout::SuffixFirst | Layout::PrefixFirst => (before_anchor, tail),
+            Layout::Split => (tail, String::new()),
+        };
         Ok(Self {
             name: name.clone(),
             layout,

@@ -40,7 +40,7 @@ fn window_of(document: &Document, cursor: usize, layout: Layout) -> Result<Conte
 }
 
 fn layouts() -> impl Strategy<Value = Layout> {
-    prop::sample::select(vec![Layout::SuffixFirst, Layout::PrefixFirst])
+    prop::sample::select(Layout::ALL.to_vec())
 }
 
 fn lines(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<String>> {
@@ -114,7 +114,8 @@ proptest! {
 
     #[test]
     fn typing_in_the_line_moves_neither_end(
-        (lines, cursor) in places(), layout in layouts(), typed in "[a-z(\"{ ]{1,5}",
+        (lines, cursor) in places(), typed in "[a-z(\"{ ]{1,5}",
+        layout in prop::sample::select(vec![Layout::SuffixFirst, Layout::PrefixFirst]),
     ) {
         let text = lines.join("\n");
         let before = window(&text, cursor, layout);
@@ -134,6 +135,27 @@ proptest! {
                     ContextKey::of_window(&profile, &settings, &after)
                 );
             }
+        }
+    }
+
+    #[test]
+    fn split_at_the_cursor_every_state_has_its_own_base(
+        (lines, cursor) in places(), typed in "[a-z(\"{ ]{1,5}",
+    ) {
+        let text = lines.join("\n");
+        let typed_on = format!("{}{typed}{}", &text[..cursor], &text[cursor..]);
+        let before = window(&text, cursor, Layout::Split);
+        let after = window(&typed_on, cursor + typed.len(), Layout::Split);
+        if let (Ok(before), Ok(after)) = (before, after) {
+            prop_assert_eq!(&after.before_anchor, &format!("{}{typed}", before.before_anchor));
+            prop_assert_eq!(&after.suffix, &before.suffix);
+            prop_assert!(!after.same_base(&before));
+            prop_assert!(after.tail.is_empty() && after.left_out.is_empty());
+            let base = |w: &ContextWindow| ContextKey::of_base(&profile(Layout::Split), &SMALL, w);
+            prop_assert_ne!(base(&before), base(&after));
+            // Both other layouts see the same text, laid out otherwise.
+            let other = window(&text, cursor, Layout::SuffixFirst).expect("the same lines");
+            prop_assert_eq!(&other.tail, &before.before_anchor);
         }
     }
 

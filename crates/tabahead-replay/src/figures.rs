@@ -150,10 +150,25 @@ pub struct Figures {
     pub wasted_tokens: u64,
     /// Prompt tokens computed while the request waited: per key typed.
     pub prefilled_per_key: Samples,
+    /// The same, for each line end typed.
+    pub prefilled_per_enter: Samples,
     /// The same, for each request behind a whole accept.
     pub prefilled_per_accept: Samples,
-    /// The same, for each request behind a change elsewhere.
+    /// Of those, where the base stood: the prompt behind the accept is the one before it with text
+    /// behind it. The base moves when an end of the window moves, when the anchor does, or when other
+    /// closers are left out.
+    pub prefilled_base_stood: Samples,
+    /// Of those, where the base moved.
+    pub prefilled_base_moved: Samples,
+    /// The same, for each request behind the first change after the cursor was moved to another document or
+    /// further than to the next line, and behind each change far from the cursor.
     pub prefilled_per_jump: Samples,
+    /// Whole accepts by the lines that they wrote or went on with (1, 2, 3 to 5, more): those that moved the
+    /// base, and all.
+    pub base_moves: [[u64; 2]; 4],
+    /// Of the accepts that moved the base, those whose request was answered without waiting for the
+    /// model: they had been computed ahead by then.
+    pub base_moves_ahead: u64,
     /// Prompt tokens computed while somebody waited, and before anybody asked.
     pub prefilled: [u64; 2],
     /// Tokens decoded while somebody waited, and before anybody asked.
@@ -192,8 +207,13 @@ impl Figures {
             accepted_characters,
             wasted_tokens,
             prefilled_per_key,
+            prefilled_per_enter,
             prefilled_per_accept,
+            prefilled_base_stood,
+            prefilled_base_moved,
             prefilled_per_jump,
+            base_moves,
+            base_moves_ahead,
             prefilled,
             decoded,
             generations,
@@ -219,6 +239,7 @@ impl Figures {
             (&mut self.unlike_fresh, unlike_fresh),
             (&mut self.accepted_characters, accepted_characters),
             (&mut self.wasted_tokens, wasted_tokens),
+            (&mut self.base_moves_ahead, base_moves_ahead),
         ] {
             *mine += theirs;
         }
@@ -232,9 +253,20 @@ impl Figures {
         };
         origins(&mut self.perceived);
         self.accept_to_next.extend(accept_to_next);
-        self.prefilled_per_key.extend(prefilled_per_key);
-        self.prefilled_per_accept.extend(prefilled_per_accept);
-        self.prefilled_per_jump.extend(prefilled_per_jump);
+        for (mine, theirs) in [
+            (&mut self.prefilled_per_key, prefilled_per_key),
+            (&mut self.prefilled_per_enter, prefilled_per_enter),
+            (&mut self.prefilled_per_accept, prefilled_per_accept),
+            (&mut self.prefilled_base_stood, prefilled_base_stood),
+            (&mut self.prefilled_base_moved, prefilled_base_moved),
+            (&mut self.prefilled_per_jump, prefilled_per_jump),
+        ] {
+            mine.extend(theirs);
+        }
+        for (mine, theirs) in self.base_moves.iter_mut().zip(base_moves) {
+            mine[0] += theirs[0];
+            mine[1] += theirs[1];
+        }
         for at in 0..2 {
             self.prefilled[at] += prefilled[at];
             self.decoded[at] += decoded[at];
@@ -271,6 +303,10 @@ pub(crate) struct Accepted {
     pub(crate) characters: usize,
     /// A fresh process would show something behind it.
     pub(crate) has_next: bool,
+    /// It moved the base, where that is known.
+    pub(crate) base_moves: Option<bool>,
+    /// Lines that it wrote or went on with.
+    pub(crate) lines: usize,
 }
 
 /// How a request ended.
@@ -318,11 +354,14 @@ impl Figures {
                 Some(&mut self.prefilled_per_accept)
             }
             (None, EditKind::Keystroke) => Some(&mut self.prefilled_per_key),
+            (None, EditKind::Enter) => Some(&mut self.prefilled_per_enter),
             (None, EditKind::Jump) => Some(&mut self.prefilled_per_jump),
             _ => None,
         };
-        if let (Some(samples), Some(prefilled)) = (per_request, outcome.prefilled) {
-            samples.add(u32::try_from(prefilled).unwrap_or(u32::MAX));
+        let prefilled = outcome.prefilled;
+        let prefilled = prefilled.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
+        if let (Some(samples), Some(prefilled)) = (per_request, prefilled) {
+            samples.add(prefilled);
         }
         let Some(accepted) = asked.accept else { return };
         self.accepted_characters += accepted.characters as u64;
@@ -331,6 +370,17 @@ impl Figures {
             return;
         }
         self.accepts += 1;
+        if let (Some(moves), Some(prefilled)) = (accepted.base_moves, prefilled) {
+            let samples = match moves {
+                true => &mut self.prefilled_base_moved,
+                false => &mut self.prefilled_base_stood,
+            };
+            samples.add(prefilled);
+            let [moved, all] = &mut self.base_moves[by_lines(accepted.lines)];
+            *moved += u64::from(moves);
+            *all += 1;
+            self.base_moves_ahead += u64::from(moves && hit);
+        }
         if accepted.has_next {
             self.with_next += 1;
             self.hits_after_accept += u64::from(hit);
@@ -340,5 +390,15 @@ impl Figures {
                 self.accept_to_next.add_time(outcome.took);
             }
         }
+    }
+}
+
+/// Where accepts of so many lines are counted.
+fn by_lines(lines: usize) -> usize {
+    match lines {
+        0 | 1 => 0,
+        2 => 1,
+        3..=5 => 2,
+        _ => 3,
     }
 }

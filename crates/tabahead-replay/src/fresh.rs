@@ -1,6 +1,8 @@
 //! What a fresh process would show at a state: empty caches, nothing computed ahead.
 
-use tabahead_context::{GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority};
+use tabahead_context::{
+    ContextWindow, GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority,
+};
 use tabahead_speculation::SpeculatorSettings;
 
 use crate::{
@@ -14,6 +16,21 @@ pub(crate) struct Fresh(Asker);
 impl Fresh {
     pub(crate) fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self(Asker::new(settings, profile))
+    }
+
+    /// What the model sees at a state; `None` where nothing is asked of it.
+    pub(crate) fn window(&mut self, state: &State, answers: &mut Answers) -> Option<ContextWindow> {
+        let asked = self.0.ask(state.clone(), Priority::Foreground);
+        let (mut asking, mut request) = asked.ok()?;
+        while let Err(failure) = answers.begin(&request) {
+            let id = request.id;
+            let failed = GenerationEvent::Failed { id, failure };
+            let Progress::AskAgain(shorter) = self.0.take(&mut asking, failed) else {
+                return None;
+            };
+            request = shorter;
+        }
+        Some(asking.window)
     }
 
     /// What is shown at a state, from the model's answer to that very state.

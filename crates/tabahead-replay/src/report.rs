@@ -73,8 +73,13 @@ pub fn figures_json(figures: &Figures) -> Value {
         "wasted_tokens": figures.wasted_tokens,
         "wasted_tokens_per_accept": ratio(figures.wasted_tokens as f64, figures.accepts),
         "prefilled_tokens_per_key": counts(&figures.prefilled_per_key),
+        "prefilled_tokens_per_enter": counts(&figures.prefilled_per_enter),
         "prefilled_tokens_per_accept": counts(&figures.prefilled_per_accept),
+        "prefilled_tokens_per_accept_base_stood": counts(&figures.prefilled_base_stood),
+        "prefilled_tokens_per_accept_base_moved": counts(&figures.prefilled_base_moved),
         "prefilled_tokens_per_jump": counts(&figures.prefilled_per_jump),
+        "base_moves_by_lines": base_moves(figures),
+        "base_moves_ahead": figures.base_moves_ahead,
         "prefilled_tokens": {"waiting": figures.prefilled[0], "ahead": figures.prefilled[1]},
         "decoded_tokens": {"waiting": figures.decoded[0], "ahead": figures.decoded[1]},
         "generations": {"started": figures.generations[0], "cancelled": figures.generations[1]},
@@ -104,6 +109,15 @@ fn counts(samples: &Samples) -> Value {
         "p90": at(0.9),
         "mean": ratio(samples.sum() as f64, samples.len() as u64),
     })
+}
+
+/// Accepts by the lines that they wrote: those that moved the base, and all.
+fn base_moves(figures: &Figures) -> Value {
+    let named = ["1", "2", "3_to_5", "more"].into_iter();
+    let by_lines = named
+        .zip(figures.base_moves)
+        .map(|(name, [moved, all])| (name.to_owned(), json!({"moved": moved, "accepts": all})));
+    Value::Object(by_lines.collect())
 }
 
 fn share(part: u64, whole: u64) -> Option<f64> {
@@ -160,9 +174,29 @@ pub fn table(policies: &[(PolicyName, Figures)]) -> String {
     row("prompt tokens computed per key, p50 / p90", |f| {
         pair(&f.prefilled_per_key)
     });
+    row("prompt tokens computed per Enter, p50 / p90", |f| {
+        pair(&f.prefilled_per_enter)
+    });
     row("prompt tokens computed per accept, p50 / p90", |f| {
         pair(&f.prefilled_per_accept)
     });
+    row("of them where the base stood, p50 / p90", |f| {
+        pair(&f.prefilled_base_stood)
+    });
+    row("of them where the base moved, p50 / p90", |f| {
+        pair(&f.prefilled_base_moved)
+    });
+    row("prompt tokens computed per jump, p50 / p90", |f| {
+        pair(&f.prefilled_per_jump)
+    });
+    row(
+        "accepts that moved the base, of all, by lines 1, 2, 3 to 5, more",
+        |f| {
+            let moves = f.base_moves.map(|[moved, all]| format!("{moved}/{all}"));
+            moves.join(", ")
+        },
+    );
+    row("of them computed ahead", |f| f.base_moves_ahead.to_string());
     row("computing time, waited for + ahead (s)", |f| {
         let [urgent, ahead] = f.busy.map(|time| time.as_secs_f64());
         format!("{urgent:.2} + {ahead:.2}")

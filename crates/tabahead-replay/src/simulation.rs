@@ -14,9 +14,11 @@ use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
     Timestamp,
 };
+use tabahead_text::{Document, Offset};
 
 use crate::{
     answers::Answers,
+    editing::EditKind,
     figures::{Accepted, Asked, Figures, Outcome},
     fresh::Fresh,
     policy::{Policy, PolicyName, asking::State},
@@ -68,6 +70,8 @@ pub fn run(
         answers,
         now: Timestamp::default(),
         documents: BTreeMap::new(),
+        written: None,
+        moved: None,
         waiting: None,
         screen: None,
         requests: 0,
@@ -87,7 +91,10 @@ struct World<'a> {
     fresh: Fresh,
     answers: &'a mut Answers,
     now: Timestamp,
-    documents: BTreeMap<DocumentId, DocumentName>,
+    documents: BTreeMap<DocumentId, Opened>,
+    /// The document and line in which the last change left the cursor, and where it was moved since.
+    written: Option<(DocumentId, usize)>,
+    moved: Option<(DocumentId, usize)>,
     waiting: Option<Waiting>,
     screen: Option<Screen>,
     requests: u64,
@@ -98,6 +105,14 @@ struct World<'a> {
     started: BTreeMap<GenerationId, u64>,
     figures: Figures,
     timeline: Timeline,
+}
+
+/// An open document.
+struct Opened {
+    name: DocumentName,
+    text: Document,
+    /// Where the user stands in it; `None` before the user was there.
+    cursor: Option<Offset>,
 }
 
 /// A suggestion that comes to the screen.
@@ -175,7 +190,12 @@ impl World<'_> {
                 name,
                 text,
             } => {
-                self.documents.insert(document, name);
+                let opened = Opened {
+                    name,
+                    text: text.clone(),
+                    cursor: None,
+                };
+                self.documents.insert(document, opened);
                 self.input(Input::DocumentChanged {
                     document,
                     snapshot: text,
@@ -188,9 +208,13 @@ impl World<'_> {
                 self.input(Input::DocumentClosed { document });
             }
             Deed::Edits(edited) => self.edits(edited),
-            Deed::Moves { .. } => {
+            Deed::Moves { document, cursor } => {
                 self.cancel();
                 self.screen = None;
+                if let Some(opened) = self.documents.get_mut(&document) {
+                    opened.cursor = Some(cursor);
+                    self.moved = Some((document, opened.text.line_of(cursor)));
+                }
             }
             Deed::Shows {
                 document,
@@ -200,7 +224,13 @@ impl World<'_> {
             } => {
                 self.cancel();
                 self.screen = None;
-                let name = self.documents.get(&document).cloned().unwrap_or_default();
+                let name = match self.documents.get_mut(&document) {
+                    Some(opened) => {
+                        opened.cursor = Some(cursor);
+                        opened.name.clone()
+                    }
+                    None => DocumentName::default(),
+                };
                 self.timeline
                     .add(self.now, || Moment::shown(&suggestion, None));
                 self.input(Input::Shown {
@@ -235,7 +265,14 @@ impl World<'_> {
         if let Some(suggestion) = accepts.and_then(|accepts| accepts.suggestion) {
             self.input(Input::Accepted { suggestion });
         }
-        let name = self.documents.get(&document).cloned().unwrap_or_default();
+        let before = self.state_of(document);
+        let mut name = DocumentName::default();
+        if let Some(opened) = self.documents.get_mut(&document) {
+            opened.text = after.clone();
+            opened.cursor = Some(cursor);
+            name = opened.name.clone();
+        }
+        let jumped = self.jumps(document, after.line_of(cursor));
         let state = State {
             document: after,
             cursor,
@@ -245,7 +282,13 @@ impl World<'_> {
             part: accepts.part,
             characters: accepts.characters,
             has_next: self.fresh.shown(&state, self.answers).is_ok(),
+            base_moves: before.and_then(|before| self.base_moves(&before, &state)),
+            lines: accepts.lines,
         });
+        let kind = match jumped {
+            true => EditKind::Jump,
+            false => kind,
+        };
         if asks {
             self.asks(
                 document,
@@ -257,6 +300,35 @@ impl World<'_> {
                 },
             );
         }
+    }
+
+    /// What the user has before him in a document, if he was there.
+    fn state_of(&self, document: DocumentId) -> Option<State> {
+        let opened = self.documents.get(&document)?;
+        Some(State {
+            document: opened.text.clone(),
+            cursor: opened.cursor?,
+            name: opened.name.clone(),
+        })
+    }
+
+    /// Whether the change that leaves the cursor in this line is the first since the cursor was moved to
+    /// another document, or further than to the next line. Editors tell where it was moved to before they
+    /// tell of the change, so the change itself stands near.
+    fn jumps(&mut self, document: DocumentId, line: usize) -> bool {
+        let written = self.written.replace((document, line));
+        match (written, self.moved.take()) {
+            (Some((left, from)), Some((entered, to))) => left != entered || from.abs_diff(to) > 1,
+            _ => false,
+        }
+    }
+
+    /// Whether the prompt of the second state is not the first one's with text behind it. `None` where
+    /// nothing is asked of the model.
+    fn base_moves(&mut self, before: &State, after: &State) -> Option<bool> {
+        let before = self.fresh.window(before, self.answers)?;
+        let after = self.fresh.window(after, self.answers)?;
+        Some(!(after.same_base(&before) && after.tail.starts_with(&before.tail)))
     }
 
     fn asks(&mut self, document: DocumentId, state: State, asked: Asked) {
@@ -305,21 +377,6 @@ impl World<'_> {
             superseded,
             prefilled: Some(self.engine.urgent_work().prefilled - waiting.prefilled),
         };
-        if std::env::var_os("DBG").is_some()
-            && waiting.asked.accept.is_some()
-            && outcome.took > Duration::ZERO
-        {
-            eprintln!(
-                "{:?} {:?} {:?} {:?}",
-                self.now.0,
-                waiting.asked.accept,
-                outcome,
-                {
-                    let b = waiting.state.before();
-                    b[b.len().saturating_sub(200)..].to_string()
-                }
-            );
-        }
         self.figures.count(waiting.asked, outcome);
     }
 

@@ -103,6 +103,8 @@ pub struct Accepts {
     pub part: Part,
     /// Characters that it inserted.
     pub characters: usize,
+    /// Lines that it wrote or went on with: one, and one for each line end that it added.
+    pub lines: usize,
     /// Which of ours it was.
     pub suggestion: Option<SuggestionId>,
 }

@@ -283,6 +283,8 @@ impl Player {
             characters: accepts.characters,
             // A fresh process will tell.
             has_next: false,
+            base_moves: None,
+            lines: accepts.lines,
         });
         self.waiting = Some(Waiting {
             id,

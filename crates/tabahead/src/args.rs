@@ -1,9 +1,10 @@
 //! The command line as typed. What it means is resolved by the commands.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use tabahead_context::Layout;
 use tabahead_replay::policy::PolicyName;
 
 /// Code completion that computes the next suggestion while you still read this one.
@@ -262,6 +263,15 @@ pub struct ReplayArgs {
     /// needs no model and is the same everywhere.
     #[arg(long, value_enum, default_value_t = ReplayAnswers::Engine)]
     pub answers: ReplayAnswers,
+    /// How prompts are laid out, for every policy: suffix-first, prefix-first, split. An instrument: a
+    /// model answers badly in a layout that it was not trained for, but what is read for a key, an
+    /// accept or a jump is counted right [default: the model's own].
+    #[arg(long, value_name = "NAME")]
+    pub layout: Option<Layout>,
+    /// Distance in lines of the places where the forced middle of prefix-first may begin, on the virtual
+    /// clock. An instrument, as --layout.
+    #[arg(long, value_name = "N", hide = true)]
+    pub anchor_lines: Option<NonZeroUsize>,
     /// Remember the model's answers in this file [default: one per model in the cache folder].
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub memo: Option<PathBuf>,

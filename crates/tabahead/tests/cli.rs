@@ -135,6 +135,50 @@ fn a_replay_compares_policies() {
 }
 
 #[test]
+fn a_replay_takes_the_layout_that_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = recording(folder.path(), "a.recording.w.json");
+    let with = |layout: &[&str]| {
+        let arguments = [
+            "replay",
+            &file,
+            "--answers",
+            "ngram",
+            "--mode",
+            "recorded",
+            "--json",
+        ];
+        json(&[&arguments[..], layout].concat())
+    };
+    let per_key = |report: &Value| {
+        let pointer = "/policies/none/prefilled_tokens_per_key/mean";
+        report
+            .pointer(pointer)
+            .and_then(Value::as_f64)
+            .expect("a mean")
+    };
+    let own = with(&[]);
+    assert_eq!(own["layout"], "suffix-first");
+    assert_eq!(with(&["--layout", "suffix-first"]), own);
+    let split = with(&["--layout", "split"]);
+    assert_eq!(split["layout"], "split");
+    // The middle's marker stands behind every key anew.
+    assert!(per_key(&split) >= 1.0 && per_key(&own) < per_key(&split));
+    assert_eq!(
+        with(&["--layout", "prefix-first"])["layout"],
+        "prefix-first"
+    );
+    let wall = ["replay", &file, "--clock", "wall", "--layout", "split"];
+    fails(&wall, "--layout is for the virtual clock");
+    let output = run(&["replay", &file, "--layout", "middle-first"]);
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("choose from suffix-first, prefix-first, split"),
+        "{error}"
+    );
+}
+
+#[test]
 fn costs_of_the_bench_serve_the_replay() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = recording(folder.path(), "a.recording.w.json");

@@ -81,6 +81,20 @@ impl Replay<'_> {
             let table = self.table(&["--answers", "ngram", "--mode", mode])?;
             text += &format!("\n### {mode}\n\n{table}");
         }
+        // The layout of the others is suffix first.
+        for layout in ["prefix-first", "split"] {
+            let table = self.table(&[
+                "--answers",
+                "ngram",
+                "--mode",
+                "inject",
+                "--layout",
+                layout,
+                "--policy",
+                "none,llama-vim,tabahead",
+            ])?;
+            text += &format!("\n### inject, layout {layout}\n\n{table}");
+        }
         Ok(text)
     }
 

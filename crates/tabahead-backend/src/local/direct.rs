@@ -3,7 +3,9 @@
 //! It says what [`super::LocalBackend`] says (the same code begins and chooses), so that answers can be
 //! computed apart from any clock. A panic of the engine is the caller's.
 
-use tabahead_context::{GenerationEvent, GenerationFailure, GenerationRequest, ModelProfile};
+use tabahead_context::{
+    GenerationEvent, GenerationFailure, GenerationRequest, Layout, ModelProfile,
+};
 use tabahead_engine::TokenId;
 
 use super::{
@@ -11,6 +13,7 @@ use super::{
     compute::{Compute, LocalCompute},
     generation::{self, Live, Outcome},
     in_one_line, load,
+    profile::missing_marker,
 };
 
 /// A model on the caller's thread.
@@ -33,6 +36,23 @@ impl DirectModel {
         let (model, profile) = load(&settings.model).map_err(BackendError::Unusable)?;
         let compute = LocalCompute::new(profile.pre_tokenizer, &model, &settings.engine());
         Ok(Self { compute, profile })
+    }
+
+    /// From now on prompts are laid out like this, whatever the model was trained for.
+    ///
+    /// # Errors
+    /// When the model has no token for a marker that the layout needs.
+    pub fn lay_out(&mut self, layout: Layout) -> Result<(), BackendError> {
+        let has = |token| self.compute.special(token).is_some();
+        if let Some(missing) = missing_marker(layout, has) {
+            return Err(BackendError::Unusable(format!(
+                "model '{}' cannot read the layout '{}': it has no {missing:?} token",
+                self.profile.id,
+                layout.as_str()
+            )));
+        }
+        self.profile.template.layout = layout;
+        Ok(())
     }
 
     /// The model.

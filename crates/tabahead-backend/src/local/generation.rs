@@ -1,12 +1,12 @@
 //! A generation on the engine's thread: from its request to its events, without any computing.
 
 use tabahead_context::{
-    CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, Marker, PathEnd,
-    PathToken, Segment, TokenId,
+    CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, PathEnd, PathToken,
+    Segment, TokenId,
 };
-use tabahead_engine::{EngineError, SequenceRequest, SpecialToken, Step};
+use tabahead_engine::{EngineError, SequenceRequest, Step};
 
-use super::{compute::Compute, in_one_line};
+use super::{compute::Compute, in_one_line, profile::special};
 
 /// A generation that is neither finished nor cancelled.
 pub(super) struct Live<S> {
@@ -171,12 +171,7 @@ pub(super) fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest)
     for segment in &request.prompt.segments {
         match segment {
             // A template asks only for markers that the model has, or it was refused at load.
-            Segment::Marker(marker) => tokens.extend(compute.special(match marker {
-                Marker::File => SpecialToken::File,
-                Marker::Prefix => SpecialToken::Prefix,
-                Marker::Suffix => SpecialToken::Suffix,
-                Marker::Middle => SpecialToken::Middle,
-            })),
+            Segment::Marker(marker) => tokens.extend(compute.special(special(*marker))),
             Segment::Text(text) => tokens.extend(compute.encode(text)),
         }
     }

@@ -2,15 +2,24 @@
 //!
 //! A family that is not in the table gets the order that most models were trained in.
 
-use tabahead_context::{FimTemplate, Layout, ModelProfile, PreTokenizer};
+use tabahead_context::{FimTemplate, Layout, Marker, ModelProfile, PreTokenizer};
 use tabahead_engine::{ModelInfo, SpecialToken};
 
 /// Families by the beginning of `general.name`, lower case: layout, and whether they were trained
-/// with file names.
+/// with file names. No family has [`Layout::Split`]: what it reads, [`Layout::PrefixFirst`] says in the
+/// same order with less to compute.
 const FAMILIES: [(&str, Layout, bool); 2] = [
+    // Ours: trained on nothing but this order, prompts cut by `cargo xtask prompts`, file name first.
     ("tabahead-mini", Layout::SuffixFirst, true),
+    // Trained prefix, suffix, middle (Qwen2.5-Coder Technical Report, 3.2: `<|fim_prefix|>`,
+    // `<|fim_suffix|>`, `<|fim_middle|>`), with `<|file_sep|>` and the path before each file of a
+    // repository. Suffix first was not trained.
     ("qwen2.5-coder", Layout::PrefixFirst, true),
 ];
+
+/// Of a family that is not in the table. Those that were trained in both orders (StarCoder, Code
+/// Llama) can read it, and most others (DeepSeek-Coder, CodeGemma) were trained in it alone.
+const OTHERS: (Layout, bool) = (Layout::PrefixFirst, false);
 
 /// What the pure crates must know of a model, or in one line why it cannot be used.
 pub(super) fn profile(
@@ -21,18 +30,8 @@ pub(super) fn profile(
     let (layout, file_name) = FAMILIES
         .iter()
         .find(|(family, ..)| name.starts_with(family))
-        .map_or((Layout::PrefixFirst, false), |(_, layout, file_name)| {
-            (*layout, *file_name)
-        });
-    let needed: &[SpecialToken] = match layout {
-        Layout::SuffixFirst => &[SpecialToken::Prefix, SpecialToken::Suffix],
-        Layout::PrefixFirst => &[
-            SpecialToken::Prefix,
-            SpecialToken::Suffix,
-            SpecialToken::Middle,
-        ],
-    };
-    if let Some(missing) = needed.iter().find(|token| !has(**token)) {
+        .map_or(OTHERS, |(_, layout, file_name)| (*layout, *file_name));
+    if let Some(missing) = missing_marker(layout, &has) {
         return Err(format!(
             "model '{}' cannot fill in the middle: it has no {missing:?} token; choose a code model with fill-in-the-middle",
             info.name
@@ -57,6 +56,25 @@ pub(super) fn profile(
         pre_tokenizer,
         context_tokens: info.context_tokens,
     })
+}
+
+/// The marker that a layout needs and a model has not.
+pub(super) fn missing_marker(
+    layout: Layout,
+    has: impl Fn(SpecialToken) -> bool,
+) -> Option<SpecialToken> {
+    let mut needed = layout.markers().iter().map(|marker| special(*marker));
+    needed.find(|token| !has(*token))
+}
+
+/// The special token that a marker is.
+pub(super) fn special(marker: Marker) -> SpecialToken {
+    match marker {
+        Marker::File => SpecialToken::File,
+        Marker::Prefix => SpecialToken::Prefix,
+        Marker::Suffix => SpecialToken::Suffix,
+        Marker::Middle => SpecialToken::Middle,
+    }
 }
 
 #[cfg(test)]

@@ -169,6 +169,31 @@ fn the_forced_middle_begins_at_an_anchor() {
 }
 
 #[test]
+fn split_at_the_cursor_nothing_is_forced_and_nothing_left_out() {
+    check_layout(
+        "fn f() {\n    g($0)\n}\n",
+        Layout::Split,
+        expect![[r#"
+        before anchor "fn f() {\n    g("
+        tail     ""
+        left out ""
+        suffix   ")\n}\n"
+    "#]],
+    );
+    let lines = "line 0\nline 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7$0 rest\nline 8\nline 9\nline A\nline B\nline C\n";
+    check_layout(
+        lines,
+        Layout::Split,
+        expect![[r#"
+        before anchor "line 2\nline 3\nline 4\nline 5\nline 6\nline 7"
+        tail     ""
+        left out ""
+        suffix   " rest\nline 8\nline 9\nline A\n"
+    "#]],
+    );
+}
+
+#[test]
 fn later_attempts_see_less() {
     let lines = "line 0\nline 1\nline 2\nline 3\nline 4$0\nline 5\nline 6\nline 7\nline 8\n";
     let seen =

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use tabahead_backend::{BackendError, DirectGeneration, DirectModel, LocalSettings};
-use tabahead_context::{GenerationEvent, GenerationFailure, GenerationRequest, ModelProfile};
+use tabahead_context::{
+    GenerationEvent, GenerationFailure, GenerationRequest, Layout, ModelProfile,
+};
 
 use super::{Beginning, Said, Source, StateKey};
 
@@ -23,6 +25,14 @@ impl RealModel {
             model: DirectModel::load(settings)?,
             paths: HashMap::new(),
         })
+    }
+
+    /// From now on prompts are laid out like this, whatever the model was trained for.
+    ///
+    /// # Errors
+    /// When the model has no token for a marker that the layout needs.
+    pub fn lay_out(&mut self, layout: Layout) -> Result<(), BackendError> {
+        self.model.lay_out(layout)
     }
 }
 

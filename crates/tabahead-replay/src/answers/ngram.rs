@@ -62,13 +62,18 @@ struct Generation {
 }
 
 impl Ngram {
-    /// The source; every instance says the same.
+    /// The source; every instance says the same. Its prompts are suffix first, as the built-in model's.
     pub fn new() -> Self {
+        Self::in_layout(Layout::SuffixFirst)
+    }
+
+    /// The source, with prompts that are laid out like this.
+    pub fn in_layout(layout: Layout) -> Self {
         Self {
             profile: ModelProfile {
                 id: "ngram-1".to_owned(),
                 template: FimTemplate {
-                    layout: Layout::SuffixFirst,
+                    layout,
                     file_name: true,
                 },
                 pre_tokenizer: PreTokenizer::Qwen2,
@@ -98,14 +103,18 @@ impl Source for Ngram {
     ) -> Result<Beginning, GenerationFailure> {
         let vocabulary = &mut self.vocabulary;
         let mut prompt = Vec::new();
+        let mut middle = 0;
+        let mut prefix = 0;
         for segment in &request.prompt.segments {
             match segment {
-                Segment::Marker(marker) => prompt.push(match marker {
-                    Marker::File => MARKERS,
-                    Marker::Prefix => MARKERS + 1,
-                    Marker::Suffix => MARKERS + 2,
-                    Marker::Middle => MARKERS + 3,
-                }),
+                Segment::Marker(marker) => {
+                    match marker {
+                        Marker::Prefix => prefix = prompt.len(),
+                        Marker::Middle => middle = prompt.len(),
+                        Marker::File | Marker::Suffix => {}
+                    }
+                    prompt.push(MARKERS + *marker as TokenId);
+                }
                 Segment::Text(text) => vocabulary.encode(text, &mut prompt),
             }
         }
@@ -117,7 +126,7 @@ impl Source for Ngram {
         }
         let boundary = request.tail.len() - forced.len();
         let generation = Generation {
-            history: prompt.clone(),
+            history: in_reading_order(&prompt, prefix, middle),
             forced: forced.as_bytes().to_vec(),
             at_cursor: true,
             marks: CanonicalMarks::new(PreTokenizer::Qwen2, &request.tail, boundary),
@@ -200,6 +209,27 @@ impl Generation {
             .find(|&id| fits(id))
             .map(|id| (id, BYTE, masked_stop))
     }
+}
+
+/// A prompt as the copier reads it: the middle goes on where the prefix ends, in whatever layout. So it
+/// says the same in all layouts that split the text at the same tokens.
+fn in_reading_order(prompt: &[TokenId], prefix: usize, middle: usize) -> Vec<TokenId> {
+    if middle == 0 {
+        // The prefix runs on already.
+        return prompt.to_vec();
+    }
+    let suffix = MARKERS + Marker::Suffix as TokenId;
+    let behind_prefix = prompt[prefix..middle]
+        .iter()
+        .position(|&token| token == suffix)
+        .map_or(middle, |at| prefix + at);
+    let parts = [
+        &prompt[..prefix],
+        &prompt[behind_prefix..middle],
+        &prompt[prefix..behind_prefix],
+        &prompt[middle + 1..],
+    ];
+    parts.concat()
 }
 
 impl Vocabulary {

@@ -524,14 +524,27 @@ const SOURCES = [
 ]);
 
 const PROMPTS = [
-  ["key", "Prompt tokens computed while the request behind a typed key waited."],
-  ["accept", "Prompt tokens computed while the request behind a whole accept waited."],
-  ["jump", "Prompt tokens computed while the request behind a change elsewhere waited."],
-].flatMap(([name, title]) => [
-  [`prompt tokens per ${name}, p50`, title, `prefilled_tokens_per_${name}.p50`, number, "low"],
-  [`prompt tokens per ${name}, p90`, title, `prefilled_tokens_per_${name}.p90`, number, "low"],
-  [`prompt tokens per ${name}, mean`, title, `prefilled_tokens_per_${name}.mean`, number, "low"],
-  [`counted for that`, `How many requests behind ${name === "accept" ? "an" : "a"} ${name} were counted.`, `prefilled_tokens_per_${name}.count`, number],
+  ["key", "key", "Prompt tokens computed while the request behind a typed key waited."],
+  ["enter", "Enter", "Prompt tokens computed while the request behind a typed line end waited."],
+  ["accept", "accept", "Prompt tokens computed while the request behind a whole accept waited."],
+  ["accept_base_stood", "accept, base stood", "Where the prompt behind the accept goes on where the one before it ended."],
+  ["accept_base_moved", "accept, base moved", "Where the prompt behind the accept begins or goes on otherwise than the one before it."],
+  ["jump", "jump", "Prompt tokens computed while the request behind a first change elsewhere waited."],
+].flatMap(([field, name, title]) => [
+  [`prompt tokens per ${name}, p50`, title, `prefilled_tokens_per_${field}.p50`, number, "low"],
+  [`prompt tokens per ${name}, p90`, title, `prefilled_tokens_per_${field}.p90`, number, "low"],
+  [`prompt tokens per ${name}, mean`, title, `prefilled_tokens_per_${field}.mean`, number, "low"],
+  [`counted for that`, `Requests that were counted: ${name}.`, `prefilled_tokens_per_${field}.count`, number],
+]);
+
+const MOVES = [
+  ["1", "one line"],
+  ["2", "two lines"],
+  ["3_to_5", "three to five lines"],
+  ["more", "more lines"],
+].flatMap(([field, name]) => [
+  [`accepts of ${name}`, "Lines that the accept wrote or went on with.", `base_moves_by_lines.${field}.accepts`, number],
+  ["of them moved the base", "The prompt behind them had to be read from some earlier place.", `base_moves_by_lines.${field}.moved`, number, "low"],
 ]);
 
 const ROWS = [
@@ -567,6 +580,8 @@ const ROWS = [
   ["wasted tokens", "Computed ahead and never shown.", "wasted_tokens", number, "low"],
   ["wasted tokens per accept", "Computed ahead and never shown, per whole accept.", "wasted_tokens_per_accept", number, "low"],
   ...PROMPTS,
+  ...MOVES,
+  ["base moves computed ahead", "Of all accepts that moved the base: answered without waiting for the model.", "base_moves_ahead", number, "high"],
   ["prompt tokens computed, waited for", "While somebody waited.", "prefilled_tokens.waiting", number, "low"],
   ["prompt tokens computed, ahead", "Before anybody asked.", "prefilled_tokens.ahead", number],
   ["tokens decoded, waited for", "While somebody waited.", "decoded_tokens.waiting", number, "low"],

@@ -181,7 +181,8 @@ pub(crate) struct Asking {
     pub(crate) id: GenerationId,
     /// What is asked about.
     pub(crate) state: State,
-    window: ContextWindow,
+    /// What the model sees of it.
+    pub(crate) window: ContextWindow,
     path: Path,
     priority: Priority,
 }

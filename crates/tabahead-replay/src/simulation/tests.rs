@@ -4,7 +4,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use tabahead_backend::schedule::Costs;
-use tabahead_context::{ContextSettings, CutSettings, DocumentName};
+use tabahead_context::{ContextSettings, CutSettings, DocumentName, Layout};
 use tabahead_speculation::{DocumentId, SpeculatorSettings, Timestamp};
 use tabahead_text::{Document, Offset, Version};
 
@@ -22,6 +22,8 @@ use crate::{
 enum Act {
     /// Types at the cursor.
     Types(&'static str),
+    /// Moves the cursor.
+    Moves(usize),
     /// Accepts what is shown, whole; nothing when nothing is shown.
     Tabs,
 }
@@ -58,11 +60,22 @@ impl User for Storyteller {
         }
         let (_, act) = self.acts[self.next - 2];
         let (text, cursor, kind, accepts) = match act {
+            Act::Moves(to) => {
+                self.cursor = Offset(to);
+                return Some(Deed::Moves {
+                    document: DOCUMENT,
+                    cursor: self.cursor,
+                });
+            }
             Act::Types(text) => {
                 let at = self.cursor..self.cursor;
                 let after = self.text.with_replaced(at, text);
                 let cursor = Offset(self.cursor.0 + text.len());
-                (after, cursor, EditKind::Keystroke, None)
+                let kind = match text {
+                    "\n" => EditKind::Enter,
+                    _ => EditKind::Keystroke,
+                };
+                (after, cursor, kind, None)
             }
             Act::Tabs => {
                 let screen = self.screen.take()?;
@@ -70,6 +83,7 @@ impl User for Storyteller {
                 let accepts = Accepts {
                     part: Part::All,
                     characters: screen.suggestion.text.chars().count(),
+                    lines: screen.suggestion.text.matches('\n').count() + 1,
                     suggestion: Some(screen.id),
                 };
                 (after, cursor, EditKind::Accept, Some(accepts))
@@ -133,6 +147,16 @@ fn tell_with(
     acts: &[(u64, Act)],
     setup: &Setup,
 ) -> (Figures, Vec<(u64, String)>) {
+    tell_by(Ngram::new(), policy, text, acts, setup)
+}
+
+fn tell_by(
+    source: Ngram,
+    policy: PolicyName,
+    text: &str,
+    acts: &[(u64, Act)],
+    setup: &Setup,
+) -> (Figures, Vec<(u64, String)>) {
     let cursor = text.find("$0").expect("the text has a cursor");
     let mut user = Storyteller {
         acts: acts.to_vec(),
@@ -142,7 +166,7 @@ fn tell_with(
         screen: None,
         shown: Vec::new(),
     };
-    let mut answers = Answers::new(Box::new(Ngram::new()), None);
+    let mut answers = Answers::new(Box::new(source), None);
     let ran = run(policy, &mut user, &mut answers, setup).expect("a story has no bad entries");
     (ran.figures, user.shown)
 }
@@ -203,6 +227,83 @@ fn speculation_has_the_next_one_there_when_tab_is_pressed() {
         );
         assert!(figures.accept_to_next.quantile(0.0) > Some(0), "{policy:?}");
     }
+}
+
+/// A list that stands there once and is accepted line by line a second time, until it is longer than
+/// what the model sees.
+#[test]
+fn an_accept_that_moves_the_base_is_computed_ahead() {
+    // No two lines share a word, so the copier knows from a word where it is.
+    let letter = |n: u8| char::from(b'a' + n);
+    let words = |line: u8| {
+        let word = |n: u8| format!("word{}{}", letter(line), letter(n));
+        (0..7).map(word).collect::<Vec<_>>().join(" ")
+    };
+    let list: String = (0..24).map(|line| words(line) + ";\n").collect();
+    let text = format!("{list}\n{}$0\n", words(0));
+    let tabs = (1..=20).map(|n| (5_000 * n, Act::Tabs));
+    let acts: Vec<(u64, Act)> = [(100, Act::Types(";"))].into_iter().chain(tabs).collect();
+    for layout in [Layout::SuffixFirst, Layout::PrefixFirst] {
+        let copier = || Ngram::in_layout(layout);
+        let (ours, _) = tell_by(copier(), PolicyName::Tabahead, &text, &acts, &setup());
+        let (moved, stood) = (&ours.prefilled_base_moved, &ours.prefilled_base_stood);
+        assert_eq!(ours.accepts, 20, "{layout:?}");
+        assert_eq!(moved.len() + stood.len(), 20, "{layout:?}");
+        assert!(!moved.is_empty(), "{layout:?}");
+        assert!(!stood.is_empty(), "{layout:?}");
+        assert_eq!((moved.sum(), stood.sum()), (0, 0), "{layout:?}");
+        assert_eq!(ours.base_moves_ahead, moved.len() as u64, "{layout:?}");
+        assert_eq!(ours.unlike_fresh, 0, "{layout:?}");
+        let by_lines: [u64; 2] = ours
+            .base_moves
+            .iter()
+            .fold([0; 2], |[a, b], [moved, all]| [a + moved, b + all]);
+        assert_eq!(by_lines, [moved.len() as u64, 20], "{layout:?}");
+
+        // Who asks on each request reads the text that moved.
+        let (none, _) = tell_by(copier(), PolicyName::None, &text, &acts, &setup());
+        let read = none.prefilled_base_moved;
+        assert_eq!(read.len(), moved.len(), "{layout:?}");
+        assert!(read.sum() > 20 * read.len() as u64, "{layout:?} {read:?}");
+        assert_eq!(none.base_moves_ahead, 0, "{layout:?}");
+    }
+}
+
+#[test]
+fn split_at_the_cursor_every_accept_moves_the_base_and_is_computed_ahead() {
+    let copier = Ngram::in_layout(Layout::Split);
+    let acts = [
+        (0, Act::Types(" ")),
+        (5_000, Act::Tabs),
+        (10_000, Act::Types("\n")),
+        (15_000, Act::Types("let second")),
+        (20_000, Act::Tabs),
+    ];
+    let (ours, _) = tell_by(copier, PolicyName::Tabahead, &at_end(), &acts, &setup());
+    let moved = ours.prefilled_base_moved;
+    assert!(ours.accepts > 0);
+    assert_eq!(moved.len() as u64, ours.accepts);
+    assert_eq!((moved.sum(), ours.base_moves_ahead), (0, ours.accepts));
+    assert!(ours.prefilled_base_stood.is_empty());
+}
+
+#[test]
+fn keys_enters_and_what_comes_behind_a_jump_are_told_apart() {
+    let acts = [
+        (1_000, Act::Types("a")),
+        (2_000, Act::Types("b")),
+        (3_000, Act::Moves(0)),
+        (4_000, Act::Types("c")),
+        (5_000, Act::Types("\n")),
+        // Back to where the last change left it: no jump.
+        (6_000, Act::Moves(60)),
+        (6_100, Act::Moves(2)),
+        (7_000, Act::Types("d")),
+    ];
+    let (figures, _) = tell(PolicyName::None, &at_end(), &acts);
+    assert_eq!(figures.prefilled_per_key.len(), 3);
+    assert_eq!(figures.prefilled_per_enter.len(), 1);
+    assert_eq!(figures.prefilled_per_jump.len(), 1);
 }
 
 #[test]

@@ -314,6 +314,7 @@ pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
                 accepts: accepts.then(|| Accepts {
                     part: Part::All,
                     characters: inserted(before, edits),
+                    lines: 1 + after.line_count().saturating_sub(before.line_count()),
                     suggestion: None,
                 }),
                 asks: true,

@@ -250,6 +250,7 @@ impl Typing {
         stretch.gaps.drain(..keys.min(stretch.gaps.len()));
         stretch.rest.drain(..text.len());
         let (at, replaced) = (stretch.cursor, stretch.replaces.take());
+        let lines_before = stretch.before.line_count();
         stretch.before = stretch
             .before
             .with_replaced(replaced.unwrap_or(at..at), text);
@@ -263,6 +264,7 @@ impl Typing {
             accepts: Some(Accepts {
                 part,
                 characters: text.chars().count(),
+                lines: 1 + stretch.before.line_count().saturating_sub(lines_before),
                 suggestion: (part == Part::All).then_some(screen.id),
             }),
             asks: true,

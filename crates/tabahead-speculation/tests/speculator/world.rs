@@ -197,7 +197,7 @@ impl World {
         let profile = ModelProfile {
             id: "simulated".to_string(),
             template: FimTemplate {
-                layout: *random.pick(&[&Layout::SuffixFirst, &Layout::PrefixFirst]),
+                layout: *random.pick(&Layout::ALL.each_ref()),
                 file_name: random.one_in(2),
             },
             pre_tokenizer: PreTokenizer::Qwen2,

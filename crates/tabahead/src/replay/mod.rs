@@ -11,6 +11,7 @@ use std::{fs, io::Write, path::Path, process::ExitCode};
 use anyhow::{Context, Result, anyhow};
 use console::style;
 use serde_json::{Value, json};
+use tabahead_context::Layout;
 use tabahead_replay::{
     page::page,
     policy::PolicyName,
@@ -54,6 +55,7 @@ pub(crate) struct Measured {
     pub(crate) clock: &'static str,
     pub(crate) answers: &'static str,
     pub(crate) model: String,
+    pub(crate) layout: Option<Layout>,
     pub(crate) seed: u64,
     pub(crate) costs: Value,
     pub(crate) recordings: Vec<OfRecording>,
@@ -90,6 +92,7 @@ impl Measured {
             "clock": self.clock,
             "answers": self.answers,
             "model": self.model,
+            "layout": self.layout.map(Layout::as_str),
             "seed": self.seed,
             "costs": self.costs,
         })
@@ -107,8 +110,14 @@ impl Measured {
             n => format!("{n} recordings"),
         };
         let about = format!(
-            "{count} · {} · {} clock · answers by {} ({}) · seed {}",
-            self.mode, self.clock, self.answers, self.model, self.seed
+            "{count} · {} · {} clock · answers by {} ({}){} · seed {}",
+            self.mode,
+            self.clock,
+            self.answers,
+            self.model,
+            self.layout
+                .map_or_else(String::new, |layout| format!(" · {}", layout.as_str())),
+            self.seed
         );
         writeln!(out, "{}\n", style(about).dim())?;
         out.write_all(aligned(&self.table()).as_bytes())?;

@@ -31,6 +31,9 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
         costs: EngineCosts::default(),
         timeline: args.html.is_some(),
     };
+    if let Some(lines) = args.anchor_lines {
+        setup.settings.context.anchor_lines = lines.get();
+    }
     if let Some(file) = &args.costs {
         setup.costs = read_costs(file)?;
     }
@@ -59,6 +62,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
         clock,
         answers: by,
         model: answers.profile().id.clone(),
+        layout: Some(answers.profile().template.layout),
         seed: args.seed,
         costs: json!({
             "fixed_ms": setup.costs.pass.fixed * 1e3,
@@ -72,9 +76,13 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
 
 fn answers(args: &ReplayArgs, config: &Resolved) -> Result<Answers> {
     if args.answers == ReplayAnswers::Ngram {
-        return Ok(Answers::new(Box::new(Ngram::new()), None));
+        let copier = args.layout.map_or_else(Ngram::new, Ngram::in_layout);
+        return Ok(Answers::new(Box::new(copier), None));
     }
-    let model = RealModel::load(&config.local()).map_err(anyhow::Error::new)?;
+    let mut model = RealModel::load(&config.local()).map_err(anyhow::Error::new)?;
+    if let Some(layout) = args.layout {
+        model.lay_out(layout).map_err(anyhow::Error::new)?;
+    }
     let file = match &args.memo {
         Some(file) => file.clone(),
         None => {

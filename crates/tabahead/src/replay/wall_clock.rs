@@ -34,6 +34,9 @@ pub(super) fn measure(
     if args.answers == ReplayAnswers::Ngram {
         bail!("the wall clock runs the real server; leave --answers ngram out");
     }
+    if args.layout.is_some() || args.anchor_lines.is_some() {
+        bail!("the wall clock runs the server as it is; --layout is for the virtual clock");
+    }
     // Said before minutes of other policies have passed.
     if let Some(&other) = args.policy.iter().find(|name| !POLICIES.contains(name)) {
         return Err(WallError::VirtualOnly(other).into());
@@ -70,6 +73,8 @@ pub(super) fn measure(
         clock,
         answers,
         model: config.settings.model.clone(),
+        // The server does not tell.
+        layout: None,
         seed: args.seed,
         costs: json!({"max_gap_ms": args.max_gap.as_secs_f64() * 1e3, "pass": Value::Null}),
         recordings,
