@@ -23,9 +23,14 @@ fn folder() -> PathBuf {
 
 #[track_caller]
 fn replay(arguments: &[&str]) -> String {
+    replay_of(&folder().join("recordings"), arguments)
+}
+
+#[track_caller]
+fn replay_of(recordings: &Path, arguments: &[&str]) -> String {
     let output = Command::new(program::path())
         .arg("replay")
-        .arg(folder().join("recordings"))
+        .arg(recordings)
         .args(arguments)
         .output()
         .expect("the program runs");
@@ -99,6 +104,58 @@ fn ours_is_never_stale_and_always_what_a_fresh_process_says() {
         }
         assert_eq!(figures["policies"]["tabahead"]["unlike_fresh"], 0, "{mode}");
     }
+}
+
+/// Every recording there is: those of this project, and real sessions where they are at hand.
+fn all_recordings() -> Vec<PathBuf> {
+    let mut all = vec![folder().join("recordings")];
+    match std::env::var_os("TABAHEAD_RECORDINGS") {
+        Some(recordings) => all.push(recordings.into()),
+        None => report::skip(
+            "the law over real sessions",
+            "TABAHEAD_RECORDINGS does not say where they are",
+        ),
+    }
+    all
+}
+
+/// With the built-in model's answers, in every mode and layout, and in real time, where what is fresh is
+/// asked of another process. Takes a quarter of an hour.
+#[test]
+fn the_law_holds_over_every_recording() {
+    if !report::is_thorough() {
+        return;
+    }
+    let cache = tempfile::tempdir().expect("a folder");
+    let memo = cache.path().join("answers.jsonl");
+    let memo = memo.to_str().expect("a plain path");
+    let (mut shown, mut shown_in_time) = (0, 0);
+    for recordings in all_recordings() {
+        let check = |arguments: &[&str]| {
+            let arguments = [&["--policy", "tabahead", "--json"], arguments].concat();
+            let printed = replay_of(&recordings, &arguments);
+            let figures: Value = serde_json::from_str(&printed).expect("it prints JSON");
+            let ours = &figures["policies"]["tabahead"];
+            let broken = (&ours["stale_shows"], &ours["unlike_fresh"]);
+            assert_eq!(broken, (&0.into(), &0.into()), "{arguments:?}");
+            ours["shown"].as_u64().expect("a count")
+        };
+        for mode in ["recorded", "inject", "typist"] {
+            for layout in ["suffix-first", "prefix-first", "split"] {
+                shown += check(&["--mode", mode, "--layout", layout, "--memo", memo]);
+            }
+            let wall = ["--mode", mode, "--clock", "wall", "--max-gap", "50ms"];
+            shown_in_time += check(&wall);
+        }
+    }
+    report::note(
+        "law over recordings",
+        &format!(
+            "{shown} suggestions on the virtual clock and {shown_in_time} in real time, none stale and \
+             none unlike a fresh process's"
+        ),
+    );
+    assert!(shown > 0 && shown_in_time > 0);
 }
 
 #[test]
