@@ -1251,3 +1251,49 @@ fn a_line_that_becomes_an_anchor_is_asked_about() {
                    -> g3 is speculative now
         "#]]);
 }
+
+/// The example of ARCHITECTURE.md, "The law".
+#[test]
+fn the_worked_example() {
+    check_encoding("(bar);\n", &["(", "bar", ");", "\n"]);
+    open("let foo = a;\nfoo(b$0)\n")
+        .request()
+        .says(1, "ar);\n")
+        .says(1, "let x = foo;\n")
+        .types("a")
+        .request()
+        .accepts()
+        .request()
+        .check(expect![[r#"
+            0ms    open "let foo = a;\nfoo(b$0)\n"
+            5ms    request r1
+                   -> start g1 foreground at "o = a;\nfoo(b"
+            10ms   g1 says "ar);\n"
+                   -> respond r1 "ar);" over ")" Miss
+                   -> g1 is speculative now
+            35ms   g1 says "let x = foo;\n"
+            65ms   type "a"
+            70ms   request r2
+                   -> respond r2 "r);" over ")" TypedThrough
+            75ms   accept
+            80ms   request r3
+                   -> respond r3 "\nlet x = foo;" Speculated
+        "#]]);
+    open("let foo = a;\nfoo(b$0)\n")
+        .request()
+        .says(1, "ar);\n")
+        .types("x")
+        .request()
+        .check(expect![[r#"
+            0ms    open "let foo = a;\nfoo(b$0)\n"
+            5ms    request r1
+                   -> start g1 foreground at "o = a;\nfoo(b"
+            10ms   g1 says "ar);\n"
+                   -> respond r1 "ar);" over ")" Miss
+                   -> g1 is speculative now
+            35ms   type "x"
+                   -> cancel g1
+            40ms   request r2
+                   -> start g2 foreground at " = a;\nfoo(bx"
+        "#]]);
+}
