@@ -109,6 +109,12 @@ pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bo
     one.len() == other.len() && around(one) == around(other) && one.has_same_text(other)
 }
 
+/// Whether the text before a place is the same, as far as its neighbourhood tells.
+pub(crate) fn is_same_before(one: &Document, other: &Document, at: Offset) -> bool {
+    let start = Offset(at.0.saturating_sub(NEIGHBOURHOOD));
+    one.slice(start..at) == other.slice(start..at)
+}
+
 /// Where the cursor is after `to` came to stand for the text of `from`, as far as the
 /// neighbourhood of the old cursor tells: behind what was typed, but before what the editor put
 /// behind that, or where it was.

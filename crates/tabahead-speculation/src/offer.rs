@@ -1,6 +1,7 @@
 //! What became of a suggestion, as far as changes of the text tell, with what the editor reports.
 //!
-//! Serves statistics alone: no answer and no generation depends on it. A change that is neither the
+//! Serves statistics alone: no answer and no generation depends on it. So the neighbourhood of the cursor is
+//! looked at and not the whole text, but for an accept of the whole. A change that is neither the
 //! suggestion nor typing at the cursor (another cursor's, a formatter's, an undo) ends an offer
 //! without a verdict.
 
@@ -9,7 +10,7 @@ use tabahead_text::{Document, Offset};
 
 use crate::{
     Stats, SuggestionId,
-    chain::{Place, end_of_change, is_same_text},
+    chain::{Place, end_of_change, is_same_before, is_same_text},
     state::BufferState,
 };
 
@@ -144,10 +145,7 @@ impl Offer {
             let end = end_of_change(from, to).unwrap_or(from.cursor);
             let inserted = to.slice(from.cursor.min(end)..end);
             let agreed = agreement(&text[self.taken..], &inserted);
-            let expected = from
-                .document
-                .with_replaced(from.cursor..from.cursor, &inserted);
-            let is_typing = !inserted.is_empty() && is_same_text(&expected, to, from.cursor);
+            let is_typing = !inserted.is_empty() && is_same_before(&from.document, to, from.cursor);
             if agreed == 0 || !is_typing {
                 return Followed::Away(is_typing.then_some(Outcome::Diverged));
             }
@@ -213,9 +211,8 @@ fn agreement(text: &str, inserted: &str) -> usize {
 fn deleted_before(from: &Place, to: &Document) -> Option<usize> {
     let deleted = from.document.len().checked_sub(to.len())?;
     let start = Offset(from.cursor.0.checked_sub(deleted).filter(|_| deleted > 0)?);
-    if from.document.clamp(start) != start {
-        return None;
-    }
-    let expected = from.document.with_replaced(start..from.cursor, "");
-    is_same_text(&expected, to, start).then_some(deleted)
+    let only_that = end_of_change(from, to) == Some(start)
+        && from.document.clamp(start) == start
+        && is_same_before(&from.document, to, start);
+    only_that.then_some(deleted)
 }
