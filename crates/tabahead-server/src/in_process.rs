@@ -124,11 +124,6 @@ impl Session {
 
     /// Tells of the text, asks for a suggestion and waits for it.
     pub fn request(&mut self, state: &BufferState) -> Answered {
-        self.request_several(state, 0)
-    }
-
-    /// The same with so many other suggestions.
-    pub fn request_several(&mut self, state: &BufferState, alternatives: usize) -> Answered {
         let asked = Instant::now();
         self.change(&state.document);
         let request = RequestId(self.requests);
@@ -140,7 +135,7 @@ impl Session {
             cursor: state.cursor,
             name: state.name.clone(),
             selected: None,
-            alternatives,
+            alternatives: 0,
         });
         loop {
             if let Some(answer) = self.answers.remove(&request) {
