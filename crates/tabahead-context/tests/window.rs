@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, DocumentName, FimTemplate, Layout, ModelProfile,
-    PreTokenizer, Silence,
+    PreTokenizer, Segment, Silence,
 };
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
@@ -197,6 +197,105 @@ proptest! {
             let settings = ContextSettings { suffix_budget: 81, ..SMALL };
             prop_assert_ne!(key(&one), ContextKey::of_window(&profile(Layout::SuffixFirst), &settings, &one));
         }
+    }
+}
+
+/// A line that a file repeats would be the outermost of many equals, which moves with every line.
+#[test]
+fn no_end_is_a_line_that_files_repeat() {
+    let names = (0..60).map(|number| format!("    call_{number}();"));
+    let text: Vec<String> = names
+        .flat_map(|name| [name, "  }".into(), String::new()])
+        .collect();
+    let text = text.join("\n");
+    for (cursor, _) in text.match_indices(";") {
+        let window = window(&text, cursor, Layout::SuffixFirst).expect("the lines are short");
+        if window.tail.len() < cursor {
+            let first = window.tail.lines().next().unwrap_or_default();
+            assert!(first.contains("call"), "{first:?}");
+        }
+        if cursor + window.suffix.len() < text.len() {
+            let last = window.suffix.lines().last().unwrap_or_default();
+            assert!(last.contains("call"), "{last:?}");
+        }
+    }
+}
+
+#[test]
+fn budgets_are_halved_and_quartered() {
+    for attempt in 0..3u8 {
+        let scaled = SMALL.scaled(attempt).expect("there are three attempts");
+        let part = [1, 2, 4][usize::from(attempt)];
+        assert_eq!(scaled.prefix_budget, SMALL.prefix_budget / part);
+        assert_eq!(scaled.suffix_budget, SMALL.suffix_budget / part);
+    }
+    assert_eq!(SMALL.scaled(3), None);
+}
+
+#[test]
+fn a_keystroke_only_appends_to_the_prompt() {
+    let (before, after) = ("fn f() {\n    let a = 1;\n    ", "\n    g(a)\n}\n");
+    for layout in [Layout::SuffixFirst, Layout::PrefixFirst] {
+        // All segments but the last, and the last with what is forced behind it.
+        let read = |typed: &str| {
+            let text = format!("{before}{typed}{after}");
+            let window = window(&text, before.len() + typed.len(), layout).expect("a window");
+            let profile = profile(layout);
+            let prompt = profile.template.render(&window, profile.pre_tokenizer);
+            let mut segments = prompt.segments;
+            let Some(Segment::Text(last)) = segments.pop() else {
+                panic!("a prompt ends with text");
+            };
+            (segments, last + &prompt.forced)
+        };
+        let (base, tail) = read("ret");
+        let (base_then, tail_then) = read("ret foo");
+        assert_eq!(base, base_then);
+        assert_eq!(format!("{tail} foo"), tail_then);
+    }
+}
+
+#[test]
+fn all_that_decides_what_is_seen_is_part_of_the_key() {
+    let here = window("a\nb\nc", 3, Layout::SuffixFirst).expect("the lines are short");
+    let here_with = |change: fn(&mut ContextWindow)| {
+        let mut window = here.clone();
+        change(&mut window);
+        window
+    };
+    let model = profile(Layout::SuffixFirst);
+    let key = ContextKey::of_window(&model, &SMALL, &here);
+
+    let closed = here_with(|window| window.left_out = ")".into());
+    assert_eq!(key, ContextKey::of_window(&model, &SMALL, &closed));
+    let windows = [
+        here_with(|window| window.attempt = 1),
+        here_with(|window| window.name.file_name = "b.rs".into()),
+        here_with(|window| window.name.language = "c".into()),
+        here_with(|window| window.before_anchor = "x".into()),
+        here_with(|window| window.suffix = "x".into()),
+        here_with(|window| window.tail = "x".into()),
+    ];
+    for window in windows {
+        assert_ne!(key, ContextKey::of_window(&model, &SMALL, &window));
+    }
+    let mut renamed = model.clone();
+    renamed.id = "another".into();
+    let mut nameless = model.clone();
+    nameless.template.file_name = false;
+    for model in [renamed, nameless, profile(Layout::PrefixFirst)] {
+        assert_ne!(key, ContextKey::of_window(&model, &SMALL, &here));
+    }
+    let changes: [fn(&mut ContextSettings); 4] = [
+        |settings| settings.prefix_budget += 1,
+        |settings| settings.suffix_budget += 1,
+        |settings| settings.longest_line += 1,
+        |settings| settings.anchor_lines += 1,
+    ];
+    for change in changes {
+        let mut settings = SMALL;
+        change(&mut settings);
+        assert_ne!(key, ContextKey::of_window(&model, &settings, &here));
     }
 }
 

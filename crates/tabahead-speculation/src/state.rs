@@ -117,3 +117,34 @@ impl View {
         self.base == other.base && self.window.same_base(&other.window)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tabahead_context::{FimTemplate, Layout, PreTokenizer};
+    use tabahead_text::Version;
+
+    use super::*;
+
+    #[test]
+    fn bases_of_one_hash_are_compared_as_texts() {
+        let profile = ModelProfile {
+            id: "none".to_string(),
+            template: FimTemplate {
+                layout: Layout::SuffixFirst,
+                file_name: false,
+            },
+            pre_tokenizer: PreTokenizer::Qwen2,
+            context_tokens: 100,
+        };
+        let view = |text: &str| {
+            let document = Document::new(text, Version(0));
+            let (name, settings) = (DocumentName::default(), ContextSettings::default());
+            View::new(&document, Offset(1), &name, &settings, &profile, 0).expect("a view")
+        };
+        let (one, typed, mut other) = (view("a\nsuffix"), view("b\nsuffix"), view("a\nother"));
+        assert!(one.has_base_of(&typed));
+        assert!(!one.has_base_of(&other));
+        other.base = one.base;
+        assert!(!one.has_base_of(&other));
+    }
+}

@@ -75,7 +75,7 @@ impl Document {
                 Some(range) => {
                     let start = self.offset_of(range.start, encoding);
                     let end = self.offset_of(range.end, encoding);
-                    self.replace(start.min(end)..start.max(end), &edit.text);
+                    self.replace(start..end, &edit.text);
                 }
                 None => self.rope = Rope::from_str(&edit.text),
             }

@@ -3,6 +3,7 @@
 //! Decides nothing about the product: it checks the workspace, prepares what the tests need and
 //! runs them. Start reading at `tidy.rs` for the rules, at `test.rs` for what a test run needs.
 
+mod mutants;
 mod prepare;
 mod prompts;
 mod replay;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Task {
     /// Checks format, lints, documentation, module headers, arrows, dependencies and words.
     Tidy,
+    /// Switches the rules of the law off, one by one, and sees a test fail for each.
+    Mutants(mutants::MutantsArguments),
     /// Prepares what the tests need, in the cache folder, and says where it is.
     Prepare,
     /// Cuts training rows for a model out of source files, with the window that prompts are made of.
@@ -39,6 +42,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Tidy => tidy::run(&workspace_root()),
+        Task::Mutants(arguments) => mutants::run(&workspace_root(), &arguments),
         Task::Prepare => test::prepare(&workspace_root()),
         Task::Prompts(arguments) => prompts::run(&arguments),
         Task::Replay(arguments) => replay::run(&workspace_root(), &arguments),

@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
+    mutants::{self, MutantsArguments},
     prepare::{self, Prepared},
     tidy,
 };
@@ -28,7 +29,8 @@ const VOCABULARIES: &str = "crates/tabahead-engine/tests/vocabularies.sha256";
 /// How to test.
 #[derive(Debug, Args)]
 pub struct TestArguments {
-    /// Runs the longer variants too: more generated cases, more edit scripts against the law.
+    /// Runs the longer variants too: more generated cases, more edit scripts against the law; and
+    /// `cargo xtask mutants`.
     #[arg(long)]
     thorough: bool,
     /// Runs the tests without tidy.
@@ -44,6 +46,7 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     let tidy_passed = arguments.no_tidy || tidy::run(root)?;
     let log = cache.join("test-log.txt");
     let tests = run_tests(root, arguments, &prepared, &log)?;
+    let mutants_noticed = !arguments.thorough || mutants::run(root, &MutantsArguments::default())?;
 
     println!("\n==== summary ====");
     for Preparation { name, outcome, .. } in &prepared {
@@ -60,13 +63,18 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
         (false, true) => println!("tidy      passed"),
         (false, false) => println!("tidy      FAILED"),
     }
+    match (arguments.thorough, mutants_noticed) {
+        (false, _) => {}
+        (true, true) => println!("mutants   passed"),
+        (true, false) => println!("mutants   FAILED"),
+    }
     println!(
         "tests     {} passed, {} failed, in {}",
         tests.counts.passed,
         tests.counts.failed,
         minutes(begin.elapsed())
     );
-    Ok(tidy_passed && tests.succeeded)
+    Ok(tidy_passed && tests.succeeded && mutants_noticed)
 }
 
 /// Prepares everything without testing. Gives whether all of it could be prepared.

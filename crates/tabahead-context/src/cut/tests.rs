@@ -206,6 +206,26 @@ fn the_gate_and_the_limit_count_tokens_behind_the_cursor() {
 }
 
 #[test]
+fn a_token_over_the_cursor_is_read_from_there() {
+    let document = Document::new("a = fo\n", Version(1));
+    let mut path = Path::new("a = f".to_string(), PreTokenizer::Qwen2);
+    path.started(1);
+    for (id, text) in [(1, " foo"), (2, ";\n")] {
+        let token = PathToken {
+            id,
+            bytes: text.into(),
+            log_prob: -0.5,
+            masked_stop: None,
+        };
+        path.push(token, path.boundary());
+    }
+    let Cut::Show(suggestion) = cut(&document, Offset(6), "", &path, 6, &settings()) else {
+        panic!("nothing is shown")
+    };
+    assert_eq!(suggestion.text, "o;");
+}
+
+#[test]
 fn where_the_model_would_have_ended_it_must_be_surer() {
     let cut_at = |masked_at, least_log_prob_at_end| {
         let settings = CutSettings {

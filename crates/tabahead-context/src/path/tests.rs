@@ -249,6 +249,30 @@ fn a_path_that_is_elsewhere_answers_nothing() {
     assert_eq!(path.answers("foo(", Qwen2, RESERVE, RESERVE), Answering::No);
 }
 
+/// What was forced there may differ from what the model would say.
+#[test]
+fn a_path_answers_nothing_before_its_origin() {
+    let path = generate(1, "foo((", 8);
+    assert_eq!(path.boundary(), stable_boundary(Qwen2, "foo("));
+    assert_eq!(path.answers("foo(", Qwen2, CONTEXT, RESERVE), Answering::No);
+    assert_eq!(
+        path.answers("foo((", Qwen2, CONTEXT, RESERVE),
+        Answering::Yes
+    );
+}
+
+/// A fresh generation there would be asked to go on.
+#[test]
+fn a_path_answers_nothing_where_it_stopped() {
+    let mut path = generate(1, "foo(", 3);
+    let all = String::from_utf8_lossy(path.bytes()).into_owned();
+    let answer = |path: &Path| path.answers(&all, Qwen2, CONTEXT, RESERVE);
+    assert!(all.len() > path.origin());
+    assert_eq!(answer(&path), Answering::NotYet);
+    path.finish(PathEnd::Stop { log_prob: -1.0 });
+    assert_eq!(answer(&path), Answering::No);
+}
+
 #[test]
 fn before_it_starts_a_path_does_not_know() {
     let path = Path::new("foo(".into(), Qwen2);

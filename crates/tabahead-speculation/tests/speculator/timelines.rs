@@ -301,6 +301,26 @@ fn a_broken_speculation_is_silent_and_not_tried_again() {
 }
 
 #[test]
+fn silence_is_remembered_as_a_suggestion_is() {
+    open("let x = $0\n")
+        .request()
+        .says(1, "\n\n\n\n\n")
+        .stops(1)
+        .request()
+        .check(expect![[r#"
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "\n\n\n\n\n"
+                   -> silent r1: nothing to add Some(Miss)
+                   -> cancel g1
+            40ms   g1 stops
+            45ms   request r2
+                   -> silent r2: nothing to add Some(Exact)
+        "#]]);
+}
+
+#[test]
 fn nothing_is_computed_behind_a_dismissed_suggestion() {
     open("let x = $0\n")
         .request()
