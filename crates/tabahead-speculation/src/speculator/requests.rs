@@ -272,3 +272,6 @@ fn characters_for(alternatives: usize) -> usize {
         _ => MOST_CHARACTERS,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,11 @@ pub fn compile(copy: &Copy, program: TestProgram, shown: bool) -> Result<Option<
     command
         .args(["test", "--no-run", "--package", program.package])
         .arg("--message-format=json-render-diagnostics")
+        // The engine is compiled anew for each of its rules, which takes longer than its tests do.
+        .args([
+            "--config",
+            "profile.dev.package.tabahead-engine.opt-level=1",
+        ])
         .arg("--target-dir")
         .arg(copy.target())
         .current_dir(copy.tree())

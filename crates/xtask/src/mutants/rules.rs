@@ -14,6 +14,7 @@ use super::{Mutant, TestProgram};
 
 const TEXT: TestProgram = TestProgram::library("tabahead-text");
 const ENGINE: TestProgram = TestProgram::library("tabahead-engine");
+const BACKEND: TestProgram = TestProgram::library("tabahead-backend");
 const CONTEXT: TestProgram = TestProgram::library("tabahead-context");
 const WINDOW: TestProgram = TestProgram::file("tabahead-context", "window");
 const SPECULATION: TestProgram = TestProgram::library("tabahead-speculation");
@@ -24,6 +25,7 @@ const VOCABULARY: &str = "crates/tabahead-engine/src/vocabulary.rs";
 const CHOICE: &str = "crates/tabahead-engine/src/choice.rs";
 const KERNELS: &str = "crates/tabahead-engine/src/kernels.rs";
 const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/engine.rs";
+const GENERATION: &str = "crates/tabahead-backend/src/local/generation.rs";
 const WINDOW_ITSELF: &str = "crates/tabahead-context/src/window.rs";
 const TEMPLATE: &str = "crates/tabahead-context/src/template.rs";
 const CLOSERS: &str = "crates/tabahead-context/src/closers.rs";
@@ -141,6 +143,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         becomes: "let stop = TokenKind::Stop as u8;\n    let kinds = vocabulary.kinds().iter().zip(logits);\n    let open = kinds.map(|(kind, logit)| if mask_stops && *kind == stop { f32::MIN } else { *logit });\n    let total = isa.sum_exp(&open.collect::<Vec<_>>(), max).ln();",
         program: ENGINE,
         test: "tests::decoding::the_choice_is_the_best_of_all_that_fit",
+    },
+    Mutant {
+        rule: "Healing",
+        off: "a stop is masked where a path goes on",
+        file: GENERATION,
+        piece: "mask_first_stop: spelled <= forced.len(),",
+        becomes: "mask_first_stop: true,",
+        program: BACKEND,
+        test: "local::worker::tests::what_goes_on_with_a_path_may_stop_at_once",
+    },
+    Mutant {
+        rule: "Path",
+        off: "what is known of a path takes room again",
+        file: GENERATION,
+        piece: "request.reserve.saturating_sub(known.len())",
+        becomes: "request.reserve",
+        program: BACKEND,
+        test: "local::worker::tests::what_does_not_fit_is_too_long_however_much_of_it_is_known",
     },
     Mutant {
         rule: "Text",
@@ -567,6 +587,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Answers",
+        off: "a request that failed is answered again",
+        file: CHANGES,
+        piece: "&& let Some(request) = open.request.take()",
+        becomes: "&& let Some(request) = open.request.as_ref()",
+        program: SPECULATOR,
+        test: "timelines::a_broken_generation_fails_its_request_once",
+    },
+    Mutant {
+        rule: "Answers",
         off: "a cancelled request is never answered",
         file: CHANGES,
         piece: "self.supersede(request);",
@@ -625,8 +654,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: SPECULATOR_ITSELF,
         piece: "request.decided = Decided::default();",
         becomes: "",
-        program: SPECULATOR,
-        test: LAW,
+        program: SPECULATION,
+        test: "speculator::requests::tests::what_was_decided_under_other_settings_is_decided_anew",
     },
     Mutant {
         rule: "Alternatives",

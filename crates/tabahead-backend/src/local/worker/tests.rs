@@ -17,7 +17,8 @@ use crate::{
     local::compute::{Ahead, Stop},
 };
 
-/// Spells the alphabet from where the prompt ends, byte by byte, and stops behind `z`.
+/// Spells the alphabet from where the prompt ends, byte by byte, and stops behind `z`; where that is masked,
+/// behind one byte more.
 struct Alphabet {
     bytes: Vec<u8>,
     /// Panics when it is to compute for a sequence that begins with this token, in the middle of
@@ -29,6 +30,7 @@ struct Alphabet {
 struct Letters {
     first: TokenId,
     next: TokenId,
+    masks_stop: bool,
     computed: bool,
 }
 
@@ -94,6 +96,7 @@ impl Compute for Alphabet {
         Ok(Letters {
             first: request.prompt[1],
             next: last + 1,
+            masks_stop: request.mask_first_stop,
             computed: false,
         })
     }
@@ -130,7 +133,8 @@ impl Compute for Alphabet {
 
     fn choose(&mut self, sequence: &mut Letters) -> Result<Step, EngineError> {
         assert!(sequence.computed, "what is chosen from was computed");
-        if sequence.next > TokenId::from(b'z') {
+        let masks_stop = std::mem::take(&mut sequence.masks_stop);
+        if sequence.next > TokenId::from(b'z') && !masks_stop {
             return Ok(Step::Stop { log_prob: -0.5 });
         }
         let id = sequence.next;
@@ -341,6 +345,20 @@ fn what_does_not_fit_is_too_long_however_much_of_it_is_known() {
     }
     let (events, _) = self::events(b"", vec![continued], 1);
     assert_eq!(story(&events), "1:start 1:z 1:end");
+}
+
+/// A stop is masked where the path's constraint ended, and a path that goes on is behind that.
+#[test]
+fn what_goes_on_with_a_path_may_stop_at_once() {
+    let begins = request(1, Priority::Foreground, "xyz");
+    let (events, _) = events(b"", vec![begins], 1);
+    assert_eq!(story(&events), "1:start 1:{ 1:end");
+    let mut continued = request(1, Priority::Foreground, "xy");
+    if let Command::Start(request) = &mut continued {
+        request.continued = vec![TokenId::from(b'z')];
+    }
+    let (events, _) = self::events(b"", vec![continued], 1);
+    assert_eq!(story(&events), "1:start 1:end");
 }
 
 #[test]

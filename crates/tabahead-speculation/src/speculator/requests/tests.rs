@@ -1,0 +1,98 @@
+//! What becomes of a request whose answer is decided in part.
+
+use tabahead_context::{
+    ContextSettings, CutSettings, FimTemplate, GenerationEvent, GenerationId, Layout, ModelProfile,
+    PathToken, PreTokenizer,
+};
+use tabahead_text::Version;
+
+use super::*;
+use crate::{Answer, Effect, Input, SpeculatorSettings, Timestamp};
+
+fn settings(least_log_prob: f32) -> SpeculatorSettings {
+    SpeculatorSettings {
+        context: ContextSettings::default(),
+        cut: CutSettings {
+            max_tokens: 20,
+            least_log_prob,
+            least_log_prob_at_end: f32::NEG_INFINITY,
+        },
+        speculate: false,
+        depth: 0,
+        cache_bytes: 1 << 20,
+        in_flight: 2,
+    }
+}
+
+/// The events by which a model says these tokens, the first ones spelling what is forced. The boundary is
+/// where they begin.
+fn says(id: u64, boundary: usize, tokens: &[&str]) -> Vec<Input> {
+    let id = GenerationId(id);
+    let started = GenerationEvent::Started {
+        id,
+        prompt_tokens: 3,
+        continued: 0,
+    };
+    let tokens = tokens.iter().map(|text| GenerationEvent::Token {
+        id,
+        token: PathToken {
+            id: 7,
+            bytes: text.as_bytes().to_vec(),
+            log_prob: -0.5,
+            masked_stop: None,
+        },
+        canonical_until: boundary,
+    });
+    let events = std::iter::once(started).chain(tokens);
+    events.map(Input::Generation).collect()
+}
+
+#[test]
+fn what_was_decided_under_other_settings_is_decided_anew() {
+    let profile = ModelProfile {
+        id: "told".to_string(),
+        template: FimTemplate {
+            layout: Layout::SuffixFirst,
+            file_name: false,
+        },
+        pre_tokenizer: PreTokenizer::Qwen2,
+        context_tokens: 1_000,
+    };
+    let mut speculator = Speculator::new(settings(f32::NEG_INFINITY), profile);
+    let now = Timestamp::default();
+    let request = Input::CompletionRequested {
+        request: RequestId(1),
+        document: DocumentId(1),
+        snapshot: Document::new("x =\n", Version(1)),
+        cursor: Offset(3),
+        name: DocumentName::default(),
+        selected: None,
+        alternatives: 1,
+    };
+    speculator.handle_input(now, request);
+    speculator.handle_input(
+        now,
+        Input::Generation(GenerationEvent::Characters {
+            id: GenerationId(1),
+            characters: vec![' ', 'b'],
+        }),
+    );
+    // The first suggestion is decided, and the other one has begun.
+    for input in says(1, 1, &[" =", " foo;", "\n"]) {
+        speculator.handle_input(now, input);
+    }
+    speculator.configure(settings(-0.1));
+    for input in says(2, 3, &["b", "ar;", "\n"]) {
+        speculator.handle_input(now, input);
+    }
+    let answers: Vec<Answer> = std::iter::from_fn(|| speculator.poll_effect())
+        .filter_map(|effect| match effect {
+            Effect::Respond { answer, .. } => Some(answer),
+            _ => None,
+        })
+        .collect();
+    let [Answer::Silent { reason, .. }] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(*reason, "unsure");
+}
