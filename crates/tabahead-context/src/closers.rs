@@ -8,8 +8,9 @@
 /// behind the last such closer is not counted. 0 when the run is empty.
 ///
 /// A bracket closes the innermost open one of its kind, and those inside that one: whoever types an
-/// opener that the editor does not close leaves out what was left out before, so the prompt stays. A quote closes when its like stands an odd number of
-/// times on the tail's last line, and only on that line.
+/// opener that the editor does not close leaves out what was left out before, so the prompt stays. A
+/// quote closes when its like stands an odd number of times on the tail's last line, and only on that
+/// line.
 pub fn left_out_closers(tail: &str, after: &str) -> usize {
     let mut open = open_brackets(tail);
     let line = &tail[tail.rfind('\n').map_or(0, |end| end + 1)..];
