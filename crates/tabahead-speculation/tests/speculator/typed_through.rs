@@ -1074,14 +1074,13 @@ fn of_two_paths_that_hold_the_text_only_the_one_with_the_tokens_of_the_text_answ
 }
 
 #[test]
-fn an_opener_without_its_closer_is_asked_about_where_a_closer_follows() {
-    // `)` does not match the innermost opener any more, so a fresh process reads it behind the cursor.
+fn an_opener_that_the_editor_does_not_close_leaves_the_base() {
+    // `)` matches an opener further out: it stays left out, and the prompt is the same but for the key.
     open_without_speculation("let x = foo($0)\n")
         .request()
         .says(1, "[a, b]);\n")
         .types("[")
         .request()
-        .says(2, "b]\n")
         .check(expect![[r#"
             0ms    open "let x = foo($0)\n"
             5ms    request r1
@@ -1091,10 +1090,7 @@ fn an_opener_without_its_closer_is_asked_about_where_a_closer_follows() {
                    -> cancel g1
             55ms   type "["
             60ms   request r2
-                   -> start g2 foreground at "et x = foo(["
-            65ms   g2 says "b]\n"
-                   -> respond r2 "b]" Miss
-                   -> cancel g2
+                   -> respond r2 "a, b]);" over ")" TypedThrough
         "#]]);
 }
 
