@@ -88,10 +88,10 @@ pub enum Precision {
 pub struct GateSettings {
     /// Mean natural log-probability per token below which nothing is shown, such as -1.5. Absent
     /// (default): everything is shown.
-    pub least_log_prob: Option<f32>,
+    pub least_log_prob: Option<f64>,
     /// The same where the model would have ended: what it says instead is shown only if it is surer
     /// than this. 0 shows nothing there, -100 everything.
-    pub least_log_prob_at_end: f32,
+    pub least_log_prob_at_end: f64,
 }
 
 /// On or off for the paths that a glob matches.
@@ -228,8 +228,8 @@ impl Settings {
             context: ContextSettings::default(),
             cut: CutSettings {
                 max_tokens: self.max_tokens,
-                least_log_prob: self.gate.least_log_prob.unwrap_or(f32::NEG_INFINITY),
-                least_log_prob_at_end: self.gate.least_log_prob_at_end,
+                least_log_prob: self.gate.least_log_prob.unwrap_or(f64::NEG_INFINITY) as f32,
+                least_log_prob_at_end: self.gate.least_log_prob_at_end as f32,
             },
             speculate: self.speculation.enabled,
             depth: self.speculation.depth,
@@ -278,7 +278,7 @@ impl Settings {
 }
 
 /// Where the embedded model is as often right behind an end that it must not take as it is elsewhere.
-const LEAST_LOG_PROB_AT_END: f32 = -0.7;
+const LEAST_LOG_PROB_AT_END: f64 = -0.7;
 
 /// Generations that may run at once: enough for a request and the futures that share its prompt.
 const IN_FLIGHT: usize = 4;

@@ -41,6 +41,11 @@ const DOCS: &[(&str, &str)] = &[
         "Longest suggestion, in tokens of the model (1 to 1024).",
     ),
     (
+        "alternatives",
+        "How many other suggestions are added when you ask for suggestions (0 to 8); an editor cycles \
+         through them.",
+    ),
+    (
         "languages",
         "On or off by LSP language id, as in { markdown = false }; \"*\" stands for all that are \
          not named.",
@@ -71,11 +76,6 @@ const DOCS: &[(&str, &str)] = &[
     (
         "kv.precision",
         "How exactly keys and values are kept: `f16`, or `f32`, which takes twice the memory.",
-    ),
-    (
-        "alternatives",
-        "How many other suggestions are added when you ask for suggestions (0 to 8); an editor cycles \
-         through them.",
     ),
     (
         "gate.least_log_prob",
