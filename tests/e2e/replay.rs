@@ -120,7 +120,7 @@ fn all_recordings() -> Vec<PathBuf> {
 }
 
 /// With the built-in model's answers, in every mode and layout, and in real time, where what is fresh is
-/// asked of another process. Takes a quarter of an hour.
+/// asked of another process. Takes more than an hour.
 #[test]
 fn the_law_holds_over_every_recording() {
     if !report::is_thorough() {
