@@ -215,7 +215,7 @@ fn a_draft_is_verified_in_one_pass() {
 fn a_stop_is_masked_only_at_the_cursor() {
     let model = Recipe::LLAMA.model();
     let mut random = Random(29);
-    let (mut stops, mut masked) = (0, 0);
+    let (mut stops, mut masked, mut stops_behind) = (0, 0, 0);
     for _ in 0..400 {
         let prompt = random.tokens(&model, 3);
         let logits = model.logits(&prompt).unwrap();
@@ -228,7 +228,10 @@ fn a_stop_is_masked_only_at_the_cursor() {
                 mask_first_stop,
                 ..request(&prompt, b"")
             };
-            let first = run(&mut engine, request, 1)[0].0;
+            let decoded = run(&mut engine, request, 8);
+            let first = decoded[0].0;
+            let stops_later = decoded[1..].iter().any(|(id, _)| *id == TokenId::MAX);
+            stops_behind += usize::from(mask_first_stop && stops_later);
             match stops_here && !mask_first_stop {
                 true => assert_eq!(first, TokenId::MAX),
                 false => assert_ne!(first, TokenId::MAX),
@@ -237,6 +240,7 @@ fn a_stop_is_masked_only_at_the_cursor() {
         }
     }
     assert!(stops > 0 && masked > 0, "no prompt stopped");
+    assert!(stops_behind > 0, "nothing stopped behind the cursor");
 }
 
 #[test]

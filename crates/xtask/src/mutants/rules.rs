@@ -133,7 +133,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "at_cursor && sequence.request.mask_first_stop",
         becomes: "sequence.request.mask_first_stop",
         program: ENGINE,
-        test: "tests::decoding::decoded_bytes_begin_with_the_forced_ones",
+        test: "tests::decoding::a_stop_is_masked_only_at_the_cursor",
     },
     Mutant {
         rule: "Healing",
