@@ -27,7 +27,7 @@ pub(crate) struct Offer {
     taken: usize,
     /// Bytes of its text that the editor has reported as accepted.
     reported: usize,
-    /// How its latest part came into the text.
+    /// How its latest part came into the text, if that was counted.
     latest: Option<Outcome>,
 }
 
@@ -112,6 +112,11 @@ impl Offer {
             self.latest = Some(Outcome::AcceptedAll);
             stats.count_outcome(Outcome::AcceptedAll);
         }
+    }
+
+    /// Its latest part was counted for another one that agrees as well: a report of this one mends nothing.
+    pub fn is_not_counted(&mut self) {
+        self.latest = None;
     }
 
     /// What looked like typing was an accept of one character.

@@ -251,6 +251,9 @@ impl OpenDocument {
         for mut offer in offers.into_iter().filter(|offer| !offer.is_complete()) {
             let at = match offer.follow(from, to) {
                 Followed::Along(outcome, at) => {
+                    if along.is_some() {
+                        offer.is_not_counted();
+                    }
                     along = along.or(Some(outcome));
                     at
                 }

@@ -232,8 +232,8 @@ impl Speculator {
         }
     }
 
-    /// An answer has read a path up to a byte, or all of it; returns where it came from if it was known.
-    pub(super) fn read(&mut self, source: Option<Source>, until: Option<usize>) {
+    /// An answer has read a path up to a byte, or all of it.
+    fn read(&mut self, source: Option<Source>, until: Option<usize>) {
         self.speculation_finished(source);
         let known = match source {
             Some(Source::Running(id)) => self.running.get_mut(&id).map(|r| &mut r.known),
