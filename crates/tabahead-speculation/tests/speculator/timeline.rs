@@ -30,7 +30,7 @@ pub struct Timeline {
     requests: u64,
     /// Started generations, each as far as the model has told it.
     generations: BTreeMap<u64, Telling>,
-    log: String,
+    pub log: String,
 }
 
 /// A generation as the model sees it.
@@ -110,7 +110,7 @@ impl Timeline {
         self.asks(None, alternatives)
     }
 
-    fn asks(&mut self, selected: Option<SelectedCompletion>, alternatives: usize) -> &mut Self {
+    pub fn asks(&mut self, selected: Option<SelectedCompletion>, alternatives: usize) -> &mut Self {
         self.requests += 1;
         let several = match alternatives {
             0 => String::new(),
@@ -299,7 +299,7 @@ impl Timeline {
             .push_str(&format!("{:<6} {what}\n", format!("{}ms", self.now)));
     }
 
-    fn input(&mut self, input: Input) -> &mut Self {
+    pub fn input(&mut self, input: Input) -> &mut Self {
         let now = Timestamp(Duration::from_millis(self.now));
         self.speculator.handle_input(now, input);
         self.now += 5;

@@ -2,10 +2,10 @@
 
 use expect_test::expect;
 use tabahead_context::GenerationFailure;
-use tabahead_speculation::SelectedCompletion;
+use tabahead_speculation::{Input, SelectedCompletion, SuggestionId};
 use tabahead_text::Offset;
 
-use crate::timeline::{open, open_with};
+use crate::timeline::{Timeline, open, open_with};
 
 #[test]
 fn a_miss_is_answered_and_then_its_accept_is_computed() {
@@ -488,4 +488,39 @@ fn what_is_looked_ahead_of_is_what_is_on_the_screen() {
             95ms   request r2
                    -> respond r2 "\nret a;" Speculated
         "#]]);
+}
+
+#[test]
+fn a_part_that_several_suggestions_share_is_counted_once() {
+    let selected = Some(SelectedCompletion {
+        range: Offset(8)..Offset(9),
+        text: "foo".to_string(),
+    });
+    let mut timeline = open_with("let x = f$0\n", 0);
+    timeline
+        .asks(selected, 1)
+        .thinks_of(1, "(;")
+        .says(1, "(a);\n")
+        .says(2, "bar\n")
+        .types("o");
+    assert!(
+        timeline
+            .log
+            .contains("\"foo(a);\" over \"f\" or \"foo;bar\""),
+        "{}",
+        timeline.log
+    );
+    let counted = |timeline: &Timeline| {
+        let stats = timeline.speculator.stats();
+        (stats.typed_along, stats.accepted_word)
+    };
+    assert_eq!(counted(&timeline), (1, 0));
+    for number in [1, 2] {
+        let suggestion = SuggestionId(number);
+        timeline.input(Input::AcceptedPart {
+            suggestion,
+            length: 2,
+        });
+    }
+    assert_eq!(counted(&timeline), (0, 1));
 }
