@@ -1,9 +1,11 @@
 """Step 3: encodes prompt rows and plain text and packs them into fixed-length training rows.
 
-`rows.jsonl` comes from `cargo xtask prompts`: {"file_name","suffix","prefix","middle"}. An example is
-    <|file_sep|> FILENAME LF <|fim_suffix|> SUFFIX <|fim_prefix|> PREFIX MIDDLE <|endoftext|>
-and PREFIX MIDDLE is encoded as one text, because inference never sees a token edge forced by the cursor. What room is
-left in a row is filled with plain text. Writes shards `NAME-000.npz` of tokens [rows, length + 1] and loss weights.
+`rows.jsonl` comes from `cargo xtask prompts`: {"layout","file_name","before","suffix","tail","middle"}. An example is
+    <|file_sep|> FILENAME LF <|fim_suffix|> SUFFIX <|fim_prefix|> TAIL MIDDLE <|endoftext|>
+and TAIL MIDDLE is encoded as one text, because inference never sees a token edge forced by the cursor. The layouts that
+the suffix-first one was compared with are
+    <|file_sep|> FILENAME LF <|fim_prefix|> BEFORE <|fim_suffix|> SUFFIX <|fim_middle|> TAIL MIDDLE <|endoftext|>
+What room is left in a row is filled with plain text. Writes shards `NAME-000.npz` of tokens [rows, length + 1] and loss weights.
 
     python pack.py --tokenizer DIR/tokenizer.json --rows DIR/rows.jsonl --files DIR/train.jsonl --out DIR/shards
 """
@@ -26,6 +28,7 @@ class Markers:
         self.end = tokenizer.token_to_id("<|endoftext|>")
         self.prefix = tokenizer.token_to_id("<|fim_prefix|>")
         self.suffix = tokenizer.token_to_id("<|fim_suffix|>")
+        self.middle = tokenizer.token_to_id("<|fim_middle|>")
         self.file = tokenizer.token_to_id("<|file_sep|>")
         self.pad = tokenizer.token_to_id("<|fim_pad|>")
 
@@ -33,11 +36,16 @@ class Markers:
 def encode_examples(tokenizer, m, rows):
     """(tokens, weights) of each row; text that looks like a marker stays text."""
     names = tokenizer.encode_batch_fast([r["file_name"] + "\n" for r in rows], add_special_tokens=False)
+    befores = tokenizer.encode_batch_fast([r["before"] for r in rows], add_special_tokens=False)
     suffixes = tokenizer.encode_batch_fast([r["suffix"] for r in rows], add_special_tokens=False)
-    tails = tokenizer.encode_batch([r["prefix"] + r["middle"] for r in rows], add_special_tokens=False)
-    for row, name, suffix, tail in zip(rows, names, suffixes, tails):
-        head = [m.file, *name.ids, m.suffix, *suffix.ids, m.prefix]
-        start = len(row["prefix"])
+    tails = tokenizer.encode_batch([r["tail"] + r["middle"] for r in rows], add_special_tokens=False)
+    for row, name, before, suffix, tail in zip(rows, names, befores, suffixes, tails):
+        head = [m.file, *name.ids]
+        if row["layout"] == "suffix-first":
+            head += [m.suffix, *suffix.ids, m.prefix]
+        else:
+            head += [m.prefix, *before.ids, m.suffix, *suffix.ids, m.middle]
+        start = len(row["tail"])
         first = next((i for i, (_, end) in enumerate(tail.offsets) if end > start), len(tail.ids))
         tokens = np.array(head + tail.ids + [m.end], dtype=np.uint16)
         weights = np.ones(len(tokens), dtype=np.uint8)

@@ -38,6 +38,9 @@ pub struct PromptsArguments {
     /// Other seeds give other places.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Layouts, dealt to the rows in turn; the places do not depend on them.
+    #[arg(long, value_delimiter = ',', default_value = "suffix-first")]
+    layout: Vec<Layout>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,9 +52,13 @@ struct SourceFile {
 
 #[derive(Debug, PartialEq, Serialize)]
 struct Row {
+    layout: &'static str,
     file_name: String,
+    /// Text in front of the suffix; empty in the suffix-first layout.
+    before: String,
     suffix: String,
-    prefix: String,
+    /// Text that runs on into the middle; empty in the split layout.
+    tail: String,
     middle: String,
 }
 
@@ -63,7 +70,7 @@ pub fn run(arguments: &PromptsArguments) -> Result<bool> {
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let source: SourceFile = serde_json::from_str(&line?)
             .with_context(|| format!("line {} is not a file's row", number + 1))?;
-        for row in rows(&source, arguments.density, arguments.small, arguments.seed) {
+        for row in rows(&source, arguments) {
             serde_json::to_writer(&mut out, &row)?;
             out.write_all(b"\n")?;
         }
@@ -72,38 +79,41 @@ pub fn run(arguments: &PromptsArguments) -> Result<bool> {
     Ok(true)
 }
 
-/// The rows of one file; the same for the same path, text and seed.
-fn rows(source: &SourceFile, density: f64, small: f64, seed: u64) -> Vec<Row> {
+/// The rows of one file; the same for the same path, text and arguments.
+fn rows(source: &SourceFile, arguments: &PromptsArguments) -> Vec<Row> {
     let text = source.text.as_str();
-    let mut dice = Dice::new(seed, &source.path);
+    let mut dice = Dice::new(arguments.seed, &source.path);
     let document = Document::new(text, Version(0));
     let name = DocumentName {
         file_name: source.path.rsplit('/').next().unwrap_or("").to_string(),
         language: source.language.clone(),
     };
-    let wanted = text.len() as f64 / density;
+    let wanted = text.len() as f64 / arguments.density;
     let count = wanted as usize + usize::from(dice.share() < wanted.fract());
     let mut rows = Vec::with_capacity(count);
-    for _ in 0..count {
+    for number in 0..count {
         let Some(cut) = (0..TRIES).find_map(|_| cut(&mut dice, text)) else {
             continue;
         };
         let mut settings = ContextSettings::default();
-        if dice.share() < small {
+        if dice.share() < arguments.small {
             settings.prefix_budget = 300 + dice.below(501);
             settings.suffix_budget = 100 + dice.below(201);
         }
         let buffer = document.with_replaced(Offset(cut.start)..Offset(cut.end), "");
         let cursor = Offset(cut.start);
-        let window = ContextWindow::new(&buffer, cursor, &name, Layout::SuffixFirst, &settings, 0);
+        let layout = arguments.layout[number % arguments.layout.len()];
+        let window = ContextWindow::new(&buffer, cursor, &name, layout, &settings, 0);
         // A line that is too long: the model is never asked there.
         let Ok(window) = window else { continue };
         rows.push(Row {
+            layout: layout.as_str(),
             file_name: name.file_name.clone(),
+            before: window.before_anchor,
             // What is left out of the suffix is the model's to write.
             middle: format!("{}{}", &text[cut], window.left_out),
             suffix: window.suffix,
-            prefix: window.tail,
+            tail: window.tail,
         });
     }
     rows
@@ -192,13 +202,27 @@ mod tests {
         }
     }
 
+    fn arguments(density: f64, seed: u64, layout: &[Layout]) -> PromptsArguments {
+        PromptsArguments {
+            files: PathBuf::new(),
+            density,
+            small: 0.6,
+            seed,
+            layout: layout.to_vec(),
+        }
+    }
+
+    fn suffix_first(density: f64, seed: u64) -> PromptsArguments {
+        arguments(density, seed, &[Layout::SuffixFirst])
+    }
+
     #[test]
     fn a_row_spells_the_file_around_its_place() {
         let source = source();
-        let rows = rows(&source, 40.0, 0.6, 1);
+        let rows = rows(&source, &arguments(40.0, 1, &Layout::ALL));
         assert!(rows.len() > 300, "{} rows", rows.len());
         for row in &rows {
-            let spelled = format!("{}{}{}", row.prefix, row.middle, row.suffix);
+            let spelled = format!("{}{}{}{}", row.before, row.tail, row.middle, row.suffix);
             assert!(source.text.contains(&spelled), "{row:?}");
             assert!(!row.middle.trim().is_empty(), "{row:?}");
             assert_eq!(row.file_name, "double.rs");
@@ -207,8 +231,8 @@ mod tests {
 
     #[test]
     fn closers_left_out_of_the_suffix_are_part_of_the_middle() {
-        let rows = rows(&source(), 40.0, 0.6, 1);
-        let closing = |row: &&Row| row.prefix.ends_with("add(") && row.middle.contains(')');
+        let rows = rows(&source(), &suffix_first(40.0, 1));
+        let closing = |row: &&Row| row.tail.ends_with("add(") && row.middle.contains(')');
         let row = rows
             .iter()
             .find(closing)
@@ -219,8 +243,25 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_rows_and_another_seed_others() {
         let source = source();
-        assert_eq!(rows(&source, 100.0, 0.5, 1), rows(&source, 100.0, 0.5, 1));
-        assert_ne!(rows(&source, 100.0, 0.5, 1), rows(&source, 100.0, 0.5, 2));
+        let of_seed = |seed| rows(&source, &suffix_first(100.0, seed));
+        assert_eq!(of_seed(1), of_seed(1));
+        assert_ne!(of_seed(1), of_seed(2));
+    }
+
+    #[test]
+    fn layouts_are_dealt_in_turn_over_the_same_places() {
+        let source = source();
+        let cut = |layouts: &[Layout]| rows(&source, &arguments(40.0, 1, layouts));
+        let (mixed, first) = (cut(&Layout::ALL), cut(&[Layout::SuffixFirst]));
+        let (mut same, mut split) = (0, 0);
+        for (mixed, first) in mixed.iter().zip(&first) {
+            same += usize::from(mixed == first);
+            split += usize::from(mixed.layout == "split" && mixed.tail.is_empty());
+            assert!(
+                first.middle.starts_with(&mixed.middle) || mixed.middle.starts_with(&first.middle)
+            );
+        }
+        assert!(same > 100 && split > 100, "{same}, {split}");
     }
 
     #[test]
@@ -230,7 +271,7 @@ mod tests {
                 text: text.to_string(),
                 ..source()
             };
-            assert_eq!(rows(&source, 100.0, 0.5, 1), []);
+            assert_eq!(rows(&source, &suffix_first(100.0, 1)), []);
         }
     }
 }
