@@ -35,6 +35,17 @@ pub struct GenerationRequest {
     pub reserve: usize,
     /// How many of the likeliest characters behind the tail to report; 0 for none.
     pub characters: usize,
+    /// What may be copied.
+    pub copy_source: Option<CopySource>,
+}
+
+/// The text around a tail, LF only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopySource {
+    /// What stands before the tail.
+    pub before: String,
+    /// What stands behind the cursor and the left-out closers.
+    pub after: String,
 }
 
 /// What a backend reports of a generation, in this order: `Started`, `Token`s (`Characters` before one

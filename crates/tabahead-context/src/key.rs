@@ -47,6 +47,7 @@ impl Fields {
             suffix_budget,
             longest_line,
             anchor_lines,
+            copy_budget,
         } = *settings;
         let mut fields = Self(Xxh3::new());
         fields.text(&profile.id);
@@ -57,7 +58,13 @@ impl Fields {
         });
         fields.number(u64::from(profile.template.file_name));
         fields.number(u64::from(window.attempt));
-        for setting in [prefix_budget, suffix_budget, longest_line, anchor_lines] {
+        for setting in [
+            prefix_budget,
+            suffix_budget,
+            longest_line,
+            anchor_lines,
+            copy_budget,
+        ] {
             fields.number(setting as u64);
         }
         fields.number(EPOCH);
@@ -65,6 +72,7 @@ impl Fields {
         fields.text(&window.name.language);
         fields.text(&window.before_anchor);
         fields.text(&window.suffix);
+        fields.0.update(&window.elsewhere.digest().to_le_bytes());
         fields
     }
 

@@ -16,6 +16,7 @@
 mod boundary;
 mod closers;
 mod cut;
+mod elsewhere;
 mod generation;
 mod key;
 mod marks;
@@ -26,8 +27,9 @@ mod window;
 pub use boundary::{PreTokenizer, stable_boundary};
 pub use closers::left_out_closers;
 pub use cut::{Cut, CutSettings, Silence, Suggestion, cut};
+pub use elsewhere::Elsewhere;
 pub use generation::{
-    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Priority,
+    CopySource, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Priority,
 };
 pub use key::ContextKey;
 pub use marks::CanonicalMarks;

@@ -12,7 +12,7 @@ use std::ops::Range;
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Layout, Silence, left_out_closers};
+use crate::{CopySource, Elsewhere, Layout, Silence, left_out_closers};
 
 /// How many lines before the cursor's line an anchor is looked for.
 const ANCHOR_REACH: usize = 64;
@@ -37,6 +37,9 @@ pub struct ContextSettings {
     pub longest_line: usize,
     /// Distance in lines of the forced middle's anchors (prefix-first layout only).
     pub anchor_lines: usize,
+    /// Bytes of text before and behind the window, each, that answers may be copied from, as from the
+    /// window itself; 0 for no copying at all.
+    pub copy_budget: usize,
 }
 
 impl Default for ContextSettings {
@@ -47,6 +50,7 @@ impl Default for ContextSettings {
             longest_line: 2048,
             // Measured, see docs/layouts.md: with 32, hardly an anchor lies within half the budget.
             anchor_lines: 8,
+            copy_budget: 0,
         }
     }
 }
@@ -83,6 +87,8 @@ pub struct ContextWindow {
     pub left_out: String,
     /// Budget attempt (0, 1, 2) that cut this window; part of the identity.
     pub attempt: u8,
+    /// What stands around it; part of the identity.
+    pub elsewhere: Elsewhere,
 }
 
 impl ContextWindow {
@@ -136,6 +142,12 @@ impl ContextWindow {
         let last = lines.last_line(base_line, settings.suffix_budget);
         let mut suffix = rest + &lines.below(line, last);
         suffix.drain(..left_out.len());
+        let start = document.line_range(first).start;
+        let end = match last + 1 < document.line_count() {
+            true => document.line_range(last + 1).start,
+            false => Offset(document.len()),
+        };
+        let elsewhere = Elsewhere::around(document, start, end, settings.copy_budget);
 
         let (before_anchor, tail) = match layout {
             Layout::SuffixFirst | Layout::PrefixFirst => (before_anchor, tail),
@@ -149,6 +161,19 @@ impl ContextWindow {
             tail,
             left_out,
             attempt,
+            elsewhere,
+        })
+    }
+
+    /// What may be copied behind this window, which was cut from `document`; `None` when copying is off.
+    pub fn copy_source(&self, document: &Document) -> Option<CopySource> {
+        self.elsewhere.is_copied().then(|| {
+            let [mut before, behind] = self.elsewhere.texts(document);
+            before.push_str(&self.before_anchor);
+            CopySource {
+                before,
+                after: format!("{}{behind}", self.suffix),
+            }
         })
     }
 
@@ -169,6 +194,7 @@ impl ContextWindow {
             && self.attempt == other.attempt
             && self.before_anchor == other.before_anchor
             && self.suffix == other.suffix
+            && self.elsewhere == other.elsewhere
     }
 }
 

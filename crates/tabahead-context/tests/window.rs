@@ -12,6 +12,7 @@ const SMALL: ContextSettings = ContextSettings {
     suffix_budget: 80,
     longest_line: 60,
     anchor_lines: 4,
+    copy_budget: 0,
 };
 
 fn profile(layout: Layout) -> ModelProfile {
@@ -286,17 +287,72 @@ fn all_that_decides_what_is_seen_is_part_of_the_key() {
     for model in [renamed, nameless, profile(Layout::PrefixFirst)] {
         assert_ne!(key, ContextKey::of_window(&model, &SMALL, &here));
     }
-    let changes: [fn(&mut ContextSettings); 4] = [
+    let changes: [fn(&mut ContextSettings); 5] = [
         |settings| settings.prefix_budget += 1,
         |settings| settings.suffix_budget += 1,
         |settings| settings.longest_line += 1,
         |settings| settings.anchor_lines += 1,
+        |settings| settings.copy_budget += 1,
     ];
     for change in changes {
         let mut settings = SMALL;
         change(&mut settings);
         assert_ne!(key, ContextKey::of_window(&model, &settings, &here));
     }
+}
+
+#[test]
+fn what_may_be_copied_is_part_of_the_key_and_typing_leaves_it() {
+    let text: String = (0..60)
+        .map(|n| format!("let line_{n} = {n};\r\n"))
+        .collect();
+    let settings = ContextSettings {
+        copy_budget: 100,
+        ..SMALL
+    };
+    let model = profile(Layout::SuffixFirst);
+    let document = Document::new(&text, Version(0));
+    let cursor = document.line_range(30).end;
+    let window = |document: &Document, cursor: Offset| {
+        let name = DocumentName::default();
+        ContextWindow::new(document, cursor, &name, Layout::SuffixFirst, &settings, 0)
+            .expect("a window")
+    };
+    let here = window(&document, cursor);
+    let base = |window: &ContextWindow| ContextKey::of_base(&model, &settings, window);
+    let source = here.copy_source(&document).expect("copying is on");
+    let around = format!("{}{}", source.before, here.tail);
+    assert!(
+        text.replace("\r\n", "\n")
+            .contains(&format!("{around}{}", source.after))
+    );
+    assert!(source.before.len() > 80 && source.after.len() > here.suffix.len() + 80);
+
+    let typed = document.with_replaced(cursor..cursor, " x");
+    let there = window(&typed, Offset(cursor.0 + 2));
+    assert_eq!(base(&here), base(&there));
+    assert_eq!(there.copy_source(&typed), Some(source.clone()));
+
+    // An edit within the budget before and behind the window, and one beyond it.
+    let first = here.tail.lines().next().expect("a line");
+    let start = text.find(first).expect("W") - 20;
+    let near_end = cursor.0 + 2 + here.suffix.len() + here.suffix.matches('\n').count() + 30;
+    for (at, is_same) in [(start, false), (near_end, false), (2, true)] {
+        let edited = document.with_replaced(Offset(at)..Offset(at + 1), "#");
+        let there = window(&edited, cursor);
+        assert_eq!(there.tail, here.tail);
+        assert_eq!(base(&here) == base(&there), is_same, "at {at}");
+        assert_eq!(here.same_base(&there), is_same, "at {at}");
+    }
+    let off = ContextWindow::new(
+        &document,
+        cursor,
+        &DocumentName::default(),
+        Layout::SuffixFirst,
+        &SMALL,
+        0,
+    );
+    assert_eq!(off.expect("a window").copy_source(&document), None);
 }
 
 /// A real file written line by line above its last third: how often an accepted line moves the ends.

@@ -1,5 +1,6 @@
 //! Chooses the next token: greedily, under a constraint, ties to the lowest id.
 //!
+//! What is chosen from is the model's distribution, mixed with the votes of copying if there are any.
 //! Masks depend on the place alone, and probabilities are those of the unmasked distribution, so
 //! the same place gives the same choice in every run.
 
@@ -7,6 +8,7 @@ use std::collections::HashMap;
 
 use crate::{
     EngineError, TokenId,
+    copying::Votes,
     simd::Isa,
     vocabulary::{TokenKind, Vocabulary},
 };
@@ -25,76 +27,120 @@ pub(crate) enum Choice {
     },
 }
 
-/// The best token whose bytes agree with `forced` (any, when that is empty).
-pub(crate) fn choose(
-    vocabulary: &Vocabulary,
+/// The distribution of the next token.
+pub(crate) struct Distribution<'a> {
+    vocabulary: &'a Vocabulary,
     isa: Isa,
-    logits: &[f32],
-    forced: &[u8],
-    mask_stops: bool,
-) -> Result<Choice, EngineError> {
-    let id = match forced.first() {
-        // Kinds are ordered so that what may be chosen comes first.
-        None => isa.best(
-            logits,
-            vocabulary.kinds(),
-            match mask_stops {
-                true => TokenKind::Text,
-                false => TokenKind::Stop,
-            } as u8,
-        ),
-        Some(_) => best(logits, vocabulary.candidates(forced)),
-    };
-    let Some(id) = id else {
-        let byte = forced.first().copied().unwrap_or_default();
-        return Err(EngineError::Unspellable { byte });
-    };
-    let max = isa.max(logits);
-    let total = isa.sum_exp(logits, max).ln();
-    let log_prob = |id: TokenId| logits[id as usize] - max - total;
-    if vocabulary.kind(id) == TokenKind::Stop {
-        let log_prob = log_prob(id);
-        return Ok(Choice::Stop { log_prob });
-    }
-    let unmasked = match mask_stops && forced.is_empty() {
-        true => isa.best(logits, vocabulary.kinds(), TokenKind::Stop as u8),
-        false => None,
-    };
-    Ok(Choice::Token {
-        id,
-        log_prob: log_prob(id),
-        masked_stop: unmasked
-            .filter(|&best| vocabulary.kind(best) == TokenKind::Stop)
-            .map(log_prob),
-    })
+    logits: &'a [f32],
+    votes: &'a Votes,
+    /// Highest logit, and the logarithm of the sum of all exponentials below it.
+    max: f32,
+    total: f32,
+    /// Weight of the votes.
+    copied: f32,
 }
 
-/// The likeliest characters behind `forced`, at most so many, each with the logarithm of the summed
-/// probability of the tokens that spell `forced` and then begin with it. Tokens that end with `forced`,
-/// or within a character, say nothing about it. Ties go to the lower character.
-pub(crate) fn characters(
-    vocabulary: &Vocabulary,
-    isa: Isa,
-    logits: &[f32],
-    forced: &[u8],
-    most: usize,
-) -> Vec<(char, f32)> {
-    let max = isa.max(logits);
-    let mut sums: HashMap<char, f64> = HashMap::new();
-    // In the order of spellings, so that every run adds up in the same order.
-    for token in vocabulary.continuations(forced) {
-        if let Some(next) = first_character(&vocabulary.token_bytes(token)[forced.len()..]) {
-            *sums.entry(next).or_default() += f64::from(logits[token as usize] - max).exp();
+impl<'a> Distribution<'a> {
+    pub(crate) fn new(
+        vocabulary: &'a Vocabulary,
+        isa: Isa,
+        logits: &'a [f32],
+        votes: &'a Votes,
+    ) -> Self {
+        let max = isa.max(logits);
+        let total = isa.sum_exp(logits, max).ln();
+        Self {
+            vocabulary,
+            isa,
+            logits,
+            votes,
+            max,
+            total,
+            copied: votes.weight((-total).exp()),
         }
     }
-    let mut ranked: Vec<(char, f64)> = sums.into_iter().collect();
-    ranked.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    ranked.truncate(most);
-    let total = f64::from(isa.sum_exp(logits, max)).ln();
-    ranked
-        .into_iter()
-        .map(|(next, sum)| (next, (sum.ln() - total) as f32))
-        .collect()
+
+    /// Natural logarithm of a token's probability.
+    fn log_prob(&self, token: TokenId) -> f32 {
+        let model = self.logits[token as usize] - self.max - self.total;
+        match self.votes.is_empty() {
+            true => model,
+            false => {
+                ((1.0 - self.copied) * model.exp() + self.copied * self.votes.share(token)).ln()
+            }
+        }
+    }
+
+    /// The best token whose bytes agree with `forced` (any, when that is empty).
+    pub(crate) fn choose(&self, forced: &[u8], mask_stops: bool) -> Result<Choice, EngineError> {
+        let last = match mask_stops {
+            true => TokenKind::Text,
+            false => TokenKind::Stop,
+        };
+        let Some(id) = self.best(forced, last) else {
+            let byte = forced.first().copied().unwrap_or_default();
+            return Err(EngineError::Unspellable { byte });
+        };
+        if self.vocabulary.kind(id) == TokenKind::Stop {
+            let log_prob = self.log_prob(id);
+            return Ok(Choice::Stop { log_prob });
+        }
+        let unmasked = match mask_stops && forced.is_empty() {
+            true => self.best(forced, TokenKind::Stop),
+            false => None,
+        };
+        Ok(Choice::Token {
+            id,
+            log_prob: self.log_prob(id),
+            masked_stop: unmasked
+                .filter(|&best| self.vocabulary.kind(best) == TokenKind::Stop)
+                .map(|stop| self.log_prob(stop)),
+        })
+    }
+
+    /// The likeliest token that may be chosen; `last` is the last kind that may, where nothing is forced.
+    fn best(&self, forced: &[u8], last: TokenKind) -> Option<TokenId> {
+        let vocabulary = self.vocabulary;
+        let model = match forced {
+            // Kinds are ordered so that what may be chosen comes first.
+            [] => self.isa.best(self.logits, vocabulary.kinds(), last as u8),
+            _ => best(self.logits, vocabulary.candidates(forced)),
+        };
+        let voted = self.votes.shares().iter().map(|(token, _)| *token);
+        let allowed = voted.filter(|&token| match forced {
+            [] => vocabulary.kind(token) as u8 <= last as u8,
+            _ => vocabulary.spells(token, forced),
+        });
+        let better = |one, other| match self.log_prob(other) > self.log_prob(one) {
+            true => other,
+            false => one,
+        };
+        // Shares are in the order of ids. Whatever nobody votes for is ranked as the model ranks it, and
+        // a tie goes to a vote: so one order holds under every constraint.
+        allowed.chain(model).reduce(better)
+    }
+
+    /// The likeliest characters behind `forced`, at most so many, each with the logarithm of the summed
+    /// probability of the tokens that spell `forced` and then begin with it. Tokens that end with `forced`,
+    /// or within a character, say nothing about it. Ties go to the lower character.
+    pub(crate) fn characters(&self, forced: &[u8], most: usize) -> Vec<(char, f32)> {
+        let mut sums: HashMap<char, f64> = HashMap::new();
+        // In the order of spellings, so that every run adds up in the same order.
+        for token in self.vocabulary.continuations(forced) {
+            let spelled = self.vocabulary.token_bytes(token);
+            if let Some(next) = first_character(&spelled[forced.len()..]) {
+                let model = f64::from(self.logits[token as usize] - self.max - self.total).exp();
+                let copied = f64::from(self.copied);
+                let share = f64::from(self.votes.share(token));
+                *sums.entry(next).or_default() += (1.0 - copied) * model + copied * share;
+            }
+        }
+        let mut ranked: Vec<(char, f64)> = sums.into_iter().collect();
+        ranked.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked.truncate(most);
+        let ranked = ranked.into_iter();
+        ranked.map(|(next, sum)| (next, sum.ln() as f32)).collect()
+    }
 }
 
 fn first_character(bytes: &[u8]) -> Option<char> {
@@ -106,16 +152,11 @@ fn first_character(bytes: &[u8]) -> Option<char> {
     valid.chars().next()
 }
 
+/// The token of the highest logit.
 fn best(logits: &[f32], candidates: impl Iterator<Item = TokenId>) -> Option<TokenId> {
-    candidates.fold(None, |best, token| {
-        let (logit, id) = (logits[token as usize], token);
-        match best {
-            None => Some(id),
-            Some(best) => {
-                let highest = logits[best as usize];
-                let better = logit > highest || (logit == highest && id < best);
-                Some(if better { id } else { best })
-            }
-        }
+    candidates.reduce(|one, other| {
+        let (ours, theirs) = (logits[one as usize], logits[other as usize]);
+        let better = theirs > ours || (theirs == ours && other < one);
+        if better { other } else { one }
     })
 }

@@ -12,7 +12,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     EngineError, Model, Processor, TokenId,
-    choice::{Choice, characters, choose},
+    choice::{Choice, Distribution},
+    copying::{Copier, CopySource, Votes},
     kernels::KV_BLOCK,
     kv::{KvPrecision, Ledger},
     pass::{Pass, Span},
@@ -50,6 +51,8 @@ pub struct SequenceRequest {
     /// How many of the likeliest characters behind `forced` to tell, with the token that says the first of
     /// them.
     pub characters: usize,
+    /// What may be copied; `before` ends where the prompt does.
+    pub copy_source: Option<CopySource>,
 }
 
 /// One decoded token.
@@ -57,7 +60,7 @@ pub struct SequenceRequest {
 pub struct GeneratedToken {
     /// Its id.
     pub id: TokenId,
-    /// Natural logarithm of its probability among all tokens, unmasked.
+    /// Natural logarithm of its probability among all tokens, unmasked, copying mixed in.
     pub log_prob: f32,
     /// Natural logarithm of the probability of the stop that would have been chosen in its place, had
     /// it not been masked.
@@ -137,6 +140,7 @@ pub struct Engine {
     processor: Processor,
     ledger: Ledger,
     tree: PrefixTree,
+    copier: Copier,
     counters: Counters,
 }
 
@@ -176,6 +180,7 @@ impl Engine {
             processor,
             ledger: Ledger::default(),
             tree: PrefixTree::new(),
+            copier: Copier::default(),
             counters: Counters::default(),
         }
     }
@@ -341,13 +346,14 @@ impl Engine {
         let forced = &sequence.request.forced[sequence.spelled..];
         let at_cursor = forced.is_empty() && !sequence.past_cursor;
         let mask_stops = at_cursor && sequence.request.mask_first_stop;
-        let choice = choose(
-            self.model.vocabulary(),
-            self.processor.isa(),
-            logits.values(),
-            forced,
-            mask_stops,
-        )?;
+        let vocabulary = self.model.vocabulary();
+        let votes = match &sequence.request.copy_source {
+            Some(source) => self.copier.votes(vocabulary, source),
+            None => Votes::default(),
+        };
+        let isa = self.processor.isa();
+        let distribution = Distribution::new(vocabulary, isa, logits.values(), &votes);
+        let choice = distribution.choose(forced, mask_stops)?;
         let (id, log_prob, masked_stop) = match choice {
             Choice::Token {
                 id,
@@ -360,10 +366,7 @@ impl Engine {
         let passes_cursor =
             !sequence.past_cursor && self.model.token_bytes(id).len() > forced.len();
         let characters = match passes_cursor && most > 0 {
-            true => {
-                let (vocabulary, isa) = (self.model.vocabulary(), self.processor.isa());
-                characters(vocabulary, isa, logits.values(), forced, most)
-            }
+            true => distribution.characters(forced, most),
             false => Vec::new(),
         };
         match constrained {
@@ -384,6 +387,10 @@ impl Engine {
             }
         }
         sequence.tokens.push(id);
+        if let Some(source) = &mut sequence.request.copy_source {
+            let spelled = self.model.token_bytes(id);
+            source.before.extend_from_slice(spelled);
+        }
         if sequence.draft.pop_front() != Some(id) {
             sequence.draft.clear();
             sequence.place.cut(end);

@@ -16,6 +16,7 @@ mod architecture;
 mod attention;
 mod checkpoint;
 mod choice;
+mod copying;
 mod engine;
 mod error;
 mod forward;
@@ -35,6 +36,7 @@ mod tiles;
 mod tree;
 mod vocabulary;
 
+pub use copying::CopySource;
 pub use engine::{
     Counters, Engine, EngineSettings, GeneratedToken, Sequence, SequenceRequest, Step,
     instruction_set,

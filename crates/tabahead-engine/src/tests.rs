@@ -24,7 +24,7 @@ use crate::{Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, T
 
 /// What a tiny random model is like.
 #[derive(Debug, Clone, Copy)]
-struct Recipe {
+pub(crate) struct Recipe {
     architecture: &'static str,
     dtype: GgmlDType,
     width: usize,
@@ -36,7 +36,7 @@ struct Recipe {
 }
 
 impl Recipe {
-    const LLAMA: Self = Self {
+    pub(crate) const LLAMA: Self = Self {
         architecture: "llama",
         dtype: GgmlDType::Q8_0,
         width: 64,
@@ -47,7 +47,7 @@ impl Recipe {
         tied: true,
     };
 
-    const QWEN2: Self = Self {
+    pub(crate) const QWEN2: Self = Self {
         architecture: "qwen2",
         tied: false,
         ..Self::LLAMA
@@ -58,7 +58,7 @@ impl Recipe {
         ..Self::LLAMA
     };
 
-    fn model(self) -> Arc<Model> {
+    pub(crate) fn model(self) -> Arc<Model> {
         let model = Model::from_bytes(Cow::Owned(self.file())).expect("a sound file loads");
         Arc::new(model)
     }

@@ -112,6 +112,8 @@ pub(crate) struct Vocabulary {
     /// Text tokens in the order of their bytes.
     sorted: Vec<TokenId>,
     special: HashMap<SpecialToken, TokenId>,
+    /// The end of a text.
+    end: Option<TokenId>,
 }
 
 impl Vocabulary {
@@ -194,6 +196,7 @@ impl Vocabulary {
         // Tables have rows behind the last token where that makes them rounder.
         tokens.extend((tokens.len()..rows).map(padding));
         types.resize(rows, UNUSED);
+        let end = stops.first().map(|&id| id as TokenId);
         stops.extend(special.values());
         let special = special.into_iter();
         let special = special.map(|(token, id)| (token, id as TokenId)).collect();
@@ -221,6 +224,7 @@ impl Vocabulary {
             kinds: kinds.into_iter().map(|kind| kind as u8).collect(),
             sorted,
             special,
+            end,
         })
     }
 
@@ -247,6 +251,11 @@ impl Vocabulary {
 
     pub(crate) fn special(&self, token: SpecialToken) -> Option<TokenId> {
         self.special.get(&token).copied()
+    }
+
+    /// The token that ends a text, if the model has one.
+    pub(crate) fn end(&self) -> Option<TokenId> {
+        self.end
     }
 
     pub(crate) fn token_bytes(&self, token: TokenId) -> &[u8] {
@@ -279,6 +288,13 @@ impl Vocabulary {
                 .take_while(move |&token| self.token_bytes(token) == prefix)
         });
         shorter.chain(self.continuations(forced))
+    }
+
+    /// Whether a token is among the [`Vocabulary::candidates`].
+    pub(crate) fn spells(&self, token: TokenId, forced: &[u8]) -> bool {
+        let bytes = self.token_bytes(token);
+        self.kind(token) == TokenKind::Text
+            && (bytes.starts_with(forced) || forced.starts_with(bytes))
     }
 
     /// Text tokens that spell all of `forced`, and more or not, in the order of their spellings.

@@ -34,6 +34,8 @@ pub struct Settings {
     pub kv: KvSettings,
     /// When to stay silent.
     pub gate: GateSettings,
+    /// Copying from the edited file.
+    pub copying: CopyingSettings,
     /// How many other suggestions are added when somebody asks for suggestions.
     pub alternatives: usize,
     /// On or off per LSP language id; `"*"` stands for all that are not named. Default: all on.
@@ -94,6 +96,15 @@ pub struct GateSettings {
     pub least_log_prob_at_end: f64,
 }
 
+/// Copying from the edited file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CopyingSettings {
+    /// Whether what followed the same text elsewhere in the file has a say in what is suggested.
+    /// Default true.
+    pub enabled: bool,
+}
+
 /// On or off for the paths that a glob matches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,6 +127,7 @@ impl Default for Settings {
             cache: CacheSettings::default(),
             kv: KvSettings::default(),
             gate: GateSettings::default(),
+            copying: CopyingSettings::default(),
             alternatives: 2,
             languages: BTreeMap::new(),
             paths: Vec::new(),
@@ -129,6 +141,12 @@ impl Default for GateSettings {
             least_log_prob: None,
             least_log_prob_at_end: LEAST_LOG_PROB_AT_END,
         }
+    }
+}
+
+impl Default for CopyingSettings {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 
@@ -225,7 +243,10 @@ impl Settings {
     /// What the Speculator is made of.
     pub fn speculator(&self) -> SpeculatorSettings {
         SpeculatorSettings {
-            context: ContextSettings::default(),
+            context: ContextSettings {
+                copy_budget: if self.copying.enabled { COPY_BUDGET } else { 0 },
+                ..ContextSettings::default()
+            },
             cut: CutSettings {
                 max_tokens: self.max_tokens,
                 least_log_prob: self.gate.least_log_prob.unwrap_or(f64::NEG_INFINITY) as f32,
@@ -279,6 +300,9 @@ impl Settings {
 
 /// Where the embedded model is as often right behind an end that it must not take as it is elsewhere.
 const LEAST_LOG_PROB_AT_END: f64 = -0.7;
+
+/// Bytes on each side of the window that are copied from.
+const COPY_BUDGET: usize = 64 << 10;
 
 /// Generations that may run at once: enough for a request and the futures that share its prompt.
 const IN_FLIGHT: usize = 4;

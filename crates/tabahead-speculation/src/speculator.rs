@@ -19,6 +19,7 @@ use tabahead_context::{
     Answering, ContextKey, ContextSettings, Cut, CutSettings, GenerationId, ModelProfile, PathEnd,
     Priority, Suggestion, cut,
 };
+use tabahead_text::Document;
 
 use requests::Asked;
 
@@ -163,10 +164,10 @@ enum Source {
 enum Need {
     /// This one, which is running.
     Keep(GenerationId),
-    /// One that begins at the state, and tells so many of the likeliest characters there.
-    Begin(Box<View>, usize),
-    /// One that decodes a stored path on.
-    Continue(Box<KnownPath>),
+    /// One that begins at the state in this text, and tells so many of the likeliest characters there.
+    Begin(Box<View>, Document, usize),
+    /// One that decodes a stored path on, in this text.
+    Continue(Box<KnownPath>, Document),
 }
 
 /// For whom something should run.
@@ -335,7 +336,7 @@ impl Speculator {
                     wanted = match (looks_ahead, &needed) {
                         (true, _) => Some((For::Hypothesis(document), needed)),
                         (false, Need::Keep(_)) => Some((For::Return(document), needed)),
-                        (false, Need::Begin(..) | Need::Continue(_)) => None,
+                        (false, Need::Begin(..) | Need::Continue(..)) => None,
                     };
                     break;
                 }
@@ -402,7 +403,10 @@ impl Speculator {
                 }
                 (Cut::NeedMore, Source::Running(id)) => Knowledge::Needs(Need::Keep(id)),
                 (Cut::NeedMore, Source::Cached(_)) => {
-                    Knowledge::Needs(Need::Continue(Box::new(known.clone())))
+                    let mut known = known.clone();
+                    // The same text, but where it lies now.
+                    known.view.window.elsewhere = window.elsewhere.clone();
+                    Knowledge::Needs(Need::Continue(Box::new(known), state.document.clone()))
                 }
                 (decided, source) => Knowledge::Decided(decided, Some(source)),
             };
@@ -422,7 +426,11 @@ impl Speculator {
                 _ => Knowledge::NotAsked("undecided"),
             };
         }
-        Knowledge::Needs(Need::Begin(Box::new(view.clone()), 0))
+        Knowledge::Needs(Need::Begin(
+            Box::new(view.clone()),
+            state.document.clone(),
+            0,
+        ))
     }
 
     /// The documents, the one whose request came first first.

@@ -196,6 +196,12 @@ impl Document {
         self.rope.byte_slice(range.start.0..range.end.0).to_string()
     }
 
+    /// The bytes of a range piece by piece, as they lie in memory; clamped to character boundaries.
+    pub fn chunks(&self, range: std::ops::Range<Offset>) -> impl Iterator<Item = &str> {
+        let range = self.clamp_range(range);
+        self.rope.byte_slice(range.start.0..range.end.0).chunks()
+    }
+
     /// The offset itself, or the nearest one before it that lies in the document and between two
     /// characters.
     pub fn clamp(&self, offset: Offset) -> Offset {

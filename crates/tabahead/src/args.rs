@@ -203,6 +203,9 @@ pub struct EvalArgs {
     /// Least mean log-probability of the gate [default: from the configuration].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub min_log_prob: Option<f32>,
+    /// Lay prompts out like this, whatever the model was trained for.
+    #[arg(long, value_name = "LAYOUT")]
+    pub layout: Option<Layout>,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Print JSON.

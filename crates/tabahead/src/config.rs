@@ -78,6 +78,11 @@ const DOCS: &[(&str, &str)] = &[
         "How exactly keys and values are kept: `f16`, or `f32`, which takes twice the memory.",
     ),
     (
+        "copying.enabled",
+        "Whether what followed the same text elsewhere in the file has a say in what is suggested, besides \
+         the model.",
+    ),
+    (
         "gate.least_log_prob",
         "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
          Nearer to 0 shows fewer and better suggestions; unset shows all.",

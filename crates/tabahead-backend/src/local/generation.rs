@@ -4,7 +4,7 @@ use tabahead_context::{
     CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, PathEnd, PathToken,
     Segment, TokenId,
 };
-use tabahead_engine::{EngineError, SequenceRequest, Step};
+use tabahead_engine::{CopySource, EngineError, SequenceRequest, Step};
 
 use super::{compute::Compute, in_one_line, profile::special};
 
@@ -140,10 +140,20 @@ fn start<C: Compute>(
         &request.tail,
         request.tail.len() - forced.len(),
     );
+    let mut copy_source = request.copy_source.as_ref().map(|source| {
+        let read = &request.tail[..request.tail.len() - forced.len()];
+        CopySource {
+            before: [source.before.as_bytes(), read.as_bytes()].concat(),
+            after: source.after.clone().into_bytes(),
+        }
+    });
     let mut spelled = 0;
     for token in known {
         let bytes = compute.token_bytes(*token).to_vec();
         spelled += bytes.len();
+        if let Some(source) = &mut copy_source {
+            source.before.extend_from_slice(&bytes);
+        }
         marks.advance(&bytes, *token, |text| compute.encode(text));
     }
     prompt.extend_from_slice(known);
@@ -161,6 +171,7 @@ fn start<C: Compute>(
         // What fits does not depend on how much of the path is known.
         reserve: request.reserve.saturating_sub(known.len()),
         characters: request.characters,
+        copy_source,
     })?;
     Ok(Running { sequence, marks })
 }

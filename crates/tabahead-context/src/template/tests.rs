@@ -17,6 +17,7 @@ fn check(fixture: &str, layout: Layout, expected: Expect) {
     };
     let settings = ContextSettings {
         anchor_lines: 1,
+        copy_budget: 0,
         ..ContextSettings::default()
     };
     let window = ContextWindow::new(&document, Offset(cursor), &name, layout, &settings, 0);

@@ -10,6 +10,7 @@ const SMALL: ContextSettings = ContextSettings {
     suffix_budget: 24,
     longest_line: 60,
     anchor_lines: 2,
+    copy_budget: 0,
 };
 
 fn window(fixture: &str, layout: Layout, attempt: u8) -> Result<ContextWindow, Silence> {

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::{Random, Recipe, engine, request, run};
 use crate::{
     EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
-    choice::{Choice, choose},
+    choice::{Choice, Distribution},
+    copying::Votes,
     simd::Isa,
     vocabulary::TokenKind,
 };
@@ -53,13 +54,10 @@ fn the_choice_is_the_best_of_all_that_fit() {
             .collect();
         for forced in texts {
             for mask_stops in [false, true] {
-                let choice = choose(
-                    model.vocabulary(),
-                    Isa::detect(),
-                    &logits,
-                    forced,
-                    mask_stops,
-                );
+                let votes = Votes::default();
+                let isa = Isa::detect();
+                let distribution = Distribution::new(model.vocabulary(), isa, &logits, &votes);
+                let choice = distribution.choose(forced, mask_stops);
                 let unmasked = expected(&model, &logits, forced, false).unwrap();
                 let expected = expected(&model, &logits, forced, mask_stops).unwrap();
                 let stop = model.vocabulary().kind(expected) == TokenKind::Stop;

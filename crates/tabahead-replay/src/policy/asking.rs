@@ -117,6 +117,7 @@ impl Asker {
             priority,
             reserve: self.cut.max_tokens,
             characters: 0,
+            copy_source: window.copy_source(&state.document),
         };
         let path = Path::new(window.tail.clone(), self.profile.pre_tokenizer);
         let asking = Asking {

@@ -3,6 +3,7 @@
 //! Decides nothing: `reconcile` says what is wanted.
 
 use tabahead_context::{GenerationId, GenerationRequest, PathEnd, Priority};
+use tabahead_text::Document;
 
 use super::{For, Need, Running, Speculator};
 use crate::{Effect, known_path::KnownPath};
@@ -11,14 +12,14 @@ impl Speculator {
     /// Makes the running generations the first `in_flight` of those wanted.
     pub(super) fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
         let mut keep: Vec<(GenerationId, For)> = Vec::new();
-        let mut start: Vec<(For, KnownPath, usize)> = Vec::new();
+        let mut start: Vec<(For, KnownPath, Document, usize)> = Vec::new();
         for open in self.documents.values_mut() {
             open.request_waits_for.clear();
             open.chain_waits_for = None;
         }
         for (waiting, need) in wanted {
             let full = keep.len() + start.len() >= self.settings.in_flight.max(1);
-            let (known, characters) = match need {
+            let (known, text, characters) = match need {
                 Need::Keep(id) => {
                     if keep.iter().any(|(kept, _)| *kept == id) {
                         self.note_wait(waiting, id);
@@ -28,15 +29,15 @@ impl Speculator {
                     }
                     continue;
                 }
-                Need::Begin(view, characters) => {
+                Need::Begin(view, text, characters) => {
                     let known = KnownPath::new(*view, waiting.priority(), &self.profile);
-                    (known, characters)
+                    (known, text, characters)
                 }
-                Need::Continue(known) => (*known, 0),
+                Need::Continue(known, text) => (*known, text, 0),
             };
-            let wanted_already = start.iter().any(|(_, k, _)| k.view.key == known.view.key);
+            let wanted_already = start.iter().any(|(_, k, ..)| k.view.key == known.view.key);
             if !full && !wanted_already {
-                start.push((waiting, known, characters));
+                start.push((waiting, known, text, characters));
             }
         }
         let idle: Vec<GenerationId> = self
@@ -51,8 +52,8 @@ impl Speculator {
         for (id, waiting) in keep {
             self.prioritize(id, waiting);
         }
-        for (waiting, known, characters) in start {
-            self.start(waiting, known, characters);
+        for (waiting, known, text, characters) in start {
+            self.start(waiting, known, &text, characters);
         }
     }
 
@@ -94,7 +95,8 @@ impl Speculator {
         }
     }
 
-    fn start(&mut self, waiting: For, mut known: KnownPath, characters: usize) {
+    /// Begins a generation; `text` is the document that the path's window lies in.
+    fn start(&mut self, waiting: For, mut known: KnownPath, text: &Document, characters: usize) {
         self.generation += 1;
         let id = GenerationId(self.generation);
         let priority = waiting.priority();
@@ -119,6 +121,7 @@ impl Speculator {
                 priority,
                 reserve: self.settings.cut.max_tokens,
                 characters,
+                copy_source: window.copy_source(text),
             }));
         let running = Running {
             known,

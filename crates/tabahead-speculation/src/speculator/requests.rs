@@ -93,9 +93,9 @@ impl Speculator {
             match self.decide_first(&request, knowledge) {
                 Ok(first) => request.decided.first = Some(first),
                 // A generation that begins here can tell the characters as well.
-                Err(Need::Begin(view, _)) => {
+                Err(Need::Begin(view, text, _)) => {
                     let characters = characters_for(request.alternatives);
-                    needs.push(Need::Begin(view, characters));
+                    needs.push(Need::Begin(view, text, characters));
                 }
                 Err(need) => needs.push(need),
             }
@@ -205,7 +205,11 @@ impl Speculator {
             return Some(Characters::Known(characters));
         }
         Some(Characters::Awaited(awaited.unwrap_or_else(|| {
-            Need::Begin(Box::new(view.clone()), MOST_CHARACTERS)
+            Need::Begin(
+                Box::new(view.clone()),
+                state.document.clone(),
+                MOST_CHARACTERS,
+            )
         })))
     }
 

@@ -241,7 +241,14 @@ impl Engine {
     }
 
     pub fn start(&mut self, request: GenerationRequest) {
+        // What may be copied decides what is said, and takes no room in the context.
         let mut history = Vec::new();
+        if let Some(source) = &request.copy_source {
+            history.extend(VOCABULARY.encode(&source.before));
+            history.push(STOP);
+            history.extend(VOCABULARY.encode(&source.after));
+        }
+        let around = history.len();
         for segment in &request.prompt.segments {
             match segment {
                 Segment::Marker(marker) => history.push(match marker {
@@ -254,7 +261,7 @@ impl Engine {
             }
         }
         let boundary = request.tail.len() - request.prompt.forced.len();
-        let prompt_tokens = history.len();
+        let prompt_tokens = history.len() - around;
         let mut sequence = Sequence {
             started: false,
             history,

@@ -183,6 +183,7 @@ impl World {
                 suffix_budget: *random.pick(&[&30, &60]),
                 longest_line: 60,
                 anchor_lines: 2,
+                copy_budget: *random.pick(&[&0, &50, &2_000]),
             },
             cut: CutSettings {
                 max_tokens: 6 + random.below(12),

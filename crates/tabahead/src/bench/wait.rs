@@ -302,6 +302,7 @@ impl Desk {
             priority,
             reserve: self.settings.cut.max_tokens,
             characters: 0,
+            copy_source: None,
         }
     }
 }

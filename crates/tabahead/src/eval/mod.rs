@@ -51,7 +51,7 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
         least_log_prob_at_end: settings.cut.least_log_prob_at_end,
         ..Report::default()
     };
-    let mut predictor = Predictor::new(settings, config.local())?;
+    let mut predictor = Predictor::new(settings, config.local(), args.layout)?;
     report.model = predictor.profile().id.clone();
 
     let started = Instant::now();
@@ -66,7 +66,11 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
         if args.gate && !prediction.shown {
             prediction.suggestion = None;
         }
-        report.add(row, &prediction);
+        let alone = match predictor.copies() {
+            true => predictor.predict_alone(&state)?,
+            false => prediction.clone(),
+        };
+        report.add(row, &prediction, &alone);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -80,16 +84,18 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Model, copier, and either of them on the same rows.
+/// What is suggested, the model alone, the copier, and either of these two, on the same rows.
 #[derive(Debug, Clone, Default)]
 struct Scores {
+    suggested: Score,
     model: Score,
     copier: Score,
     either: Score,
 }
 
 impl Scores {
-    fn add(&mut self, model: (bool, f64), copier: (bool, f64)) {
+    fn add(&mut self, suggested: (bool, f64), model: (bool, f64), copier: (bool, f64)) {
+        self.suggested.add(suggested.0, suggested.1);
         self.model.add(model.0, model.1);
         self.copier.add(copier.0, copier.1);
         self.either.add(model.0 || copier.0, model.1.max(copier.1));
@@ -103,12 +109,13 @@ impl Scores {
             })
         };
         Map::from_iter([
-            ("rows".to_owned(), json!(self.model.rows)),
-            ("exact".to_owned(), json!(self.model.exact_share())),
+            ("rows".to_owned(), json!(self.suggested.rows)),
+            ("exact".to_owned(), json!(self.suggested.exact_share())),
             (
                 "edit_similarity".to_owned(),
-                json!(self.model.mean_similarity()),
+                json!(self.suggested.mean_similarity()),
             ),
+            ("alone".to_owned(), part(&self.model)),
             ("copier".to_owned(), part(&self.copier)),
             ("either".to_owned(), part(&self.either)),
         ])
@@ -135,27 +142,29 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, row: &Row, prediction: &Prediction) {
-        let model = compare(row, prediction.suggestion.as_ref());
+    fn add(&mut self, row: &Row, prediction: &Prediction, alone: &Prediction) {
+        let suggested = compare(row, prediction.suggestion.as_ref());
+        let model = compare(row, alone.suggestion.as_ref());
         let copied = copier::copy(&row.prefix, &row.suffix);
         let copier = (
             exact_match(&copied, &row.middle),
             edit_similarity(&copied, &row.middle),
         );
-        self.all.add(model, copier);
+        self.all.add(suggested, model, copier);
         let lines = match row.middle.trim_end().contains('\n') {
             false => &mut self.single_line,
             true => &mut self.several_lines,
         };
-        lines.add(model, copier);
+        lines.add(suggested, model, copier);
         let language = self.languages.entry(row.language.clone()).or_default();
-        language.add(model, copier);
+        language.add(suggested, model, copier);
         if prediction.shown {
-            self.shown.add(model.0, model.1);
+            self.shown.add(suggested.0, suggested.1);
         }
-        self.confidence.push((prediction.mean_log_prob, model.0));
+        self.confidence
+            .push((prediction.mean_log_prob, suggested.0));
         if prediction.at_end {
-            self.at_end.push((prediction.mean_log_prob, model.0));
+            self.at_end.push((prediction.mean_log_prob, suggested.0));
         }
     }
 
@@ -227,8 +236,8 @@ impl Report {
             self.milliseconds_per_row()
         )?;
         let head = format!(
-            "{:<18} {:>6}  {:>16} {:>16} {:>16}",
-            "exact / similarity", "rows", "model", "copier", "either"
+            "{:<18} {:>6}  {:>16} {:>16} {:>16} {:>16}",
+            "exact / similarity", "rows", "suggested", "model alone", "copier", "either"
         );
         writeln!(out, "{}", style(head).underlined())?;
         let mut line = |name: &str, scores: &Scores| {
@@ -241,8 +250,9 @@ impl Report {
             };
             writeln!(
                 out,
-                "{name:<18} {:>6}  {:>16} {:>16} {:>16}",
+                "{name:<18} {:>6}  {:>16} {:>16} {:>16} {:>16}",
                 scores.model.rows,
+                cell(&scores.suggested),
                 cell(&scores.model),
                 cell(&scores.copier),
                 cell(&scores.either)

@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use anyhow::{Context, Result, bail};
 use tabahead_backend::{Backend, BackendEvent, LocalBackend, LocalSettings};
 use tabahead_context::{
-    ContextWindow, Cut, CutSettings, GenerationEvent, GenerationFailure, GenerationId,
-    GenerationRequest, ModelProfile, Path, Priority, Suggestion, cut,
+    ContextSettings, ContextWindow, Cut, CutSettings, GenerationEvent, GenerationFailure,
+    GenerationId, GenerationRequest, Layout, ModelProfile, Path, Priority, Suggestion, cut,
 };
 use tabahead_server::BufferState;
 use tabahead_speculation::SpeculatorSettings;
@@ -37,15 +37,21 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Loads the model. `settings.cut` decides what `shown` means.
+    /// Loads the model. `settings.cut` decides what `shown` means, `layout` how prompts are laid out if not
+    /// as the model was trained.
     ///
     /// # Errors
     /// When the model cannot be used.
-    pub fn new(settings: SpeculatorSettings, local: LocalSettings) -> Result<Self> {
+    pub fn new(
+        settings: SpeculatorSettings,
+        local: LocalSettings,
+        layout: Option<Layout>,
+    ) -> Result<Self> {
         let (sender, events) = channel();
         let sink = Box::new(move |event| drop(sender.send(event)));
         let backend = LocalBackend::new(local, sink);
-        let profile = backend.wait_until_loaded()?;
+        let mut profile = backend.wait_until_loaded()?;
+        profile.template.layout = layout.unwrap_or(profile.template.layout);
         Ok(Self {
             backend,
             events,
@@ -60,11 +66,37 @@ impl Predictor {
         &self.profile
     }
 
-    /// What the model says at a place.
+    /// Whether answers copy.
+    pub fn copies(&self) -> bool {
+        self.settings.context.copy_budget > 0
+    }
+
+    /// What is suggested at a place.
     ///
     /// # Errors
     /// When the backend fails.
     pub fn predict(&mut self, state: &BufferState) -> Result<Prediction> {
+        let context = self.settings.context.clone();
+        self.predict_from(state, &context)
+    }
+
+    /// What the model says at a place by itself, without copying.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub fn predict_alone(&mut self, state: &BufferState) -> Result<Prediction> {
+        let context = ContextSettings {
+            copy_budget: 0,
+            ..self.settings.context.clone()
+        };
+        self.predict_from(state, &context)
+    }
+
+    fn predict_from(
+        &mut self,
+        state: &BufferState,
+        context: &ContextSettings,
+    ) -> Result<Prediction> {
         // The Speculator, too, halves the budgets until the prompt fits.
         for attempt in 0..=2 {
             let window = ContextWindow::new(
@@ -72,7 +104,7 @@ impl Predictor {
                 state.cursor,
                 &state.name,
                 self.profile.template.layout,
-                &self.settings.context,
+                context,
                 attempt,
             );
             let Ok(window) = window else {
@@ -103,6 +135,7 @@ impl Predictor {
             priority: Priority::Foreground,
             reserve: self.settings.cut.max_tokens,
             characters: 0,
+            copy_source: window.copy_source(&state.document),
         });
         let gated = self.settings.cut.clone();
         let open = CutSettings {
@@ -223,7 +256,7 @@ mod tests {
         let settings = Settings::default();
         let local = settings.local(tabahead_mini::WEIGHTS);
         let mut predictor =
-            Predictor::new(settings.speculator(), local.clone()).expect("the model loads");
+            Predictor::new(settings.speculator(), local.clone(), None).expect("the model loads");
         let mut session = Session::new(settings.speculator(), |sink| {
             Box::new(LocalBackend::new(local, sink))
         })

@@ -187,6 +187,7 @@ fn request(id: u64, priority: Priority, tail: &str) -> Command {
         priority,
         reserve: 10,
         characters: 0,
+        copy_source: None,
     }))
 }
 

@@ -1,0 +1,79 @@
+//! The text around a window: what the model does not read, and an answer may copy from.
+//!
+//! It is measured from the window's ends and so moves when they do: a key at the cursor changes nothing
+//! of it. Like the window it is a pure function of document and settings.
+
+use std::ops::Range;
+
+use tabahead_text::{Document, Offset};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Where the text around a window lies in its document, and a digest of it.
+///
+/// Two are the same when their digests are, wherever they lie. The text itself is not kept for comparing,
+/// unlike a window's: every answer in the cache would keep a version of the whole file in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere {
+    before: Range<usize>,
+    after: Range<usize>,
+    /// 0 when nothing is copied.
+    digest: u128,
+}
+
+impl Elsewhere {
+    /// Up to `budget` bytes before `start` and as many behind `end`; nothing when that is 0.
+    pub(crate) fn around(document: &Document, start: Offset, end: Offset, budget: usize) -> Self {
+        if budget == 0 {
+            return Self::default();
+        }
+        let first = document.clamp(Offset(start.0.saturating_sub(budget)));
+        let last = document.clamp(Offset(end.0.saturating_add(budget)));
+        let mut hash = Xxh3::new();
+        for range in [first..start, end..last] {
+            hash.update(&(range.end.0 - range.start.0).to_le_bytes());
+            for chunk in document.chunks(range) {
+                hash.update(chunk.as_bytes());
+            }
+        }
+        Self {
+            before: first.0..start.0,
+            after: end.0..last.0,
+            digest: hash.digest128().max(1),
+        }
+    }
+
+    /// Whether answers copy.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.digest != 0
+    }
+
+    /// Names the text.
+    pub(crate) fn digest(&self) -> u128 {
+        self.digest
+    }
+
+    /// The text before the window and the text behind it, LF only.
+    pub(crate) fn texts(&self, document: &Document) -> [String; 2] {
+        [&self.before, &self.after].map(|range| {
+            let text = document.slice(Offset(range.start)..Offset(range.end));
+            match text.contains('\r') {
+                true => text.replace("\r\n", "\n").replace('\r', "\n"),
+                false => text,
+            }
+        })
+    }
+}
+
+impl PartialEq for Elsewhere {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for Elsewhere {}
+
+impl std::hash::Hash for Elsewhere {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
+    }
+}
