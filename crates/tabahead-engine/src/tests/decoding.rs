@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Random, Recipe, engine, request, run};
 use crate::{
-    EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
+    CopySource, EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
     choice::{Choice, Distribution},
     copying::Votes,
     simd::Isa,
@@ -87,6 +87,28 @@ fn the_choice_is_the_best_of_all_that_fit() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced() {
+    let model = Recipe::QWEN2.model();
+    let prompt = Random(5).tokens(&model, 20);
+    let decoded = |forced: &str| {
+        let mut request = request(&prompt, forced.as_bytes());
+        request.copy_source = Some(CopySource {
+            before: b"abc1234\nxyz789\nabc".to_vec(),
+            after: b" x".to_vec(),
+        });
+        let mut engine = engine(&model, 1, 1 << 24);
+        let decoded = run(&mut engine, request, 4);
+        let bytes = decoded
+            .iter()
+            .flat_map(|&(id, _)| model.token_bytes(id).to_vec());
+        String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
+    };
+    assert_eq!(decoded(""), "1234");
+    assert_eq!(decoded("12"), "1234");
+    assert!(decoded("9").starts_with('9'));
 }
 
 proptest! {

@@ -42,6 +42,9 @@ const REQUESTS: &str = "crates/tabahead-speculation/src/speculator/requests.rs";
 const GENERATIONS: &str = "crates/tabahead-speculation/src/speculator/generations.rs";
 
 const LAW: &str = "laws::every_answer_is_the_fresh_answer_whatever_the_inputs";
+const COPIED: &str = "what_may_be_copied_is_part_of_the_key_and_typing_leaves_it";
+const COPIES: &str =
+    "tests::decoding::what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced";
 const KEY_PARTS: &str = "all_that_decides_what_is_seen_is_part_of_the_key";
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -94,8 +97,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Healing",
         off: "every token is a candidate",
         file: CHOICE,
-        piece: "match forced.first() {",
-        becomes: "match forced.first().filter(|_| false) {",
+        piece: "_ => best(self.logits, vocabulary.candidates(forced)),",
+        becomes: "_ => self.isa.best(self.logits, vocabulary.kinds(), last as u8),",
         program: ENGINE,
         test: "tests::decoding::the_choice_is_the_best_of_all_that_fit",
     },
@@ -103,8 +106,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Healing",
         off: "ties under the constraint go to the highest id",
         file: CHOICE,
-        piece: "id < best",
-        becomes: "id > best",
+        piece: "other < one",
+        becomes: "other > one",
         program: ENGINE,
         test: "tests::decoding::the_choice_is_the_best_of_all_that_fit",
     },
@@ -140,7 +143,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         off: "probabilities are of what is not masked",
         file: CHOICE,
         piece: "let total = isa.sum_exp(logits, max).ln();",
-        becomes: "let stop = TokenKind::Stop as u8;\n    let kinds = vocabulary.kinds().iter().zip(logits);\n    let open = kinds.map(|(kind, logit)| if mask_stops && *kind == stop { f32::MIN } else { *logit });\n    let total = isa.sum_exp(&open.collect::<Vec<_>>(), max).ln();",
+        becomes: "let stop = TokenKind::Stop as u8;\n    let kinds = vocabulary.kinds().iter().zip(logits);\n    let open = kinds.map(|(kind, logit)| if *kind == stop { f32::MIN } else { *logit });\n    let total = isa.sum_exp(&open.collect::<Vec<_>>(), max).ln();",
         program: ENGINE,
         test: "tests::decoding::the_choice_is_the_best_of_all_that_fit",
     },
@@ -548,6 +551,42 @@ pub(super) const MUTANTS: &[Mutant] = &[
         becomes: "",
         program: SPECULATION,
         test: "state::tests::bases_of_one_hash_are_compared_as_texts",
+    },
+    Mutant {
+        rule: "Copying",
+        off: "what may be copied is not part of the key",
+        file: KEY,
+        piece: "fields.0.update(&window.elsewhere.digest().to_le_bytes());",
+        becomes: "",
+        program: WINDOW,
+        test: COPIED,
+    },
+    Mutant {
+        rule: "Copying",
+        off: "what may be copied is not part of the base",
+        file: WINDOW_ITSELF,
+        piece: "&& self.elsewhere == other.elsewhere",
+        becomes: "",
+        program: WINDOW,
+        test: COPIED,
+    },
+    Mutant {
+        rule: "Copying",
+        off: "votes are heard whatever is forced",
+        file: CHOICE,
+        piece: "_ => vocabulary.spells(token, forced),",
+        becomes: "_ => true,",
+        program: ENGINE,
+        test: COPIES,
+    },
+    Mutant {
+        rule: "Copying",
+        off: "what was decoded is not looked for",
+        file: ENGINE_ITSELF,
+        piece: "source.before.extend_from_slice(spelled);",
+        becomes: "let _ = (source, spelled);",
+        program: ENGINE,
+        test: COPIES,
     },
     Mutant {
         rule: "Path",
