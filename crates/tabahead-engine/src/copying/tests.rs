@@ -1,3 +1,5 @@
+//! Which places vote, for what, and how strongly.
+
 use super::*;
 use crate::tests::Recipe;
 
