@@ -13,6 +13,7 @@ all in it.
 
 import argparse
 import concurrent.futures
+import dataclasses
 import glob
 import json
 import math
@@ -24,6 +25,7 @@ import time
 import numpy as np
 import torch
 
+import warm
 from export import export
 from model import Model, Shape
 
@@ -288,6 +290,8 @@ def main():
     arguments.add_argument("--adam-rate", type=float, default=3e-3)
     arguments.add_argument("--export-minutes", type=float, default=10)
     arguments.add_argument("--log", type=int, default=25, help="steps between log lines")
+    arguments.add_argument("--init", help="a GGUF file of ours to go on from; see warm.py")
+    arguments.add_argument("--layers", type=int, default=Shape.layers, help="more than --init has: it is grown")
     arguments.add_argument("--steps", type=int, help="stop after so many steps (speed trials, tests)")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
@@ -300,8 +304,13 @@ def main():
     gguf_path = options.gguf or os.path.join(options.out, "mini.gguf")
     checkpoint_path = os.path.join(options.out, "last.pt")
 
-    shape = Shape()
+    shape = dataclasses.replace(Shape(), layers=options.layers)
     master = Model(shape, options.seed)
+    if options.init:
+        source, state = warm.weights(options.init)
+        with torch.no_grad():
+            for name, value in warm.grown(state, source, shape).items():
+                master.get_parameter(name).copy_(value)
     optimiser_source = {n: p.detach().clone() for n, p in master.named_parameters()}
     model = Model(shape, options.seed).to(getattr(torch, options.precision))
     # The tables stay fp32: bf16 angles are off by whole positions at the end of the context.
@@ -309,6 +318,7 @@ def main():
     optimiser = Optimiser(model, options.muon_rate, options.adam_rate)
     for name, value in optimiser_source.items():
         optimiser.master[name].copy_(value)
+    optimiser.publish()
     team = Team(model, options.workers, options.micro, getattr(torch, options.precision))
     rows = Rows(options.shards, options.seed, held_back=HELD_BACK)
     seen, used = 0, 0.0

@@ -48,7 +48,7 @@ def weights(path):
     state = {}
     for tensor in reader.tensors:
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-        state[tensor.name.removesuffix(".weight")] = torch.from_numpy(np.ascontiguousarray(values)).float()
+        state[tensor.name.removesuffix(".weight")] = torch.from_numpy(np.array(values, dtype=np.float32))
     return shape, state
 
 
