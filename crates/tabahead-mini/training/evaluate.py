@@ -1,9 +1,11 @@
 """Step 6: measures a checkpoint on repositories that were held out whole.
 
-`places` writes the rows that `tabahead eval` reads (rest-of-line cuts at random character columns, whole files around
-them); `loss` prints nats per token and bits per byte of plain held-out text by language.
+`places` writes the rows that `tabahead eval` reads, whole files around them: the rest of the line at random characters,
+or whole lines behind their indentation (`--kind next-line`, as if Enter had just been pressed). `overlap` counts how much of
+them stands in the training text, too; `loss` prints nats per token and bits per byte of plain held-out text by language.
 
     python evaluate.py places --files DIR/heldout.jsonl --out DIR/places.jsonl
+    python evaluate.py overlap --files DIR/places.jsonl --rows DIR/train.jsonl
     python evaluate.py loss --files DIR/heldout.jsonl --tokenizer DIR/tokenizer.json --checkpoint DIR/run/last.pt
     python evaluate.py middles --rows DIR/rows.jsonl --tokenizer DIR/tokenizer.json --checkpoint DIR/run/last.pt
 """
@@ -45,6 +47,9 @@ def places(options):
                 at = rng.randrange(len(text))
                 end = text.find("\n", at)
                 end = len(text) if end < 0 else end
+                if options.kind == "next-line":
+                    start = text.rfind("\n", 0, at) + 1
+                    at = start + len(text[start:end]) - len(text[start:end].lstrip())
                 if not text[at:end].strip() or end - at > 200:
                     continue
                 row = {"prefix": text[:at], "suffix": text[end:], "middle": text[at:end], "language": language,
@@ -52,6 +57,25 @@ def places(options):
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
                 wanted -= 1
             print(f"{language}: {options.count} places of {len(files)} files")
+
+
+def overlap(options):
+    """Places whose line and the two before it stand in the training text, too, in this order. The weakest sign of a
+    copy that says more than that both are code."""
+    def triples(text):
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        return {hash(t) for t in zip(lines, lines[1:], lines[2:]) if sum(map(len, t)) >= 40}
+
+    seen = set()
+    for line in open(options.rows, encoding="utf-8"):
+        seen |= triples(json.loads(line)["text"])
+    places = found = 0
+    for line in open(options.files, encoding="utf-8"):
+        row = json.loads(line)
+        before = [l for l in (row["prefix"] + row["middle"]).split("\n") if l.strip()][-3:]
+        places += 1
+        found += bool(triples("\n".join(before)) & seen)
+    print(json.dumps({"places": places, "in the training text": found}))
 
 
 def load(options):
@@ -110,7 +134,8 @@ def loss(options):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("what", choices=("places", "loss", "middles"))
+    arguments.add_argument("what", choices=("places", "overlap", "loss", "middles"))
+    arguments.add_argument("--kind", choices=("rest-of-line", "next-line"), default="rest-of-line")
     arguments.add_argument("--files")
     arguments.add_argument("--rows")
     arguments.add_argument("--out")
@@ -119,8 +144,8 @@ def main():
     arguments.add_argument("--count", type=int, help="per language; default 300 places, 40 stretches; 1000 rows")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
-    options.count = options.count or {"places": 300, "loss": 40, "middles": 1000}[options.what]
-    {"places": places, "loss": loss, "middles": middles}[options.what](options)
+    options.count = options.count or {"places": 300, "overlap": 1, "loss": 40, "middles": 1000}[options.what]
+    {"places": places, "overlap": overlap, "loss": loss, "middles": middles}[options.what](options)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ DESCRIPTION = (
 )
 
 
-def export(state, shape, tokenizer_path, path, description=DESCRIPTION, name="tabahead-mini v0"):
-    """Writes `path` whole or not at all. `state` maps parameter names to fp32 tensors."""
+def export(state, shape, tokenizer_path, path, description=DESCRIPTION, name="tabahead-mini v1", least_log_prob=None):
+    """Writes `path` whole or not at all. `state` maps parameter names to fp32 tensors, `least_log_prob` shares of right
+    suggestions to the mean log-probability from which so many of those shown are right."""
     tokenizer = json.load(open(tokenizer_path, encoding="utf-8"))
     vocabulary = sorted(tokenizer["model"]["vocab"].items(), key=lambda entry: entry[1])
     assert [i for _, i in vocabulary] == list(range(shape.vocabulary))
@@ -60,8 +61,11 @@ def export(state, shape, tokenizer_path, path, description=DESCRIPTION, name="ta
     w.add_uint32("tokenizer.ggml.fim_mid_token_id", ids["<|fim_middle|>"])
     w.add_uint32("tokenizer.ggml.fim_pad_token_id", ids["<|fim_pad|>"])
     w.add_uint32("tokenizer.ggml.fim_sep_token_id", ids["<|file_sep|>"])
+    if least_log_prob is not None:
+        w.add_float32("tabahead.gate.least_log_prob", least_log_prob[0.3])
+        w.add_float32("tabahead.gate.least_log_prob_50", least_log_prob[0.5])
     for parameter, tensor in state.items():
-        values = tensor.detach().float().numpy()
+        values = tensor.detach().float().cpu().numpy()
         # blk.0.attn_q -> blk.0.attn_q.weight: the parameters carry GGUF's names.
         if values.ndim == 2:
             quantised = gguf.quants.quantize(np.ascontiguousarray(values), gguf.GGMLQuantizationType.Q8_0)
@@ -81,14 +85,20 @@ def main():
     source = arguments.add_mutually_exclusive_group(required=True)
     source.add_argument("--checkpoint")
     source.add_argument("--random", action="store_true", help="untrained weights, to have a loadable file early")
+    arguments.add_argument("--eval", help="what `tabahead eval --json` said of this checkpoint: its thresholds are written, too")
     arguments.add_argument("--out", required=True)
     options = arguments.parse_args()
+    thresholds = None
+    if options.eval:
+        right = json.load(open(options.eval, encoding="utf-8"))["right"]
+        thresholds = {r["right"]: round(r["least_log_prob"], 2) for r in right}
     if options.random:
         shape = Shape()
         export(dict(Model(shape).named_parameters()), shape, options.tokenizer, options.out, name="random weights")
     else:
-        checkpoint = torch.load(options.checkpoint, weights_only=True)
-        export(checkpoint["master"], Shape(**checkpoint["shape"]), options.tokenizer, options.out)
+        checkpoint = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
+        export(checkpoint["master"], Shape(**checkpoint["shape"]), options.tokenizer, options.out,
+               least_log_prob=thresholds)
     print(f"{options.out}: {os.path.getsize(options.out)} bytes")
 
 

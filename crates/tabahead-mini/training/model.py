@@ -12,7 +12,7 @@ from torch import nn
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """Sizes of the network; the defaults are mini v0."""
+    """Sizes of the network; the defaults are those of the mini."""
 
     vocabulary: int = 8192
     width: int = 256

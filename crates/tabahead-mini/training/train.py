@@ -1,4 +1,4 @@
-"""Step 5: trains the model on the CPU for a given wall time.
+"""Step 5: trains the model for a given wall time, on the CPU or, where there is one, on a GPU.
 
 Muon for the matrices, AdamW for embedding and norms; 40 warm-up steps, then both rates fall linearly and reach zero when
 the time is used up. The loss is computed in chunks whose gradient is formed in the forward pass, so the logits are never
@@ -6,7 +6,8 @@ stored whole. Weights and gradients are fp32 or bf16 over an fp32 master copy: w
 (matrix products in bf16 were 3 times as fast on a Zen 5, 6 times on an Intel server core with AMX, half as fast on one
 without), so a product is timed. Forward pass and loss are compiled, which needs a C++ compiler. A run that is stopped
 continues from `last.pt` when the same command is given again: model, optimiser, position in the data and time used are
-all in it.
+all in it. `log.jsonl` and its picture `loss.png` tell how it went. On a GPU there is one worker, and larger micro batches and
+models fit (`--size 28m --batch 128 --micro 32`); the computation is the same.
 
     python train.py --shards DIR/shards --tokenizer DIR/tokenizer.json --out DIR/run --minutes 60
 """
@@ -24,15 +25,22 @@ import time
 
 import numpy as np
 import torch
+import tqdm
 
+import curves
 import warm
 from export import export
 from model import Model, Shape
 
-CHUNK = 256
+# Rows of logits formed at a time: what fits a processor's cache, or keeps a GPU busy.
+CHUNK = {"cpu": 256, "cuda": 8192}
 WARM_UP = 40
 HELD_BACK = 64
 VALIDATED = 32
+SIZES = {
+    "5m": Shape(),
+    "28m": Shape(width=512, layers=8, heads=8, kv_heads=2, hidden=1536, context=2048),
+}
 
 
 @torch.compile(dynamic=False)
@@ -43,27 +51,28 @@ def loss_and_gradient(logits, targets, weights):
     exponentials = (x - top).exp()
     total = exponentials.sum(1, keepdim=True)
     loss = ((total.log() + top - x.gather(1, targets)) * weights).sum()
-    columns = torch.arange(x.shape[1])[None]
+    columns = torch.arange(x.shape[1], device=x.device)[None]
     gradient = exponentials * (weights / total) - torch.where(columns == targets, weights, 0.0)
     return loss, gradient.to(logits.dtype)
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
-    """Weighted sum of the cross-entropies of hidden [n, d] against a tied embedding [v, d]; n a multiple of CHUNK."""
+    """Weighted sum of the cross-entropies of hidden [n, d] against a tied embedding [v, d]; n any n."""
 
     @staticmethod
     def forward(ctx, hidden, embedding, targets, weights):
         d_hidden = torch.empty_like(hidden)
         d_embedding = torch.zeros_like(embedding)
-        loss = 0.0
-        for at in range(0, hidden.shape[0], CHUNK):
-            h, y, w = hidden[at : at + CHUNK], targets[at : at + CHUNK, None], weights[at : at + CHUNK, None]
+        loss = torch.zeros((), device=hidden.device)
+        chunk = CHUNK[hidden.device.type]
+        for at in range(0, hidden.shape[0], chunk):
+            h, y, w = hidden[at : at + chunk], targets[at : at + chunk, None], weights[at : at + chunk, None]
             part, grad = loss_and_gradient(h @ embedding.T, y, w)
-            loss += float(part)
-            torch.mm(grad, embedding, out=d_hidden[at : at + CHUNK])
+            loss += part
+            torch.mm(grad, embedding, out=d_hidden[at : at + chunk])
             d_embedding.addmm_(grad.T, h)
         ctx.save_for_backward(d_hidden, d_embedding)
-        return torch.tensor(loss)
+        return loss
 
     @staticmethod
     def backward(ctx, grad):
@@ -188,11 +197,12 @@ class Rows:
 
 def loss_of(model, tokens, weights):
     """Sum of weighted losses; weights [rows, length + 1] floats."""
-    tokens = torch.from_numpy(tokens.astype(np.int64))
+    device = model.token_embd.device
+    tokens = torch.from_numpy(tokens.astype(np.int64)).to(device)
+    weights = torch.from_numpy(weights[:, 1:].astype(np.float32)).to(device)
     hidden = model(tokens[:, :-1])
     return ChunkedCrossEntropy.apply(
-        hidden.flatten(0, 1), model.token_embd, tokens[:, 1:].flatten(),
-        torch.from_numpy(weights[:, 1:].astype(np.float32)).flatten())
+        hidden.flatten(0, 1), model.token_embd, tokens[:, 1:].flatten(), weights.flatten())
 
 
 class Team:
@@ -262,9 +272,9 @@ def validate(model, rows):
     """Mean loss per token of all tokens and of middles only."""
     sums, counts = np.zeros(2), np.zeros(2)
     for tokens, weights in zip(*(np.split(a, len(a)) for a in rows)):
-        inputs = torch.from_numpy(tokens.astype(np.int64))
+        inputs = torch.from_numpy(tokens.astype(np.int64)).to(model.token_embd.device)
         logits = model.forward(inputs[:, :-1])[0] @ model.token_embd.T
-        losses = torch.nn.functional.cross_entropy(logits.float(), inputs[0, 1:], reduction="none").numpy()
+        losses = torch.nn.functional.cross_entropy(logits.float(), inputs[0, 1:], reduction="none").cpu().numpy()
         for i, chosen in enumerate((weights[0, 1:] > 0, weights[0, 1:] > 1)):
             sums[i] += losses[chosen].sum()
             counts[i] += chosen.sum()
@@ -279,51 +289,58 @@ def main():
     arguments.add_argument("--out", required=True)
     arguments.add_argument("--gguf", help="where the export goes; default: mini.gguf in --out")
     arguments.add_argument("--minutes", type=float, required=True, help="wall time of the whole schedule")
+    arguments.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments.add_argument("--size", choices=sorted(SIZES), default="5m")
     arguments.add_argument("--batch", type=int, default=8, help="rows per step")
     arguments.add_argument("--length", type=int, help="train on the first tokens of each row only (speed trials)")
     arguments.add_argument("--micro", type=int, default=2, help="rows per forward pass")
     arguments.add_argument("--precision", choices=("float32", "bfloat16"),
                            help="of weights, activations and gradients; default: the faster one. The master copy is always float32")
-    arguments.add_argument("--workers", type=int, default=2, help="single-threaded workers; 1: operators use --threads")
+    arguments.add_argument("--workers", type=int, default=2,
+                           help="single-threaded workers on the CPU; 1: operators use --threads")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--muon-rate", type=float, default=0.02)
     arguments.add_argument("--adam-rate", type=float, default=3e-3)
     arguments.add_argument("--export-minutes", type=float, default=10)
     arguments.add_argument("--log", type=int, default=25, help="steps between log lines")
     arguments.add_argument("--init", help="a GGUF file of ours to go on from; see warm.py")
-    arguments.add_argument("--layers", type=int, default=Shape.layers, help="more than --init has: it is grown")
+    arguments.add_argument("--layers", type=int, help="more than --init has: it is grown")
     arguments.add_argument("--steps", type=int, help="stop after so many steps (speed trials, tests)")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
+    on_gpu = options.device == "cuda"
+    if on_gpu:
+        options.workers = 1
     # Compiled code keeps the number of threads that it was compiled under.
     torch.set_num_threads(1 if options.workers > 1 else options.threads)
-    options.precision = options.precision or faster_precision()
+    options.precision = options.precision or ("bfloat16" if on_gpu else faster_precision())
     torch.manual_seed(options.seed)
     random.seed(options.seed)
     os.makedirs(options.out, exist_ok=True)
     gguf_path = options.gguf or os.path.join(options.out, "mini.gguf")
     checkpoint_path = os.path.join(options.out, "last.pt")
 
-    shape = dataclasses.replace(Shape(), layers=options.layers)
+    shape = SIZES[options.size]
+    shape = dataclasses.replace(shape, layers=options.layers or shape.layers)
     master = Model(shape, options.seed)
     if options.init:
         source, state = warm.weights(options.init)
         with torch.no_grad():
             for name, value in warm.grown(state, source, shape).items():
                 master.get_parameter(name).copy_(value)
-    optimiser_source = {n: p.detach().clone() for n, p in master.named_parameters()}
-    model = Model(shape, options.seed).to(getattr(torch, options.precision))
+    master.to(options.device)
+    model = Model(shape, options.seed).to(options.device, getattr(torch, options.precision))
     # The tables stay fp32: bf16 angles are off by whole positions at the end of the context.
     model.cos, model.sin = master.cos, master.sin
     optimiser = Optimiser(model, options.muon_rate, options.adam_rate)
-    for name, value in optimiser_source.items():
-        optimiser.master[name].copy_(value)
+    for name, value in master.named_parameters():
+        optimiser.master[name].copy_(value.detach())
     optimiser.publish()
     team = Team(model, options.workers, options.micro, getattr(torch, options.precision))
     rows = Rows(options.shards, options.seed, held_back=HELD_BACK)
     seen, used = 0, 0.0
     if os.path.exists(checkpoint_path):
-        checkpoint = torch.load(checkpoint_path, weights_only=True)
+        checkpoint = torch.load(checkpoint_path, weights_only=True, map_location=options.device)
         optimiser.restore(checkpoint["optimiser"])
         rows.restore(checkpoint["rows"])
         seen, used = checkpoint["tokens"], checkpoint["seconds"]
@@ -336,6 +353,16 @@ def main():
     budget = options.minutes * 60
     started, shown, exported = time.monotonic() - used, time.monotonic(), time.monotonic()
     shown_tokens, losses = seen, []
+    log_path = os.path.join(options.out, "log.jsonl")
+    # Nothing is drawn where nobody looks.
+    bar = tqdm.tqdm(total=round(budget), initial=round(used), unit="s", disable=None,
+                    bar_format="{l_bar}{bar}| {elapsed} used, {remaining} left{postfix}")
+
+    def note(row):
+        with open(log_path, "a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+        if bar.disable:
+            print(json.dumps(row), flush=True)
 
     def save(seconds):
         state = optimiser.state()
@@ -343,6 +370,7 @@ def main():
                     "seconds": seconds, "shape": shape.__dict__}, checkpoint_path + ".part")
         os.replace(checkpoint_path + ".part", checkpoint_path)
         export(optimiser.master, shape, options.tokenizer, gguf_path)
+        curves.loss(log_path, os.path.join(options.out, "loss.png"))
 
     while True:
         elapsed = time.monotonic() - started
@@ -356,23 +384,27 @@ def main():
         seen += tokens[:, 1:].size
         losses.append(loss)
         now = time.monotonic()
+        bar.n = min(round(now - started), bar.total)
+        bar.set_postfix(loss=f"{loss:.2f}", tokens=f"{seen / 1e6:.1f}M", refresh=False)
+        bar.update(0)
         if optimiser.steps % options.log == 0:
-            print(json.dumps({
+            note({
                 "step": optimiser.steps, "tokens": seen, "minutes": round((now - started) / 60, 2),
                 "loss": round(sum(losses) / len(losses), 4), "rate": round((seen - shown_tokens) / (now - shown)),
-                "shard": rows.shard, "epoch": rows.epoch}), flush=True)
+                "shard": rows.shard, "epoch": rows.epoch})
             shown, shown_tokens, losses = now, seen, []
         if now - exported > options.export_minutes * 60:
             exported = now
             save(now - started)
             every, middle = validate(model, validation)
-            print(json.dumps({"validation": round(every, 4), "middle": round(middle, 4), "tokens": seen}), flush=True)
+            note({"validation": round(every, 4), "middle": round(middle, 4), "tokens": seen})
             shown, shown_tokens = time.monotonic(), seen
-    save(min(budget, time.monotonic() - started))
+    seconds = min(budget, time.monotonic() - started)
     every, middle = validate(model, validation)
-    print(json.dumps({"finished": not stop["asked"], "step": optimiser.steps, "tokens": seen,
-                      "minutes": round((time.monotonic() - started) / 60, 2), "validation": round(every, 4),
-                      "middle": round(middle, 4)}), flush=True)
+    note({"finished": not stop["asked"], "step": optimiser.steps, "tokens": seen, "minutes": round(seconds / 60, 2),
+          "validation": round(every, 4), "middle": round(middle, 4)})
+    save(seconds)
+    bar.close()
 
 
 if __name__ == "__main__":

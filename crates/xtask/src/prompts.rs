@@ -41,6 +41,9 @@ pub struct PromptsArguments {
     /// Layouts, dealt to the rows in turn; the places do not depend on them.
     #[arg(long, value_delimiter = ',', default_value = "suffix-first")]
     layout: Vec<Layout>,
+    /// Bytes on each side of the window that are written, too, as what an answer may be copied from.
+    #[arg(long, default_value_t = 0)]
+    copy: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +63,15 @@ struct Row {
     /// Text that runs on into the middle; empty in the split layout.
     tail: String,
     middle: String,
+    /// What may be copied from, without the tail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied: Option<Copied>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Copied {
+    before: String,
+    after: String,
 }
 
 /// Writes the rows to stdout.
@@ -95,7 +107,10 @@ fn rows(source: &SourceFile, arguments: &PromptsArguments) -> Vec<Row> {
         let Some(cut) = (0..TRIES).find_map(|_| cut(&mut dice, text)) else {
             continue;
         };
-        let mut settings = ContextSettings::default();
+        let mut settings = ContextSettings {
+            copy_budget: arguments.copy,
+            ..ContextSettings::default()
+        };
         if dice.share() < arguments.small {
             settings.prefix_budget = 300 + dice.below(501);
             settings.suffix_budget = 100 + dice.below(201);
@@ -106,7 +121,12 @@ fn rows(source: &SourceFile, arguments: &PromptsArguments) -> Vec<Row> {
         let window = ContextWindow::new(&buffer, cursor, &name, layout, &settings, 0);
         // A line that is too long: the model is never asked there.
         let Ok(window) = window else { continue };
+        let copied = window.copy_source(&buffer).map(|source| Copied {
+            before: source.before,
+            after: source.after,
+        });
         rows.push(Row {
+            copied,
             layout: layout.as_str(),
             file_name: name.file_name.clone(),
             before: window.before_anchor,
@@ -209,6 +229,7 @@ mod tests {
             small: 0.6,
             seed,
             layout: layout.to_vec(),
+            copy: 0,
         }
     }
 
@@ -238,6 +259,23 @@ mod tests {
             .find(closing)
             .expect("some place is behind the bracket");
         assert!(!row.suffix.trim_start().starts_with(')'), "{row:?}");
+    }
+
+    #[test]
+    fn what_may_be_copied_is_the_file_around_the_window() {
+        let source = source();
+        let whole = PromptsArguments {
+            copy: source.text.len(),
+            ..suffix_first(400.0, 1)
+        };
+        for row in rows(&source, &whole) {
+            let copied = row.copied.expect("copying is on");
+            let spelled = format!(
+                "{}{}{}{}",
+                copied.before, row.tail, row.middle, copied.after
+            );
+            assert_eq!(spelled, source.text);
+        }
     }
 
     #[test]

@@ -1,0 +1,265 @@
+"""Fits the rule of copying to a model: how much the votes of matching places add to a token's probability.
+
+The rule itself is in `tabahead-engine/src/copying.rs`.
+
+Rows come from `cargo xtask prompts --small 0 --copy 65536` over repositories that were not trained on. Each middle of one
+line is run through the model token by token, with what the text around it votes for at each; the rule's numbers are those
+under which what really stood there is likeliest. A token that spells the rest of the line and its end is as right as the
+rest of the line without it.
+
+    python copying.py --rows DIR/fitted-rows.jsonl --gguf DIR/mini.gguf --count 1000
+
+Prints the numbers, in the order of `mod rule`, and how exact lines are with them where each half of the rows is judged by
+the fit to the other half.
+"""
+
+import argparse
+import collections
+import json
+import random
+
+import gguf
+import numpy as np
+import torch
+import tqdm
+
+import warm
+from model import Model
+from pack import MIDDLE_WEIGHT, Markers, encode_examples
+
+# As in copying.rs.
+SHORTEST, LONGEST, MOST, AHEAD = 3, 64, 64, 32
+PROSE = (".md", ".json", ".toml", ".yaml", ".yml")
+WRONG, GOES_ON, DONE = range(3)
+
+
+def byte_values():
+    """Bytes by the characters that stand for them in a byte-level vocabulary."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    moved = [b for b in range(256) if b not in plain]
+    return {chr(b): b for b in plain} | {chr(256 + i): b for i, b in enumerate(moved)}
+
+
+class Vocabulary:
+    """Tokens as bytes, and questions about them."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer, self.markers = tokenizer, Markers(tokenizer)
+        tokenizer.encode_special_tokens = True
+        values, special = byte_values(), set(vars(self.markers).values())
+        self.bytes = [
+            b"" if i in special else bytes(values[c] for c in tokenizer.id_to_token(i))
+            for i in range(tokenizer.get_vocab_size())]
+        self.firsts, self.sets = {}, {}
+
+    def first(self, text):
+        """The first token of bytes that are cut into tokens by themselves; None when there is none."""
+        text = text[:AHEAD]
+        try:
+            text = text.decode()
+        except UnicodeDecodeError as error:
+            text = text[: error.start].decode()
+        if text not in self.firsts:
+            ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+            self.firsts[text] = ids[0] if ids else None
+        return self.firsts[text]
+
+    def where(self, kind, text):
+        """Mask of the tokens that agree with typed text, or that spell a line's rest and its end."""
+        if (kind, text) not in self.sets:
+            test = {
+                "agrees": lambda b: bool(b) and (b.startswith(text) or text.startswith(b)),
+                "ends": lambda b: b.startswith(text + b"\n"),
+            }[kind]
+            self.sets[kind, text] = torch.tensor([test(b) for b in self.bytes])
+        return self.sets[kind, text]
+
+
+def matches(before, after):
+    """(length, behind the cursor, distance) of the longest matches of the end of `before`, as the engine orders them."""
+    if len(before) < SHORTEST:
+        return []
+    found = []
+    for text, behind in ((before, False), (after, True)):
+        at = text.find(before[-SHORTEST:])
+        while 0 <= at and at + SHORTEST < len(text):
+            end, length = at + SHORTEST, SHORTEST
+            while length < min(LONGEST, end, len(before)) and text[end - 1 - length] == before[-1 - length]:
+                length += 1
+            found.append((-length, behind, end if behind else len(text) - end))
+            at = text.find(before[-SHORTEST:], at + 1)
+    return [(-length, behind, distance) for length, behind, distance in sorted(found)[:MOST]]
+
+
+@torch.no_grad()
+def positions_of(row, number, tokens, weights, model, vocabulary):
+    """What is known where each token of a middle is chosen."""
+    chosen = np.nonzero(weights == MIDDLE_WEIGHT)[0]
+    hidden = model(torch.from_numpy(tokens[None, :-1].astype(np.int64)))[0]
+    log_probs = (hidden[chosen - 1] @ model.token_embd.T).log_softmax(1)
+    before, after = (row["copied"][k].encode() for k in ("before", "after"))
+    tail = len(row["tail"].encode())
+    text = (row["tail"] + row["middle"]).encode()
+    end, ends_lines = vocabulary.markers.end, after[:1] in (b"", b"\n")
+    at = len(text) - sum(len(vocabulary.bytes[t]) for t in tokens[chosen])
+    for target, log_prob in zip(tokens[chosen].tolist(), log_probs):
+        rest, forced = text[at:], text[at:tail]
+        here = before + text[:at]
+        at += len(vocabulary.bytes[target])
+        good = torch.zeros(len(vocabulary.bytes), dtype=torch.bool)
+        if ends_lines:
+            good |= vocabulary.where("ends", rest)
+        good[target] = True
+
+        def judge(token):
+            spelled = vocabulary.bytes[token]
+            if token == target:
+                return GOES_ON if rest else DONE
+            if good[token]:
+                return DONE
+            return GOES_ON if spelled and rest.startswith(spelled) else WRONG
+
+        votes = []
+        for length, behind, distance in matches(here, after):
+            following = after[distance:] if behind else here[len(here) - distance :]
+            token = end if following[:1] == b"\n" and ends_lines else vocabulary.first(following)
+            if token is not None:
+                votes.append((length, behind, distance, token))
+        allowed = vocabulary.where("agrees", forced) if forced else torch.ones_like(good)
+        others = log_prob.masked_fill(~allowed, -torch.inf)
+        tokens_voted = list(dict.fromkeys(v[3] for v in votes))
+        others[tokens_voted] = -torch.inf
+        other = int(others.argmax())
+        yield {
+            "row": number, "votes": votes,
+            "voted": [(t, float(log_prob[t]), bool(allowed[t]), bool(good[t]), judge(t)) for t in tokens_voted],
+            "other": float(others[other]), "other_judged": judge(other),
+            "right": float(log_prob[good].logsumexp(0)), "likeliest": float(log_prob.max().exp()),
+        }
+
+
+class Positions:
+    """The same of many as tensors: [positions], [positions, matches] or [positions, voted tokens]."""
+
+    def __init__(self, positions):
+        width = max(1, max(len(p["voted"]) for p in positions))
+        table = lambda n, kind: np.zeros((len(positions), n), dtype=kind)
+        matched = {k: table(MOST, np.float32) for k in ("length", "behind", "distance", "there")}
+        token = table(MOST, np.int64)
+        voted = {k: table(width, np.float32) for k in ("model", "allowed", "good", "judged")}
+        for i, p in enumerate(positions):
+            index = {v[0]: n for n, v in enumerate(p["voted"])}
+            for n, (length, behind, distance, voted_token) in enumerate(p["votes"]):
+                matched["length"][i, n], matched["behind"][i, n], matched["distance"][i, n] = length, behind, distance
+                matched["there"][i, n], token[i, n] = 1, index[voted_token]
+            for n, (_, log_prob, allowed, good, judged) in enumerate(p["voted"]):
+                voted["model"][i, n] = np.exp(log_prob)
+                voted["allowed"][i, n], voted["good"][i, n], voted["judged"][i, n] = allowed, good, judged
+        for name, values in (matched | voted | {"token": token}).items():
+            setattr(self, name, torch.from_numpy(values))
+        for name in ("row", "other", "other_judged", "right", "likeliest"):
+            setattr(self, name, torch.tensor([float(p[name]) for p in positions]))
+
+    def only(self, chosen):
+        part = object.__new__(Positions)
+        part.__dict__ = {name: values[chosen] for name, values in vars(self).items()}
+        return part
+
+
+STRENGTHS = 4
+START = [1.392, 0.598, 0.043, -0.183,
+         -5.484, -0.222, 3.08, 0.699, 2.115, -1.135, 2.033, 3.19, 2.317, 2.344, -2.568, -0.421]
+
+
+def added(numbers, p):
+    """What is added to the probability of each voted token."""
+    near, far = p.length.clamp(max=16), (p.length - 16).clamp(min=0)
+    strength = numbers[0] * near + numbers[1] * far - numbers[2] * p.distance.log1p() + numbers[3] * p.behind
+    each = strength.masked_fill(p.there == 0, -1e9).softmax(1) * p.there
+    none = torch.zeros_like(p.model)
+    share = none.scatter_add(1, p.token, each)
+    own = none.scatter_reduce(1, p.token, p.length * p.there, "amax")
+    count = none.scatter_add(1, p.token, p.there)
+    longest, likeliest = (x[:, None].expand_as(own) for x in (p.length.amax(1), p.likeliest))
+    model = p.model.clamp(min=1e-30).log().clamp(min=-12) / 8
+    features = torch.stack([
+        torch.ones_like(own), share.clamp(min=1e-6).log(), own.clamp(max=8) / 8, (own - 8).clamp(0, 16) / 16,
+        (own - 24).clamp(0, 40) / 40, likeliest, count.log1p() / 4, share * own.clamp(max=16) / 16, model,
+        own / longest.clamp(min=1), longest.clamp(max=16) / 16, likeliest * model], 2)
+    return (features @ numbers[STRENGTHS:]).clamp(max=12).exp() * (own > 0)
+
+
+def nats(numbers, p):
+    """Mean negative log-likelihood of what stood there."""
+    more = added(numbers, p)
+    return -((p.right.exp() + (more * p.good).sum(1) + 1e-12) / (1 + more.sum(1))).log().mean()
+
+
+def exact(numbers, p):
+    """Share of middles of which the greedy choice is right at every token up to the line's end."""
+    best, at = (p.model + added(numbers, p)).masked_fill(p.allowed == 0, -1.0).max(1)
+    judged = torch.where(best >= p.other.exp(), p.judged.gather(1, at[:, None])[:, 0], p.other_judged)
+    states = collections.OrderedDict()
+    for row, state in zip(p.row.tolist(), judged.tolist()):
+        if states.get(row, GOES_ON) == GOES_ON:
+            states[row] = state
+    return sum(state == DONE for state in states.values()) / len(states)
+
+
+def fit(p):
+    numbers = torch.tensor(START, requires_grad=True)
+    optimiser = torch.optim.LBFGS([numbers], lr=0.5, max_iter=200, history_size=20, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimiser.zero_grad()
+        # Just enough to keep what the data say nothing of where it is.
+        loss = nats(numbers, p) + 1e-4 * (numbers - torch.tensor(START)).square().mean()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return numbers.detach()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--rows", required=True)
+    arguments.add_argument("--gguf", required=True)
+    arguments.add_argument("--count", type=int, default=1000, help="rows")
+    arguments.add_argument("--seed", type=int, default=1)
+    options = arguments.parse_args()
+    reader = gguf.GGUFReader(options.gguf)
+    vocabulary = Vocabulary(warm.tokenizer(reader))
+    shape, state = warm.weights(options.gguf)
+    model = Model(shape)
+    model.load_state_dict(state)
+
+    rows = [json.loads(line) for line in open(options.rows, encoding="utf-8")]
+    rows = [r for r in rows if "\n" not in r["middle"] and len(r["middle"]) <= 200
+            and r["copied"]["after"][:1] in ("", "\n") and not r["file_name"].endswith(PROSE)]
+    random.Random(options.seed).shuffle(rows)
+    positions = []
+    examples = encode_examples(vocabulary.tokenizer, vocabulary.markers, rows[: options.count])
+    for number, (row, (tokens, weights)) in enumerate(zip(rows, tqdm.tqdm(examples, total=min(options.count, len(rows)), disable=None))):
+        if len(tokens) <= shape.context:
+            positions += positions_of(row, number, tokens, weights, model, vocabulary)
+    everything = Positions(positions)
+    silent = torch.tensor(START)
+    silent[STRENGTHS] = -1e3
+    with torch.no_grad():
+        result = {"rows": number + 1, "positions": len(positions),
+                  "alone": {"nats": round(float(nats(silent, everything)), 4), "exact": round(exact(silent, everything), 4)},
+                  "before": {"nats": round(float(nats(torch.tensor(START), everything)), 4),
+                             "exact": round(exact(torch.tensor(START), everything), 4)}}
+    halves = [everything.only(everything.row % 2 == half) for half in (0, 1)]
+    crossed = [(fit(learnt), judged) for learnt, judged in (halves, halves[::-1])]
+    with torch.no_grad():
+        result["other half"] = {
+            "nats": round(sum(float(nats(n, p)) for n, p in crossed) / 2, 4),
+            "exact": round(sum(exact(n, p) for n, p in crossed) / 2, 4)}
+    result["numbers"] = [round(x, 3) for x in fit(everything).tolist()]
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
