@@ -32,12 +32,12 @@ pub(crate) struct Distribution<'a> {
     vocabulary: &'a Vocabulary,
     isa: Isa,
     logits: &'a [f32],
-    votes: &'a Votes,
     /// Highest logit, and the logarithm of the sum of all exponentials below it.
     max: f32,
     total: f32,
-    /// Weight of the votes.
-    copied: f32,
+    /// What copying adds to the probabilities of tokens, by token, and the sum of all probabilities then.
+    added: Vec<(TokenId, f32)>,
+    whole: f32,
 }
 
 impl<'a> Distribution<'a> {
@@ -45,29 +45,35 @@ impl<'a> Distribution<'a> {
         vocabulary: &'a Vocabulary,
         isa: Isa,
         logits: &'a [f32],
-        votes: &'a Votes,
+        votes: &Votes,
     ) -> Self {
         let max = isa.max(logits);
         let total = isa.sum_exp(logits, max).ln();
+        let log_prob = |token| logits[token as usize] - max - total;
+        let added = votes.added(log_prob, (-total).exp());
         Self {
             vocabulary,
             isa,
             logits,
-            votes,
             max,
             total,
-            copied: votes.weight((-total).exp()),
+            whole: 1.0 + added.iter().map(|(_, more)| more).sum::<f32>(),
+            added,
         }
+    }
+
+    /// What copying adds to a token's probability.
+    fn added(&self, token: TokenId) -> f32 {
+        let at = self.added.binary_search_by_key(&token, |(id, _)| *id);
+        at.map_or(0.0, |at| self.added[at].1)
     }
 
     /// Natural logarithm of a token's probability.
     fn log_prob(&self, token: TokenId) -> f32 {
         let model = self.logits[token as usize] - self.max - self.total;
-        match self.votes.is_empty() {
+        match self.added.is_empty() {
             true => model,
-            false => {
-                ((1.0 - self.copied) * model.exp() + self.copied * self.votes.share(token)).ln()
-            }
+            false => ((model.exp() + self.added(token)) / self.whole).ln(),
         }
     }
 
@@ -106,7 +112,7 @@ impl<'a> Distribution<'a> {
             [] => self.isa.best(self.logits, vocabulary.kinds(), last as u8),
             _ => best(self.logits, vocabulary.candidates(forced)),
         };
-        let voted = self.votes.shares().iter().map(|(token, _)| *token);
+        let voted = self.added.iter().map(|(token, _)| *token);
         let allowed = voted.filter(|&token| match forced {
             [] => vocabulary.kind(token) as u8 <= last as u8,
             _ => vocabulary.spells(token, forced),
@@ -115,7 +121,7 @@ impl<'a> Distribution<'a> {
             true => other,
             false => one,
         };
-        // Shares are in the order of ids. Whatever nobody votes for is ranked as the model ranks it, and
+        // Votes are in the order of ids. Whatever nobody votes for is ranked as the model ranks it, and
         // a tie goes to a vote: so one order holds under every constraint.
         allowed.chain(model).reduce(better)
     }
@@ -130,9 +136,8 @@ impl<'a> Distribution<'a> {
             let spelled = self.vocabulary.token_bytes(token);
             if let Some(next) = first_character(&spelled[forced.len()..]) {
                 let model = f64::from(self.logits[token as usize] - self.max - self.total).exp();
-                let copied = f64::from(self.copied);
-                let share = f64::from(self.votes.share(token));
-                *sums.entry(next).or_default() += (1.0 - copied) * model + copied * share;
+                let added = f64::from(self.added(token));
+                *sums.entry(next).or_default() += (model + added) / f64::from(self.whole);
             }
         }
         let mut ranked: Vec<(char, f64)> = sums.into_iter().collect();

@@ -2,9 +2,10 @@
 //!
 //! A small model does not know the names of the file that it is asked about; the file does. At each place
 //! the longest matches of the text before it are looked up in a [`CopySource`], and the tokens that follow
-//! them there vote. The choice is made from a mixture of the model's distribution and the votes (a
-//! pointer network's, Merity et al. 2016, over a cache without bound, Grave et al. 2017), whose weight a
-//! small rule takes from how far the matches reach, how much they agree and how sure the model is.
+//! them there vote. The choice is made from a mixture of the model's distribution and the votes (as in a
+//! pointer network, Merity et al. 2016, over a cache without bound, Grave et al. 2017). How much is added
+//! to a token's probability, a small rule takes from how far its matches reach, how many they are, how much
+//! they agree, and how likely the token is to the model.
 //!
 //! The mixture depends on nothing but the model's distribution and the text on both sides of the place.
 //! It knows no constraint, so under a longer constraint the best of many that is still allowed is the
@@ -48,13 +49,21 @@ struct Match {
 /// What the source says of the next token.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Votes {
-    /// Shares of the tokens that follow, by id; their sum is 1 if there are any.
-    shares: Vec<(TokenId, f32)>,
+    /// By token.
+    votes: Vec<Vote>,
     /// Bytes that the longest match agrees in.
     longest: usize,
-    /// Share of the token that follows the longest and nearest match.
-    first: f32,
-    /// Matches.
+}
+
+/// What it says of one token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Vote {
+    token: TokenId,
+    /// Share of the matches that it follows, by their strength.
+    share: f32,
+    /// Bytes that the longest of them agrees in.
+    longest: usize,
+    /// How many they are.
     count: usize,
 }
 
@@ -71,12 +80,12 @@ impl Copier {
         let Some(best) = matches.first() else {
             return Votes::default();
         };
-        let (longest, count) = (best.length, matches.len());
+        let longest = best.length;
         // The middle ends where the line does, when nothing but a line end stands behind the cursor.
         let ends_lines = matches!(source.after.first(), None | Some(b'\n'));
         let most = rule::strength(best);
-        let mut shares: Vec<(TokenId, f32)> = Vec::new();
-        let (mut total, mut first) = (0.0, None);
+        let mut votes: Vec<Vote> = Vec::new();
+        let mut total = 0.0;
         for one in &matches {
             let next = source.next(one);
             let token = match next.first() {
@@ -84,26 +93,27 @@ impl Copier {
                 _ => self.first_token(vocabulary, next),
             };
             let Some(token) = token else { continue };
-            let weight = (rule::strength(one) - most).exp();
-            total += weight;
-            first = first.or(Some(token));
-            match shares.iter_mut().find(|(known, _)| *known == token) {
-                Some((_, share)) => *share += weight,
-                None => shares.push((token, weight)),
+            let share = (rule::strength(one) - most).exp();
+            total += share;
+            match votes.iter_mut().find(|known| known.token == token) {
+                Some(known) => {
+                    known.share += share;
+                    known.count += 1;
+                }
+                // Matches come the longest first.
+                None => votes.push(Vote {
+                    token,
+                    share,
+                    longest: one.length,
+                    count: 1,
+                }),
             }
         }
-        for (_, share) in &mut shares {
-            *share /= total;
+        for vote in &mut votes {
+            vote.share /= total;
         }
-        shares.sort_unstable_by_key(|(token, _)| *token);
-        let mut votes = Votes {
-            shares,
-            longest,
-            first: 0.0,
-            count,
-        };
-        votes.first = first.map_or(0.0, |token| votes.share(token));
-        votes
+        votes.sort_unstable_by_key(|vote| vote.token);
+        Votes { votes, longest }
     }
 
     /// The first token of a text, cut into tokens by itself.
@@ -132,59 +142,65 @@ impl CopySource {
 }
 
 impl Votes {
-    /// Whether nothing votes.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.shares.is_empty()
-    }
-
-    /// Tokens with their shares, by id.
-    pub(crate) fn shares(&self) -> &[(TokenId, f32)] {
-        &self.shares
-    }
-
-    /// The share of one token.
-    pub(crate) fn share(&self, token: TokenId) -> f32 {
-        let at = self.shares.binary_search_by_key(&token, |(id, _)| *id);
-        at.map_or(0.0, |at| self.shares[at].1)
-    }
-
-    /// Weight of the votes in the mixture, from 0 to 1, where the model's likeliest token has this
-    /// probability.
-    pub(crate) fn weight(&self, likeliest: f32) -> f32 {
-        match self.is_empty() {
-            true => 0.0,
-            false => rule::weight(self, likeliest),
-        }
+    /// What is added to the probability of each token that is voted for, by token, before all are divided
+    /// by their sum. `log_prob` is the model's logarithm of a token's probability, `likeliest` the
+    /// probability of its likeliest token.
+    pub(crate) fn added(
+        &self,
+        log_prob: impl Fn(TokenId) -> f32,
+        likeliest: f32,
+    ) -> Vec<(TokenId, f32)> {
+        let votes = self.votes.iter();
+        votes
+            .map(|vote| {
+                let model = log_prob(vote.token);
+                (
+                    vote.token,
+                    rule::added(vote, self.longest, model, likeliest),
+                )
+            })
+            .collect()
     }
 }
 
-/// The rule, fitted by maximum likelihood; see the model card.
+/// The rule, fitted by maximum likelihood: `training/copying.py` of `tabahead-mini`, see its model card.
 mod rule {
-    use super::{Match, Votes};
+    use super::{Match, Vote};
 
-    /// Logarithm of how much a match counts.
+    /// Less likely tokens are as unlikely as this to the rule, a logarithm.
+    const LEAST: f32 = -12.0;
+    /// Logarithm of what is added at most.
+    const MOST: f32 = 12.0;
+
+    /// Logarithm of how much a match counts among all.
     pub(super) fn strength(one: &Match) -> f32 {
         let (near, far) = (one.length.min(16), one.length.saturating_sub(16));
-        0.643 * near as f32 + 0.104 * far as f32 - 0.299 * (one.distance as f32).ln_1p()
+        let behind = if one.behind { -0.183 } else { 0.0 };
+        1.392 * near as f32 + 0.598 * far as f32 - 0.043 * (one.distance as f32).ln_1p() + behind
     }
 
-    pub(super) fn weight(votes: &Votes, likeliest: f32) -> f32 {
-        let longest = votes.longest as f32;
+    pub(super) fn added(vote: &Vote, longest: usize, model: f32, likeliest: f32) -> f32 {
+        let (longest, own) = (longest as f32, vote.longest as f32);
+        let model = model.max(LEAST) / 8.0;
         let features = [
-            (-2.387, 1.0),
-            (0.435, longest.min(8.0) / 8.0),
-            (0.544, (longest - 8.0).clamp(0.0, 16.0) / 16.0),
-            (0.919, (longest - 24.0).clamp(0.0, 40.0) / 40.0),
-            (-1.71, likeliest),
-            (0.11, votes.first),
-            (0.26, (votes.count as f32).ln_1p() / 4.0),
-            (1.738, votes.first * longest.min(16.0) / 16.0),
+            (-5.484, 1.0),
+            (-0.222, vote.share.max(1e-6).ln()),
+            (3.08, own.min(8.0) / 8.0),
+            (0.699, (own - 8.0).clamp(0.0, 16.0) / 16.0),
+            (2.115, (own - 24.0).clamp(0.0, 40.0) / 40.0),
+            (-1.135, likeliest),
+            (2.033, (vote.count as f32).ln_1p() / 4.0),
+            (3.19, vote.share * own.min(16.0) / 16.0),
+            (2.317, model),
+            (2.344, own / longest),
+            (-2.568, longest.min(16.0) / 16.0),
+            (-0.421, likeliest * model),
         ];
         let sum: f32 = features
             .iter()
             .map(|(weight, feature)| weight * feature)
             .sum();
-        1.0 / (1.0 + (-sum).exp())
+        sum.min(MOST).exp()
     }
 }
 

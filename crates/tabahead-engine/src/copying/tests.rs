@@ -15,11 +15,11 @@ fn source(before: &str, after: &str) -> CopySource {
 fn check(before: &str, after: &str, expected: &[&str]) {
     let model = Recipe::QWEN2.model();
     let votes = Copier::default().votes(model.vocabulary(), &source(before, after));
-    let mut shares = votes.shares().to_vec();
-    shares.sort_by(|one, other| other.1.total_cmp(&one.1));
-    let said: Vec<_> = shares
+    let mut ranked = votes.votes.clone();
+    ranked.sort_by(|one, other| other.share.total_cmp(&one.share));
+    let said: Vec<_> = ranked
         .iter()
-        .map(|(token, _)| String::from_utf8_lossy(model.token_bytes(*token)).into_owned())
+        .map(|Vote { token, .. }| String::from_utf8_lossy(model.token_bytes(*token)).into_owned())
         .collect();
     let first = |text: &&str| {
         let first = model.encode(text).first().copied();
@@ -27,11 +27,13 @@ fn check(before: &str, after: &str, expected: &[&str]) {
         String::from_utf8_lossy(bytes).into_owned()
     };
     assert_eq!(said, expected.iter().map(first).collect::<Vec<_>>());
-    if !votes.is_empty() {
-        let sum: f32 = votes.shares().iter().map(|(_, share)| share).sum();
+    if !ranked.is_empty() {
+        let sum: f32 = ranked.iter().map(|vote| vote.share).sum();
         assert!((sum - 1.0).abs() < 1e-5);
-        for likeliest in [0.0, 0.5, 1.0] {
-            assert!((0.0..1.0).contains(&votes.weight(likeliest)));
+    }
+    for (log_prob, likeliest) in [(f32::NEG_INFINITY, 1.0), (-3.0, 0.5), (0.0, 1.0)] {
+        for (_, more) in votes.added(|_| log_prob, likeliest) {
+            assert!(more > 0.0 && more.is_finite(), "{more}");
         }
     }
 }
@@ -61,14 +63,18 @@ fn where_a_line_ended_the_middle_ends() {
     let model = Recipe::QWEN2.model();
     let votes = |after| {
         let source = source("call();\ncall();", after);
-        Copier::default().votes(model.vocabulary(), &source)
+        let votes = Copier::default().votes(model.vocabulary(), &source).votes;
+        votes
+            .into_iter()
+            .map(|vote| (vote.token, vote.share))
+            .collect::<Vec<_>>()
     };
     let end = model.vocabulary().end().expect("the model has an end");
-    assert_eq!(votes("\nnext").share(end), 1.0);
-    assert_eq!(votes("").share(end), 1.0);
+    assert_eq!(votes("\nnext"), [(end, 1.0)]);
+    assert_eq!(votes(""), [(end, 1.0)]);
     // Text behind the cursor: a line end is a token as any other.
-    assert_eq!(votes(" // why").share(end), 0.0);
-    assert!(!votes(" // why").is_empty());
+    let other = votes(" // why");
+    assert!(other.iter().all(|(token, _)| *token != end) && !other.is_empty());
 }
 
 #[test]
