@@ -37,6 +37,7 @@ fn window_and_key(criterion: &mut Criterion) {
                 },
                 pre_tokenizer: PreTokenizer::Qwen2,
                 context_tokens: 2048,
+                least_log_prob: None,
             };
             group.bench_function(BenchmarkId::new(order, size), |bencher| {
                 bencher.iter(|| {

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use tabahead_text::{Document, Offset};
 
-use crate::{Path, PathEnd};
+use crate::{ModelProfile, Path, PathEnd};
 
 /// Line ends that a suggestion may begin with.
 const LEADING_LINE_ENDS: usize = 3;
@@ -18,11 +18,22 @@ const LEADING_LINE_ENDS: usize = 3;
 pub struct CutSettings {
     /// Tokens after the cursor at most.
     pub max_tokens: usize,
-    /// Mean natural log-probability below which nothing is shown. `f32::NEG_INFINITY` shows all.
-    pub least_log_prob: f32,
+    /// Mean natural log-probability below which nothing is shown. `f32::NEG_INFINITY` shows all, `None` what
+    /// the model's file says, see [`CutSettings::for_model`].
+    pub least_log_prob: Option<f32>,
     /// The same where the model would have ended the middle at the cursor: what it says when it must
     /// go on is shown only if it is surer than this, too. `f32::INFINITY` shows nothing there.
     pub least_log_prob_at_end: f32,
+}
+
+impl CutSettings {
+    /// The same with what the model's file says where nothing else is set.
+    pub fn for_model(&self, profile: &ModelProfile) -> Self {
+        Self {
+            least_log_prob: self.least_log_prob.or(profile.least_log_prob),
+            ..self.clone()
+        }
+    }
 }
 
 /// Why nothing is suggested.
@@ -121,7 +132,8 @@ pub fn cut(
             Silence::Empty
         });
     }
-    if scanned.mean_log_prob < settings.least_log_prob {
+    let least = settings.least_log_prob.unwrap_or(f32::NEG_INFINITY);
+    if scanned.mean_log_prob < least {
         return Cut::Silent(Silence::Unsure);
     }
     if scanned.ends_at_cursor && scanned.mean_log_prob < settings.least_log_prob_at_end {

@@ -83,7 +83,7 @@ pub struct FimTemplate {
 }
 
 /// What the pure crates must know of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelProfile {
     /// Identity of weights and tokenizer; part of every key.
     pub id: String,
@@ -93,6 +93,9 @@ pub struct ModelProfile {
     pub pre_tokenizer: PreTokenizer,
     /// Tokens that fit its context.
     pub context_tokens: usize,
+    /// Mean natural log-probability of a suggestion's tokens from which showing it is worth it, where the
+    /// model's file says so.
+    pub least_log_prob: Option<f32>,
 }
 
 /// A prompt cut at the stable boundary, ready for an engine.

@@ -24,6 +24,7 @@ fn profile(layout: Layout) -> ModelProfile {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 2048,
+        least_log_prob: None,
     }
 }
 

@@ -95,7 +95,13 @@ pub struct ModelInfo {
     pub file_bytes: usize,
     /// `tokenizer.ggml.pre`, or what tokenizer.json was recognised as; `none` if there is none.
     pub pre_tokenizer: String,
+    /// `tabahead.gate.least_log_prob`, where the file has a usable one.
+    pub least_log_prob: Option<f32>,
 }
+
+/// Metadata key of the mean natural log-probability of a suggestion's tokens from which enough of what is
+/// shown is right to show it.
+const LEAST_LOG_PROB: &str = "tabahead.gate.least_log_prob";
 
 /// Weights, tokenizer and metadata: immutable, shared by engines.
 #[derive(Debug)]
@@ -345,6 +351,9 @@ impl Model {
                 .string("tokenizer.ggml.pre")
                 .unwrap_or("none")
                 .to_owned(),
+            least_log_prob: file
+                .float(LEAST_LOG_PROB)
+                .filter(|least| least.is_finite() && *least <= 0.0),
         };
         let parts = metadata::take(&mut file);
         Self::assemble(&mut file, info, &stated, |rows| {
@@ -368,6 +377,7 @@ impl Model {
             tensor_types: checkpoint.types(),
             file_bytes: checkpoint.weight_file_bytes() as usize,
             pre_tokenizer: "none".to_owned(),
+            least_log_prob: None,
         };
         let (tokenizer, stops) = (checkpoint.tokenizer(), stops(&checkpoint));
         let mut model = Self::assemble(&mut checkpoint, info, &stated, |rows| {

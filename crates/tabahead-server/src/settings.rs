@@ -88,8 +88,8 @@ pub enum Precision {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateSettings {
-    /// Mean natural log-probability per token below which nothing is shown, such as -1.5. Absent
-    /// (default): everything is shown.
+    /// Mean natural log-probability per token below which nothing is shown, such as -1.5; -100 shows
+    /// everything. Absent (default): what the model's file says, everything if it says nothing.
     pub least_log_prob: Option<f64>,
     /// The same where the model would have ended: what it says instead is shown only if it is surer
     /// than this. 0 shows nothing there, -100 everything.
@@ -249,7 +249,7 @@ impl Settings {
             },
             cut: CutSettings {
                 max_tokens: self.max_tokens,
-                least_log_prob: self.gate.least_log_prob.unwrap_or(f64::NEG_INFINITY) as f32,
+                least_log_prob: self.gate.least_log_prob.map(|least| least as f32),
                 least_log_prob_at_end: self.gate.least_log_prob_at_end as f32,
             },
             speculate: self.speculation.enabled,

@@ -183,7 +183,8 @@ enum For {
 
 impl Speculator {
     /// A Speculator for one model.
-    pub fn new(settings: SpeculatorSettings, profile: ModelProfile) -> Self {
+    pub fn new(mut settings: SpeculatorSettings, profile: ModelProfile) -> Self {
+        settings.cut = settings.cut.for_model(&profile);
         Self {
             cache: SuggestionCache::new(settings.cache_bytes),
             settings,
@@ -244,7 +245,8 @@ impl Speculator {
     }
 
     /// Changes the settings. Answers follow the new ones from now on.
-    pub fn configure(&mut self, settings: SpeculatorSettings) {
+    pub fn configure(&mut self, mut settings: SpeculatorSettings) {
+        settings.cut = settings.cut.for_model(&self.profile);
         self.cache.set_budget(settings.cache_bytes);
         // What fits depends on the reserve, and a chain's steps on the cut.
         self.too_long.clear();

@@ -135,6 +135,7 @@ mod tests {
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: 100,
+            least_log_prob: None,
         };
         let view = |text: &str| {
             let document = Document::new(text, Version(0));

@@ -206,6 +206,9 @@ pub struct EvalArgs {
     /// Lay prompts out like this, whatever the model was trained for.
     #[arg(long, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
+    /// Hide the text behind the cursor from the model.
+    #[arg(long)]
+    pub without_suffix: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Print JSON.

@@ -85,7 +85,7 @@ const DOCS: &[(&str, &str)] = &[
     (
         "gate.least_log_prob",
         "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
-         Nearer to 0 shows fewer and better suggestions; unset shows all.",
+         Nearer to 0 shows fewer and better suggestions, -100 all; unset, the model's file decides.",
     ),
     (
         "gate.least_log_prob_at_end",

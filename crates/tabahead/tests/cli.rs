@@ -448,16 +448,21 @@ fn rows_are_evaluated() {
     ]);
     assert_eq!(report["rows"], 24);
     for key in ["exact", "edit_similarity"] {
-        for value in [&report[key], &report["copier"][key], &report["either"][key]] {
+        for value in [
+            &report[key],
+            &report["alone"][key],
+            &report["copier"][key],
+            &report["either"][key],
+        ] {
             let share = value.as_f64().expect("a share");
             assert!((0.0..=1.0).contains(&share), "{key} {share}");
         }
-        assert!(report["either"][key].as_f64() >= report[key].as_f64());
+        assert!(report["either"][key].as_f64() >= report["alone"][key].as_f64());
         assert!(report["either"][key].as_f64() >= report["copier"][key].as_f64());
     }
     let rows = |language: &str| report["by_language"][language]["rows"].as_u64();
     assert_eq!((rows("python"), rows("rust")), (Some(6), Some(18)));
-    assert_eq!(report["most_confident"][4]["exact"], report["exact"]);
+    assert_eq!(report["most_confident"][19]["exact"], report["exact"]);
 }
 
 #[test]

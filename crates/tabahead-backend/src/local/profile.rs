@@ -55,6 +55,7 @@ pub(super) fn profile(
         },
         pre_tokenizer,
         context_tokens: info.context_tokens,
+        least_log_prob: info.least_log_prob,
     })
 }
 
@@ -96,6 +97,7 @@ mod tests {
             tensor_types: BTreeMap::new(),
             file_bytes: 1,
             pre_tokenizer: "qwen2".to_owned(),
+            least_log_prob: None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
 fn settings() -> CutSettings {
     CutSettings {
         max_tokens: 64,
-        least_log_prob: f32::NEG_INFINITY,
+        least_log_prob: None,
         least_log_prob_at_end: f32::NEG_INFINITY,
     }
 }
@@ -187,7 +187,7 @@ fn an_open_path_is_read_on_until_it_decides() {
 #[test]
 fn the_gate_and_the_limit_count_tokens_behind_the_cursor() {
     let unsure = CutSettings {
-        least_log_prob: -0.4,
+        least_log_prob: Some(-0.4),
         ..settings()
     };
     assert_eq!(

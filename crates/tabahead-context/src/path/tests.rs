@@ -123,7 +123,7 @@ fn cut_at(path: &Path, tail: &str) -> Cut {
     let document = Document::new(&format!("{tail}\n\nend\n"), Version(0));
     let settings = CutSettings {
         max_tokens: 5,
-        least_log_prob: f32::NEG_INFINITY,
+        least_log_prob: None,
         least_log_prob_at_end: f32::NEG_INFINITY,
     };
     cut(

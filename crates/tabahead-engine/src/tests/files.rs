@@ -65,6 +65,25 @@ fn garbage_is_refused() {
 }
 
 #[track_caller]
+fn check_gate(value: Value, expected: Option<f32>) {
+    let file = Recipe::LLAMA.file_with(|metadata| {
+        metadata.insert("tabahead.gate.least_log_prob".to_owned(), value);
+    });
+    let model = Model::from_bytes(Cow::Owned(file)).expect("the model loads");
+    assert_eq!(model.info().least_log_prob, expected);
+}
+
+#[test]
+fn a_gate_that_is_no_log_probability_is_not_taken() {
+    check_gate(Value::F32(-1.5), Some(-1.5));
+    check_gate(Value::F32(0.0), Some(0.0));
+    check_gate(Value::F32(0.5), None);
+    check_gate(Value::F32(f32::NAN), None);
+    check_gate(Value::F32(f32::NEG_INFINITY), None);
+    check_gate(Value::String("-1".to_owned()), None);
+}
+
+#[track_caller]
 fn check_refusal(key: &str, value: Option<Value>, expected: &str) {
     let file = Recipe::LLAMA.file_with(|metadata| {
         match value {

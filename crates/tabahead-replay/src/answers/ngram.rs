@@ -78,6 +78,7 @@ impl Ngram {
                 },
                 pre_tokenizer: PreTokenizer::Qwen2,
                 context_tokens: CONTEXT,
+                least_log_prob: None,
             },
             vocabulary: Vocabulary::default(),
             paths: HashMap::new(),

@@ -71,7 +71,7 @@ impl Asker {
     pub(crate) fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
             context: settings.context.clone(),
-            cut: settings.cut.clone(),
+            cut: settings.cut.for_model(profile),
             profile: profile.clone(),
             asked: 0,
         }

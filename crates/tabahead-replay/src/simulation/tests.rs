@@ -115,7 +115,7 @@ fn setup() -> Setup {
             context: ContextSettings::default(),
             cut: CutSettings {
                 max_tokens: 40,
-                least_log_prob: f32::NEG_INFINITY,
+                least_log_prob: None,
                 least_log_prob_at_end: f32::NEG_INFINITY,
             },
             speculate: true,

@@ -47,6 +47,7 @@ pub(super) fn profile() -> ModelProfile {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 100_000,
+        least_log_prob: None,
     }
 }
 

@@ -103,7 +103,7 @@ impl Desk {
             context: ContextSettings::default(),
             cut: CutSettings {
                 max_tokens: 64,
-                least_log_prob: f32::NEG_INFINITY,
+                least_log_prob: None,
                 least_log_prob_at_end: f32::NEG_INFINITY,
             },
             speculate,
@@ -119,6 +119,7 @@ impl Desk {
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: 10_000,
+            least_log_prob: None,
         };
         Self {
             speculator: Speculator::new(settings, profile),

@@ -24,6 +24,7 @@ fn path_saying(text: &str, said: &str) -> KnownPath {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 100,
+        least_log_prob: None,
     };
     let document = Document::new(text, Version(0));
     let cursor = Offset(text.find('\n').expect("the text has a line end"));

@@ -33,7 +33,7 @@ fn shown(fixture: &str, text: &str) -> Shown {
         context: ContextSettings::default(),
         cut: CutSettings {
             max_tokens: 20,
-            least_log_prob: f32::NEG_INFINITY,
+            least_log_prob: None,
             least_log_prob_at_end: f32::NEG_INFINITY,
         },
         // What became of it is told without speculation, too.
@@ -50,6 +50,7 @@ fn shown(fixture: &str, text: &str) -> Shown {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 1_000,
+        least_log_prob: None,
     };
     let mut shown = Shown {
         speculator: Speculator::new(settings, profile),

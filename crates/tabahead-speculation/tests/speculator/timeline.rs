@@ -63,7 +63,7 @@ pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
         },
         cut: CutSettings {
             max_tokens: 20,
-            least_log_prob: f32::NEG_INFINITY,
+            least_log_prob: None,
             least_log_prob_at_end: f32::NEG_INFINITY,
         },
         speculate: depth > 0,
@@ -79,6 +79,7 @@ pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 1_000,
+        least_log_prob: None,
     };
     let mut timeline = Timeline {
         speculator: Speculator::new(settings, profile),

@@ -187,7 +187,7 @@ impl World {
             },
             cut: CutSettings {
                 max_tokens: 6 + random.below(12),
-                least_log_prob: *random.pick(&[&f32::NEG_INFINITY, &f32::NEG_INFINITY, &-2.5]),
+                least_log_prob: *random.pick(&[&None, &None, &Some(-2.5)]),
                 least_log_prob_at_end: *random.pick(&[&f32::NEG_INFINITY, &-2.5, &f32::INFINITY]),
             },
             speculate: !random.one_in(8),
@@ -203,6 +203,7 @@ impl World {
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: *random.pick(&[&60, &120, &5_000, &5_000, &5_000]),
+            least_log_prob: None,
         };
         let open = (0..1 + random.below(2))
             .map(|number| Open {

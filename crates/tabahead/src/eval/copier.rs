@@ -1,39 +1,99 @@
-//! The n-gram copier: the baseline that every model has to beat.
+//! N-gram copiers: the baselines that every model has to beat.
 //!
-//! It looks for the last characters before the cursor elsewhere in the file and copies what
-//! followed there, up to the end of the line. Knows no model and no window: it reads the whole
-//! file, so it is a strong baseline on repetitive text.
+//! They look for the last characters before the cursor elsewhere in the file and copy what followed
+//! there, up to the end of the line. They know no model and no window: they read the whole file, and
+//! so are strong baselines on repetitive text.
 
-/// Shortest match that is trusted, in characters.
-const SHORTEST: usize = 3;
-/// Longest match that is looked for, in characters.
-const LONGEST: usize = 40;
+use std::collections::HashMap;
 
-/// What followed the longest earlier or later occurrence of the text before the cursor, to the
-/// end of that line; empty when the last three characters occur nowhere else with text after
-/// them on the line. Among occurrences of one length, the latest one in `prefix` wins, then the
-/// first one in `suffix`.
-pub fn copy(prefix: &str, suffix: &str) -> String {
-    let before: Vec<char> = prefix.chars().collect();
-    let after: Vec<char> = suffix.chars().collect();
-    let needle = &before[before.len().saturating_sub(LONGEST)..];
+/// One way to copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Copier {
+    /// For people and JSON.
+    pub name: &'static str,
+    /// Shortest match that is trusted, in characters.
+    shortest: usize,
+    /// Longest match that is looked for, in characters.
+    longest: usize,
+    /// Whether the text behind the cursor is copied from, too.
+    behind: bool,
+    /// Whether, of several places that match equally far, the commonest text is copied and not the nearest.
+    commonest: bool,
+}
 
-    let mut best: Option<(usize, &[char])> = None;
-    let places = (0..before.len())
-        .rev()
-        .map(|end| (&before[..], end))
-        .chain((0..=after.len()).map(|end| (&after[..], end)));
-    for (text, end) in places {
-        let copied = rest_of_line(&text[end..]);
-        if copied.iter().all(|c| c.is_whitespace()) {
-            continue;
+const LONGEST_MATCH: Copier = Copier {
+    name: "longest match",
+    shortest: 3,
+    longest: 40,
+    behind: true,
+    commonest: false,
+};
+
+/// The baselines.
+pub const COPIERS: [Copier; 5] = [
+    LONGEST_MATCH,
+    Copier {
+        name: "12 characters",
+        longest: 12,
+        ..LONGEST_MATCH
+    },
+    Copier {
+        name: "8 or more characters",
+        shortest: 8,
+        ..LONGEST_MATCH
+    },
+    Copier {
+        name: "before the cursor",
+        behind: false,
+        ..LONGEST_MATCH
+    },
+    Copier {
+        name: "commonest",
+        commonest: true,
+        ..LONGEST_MATCH
+    },
+];
+
+impl Copier {
+    /// What followed the longest earlier or later occurrence of the text before the cursor, to the
+    /// end of that line; empty when too few characters occur elsewhere with text after them on the
+    /// line. Among occurrences of one length, the latest one in `prefix` wins, then the first one in
+    /// `suffix`.
+    pub fn copy(&self, prefix: &str, suffix: &str) -> String {
+        let before: Vec<char> = prefix.chars().collect();
+        let after: Vec<char> = suffix.chars().collect();
+        let needle = &before[before.len().saturating_sub(self.longest)..];
+
+        let (mut farthest, mut copies) = (self.shortest, Vec::new());
+        let behind = (0..=after.len()).filter(|_| self.behind);
+        let places = (0..before.len())
+            .rev()
+            .map(|end| (&before[..], end))
+            .chain(behind.map(|end| (&after[..], end)));
+        for (text, end) in places {
+            let copied = rest_of_line(&text[end..]);
+            if copied.iter().all(|c| c.is_whitespace()) {
+                continue;
+            }
+            let matched = common_suffix(needle, &text[..end]);
+            if matched > farthest {
+                farthest = matched;
+                copies.clear();
+            }
+            if matched == farthest {
+                copies.push(copied);
+            }
         }
-        let matched = common_suffix(needle, &text[..end]);
-        if matched >= SHORTEST && best.is_none_or(|(longest, _)| matched > longest) {
-            best = Some((matched, copied));
+        let mut counts: HashMap<&[char], usize> = HashMap::new();
+        if self.commonest {
+            copies
+                .iter()
+                .for_each(|copy| *counts.entry(*copy).or_default() += 1);
         }
+        // `max_by_key` takes the last of several, so the nearest comes last.
+        let best = copies.iter().rev().max_by_key(|&&copy| counts.get(copy));
+        best.map_or_else(String::new, |copied| copied.iter().collect())
     }
-    best.map_or_else(String::new, |(_, copied)| copied.iter().collect())
 }
 
 fn rest_of_line(text: &[char]) -> &[char] {
@@ -58,7 +118,35 @@ mod tests {
         let (prefix, suffix) = fixture
             .split_once("$0")
             .expect("the fixture marks the cursor by $0");
-        assert_eq!(copy(prefix, suffix), expected);
+        assert_eq!(LONGEST_MATCH.copy(prefix, suffix), expected);
+    }
+
+    fn named(name: &str) -> Copier {
+        *COPIERS
+            .iter()
+            .find(|copier| copier.name == name)
+            .expect("a copier")
+    }
+
+    #[test]
+    fn the_commonest_of_equal_matches_may_win() {
+        let prefix = "(abc one\n[abc one\n{abc two\n<abc";
+        assert_eq!(named("commonest").copy(prefix, ""), " one");
+        assert_eq!(LONGEST_MATCH.copy(prefix, ""), " two");
+    }
+
+    #[test]
+    fn a_copier_may_want_more_characters_or_look_at_fewer_or_back_only() {
+        let prefix = "abcdefgh one\nabcdefg";
+        assert_eq!(named("8 or more characters").copy(prefix, ""), "");
+        assert_eq!(
+            named("8 or more characters").copy(&format!("{prefix}h"), ""),
+            " one"
+        );
+        let prefix = "x-abcdefghijkl one\n-abcdefghijkl two\nx-abcdefghijkl";
+        assert_eq!(LONGEST_MATCH.copy(prefix, ""), " one");
+        assert_eq!(named("12 characters").copy(prefix, ""), " two");
+        assert_eq!(named("before the cursor").copy("abc", "\nabc one"), "");
     }
 
     #[test]

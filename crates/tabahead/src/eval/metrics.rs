@@ -1,7 +1,34 @@
-//! How close a prediction comes to what stood there: exact match and edit similarity.
+//! How close a prediction comes to what stood there: exact match, edit similarity, kept characters.
 //!
 //! Pure functions of two texts. Both sides lose their trailing white space first, because nobody
 //! sees it and editors strip it.
+
+/// What one prediction was worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// Whether anything was said.
+    pub said: bool,
+    /// Whether it is what stood there.
+    pub exact: bool,
+    /// See [`edit_similarity`].
+    pub similarity: f64,
+    /// Characters up to the first wrong one: what a user keeps who accepts up to there.
+    pub kept: usize,
+}
+
+impl Outcome {
+    /// Holds a prediction against what stood there.
+    pub fn new(predicted: &str, expected: &str) -> Self {
+        let (said, stood) = (predicted.trim_end(), expected.trim_end());
+        let pairs = said.chars().zip(stood.chars());
+        Self {
+            said: !said.is_empty(),
+            exact: exact_match(predicted, expected),
+            similarity: edit_similarity(predicted, expected),
+            kept: pairs.take_while(|(a, b)| a == b).count(),
+        }
+    }
+}
 
 /// Whether both texts are equal but for trailing white space.
 pub fn exact_match(predicted: &str, expected: &str) -> bool {
@@ -44,14 +71,25 @@ pub struct Score {
     pub exact: usize,
     /// Sum of the edit similarities.
     pub similarity: f64,
+    /// Rows where something was said.
+    pub said: usize,
+    /// Sum of the kept characters.
+    pub kept: usize,
 }
 
 impl Score {
     /// Counts one more row.
-    pub fn add(&mut self, exact: bool, similarity: f64) {
+    pub fn add(&mut self, outcome: Outcome) {
         self.rows += 1;
-        self.exact += usize::from(exact);
-        self.similarity += similarity;
+        self.exact += usize::from(outcome.exact);
+        self.similarity += outcome.similarity;
+        self.said += usize::from(outcome.said);
+        self.kept += outcome.kept;
+    }
+
+    /// Kept characters of a suggestion on average; 0 without any.
+    pub fn kept_per_suggestion(&self) -> f64 {
+        share(self.kept as f64, self.said)
     }
 
     /// Share of exact rows, 0 to 1; 0 without rows.
@@ -69,18 +107,39 @@ fn share(sum: f64, rows: usize) -> f64 {
     if rows == 0 { 0.0 } else { sum / rows as f64 }
 }
 
-/// Exact match among the most confident rows: one point per share, `rows` being (confidence,
-/// exact). Rows of equal confidence keep their order.
-pub fn confidence_curve(mut rows: Vec<(f32, bool)>, shares: &[f64]) -> Vec<(f64, f64)> {
-    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
-    shares
-        .iter()
-        .map(|&part| {
-            let count = ((rows.len() as f64 * part).round() as usize).min(rows.len());
-            let exact = rows[..count].iter().filter(|(_, exact)| *exact).count();
-            (part, share(exact as f64, count))
-        })
-        .collect()
+/// Predictions by how sure the model was of them: mean log-probability and exactness, the surest first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Confidence(Vec<(f32, bool)>);
+
+impl Confidence {
+    /// Sorts; rows of equal confidence keep their order.
+    pub fn new(mut rows: Vec<(f32, bool)>) -> Self {
+        rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self(rows)
+    }
+
+    /// Share of exact rows among so large a share of the surest.
+    pub fn exact_among(&self, part: f64) -> f64 {
+        let count = (self.0.len() as f64 * part).round() as usize;
+        let surest = &self.0[..count.min(self.0.len())];
+        share(
+            surest.iter().filter(|(_, exact)| *exact).count() as f64,
+            surest.len(),
+        )
+    }
+
+    /// The lowest mean log-probability from which at least this share of the rows is exact, and the share
+    /// of all rows that are so sure. `None` when there is no such place.
+    pub fn least_for(&self, right: f64) -> Option<(f32, f64)> {
+        let (mut exact, mut least) = (0_u32, None);
+        for (shown, (mean_log_prob, is_exact)) in (1_u32..).zip(&self.0) {
+            exact += u32::from(*is_exact);
+            if mean_log_prob.is_finite() && f64::from(exact) >= right * f64::from(shown) {
+                least = Some((*mean_log_prob, share(f64::from(shown), self.0.len())));
+            }
+        }
+        least
+    }
 }
 
 #[cfg(test)]
@@ -107,11 +166,30 @@ mod tests {
     #[test]
     fn the_curve_takes_the_most_confident_first() {
         let rows = vec![(-2.0, false), (-0.1, true), (-1.0, true), (-3.0, false)];
+        let confidence = Confidence::new(rows);
         assert_eq!(
-            confidence_curve(rows, &[0.25, 0.5, 1.0]),
-            [(0.25, 1.0), (0.5, 1.0), (1.0, 0.5)]
+            [0.25, 0.5, 1.0].map(|part| confidence.exact_among(part)),
+            [1.0, 1.0, 0.5]
         );
-        assert_eq!(confidence_curve(Vec::new(), &[0.3]), [(0.3, 0.0)]);
+        assert_eq!(Confidence::default().exact_among(0.3), 0.0);
+    }
+
+    #[test]
+    fn the_lowest_threshold_shows_as_many_as_may_be_wrong() {
+        let rows = vec![(-2.0, false), (-0.1, true), (-1.0, true), (-3.0, false)];
+        let confidence = Confidence::new(rows);
+        assert_eq!(confidence.least_for(0.9), Some((-1.0, 0.5)));
+        assert_eq!(confidence.least_for(0.6), Some((-2.0, 0.75)));
+        assert_eq!(confidence.least_for(0.5), Some((-3.0, 1.0)));
+        assert_eq!(Confidence::new(vec![(-1.0, false)]).least_for(0.1), None);
+    }
+
+    #[test]
+    fn characters_are_kept_up_to_the_first_wrong_one() {
+        let outcome = Outcome::new("é, c);", "é, b);");
+        assert_eq!((outcome.kept, outcome.exact), (3, false));
+        assert_eq!(Outcome::new("ab  ", "ab").kept, 2);
+        assert!(!Outcome::new(" ", "ab").said);
     }
 
     /// The definition, without the table.

@@ -1,6 +1,6 @@
 //! `tabahead eval`: how often a suggestion is what really stood there.
 //!
-//! `rows` are read, the `predictor` and the `copier` answer each, `metrics` compares. The figures
+//! `rows` are read, the `predictor` and the copiers answer each, `metrics` compares. The figures
 //! are put together here.
 
 mod copier;
@@ -23,14 +23,18 @@ use tabahead_server::BufferState;
 use tabahead_text::{Document, Offset, Version};
 
 use self::{
-    metrics::{Score, confidence_curve, edit_similarity, exact_match},
+    copier::COPIERS,
+    metrics::{Confidence, Outcome, Score},
     predictor::{Prediction, Predictor},
     rows::Row,
 };
 use crate::{args::EvalArgs, config::Resolved, output, output::percent};
 
-/// Shares of the most confident rows for which exact match is told.
-const SHARES: [f64; 5] = [0.1, 0.2, 0.3, 0.5, 1.0];
+/// Points of the curve of exact match over the share of the surest rows.
+const POINTS: u32 = 20;
+
+/// Shares of right suggestions for which the lowest log-probability is told.
+const RIGHT: [f64; 2] = [0.3, 0.5];
 
 /// The share that the summary names.
 const NAMED_SHARE: f64 = 0.3;
@@ -44,21 +48,23 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     let config = config.with_engine(&args.engine)?;
     let mut settings = config.settings.speculator();
     if let Some(least) = args.min_log_prob {
-        settings.cut.least_log_prob = least;
+        settings.cut.least_log_prob = Some(least);
     }
+    let mut predictor = Predictor::new(settings, config.local(), args.layout)?;
+    let gate = predictor.gate();
     let mut report = Report {
-        least_log_prob: settings.cut.least_log_prob,
-        least_log_prob_at_end: settings.cut.least_log_prob_at_end,
+        model: predictor.profile().id.clone(),
+        least_log_prob: gate.least_log_prob.unwrap_or(f32::NEG_INFINITY),
+        least_log_prob_at_end: gate.least_log_prob_at_end,
         ..Report::default()
     };
-    let mut predictor = Predictor::new(settings, config.local(), args.layout)?;
-    report.model = predictor.profile().id.clone();
 
     let started = Instant::now();
     let bar = output::progress(rows.len(), "rows");
     for row in &rows {
+        let suffix = if args.without_suffix { "" } else { &row.suffix };
         let state = BufferState {
-            document: Document::new(&format!("{}{}", row.prefix, row.suffix), Version(0)),
+            document: Document::new(&format!("{}{suffix}", row.prefix), Version(0)),
             cursor: Offset(row.prefix.len()),
             name: row.name(),
         };
@@ -84,28 +90,43 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is suggested, the model alone, the copier, and either of these two, on the same rows.
+/// What is suggested, the model alone, each copier, and either of these two, on the same rows.
 #[derive(Debug, Clone, Default)]
 struct Scores {
     suggested: Score,
     model: Score,
-    copier: Score,
-    either: Score,
+    copiers: [Score; COPIERS.len()],
+    either: [Score; COPIERS.len()],
 }
 
 impl Scores {
-    fn add(&mut self, suggested: (bool, f64), model: (bool, f64), copier: (bool, f64)) {
-        self.suggested.add(suggested.0, suggested.1);
-        self.model.add(model.0, model.1);
-        self.copier.add(copier.0, copier.1);
-        self.either.add(model.0 || copier.0, model.1.max(copier.1));
+    fn add(&mut self, suggested: Outcome, model: Outcome, copied: [Outcome; COPIERS.len()]) {
+        self.suggested.add(suggested);
+        self.model.add(model);
+        for (at, copied) in copied.into_iter().enumerate() {
+            self.copiers[at].add(copied);
+            self.either[at].add(match copied.similarity > model.similarity {
+                true => copied,
+                false => model,
+            });
+        }
     }
 
-    fn to_json(&self) -> Map<String, Value> {
+    /// The copier with most exact rows, the first of several.
+    fn best_copier(&self) -> usize {
+        let ranked = self.copiers.iter().enumerate().rev();
+        ranked
+            .max_by_key(|(_, score)| score.exact)
+            .map_or(0, |(at, _)| at)
+    }
+
+    /// `copier` is the one that stands for all.
+    fn to_json(&self, copier: usize) -> Map<String, Value> {
         let part = |score: &Score| {
             json!({
                 "exact": score.exact_share(),
                 "edit_similarity": score.mean_similarity(),
+                "kept": score.kept_per_suggestion(),
             })
         };
         Map::from_iter([
@@ -115,9 +136,13 @@ impl Scores {
                 "edit_similarity".to_owned(),
                 json!(self.suggested.mean_similarity()),
             ),
+            (
+                "kept".to_owned(),
+                json!(self.suggested.kept_per_suggestion()),
+            ),
             ("alone".to_owned(), part(&self.model)),
-            ("copier".to_owned(), part(&self.copier)),
-            ("either".to_owned(), part(&self.either)),
+            ("copier".to_owned(), part(&self.copiers[copier])),
+            ("either".to_owned(), part(&self.either[copier])),
         ])
     }
 }
@@ -136,6 +161,8 @@ struct Report {
     shown: Score,
     /// Mean log-probability and exactness of each row.
     confidence: Vec<(f32, bool)>,
+    /// The same of the model alone.
+    alone: Vec<(f32, bool)>,
     /// The same of the rows where the model would have ended at the cursor.
     at_end: Vec<(f32, bool)>,
     elapsed: Duration,
@@ -145,27 +172,25 @@ impl Report {
     fn add(&mut self, row: &Row, prediction: &Prediction, alone: &Prediction) {
         let suggested = compare(row, prediction.suggestion.as_ref());
         let model = compare(row, alone.suggestion.as_ref());
-        let copied = copier::copy(&row.prefix, &row.suffix);
-        let copier = (
-            exact_match(&copied, &row.middle),
-            edit_similarity(&copied, &row.middle),
-        );
-        self.all.add(suggested, model, copier);
+        let copied =
+            COPIERS.map(|copier| Outcome::new(&copier.copy(&row.prefix, &row.suffix), &row.middle));
+        self.all.add(suggested, model, copied);
         let lines = match row.middle.trim_end().contains('\n') {
             false => &mut self.single_line,
             true => &mut self.several_lines,
         };
-        lines.add(suggested, model, copier);
+        lines.add(suggested, model, copied);
         let language = self.languages.entry(row.language.clone()).or_default();
-        language.add(suggested, model, copier);
+        language.add(suggested, model, copied);
         if prediction.shown {
-            self.shown.add(suggested.0, suggested.1);
+            self.shown.add(suggested);
         }
-        self.confidence
-            .push((prediction.mean_log_prob, suggested.0));
+        let sure = (prediction.mean_log_prob, suggested.exact);
+        self.confidence.push(sure);
         if prediction.at_end {
-            self.at_end.push((prediction.mean_log_prob, suggested.0));
+            self.at_end.push(sure);
         }
+        self.alone.push((alone.mean_log_prob, model.exact));
     }
 
     fn shown_share(&self) -> f64 {
@@ -188,14 +213,20 @@ impl Report {
     }
 
     fn to_json(&self) -> Value {
-        let mut json = self.all.to_json();
+        let copier = self.all.best_copier();
+        let mut json = self.all.to_json(copier);
         let mut put = |key: &str, value: Value| json.insert(key.to_owned(), value);
         put("model", json!(self.model));
-        put("single_line", self.single_line.to_json().into());
-        put("several_lines", self.several_lines.to_json().into());
+        put("single_line", self.single_line.to_json(copier).into());
+        put("several_lines", self.several_lines.to_json(copier).into());
+        let copiers = COPIERS.iter().zip(&self.all.copiers);
+        let copiers: Map<String, Value> = copiers
+            .map(|(copier, score)| (copier.name.to_owned(), json!(score.exact_share())))
+            .collect();
+        put("copiers", copiers.into());
         let languages = self.languages.iter();
         let languages: Map<String, Value> = languages
-            .map(|(language, scores)| (language.clone(), scores.to_json().into()))
+            .map(|(language, scores)| (language.clone(), scores.to_json(copier).into()))
             .collect();
         put("by_language", languages.into());
         put(
@@ -207,11 +238,31 @@ impl Report {
                 "exact": self.shown.exact_share(),
             }),
         );
-        let curve: Vec<Value> = confidence_curve(self.confidence.clone(), &SHARES)
-            .iter()
-            .map(|(share, exact)| json!({"share": share, "exact": exact}))
+        let confidence = Confidence::new(self.confidence.clone());
+        let alone = Confidence::new(self.alone.clone());
+        let curve: Vec<Value> = (1..=POINTS)
+            .map(|point| f64::from(point) / f64::from(POINTS))
+            .map(|part| {
+                json!({
+                    "share": part,
+                    "exact": confidence.exact_among(part),
+                    "exact_alone": alone.exact_among(part),
+                })
+            })
             .collect();
         put("most_confident", curve.into());
+        let right: Vec<Value> = RIGHT
+            .iter()
+            .map(|&right| {
+                let least = confidence.least_for(right);
+                json!({
+                    "right": right,
+                    "least_log_prob": least.map(|(least, _)| least),
+                    "shown": least.map(|(_, shown)| shown),
+                })
+            })
+            .collect();
+        put("right", right.into());
         let (shown, exact) = self.shown_at_end();
         put(
             "end_of_middle",
@@ -237,9 +288,10 @@ impl Report {
         )?;
         let head = format!(
             "{:<18} {:>6}  {:>16} {:>16} {:>16} {:>16}",
-            "exact / similarity", "rows", "suggested", "model alone", "copier", "either"
+            "exact / similarity", "rows", "suggested", "model alone", "best copier", "either"
         );
         writeln!(out, "{}", style(head).underlined())?;
+        let copier = self.all.best_copier();
         let mut line = |name: &str, scores: &Scores| {
             let cell = |score: &Score| {
                 format!(
@@ -254,8 +306,8 @@ impl Report {
                 scores.model.rows,
                 cell(&scores.suggested),
                 cell(&scores.model),
-                cell(&scores.copier),
-                cell(&scores.either)
+                cell(&scores.copiers[copier]),
+                cell(&scores.either[copier])
             )
         };
         line("all", &self.all)?;
@@ -268,13 +320,31 @@ impl Report {
                 line(&format!("  {language}"), scores)?;
             }
         }
-        let (_, exact) = confidence_curve(self.confidence.clone(), &[NAMED_SHARE])[0];
         writeln!(
             out,
-            "\nMost confident {:.0} %: {} exact.",
-            NAMED_SHARE * 100.0,
-            percent(exact)
+            "\nKept characters per suggestion: {:.1} suggested, {:.1} model alone, {:.1} copier ({}).",
+            self.all.suggested.kept_per_suggestion(),
+            self.all.model.kept_per_suggestion(),
+            self.all.copiers[copier].kept_per_suggestion(),
+            COPIERS[copier].name
         )?;
+        let confidence = Confidence::new(self.confidence.clone());
+        writeln!(
+            out,
+            "Most confident {:.0} %: {} exact.",
+            NAMED_SHARE * 100.0,
+            percent(confidence.exact_among(NAMED_SHARE))
+        )?;
+        for right in RIGHT {
+            if let Some((least, shown)) = confidence.least_for(right) {
+                writeln!(
+                    out,
+                    "From {least:.2} on, {} are exact: {} of all.",
+                    percent(right),
+                    percent(shown)
+                )?;
+            }
+        }
         match self.least_log_prob.is_finite() {
             true => writeln!(
                 out,
@@ -315,29 +385,16 @@ fn share(rows: &[(f32, bool)]) -> f64 {
 /// A suggestion may cover closers behind the cursor (`a, b)` over `)`); what it then inserts is
 /// its text without them, or, when it goes on behind them, it is held against the middle and what
 /// it covers.
-fn compare(row: &Row, suggestion: Option<&Suggestion>) -> (bool, f64) {
+fn compare(row: &Row, suggestion: Option<&Suggestion>) -> Outcome {
     let Some(suggestion) = suggestion else {
-        let nothing = "";
-        return (
-            exact_match(nothing, &row.middle),
-            edit_similarity(nothing, &row.middle),
-        );
+        return Outcome::new("", &row.middle);
     };
     let covered = suggestion.range.end.0 - suggestion.range.start.0;
     let covered = row.suffix.get(..covered).unwrap_or_default();
     let text = suggestion.text.as_str();
     match text.strip_suffix(covered) {
-        Some(inserted) => (
-            exact_match(inserted, &row.middle),
-            edit_similarity(inserted, &row.middle),
-        ),
-        None => {
-            let expected = format!("{}{covered}", row.middle);
-            (
-                exact_match(text, &expected),
-                edit_similarity(text, &expected),
-            )
-        }
+        Some(inserted) => Outcome::new(inserted, &row.middle),
+        None => Outcome::new(text, &format!("{}{covered}", row.middle)),
     }
 }
 
@@ -360,7 +417,7 @@ mod tests {
             range: Offset(cursor)..Offset(cursor + covers),
             text: text.to_owned(),
         };
-        assert_eq!(compare(&row, Some(&suggestion)).0, exact);
+        assert_eq!(compare(&row, Some(&suggestion)).exact, exact);
     }
 
     #[test]
@@ -386,6 +443,7 @@ mod tests {
             language: "c".to_owned(),
             path: None,
         };
-        assert_eq!(compare(&row, None), (true, 1.0));
+        let outcome = compare(&row, None);
+        assert!(outcome.exact && !outcome.said);
     }
 }

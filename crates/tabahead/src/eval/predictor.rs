@@ -43,7 +43,7 @@ impl Predictor {
     /// # Errors
     /// When the model cannot be used.
     pub fn new(
-        settings: SpeculatorSettings,
+        mut settings: SpeculatorSettings,
         local: LocalSettings,
         layout: Option<Layout>,
     ) -> Result<Self> {
@@ -52,6 +52,7 @@ impl Predictor {
         let backend = LocalBackend::new(local, sink);
         let mut profile = backend.wait_until_loaded()?;
         profile.template.layout = layout.unwrap_or(profile.template.layout);
+        settings.cut = settings.cut.for_model(&profile);
         Ok(Self {
             backend,
             events,
@@ -64,6 +65,11 @@ impl Predictor {
     /// The model that answers.
     pub fn profile(&self) -> &ModelProfile {
         &self.profile
+    }
+
+    /// What decides whether a prediction is shown.
+    pub fn gate(&self) -> &CutSettings {
+        &self.settings.cut
     }
 
     /// Whether answers copy.
@@ -139,7 +145,7 @@ impl Predictor {
         });
         let gated = self.settings.cut.clone();
         let open = CutSettings {
-            least_log_prob: f32::NEG_INFINITY,
+            least_log_prob: None,
             least_log_prob_at_end: f32::NEG_INFINITY,
             ..gated
         };

@@ -210,6 +210,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: 100,
+            least_log_prob: None,
         })),
         model_changed: std::sync::Condvar::new(),
         counters: Mutex::default(),

@@ -9,7 +9,7 @@ use tabahead_text::Version;
 use super::*;
 use crate::{Answer, Effect, Input, SpeculatorSettings, Timestamp};
 
-fn settings(least_log_prob: f32) -> SpeculatorSettings {
+fn settings(least_log_prob: Option<f32>) -> SpeculatorSettings {
     SpeculatorSettings {
         context: ContextSettings::default(),
         cut: CutSettings {
@@ -47,9 +47,8 @@ fn says(id: u64, boundary: usize, tokens: &[&str]) -> Vec<Input> {
     events.map(Input::Generation).collect()
 }
 
-#[test]
-fn what_was_decided_under_other_settings_is_decided_anew() {
-    let profile = ModelProfile {
+fn profile(least_log_prob: Option<f32>) -> ModelProfile {
+    ModelProfile {
         id: "told".to_string(),
         template: FimTemplate {
             layout: Layout::SuffixFirst,
@@ -57,19 +56,36 @@ fn what_was_decided_under_other_settings_is_decided_anew() {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 1_000,
-    };
-    let mut speculator = Speculator::new(settings(f32::NEG_INFINITY), profile);
-    let now = Timestamp::default();
-    let request = Input::CompletionRequested {
+        least_log_prob,
+    }
+}
+
+fn request(alternatives: usize) -> Input {
+    Input::CompletionRequested {
         request: RequestId(1),
         document: DocumentId(1),
         snapshot: Document::new("x =\n", Version(1)),
         cursor: Offset(3),
         name: DocumentName::default(),
         selected: None,
-        alternatives: 1,
-    };
-    speculator.handle_input(now, request);
+        alternatives,
+    }
+}
+
+fn answers(speculator: &mut Speculator) -> Vec<Answer> {
+    std::iter::from_fn(|| speculator.poll_effect())
+        .filter_map(|effect| match effect {
+            Effect::Respond { answer, .. } => Some(answer),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn what_was_decided_under_other_settings_is_decided_anew() {
+    let mut speculator = Speculator::new(settings(None), profile(None));
+    let now = Timestamp::default();
+    speculator.handle_input(now, request(1));
     speculator.handle_input(
         now,
         Input::Generation(GenerationEvent::Characters {
@@ -81,18 +97,38 @@ fn what_was_decided_under_other_settings_is_decided_anew() {
     for input in says(1, 1, &[" =", " foo;", "\n"]) {
         speculator.handle_input(now, input);
     }
-    speculator.configure(settings(-0.1));
+    speculator.configure(settings(Some(-0.1)));
     for input in says(2, 3, &["b", "ar;", "\n"]) {
         speculator.handle_input(now, input);
     }
-    let answers: Vec<Answer> = std::iter::from_fn(|| speculator.poll_effect())
-        .filter_map(|effect| match effect {
-            Effect::Respond { answer, .. } => Some(answer),
-            _ => None,
-        })
-        .collect();
+    let answers = answers(&mut speculator);
     let [Answer::Silent { reason, .. }] = &answers[..] else {
         panic!("{answers:?}");
     };
     assert_eq!(*reason, "unsure");
+}
+
+/// Whether tokens of log-probability -0.5 are shown, with this in the settings and this in the model's file.
+#[track_caller]
+fn check_gate(set: Option<f32>, of_model: Option<f32>, shown: bool) {
+    let mut speculator = Speculator::new(settings(set), profile(of_model));
+    let now = Timestamp::default();
+    speculator.handle_input(now, request(0));
+    for input in says(1, 1, &[" =", " foo;", "\n"]) {
+        speculator.handle_input(now, input);
+    }
+    let answers = answers(&mut speculator);
+    let [answer] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(matches!(answer, Answer::Suggestion { .. }), shown);
+}
+
+#[test]
+fn the_gate_is_the_model_s_where_the_settings_say_nothing() {
+    check_gate(None, None, true);
+    check_gate(None, Some(-0.6), true);
+    check_gate(None, Some(-0.4), false);
+    check_gate(Some(-100.0), Some(-0.4), true);
+    check_gate(Some(-0.4), None, false);
 }
