@@ -96,7 +96,9 @@ fn what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced() {
     let decoded = |forced: &str| {
         let mut request = request(&prompt, forced.as_bytes());
         request.copy_source = Some(CopySource {
-            before: b"abc1234\nxyz789\nabc".to_vec(),
+            // Long enough that the votes outweigh whatever random weights say.
+            before: b"what stands in front of it: abc1234\nxyz789\nwhat stands in front of it: abc"
+                .to_vec(),
             after: b" x".to_vec(),
         });
         let mut engine = engine(&model, 1, 1 << 24);
