@@ -76,7 +76,7 @@ class Vocabulary:
 
 
 def matches(before, after):
-    """(length, behind the cursor, distance) of the longest matches of the end of `before`, as the engine orders them."""
+    """(length, behind the cursor, distance) of the longest matches of the end of `before`, found and ordered as in the engine."""
     if len(before) < SHORTEST:
         return []
     found = []
@@ -87,7 +87,7 @@ def matches(before, after):
             while length < min(LONGEST, end, len(before)) and text[end - 1 - length] == before[-1 - length]:
                 length += 1
             found.append((-length, behind, end if behind else len(text) - end))
-            at = text.find(before[-SHORTEST:], at + 1)
+            at = text.find(before[-SHORTEST:], at + SHORTEST)
     return [(-length, behind, distance) for length, behind, distance in sorted(found)[:MOST]]
 
 

@@ -10,8 +10,11 @@
 set -euo pipefail
 mirror=$(realpath "$1") minutes=${3:-100}
 mkdir -p "$2" && out=$(realpath "$2")
-init=
-[ "${4:-}" = --init ] && init=$(realpath "$5")
+options=("${@:4}") init=
+# Another folder is entered below.
+if [ "${options[0]:-}" = --init ]; then
+  init=$(realpath "${options[1]}") && options[1]=$init
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")"
 density=${DENSITY:-2400} small=${SMALL:-0.75} length=${LENGTH:-1024}
 
@@ -48,7 +51,7 @@ made "$out/copied.jsonl" copied
 made "$out/shards" shards
 made "$out/places.jsonl" places rest-of-line "$out/places.jsonl"
 made "$out/next-line.jsonl" places next-line "$out/next-line.jsonl"
-python train.py --shards "$out/shards" --tokenizer "$out/tokenizer.json" --out "$out/run" --minutes "$minutes" "${@:4}"
+python train.py --shards "$out/shards" --tokenizer "$out/tokenizer.json" --out "$out/run" --minutes "$minutes" "${options[@]}"
 python verify.py --checkpoint "$out/run/last.pt" --tokenizer "$out/tokenizer.json" --gguf "$out/run/mini.gguf"
 if ! [ -e "$out/copying.json" ]; then
   python copying.py --rows "$out/copied.jsonl" --gguf "$out/run/mini.gguf" >"$out/copying.part" && mv "$out/copying.part" "$out/copying.json"
