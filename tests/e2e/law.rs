@@ -98,6 +98,41 @@ fn every_answer_is_the_one_of_a_fresh_process() {
     }
 }
 
+/// An answer depends on what the other open files say, and on nothing else of them.
+#[test]
+fn with_two_files_open_every_answer_is_the_one_of_a_fresh_process() {
+    let (name, language, fixture) = TEXTS[0];
+    let mut client = Client::start(json!({}));
+    let mut files = [
+        Buffer::new(name, language, fixture),
+        Buffer::new(
+            "stack.rs",
+            language,
+            "impl Stack {\n    pub fn pop(&mut self) -> Option<String> {\n        self.jobs.pop_everything()$0\n    }\n}\n",
+        ),
+    ];
+    files.iter().for_each(|file| client.open(file));
+    let mut random = Random::new(9);
+    let mut items = [None, None];
+    let (mut shown, mut copied) = (0, 0);
+    for state in 0..24 {
+        let (at, other) = [(0, 1), (1, 0)][usize::from(random.below(3) == 0)];
+        if state > 0 {
+            step(&mut random, &mut client, &mut files[at], items[at].as_ref());
+        }
+        let answer = client.complete(&files[at]);
+        items[at] = files[at].item(&answer);
+        let mut fresh = fresh_client(&files[other]);
+        fresh.open(&files[at]);
+        let answer = fresh.complete(&files[at]);
+        assert_eq!(items[at], files[at].item(&answer), "state {state}");
+        shown += usize::from(items[at].is_some());
+        copied += usize::from(items[at] != fresh_answer(&files[at]));
+    }
+    assert!(shown > 8, "only {shown} suggestions");
+    assert!(copied > 0, "the other file never made a difference");
+}
+
 /// Asks for several suggestions; they, too, are those of a fresh process. Gives how many there were
 /// besides the first.
 fn check_several(client: &mut Client, buffer: &Buffer) -> usize {

@@ -18,10 +18,7 @@ criterion_main!(benches);
 fn window_and_key(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("window and key");
     let settings = ContextSettings::default();
-    let name = DocumentName {
-        file_name: "main.rs".to_string(),
-        language: "rust".to_string(),
-    };
+    let name = DocumentName::new("main.rs", "rust");
     for (size, document) in documents() {
         let cursor = document.line_range(document.line_count() / 2).end;
         for (order, layout) in [

@@ -2,6 +2,8 @@
 //!
 //! Knows no engine and no wire: the Speculator emits requests, a backend answers with events.
 
+use std::sync::Arc;
+
 use crate::{PathEnd, PathToken, Prompt, TokenId};
 
 /// Names a generation for its whole life; never used twice by one Speculator.
@@ -39,13 +41,15 @@ pub struct GenerationRequest {
     pub copy_source: Option<CopySource>,
 }
 
-/// The text around a tail, LF only.
+/// The text around a tail and that of the other open files, LF only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopySource {
     /// What stands before the tail.
     pub before: String,
     /// What stands behind the cursor and the left-out closers.
     pub after: String,
+    /// The other open files.
+    pub open_files: Vec<Arc<str>>,
 }
 
 /// What a backend reports of a generation, in this order: `Started`, `Token`s (`Characters` before one

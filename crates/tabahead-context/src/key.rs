@@ -4,10 +4,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::{ContextSettings, ContextWindow, Layout, ModelProfile};
 
-/// The epoch of other-file context. There is none yet, so it never moves.
-const EPOCH: u64 = 0;
-
-/// 128-bit xxh3 of model id, template, attempt, settings, epoch, file name, language, base and tail.
+/// 128-bit xxh3 of model id, template, attempt, settings, file name, language, base, tail and what may be copied.
 ///
 /// What is left out at the cursor is no part of it: the model does not see it. A hash names; whoever
 /// finds something under a key still compares the text.
@@ -67,12 +64,13 @@ impl Fields {
         ] {
             fields.number(setting as u64);
         }
-        fields.number(EPOCH);
         fields.text(&window.name.file_name);
         fields.text(&window.name.language);
         fields.text(&window.before_anchor);
         fields.text(&window.suffix);
-        fields.0.update(&window.elsewhere.digest().to_le_bytes());
+        for copied in [window.elsewhere.digest(), window.name.open_files.digest()] {
+            fields.0.update(&copied.to_le_bytes());
+        }
         fields
     }
 

@@ -20,6 +20,7 @@ mod elsewhere;
 mod generation;
 mod key;
 mod marks;
+mod open_files;
 mod path;
 mod template;
 mod window;
@@ -33,6 +34,7 @@ pub use generation::{
 };
 pub use key::ContextKey;
 pub use marks::CanonicalMarks;
+pub use open_files::{OpenFile, OpenFiles};
 pub use path::{Answering, Path, PathEnd, PathToken, TokenId};
 pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
 pub use window::{ContextSettings, ContextWindow, DocumentName};

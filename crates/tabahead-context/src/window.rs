@@ -12,18 +12,32 @@ use std::ops::Range;
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{CopySource, Elsewhere, Layout, Silence, left_out_closers};
+use crate::{CopySource, Elsewhere, Layout, OpenFiles, Silence, left_out_closers};
 
 /// How many lines before the cursor's line an anchor is looked for.
 const ANCHOR_REACH: usize = 64;
 
-/// The document's name as far as the model sees it.
+/// What decides an answer in a document besides its text: its name as far as the model sees it, and the files
+/// that are open beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct DocumentName {
     /// Last component of the path, `main.rs`; empty for an untitled buffer.
     pub file_name: String,
     /// LSP language id, `rust`; empty when unknown.
     pub language: String,
+    /// The other open files, to be copied from; none when copying is off.
+    pub open_files: OpenFiles,
+}
+
+impl DocumentName {
+    /// A name, and no other files.
+    pub fn new(file_name: impl Into<String>, language: impl Into<String>) -> Self {
+        Self {
+            file_name: file_name.into(),
+            language: language.into(),
+            open_files: OpenFiles::default(),
+        }
+    }
 }
 
 /// Everything besides document and cursor that decides what the model sees.
@@ -173,6 +187,7 @@ impl ContextWindow {
             CopySource {
                 before,
                 after: format!("{}{behind}", self.suffix),
+                open_files: self.name.open_files.texts().to_vec(),
             }
         })
     }

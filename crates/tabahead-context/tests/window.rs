@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, DocumentName, FimTemplate, Layout, ModelProfile,
-    PreTokenizer, Segment, Silence,
+    OpenFile, OpenFiles, PreTokenizer, Segment, Silence,
 };
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
@@ -34,10 +34,7 @@ fn window(text: &str, cursor: usize, layout: Layout) -> Result<ContextWindow, Si
 }
 
 fn window_of(document: &Document, cursor: usize, layout: Layout) -> Result<ContextWindow, Silence> {
-    let name = DocumentName {
-        file_name: "a.rs".into(),
-        language: "rust".into(),
-    };
+    let name = DocumentName::new("a.rs", "rust");
     ContextWindow::new(document, Offset(cursor), &name, layout, &SMALL, 0)
 }
 
@@ -354,6 +351,81 @@ fn what_may_be_copied_is_part_of_the_key_and_typing_leaves_it() {
         0,
     );
     assert_eq!(off.expect("a window").copy_source(&document), None);
+}
+
+#[test]
+fn the_other_open_files_are_part_of_the_key_in_whatever_order_they_come() {
+    let file = |text: &str| OpenFile::new(&Document::new(text, Version(0)));
+    let [one, other, changed] = ["one\r\n", "other\n", "other2\n"].map(file);
+    let settings = ContextSettings {
+        copy_budget: 100,
+        ..SMALL
+    };
+    let model = profile(Layout::SuffixFirst);
+    let document = Document::new("let a = \n", Version(0));
+    let window = |open_files: OpenFiles| {
+        let name = DocumentName {
+            open_files,
+            ..DocumentName::new("a.rs", "rust")
+        };
+        let layout = Layout::SuffixFirst;
+        ContextWindow::new(&document, Offset(8), &name, layout, &settings, 0).expect("a window")
+    };
+    let key = |window: &ContextWindow| {
+        let base = ContextKey::of_base(&model, &settings, window);
+        (base, ContextKey::of_window(&model, &settings, window))
+    };
+    let here = window(OpenFiles::new([&one, &other]));
+    let texts = here
+        .copy_source(&document)
+        .expect("copying is on")
+        .open_files;
+    assert_eq!(texts.len(), 2);
+    assert!(texts.contains(&"one\n".into()) && texts.contains(&"other\n".into()));
+
+    let back = window(OpenFiles::new([&other, &one]));
+    assert_eq!(key(&here), key(&back));
+    assert!(here.same_base(&back));
+    assert_eq!(
+        Some(texts),
+        back.copy_source(&document).map(|source| source.open_files)
+    );
+    // What is kept for comparing is the same, and holds no text.
+    let kept = here.name.open_files.without_texts();
+    assert_eq!(kept, back.name.open_files);
+    assert!(kept.texts().is_empty());
+
+    for open_files in [
+        OpenFiles::new([&one, &changed]),
+        OpenFiles::new([&one]),
+        OpenFiles::default(),
+    ] {
+        let there = window(open_files);
+        let ((base, whole), (other_base, other_whole)) = (key(&here), key(&there));
+        assert!(base != other_base && whole != other_whole);
+        assert!(!here.same_base(&there));
+    }
+}
+
+#[test]
+fn of_many_open_files_the_first_ones_are_copied_from_and_of_a_large_one_its_beginning() {
+    let file = |letter: &str, bytes: usize| {
+        OpenFile::new(&Document::new(&letter.repeat(bytes), Version(0)))
+    };
+    // Its beginning ends between characters.
+    let (large, small) = (file("€", 40_000), file("a", 10));
+    let first = |files: &[&OpenFile]| {
+        let files = OpenFiles::new(files.iter().copied());
+        let texts = files.texts().iter();
+        texts.map(|text| text.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(first(&[&large]), [65_535]);
+    let (other, empty) = (file("b", 1 << 16), file("", 0));
+    let mut three = first(&[&large, &empty, &other, &small]);
+    three.sort_unstable();
+    assert_eq!(three, [65_535, 1 << 16]);
+    assert_eq!(first(&[&empty]), Vec::<usize>::new());
+    assert_eq!(OpenFiles::new([&empty]), OpenFiles::default());
 }
 
 /// A real file written line by line above its last third: how often an accepted line moves the ends.

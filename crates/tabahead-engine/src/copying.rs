@@ -11,7 +11,7 @@
 //! It knows no constraint, so under a longer constraint the best of many that is still allowed is the
 //! best of the few, as it is without copying.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{TokenId, vocabulary::Vocabulary};
 
@@ -22,6 +22,8 @@ pub struct CopySource {
     pub before: Vec<u8>,
     /// The text behind the cursor.
     pub after: Vec<u8>,
+    /// The other open files.
+    pub open_files: Vec<Arc<str>>,
 }
 
 /// Bytes that must agree before what follows them is heard.
@@ -40,10 +42,18 @@ const REMEMBERED: usize = 1 << 13;
 struct Match {
     /// How many bytes agree.
     length: usize,
-    /// In the text behind the cursor.
-    behind: bool,
-    /// Bytes from the place where the next token is chosen, or from the cursor.
+    place: Place,
+    /// Bytes from the place where the next token is chosen, from the cursor, or from the other file's start.
     distance: usize,
+}
+
+/// Which text a match stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    BeforeCursor,
+    BehindCursor,
+    /// In this one of the other open files.
+    OpenFile(usize),
 }
 
 /// What the source says of the next token.
@@ -134,9 +144,10 @@ impl Copier {
 impl CopySource {
     /// The text behind a match.
     fn next(&self, one: &Match) -> &[u8] {
-        match one.behind {
-            true => &self.after[one.distance..],
-            false => &self.before[self.before.len() - one.distance..],
+        match one.place {
+            Place::BeforeCursor => &self.before[self.before.len() - one.distance..],
+            Place::BehindCursor => &self.after[one.distance..],
+            Place::OpenFile(file) => &self.open_files[file].as_bytes()[one.distance..],
         }
     }
 }
@@ -165,7 +176,7 @@ impl Votes {
 
 /// The rule, fitted by maximum likelihood: `training/copying.py` of `tabahead-mini`, see its model card.
 mod rule {
-    use super::{Match, Vote};
+    use super::{Match, Place, Vote};
 
     /// Less likely tokens are as unlikely as this to the rule, a logarithm.
     const LEAST: f32 = -12.0;
@@ -175,8 +186,13 @@ mod rule {
     /// Logarithm of how much a match counts among all.
     pub(super) fn strength(one: &Match) -> f32 {
         let (near, far) = (one.length.min(16), one.length.saturating_sub(16));
-        let behind = if one.behind { -0.183 } else { 0.0 };
-        1.392 * near as f32 + 0.598 * far as f32 - 0.043 * (one.distance as f32).ln_1p() + behind
+        let distance = (one.distance as f32).ln_1p();
+        let place = match one.place {
+            Place::BeforeCursor => -0.043 * distance,
+            Place::BehindCursor => -0.043 * distance - 0.183,
+            Place::OpenFile(_) => -0.5,
+        };
+        1.392 * near as f32 + 0.598 * far as f32 + place
     }
 
     pub(super) fn added(vote: &Vote, longest: usize, model: f32, likeliest: f32) -> f32 {
@@ -205,14 +221,18 @@ mod rule {
 }
 
 /// The longest matches of the end of `source.before`, longest first, of equal ones first those before the
-/// cursor, and of those the nearest.
+/// cursor, then those behind it, and of those the nearest.
 fn matches(source: &CopySource) -> Vec<Match> {
-    let CopySource { before, after } = source;
+    let CopySource {
+        before,
+        after,
+        open_files,
+    } = source;
     let Some(least) = before.len().checked_sub(SHORTEST).map(|at| &before[at..]) else {
         return Vec::new();
     };
     let mut matches = Vec::new();
-    let mut look = |text: &[u8], behind: bool| {
+    let mut look = |text: &[u8], place: Place| {
         for at in memchr::memmem::find_iter(text, least) {
             let end = at + SHORTEST;
             if end == text.len() {
@@ -221,14 +241,20 @@ fn matches(source: &CopySource) -> Vec<Match> {
             }
             matches.push(Match {
                 length: common_suffix(before, &text[..end]),
-                behind,
-                distance: if behind { end } else { text.len() - end },
+                place,
+                distance: match place {
+                    Place::BeforeCursor => text.len() - end,
+                    Place::BehindCursor | Place::OpenFile(_) => end,
+                },
             });
         }
     };
-    look(before, false);
-    look(after, true);
-    let order = |one: &Match| (std::cmp::Reverse(one.length), one.behind, one.distance);
+    look(before, Place::BeforeCursor);
+    look(after, Place::BehindCursor);
+    for (number, file) in open_files.iter().enumerate() {
+        look(file.as_bytes(), Place::OpenFile(number));
+    }
+    let order = |one: &Match| (std::cmp::Reverse(one.length), one.place, one.distance);
     if matches.len() > MOST {
         matches.select_nth_unstable_by_key(MOST, order);
         matches.truncate(MOST);

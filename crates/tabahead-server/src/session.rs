@@ -6,6 +6,7 @@
 
 mod figures;
 mod model;
+mod open_files;
 mod requests;
 mod scribe;
 
@@ -13,7 +14,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings};
-use tabahead_context::{GenerationEvent, Suggestion};
+use tabahead_context::{GenerationEvent, OpenFile, Suggestion};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator, SuggestionId,
     Timestamp,
@@ -147,6 +148,10 @@ struct Open {
     snapshot: Document,
     /// Whether the Speculator was told of it.
     shown: bool,
+    /// When it was opened, changed or asked about last, as a turn.
+    turn: u64,
+    /// What answers in other documents may copy from it, once somebody asked for that.
+    copied: Option<OpenFile>,
 }
 
 /// Whom an answer goes to.
@@ -183,6 +188,7 @@ pub(crate) struct SessionLoop {
     /// There from the moment the model is.
     speculator: Option<Speculator>,
     documents: HashMap<DocumentId, Open>,
+    turn: u64,
     replies: HashMap<RequestId, Reply>,
     early: Vec<Early>,
     scribe: Scribe,
@@ -216,6 +222,7 @@ impl SessionLoop {
             launched: None,
             speculator: None,
             documents: HashMap::new(),
+            turn: 0,
             replies: HashMap::new(),
             early: Vec::new(),
             scribe,
@@ -311,8 +318,11 @@ impl SessionLoop {
                     file,
                     snapshot,
                     shown: false,
+                    turn: 0,
+                    copied: None,
                 };
                 self.documents.insert(document, open);
+                self.touch(document);
                 self.record(document);
                 self.show(document);
                 if let Some(backend) = &self.backend {
@@ -327,6 +337,8 @@ impl SessionLoop {
             } => {
                 if let Some(open) = self.documents.get_mut(&document) {
                     open.snapshot = snapshot;
+                    open.copied = None;
+                    self.touch(document);
                     self.record_change(document, edits, encoding);
                     self.supersede_early(document);
                     self.show(document);
@@ -408,7 +420,7 @@ impl SessionLoop {
             return;
         };
         if unsuitable(&open.file, snapshot.len(), &self.settings).is_none() {
-            let name = open.file.document_name();
+            let name = self.document_name(document);
             self.tell(Input::Shown {
                 document,
                 snapshot,

@@ -34,7 +34,7 @@ pub struct Settings {
     pub kv: KvSettings,
     /// When to stay silent.
     pub gate: GateSettings,
-    /// Copying from the edited file.
+    /// Copying from the edited file and the others that are open.
     pub copying: CopyingSettings,
     /// How many other suggestions are added when somebody asks for suggestions.
     pub alternatives: usize,
@@ -103,6 +103,8 @@ pub struct CopyingSettings {
     /// Whether what followed the same text elsewhere in the file has a say in what is suggested.
     /// Default true.
     pub enabled: bool,
+    /// Whether the other open files count, too. Default true.
+    pub open_files: bool,
 }
 
 /// On or off for the paths that a glob matches.
@@ -146,7 +148,10 @@ impl Default for GateSettings {
 
 impl Default for CopyingSettings {
     fn default() -> Self {
-        Self { enabled: true }
+        Self {
+            enabled: true,
+            open_files: true,
+        }
     }
 }
 

@@ -38,10 +38,7 @@ impl File {
 
     /// What the model sees of it.
     pub(crate) fn document_name(&self) -> DocumentName {
-        DocumentName {
-            file_name: self.name().to_owned(),
-            language: self.language.clone(),
-        }
+        DocumentName::new(self.name(), &self.language)
     }
 }
 

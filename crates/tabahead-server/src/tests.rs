@@ -360,6 +360,58 @@ async fn secrets_giants_and_other_schemes_are_silent_and_never_reach_the_model()
 }
 
 #[tokio::test(start_paused = true)]
+async fn answers_copy_from_the_other_open_files_but_not_from_secrets() {
+    let copied = |client: &Client| {
+        let started = client.backend().started();
+        let source = started.last().and_then(|last| last.copy_source.clone());
+        let files = source.expect("copying is on").open_files;
+        let mut texts: Vec<_> = files.iter().map(|text| text.to_string()).collect();
+        texts.sort_unstable();
+        texts
+    };
+    let mut client = Client::start(says("1;\n")).await;
+    let off = json!({"speculation": {"enabled": false}});
+    client.initialize(off).await;
+    client.load(Ok(client::profile()));
+    client.open("file:///w/.env", "KEY=xyzzy\n").await;
+    client.open("file:///w/b.rs", "let other = 1;\r\n").await;
+    client.open("file:///w/c.py", "one = 1\n").await;
+    client.open(URI, "let a = ").await;
+    client.suggestion(URI, (0, 8)).await;
+    assert_eq!(copied(&client), ["let other = 1;\n", "one = 1\n"]);
+    assert_eq!(client.backend().started().len(), 1);
+
+    // To look into another file and come back changes nothing, to write into it does.
+    client.suggestion("file:///w/b.rs", (0, 3)).await;
+    assert_eq!(copied(&client), ["let a = ", "one = 1\n"]);
+    client.suggestion(URI, (0, 8)).await;
+    assert_eq!(client.backend().started().len(), 2);
+    client
+        .change("file:///w/b.rs", 2, "let changed = 1;\n")
+        .await;
+    client.suggestion(URI, (0, 8)).await;
+    assert_eq!(copied(&client), ["let changed = 1;\n", "one = 1\n"]);
+    client
+        .notify(
+            "textDocument/didClose",
+            json!({"textDocument": {"uri": "file:///w/c.py"}}),
+        )
+        .await;
+    client.suggestion(URI, (0, 8)).await;
+    assert_eq!(copied(&client), ["let changed = 1;\n"]);
+
+    client
+        .notify(
+            "workspace/didChangeConfiguration",
+            json!({"settings": {"copying": {"open_files": false}}}),
+        )
+        .await;
+    client.suggestion(URI, (0, 8)).await;
+    assert_eq!(copied(&client), Vec::<String>::new());
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_of_other_clients_are_taken_as_request_or_notification() {
     let mut client = Client::ready(says("1;\n")).await;
     client.open(URI, "let a = ").await;

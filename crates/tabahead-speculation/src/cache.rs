@@ -54,6 +54,9 @@ impl SuggestionCache {
 
     /// Keeps a path, unless a path from the same place is kept that knows more.
     pub fn keep(&mut self, mut path: KnownPath) {
+        // Every one of them would keep other versions of the other files in memory.
+        let name = &mut path.view.window.name;
+        name.open_files = name.open_files.without_texts();
         let key = path.view.key;
         if let Some(mut kept) = self.remove(key) {
             if path.extends(&kept) {

@@ -406,8 +406,9 @@ impl Speculator {
                 (Cut::NeedMore, Source::Running(id)) => Knowledge::Needs(Need::Keep(id)),
                 (Cut::NeedMore, Source::Cached(_)) => {
                     let mut known = known.clone();
-                    // The same text, but where it lies now.
+                    // The same texts, but where they lie now.
                     known.view.window.elsewhere = window.elsewhere.clone();
+                    known.view.window.name = window.name.clone();
                     Knowledge::Needs(Need::Continue(Box::new(known), state.document.clone()))
                 }
                 (decided, source) => Knowledge::Decided(decided, Some(source)),

@@ -83,6 +83,11 @@ const DOCS: &[(&str, &str)] = &[
          the model.",
     ),
     (
+        "copying.open_files",
+        "Whether what followed the same text in the other files that are open counts, too. Never those that get no \
+         suggestions themselves, such as secrets.",
+    ),
+    (
         "gate.least_log_prob",
         "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
          Nearer to 0 shows fewer and better suggestions, -100 all; unset, the model's file decides.",

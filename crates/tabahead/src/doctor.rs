@@ -181,10 +181,7 @@ fn model(config: &Resolved) -> Check {
     let answered = session.request(&BufferState {
         document: Document::new(text, Version(0)),
         cursor: Offset(text.len()),
-        name: DocumentName {
-            file_name: "doctor.py".to_owned(),
-            language: "python".to_owned(),
-        },
+        name: DocumentName::new("doctor.py", "python"),
     });
     let id = &session.profile().id;
     match answered.answer {

@@ -134,10 +134,7 @@ pub fn read_text(file: &Path) -> Result<String> {
 /// What an editor would tell of a file: its last component and its language.
 pub fn document_name(file: &Path) -> DocumentName {
     let file_name = file.file_name().unwrap_or_default().to_string_lossy();
-    DocumentName {
-        language: language_of(&file_name).to_owned(),
-        file_name: file_name.into_owned(),
-    }
+    DocumentName::new(file_name.as_ref(), language_of(&file_name))
 }
 
 #[cfg(test)]

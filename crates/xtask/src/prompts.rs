@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use tabahead_context::{ContextSettings, ContextWindow, DocumentName, Layout};
+use tabahead_context::{ContextSettings, ContextWindow, DocumentName, Layout, OpenFile, OpenFiles};
 use tabahead_text::{Document, Offset, Version};
 
 /// A longer middle is not what a completion at the cursor gives.
@@ -27,7 +27,7 @@ const MEAN_SPAN: f64 = 60.0;
 /// What to cut.
 #[derive(Debug, Args)]
 pub struct PromptsArguments {
-    /// JSON lines with `path`, `language` and `text` (LF only).
+    /// JSON lines with `repo`, `path`, `language` and `text` (LF only).
     files: PathBuf,
     /// Bytes of a file per row, on average.
     #[arg(long, default_value_t = 1600.0)]
@@ -44,10 +44,15 @@ pub struct PromptsArguments {
     /// Bytes on each side of the window that are written, too, as what an answer may be copied from.
     #[arg(long, default_value_t = 0)]
     copy: usize,
+    /// Files of the same repository and language that are written, too, as if they were open: the nearest.
+    #[arg(long, default_value_t = 0)]
+    open_files: usize,
 }
 
 #[derive(Debug, Deserialize)]
 struct SourceFile {
+    #[serde(default)]
+    repo: String,
     path: String,
     language: String,
     text: String,
@@ -72,6 +77,7 @@ struct Row {
 struct Copied {
     before: String,
     after: String,
+    open_files: Vec<String>,
 }
 
 /// Writes the rows to stdout.
@@ -79,10 +85,15 @@ pub fn run(arguments: &PromptsArguments) -> Result<bool> {
     let path = &arguments.files;
     let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut sources = Vec::new();
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let source: SourceFile = serde_json::from_str(&line?)
             .with_context(|| format!("line {} is not a file's row", number + 1))?;
-        for row in rows(&source, arguments) {
+        sources.push(source);
+    }
+    for source in &sources {
+        let open_files = beside(source, &sources, arguments);
+        for row in rows(source, &open_files, arguments) {
             serde_json::to_writer(&mut out, &row)?;
             out.write_all(b"\n")?;
         }
@@ -91,14 +102,43 @@ pub fn run(arguments: &PromptsArguments) -> Result<bool> {
     Ok(true)
 }
 
-/// The rows of one file; the same for the same path, text and arguments.
-fn rows(source: &SourceFile, arguments: &PromptsArguments) -> Vec<Row> {
+/// The files of the same repository and language whose folders are nearest, which of them a seed decides.
+fn beside(source: &SourceFile, sources: &[SourceFile], arguments: &PromptsArguments) -> OpenFiles {
+    if arguments.open_files == 0 {
+        return OpenFiles::default();
+    }
+    let folders = |path: &str| path.matches('/').count();
+    let same = sources.iter().filter(|other| {
+        other.repo == source.repo && other.language == source.language && other.path != source.path
+    });
+    let mut same: Vec<_> = same
+        .map(|other| {
+            let pairs = source.path.split('/').zip(other.path.split('/'));
+            let shared = pairs.take_while(|(one, other)| one == other).count();
+            let apart = folders(&source.path) + folders(&other.path) - 2 * shared;
+            let draw = Dice::new(arguments.seed, &format!("{} {}", source.path, other.path)).next();
+            (apart, draw, other)
+        })
+        .collect();
+    same.sort_unstable_by_key(|(apart, draw, _)| (*apart, *draw));
+    let nearest = same.iter().take(arguments.open_files);
+    let files: Vec<_> = nearest
+        .map(|(.., file)| OpenFile::new(&Document::new(&file.text, Version(0))))
+        .collect();
+    OpenFiles::new(&files)
+}
+
+/// The rows of one file; the same for the same path, text, open files and arguments.
+fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArguments) -> Vec<Row> {
     let text = source.text.as_str();
     let mut dice = Dice::new(arguments.seed, &source.path);
     let document = Document::new(text, Version(0));
     let name = DocumentName {
-        file_name: source.path.rsplit('/').next().unwrap_or("").to_string(),
-        language: source.language.clone(),
+        open_files: open_files.clone(),
+        ..DocumentName::new(
+            source.path.rsplit('/').next().unwrap_or(""),
+            &source.language,
+        )
     };
     let wanted = text.len() as f64 / arguments.density;
     let count = wanted as usize + usize::from(dice.share() < wanted.fract());
@@ -124,6 +164,11 @@ fn rows(source: &SourceFile, arguments: &PromptsArguments) -> Vec<Row> {
         let copied = window.copy_source(&buffer).map(|source| Copied {
             before: source.before,
             after: source.after,
+            open_files: source
+                .open_files
+                .iter()
+                .map(|text| text.to_string())
+                .collect(),
         });
         rows.push(Row {
             copied,
@@ -216,6 +261,7 @@ mod tests {
             )
         };
         SourceFile {
+            repo: "one/repository".to_string(),
             path: "src/double.rs".to_string(),
             language: "rust".to_string(),
             text: (0..200).map(function).collect(),
@@ -230,6 +276,7 @@ mod tests {
             seed,
             layout: layout.to_vec(),
             copy: 0,
+            open_files: 0,
         }
     }
 
@@ -240,7 +287,11 @@ mod tests {
     #[test]
     fn a_row_spells_the_file_around_its_place() {
         let source = source();
-        let rows = rows(&source, &arguments(40.0, 1, &Layout::ALL));
+        let rows = rows(
+            &source,
+            &OpenFiles::default(),
+            &arguments(40.0, 1, &Layout::ALL),
+        );
         assert!(rows.len() > 300, "{} rows", rows.len());
         for row in &rows {
             let spelled = format!("{}{}{}{}", row.before, row.tail, row.middle, row.suffix);
@@ -252,7 +303,7 @@ mod tests {
 
     #[test]
     fn closers_left_out_of_the_suffix_are_part_of_the_middle() {
-        let rows = rows(&source(), &suffix_first(40.0, 1));
+        let rows = rows(&source(), &OpenFiles::default(), &suffix_first(40.0, 1));
         let closing = |row: &&Row| row.tail.ends_with("add(") && row.middle.contains(')');
         let row = rows
             .iter()
@@ -268,7 +319,7 @@ mod tests {
             copy: source.text.len(),
             ..suffix_first(400.0, 1)
         };
-        for row in rows(&source, &whole) {
+        for row in rows(&source, &OpenFiles::default(), &whole) {
             let copied = row.copied.expect("copying is on");
             let spelled = format!(
                 "{}{}{}{}",
@@ -279,9 +330,40 @@ mod tests {
     }
 
     #[test]
+    fn the_nearest_files_of_the_same_repository_and_language_are_open() {
+        let file = |repo: &str, path: &str, language: &str| SourceFile {
+            repo: repo.to_string(),
+            path: path.to_string(),
+            language: language.to_string(),
+            text: format!("{repo} {path}"),
+        };
+        let sources = [
+            file("a", "src/one/two/here.rs", "rust"),
+            file("a", "src/one/two/near.rs", "rust"),
+            file("a", "src/one/up.rs", "rust"),
+            file("a", "tests/far.rs", "rust"),
+            file("a", "src/one/two/other.py", "python"),
+            file("b", "src/one/two/other.rs", "rust"),
+        ];
+        let open = |count| {
+            let arguments = PromptsArguments {
+                open_files: count,
+                ..suffix_first(100.0, 1)
+            };
+            let files = beside(&sources[0], &sources, &arguments);
+            let mut texts: Vec<_> = files.texts().iter().map(|text| text.to_string()).collect();
+            texts.sort_unstable();
+            texts
+        };
+        assert_eq!(open(0), Vec::<String>::new());
+        assert_eq!(open(2), ["a src/one/two/near.rs", "a src/one/up.rs"]);
+        assert_eq!(open(9).len(), 3);
+    }
+
+    #[test]
     fn a_seed_gives_the_same_rows_and_another_seed_others() {
         let source = source();
-        let of_seed = |seed| rows(&source, &suffix_first(100.0, seed));
+        let of_seed = |seed| rows(&source, &OpenFiles::default(), &suffix_first(100.0, seed));
         assert_eq!(of_seed(1), of_seed(1));
         assert_ne!(of_seed(1), of_seed(2));
     }
@@ -289,7 +371,8 @@ mod tests {
     #[test]
     fn layouts_are_dealt_in_turn_over_the_same_places() {
         let source = source();
-        let cut = |layouts: &[Layout]| rows(&source, &arguments(40.0, 1, layouts));
+        let cut =
+            |layouts: &[Layout]| rows(&source, &OpenFiles::default(), &arguments(40.0, 1, layouts));
         let (mixed, first) = (cut(&Layout::ALL), cut(&[Layout::SuffixFirst]));
         let (mut same, mut split) = (0, 0);
         for (mixed, first) in mixed.iter().zip(&first) {
@@ -309,7 +392,10 @@ mod tests {
                 text: text.to_string(),
                 ..source()
             };
-            assert_eq!(rows(&source, &suffix_first(100.0, 1)), []);
+            assert_eq!(
+                rows(&source, &OpenFiles::default(), &suffix_first(100.0, 1)),
+                []
+            );
         }
     }
 }

@@ -145,6 +145,7 @@ fn start<C: Compute>(
         CopySource {
             before: [source.before.as_bytes(), read.as_bytes()].concat(),
             after: source.after.clone().into_bytes(),
+            open_files: source.open_files.clone(),
         }
     });
     let mut spelled = 0;

@@ -11,10 +11,7 @@ use crate::{ContextSettings, DocumentName};
 fn check(fixture: &str, layout: Layout, expected: Expect) {
     let cursor = fixture.find("$0").expect("a cursor");
     let document = Document::new(&fixture.replacen("$0", "", 1), Version(0));
-    let name = DocumentName {
-        file_name: "a.rs".into(),
-        language: "rust".into(),
-    };
+    let name = DocumentName::new("a.rs", "rust");
     let settings = ContextSettings {
         anchor_lines: 1,
         copy_budget: 0,

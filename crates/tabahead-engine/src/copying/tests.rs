@@ -7,6 +7,7 @@ fn source(before: &str, after: &str) -> CopySource {
     CopySource {
         before: before.as_bytes().to_vec(),
         after: after.as_bytes().to_vec(),
+        open_files: Vec::new(),
     }
 }
 
@@ -48,6 +49,30 @@ fn what_followed_the_same_text_votes() {
 fn the_longest_match_says_most_and_of_equal_ones_the_nearest() {
     check("xx abc1\nyabc2\nxx abc", "", &["1", "2"]);
     check("abc1\nabc2\nabc", "", &["2", "1"]);
+}
+
+#[test]
+fn other_open_files_vote_and_of_equal_matches_the_own_file_comes_first() {
+    let model = Recipe::QWEN2.model();
+    let others = |before: &str, open_files: &[&str]| {
+        let source = CopySource {
+            open_files: open_files.iter().map(|&text| text.into()).collect(),
+            ..source(before, "")
+        };
+        let found = matches(&source);
+        let votes = Copier::default().votes(model.vocabulary(), &source);
+        (found, votes, source)
+    };
+    let (found, votes, source) = others("[abc", &["nothing", "xabc1 abc"]);
+    assert_eq!(votes.votes.len(), 1);
+    assert_eq!(found[0].place, Place::OpenFile(1));
+    // What ends with the place's text has nothing behind it to copy.
+    assert_eq!((found.len(), source.next(&found[0])), (1, &b"1 abc"[..]));
+
+    let (found, ..) = others("-abc1\n[abc", &["{abc2", "[abc3"]);
+    let places: Vec<_> = found.iter().map(|one| one.place).collect();
+    let expected = [Place::OpenFile(1), Place::BeforeCursor, Place::OpenFile(0)];
+    assert_eq!(places, expected);
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced() {
             before: b"what stands in front of it: abc1234\nxyz789\nwhat stands in front of it: abc"
                 .to_vec(),
             after: b" x".to_vec(),
+            open_files: Vec::new(),
         });
         let mut engine = engine(&model, 1, 1 << 24);
         let decoded = run(&mut engine, request, 4);

@@ -286,10 +286,7 @@ pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
             ..
         } => Deed::Opens {
             document: DocumentId(*document),
-            name: DocumentName {
-                file_name: file_name.clone(),
-                language: language.clone(),
-            },
+            name: DocumentName::new(file_name.clone(), language.clone()),
             text: text.clone(),
         },
         What::Closed { document } => Deed::Closes {

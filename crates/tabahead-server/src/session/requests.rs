@@ -47,12 +47,13 @@ impl SessionLoop {
         }
         self.scribe
             .ask(request, document, &snapshot, cursor, reply.came);
+        self.touch(document);
         let input = Input::CompletionRequested {
             request,
             document,
             snapshot,
             cursor,
-            name: open.file.document_name(),
+            name: self.document_name(document),
             selected,
             alternatives: match invoked {
                 true => self.settings.alternatives,

@@ -180,10 +180,7 @@ impl Desk {
             document: DOCUMENT,
             snapshot: state.document.clone(),
             cursor: state.cursor,
-            name: DocumentName {
-                file_name: "main.rs".to_string(),
-                language: "rust".to_string(),
-            },
+            name: DocumentName::new("main.rs", "rust"),
             selected: None,
             alternatives: 0,
         }

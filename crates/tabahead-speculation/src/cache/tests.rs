@@ -1,8 +1,8 @@
 //! The cache against a list that does the same slowly.
 
 use tabahead_context::{
-    ContextSettings, DocumentName, FimTemplate, Layout, ModelProfile, PathEnd, PathToken,
-    PreTokenizer, Priority,
+    ContextSettings, DocumentName, FimTemplate, Layout, ModelProfile, OpenFile, OpenFiles, PathEnd,
+    PathToken, PreTokenizer, Priority,
 };
 use tabahead_text::{Document, Offset, Version};
 
@@ -71,6 +71,20 @@ impl Random {
             .map(|_| ['a', 'b'][self.below(2) as usize])
             .collect()
     }
+}
+
+#[test]
+fn what_it_keeps_holds_no_text_of_other_files() {
+    let mut cache = SuggestionCache::new(1 << 20);
+    let mut path = path("let x = \nfoo", 4);
+    let file = OpenFile::new(&Document::new("another file", Version(0)));
+    path.view.window.name.open_files = OpenFiles::new([&file]);
+    let view = path.view.clone();
+    cache.keep(path);
+    let kept = cache.candidates(&view).next().expect("it is kept");
+    let open_files = &kept.view.window.name.open_files;
+    assert_eq!(open_files, &view.window.name.open_files);
+    assert!(open_files.texts().is_empty());
 }
 
 #[test]

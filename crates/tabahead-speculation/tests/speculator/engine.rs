@@ -247,6 +247,10 @@ impl Engine {
             history.extend(VOCABULARY.encode(&source.before));
             history.push(STOP);
             history.extend(VOCABULARY.encode(&source.after));
+            for file in &source.open_files {
+                history.push(STOP);
+                history.extend(VOCABULARY.encode(file));
+            }
         }
         let around = history.len();
         for segment in &request.prompt.segments {

@@ -8,8 +8,8 @@ use std::{
 
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, CutSettings, DocumentName, FimTemplate,
-    GenerationEvent, GenerationFailure, GenerationId, Layout, ModelProfile, PreTokenizer,
-    Suggestion,
+    GenerationEvent, GenerationFailure, GenerationId, Layout, ModelProfile, OpenFile, OpenFiles,
+    PreTokenizer, Suggestion,
 };
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
@@ -209,10 +209,7 @@ impl World {
             .map(|number| Open {
                 document: Document::new(random.pick(TEXTS), Version(0)),
                 cursor: Offset(0),
-                name: DocumentName {
-                    file_name: format!("{}.rs", random.below(2) + number),
-                    language: "rust".to_string(),
-                },
+                name: DocumentName::new(format!("{}.rs", random.below(2) + number), "rust"),
                 shown: None,
                 latest: None,
                 earlier: Vec::new(),
@@ -289,13 +286,27 @@ impl World {
         self.input(Input::Generation(event))
     }
 
+    /// What decides an answer in a document besides its text, as the session tells it. In some worlds other files
+    /// are not copied from: where they are, a change of one makes what is known of the other useless.
+    fn name(&self, document: usize) -> DocumentName {
+        let others = self.open.iter().enumerate();
+        let copied: Vec<_> = others
+            .filter(|(number, _)| *number != document && self.settings.context.copy_budget > 50)
+            .map(|(_, open)| OpenFile::new(&open.document))
+            .collect();
+        DocumentName {
+            open_files: OpenFiles::new(&copied),
+            ..self.open[document].name.clone()
+        }
+    }
+
     /// Law: the key after edits is the key of the text.
     fn check_key(&self, document: usize) -> Checked {
-        let open = &self.open[document];
+        let (open, name) = (&self.open[document], self.name(document));
         let key = |document: &Document| {
             let layout = self.profile.template.layout;
             let context = &self.settings.context;
-            ContextWindow::new(document, open.cursor, &open.name, layout, context, 0)
+            ContextWindow::new(document, open.cursor, &name, layout, context, 0)
                 .map(|window| ContextKey::of_window(&self.profile, context, &window))
         };
         let scratch = Document::new(&open.document.text(), Version(0));

@@ -197,10 +197,7 @@ fn hits(config: &Resolved, plan: &Plan) -> Result<Vec<Duration>> {
     let state = BufferState {
         cursor: Offset((line.start.0 + line.end.0) / 2),
         document,
-        name: DocumentName {
-            file_name: "bench.rs".to_owned(),
-            language: "rust".to_owned(),
-        },
+        name: DocumentName::new("bench.rs", "rust"),
     };
     session.request(&state);
     session.settle();

@@ -316,10 +316,7 @@ fn window_at(
     attempt: u8,
 ) -> Option<ContextWindow> {
     let line = document.line_range(line);
-    let name = DocumentName {
-        file_name: "bench.rs".to_owned(),
-        language: "rust".to_owned(),
-    };
+    let name = DocumentName::new("bench.rs", "rust");
     ContextWindow::new(
         document,
         Offset((line.start.0 + line.end.0) / 2),

@@ -58,10 +58,11 @@ impl Copier {
     /// What followed the longest earlier or later occurrence of the text before the cursor, to the
     /// end of that line; empty when too few characters occur elsewhere with text after them on the
     /// line. Among occurrences of one length, the latest one in `prefix` wins, then the first one in
-    /// `suffix`.
-    pub fn copy(&self, prefix: &str, suffix: &str) -> String {
+    /// `suffix`, then the first one in the other open files.
+    pub fn copy(&self, prefix: &str, suffix: &str, open_files: &[String]) -> String {
         let before: Vec<char> = prefix.chars().collect();
         let after: Vec<char> = suffix.chars().collect();
+        let others: Vec<Vec<char>> = open_files.iter().map(|t| t.chars().collect()).collect();
         let needle = &before[before.len().saturating_sub(self.longest)..];
 
         let (mut farthest, mut copies) = (self.shortest, Vec::new());
@@ -69,7 +70,12 @@ impl Copier {
         let places = (0..before.len())
             .rev()
             .map(|end| (&before[..], end))
-            .chain(behind.map(|end| (&after[..], end)));
+            .chain(behind.map(|end| (&after[..], end)))
+            .chain(
+                others
+                    .iter()
+                    .flat_map(|text| (0..=text.len()).map(move |end| (&text[..], end))),
+            );
         for (text, end) in places {
             let copied = rest_of_line(&text[end..]);
             if copied.iter().all(|c| c.is_whitespace()) {
@@ -118,7 +124,7 @@ mod tests {
         let (prefix, suffix) = fixture
             .split_once("$0")
             .expect("the fixture marks the cursor by $0");
-        assert_eq!(LONGEST_MATCH.copy(prefix, suffix), expected);
+        assert_eq!(LONGEST_MATCH.copy(prefix, suffix, &[]), expected);
     }
 
     fn named(name: &str) -> Copier {
@@ -131,22 +137,22 @@ mod tests {
     #[test]
     fn the_commonest_of_equal_matches_may_win() {
         let prefix = "(abc one\n[abc one\n{abc two\n<abc";
-        assert_eq!(named("commonest").copy(prefix, ""), " one");
-        assert_eq!(LONGEST_MATCH.copy(prefix, ""), " two");
+        assert_eq!(named("commonest").copy(prefix, "", &[]), " one");
+        assert_eq!(LONGEST_MATCH.copy(prefix, "", &[]), " two");
     }
 
     #[test]
     fn a_copier_may_want_more_characters_or_look_at_fewer_or_back_only() {
         let prefix = "abcdefgh one\nabcdefg";
-        assert_eq!(named("8 or more characters").copy(prefix, ""), "");
+        assert_eq!(named("8 or more characters").copy(prefix, "", &[]), "");
         assert_eq!(
-            named("8 or more characters").copy(&format!("{prefix}h"), ""),
+            named("8 or more characters").copy(&format!("{prefix}h"), "", &[]),
             " one"
         );
         let prefix = "x-abcdefghijkl one\n-abcdefghijkl two\nx-abcdefghijkl";
-        assert_eq!(LONGEST_MATCH.copy(prefix, ""), " one");
-        assert_eq!(named("12 characters").copy(prefix, ""), " two");
-        assert_eq!(named("before the cursor").copy("abc", "\nabc one"), "");
+        assert_eq!(LONGEST_MATCH.copy(prefix, "", &[]), " one");
+        assert_eq!(named("12 characters").copy(prefix, "", &[]), " two");
+        assert_eq!(named("before the cursor").copy("abc", "\nabc one", &[]), "");
     }
 
     #[test]
@@ -173,6 +179,13 @@ mod tests {
     #[test]
     fn a_match_behind_the_cursor_may_be_the_longer_one() {
         check(" abc one\n.abc$0\n.abc two", " two");
+    }
+
+    #[test]
+    fn other_open_files_come_last() {
+        let open = ["[abc other".to_owned()];
+        assert_eq!(LONGEST_MATCH.copy("(abc", "\n{abc mine", &open), " mine");
+        assert_eq!(LONGEST_MATCH.copy("[abc", "\n{abc mine", &open), " other");
     }
 
     #[test]

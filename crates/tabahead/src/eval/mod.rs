@@ -44,8 +44,11 @@ const NAMED_SHARE: f64 = 0.3;
 /// # Errors
 /// When the rows or the model cannot be used or standard output is closed.
 pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
-    let rows = rows::read(&args.file, args.limit.unwrap_or(usize::MAX))?;
+    let mut rows = rows::read(&args.file, args.limit.unwrap_or(usize::MAX))?;
     let config = config.with_engine(&args.engine)?;
+    if !config.settings.copying.open_files {
+        rows.iter_mut().for_each(|row| row.open_files.clear());
+    }
     let mut settings = config.settings.speculator();
     if let Some(least) = args.min_log_prob {
         settings.cut.least_log_prob = Some(least);
@@ -172,8 +175,10 @@ impl Report {
     fn add(&mut self, row: &Row, prediction: &Prediction, alone: &Prediction) {
         let suggested = compare(row, prediction.suggestion.as_ref());
         let model = compare(row, alone.suggestion.as_ref());
-        let copied =
-            COPIERS.map(|copier| Outcome::new(&copier.copy(&row.prefix, &row.suffix), &row.middle));
+        let copied = COPIERS.map(|copier| {
+            let copied = copier.copy(&row.prefix, &row.suffix, &row.open_files);
+            Outcome::new(&copied, &row.middle)
+        });
         self.all.add(suggested, model, copied);
         let lines = match row.middle.trim_end().contains('\n') {
             false => &mut self.single_line,
@@ -411,6 +416,7 @@ mod tests {
             suffix: parts[2].to_owned(),
             language: "rust".to_owned(),
             path: None,
+            open_files: Vec::new(),
         };
         let cursor = row.prefix.len();
         let suggestion = Suggestion {
@@ -442,6 +448,7 @@ mod tests {
             suffix: "\n".to_owned(),
             language: "c".to_owned(),
             path: None,
+            open_files: Vec::new(),
         };
         let outcome = compare(&row, None);
         assert!(outcome.exact && !outcome.said);

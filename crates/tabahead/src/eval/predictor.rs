@@ -275,10 +275,7 @@ mod tests {
             let state = BufferState {
                 document: document.clone(),
                 cursor: Offset((range.start.0 + range.end.0) / 2),
-                name: DocumentName {
-                    file_name: "copier.rs".to_owned(),
-                    language: "rust".to_owned(),
-                },
+                name: DocumentName::new("copier.rs", "rust"),
             };
             let predicted = predictor.predict(&state).expect("the model answers");
             let answered = match session.request(&state).answer {

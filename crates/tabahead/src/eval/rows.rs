@@ -8,7 +8,8 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
-use tabahead_context::DocumentName;
+use tabahead_context::{DocumentName, OpenFile, OpenFiles};
+use tabahead_text::{Document, Version};
 
 use crate::place;
 
@@ -26,24 +27,25 @@ pub struct Row {
     /// The file's path; without one the file is called `main` with the language's extension.
     #[serde(default)]
     pub path: Option<String>,
+    /// What the other open files say.
+    #[serde(default)]
+    pub open_files: Vec<String>,
 }
 
 impl Row {
-    /// What an editor would tell of the file.
+    /// What an editor would tell of the file, and of those beside it.
     pub fn name(&self) -> DocumentName {
-        match (&self.path, tabahead_text::extension_of(&self.language)) {
-            (Some(path), _) => DocumentName {
-                language: self.language.clone(),
-                ..place::document_name(Path::new(path))
-            },
-            (None, Some(extension)) => DocumentName {
-                file_name: format!("main.{extension}"),
-                language: self.language.clone(),
-            },
-            (None, None) => DocumentName {
-                file_name: String::new(),
-                language: self.language.clone(),
-            },
+        let extension = tabahead_text::extension_of(&self.language);
+        let file_name = match (&self.path, extension) {
+            (Some(path), _) => place::document_name(Path::new(path)).file_name,
+            (None, Some(extension)) => format!("main.{extension}"),
+            (None, None) => String::new(),
+        };
+        let document = |text: &String| OpenFile::new(&Document::new(text, Version(0)));
+        let open_files: Vec<_> = self.open_files.iter().map(document).collect();
+        DocumentName {
+            open_files: OpenFiles::new(&open_files),
+            ..DocumentName::new(file_name, &self.language)
         }
     }
 }
@@ -126,6 +128,7 @@ mod tests {
             middle: String::new(),
             language: "go".to_owned(),
             path: Some("pkg/server.go".to_owned()),
+            open_files: Vec::new(),
         };
         assert_eq!(row.name().file_name, "server.go");
         assert_eq!(row.name().language, "go");

@@ -257,13 +257,14 @@ impl World {
 
     fn show_several_lines(&mut self, document: usize) -> Checked {
         let line = self.random.pick(&["foo", "  bar(a);", "}"]);
+        let name = self.name(document);
         let open = &mut self.open[document];
         let line_end = open.document.line_end().as_str();
         let suggestion = tabahead_context::Suggestion {
             range: open.cursor..open.cursor,
             text: format!("let foo{line_end}{line}{line_end}ret"),
         };
-        let (snapshot, cursor, name) = (open.document.clone(), open.cursor, open.name.clone());
+        let (snapshot, cursor) = (open.document.clone(), open.cursor);
         // Its id is the Speculator's own; a report of it is as good as that of a stranger.
         open.shown = Some((SuggestionId(u64::MAX), suggestion.clone()));
         self.input(Input::Shown {
@@ -622,10 +623,10 @@ impl World {
             cursor,
             selected: selected.clone(),
             alternatives,
-            name: self.open[document].name.clone(),
+            name: self.name(document),
         };
         self.asked.insert(request, asked);
-        let name = self.open[document].name.clone();
+        let name = self.name(document);
         let document = DocumentId(document as u64);
         self.input(Input::CompletionRequested {
             request,
