@@ -2,10 +2,10 @@
 
 The rule itself is in `tabahead-engine/src/copying.rs`.
 
-Rows come from `cargo xtask prompts --small 0 --copy 65536` over repositories that were not trained on. Each middle of one
-line is run through the model token by token, with what the text around it votes for at each; the rule's numbers are those
-under which what really stood there is likeliest. A token that spells the rest of the line and its end is as right as the
-rest of the line without it.
+Rows come from `cargo xtask prompts --small 0 --copy 65536 --open-files 3` over repositories that were not trained on; in half
+of them the other files are not looked at, as if none were open. Each middle of one line is run through the model token by
+token, with what the text around it votes for at each; the rule's numbers are those under which what really stood there is
+likeliest. A token that spells the rest of the line and its end is as right as the rest of the line without it.
 
     python copying.py --rows DIR/fitted-rows.jsonl --gguf DIR/mini.gguf --count 1000
 
@@ -29,6 +29,8 @@ from pack import MIDDLE_WEIGHT, Markers, encode_examples
 
 # As in copying.rs.
 SHORTEST, LONGEST, MOST, AHEAD = 3, 64, 64, 32
+# Places of a match; larger ones are the other open files.
+BEFORE, BEHIND = range(2)
 PROSE = (".md", ".json", ".toml", ".yaml", ".yml")
 WRONG, GOES_ON, DONE = range(3)
 
@@ -75,20 +77,20 @@ class Vocabulary:
         return self.sets[kind, text]
 
 
-def matches(before, after):
-    """(length, behind the cursor, distance) of the longest matches of the end of `before`, found and ordered as in the engine."""
+def matches(before, after, open_files):
+    """(length, place, distance) of the longest matches of the end of `before`, found and ordered as in the engine."""
     if len(before) < SHORTEST:
         return []
     found = []
-    for text, behind in ((before, False), (after, True)):
+    for place, text in enumerate((before, after, *open_files)):
         at = text.find(before[-SHORTEST:])
         while 0 <= at and at + SHORTEST < len(text):
             end, length = at + SHORTEST, SHORTEST
             while length < min(LONGEST, end, len(before)) and text[end - 1 - length] == before[-1 - length]:
                 length += 1
-            found.append((-length, behind, end if behind else len(text) - end))
+            found.append((-length, place, len(text) - end if place == BEFORE else end))
             at = text.find(before[-SHORTEST:], at + SHORTEST)
-    return [(-length, behind, distance) for length, behind, distance in sorted(found)[:MOST]]
+    return [(-length, place, distance) for length, place, distance in sorted(found)[:MOST]]
 
 
 @torch.no_grad()
@@ -98,6 +100,8 @@ def positions_of(row, number, tokens, weights, model, vocabulary):
     hidden = model(torch.from_numpy(tokens[None, :-1].astype(np.int64)))[0]
     log_probs = (hidden[chosen - 1] @ model.token_embd.T).log_softmax(1)
     before, after = (row["copied"][k].encode() for k in ("before", "after"))
+    # Files may be open or not.
+    open_files = [text.encode() for text in row["copied"]["open_files"]] if number % 4 < 2 else []
     tail = len(row["tail"].encode())
     text = (row["tail"] + row["middle"]).encode()
     end, ends_lines = vocabulary.markers.end, after[:1] in (b"", b"\n")
@@ -120,11 +124,11 @@ def positions_of(row, number, tokens, weights, model, vocabulary):
             return GOES_ON if spelled and rest.startswith(spelled) else WRONG
 
         votes = []
-        for length, behind, distance in matches(here, after):
-            following = after[distance:] if behind else here[len(here) - distance :]
+        for length, place, distance in matches(here, after, open_files):
+            following = (here, after, *open_files)[place][-distance if place == BEFORE else distance :]
             token = end if following[:1] == b"\n" and ends_lines else vocabulary.first(following)
             if token is not None:
-                votes.append((length, behind, distance, token))
+                votes.append((length, place, distance, token))
         allowed = vocabulary.where("agrees", forced) if forced else torch.ones_like(good)
         others = log_prob.masked_fill(~allowed, -torch.inf)
         tokens_voted = list(dict.fromkeys(v[3] for v in votes))
@@ -144,13 +148,14 @@ class Positions:
     def __init__(self, positions):
         width = max(1, max(len(p["voted"]) for p in positions))
         table = lambda n, kind: np.zeros((len(positions), n), dtype=kind)
-        matched = {k: table(MOST, np.float32) for k in ("length", "behind", "distance", "there")}
+        matched = {k: table(MOST, np.float32) for k in ("length", "distance", "behind", "open_file", "there")}
         token = table(MOST, np.int64)
         voted = {k: table(width, np.float32) for k in ("model", "allowed", "good", "judged")}
         for i, p in enumerate(positions):
             index = {v[0]: n for n, v in enumerate(p["voted"])}
-            for n, (length, behind, distance, voted_token) in enumerate(p["votes"]):
-                matched["length"][i, n], matched["behind"][i, n], matched["distance"][i, n] = length, behind, distance
+            for n, (length, place, distance, voted_token) in enumerate(p["votes"]):
+                matched["length"][i, n], matched["distance"][i, n] = length, distance if place <= BEHIND else 0
+                matched["behind"][i, n], matched["open_file"][i, n] = place == BEHIND, place > BEHIND
                 matched["there"][i, n], token[i, n] = 1, index[voted_token]
             for n, (_, log_prob, allowed, good, judged) in enumerate(p["voted"]):
                 voted["model"][i, n] = np.exp(log_prob)
@@ -166,15 +171,16 @@ class Positions:
         return part
 
 
-STRENGTHS = 4
-START = [1.392, 0.598, 0.043, -0.183,
+STRENGTHS = 5
+START = [1.392, 0.598, 0.043, -0.183, -0.5,
          -5.484, -0.222, 3.08, 0.699, 2.115, -1.135, 2.033, 3.19, 2.317, 2.344, -2.568, -0.421]
 
 
 def added(numbers, p):
     """What is added to the probability of each voted token."""
     near, far = p.length.clamp(max=16), (p.length - 16).clamp(min=0)
-    strength = numbers[0] * near + numbers[1] * far - numbers[2] * p.distance.log1p() + numbers[3] * p.behind
+    strength = numbers[0] * near + numbers[1] * far - numbers[2] * p.distance.log1p()
+    strength = strength + numbers[3] * p.behind + numbers[4] * p.open_file
     each = strength.masked_fill(p.there == 0, -1e9).softmax(1) * p.there
     none = torch.zeros_like(p.model)
     share = none.scatter_add(1, p.token, each)

@@ -1,7 +1,8 @@
 """Step 6: measures a checkpoint on repositories that were held out whole.
 
 `places` writes the rows that `tabahead eval` reads, whole files around them: the rest of the line at random characters,
-or whole lines behind their indentation (`--kind next-line`, as if Enter had just been pressed). `overlap` counts how much of
+or whole lines behind their indentation (`--kind next-line`, as if Enter had just been pressed), with others of their
+repository as if they were open (`--open-files 3`). `overlap` counts how much of
 them stands in the training text, too; `loss` prints nats per token and bits per byte of plain held-out text by language.
 
     python evaluate.py places --files DIR/heldout.jsonl --out DIR/places.jsonl
@@ -34,6 +35,18 @@ def by_language(path):
     return files
 
 
+def beside(file, files, count, rng):
+    """The texts of files of the same repository and language whose folders are nearest."""
+    def apart(other):
+        one, two = (f["path"].split("/")[:-1] for f in (file, other))
+        shared = next((i for i, (a, b) in enumerate(zip(one, two)) if a != b), min(len(one), len(two)))
+        return len(one) + len(two) - 2 * shared
+
+    same = [f for f in files if f["repo"] == file["repo"] and f is not file]
+    rng.shuffle(same)
+    return [f["text"] for f in sorted(same, key=apart)[:count]]
+
+
 def places(options):
     """Random characters of random files, weighted by length, whose rest of the line is not blank."""
     with open(options.out, "w", encoding="utf-8") as out:
@@ -54,6 +67,9 @@ def places(options):
                     continue
                 row = {"prefix": text[:at], "suffix": text[end:], "middle": text[at:end], "language": language,
                        "path": f"{file['repo']}/{file['path']}"}
+                if options.open_files:
+                    # The places are the same with and without.
+                    row["open_files"] = beside(file, files, options.open_files, random.Random(f"{at} {row['path']}"))
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
                 wanted -= 1
             print(f"{language}: {options.count} places of {len(files)} files")
@@ -136,6 +152,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("what", choices=("places", "overlap", "loss", "middles"))
     arguments.add_argument("--kind", choices=("rest-of-line", "next-line"), default="rest-of-line")
+    arguments.add_argument("--open-files", type=int, default=0, help="how many others are open")
     arguments.add_argument("--files")
     arguments.add_argument("--rows")
     arguments.add_argument("--out")

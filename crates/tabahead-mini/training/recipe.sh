@@ -33,12 +33,12 @@ tokenizer() {
 }
 prompts() { cargo xtask prompts "$@" >"$out/rows.part"; }
 rows() { prompts "$out/corpus/train.jsonl" --density "$density" --small "$small" && mv "$out/rows.part" "$out/rows.jsonl"; }
-copied() { prompts "$out/corpus/fitted.jsonl" --density 3000 --small 0 --copy 65536 && mv "$out/rows.part" "$out/copied.jsonl"; }
+copied() { prompts "$out/corpus/fitted.jsonl" --density 3000 --small 0 --copy 65536 --open-files 3 && mv "$out/rows.part" "$out/copied.jsonl"; }
 shards() {
   python pack.py --tokenizer "$out/tokenizer.json" --rows "$out/rows.jsonl" --files "$out/corpus/train.jsonl" \
     --length "$length" --out "$out/shards.part" && mv "$out/shards.part" "$out/shards"
 }
-places() { python evaluate.py places --files "$out/corpus/heldout.jsonl" --out "$out/places.part" --kind "$1" && mv "$out/places.part" "$2"; }
+places() { python evaluate.py places --files "$out/corpus/heldout.jsonl" --out "$out/places.part" "${@:2}" && mv "$out/places.part" "$out/$1.jsonl"; }
 evaluate() {
   cargo run --release --bin tabahead -- eval "$out/$1.jsonl" --model "$out/run/mini.gguf" --min-log-prob -100 \
     --json >"$out/eval.part" && mv "$out/eval.part" "$out/eval-$1.json"
@@ -49,8 +49,9 @@ made "$out/tokenizer.json" tokenizer
 made "$out/rows.jsonl" rows
 made "$out/copied.jsonl" copied
 made "$out/shards" shards
-made "$out/places.jsonl" places rest-of-line "$out/places.jsonl"
-made "$out/next-line.jsonl" places next-line "$out/next-line.jsonl"
+made "$out/places.jsonl" places places
+made "$out/next-line.jsonl" places next-line --kind next-line
+made "$out/open-files.jsonl" places open-files --open-files 3
 python train.py --shards "$out/shards" --tokenizer "$out/tokenizer.json" --out "$out/run" --minutes "$minutes" "${options[@]}"
 python verify.py --checkpoint "$out/run/last.pt" --tokenizer "$out/tokenizer.json" --gguf "$out/run/mini.gguf"
 if ! [ -e "$out/copying.json" ]; then
@@ -62,6 +63,7 @@ made "$out/eval-places.json" evaluate places
 python export.py --tokenizer "$out/tokenizer.json" --checkpoint "$out/run/last.pt" --eval "$out/eval-places.json" \
   --out "$out/mini.gguf"
 made "$out/eval-next-line.json" evaluate next-line
+made "$out/eval-open-files.json" evaluate open-files
 python evaluate.py overlap --files "$out/places.jsonl" --rows "$out/corpus/train.jsonl"
 python evaluate.py loss --files "$out/corpus/heldout.jsonl" --tokenizer "$out/tokenizer.json" --checkpoint "$out/run/last.pt"
 python curves.py precision --out "$out/precision.png" --evals "mini=$out/eval-places.json"

@@ -1,0 +1,118 @@
+//! What copying costs: `cargo bench -p tabahead-engine --bench copying`.
+//!
+//! Decodes behind places of this crate's own source with the embedded model, and times the choice of a
+//! token apart from its pass: for several sizes of the text that may be copied, mean, median, 90 % and
+//! longest, in microseconds. Every size is asked about at each place before the next place's turn.
+
+use std::{path::Path, sync::Arc, time::Instant};
+
+use tabahead_engine::{
+    CopySource, Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step,
+};
+
+const PLACES: usize = 60;
+/// Tokens decoded at each.
+const TOKENS: usize = 12;
+/// Bytes before a place that are its prompt.
+const PROMPT: usize = 400;
+
+/// Bytes on each side of the cursor, and of all other open files.
+const SIZES: [(&str, usize, usize); 5] = [
+    ("no copying", 0, 0),
+    ("a file of 16 KiB", 8 << 10, 0),
+    ("a file of 128 KiB", 64 << 10, 0),
+    ("16 KiB and 128 KiB of other files", 8 << 10, 128 << 10),
+    ("128 KiB and 128 KiB of other files", 64 << 10, 128 << 10),
+];
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = Model::open(&folder.join("../tabahead-mini/mini.gguf")).expect("the model loads");
+    let model = Arc::new(model);
+    let text = source_text(folder);
+    let (own, others) = text.as_bytes().split_at(text.len() / 2);
+    let mut times: [Vec<f64>; SIZES.len()] = Default::default();
+    let mut passes = Vec::new();
+    for place in 0..PLACES {
+        let at = own.len() / 4 + place * own.len() / 2 / PLACES;
+        let at = text.floor_char_boundary(at);
+        let start = text.floor_char_boundary(at - PROMPT);
+        let settings = EngineSettings {
+            threads: 0,
+            kv_bytes: 1 << 26,
+            kv_precision: KvPrecision::Half,
+        };
+        let mut engine = Engine::new(Arc::clone(&model), settings);
+        for (times, (_, beside, open)) in times.iter_mut().zip(SIZES) {
+            let request = SequenceRequest {
+                prompt: model.encode(&text[start..at]),
+                mask_first_stop: true,
+                copy_source: (beside > 0).then(|| CopySource {
+                    before: own[at.saturating_sub(beside)..at].to_vec(),
+                    after: own[at..own.len().min(at + beside)].to_vec(),
+                    open_files: [String::from_utf8_lossy(&others[..others.len().min(open)]).into()]
+                        .into(),
+                }),
+                ..SequenceRequest::default()
+            };
+            let mut sequence = engine.start(request).expect("it fits");
+            for _ in 0..TOKENS {
+                let missing = engine.missing(&mut sequence);
+                let begun = Instant::now();
+                let mut pass = engine.begin(&mut [(&mut sequence, missing)]);
+                engine.processor().run(&model, &mut pass, &|| false);
+                engine.finish(pass, &mut [Some(&mut sequence)]);
+                if missing == 1 {
+                    passes.push(begun.elapsed().as_secs_f64() * 1e6);
+                }
+                let begun = Instant::now();
+                let step = engine.choose(&mut sequence).expect("a token");
+                times.push(begun.elapsed().as_secs_f64() * 1e6);
+                if !matches!(step, Step::Token(_)) {
+                    break;
+                }
+            }
+            engine.retire(sequence);
+        }
+    }
+    println!(
+        "{:>40}  mean  p50  p90  max (µs)",
+        format!("of {} KiB of source", text.len() >> 10)
+    );
+    print("a pass of one token", &mut passes);
+    for ((name, ..), times) in SIZES.iter().zip(&mut times) {
+        print(&format!("choice, {name}"), times);
+    }
+}
+
+fn print(name: &str, times: &mut [f64]) {
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    println!(
+        "{name:>40} {mean:5.0} {:4.0} {:4.0} {:4.0}",
+        at(0.5),
+        at(0.9),
+        at(1.0)
+    );
+}
+
+/// The crate's source, file after file.
+fn source_text(folder: &Path) -> String {
+    let mut folders = vec![folder.join("src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    files.sort();
+    let texts = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).expect("a text"));
+    texts.collect()
+}
