@@ -54,13 +54,17 @@ impl Elsewhere {
 
     /// The text before the window and the text behind it, LF only.
     pub(crate) fn texts(&self, document: &Document) -> [String; 2] {
-        [&self.before, &self.after].map(|range| {
-            let text = document.slice(Offset(range.start)..Offset(range.end));
-            match text.contains('\r') {
-                true => text.replace("\r\n", "\n").replace('\r', "\n"),
-                false => text,
-            }
-        })
+        [&self.before, &self.after]
+            .map(|range| lf_text(document, Offset(range.start)..Offset(range.end)))
+    }
+}
+
+/// A stretch of a document with LF at every line's end.
+pub(crate) fn lf_text(document: &Document, range: Range<Offset>) -> String {
+    let text = document.slice(range);
+    match text.contains('\r') {
+        true => text.replace("\r\n", "\n").replace('\r', "\n"),
+        false => text,
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use crate::elsewhere::lf_text;
+
 /// Bytes of one file that are copied from: its first ones.
 const MOST_OF_ONE: usize = 64 << 10;
 /// Bytes of all files: they are searched for every token.
@@ -21,11 +23,7 @@ impl OpenFile {
     /// The beginning of a document.
     pub fn new(document: &Document) -> Self {
         let end = document.clamp(Offset(document.len().min(MOST_OF_ONE)));
-        let text = document.slice(Offset(0)..end);
-        let text = match text.contains('\r') {
-            true => text.replace("\r\n", "\n").replace('\r', "\n"),
-            false => text,
-        };
+        let text = lf_text(document, Offset(0)..end);
         Self {
             digest: xxh3_128(text.as_bytes()),
             text: text.into(),

@@ -228,13 +228,13 @@ fn matches(source: &CopySource) -> Vec<Match> {
         after,
         open_files,
     } = source;
-    let Some(least) = before.len().checked_sub(SHORTEST).map(|at| &before[at..]) else {
+    let Some(least) = least(before) else {
         return Vec::new();
     };
     let mut matches = Vec::new();
     let mut look = |text: &[u8], place: Place| {
         for at in memchr::memmem::find_iter(text, least) {
-            let end = at + SHORTEST;
+            let end = at + least.len();
             if end == text.len() {
                 // The place itself, or nothing follows.
                 break;
@@ -261,6 +261,17 @@ fn matches(source: &CopySource) -> Vec<Match> {
     }
     matches.sort_unstable_by_key(order);
     matches
+}
+
+/// The end of the text that a match agrees in at least: behind white space all of that, and what stands before
+/// it. Three of many blanks say nothing, and where a line begins its whole indentation counts.
+fn least(before: &[u8]) -> Option<&[u8]> {
+    let blanks = before.iter().rev().take(LONGEST - 1);
+    let blanks = blanks
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    let length = SHORTEST.max(blanks + 1);
+    Some(&before[before.len().checked_sub(length)?..])
 }
 
 /// How many bytes the ends of two texts share, up to [`LONGEST`].

@@ -79,17 +79,19 @@ class Vocabulary:
 
 def matches(before, after, open_files):
     """(length, place, distance) of the longest matches of the end of `before`, found and ordered as in the engine."""
-    if len(before) < SHORTEST:
+    blanks = len(before[1 - LONGEST :]) - len(before[1 - LONGEST :].rstrip(b" \t"))
+    least = max(SHORTEST, blanks + 1)
+    if len(before) < least:
         return []
-    found = []
+    found, needle = [], before[len(before) - least :]
     for place, text in enumerate((before, after, *open_files)):
-        at = text.find(before[-SHORTEST:])
-        while 0 <= at and at + SHORTEST < len(text):
-            end, length = at + SHORTEST, SHORTEST
+        at = text.find(needle)
+        while 0 <= at and at + least < len(text):
+            end, length = at + least, least
             while length < min(LONGEST, end, len(before)) and text[end - 1 - length] == before[-1 - length]:
                 length += 1
             found.append((-length, place, len(text) - end if place == BEFORE else end))
-            at = text.find(before[-SHORTEST:], at + SHORTEST)
+            at = text.find(needle, end)
     return [(-length, place, distance) for length, place, distance in sorted(found)[:MOST]]
 
 

@@ -59,7 +59,7 @@ class Block(nn.Module):
         self.ffn_up = nn.Parameter(torch.empty(shape.hidden, d))
         self.ffn_down = nn.Parameter(torch.empty(d, shape.hidden))
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, cos, sin, mask=None, past=None):
         s = self.shape
         b, t, d = x.shape
         h = F.rms_norm(x, (d,), self.attn_norm, s.epsilon)
@@ -69,13 +69,31 @@ class Block(nn.Module):
         q = rotate(q.view(b, t, s.heads, -1), cos, sin).transpose(1, 2)
         k = rotate(k.view(b, t, s.kv_heads, -1), cos, sin).transpose(1, 2)
         v = v.view(b, t, s.kv_heads, -1).transpose(1, 2)
+        if past is not None:
+            k, v = past.extended(k, v)
         group = s.heads // s.kv_heads
         k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
         x = x + F.linear(y.transpose(1, 2).reshape(b, t, d), self.attn_output)
         h = F.rms_norm(x, (d,), self.ffn_norm, s.epsilon)
         gate, up = F.linear(h, torch.cat((self.ffn_gate, self.ffn_up))).chunk(2, -1)
         return x + F.linear(F.silu(gate) * up, self.ffn_down)
+
+
+class Past:
+    """Keys and values of the tokens that one block has read."""
+
+    def __init__(self):
+        self.keys = self.values = None
+
+    def extended(self, keys, values):
+        """All of them, with those of the newest tokens; of one row they serve as many rows as come."""
+        if self.keys is not None:
+            rows = keys.shape[0]
+            keys = torch.cat((self.keys.expand(rows, -1, -1, -1), keys), 2)
+            values = torch.cat((self.values.expand(rows, -1, -1, -1), values), 2)
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 class Model(nn.Module):
@@ -97,11 +115,13 @@ class Model(nn.Module):
                 with torch.no_grad():
                     p.normal_(0.0, scale, generator=generator)
 
-    def forward(self, tokens):
-        t = tokens.shape[1]
+    def forward(self, tokens, positions=None, mask=None, past=None):
+        """Causal over whole rows; or at `positions`, seeing what `mask` says, behind the `past` of each block."""
+        if positions is None:
+            positions = slice(tokens.shape[1])
         x = F.embedding(tokens, self.token_embd)
         # fp32 tables whatever the type of the weights.
-        cos, sin = self.cos[:t].float(), self.sin[:t].float()
-        for block in self.blk:
-            x = block(x, cos, sin)
+        cos, sin = self.cos[positions].float(), self.sin[positions].float()
+        for i, block in enumerate(self.blk):
+            x = block(x, cos, sin, mask, past and past[i])
         return F.rms_norm(x, (self.shape.width,), self.output_norm, self.shape.epsilon)

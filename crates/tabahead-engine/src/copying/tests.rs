@@ -103,6 +103,19 @@ fn where_a_line_ended_the_middle_ends() {
 }
 
 #[test]
+fn where_a_line_begins_its_whole_indentation_agrees() {
+    let source = source("if a {\n    one();\n        two();\n    ", "");
+    let found = matches(&source);
+    let said: Vec<_> = found
+        .iter()
+        .map(|one| (one.length, &source.next(one)[..7]))
+        .collect();
+    assert_eq!(said, [(8, &b"    two"[..]), (5, b"one();\n")]);
+    // Nothing but blanks: no text to agree in.
+    check("        ", "         a", &[]);
+}
+
+#[test]
 fn long_matches_and_many_are_bounded() {
     let line = "a_long_line_that_agrees_in_more_than_sixty_four_bytes_and_goes_on_and_on();\n";
     let text = line.repeat(200);
