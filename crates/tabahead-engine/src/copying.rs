@@ -188,29 +188,29 @@ mod rule {
         let (near, far) = (one.length.min(16), one.length.saturating_sub(16));
         let distance = (one.distance as f32).ln_1p();
         let place = match one.place {
-            Place::BeforeCursor => -0.043 * distance,
-            Place::BehindCursor => -0.043 * distance - 0.183,
-            Place::OpenFile(_) => -0.5,
+            Place::BeforeCursor => -0.022 * distance,
+            Place::BehindCursor => -0.022 * distance - 0.122,
+            Place::OpenFile(_) => -0.785,
         };
-        1.392 * near as f32 + 0.598 * far as f32 + place
+        1.406 * near as f32 + 0.621 * far as f32 + place
     }
 
     pub(super) fn added(vote: &Vote, longest: usize, model: f32, likeliest: f32) -> f32 {
         let (longest, own) = (longest as f32, vote.longest as f32);
         let model = model.max(LEAST) / 8.0;
         let features = [
-            (-5.484, 1.0),
-            (-0.222, vote.share.max(1e-6).ln()),
-            (3.08, own.min(8.0) / 8.0),
-            (0.699, (own - 8.0).clamp(0.0, 16.0) / 16.0),
-            (2.115, (own - 24.0).clamp(0.0, 40.0) / 40.0),
-            (-1.135, likeliest),
-            (2.033, (vote.count as f32).ln_1p() / 4.0),
-            (3.19, vote.share * own.min(16.0) / 16.0),
-            (2.317, model),
-            (2.344, own / longest),
-            (-2.568, longest.min(16.0) / 16.0),
-            (-0.421, likeliest * model),
+            (-5.481, 1.0),
+            (-0.193, vote.share.max(1e-6).ln()),
+            (2.954, own.min(8.0) / 8.0),
+            (0.682, (own - 8.0).clamp(0.0, 16.0) / 16.0),
+            (2.025, (own - 24.0).clamp(0.0, 40.0) / 40.0),
+            (-0.952, likeliest),
+            (1.817, (vote.count as f32).ln_1p() / 4.0),
+            (2.994, vote.share * own.min(16.0) / 16.0),
+            (2.261, model),
+            (2.243, own / longest),
+            (-2.007, longest.min(16.0) / 16.0),
+            (-0.175, likeliest * model),
         ];
         let sum: f32 = features
             .iter()

@@ -21,7 +21,7 @@ DESCRIPTION = (
 )
 
 
-def export(state, shape, tokenizer_path, path, description=DESCRIPTION, name="tabahead-mini v1", least_log_prob=None):
+def export(state, shape, tokenizer_path, path, description=DESCRIPTION, name="tabahead-mini v2", least_log_prob=None):
     """Writes `path` whole or not at all. `state` maps parameter names to fp32 tensors, `least_log_prob` shares of right
     suggestions to the mean log-probability from which so many of those shown are right."""
     tokenizer = json.load(open(tokenizer_path, encoding="utf-8"))

@@ -19,12 +19,14 @@ import glob
 import json
 import math
 import os
+import queue
 import random
 import signal
 import time
 
 import numpy as np
 import torch
+import torch._inductor.config
 import tqdm
 
 import curves
@@ -41,6 +43,10 @@ SIZES = {
     "5m": Shape(),
     "28m": Shape(width=512, layers=8, heads=8, kv_heads=2, hidden=1536, context=2048),
 }
+
+
+# Compiled code called from C++ leaves Python's lock to the other worker.
+torch._inductor.config.cpp_wrapper = not torch.cuda.is_available()
 
 
 @torch.compile(dynamic=False)
@@ -129,9 +135,18 @@ class Optimiser:
         for name, p in self.parameters.items():
             p.copy_(self.master[name])
 
-    @torch.no_grad()
-    def step(self, factor):
+    def step(self, factor, pool):
+        """One update; matrices and the rest at once where there is a pool."""
         self.steps += 1
+        jobs = (self.step_matrices, self.step_others)
+        for done in pool.map(lambda job: job(factor), jobs) if pool else [job(factor) for job in jobs]:
+            pass
+        self.publish()
+        for p in self.parameters.values():
+            p.grad = None
+
+    @torch.no_grad()
+    def step_matrices(self, factor):
         for shape, names in self.groups.items():
             updates = []
             for name in names:
@@ -143,15 +158,15 @@ class Optimiser:
             rate = self.muon_rate * factor * math.sqrt(max(1.0, shape[0] / shape[1]))
             for name, u in zip(names, update):
                 self.master[name].add_(u, alpha=-rate)
+
+    @torch.no_grad()
+    def step_others(self, factor):
         for name in self.adam:
             g, m, v = self.parameters[name].grad.float(), self.first[name], self.second[name]
             m.mul_(0.9).add_(g, alpha=0.1)
             v.mul_(0.95).addcmul_(g, g, value=0.05)
             rate = self.adam_rate * factor / (1 - 0.9**self.steps)
             self.master[name].addcdiv_(m, (v / (1 - 0.95**self.steps)).sqrt_().add_(1e-8), value=-rate)
-        self.publish()
-        for p in self.parameters.values():
-            p.grad = None
 
 
 class Rows:
@@ -240,17 +255,29 @@ class Team:
             total += part.item()
         return total
 
+    def drain(self, model, parts):
+        """Whoever is free takes the next part: other programs slow down now the one, now the other."""
+        total = 0.0
+        while True:
+            try:
+                tokens, weights = parts.get_nowait()
+            except queue.Empty:
+                return total
+            total += self.work(model, tokens, weights)
+
     def accumulate(self, tokens, weights):
         """The loss of the rows; leaves its gradient in the first model."""
         if self.pool is None:
             return self.work(self.models[0], tokens, weights)
-        count = len(self.models)
-        jobs = [self.pool.submit(self.work, m, tokens[i::count], weights[i::count]) for i, m in enumerate(self.models)]
-        loss = sum(job.result() for job in jobs)
+        parts = queue.SimpleQueue()
+        for i in range(0, len(tokens), self.micro):
+            parts.put((tokens[i : i + self.micro], weights[i : i + self.micro]))
+        loss = sum(self.pool.map(lambda model: self.drain(model, parts), self.models))
         for other in self.models[1:]:
             for mine, theirs in zip(self.models[0].parameters(), other.parameters()):
-                mine.grad.add_(theirs.grad)
-                theirs.grad = None
+                if theirs.grad is not None:
+                    mine.grad = theirs.grad if mine.grad is None else mine.grad.add_(theirs.grad)
+                    theirs.grad = None
         return loss
 
 
@@ -380,7 +407,7 @@ def main():
         if options.length:
             tokens, weights = tokens[:, : options.length + 1], weights[:, : options.length + 1]
         loss = team.accumulate(tokens, weights / weights[:, 1:].sum())
-        optimiser.step(min(1.0, (optimiser.steps + 1) / WARM_UP) * (1 - elapsed / budget))
+        optimiser.step(min(1.0, (optimiser.steps + 1) / WARM_UP) * (1 - elapsed / budget), team.pool)
         seen += tokens[:, 1:].size
         losses.append(loss)
         now = time.monotonic()
