@@ -195,7 +195,7 @@ fn costs_of_the_bench_serve_the_replay() {
         "--json",
     ];
     let report = json(&arguments);
-    assert_eq!(report["costs"]["layers"], 4);
+    assert_eq!(report["costs"]["layers"], 6);
     fs::write(costs, "{}").expect("written");
     fails(&arguments, "make it with `tabahead bench --json`");
 }
