@@ -38,7 +38,7 @@ fn main() {
         let at = text.floor_char_boundary(at);
         let start = text.floor_char_boundary(at - PROMPT);
         let settings = EngineSettings {
-            threads: 0,
+            threads: 1,
             kv_bytes: 1 << 26,
             kv_precision: KvPrecision::Half,
         };
@@ -59,9 +59,12 @@ fn main() {
             for _ in 0..TOKENS {
                 let missing = engine.missing(&mut sequence);
                 let begun = Instant::now();
-                let mut pass = engine.begin(&mut [(&mut sequence, missing)]);
-                engine.processor().run(&model, &mut pass, &|| false);
-                engine.finish(pass, &mut [Some(&mut sequence)]);
+                // A known prompt computes nothing.
+                if missing > 0 {
+                    let mut pass = engine.begin(&mut [(&mut sequence, missing)]);
+                    engine.processor().run(&model, &mut pass, &|| false);
+                    engine.finish(pass, &mut [Some(&mut sequence)]);
+                }
                 if missing == 1 {
                     passes.push(begun.elapsed().as_secs_f64() * 1e6);
                 }
