@@ -151,6 +151,15 @@ pub fn cut(
     } else {
         0
     };
+    let kept = cursor.0 + covered..document.line_range(line).end.0;
+    if redefines(
+        document,
+        cursor,
+        text,
+        &document.slice(Offset(kept.start)..Offset(kept.end)),
+    ) {
+        return Cut::Silent(Silence::Repetition);
+    }
     Cut::Show(Suggestion {
         range: cursor..Offset(cursor.0 + covered),
         text: text.replace('\n', document.line_end().as_str()),
@@ -368,6 +377,71 @@ fn repeats_line_above(document: &Document, cursor: Offset, text: &str) -> bool {
         None => return false,
     };
     has_words(added) && above.trim() == added.trim()
+}
+
+/// Words that begin a definition.
+const DEFINITIONS: [&str; 9] = [
+    "def",
+    "fn",
+    "func",
+    "function",
+    "class",
+    "struct",
+    "enum",
+    "trait",
+    "interface",
+];
+/// Words that may stand before them.
+const MODIFIERS: [&str; 12] = [
+    "pub",
+    "pub(crate)",
+    "pub(super)",
+    "async",
+    "unsafe",
+    "const",
+    "export",
+    "default",
+    "abstract",
+    "public",
+    "private",
+    "static",
+];
+/// Lines of a block that are looked at in either direction.
+const BLOCK_LINES: usize = 500;
+
+/// Whether the text defines what its block defines already, in the same words. Copying does it to whoever accepts
+/// on and on: behind a copied end of a function comes, as in the original, the next function.
+///
+/// `kept` is what stands behind the suggestion on its line.
+fn redefines(document: &Document, cursor: Offset, text: &str, kept: &str) -> bool {
+    let line = document.line_of(cursor);
+    let before = document.slice(document.line_range(line).start..cursor);
+    let new = match text.rsplit_once('\n') {
+        Some((_, last)) => format!("{last}{kept}"),
+        None => format!("{before}{text}{kept}"),
+    };
+    let new = new.trim_end();
+    let mut words = new
+        .split_whitespace()
+        .skip_while(|word| MODIFIERS.contains(word));
+    // What goes on on further lines may differ there.
+    if !words.next().is_some_and(|word| DEFINITIONS.contains(&word)) || new.ends_with(['(', ',']) {
+        return false;
+    }
+    let indentation = |text: &str| text.len() - text.trim_start().len();
+    let (above, below) = match text.contains('\n') {
+        true => (line + 1, line + 1),
+        false => (line, line + 1),
+    };
+    let stands_in = |lines: &mut dyn Iterator<Item = usize>| {
+        lines
+            .take(BLOCK_LINES)
+            .map(|line| document.slice(document.line_range(line)))
+            .filter(|line| !line.trim().is_empty())
+            .take_while(|line| indentation(line) >= indentation(new))
+            .any(|line| line.trim_end() == new)
+    };
+    stands_in(&mut (0..above).rev()) || stands_in(&mut (below..document.line_count()))
 }
 
 /// Whether a line is more than closers and punctuation, which stand below each other everywhere.

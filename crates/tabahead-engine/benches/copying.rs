@@ -2,7 +2,8 @@
 //!
 //! Decodes behind places of this crate's own source with the embedded model, and times the choice of a
 //! token apart from its pass: for several sizes of the text that may be copied, mean, median, 90 % and
-//! longest, in microseconds. Every size is asked about at each place before the next place's turn.
+//! longest, in microseconds. Every size is asked about at each place before the next place's turn, each by an
+//! engine of its own, so that none finds what another one has cut into tokens.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -33,17 +34,19 @@ fn main() {
     let (own, others) = text.as_bytes().split_at(text.len() / 2);
     let mut times: [Vec<f64>; SIZES.len()] = Default::default();
     let mut passes = Vec::new();
-    for place in 0..PLACES {
-        let at = own.len() / 4 + place * own.len() / 2 / PLACES;
-        let at = text.floor_char_boundary(at);
-        let start = text.floor_char_boundary(at - PROMPT);
+    let mut engines = SIZES.map(|_| {
         let settings = EngineSettings {
             threads: 1,
             kv_bytes: 1 << 26,
             kv_precision: KvPrecision::Half,
         };
-        let mut engine = Engine::new(Arc::clone(&model), settings);
-        for (times, (_, beside, open)) in times.iter_mut().zip(SIZES) {
+        Engine::new(Arc::clone(&model), settings)
+    });
+    for place in 0..PLACES {
+        let at = own.len() / 4 + place * own.len() / 2 / PLACES;
+        let at = text.floor_char_boundary(at);
+        let start = text.floor_char_boundary(at - PROMPT);
+        for ((times, engine), (_, beside, open)) in times.iter_mut().zip(&mut engines).zip(SIZES) {
             let request = SequenceRequest {
                 prompt: model.encode(&text[start..at]),
                 mask_first_stop: true,

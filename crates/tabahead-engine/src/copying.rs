@@ -32,7 +32,7 @@ const SHORTEST: usize = 3;
 const LONGEST: usize = 64;
 /// Matches that vote: the longest, of equal ones the nearest.
 const MOST: usize = 64;
-/// Bytes that are cut into tokens to find the first of them.
+/// Bytes of a word that are cut into tokens at most, to find the first of them.
 const AHEAD: usize = 32;
 /// Texts whose first token is remembered.
 const REMEMBERED: usize = 1 << 13;
@@ -126,9 +126,9 @@ impl Copier {
         Votes { votes, longest }
     }
 
-    /// The first token of a text, cut into tokens by itself.
+    /// The first token of a text's first word, cut into tokens by itself.
     fn first_token(&mut self, vocabulary: &Vocabulary, text: &[u8]) -> Option<TokenId> {
-        let text = whole_characters(&text[..text.len().min(AHEAD)]);
+        let text = whole_characters(first_word(&text[..text.len().min(AHEAD)]));
         if let Some(known) = self.first_tokens.get(text.as_bytes()) {
             return *known;
         }
@@ -278,6 +278,19 @@ fn least(before: &[u8]) -> Option<&[u8]> {
 fn common_suffix(one: &[u8], other: &[u8]) -> usize {
     let pairs = one.iter().rev().zip(other.iter().rev()).take(LONGEST);
     pairs.take_while(|(a, b)| a == b).count()
+}
+
+/// White space, what stands behind it up to the next, and line ends. Byte-level vocabularies cut there in any case,
+/// so the first token is that of the whole text, and the word is soon known: longer stretches are all different.
+fn first_word(text: &[u8]) -> &[u8] {
+    let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let behind = |from: usize, last: &dyn Fn(&u8) -> bool| {
+        from + text[from..].iter().take_while(|byte| last(byte)).count()
+    };
+    let begin = behind(0, &is_white);
+    let end = behind(begin, &|byte| !is_white(byte));
+    &text[..behind(end, &is_line_end)]
 }
 
 /// The text up to the last whole character.

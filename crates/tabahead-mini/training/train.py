@@ -332,7 +332,7 @@ def main():
     arguments.add_argument("--log", type=int, default=25, help="steps between log lines")
     arguments.add_argument("--init", help="a GGUF file of ours to go on from; see warm.py")
     arguments.add_argument("--layers", type=int, help="more than --init has: it is grown")
-    arguments.add_argument("--steps", type=int, help="stop after so many steps (speed trials, tests)")
+    arguments.add_argument("--steps", type=int, help="the schedule ends after so many at the latest (experiments, tests)")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
     on_gpu = options.device == "cuda"
@@ -401,13 +401,14 @@ def main():
 
     while True:
         elapsed = time.monotonic() - started
-        if elapsed >= budget or stop["asked"] or (options.steps and optimiser.steps >= options.steps):
+        done = max(elapsed / budget, optimiser.steps / options.steps if options.steps else 0.0)
+        if done >= 1 or stop["asked"]:
             break
         tokens, weights = rows.take(options.batch)
         if options.length:
             tokens, weights = tokens[:, : options.length + 1], weights[:, : options.length + 1]
         loss = team.accumulate(tokens, weights / weights[:, 1:].sum())
-        optimiser.step(min(1.0, (optimiser.steps + 1) / WARM_UP) * (1 - elapsed / budget), team.pool)
+        optimiser.step(min(1.0, (optimiser.steps + 1) / WARM_UP) * (1 - done), team.pool)
         seen += tokens[:, 1:].size
         losses.append(loss)
         now = time.monotonic()

@@ -159,6 +159,43 @@ fn the_line_above_is_not_suggested_again() {
 }
 
 #[test]
+fn what_the_block_defines_is_not_defined_again() {
+    let class = |inner: &str| {
+        format!(
+            "class A:\n    def size(self):\n        return 1\n{inner}\n\nclass B:\n    def name(self):\n"
+        )
+    };
+    let new_line = "\n    def size(self):";
+    assert_eq!(
+        accepted(&class("        x()$0"), new_line),
+        "Silent(Repetition)"
+    );
+    assert_eq!(
+        accepted(&class("    def $0"), "size(self):"),
+        "Silent(Repetition)"
+    );
+    assert_eq!(
+        accepted(
+            "fn a() {\n}\n$0\nfn c() {\n}\npub fn b() {\n}\n",
+            "pub fn b() {"
+        ),
+        "Silent(Repetition)",
+        "further below"
+    );
+    let shown = |fixture: &str, said: &str| {
+        assert_eq!(
+            accepted(fixture, said),
+            fixture.replacen("$0", &format!("{said}$0"), 1)
+        );
+    };
+    shown(&class("    def $0"), "name(self):");
+    shown(&class("    def $0"), "size(self, unit):");
+    shown(&class("    def size(self$0"), ", unit):");
+    shown("fn a(\n    b: u8,\n) {}\n$0\n", "fn a(");
+    shown("a = 1\n$0\n", "a = 1 ");
+}
+
+#[test]
 fn a_text_that_goes_in_circles_is_not_shown() {
     let said = "_eval".repeat(9);
     assert_eq!(accepted("x = $0\n", &said), "Silent(Repetition)");

@@ -131,3 +131,20 @@ fn characters_are_whole() {
     let text = format!("abc {}\nabc", "é".repeat(AHEAD));
     check(&text, "", &[" é"]);
 }
+
+#[test]
+fn the_first_word_is_cut_where_its_text_is_in_any_case() {
+    let words = [
+        ("one two", "one"),
+        ("  \n  one\ttwo", "  \n  one"),
+        ("){\n\n  x", "){\n\n"),
+        ("\r\n", "\r\n"),
+        ("é è", "é"),
+        ("", ""),
+    ];
+    let model = Recipe::QWEN2.model();
+    for (text, word) in words {
+        assert_eq!(first_word(text.as_bytes()), word.as_bytes());
+        assert_eq!(model.encode(text).first(), model.encode(word).first());
+    }
+}
