@@ -2,16 +2,16 @@
 //!
 //! A small model does not know the names of the file that it is asked about; the file does. At each place
 //! the longest matches of the text before it are looked up in a [`CopySource`], and the tokens that follow
-//! them there vote. The choice is made from a mixture of the model's distribution and the votes (as in a
+//! them there vote, the more the better the lines below agree, too. The choice is made from a mixture of the model's distribution and the votes (as in a
 //! pointer network, Merity et al. 2016, over a cache without bound, Grave et al. 2017). How much is added
-//! to a token's probability, a small rule takes from how far its matches reach, how many they are, how much
-//! they agree, and how likely the token is to the model.
+//! to a token's probability, a small rule takes from how far its matches reach to both sides, how many they
+//! are, how much they agree, and how likely the token is to the model.
 //!
 //! The mixture depends on nothing but the model's distribution and the text on both sides of the place.
 //! It knows no constraint, so under a longer constraint the best of many that is still allowed is the
 //! best of the few, as it is without copying.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{TokenId, vocabulary::Vocabulary};
 
@@ -26,12 +26,24 @@ pub struct CopySource {
     pub open_files: Vec<Arc<str>>,
 }
 
-/// Bytes that must agree before what follows them is heard.
+/// Bytes that must agree before what follows them is heard, unless the next line agrees. Behind white space all of
+/// that must agree, and what stands before it: three of many blanks say nothing, and where a line begins its
+/// whole indentation counts.
 const SHORTEST: usize = 3;
 /// Bytes behind which two matches count the same.
 const LONGEST: usize = 64;
 /// Matches that vote: the longest, of equal ones the nearest.
 const MOST: usize = 64;
+/// Matches of a kind of which is looked at what stands behind their lines: the longest, too.
+const CONSIDERED: usize = 128;
+/// Bytes of the next lines that are compared.
+const NEXT: usize = 100;
+/// How many of them a line is looked up by.
+const PROBE: usize = 3;
+/// Lines of one text, the nearest, that matches are looked for in because the next line agrees.
+const FOLLOWED: usize = 64;
+/// Bytes that a line's beginning, its end and the next line's beginning are looked for in.
+const LINE: usize = 400;
 /// Bytes of a word that are cut into tokens at most, to find the first of them.
 const AHEAD: usize = 32;
 /// Texts whose first token is remembered.
@@ -40,9 +52,14 @@ const REMEMBERED: usize = 1 << 13;
 /// A place in the source whose text before it agrees.
 #[derive(Debug, Clone, Copy)]
 struct Match {
-    /// How many bytes agree.
+    /// How many bytes before it agree.
     length: usize,
+    /// How many bytes behind its line agree with what stands behind the cursor's line, from the first and to the
+    /// last that is no white space.
+    next: usize,
     place: Place,
+    /// Where it is in that text.
+    at: usize,
     /// Bytes from the place where the next token is chosen, from the cursor, or from the other file's start.
     distance: usize,
 }
@@ -63,6 +80,8 @@ pub(crate) struct Votes {
     votes: Vec<Vote>,
     /// Bytes that the longest match agrees in.
     longest: usize,
+    /// Bytes that agree behind the line of the best match.
+    next: usize,
 }
 
 /// What it says of one token.
@@ -73,31 +92,43 @@ struct Vote {
     share: f32,
     /// Bytes that the longest of them agrees in.
     longest: usize,
+    /// Bytes that agree behind the line of the best of them.
+    next: usize,
     /// How many they are.
     count: usize,
 }
 
-/// The text around a sequence, and the first tokens of stretches of it.
+/// The text around a sequence while it is decoded.
+#[derive(Debug)]
+pub(crate) struct Source {
+    copied: CopySource,
+    /// Lines behind which stands what stands behind the cursor's line, of all texts but the one that grows.
+    followed: Vec<(Place, Range<usize>)>,
+    /// Those of the text before the place.
+    followed_before: Vec<Range<usize>>,
+    /// How many of its bytes were looked through for them.
+    scanned: usize,
+}
+
+/// The first tokens of words.
 #[derive(Debug, Default)]
 pub(crate) struct Copier {
     first_tokens: HashMap<Box<[u8]>, Option<TokenId>>,
 }
 
 impl Copier {
-    /// What the source says at the end of `source.before`.
-    pub(crate) fn votes(&mut self, vocabulary: &Vocabulary, source: &CopySource) -> Votes {
-        let matches = matches(source);
-        let Some(best) = matches.first() else {
+    /// What the source says at the end of the text before the place.
+    pub(crate) fn votes(&mut self, vocabulary: &Vocabulary, source: &mut Source) -> Votes {
+        let matches = source.matches();
+        let Some(most) = matches.iter().map(rule::strength).reduce(f32::max) else {
             return Votes::default();
         };
-        let longest = best.length;
         // The middle ends where the line does, when nothing but a line end stands behind the cursor.
-        let ends_lines = matches!(source.after.first(), None | Some(b'\n'));
-        let most = rule::strength(best);
+        let ends_lines = matches!(source.copied.after.first(), None | Some(b'\n'));
         let mut votes: Vec<Vote> = Vec::new();
         let mut total = 0.0;
         for one in &matches {
-            let next = source.next(one);
+            let next = &source.text(one.place)[one.at..];
             let token = match next.first() {
                 Some(b'\n') if ends_lines => vocabulary.end(),
                 _ => self.first_token(vocabulary, next),
@@ -108,13 +139,15 @@ impl Copier {
             match votes.iter_mut().find(|known| known.token == token) {
                 Some(known) => {
                     known.share += share;
+                    known.longest = known.longest.max(one.length);
+                    known.next = known.next.max(one.next);
                     known.count += 1;
                 }
-                // Matches come the longest first.
                 None => votes.push(Vote {
                     token,
                     share,
                     longest: one.length,
+                    next: one.next,
                     count: 1,
                 }),
             }
@@ -123,7 +156,11 @@ impl Copier {
             vote.share /= total;
         }
         votes.sort_unstable_by_key(|vote| vote.token);
-        Votes { votes, longest }
+        Votes {
+            longest: matches.iter().map(|one| one.length).max().unwrap_or(0),
+            next: votes.iter().map(|vote| vote.next).max().unwrap_or(0),
+            votes,
+        }
     }
 
     /// The first token of a text's first word, cut into tokens by itself.
@@ -141,13 +178,118 @@ impl Copier {
     }
 }
 
-impl CopySource {
-    /// The text behind a match.
-    fn next(&self, one: &Match) -> &[u8] {
-        match one.place {
-            Place::BeforeCursor => &self.before[self.before.len() - one.distance..],
-            Place::BehindCursor => &self.after[one.distance..],
-            Place::OpenFile(file) => &self.open_files[file].as_bytes()[one.distance..],
+impl Source {
+    /// The source at the end of a prompt.
+    pub(crate) fn new(copied: CopySource) -> Self {
+        let mut source = Self {
+            copied,
+            followed: Vec::new(),
+            followed_before: Vec::new(),
+            scanned: 0,
+        };
+        let files = (0..source.copied.open_files.len()).map(Place::OpenFile);
+        for place in [Place::BehindCursor].into_iter().chain(files) {
+            let lines = followed(source.text(place), 0, source.next_lines());
+            let lines: Vec<_> = lines.take(FOLLOWED).map(|line| (place, line)).collect();
+            source.followed.extend(lines);
+        }
+        source
+    }
+
+    /// Goes on behind more text before the place.
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        self.copied.before.extend_from_slice(text);
+    }
+
+    fn text(&self, place: Place) -> &[u8] {
+        match place {
+            Place::BeforeCursor => &self.copied.before,
+            Place::BehindCursor => &self.copied.after,
+            Place::OpenFile(file) => self.copied.open_files[file].as_bytes(),
+        }
+    }
+
+    /// What stands behind the cursor's line; nothing where the line goes on behind the cursor.
+    fn next_lines(&self) -> &[u8] {
+        let lines = match self.copied.after.first() {
+            Some(b'\n') => without_white_space(&self.copied.after),
+            _ => &[],
+        };
+        &lines[..lines.len().min(NEXT)]
+    }
+
+    /// Finds what is new among the lines before the place.
+    fn look_for_followed(&mut self) {
+        // What begins further left was found before.
+        let from = self.scanned.saturating_sub(PROBE - 1);
+        let new: Vec<_> = followed(&self.copied.before, from, self.next_lines()).collect();
+        self.followed_before.extend(new);
+        let farther = self.followed_before.len().saturating_sub(FOLLOWED);
+        self.followed_before.drain(..farther);
+        self.scanned = self.copied.before.len();
+    }
+
+    /// The matches of the end of the text before the place that reach the farthest to both sides, the best first,
+    /// of equal ones first those before the cursor, then those behind it, and of those the nearest.
+    fn matches(&mut self) -> Vec<Match> {
+        self.look_for_followed();
+        let mut matches = self.long_matches();
+        matches.append(&mut self.short_matches());
+        for one in &mut matches {
+            one.next = agreeing(self.next_lines(), &self.text(one.place)[one.at..]);
+        }
+        only_first(&mut matches, MOST, |one| one.length + one.next.min(32));
+        matches
+    }
+
+    /// The longest matches of [`least`] bytes or more.
+    fn long_matches(&self) -> Vec<Match> {
+        let before = &self.copied.before;
+        let mut matches = Vec::new();
+        if let Some(start) = before.len().checked_sub(least(before)) {
+            let files = (0..self.copied.open_files.len()).map(Place::OpenFile);
+            let places = [Place::BeforeCursor, Place::BehindCursor];
+            for place in places.into_iter().chain(files) {
+                let text = self.text(place);
+                let found = memchr::memmem::find_iter(text, &before[start..]);
+                let ends = found.map(|at| at + before.len() - start);
+                // At a text's end is the place itself, or nothing follows.
+                let ends = ends.take_while(|&end| end < text.len());
+                matches.extend(ends.map(|end| self.match_at(place, end)));
+            }
+        }
+        only_first(&mut matches, CONSIDERED, |one| one.length);
+        matches
+    }
+
+    /// The longest of the shorter matches, in lines that the next line stands behind.
+    fn short_matches(&self) -> Vec<Match> {
+        let before = &self.copied.before;
+        let others = self.followed.iter().map(|(place, line)| (*place, line));
+        let lines = self.followed_before.iter();
+        let lines = lines.map(|line| (Place::BeforeCursor, line)).chain(others);
+        let lengths = blanks(before) + 1..least(before);
+        let ends =
+            lines.flat_map(|(place, line)| (line.start..=line.end).map(move |end| (place, end)));
+        let matches = ends.map(|(place, end)| self.match_at(place, end));
+        let mut matches: Vec<_> = matches
+            .filter(|one| lengths.contains(&one.length))
+            .collect();
+        only_first(&mut matches, CONSIDERED, |one| one.length);
+        matches
+    }
+
+    fn match_at(&self, place: Place, at: usize) -> Match {
+        let text = self.text(place);
+        Match {
+            length: common_suffix(&self.copied.before, &text[..at]),
+            next: 0,
+            place,
+            at,
+            distance: match place {
+                Place::BeforeCursor => text.len() - at,
+                Place::BehindCursor | Place::OpenFile(_) => at,
+            },
         }
     }
 }
@@ -165,10 +307,7 @@ impl Votes {
         votes
             .map(|vote| {
                 let model = log_prob(vote.token);
-                (
-                    vote.token,
-                    rule::added(vote, self.longest, model, likeliest),
-                )
+                (vote.token, rule::added(vote, self, model, likeliest))
             })
             .collect()
     }
@@ -176,7 +315,7 @@ impl Votes {
 
 /// The rule, fitted by maximum likelihood: `training/copying.py` of `tabahead-mini`, see its model card.
 mod rule {
-    use super::{Match, Place, Vote};
+    use super::{Match, Place, Vote, Votes};
 
     /// Less likely tokens are as unlikely as this to the rule, a logarithm.
     const LEAST: f32 = -12.0;
@@ -188,29 +327,33 @@ mod rule {
         let (near, far) = (one.length.min(16), one.length.saturating_sub(16));
         let distance = (one.distance as f32).ln_1p();
         let place = match one.place {
-            Place::BeforeCursor => -0.022 * distance,
-            Place::BehindCursor => -0.022 * distance - 0.122,
-            Place::OpenFile(_) => -0.785,
+            Place::BeforeCursor => -0.119 * distance,
+            Place::BehindCursor => -0.119 * distance - 0.006,
+            Place::OpenFile(_) => -0.764,
         };
-        1.406 * near as f32 + 0.621 * far as f32 + place
+        1.496 * near as f32 + 0.686 * far as f32 + 0.153 * one.next.min(16) as f32 + place
     }
 
-    pub(super) fn added(vote: &Vote, longest: usize, model: f32, likeliest: f32) -> f32 {
-        let (longest, own) = (longest as f32, vote.longest as f32);
+    pub(super) fn added(vote: &Vote, all: &Votes, model: f32, likeliest: f32) -> f32 {
+        let (longest, own) = (all.longest as f32, vote.longest as f32);
+        let next = vote.next as f32;
         let model = model.max(LEAST) / 8.0;
         let features = [
-            (-5.481, 1.0),
-            (-0.193, vote.share.max(1e-6).ln()),
-            (2.954, own.min(8.0) / 8.0),
-            (0.682, (own - 8.0).clamp(0.0, 16.0) / 16.0),
-            (2.025, (own - 24.0).clamp(0.0, 40.0) / 40.0),
-            (-0.952, likeliest),
-            (1.817, (vote.count as f32).ln_1p() / 4.0),
-            (2.994, vote.share * own.min(16.0) / 16.0),
-            (2.261, model),
-            (2.243, own / longest),
-            (-2.007, longest.min(16.0) / 16.0),
-            (-0.175, likeliest * model),
+            (-5.119, 1.0),
+            (-0.19, vote.share.max(1e-6).ln()),
+            (2.943, own.min(8.0) / 8.0),
+            (0.392, (own - 8.0).clamp(0.0, 16.0) / 16.0),
+            (1.468, (own - 24.0).clamp(0.0, 40.0) / 40.0),
+            (-1.443, likeliest),
+            (1.604, (vote.count as f32).ln_1p() / 4.0),
+            (2.756, vote.share * own.min(16.0) / 16.0),
+            (2.52, model),
+            (2.111, own / longest),
+            (-1.744, longest.min(16.0) / 16.0),
+            (-0.565, likeliest * model),
+            (0.195, next.min(4.0) / 4.0),
+            (1.177, (next - 4.0).clamp(0.0, 20.0) / 20.0),
+            (-0.714, (all.next as f32 - next).min(16.0) / 16.0),
         ];
         let sum: f32 = features
             .iter()
@@ -220,58 +363,78 @@ mod rule {
     }
 }
 
-/// The longest matches of the end of `source.before`, longest first, of equal ones first those before the
-/// cursor, then those behind it, and of those the nearest.
-fn matches(source: &CopySource) -> Vec<Match> {
-    let CopySource {
-        before,
-        after,
-        open_files,
-    } = source;
-    let Some(least) = least(before) else {
-        return Vec::new();
-    };
-    let mut matches = Vec::new();
-    let mut look = |text: &[u8], place: Place| {
-        for at in memchr::memmem::find_iter(text, least) {
-            let end = at + least.len();
-            if end == text.len() {
-                // The place itself, or nothing follows.
-                break;
-            }
-            matches.push(Match {
-                length: common_suffix(before, &text[..end]),
-                place,
-                distance: match place {
-                    Place::BeforeCursor => text.len() - end,
-                    Place::BehindCursor | Place::OpenFile(_) => end,
-                },
-            });
-        }
-    };
-    look(before, Place::BeforeCursor);
-    look(after, Place::BehindCursor);
-    for (number, file) in open_files.iter().enumerate() {
-        look(file.as_bytes(), Place::OpenFile(number));
-    }
-    let order = |one: &Match| (std::cmp::Reverse(one.length), one.place, one.distance);
-    if matches.len() > MOST {
-        matches.select_nth_unstable_by_key(MOST, order);
-        matches.truncate(MOST);
-    }
-    matches.sort_unstable_by_key(order);
-    matches
+/// Bytes that a match of the end of a text agrees in, if nothing else does.
+fn least(before: &[u8]) -> usize {
+    SHORTEST.max(blanks(before) + 1)
 }
 
-/// The end of the text that a match agrees in at least: behind white space all of that, and what stands before
-/// it. Three of many blanks say nothing, and where a line begins its whole indentation counts.
-fn least(before: &[u8]) -> Option<&[u8]> {
-    let blanks = before.iter().rev().take(LONGEST - 1);
-    let blanks = blanks
-        .take_while(|byte| matches!(byte, b' ' | b'\t'))
-        .count();
-    let length = SHORTEST.max(blanks + 1);
-    Some(&before[before.len().checked_sub(length)?..])
+/// Blanks at the end of a text.
+fn blanks(text: &[u8]) -> usize {
+    let last = text.iter().rev().take(LONGEST - 1);
+    last.take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// Sorts by a worth, the highest first, of equal ones by text and distance, and leaves so many.
+fn only_first(matches: &mut Vec<Match>, count: usize, worth: impl Fn(&Match) -> usize) {
+    let order = |one: &Match| (Reverse(worth(one)), one.place, one.distance);
+    if matches.len() > count {
+        matches.select_nth_unstable_by_key(count, order);
+        matches.truncate(count);
+    }
+    matches.sort_unstable_by_key(order);
+}
+
+/// How many bytes of the next lines stand behind a line, from its first byte that is no white space to the last.
+fn agreeing(next_lines: &[u8], rest_of_line: &[u8]) -> usize {
+    if next_lines.is_empty() {
+        return 0;
+    }
+    let line = &rest_of_line[..rest_of_line.len().min(LINE)];
+    let Some(end) = memchr::memchr(b'\n', line) else {
+        return 0;
+    };
+    let behind = without_white_space(&rest_of_line[end..]);
+    let pairs = next_lines.iter().zip(behind);
+    let agreeing = pairs.take_while(|(one, other)| one == other).count();
+    next_lines[..agreeing].trim_ascii_end().len()
+}
+
+fn is_white(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn without_white_space(text: &[u8]) -> &[u8] {
+    &text[text.iter().take_while(|byte| is_white(byte)).count()..]
+}
+
+/// The lines of a text that `next_lines` begins behind, from a byte on, without white space at their ends.
+fn followed(text: &[u8], from: usize, next_lines: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let probe = next_lines.get(..PROBE);
+    let mut from = from;
+    // One may begin within another.
+    let places = std::iter::from_fn(move || {
+        let at = from + memchr::memmem::find(&text[from..], probe?)?;
+        from = at + 1;
+        Some(at)
+    });
+    places.filter_map(move |at| {
+        let indentation = line_before(text, at)?;
+        if !text[indentation.clone()].iter().all(is_white) {
+            return None;
+        }
+        let above = &text[indentation.start.saturating_sub(LINE)..indentation.start];
+        let white = above.iter().rev().take_while(|byte| is_white(byte)).count();
+        line_before(text, indentation.start - white).filter(|line| !line.is_empty())
+    })
+}
+
+/// The part of its line that stands before a byte, unless that is long.
+fn line_before(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let from = at.saturating_sub(LINE);
+    match memchr::memrchr(b'\n', &text[from..at]) {
+        Some(end) => Some(from + end + 1..at),
+        None => (from == 0).then_some(0..at),
+    }
 }
 
 /// How many bytes the ends of two texts share, up to [`LONGEST`].
@@ -283,7 +446,6 @@ fn common_suffix(one: &[u8], other: &[u8]) -> usize {
 /// White space, what stands behind it up to the next, and line ends. Byte-level vocabularies cut there in any case,
 /// so the first token is that of the whole text, and the word is soon known: longer stretches are all different.
 fn first_word(text: &[u8]) -> &[u8] {
-    let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let behind = |from: usize, last: &dyn Fn(&u8) -> bool| {
         from + text[from..].iter().take_while(|byte| last(byte)).count()

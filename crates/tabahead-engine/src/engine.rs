@@ -13,7 +13,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{
     EngineError, Model, Processor, TokenId,
     choice::{Choice, Distribution},
-    copying::{Copier, CopySource, Votes},
+    copying::{Copier, CopySource, Source, Votes},
     kernels::KV_BLOCK,
     kv::{KvPrecision, Ledger},
     pass::{Pass, Span},
@@ -112,6 +112,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Sequence {
     request: SequenceRequest,
+    /// What may be copied.
+    source: Option<Source>,
     /// The prompt and what was decoded.
     tokens: Vec<TokenId>,
     /// What probably comes next.
@@ -200,7 +202,7 @@ impl Engine {
     /// # Errors
     /// `TooLong` when prompt, forced bytes and reserve do not fit the context, `Model` when the
     /// prompt is empty or holds a token beyond the vocabulary.
-    pub fn start(&mut self, request: SequenceRequest) -> Result<Sequence, EngineError> {
+    pub fn start(&mut self, mut request: SequenceRequest) -> Result<Sequence, EngineError> {
         self.model.check_tokens(&request.prompt)?;
         let context = self.model.info().context_tokens;
         // A byte takes a token at most.
@@ -220,6 +222,7 @@ impl Engine {
         let mut sequence = Sequence {
             tokens: request.prompt.clone(),
             healed: request.prompt.len(),
+            source: request.copy_source.take().map(Source::new),
             request,
             draft,
             place: Place::default(),
@@ -347,7 +350,7 @@ impl Engine {
         let at_cursor = forced.is_empty() && !sequence.past_cursor;
         let mask_stops = at_cursor && sequence.request.mask_first_stop;
         let vocabulary = self.model.vocabulary();
-        let votes = match &sequence.request.copy_source {
+        let votes = match &mut sequence.source {
             Some(source) => self.copier.votes(vocabulary, source),
             None => Votes::default(),
         };
@@ -387,9 +390,8 @@ impl Engine {
             }
         }
         sequence.tokens.push(id);
-        if let Some(source) = &mut sequence.request.copy_source {
-            let spelled = self.model.token_bytes(id);
-            source.before.extend_from_slice(spelled);
+        if let Some(source) = &mut sequence.source {
+            source.push(self.model.token_bytes(id));
         }
         if sequence.draft.pop_front() != Some(id) {
             sequence.draft.clear();

@@ -17,6 +17,7 @@ import argparse
 import collections
 import json
 import random
+import re
 
 import gguf
 import numpy as np
@@ -28,7 +29,10 @@ from model import Model
 from pack import MIDDLE_WEIGHT, Markers, encode_examples
 
 # As in copying.rs.
-SHORTEST, LONGEST, MOST, AHEAD = 3, 64, 64, 32
+SHORTEST, LONGEST, MOST, CONSIDERED, AHEAD = 3, 64, 64, 128, 32
+NEXT, PROBE, FOLLOWED, LINE = 100, 3, 64, 400
+WHITE = b" \t\r\n"
+FIRST_WORD = re.compile(rb"[ \t\r\n]*[^ \t\r\n]*[\r\n]*")
 # Places of a match; larger ones are the other open files.
 BEFORE, BEHIND = range(2)
 PROSE = (".md", ".json", ".toml", ".yaml", ".yml")
@@ -55,8 +59,8 @@ class Vocabulary:
         self.firsts, self.sets = {}, {}
 
     def first(self, text):
-        """The first token of bytes that are cut into tokens by themselves; None when there is none."""
-        text = text[:AHEAD]
+        """The first token of the first word of bytes, cut into tokens by itself; None when there is none."""
+        text = FIRST_WORD.match(text[:AHEAD])[0]
         try:
             text = text.decode()
         except UnicodeDecodeError as error:
@@ -77,22 +81,60 @@ class Vocabulary:
         return self.sets[kind, text]
 
 
+def common(one, other):
+    """How many bytes two texts begin with in common."""
+    return next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+
+
+def line_before(text, at):
+    """(start, end) of the part of its line that stands before a byte, unless that is long."""
+    start = text.rfind(b"\n", max(0, at - LINE), at) + 1
+    return (start, at) if start or at <= LINE else None
+
+
+def followed(text, next_lines):
+    """The lines that `next_lines` begins behind."""
+    at = text.find(next_lines[:PROBE]) if len(next_lines) >= PROBE else -1
+    while at >= 0:
+        indentation = line_before(text, at)
+        if indentation and not text[indentation[0] : at].strip(WHITE):
+            above = text[max(0, indentation[0] - LINE) : indentation[0]]
+            line = line_before(text, indentation[0] - len(above) + len(above.rstrip(WHITE)))
+            if line and line[0] < line[1]:
+                yield line
+        at = text.find(next_lines[:PROBE], at + 1)
+
+
 def matches(before, after, open_files):
-    """(length, place, distance) of the longest matches of the end of `before`, found and ordered as in the engine."""
+    """(length, next, place, distance) of the best matches of the end of `before`, found and ordered as in the engine."""
     blanks = len(before[1 - LONGEST :]) - len(before[1 - LONGEST :].rstrip(b" \t"))
-    least = max(SHORTEST, blanks + 1)
-    if len(before) < least:
-        return []
-    found, needle = [], before[len(before) - least :]
-    for place, text in enumerate((before, after, *open_files)):
-        at = text.find(needle)
+    least, texts = max(SHORTEST, blanks + 1), (before, after, *open_files)
+    next_lines = after.lstrip(WHITE)[:NEXT] if after[:1] == b"\n" else b""
+
+    def found(place, end):
+        text = texts[place]
+        length = common(before[: -1 - LONGEST : -1], text[max(0, end - LONGEST) : end][::-1])
+        return length, place, len(text) - end if place == BEFORE else end, end
+
+    def order(match):
+        return -match[0], match[1], match[2]
+
+    long, short = [], []
+    for place, text in enumerate(texts):
+        at = text.find(before[-least:]) if len(before) >= least else -1
         while 0 <= at and at + least < len(text):
-            end, length = at + least, least
-            while length < min(LONGEST, end, len(before)) and text[end - 1 - length] == before[-1 - length]:
-                length += 1
-            found.append((-length, place, len(text) - end if place == BEFORE else end))
-            at = text.find(needle, end)
-    return [(-length, place, distance) for length, place, distance in sorted(found)[:MOST]]
+            long.append(found(place, at + least))
+            at = text.find(before[-least:], at + least)
+        lines = list(followed(text, next_lines))
+        for line in lines[-FOLLOWED:] if place == BEFORE else lines[:FOLLOWED]:
+            short += [m for m in (found(place, end) for end in range(line[0], line[1] + 1)) if blanks < m[0] < least]
+    ranked = []
+    for length, place, distance, end in sorted(long, key=order)[:CONSIDERED] + sorted(short, key=order)[:CONSIDERED]:
+        line_end = texts[place].find(b"\n", end, end + LINE)
+        behind = texts[place][line_end : line_end + 4 * LINE].lstrip(WHITE) if line_end >= 0 and next_lines else b""
+        agreeing = len(next_lines[: common(next_lines, behind)].rstrip(WHITE))
+        ranked.append((-length - min(agreeing, 32), place, distance, length, agreeing))
+    return [(length, agreeing, place, distance) for _, place, distance, length, agreeing in sorted(ranked)[:MOST]]
 
 
 @torch.no_grad()
@@ -126,14 +168,14 @@ def positions_of(row, number, tokens, weights, model, vocabulary):
             return GOES_ON if spelled and rest.startswith(spelled) else WRONG
 
         votes = []
-        for length, place, distance in matches(here, after, open_files):
+        for length, agreeing, place, distance in matches(here, after, open_files):
             following = (here, after, *open_files)[place][-distance if place == BEFORE else distance :]
             token = end if following[:1] == b"\n" and ends_lines else vocabulary.first(following)
             if token is not None:
-                votes.append((length, place, distance, token))
+                votes.append((length, agreeing, place, distance, token))
         allowed = vocabulary.where("agrees", forced) if forced else torch.ones_like(good)
         others = log_prob.masked_fill(~allowed, -torch.inf)
-        tokens_voted = list(dict.fromkeys(v[3] for v in votes))
+        tokens_voted = list(dict.fromkeys(v[-1] for v in votes))
         others[tokens_voted] = -torch.inf
         other = int(others.argmax())
         yield {
@@ -150,13 +192,14 @@ class Positions:
     def __init__(self, positions):
         width = max(1, max(len(p["voted"]) for p in positions))
         table = lambda n, kind: np.zeros((len(positions), n), dtype=kind)
-        matched = {k: table(MOST, np.float32) for k in ("length", "distance", "behind", "open_file", "there")}
+        matched = {k: table(MOST, np.float32) for k in ("length", "next", "distance", "behind", "open_file", "there")}
         token = table(MOST, np.int64)
         voted = {k: table(width, np.float32) for k in ("model", "allowed", "good", "judged")}
         for i, p in enumerate(positions):
             index = {v[0]: n for n, v in enumerate(p["voted"])}
-            for n, (length, place, distance, voted_token) in enumerate(p["votes"]):
-                matched["length"][i, n], matched["distance"][i, n] = length, distance if place <= BEHIND else 0
+            for n, (length, agreeing, place, distance, voted_token) in enumerate(p["votes"]):
+                matched["length"][i, n], matched["next"][i, n] = length, agreeing
+                matched["distance"][i, n] = distance if place <= BEHIND else 0
                 matched["behind"][i, n], matched["open_file"][i, n] = place == BEHIND, place > BEHIND
                 matched["there"][i, n], token[i, n] = 1, index[voted_token]
             for n, (_, log_prob, allowed, good, judged) in enumerate(p["voted"]):
@@ -173,27 +216,30 @@ class Positions:
         return part
 
 
-STRENGTHS = 5
-START = [1.406, 0.621, 0.022, -0.122, -0.785,
-         -5.481, -0.193, 2.954, 0.682, 2.025, -0.952, 1.817, 2.994, 2.261, 2.243, -2.007, -0.175]
+STRENGTHS = 6
+START = [1.496, 0.686, 0.119, -0.006, -0.764, 0.153,
+         -5.119, -0.19, 2.943, 0.392, 1.468, -1.443, 1.604, 2.756, 2.52, 2.111, -1.744, -0.565,
+         0.195, 1.177, -0.714]
 
 
 def added(numbers, p):
     """What is added to the probability of each voted token."""
     near, far = p.length.clamp(max=16), (p.length - 16).clamp(min=0)
     strength = numbers[0] * near + numbers[1] * far - numbers[2] * p.distance.log1p()
-    strength = strength + numbers[3] * p.behind + numbers[4] * p.open_file
+    strength = strength + numbers[3] * p.behind + numbers[4] * p.open_file + numbers[5] * p.next.clamp(max=16)
     each = strength.masked_fill(p.there == 0, -1e9).softmax(1) * p.there
     none = torch.zeros_like(p.model)
     share = none.scatter_add(1, p.token, each)
-    own = none.scatter_reduce(1, p.token, p.length * p.there, "amax")
+    own, next_own = (none.scatter_reduce(1, p.token, n * p.there, "amax") for n in (p.length, p.next))
     count = none.scatter_add(1, p.token, p.there)
-    longest, likeliest = (x[:, None].expand_as(own) for x in (p.length.amax(1), p.likeliest))
+    longest, next_most, likeliest = (
+        x[:, None].expand_as(own) for x in (p.length.amax(1), next_own.amax(1), p.likeliest))
     model = p.model.clamp(min=1e-30).log().clamp(min=-12) / 8
     features = torch.stack([
         torch.ones_like(own), share.clamp(min=1e-6).log(), own.clamp(max=8) / 8, (own - 8).clamp(0, 16) / 16,
         (own - 24).clamp(0, 40) / 40, likeliest, count.log1p() / 4, share * own.clamp(max=16) / 16, model,
-        own / longest.clamp(min=1), longest.clamp(max=16) / 16, likeliest * model], 2)
+        own / longest.clamp(min=1), longest.clamp(max=16) / 16, likeliest * model,
+        next_own.clamp(max=4) / 4, (next_own - 4).clamp(0, 20) / 20, (next_most - next_own).clamp(max=16) / 16], 2)
     return (features @ numbers[STRENGTHS:]).clamp(max=12).exp() * (own > 0)
 
 

@@ -3,19 +3,41 @@
 use super::*;
 use crate::tests::Recipe;
 
-fn source(before: &str, after: &str) -> CopySource {
-    CopySource {
+fn source(before: &str, after: &str) -> Source {
+    with_open_files(before, after, &[])
+}
+
+fn with_open_files(before: &str, after: &str, open_files: &[&str]) -> Source {
+    Source::new(CopySource {
         before: before.as_bytes().to_vec(),
         after: after.as_bytes().to_vec(),
-        open_files: Vec::new(),
-    }
+        open_files: open_files.iter().map(|&text| text.into()).collect(),
+    })
+}
+
+fn votes(source: &mut Source) -> Votes {
+    Copier::default().votes(Recipe::QWEN2.model().vocabulary(), source)
+}
+
+/// What follows each match, the best match first.
+fn following(source: &mut Source) -> Vec<(usize, usize, String)> {
+    let matches = source.matches();
+    let said = |one: &Match| {
+        let next = source.text(one.place)[one.at..].split(|byte| *byte == b'\n');
+        let next = next.into_iter().find(|line| !line.is_empty());
+        String::from_utf8_lossy(next.unwrap_or_default()).into_owned()
+    };
+    matches
+        .iter()
+        .map(|one| (one.length, one.next, said(one)))
+        .collect()
 }
 
 /// What the votes are for, the strongest first.
 #[track_caller]
 fn check(before: &str, after: &str, expected: &[&str]) {
     let model = Recipe::QWEN2.model();
-    let votes = Copier::default().votes(model.vocabulary(), &source(before, after));
+    let votes = votes(&mut source(before, after));
     let mut ranked = votes.votes.clone();
     ranked.sort_by(|one, other| other.share.total_cmp(&one.share));
     let said: Vec<_> = ranked
@@ -53,24 +75,14 @@ fn the_longest_match_says_most_and_of_equal_ones_the_nearest() {
 
 #[test]
 fn other_open_files_vote_and_of_equal_matches_the_own_file_comes_first() {
-    let model = Recipe::QWEN2.model();
-    let others = |before: &str, open_files: &[&str]| {
-        let source = CopySource {
-            open_files: open_files.iter().map(|&text| text.into()).collect(),
-            ..source(before, "")
-        };
-        let found = matches(&source);
-        let votes = Copier::default().votes(model.vocabulary(), &source);
-        (found, votes, source)
-    };
-    let (found, votes, source) = others("[abc", &["nothing", "xabc1 abc"]);
-    assert_eq!(votes.votes.len(), 1);
-    assert_eq!(found[0].place, Place::OpenFile(1));
     // What ends with the place's text has nothing behind it to copy.
-    assert_eq!((found.len(), source.next(&found[0])), (1, &b"1 abc"[..]));
+    let mut source = with_open_files("[abc", "", &["nothing", "xabc1 abc"]);
+    assert_eq!(following(&mut source), [(3, 0, "1 abc".to_owned())]);
+    assert_eq!(source.matches()[0].place, Place::OpenFile(1));
+    assert_eq!(votes(&mut source).votes.len(), 1);
 
-    let (found, ..) = others("-abc1\n[abc", &["{abc2", "[abc3"]);
-    let places: Vec<_> = found.iter().map(|one| one.place).collect();
+    let mut source = with_open_files("-abc1\n[abc", "", &["{abc2", "[abc3"]);
+    let places: Vec<_> = source.matches().iter().map(|one| one.place).collect();
     let expected = [Place::OpenFile(1), Place::BeforeCursor, Place::OpenFile(0)];
     assert_eq!(places, expected);
 }
@@ -87,8 +99,7 @@ fn nothing_votes_where_little_or_nothing_agrees() {
 fn where_a_line_ended_the_middle_ends() {
     let model = Recipe::QWEN2.model();
     let votes = |after| {
-        let source = source("call();\ncall();", after);
-        let votes = Copier::default().votes(model.vocabulary(), &source).votes;
+        let votes = votes(&mut source("call();\ncall();", after)).votes;
         votes
             .into_iter()
             .map(|vote| (vote.token, vote.share))
@@ -104,13 +115,12 @@ fn where_a_line_ended_the_middle_ends() {
 
 #[test]
 fn where_a_line_begins_its_whole_indentation_agrees() {
-    let source = source("if a {\n    one();\n        two();\n    ", "");
-    let found = matches(&source);
-    let said: Vec<_> = found
-        .iter()
-        .map(|one| (one.length, &source.next(one)[..7]))
-        .collect();
-    assert_eq!(said, [(8, &b"    two"[..]), (5, b"one();\n")]);
+    let mut source = source("if a {\n    one();\n        two();\n    ", "");
+    let said = following(&mut source);
+    assert_eq!(
+        said,
+        [(8, 0, "    two();".to_owned()), (5, 0, "one();".to_owned())]
+    );
     // Nothing but blanks: no text to agree in.
     check("        ", "         a", &[]);
 }
@@ -119,7 +129,7 @@ fn where_a_line_begins_its_whole_indentation_agrees() {
 fn long_matches_and_many_are_bounded() {
     let line = "a_long_line_that_agrees_in_more_than_sixty_four_bytes_and_goes_on_and_on();\n";
     let text = line.repeat(200);
-    let found = matches(&source(&text, ""));
+    let found = source(&text, "").matches();
     assert_eq!(found.len(), MOST);
     assert!(found.iter().all(|one| one.length == LONGEST));
     assert_eq!(found[0].distance, line.len());
@@ -147,4 +157,72 @@ fn the_first_word_is_cut_where_its_text_is_in_any_case() {
         assert_eq!(first_word(text.as_bytes()), word.as_bytes());
         assert_eq!(model.encode(text).first(), model.encode(word).first());
     }
+}
+
+#[test]
+fn of_equal_matches_the_one_whose_next_line_agrees_counts_more() {
+    let mut source = source("x = f(1)\n\n  end one\ny = f(2)\nz = f(", "\nend one\n");
+    let said = following(&mut source);
+    assert_eq!(said, [(5, 7, "1)".to_owned()), (5, 0, "2)".to_owned())]);
+    let votes = votes(&mut source);
+    assert_eq!((votes.longest, votes.next), (5, 7));
+    let one = Recipe::QWEN2.model().encode("1")[0];
+    let best = votes
+        .votes
+        .iter()
+        .max_by(|one, other| one.share.total_cmp(&other.share));
+    assert_eq!(best.map(|vote| vote.token), Some(one));
+}
+
+#[test]
+fn where_the_next_line_agrees_a_shorter_match_is_heard() {
+    let said = |before, after| following(&mut source(before, after));
+    assert_eq!(said("(a)\n  next\n;b", "\nnext"), []);
+    let found = [(1, 4, ")".to_owned())];
+    assert_eq!(said("(a)\n  next\n;a", "\nnext"), found);
+    // Over an empty line, and whatever the indentation.
+    assert_eq!(said("(a)\n\n\tnext\n;a", "\n \n    next"), found);
+    // The line goes on behind the cursor: none is next.
+    assert_eq!(said("(a)\n  next\n;a", ";\nnext"), []);
+    assert_eq!(
+        said("(a)\n  x next\n;a", "\nnext"),
+        [],
+        "only what begins a line"
+    );
+    // One probe begins within another.
+    assert_eq!(said("1}\n}\n}\n,1", "\n}\n}").len(), 1);
+}
+
+#[test]
+fn text_that_grows_is_matched_as_if_it_had_always_been_there() {
+    let text = "f(a)\n}\n}\nf(b)\n\n  }\n}\ng(a)\n}\n}\n}\nf(";
+    for after in ["\n}\n}\n", "\n\n  }\n", "\nf(b)", "", "x\n}"] {
+        let mut grown = source("", after);
+        for end in 1..=text.len() {
+            grown.push(&text.as_bytes()[end - 1..end]);
+            // Not every token is asked about.
+            if end % 3 != 0 {
+                let mut fresh = source(&text[..end], after);
+                assert_eq!(
+                    following(&mut grown),
+                    following(&mut fresh),
+                    "{after:?}, {end}"
+                );
+                assert_eq!(votes(&mut grown), votes(&mut fresh));
+            }
+        }
+    }
+}
+
+#[test]
+fn long_lines_and_many_are_not_searched_for_the_next_line() {
+    let long = "a".repeat(LINE + 1);
+    assert_eq!(
+        following(&mut source(&format!("{long}\nnext\n;a"), "\nnext")),
+        []
+    );
+    let many = "(a)\nnext\n".repeat(2 * FOLLOWED);
+    let mut source = source(&format!("{many};a"), "\nnext\n");
+    assert_eq!(source.matches().len(), FOLLOWED.min(MOST));
+    assert_eq!(source.matches()[0].distance, ")\nnext\n;a".len());
 }

@@ -23,6 +23,7 @@ const SPECULATOR: TestProgram = TestProgram::file("tabahead-speculation", "specu
 const DOCUMENT: &str = "crates/tabahead-text/src/document.rs";
 const VOCABULARY: &str = "crates/tabahead-engine/src/vocabulary.rs";
 const CHOICE: &str = "crates/tabahead-engine/src/choice.rs";
+const COPYING: &str = "crates/tabahead-engine/src/copying.rs";
 const KERNELS: &str = "crates/tabahead-engine/src/kernels.rs";
 const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/engine.rs";
 const GENERATION: &str = "crates/tabahead-backend/src/local/generation.rs";
@@ -601,10 +602,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Copying",
         off: "what was decoded is not looked for",
         file: ENGINE_ITSELF,
-        piece: "source.before.extend_from_slice(spelled);",
-        becomes: "let _ = (source, spelled);",
+        piece: "source.push(self.model.token_bytes(id));",
+        becomes: "let _ = source;",
         program: ENGINE,
         test: COPIES,
+    },
+    Mutant {
+        rule: "Copying",
+        off: "what begins before new text and ends in it is not looked for",
+        file: COPYING,
+        piece: "self.scanned.saturating_sub(PROBE - 1)",
+        becomes: "self.scanned",
+        program: ENGINE,
+        test: "copying::tests::text_that_grows_is_matched_as_if_it_had_always_been_there",
     },
     Mutant {
         rule: "Path",
