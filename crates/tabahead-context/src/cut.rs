@@ -345,38 +345,41 @@ fn without_overlap<'a>(text: &'a str, rest: &str) -> &'a str {
     &text[..text.len() - overlap]
 }
 
-/// Whether the text goes in circles: a piece with letters, four times in a row and long enough that
-/// no table or pattern is meant.
+/// Whether the text goes in circles: a piece four times in a row and long enough that no table or pattern is meant;
+/// without letters that is longer, and one character may be repeated for ever, as in a ruled line.
 fn loops(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     (2..=chars.len() / 4).any(|period| {
         let least = (3 * period).max(20);
-        let mut run = 0;
-        let mut letters = 0;
-        chars[period..].iter().zip(&chars).any(|(later, earlier)| {
-            (run, letters) = if later == earlier {
-                (run + 1, letters + usize::from(later.is_alphanumeric()))
-            } else {
-                (0, 0)
-            };
-            run >= least && letters > 0
+        let (mut run, mut letters, mut changes) = (0, 0, 0);
+        chars.windows(period + 1).any(|window| {
+            let (earlier, later, before) = (window[0], window[period], window[period - 1]);
+            if later != earlier {
+                (run, letters, changes) = (0, 0, 0);
+                return false;
+            }
+            run += 1;
+            letters += usize::from(later.is_alphanumeric());
+            changes += usize::from(later != before);
+            run >= least && (letters > 0 || run >= 40 && changes > 0)
         })
     })
 }
 
-/// Whether the text is a whole line that says what the line above it says: a small model that has begun
-/// to repeat itself goes on for as long as it is accepted.
+/// Whether the text makes a line that says what the line above it says: a small model that has begun to repeat itself
+/// goes on for as long as it is accepted.
 fn repeats_line_above(document: &Document, cursor: Offset, text: &str) -> bool {
     let line = document.line_of(cursor);
     let before = document.slice(document.line_range(line).start..cursor);
     let (above, added) = match text.rsplit_once('\n') {
-        Some((_, added)) => (before, added),
-        None if line > 0 && before.trim().is_empty() => {
-            (document.slice(document.line_range(line - 1)), text)
+        Some((_, added)) => (before, added.to_owned()),
+        None if line > 0 => {
+            let above = document.slice(document.line_range(line - 1));
+            (above, before + text)
         }
         None => return false,
     };
-    has_words(added) && above.trim() == added.trim()
+    has_words(&added) && above.trim() == added.trim()
 }
 
 /// Words that begin a definition.

@@ -148,6 +148,11 @@ fn the_line_above_is_not_suggested_again() {
         "on a line that was opened for it"
     );
     assert_eq!(
+        accepted("    total += 1;\n    tot$0\n", "al += 1;"),
+        "Silent(Repetition)",
+        "on a line that was begun"
+    );
+    assert_eq!(
         accepted("    total += 2;$0\n", said),
         "    total += 2;\n    total += 1;$0\n"
     );
@@ -192,17 +197,18 @@ fn what_the_block_defines_is_not_defined_again() {
     shown(&class("    def $0"), "size(self, unit):");
     shown(&class("    def size(self$0"), ", unit):");
     shown("fn a(\n    b: u8,\n) {}\n$0\n", "fn a(");
-    shown("a = 1\n$0\n", "a = 1 ");
+    shown("first()\nsecond()\n$0\n", "first()");
 }
 
 #[test]
 fn a_text_that_goes_in_circles_is_not_shown() {
     let said = "_eval".repeat(9);
     assert_eq!(accepted("x = $0\n", &said), "Silent(Repetition)");
-    assert_eq!(
-        accepted("# $0\n", &"-".repeat(40)),
-        format!("# {}$0\n", "-".repeat(40))
-    );
+    assert_eq!(accepted("|$0\n", &"--|".repeat(20)), "Silent(Repetition)");
+    for (said, count) in [("-", 60), ("--|", 12)] {
+        let said = said.repeat(count);
+        assert_eq!(accepted("# $0\n", &said), format!("# {said}$0\n"));
+    }
 }
 
 #[test]
