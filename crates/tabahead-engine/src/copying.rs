@@ -1,9 +1,10 @@
 //! Copying: what followed the same text elsewhere has a say in which token comes next.
 //!
 //! A small model does not know the names of the file that it is asked about; the file does. At each place
-//! the longest matches of the text before it are looked up in a [`CopySource`], and the tokens that follow
-//! them there vote, the more the better the lines below agree, too. The choice is made from a mixture of the model's distribution and the votes (as in a
-//! pointer network, Merity et al. 2016, over a cache without bound, Grave et al. 2017). How much is added
+//! the matches of the text before it are looked up in a [`CopySource`], and the tokens that follow them there
+//! vote, with the more weight the longer the match is and the more of the next lines agrees with what stands
+//! behind the cursor's line. The choice is made from a mixture of the model's distribution and the votes (as
+//! in a pointer network, Merity et al. 2016, over a cache without bound, Grave et al. 2017). How much is added
 //! to a token's probability, a small rule takes from how far its matches reach to both sides, how many they
 //! are, how much they agree, and how likely the token is to the model.
 //!
@@ -32,9 +33,9 @@ pub struct CopySource {
 const SHORTEST: usize = 3;
 /// Bytes behind which two matches count the same.
 const LONGEST: usize = 64;
-/// Matches that vote: the longest, of equal ones the nearest.
+/// Matches that vote: those that reach the farthest, of equal ones the nearest.
 const MOST: usize = 64;
-/// Matches of a kind of which is looked at what stands behind their lines: the longest, too.
+/// Matches of each kind, the longest, of which the next lines are looked at.
 const CONSIDERED: usize = 128;
 /// Bytes of the next lines that are compared.
 const NEXT: usize = 100;

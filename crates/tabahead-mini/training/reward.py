@@ -187,7 +187,7 @@ def main():
     arguments.add_argument("--steps", type=int, help="stop after so many")
     arguments.add_argument("--samples", type=int, default=8)
     arguments.add_argument("--batch", type=int, default=32, help="places per step")
-    arguments.add_argument("--rate", type=float, default=1e-4)
+    arguments.add_argument("--rate", type=float, default=2e-5)
     arguments.add_argument("--divergence", type=float, default=0.02, help="weight of the divergence")
     arguments.add_argument("--count", type=int, default=1000, help="judged places")
     arguments.add_argument("--workers", type=int, default=2)
