@@ -198,10 +198,10 @@ const TYPED_AND_ACCEPTED: [(u64, Act); 4] = [
 
 #[test]
 fn a_question_takes_what_its_passes_take() {
-    let (figures, shown) = tell(PolicyName::None, "ab cd\nab$0", &[(1_000, Act::Types(" "))]);
+    let (figures, shown) = tell(PolicyName::None, "a c\na$0", &[(1_000, Act::Types(" "))]);
     // A pass of two markers, the three tokens before the last word, and two of what must be spelled;
-    // then ` cd` is chosen, and a pass of one token tells that the line ends behind it.
-    assert_eq!(shown, [(1_000 + 17 + 11, "cd".to_owned())]);
+    // then ` c` is chosen, and a pass of one token tells that the line ends behind it.
+    assert_eq!(shown, [(1_000 + 17 + 11, "c".to_owned())]);
     assert_eq!(figures.perceived.miss.len(), 1);
 }
 
