@@ -151,13 +151,7 @@ pub fn cut(
     } else {
         0
     };
-    let kept = cursor.0 + covered..document.line_range(line).end.0;
-    if redefines(
-        document,
-        cursor,
-        text,
-        &document.slice(Offset(kept.start)..Offset(kept.end)),
-    ) {
+    if redefines(document, cursor, text, &behind_cursor[covered..]) {
         return Cut::Silent(Silence::Repetition);
     }
     Cut::Show(Suggestion {
@@ -432,10 +426,8 @@ fn redefines(document: &Document, cursor: Offset, text: &str, kept: &str) -> boo
         return false;
     }
     let indentation = |text: &str| text.len() - text.trim_start().len();
-    let (above, below) = match text.contains('\n') {
-        true => (line + 1, line + 1),
-        false => (line, line + 1),
-    };
+    // The cursor's own line stands above a new one.
+    let above = line + usize::from(text.contains('\n'));
     let stands_in = |lines: &mut dyn Iterator<Item = usize>| {
         lines
             .take(BLOCK_LINES)
@@ -444,7 +436,7 @@ fn redefines(document: &Document, cursor: Offset, text: &str, kept: &str) -> boo
             .take_while(|line| indentation(line) >= indentation(new))
             .any(|line| line.trim_end() == new)
     };
-    stands_in(&mut (0..above).rev()) || stands_in(&mut (below..document.line_count()))
+    stands_in(&mut (0..above).rev()) || stands_in(&mut (line + 1..document.line_count()))
 }
 
 /// Whether a line is more than closers and punctuation, which stand below each other everywhere.

@@ -236,8 +236,9 @@ impl Source {
         self.look_for_followed();
         let mut matches = self.long_matches();
         matches.append(&mut self.short_matches());
+        let next_lines = self.next_lines();
         for one in &mut matches {
-            one.next = agreeing(self.next_lines(), &self.text(one.place)[one.at..]);
+            one.next = agreeing(next_lines, &self.text(one.place)[one.at..]);
         }
         only_first(&mut matches, MOST, |one| one.length + one.next.min(32));
         matches
@@ -394,7 +395,9 @@ fn agreeing(next_lines: &[u8], rest_of_line: &[u8]) -> usize {
     let Some(end) = memchr::memchr(b'\n', line) else {
         return 0;
     };
-    let behind = without_white_space(&rest_of_line[end..]);
+    // Bounded, for files of nothing but blank lines.
+    let behind = &rest_of_line[end..rest_of_line.len().min(end + 4 * LINE)];
+    let behind = without_white_space(behind);
     let pairs = next_lines.iter().zip(behind);
     let agreeing = pairs.take_while(|(one, other)| one == other).count();
     next_lines[..agreeing].trim_ascii_end().len()
