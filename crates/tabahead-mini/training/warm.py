@@ -62,7 +62,7 @@ def grown(state, source, target):
     added = target.layers - source.layers
     assert 0 < added <= source.layers, "at most doubled"
     # Spread over the depth: the copied layers are those at equal distances.
-    copied = {round((i + 1) * source.layers / (added + 1)) - 1 for i in range(added)}
+    copied = {i * source.layers // added for i in range(added)}
     assert len(copied) == added
     at = 0
     for layer in range(source.layers):
