@@ -11,6 +11,8 @@ mod local;
 pub mod schedule;
 mod scripted;
 
+use std::time::Duration;
+
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, ModelProfile, Priority};
 
 pub use local::{
@@ -78,6 +80,10 @@ pub struct TokenCounters {
     pub constrained: u64,
     /// Tokens computed, for whatever reason.
     pub computed: u64,
+    /// Of those, the ones of passes that nothing interrupted.
+    pub timed: u64,
+    /// What these passes took together.
+    pub time: Duration,
     /// Bytes of keys and values held now.
     pub kv_bytes: u64,
     /// Generations that wait or run now.

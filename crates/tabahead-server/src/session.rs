@@ -9,6 +9,7 @@ mod model;
 mod open_files;
 mod requests;
 mod scribe;
+mod status;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -16,8 +17,8 @@ use serde_json::Value;
 use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings};
 use tabahead_context::{GenerationEvent, OpenFile, Suggestion};
 use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator, SuggestionId,
-    Timestamp,
+    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
+    SuggestionId, Timestamp,
 };
 use tabahead_text::{Document, Edit, Offset, PositionEncoding};
 use tokio::{
@@ -94,6 +95,8 @@ pub(crate) enum Message {
     },
     /// Settings came, as they were sent. The first ones start the model.
     Settings { layer: EditorLayer, value: Value },
+    /// The focus is in this document, or in none.
+    Focused { document: Option<DocumentId> },
     /// Somebody wants the figures.
     Stats { reply: oneshot::Sender<Value> },
 }
@@ -111,13 +114,18 @@ pub(crate) enum EditorLayer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// How the server is.
-    Status {
-        kind: StatusKind,
-        busy: bool,
-        message: String,
-    },
+    Status(Status),
     /// A line that the user must read.
     Problem(String),
+}
+
+/// How the server is, where the focus is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) kind: StatusKind,
+    /// Something is on its way that will change it.
+    pub(crate) busy: bool,
+    pub(crate) message: String,
 }
 
 /// The kinds of `didChangeStatus`.
@@ -189,6 +197,9 @@ pub(crate) struct SessionLoop {
     speculator: Option<Speculator>,
     documents: HashMap<DocumentId, Open>,
     turn: u64,
+    focused: Option<DocumentId>,
+    /// What the editor was told last.
+    told: Option<Status>,
     replies: HashMap<RequestId, Reply>,
     early: Vec<Early>,
     scribe: Scribe,
@@ -223,6 +234,8 @@ impl SessionLoop {
             speculator: None,
             documents: HashMap::new(),
             turn: 0,
+            focused: None,
+            told: None,
             replies: HashMap::new(),
             early: Vec::new(),
             scribe,
@@ -285,7 +298,13 @@ impl SessionLoop {
                     // The editor may have cancelled in the meantime: then nobody listens.
                     if let Some(reply) = self.replies.remove(&request) {
                         if let Some(origin) = answer.origin() {
-                            self.latencies.add(origin, reply.came.elapsed());
+                            let time = reply.came.elapsed();
+                            self.latencies.add(origin, time);
+                            let is_shown = matches!(answer, Answer::Suggestion { .. });
+                            // What somebody types along with stands on the screen already.
+                            if is_shown && matches!(origin, Origin::Exact | Origin::Speculated) {
+                                self.counts.saved += self.latencies.saved(time);
+                            }
                         }
                         let _ = reply.sender.send(answer);
                     }
@@ -396,6 +415,10 @@ impl SessionLoop {
                 suggestion,
             } => self.shown(document, snapshot, cursor, suggestion),
             Message::Settings { layer, value } => self.take_settings(layer, value),
+            Message::Focused { document } => {
+                self.focused = document;
+                self.tell_status();
+            }
             Message::Stats { reply } => {
                 let counters = self.counters();
                 // What was counted before was reported before: now both sides have it.
@@ -485,15 +508,6 @@ impl SessionLoop {
 
     fn now(&self) -> Timestamp {
         Timestamp(self.start.elapsed())
-    }
-
-    fn status(&self, kind: StatusKind, busy: bool, message: &str) {
-        // The receiver is gone only when the server is ending.
-        let _ = self.notices.send(Notice::Status {
-            kind,
-            busy,
-            message: message.to_owned(),
-        });
     }
 }
 

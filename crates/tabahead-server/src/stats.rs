@@ -49,6 +49,8 @@ pub(crate) struct SessionCounts {
     pub(crate) prompt_received: u64,
     /// Documents open now.
     pub(crate) documents: u64,
+    /// What answers from what was computed ahead would have taken longer, had they been misses.
+    pub(crate) saved: Duration,
 }
 
 /// The newest times from a request's arrival to its answer, by origin.
@@ -78,9 +80,27 @@ impl Latencies {
         }
         times.push_back(time);
     }
+
+    /// How much longer than `time` an answer takes that has to be computed: the median of those that had to be. Zero
+    /// before there was one.
+    pub(crate) fn saved(&self, time: Duration) -> Duration {
+        let mut misses: Vec<Duration> = self.miss.iter().copied().collect();
+        if misses.is_empty() {
+            return Duration::ZERO;
+        }
+        let middle = misses.len() / 2;
+        let (_, median, _) = misses.select_nth_unstable(middle);
+        median.saturating_sub(time)
+    }
 }
 
 impl Figures<'_> {
+    /// Tokens of prompts and answers over the time that computing them took; `None` before there were any.
+    fn tokens_per_second(&self) -> Option<u64> {
+        let seconds = self.counters.time.as_secs_f64();
+        (seconds > 0.0).then(|| (self.counters.timed as f64 / seconds).round() as u64)
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let stats = self.speculator;
         let session = self.session;
@@ -115,6 +135,7 @@ impl Figures<'_> {
             "silent": stats.silent + session.unsuitable,
             "failed": stats.failed + session.failed,
             "accepted": session.accepted,
+            "saved_ms": session.saved.as_millis() as u64,
             "outcomes": {
                 "accepted_all": stats.accepted_all,
                 "accepted_line": stats.accepted_line,
@@ -137,6 +158,7 @@ impl Figures<'_> {
                 "decoded": self.counters.decoded,
                 "constrained": self.counters.constrained,
                 "computed": self.counters.computed,
+                "per_second": self.tokens_per_second(),
                 "wasted": stats.tokens_wasted,
                 "received": session.tokens_received,
                 "prompt_received": session.prompt_received,
@@ -278,6 +300,18 @@ mod tests {
             quantiles(&[]),
             json!({"count": 0, "p50_ms": null, "p90_ms": null, "p99_ms": null})
         );
+    }
+
+    #[test]
+    fn time_is_saved_where_an_answer_is_faster_than_one_that_is_computed() {
+        let milliseconds = Duration::from_millis;
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.saved(milliseconds(1)), Duration::ZERO);
+        for miss in [30, 10, 500] {
+            latencies.add(Origin::Miss, milliseconds(miss));
+        }
+        assert_eq!(latencies.saved(milliseconds(1)), milliseconds(29));
+        assert_eq!(latencies.saved(milliseconds(40)), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -26,6 +26,8 @@ pub(crate) enum Home {
     Disk,
     /// In the editor, without a name yet.
     Untitled,
+    /// In a cell of the notebook at the path.
+    Notebook,
     /// Anywhere else: a commit, an output panel, an archive.
     Elsewhere,
 }
@@ -36,29 +38,67 @@ impl File {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What the model sees of it.
+    /// What the model sees of it. A cell is source in its own language, whatever its notebook's file holds.
     pub(crate) fn document_name(&self) -> DocumentName {
-        DocumentName::new(self.name(), &self.language)
+        let name = self.name();
+        match (self.home, name.rsplit_once('.')) {
+            (Home::Notebook, Some((stem, _))) if self.language == "python" => {
+                DocumentName::new(format!("{stem}.py"), &self.language)
+            }
+            (Home::Notebook, Some((stem, _))) => DocumentName::new(stem, &self.language),
+            _ => DocumentName::new(name, &self.language),
+        }
     }
 }
 
 /// A larger document gets no suggestions: it is data or generated.
 const LARGEST_DOCUMENT: usize = 4 << 20;
 
-/// Why a document gets no suggestions, as a word for logs; `None` when it does.
-pub(crate) fn unsuitable(file: &File, bytes: usize, settings: &Settings) -> Option<&'static str> {
+/// Why a document gets no suggestions. As text, a clause for the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unsuitable {
+    #[error("this is not a file")]
+    Elsewhere,
+    #[error("a file of this name may hold secrets")]
+    Secret,
+    #[error("the file is too large")]
+    Huge,
+    #[error("the file is minified")]
+    Minified,
+    #[error("off for this language, by the setting 'languages'")]
+    LanguageOff,
+    #[error("off for this file")]
+    PathOff,
+}
+
+impl Unsuitable {
+    /// A word for logs.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Elsewhere => "elsewhere",
+            Self::Secret => "secret",
+            Self::Huge => "huge",
+            Self::Minified => "minified",
+            Self::LanguageOff => "language off",
+            Self::PathOff => "path off",
+        }
+    }
+}
+
+/// Why a document gets no suggestions; `None` when it does.
+pub(crate) fn unsuitable(file: &File, bytes: usize, settings: &Settings) -> Option<Unsuitable> {
     if file.home == Home::Elsewhere {
-        Some("elsewhere")
+        Some(Unsuitable::Elsewhere)
     } else if is_secret(&file.path) {
-        Some("secret")
+        Some(Unsuitable::Secret)
     } else if bytes > LARGEST_DOCUMENT {
-        Some("huge")
+        Some(Unsuitable::Huge)
     } else if is_minified(file.name()) {
-        Some("minified")
+        Some(Unsuitable::Minified)
     } else if !language_enabled(&file.language, settings) {
-        Some("language off")
+        Some(Unsuitable::LanguageOff)
     } else if !path_enabled(&file.path, &settings.paths) {
-        Some("path off")
+        Some(Unsuitable::PathOff)
     } else {
         None
     }
@@ -218,7 +258,7 @@ mod tests {
         }
     }
 
-    fn why(path: &str) -> Option<&'static str> {
+    fn why(path: &str) -> Option<Unsuitable> {
         unsuitable(&file(path), 10, &Settings::default())
     }
 
@@ -248,7 +288,7 @@ mod tests {
             "/w/Secrets.json",
             "/w/passwords.txt",
         ] {
-            assert_eq!(why(path), Some("secret"), "{path}");
+            assert_eq!(why(path), Some(Unsuitable::Secret), "{path}");
         }
     }
 
@@ -274,9 +314,9 @@ mod tests {
         assert_eq!(unsuitable(&main, LARGEST_DOCUMENT, &settings), None);
         assert_eq!(
             unsuitable(&main, LARGEST_DOCUMENT + 1, &settings),
-            Some("huge")
+            Some(Unsuitable::Huge)
         );
-        assert_eq!(why("/w/jquery.min.js"), Some("minified"));
+        assert_eq!(why("/w/jquery.min.js"), Some(Unsuitable::Minified));
     }
 
     #[test]
@@ -289,22 +329,37 @@ mod tests {
         assert_eq!(unsuitable(&at(Home::Untitled), 1, &settings), None);
         assert_eq!(
             unsuitable(&at(Home::Elsewhere), 1, &settings),
-            Some("elsewhere")
+            Some(Unsuitable::Elsewhere)
         );
+    }
+
+    #[test]
+    fn a_cell_is_named_by_its_own_language() {
+        let cell = |language: &str| File {
+            home: Home::Notebook,
+            path: "/w/first.look.ipynb".to_owned(),
+            language: language.to_owned(),
+        };
+        assert_eq!(unsuitable(&cell("python"), 1, &Settings::default()), None);
+        assert_eq!(cell("python").document_name().file_name, "first.look.py");
+        assert_eq!(cell("julia").document_name().file_name, "first.look");
     }
 
     #[test]
     fn languages_are_turned_off_by_name_or_all_but_some() {
         let some = |layer| Settings::resolve(&[&layer]).expect("good settings");
         let only = some(json!({"languages": {"*": false, "python": true}}));
-        assert_eq!(unsuitable(&file("a"), 1, &only), Some("language off"));
+        assert_eq!(
+            unsuitable(&file("a"), 1, &only),
+            Some(Unsuitable::LanguageOff)
+        );
         let but = some(json!({"languages": {"python": false}}));
         assert_eq!(unsuitable(&file("a"), 1, &but), None);
         let python = File {
             language: "python".to_owned(),
             ..file("a")
         };
-        assert_eq!(unsuitable(&python, 1, &but), Some("language off"));
+        assert_eq!(unsuitable(&python, 1, &but), Some(Unsuitable::LanguageOff));
         assert_eq!(unsuitable(&python, 1, &only), None);
     }
 

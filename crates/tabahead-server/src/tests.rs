@@ -646,6 +646,58 @@ async fn a_model_that_cannot_be_loaded_is_said_once_and_the_server_lives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_status_says_why_there_is_nothing_where_the_focus_is() {
+    let mut client = Client::ready(says("x")).await;
+    let secret = "file:///w/.env";
+    let focus = "textDocument/didFocus";
+    let in_document = |uri: &str| json!({"textDocument": {"uri": uri}});
+    // The focus may be told before the document is opened.
+    client.notify(focus, in_document(secret)).await;
+    client.open(secret, "TOKEN=").await;
+    client.notify(focus, in_document(URI)).await;
+    client.open(URI, "let a = ").await;
+    client
+        .notify(
+            "workspace/didChangeConfiguration",
+            json!({"settings": {"languages": {"rust": false}}}),
+        )
+        .await;
+    client.notify(focus, json!({})).await;
+    client.stats().await;
+    let told: Vec<_> = client
+        .all_notified("tabahead/status")
+        .await
+        .iter()
+        .map(|status| format!("{}: {}", status["kind"], status["message"]))
+        .collect();
+    let told: Vec<_> = told.iter().map(|line| line.replace('"', "")).collect();
+    assert_eq!(
+        told[told.len() - 5..],
+        [
+            "Normal: ready",
+            "Inactive: a file of this name may hold secrets",
+            "Normal: ready",
+            "Inactive: off for this language, by the setting 'languages'",
+            "Normal: ready",
+        ]
+    );
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_of_a_notebook_is_a_document_with_a_name_in_its_own_language() {
+    let mut client = Client::ready(says("1\n")).await;
+    let cell = "vscode-notebook-cell:/w/look%20here.ipynb#W0sZmlsZQ%3D%3D";
+    let document = json!({"uri": cell, "languageId": "python", "version": 1, "text": "a = "});
+    client
+        .notify("textDocument/didOpen", json!({"textDocument": document}))
+        .await;
+    let item = client.suggestion(cell, (0, 4)).await;
+    assert_eq!(item["insertText"], "1");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn settings_come_from_initialize_and_from_changes_and_bad_ones_are_refused_by_name() {
     let mut client = Client::start(says("1;\n")).await;
     client

@@ -78,12 +78,13 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "  tokens: {} of {} prompt tokens computed, {} decoded, {} constrained, {} wasted",
+        "  tokens: {} of {} prompt tokens computed, {} decoded, {} constrained, {} wasted; {} a second",
         count("/tokens/prefilled"),
         count("/tokens/prompt"),
         count("/tokens/decoded"),
         count("/tokens/constrained"),
-        count("/tokens/wasted")
+        count("/tokens/wasted"),
+        count("/tokens/per_second")
     )?;
     for origin in ["miss", "joined", "exact", "typed_through", "speculated"] {
         let latency = |name: &str| {
@@ -98,6 +99,8 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
             )?;
         }
     }
+    let saved = count("/saved_ms") as f64 / 1000.0;
+    writeln!(out, "  waiting saved: {saved:.1} s")?;
     writeln!(
         out,
         "  memory: {} of answers, {} of keys and values",

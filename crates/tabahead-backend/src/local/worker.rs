@@ -101,6 +101,8 @@ pub(super) struct Worker<'a, C: Compute, B> {
     left: Vec<Flight<C::Pass>>,
     live: Vec<Live<C::Sequence>>,
     measured: Measured,
+    /// Tokens of passes that nothing interrupted, and what these took.
+    timed: (u64, Duration),
     next_rank: u64,
     warmed: bool,
 }
@@ -128,6 +130,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             left: Vec::new(),
             live: Vec::new(),
             measured: Measured::default(),
+            timed: (0, Duration::ZERO),
             next_rank: 0,
             warmed: false,
         }
@@ -378,7 +381,10 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             return self.break_off(members);
         };
         if let Some(taken) = taken {
-            self.measured.add(self.compute.rows(&pass), taken);
+            let rows = self.compute.rows(&pass);
+            self.measured.add(rows, taken);
+            self.timed.0 += rows as u64;
+            self.timed.1 += taken;
         }
         if !self.compute.is_complete(&pass) {
             self.left.push(Flight { members, pass });
@@ -557,6 +563,8 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             decoded: self.before.decoded + now.decoded,
             constrained: self.before.constrained + now.constrained,
             computed: self.before.computed + now.computed,
+            timed: self.timed.0,
+            time: self.timed.1,
             kv_bytes: now.kv_bytes,
             generations: self.live.len() as u64,
         }

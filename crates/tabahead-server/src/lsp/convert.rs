@@ -86,6 +86,8 @@ pub(super) fn file(uri: &str, language: String) -> File {
     let (home, path) = match Url::parse(uri) {
         Ok(url) if url.scheme() == "file" => (Home::Disk, decoded(url.path())),
         Ok(url) if url.scheme() == "untitled" => (Home::Untitled, String::new()),
+        // A cell's address is its notebook's path and a fragment.
+        Ok(url) if url.scheme() == "vscode-notebook-cell" => (Home::Notebook, decoded(url.path())),
         _ => (Home::Elsewhere, String::new()),
     };
     File {

@@ -33,7 +33,7 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire, with_capabilities},
     types::{
-        AboutDocument, AboutItem, Change, DidChange, DidMoveCursor, DidOpen, DidShow,
+        AboutDocument, AboutItem, Change, DidChange, DidFocus, DidMoveCursor, DidOpen, DidShow,
         ExecuteCommand, InlineCompletionParams,
     },
     wire::{END_OF_INPUT, MALFORMED},
@@ -53,6 +53,8 @@ pub(crate) struct Front<S> {
     phase: Phase,
     encoding: PositionEncoding,
     documents: HashMap<String, Open>,
+    /// Where the client says that the focus is; it may say so before it opens that document.
+    focused: Option<String>,
     pending: Pending,
     next_document: u64,
     next_request: u64,
@@ -94,6 +96,7 @@ impl<S> Front<S> {
             phase: Phase::Fresh,
             encoding: PositionEncoding::default(),
             documents: HashMap::new(),
+            focused: None,
             pending: Pending::default(),
             next_document: 0,
             next_request: 0,
@@ -146,7 +149,11 @@ impl<S> Front<S> {
             document,
             in_step: true,
         };
+        let is_focused = self.focused.as_ref() == Some(&text_document.uri);
         self.documents.insert(text_document.uri, open);
+        if is_focused {
+            self.tell_focus();
+        }
     }
 
     fn change(&mut self, params: DidChange) {
@@ -282,6 +289,20 @@ impl<S> Front<S> {
         Ok(Value::Null)
     }
 
+    fn focus(&mut self, params: DidFocus) {
+        self.focused = params.text_document.map(|document| document.uri);
+        self.tell_focus();
+    }
+
+    fn tell_focus(&self) {
+        let open = self
+            .focused
+            .as_ref()
+            .and_then(|uri| self.documents.get(uri));
+        let document = open.map(|open| open.id);
+        self.tell(Message::Focused { document });
+    }
+
     fn moved(&mut self, params: DidMoveCursor) {
         let Some(open) = self.documents.get(&params.text_document.uri) else {
             return;
@@ -392,6 +413,10 @@ impl<S> Front<S> {
             },
             "textDocument/didPartiallyAcceptCompletion" => match read(params).and_then(of_item) {
                 Ok((suggestion, length)) => self.tell(Message::AcceptedPart { suggestion, length }),
+                Err(error) => result = Err(error),
+            },
+            "textDocument/didFocus" => match read(params) {
+                Ok(params) => self.focus(params),
                 Err(error) => result = Err(error),
             },
             "tabahead/didMoveCursor" => match read(params) {

@@ -13,7 +13,7 @@ use tower_lsp::{
 };
 
 use super::convert::ACCEPTED_COMMAND;
-use crate::session::{Notice, StatusKind};
+use crate::session::{Notice, Status, StatusKind};
 
 /// The tower-lsp service behind the front.
 #[derive(Debug)]
@@ -72,11 +72,11 @@ struct StatusParams {
 pub(crate) async fn deliver_notices(client: Client, mut notices: mpsc::UnboundedReceiver<Notice>) {
     while let Some(notice) = notices.recv().await {
         match notice {
-            Notice::Status {
+            Notice::Status(Status {
                 kind,
                 busy,
                 message,
-            } => {
+            }) => {
                 let kind = match kind {
                     StatusKind::Normal => "Normal",
                     StatusKind::Inactive => "Inactive",

@@ -56,6 +56,14 @@ pub(super) struct AboutDocument {
     pub(super) text_document: WireDocument,
 }
 
+/// `textDocument/didFocus`; without a document nothing has the focus.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DidFocus {
+    #[serde(default)]
+    pub(super) text_document: Option<WireDocument>,
+}
+
 /// `textDocument/inlineCompletion`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

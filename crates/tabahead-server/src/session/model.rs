@@ -5,7 +5,7 @@ use tabahead_backend::{EventSink, LocalSettings, ModelState};
 use tabahead_context::ModelProfile;
 use tabahead_speculation::{Answer, Speculator};
 
-use super::{EditorLayer, Notice, SessionLoop, StatusKind, report};
+use super::{EditorLayer, Notice, SessionLoop, report};
 use crate::{
     settings::Settings,
     stats::{Latencies, SessionCounts},
@@ -62,6 +62,7 @@ impl SessionLoop {
             self.record(document);
             self.show(document);
         }
+        self.tell_status();
     }
 
     /// Begins to load a model. What waited for the one before is answered, and all figures begin
@@ -84,15 +85,15 @@ impl SessionLoop {
         let (epoch, events) = (self.epoch, self.event_sender.clone());
         // The receiver lives as long as the session: after that nobody wants events.
         let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
-        self.status(StatusKind::Inactive, true, "loading the model");
         self.backend = Some((self.config.launch)(local, sink));
+        self.tell_status();
     }
 
     pub(super) fn model_is_ready(&mut self, profile: ModelProfile) {
         tracing::info!(model = profile.id, "model is ready");
-        self.status(StatusKind::Normal, false, "ready");
         let settings = self.settings.speculator();
         self.speculator = Some(Speculator::new(settings, profile));
+        self.tell_status();
         let documents: Vec<_> = self.documents.keys().copied().collect();
         for document in documents {
             self.show(document);
@@ -109,7 +110,7 @@ impl SessionLoop {
 
     pub(super) fn model_is_unusable(&mut self, line: &str) {
         tracing::error!(line, "model cannot be used");
-        self.status(StatusKind::Error, false, line);
+        self.tell_status();
         report(&self.notices, &mut self.last_problem, line);
         for early in std::mem::take(&mut self.early) {
             self.counts.failed += 1;

@@ -37,6 +37,7 @@ impl SessionLoop {
             return;
         };
         if let Some(reason) = unsuitable(&open.file, snapshot.len(), &self.settings) {
+            let reason = reason.as_str();
             tracing::debug!(request = request.0, reason, "silent");
             self.counts.unsuitable += 1;
             let _ = reply.sender.send(Answer::Silent {
