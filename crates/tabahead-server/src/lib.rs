@@ -26,7 +26,8 @@ pub use in_process::{Answered, BufferState, Session, Unusable};
 pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
-    CacheSettings, GateSettings, KvSettings, PathRule, Settings, SettingsError, SpeculationSettings,
+    BOUNDS, CacheSettings, GateSettings, KvSettings, PathRule, Precision, Settings, SettingsError,
+    SpeculationSettings,
 };
 pub use stats::{default_stats_dir, running_stats};
 pub use suitability::is_secret;

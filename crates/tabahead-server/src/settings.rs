@@ -4,7 +4,7 @@
 //! the editor sent. A later layer wins key by key. A layer with an unknown key or a value of the
 //! wrong kind is refused as a whole, with the key's name, and everything stays as it was.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -82,6 +82,11 @@ pub enum Precision {
     F16,
     /// In four bytes.
     F32,
+}
+
+impl Precision {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::F16, Self::F32];
 }
 
 /// When to stay silent.
@@ -281,17 +286,18 @@ impl Settings {
                 problem: problem.to_owned(),
             })
         };
-        if !(1..=1024).contains(&self.max_tokens) {
-            return invalid("max_tokens", "it must be from 1 to 1024");
-        }
-        if self.threads > 1024 {
-            return invalid("threads", "it must be at most 1024");
-        }
-        if self.alternatives > 8 {
-            return invalid("alternatives", "it must be at most 8");
-        }
-        if self.speculation.depth > 32 {
-            return invalid("speculation.depth", "it must be at most 32");
+        for (key, bounds) in BOUNDS {
+            let value = match *key {
+                "threads" => self.threads,
+                "max_tokens" => self.max_tokens,
+                "alternatives" => self.alternatives,
+                "speculation.depth" => self.speculation.depth,
+                _ => unreachable!("every bounded key is listed here: a test sets each"),
+            };
+            if !bounds.contains(&value) {
+                let (least, most) = (bounds.start(), bounds.end());
+                return invalid(key, &format!("it must be from {least} to {most}"));
+            }
         }
         if self.model.is_empty() {
             return invalid(
@@ -302,6 +308,14 @@ impl Settings {
         Ok(self)
     }
 }
+
+/// The values that numbers may have, by dotted key.
+pub const BOUNDS: &[(&str, RangeInclusive<usize>)] = &[
+    ("threads", 0..=1024),
+    ("max_tokens", 1..=1024),
+    ("alternatives", 0..=8),
+    ("speculation.depth", 0..=32),
+];
 
 /// Where the embedded model is as often right behind an end that it must not take as it is elsewhere.
 const LEAST_LOG_PROB_AT_END: f64 = -0.7;
@@ -501,6 +515,17 @@ mod tests {
             (json!([1]), "'tabahead'"),
         ] {
             let line = refused(layer);
+            assert!(line.contains(key), "{line}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_are_refused_by_key() {
+        for (key, bounds) in BOUNDS {
+            for bound in [bounds.start(), bounds.end()] {
+                resolve(&[json!({ *key: bound })]);
+            }
+            let line = refused(json!({ *key: bounds.end() + 1 }));
             assert!(line.contains(key), "{line}");
         }
     }

@@ -357,6 +357,9 @@ pub struct ConfigArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// Print a JSON Schema of the settings instead, for editors.
+    #[arg(long, conflicts_with = "json")]
+    pub schema: bool,
 }
 
 /// `tabahead model …`

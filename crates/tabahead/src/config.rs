@@ -13,10 +13,12 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use console::style;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
 use tabahead_engine::Model;
-use tabahead_server::{Recorder, ServerConfig, Session, Settings, default_stats_dir, run_stdio};
+use tabahead_server::{
+    BOUNDS, Precision, Recorder, ServerConfig, Session, Settings, default_stats_dir, run_stdio,
+};
 
 use crate::{
     args::{ConfigArgs, EngineArgs},
@@ -28,13 +30,13 @@ use crate::{
 const DOCS: &[(&str, &str)] = &[
     (
         "model",
-        "The model: \"mini\" for the built-in one, or the path of a GGUF file or of a directory with \
+        "The model: `mini` for the built-in one, or the path of a GGUF file or of a directory with \
          config.json and safetensors (Llama, Qwen2 or Qwen3 architecture with fill-in-the-middle \
          tokens).",
     ),
     (
         "threads",
-        "Threads that compute; 0 chooses from the cores of this machine.",
+        "Threads that compute; `0` chooses from the cores of this machine.",
     ),
     (
         "max_tokens",
@@ -47,12 +49,12 @@ const DOCS: &[(&str, &str)] = &[
     ),
     (
         "languages",
-        "On or off by LSP language id, as in { markdown = false }; \"*\" stands for all that are \
+        "On or off by LSP language id, such as `{ markdown = false }`; `*` stands for all that are \
          not named.",
     ),
     (
         "paths",
-        "On or off by path, as in [{ glob = \"generated/**\", enabled = false }]; the last rule \
+        "On or off by path, such as `[{ glob = \"generated/**\", enabled = false }]`; the last rule \
          that matches decides. Files that look like secrets are always off.",
     ),
     (
@@ -89,13 +91,13 @@ const DOCS: &[(&str, &str)] = &[
     ),
     (
         "gate.least_log_prob",
-        "Mean natural log-probability per token below which nothing is shown, such as -1.5. \
-         Nearer to 0 shows fewer and better suggestions, -100 all; unset, the model's file decides.",
+        "Mean natural log-probability per token below which nothing is shown, such as `-1.5`. \
+         Nearer to `0` shows fewer and better suggestions, `-100` all; unset, the model's file decides.",
     ),
     (
         "gate.least_log_prob_at_end",
         "The same where the model would have ended: what it says instead is shown only if it is \
-         surer than this. 0 shows nothing there, -100 everything.",
+         surer than this. `0` shows nothing there, `-100` everything.",
     ),
 ];
 
@@ -267,6 +269,10 @@ impl Resolved {
 /// # Errors
 /// When the file cannot be used or standard output is closed.
 pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
+    if args.schema {
+        output::json(&schema())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = load(named)?;
     let file = find(named);
     let settings = serde_json::to_value(&config.settings)?;
@@ -280,6 +286,62 @@ pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
     }
     print(&mut output::stdout(), file.as_deref(), &config, &settings)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A JSON Schema of the settings: `order` and the `default` of each besides what JSON Schema asks for, as VS Code reads it.
+fn schema() -> Value {
+    let defaults = serde_json::to_value(Settings::default()).unwrap_or_default();
+    let mut root = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "tabahead",
+    });
+    for (order, (key, doc)) in DOCS.iter().enumerate() {
+        let mut leaf = json!({"description": doc, "order": order, "default": at(&defaults, key)});
+        let object = leaf.as_object_mut().expect("an object was written");
+        object.extend(values_of(key, at(&defaults, key)));
+        let mut place = &mut root;
+        for part in key.split('.') {
+            place["type"] = json!("object");
+            place["additionalProperties"] = json!(false);
+            place = &mut place["properties"][part];
+        }
+        *place = leaf;
+    }
+    root
+}
+
+/// Which values a setting may have, in the words of JSON Schema.
+fn values_of(key: &str, default: &Value) -> Map<String, Value> {
+    let values = match (key, default) {
+        ("languages", _) => json!({"type": "object", "additionalProperties": {"type": "boolean"}}),
+        ("paths", _) => json!({
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"glob": {"type": "string"}, "enabled": {"type": "boolean"}},
+                "required": ["glob", "enabled"],
+                "additionalProperties": false,
+            },
+        }),
+        ("kv.precision", _) => json!({"type": "string", "enum": Precision::ALL}),
+        (_, Value::Bool(_)) => json!({"type": "boolean"}),
+        (_, Value::String(_)) => json!({"type": "string"}),
+        (_, Value::Null) => json!({"type": ["number", "null"]}),
+        (_, Value::Number(number)) if number.is_u64() => {
+            let bounds = BOUNDS.iter().find(|(bounded, _)| *bounded == key);
+            match bounds {
+                Some((_, bounds)) => {
+                    json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
+                }
+                None => json!({"type": "integer", "minimum": 0}),
+            }
+        }
+        _ => json!({"type": "number"}),
+    };
+    match values {
+        Value::Object(values) => values,
+        _ => unreachable!("every arm is an object"),
+    }
 }
 
 /// Prints the settings as a TOML file that could be saved: unset ones and defaults commented out.
@@ -385,6 +447,24 @@ mod tests {
         keys.sort();
         documented.sort_unstable();
         assert_eq!(keys, documented);
+    }
+
+    #[test]
+    fn the_schema_has_every_setting_with_its_values() {
+        let schema = schema();
+        for (key, doc) in DOCS {
+            let pointer = format!("/properties/{}", key.replace('.', "/properties/"));
+            let leaf = schema.pointer(&pointer).expect("it is there");
+            assert_eq!(leaf["description"], *doc);
+            assert!(leaf.get("type").is_some(), "{key}");
+        }
+        let precision = &schema["properties"]["kv"]["properties"]["precision"];
+        assert_eq!(precision["enum"], json!(["f16", "f32"]));
+        let depth = &schema["properties"]["speculation"]["properties"]["depth"];
+        assert_eq!(
+            (&depth["minimum"], &depth["maximum"]),
+            (&json!(0), &json!(32))
+        );
     }
 
     #[test]

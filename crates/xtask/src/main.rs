@@ -3,6 +3,8 @@
 //! Decides nothing about the product: it checks the workspace, prepares what the tests need and
 //! runs them. Start reading at `tidy.rs` for the rules, at `test.rs` for what a test run needs.
 
+mod codegen;
+mod dist;
 mod mutants;
 mod prepare;
 mod prompts;
@@ -25,8 +27,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Writes what is made from the settings: package.json of the VS Code extension, the table of README.md.
+    Codegen,
     /// Checks format, lints, documentation, module headers, arrows, dependencies and words.
     Tidy,
+    /// Makes the VS Code package with the program in it, for this platform.
+    Dist,
     /// Switches the rules of the law off, one by one, and sees a test fail for each.
     Mutants(mutants::MutantsArguments),
     /// Prepares what the tests need, in the cache folder, and says where it is.
@@ -41,6 +47,8 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
+        Task::Dist => dist::run(&workspace_root()),
+        Task::Codegen => codegen::run(&workspace_root()),
         Task::Tidy => tidy::run(&workspace_root()),
         Task::Mutants(arguments) => mutants::run(&workspace_root(), &arguments),
         Task::Prepare => test::prepare(&workspace_root()),

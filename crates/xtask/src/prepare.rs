@@ -93,6 +93,27 @@ pub fn vscode(cache: &Path, lock_folder: &Path) -> Prepared {
     Ok(folder)
 }
 
+/// The VS Code extension's own tools, in its folder, where whoever works on it has them. Gives that folder.
+pub fn extension(folder: &Path) -> Prepared {
+    for program in ["node", "npm"] {
+        if !runs(program, &["--version"]) {
+            return Err(format!("there is no {program} here"));
+        }
+    }
+    let present = || -> Result<()> {
+        let lock = fs::read(folder.join("package-lock.json"))?;
+        let installed = folder.join("node_modules/installed-lock.json");
+        if fs::read(&installed).is_ok_and(|present| present == lock) {
+            return Ok(());
+        }
+        eprintln!("preparing Node packages in {}", folder.display());
+        run(&mut npm("ci", folder))?;
+        Ok(fs::write(&installed, lock)?)
+    };
+    present().map_err(|error| format!("{error:#}"))?;
+    Ok(folder.to_owned())
+}
+
 /// Chromium: the one on the path, else Debian's, installed into the system.
 pub fn chromium() -> Prepared {
     let known = || runs("chromium", &["--version"]).then(|| PathBuf::from("chromium"));

@@ -115,6 +115,11 @@ fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
             outcome: prepare::vscode(cache, &root.join(VSCODE_LOCK)),
         },
         Preparation {
+            name: "the VS Code extension",
+            variable: "TABAHEAD_EXTENSION",
+            outcome: prepare::extension(&root.join("editors/vscode")),
+        },
+        Preparation {
             name: "Chromium",
             variable: "TABAHEAD_CHROMIUM",
             outcome: prepare::chromium(),
@@ -165,7 +170,7 @@ fn run_tests(
     prepared: &[Preparation],
     log: &Path,
 ) -> Result<TestRun> {
-    let Some(binary) = build(root)? else {
+    let Some(binary) = build(root, &["--all-targets"])? else {
         eprintln!("the workspace does not build: no test was run");
         return Ok(TestRun {
             succeeded: false,
@@ -217,11 +222,12 @@ fn run_tests(
     })
 }
 
-/// Builds tests and program in one go, so that both share every dependency, and gives the path of
+/// Builds targets of the whole workspace in one go, so that tests and program share every dependency, and gives the path of
 /// the program; `None` when something does not compile.
-fn build(root: &Path) -> Result<Option<PathBuf>> {
+pub fn build(root: &Path, targets: &[&str]) -> Result<Option<PathBuf>> {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--workspace", "--all-targets"])
+        .args(["build", "--quiet", "--workspace"])
+        .args(targets)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root)
         .stderr(Stdio::inherit())

@@ -13,7 +13,10 @@ use std::{
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-use crate::source::{code_only, has_identifier, is_identifier};
+use crate::{
+    codegen,
+    source::{code_only, has_identifier, is_identifier},
+};
 
 /// Parts of names that say nothing; a type is named by what it is.
 const EMPTY_WORDS: [&str; 4] = ["Manager", "Helper", "Utils", "V2"];
@@ -27,7 +30,12 @@ const MACHINE_PATHS: [&str; 4] = [
 ];
 
 /// Endings of the files that people write by hand.
-const TEXT_ENDINGS: [&str; 9] = ["rs", "md", "toml", "py", "lua", "sh", "json", "js", "yml"];
+const TEXT_ENDINGS: [&str; 11] = [
+    "rs", "md", "toml", "py", "lua", "sh", "json", "js", "mjs", "ts", "yml",
+];
+
+/// Bytes of the bundled VS Code extension; the editor reads it at every start.
+const LARGEST_BUNDLE: u64 = 600_000;
 
 /// A violated rule and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +86,47 @@ pub fn run(root: &Path) -> Result<bool> {
             failed.push(name.to_owned());
         }
     }
+    for file in codegen::stale(root)? {
+        eprintln!("{file} is not what the settings make it: run `cargo xtask codegen`");
+        failed.push(format!("generated {file}"));
+    }
+    failed.extend(extension_failures(root)?);
     if failed.is_empty() {
-        println!("tidy: house rules, format, clippy and documentation are in order");
+        println!("tidy: house rules, format, clippy, documentation and the extension are in order");
     } else {
         eprintln!("tidy failed: {}", failed.join(", "));
     }
     Ok(failed.is_empty())
+}
+
+/// What is wrong with the VS Code extension, by its own tools.
+fn extension_failures(root: &Path) -> Result<Vec<String>> {
+    let folder = root.join("editors/vscode");
+    if !folder.join("node_modules").is_dir() {
+        eprintln!(
+            "SKIPPED: the VS Code extension is not checked, because its tools are not there: run `cargo xtask prepare`"
+        );
+        return Ok(Vec::new());
+    }
+    let mut failed = Vec::new();
+    for script in ["check", "lint", "format", "build"] {
+        let status = Command::new("npm")
+            .args(["run", "--silent", script])
+            .current_dir(&folder)
+            .status()
+            .context("npm could not be run")?;
+        if !status.success() {
+            failed.push(format!("the extension's `npm run {script}`"));
+        }
+    }
+    let bundle = folder.join("dist/main.js");
+    match fs::metadata(&bundle) {
+        Ok(metadata) if metadata.len() > LARGEST_BUNDLE => {
+            failed.push(format!("the extension's bundle: {} bytes", metadata.len()));
+        }
+        _ => {}
+    }
+    Ok(failed)
 }
 
 fn cargo_passes(
