@@ -1,35 +1,60 @@
-//! The workbench of a real VS Code with the LSP client that its extensions use, and the built program.
+//! The VS Code extension as people have it: packed, installed into a real VS Code, with the built program.
 //!
-//! `vscode/driver.js` runs the workbench in a browser, types, reads the ghost text and presses Tab; it
-//! prints one line per thing that it saw and fails on the first that is wrong. The extension is the
-//! test's own and does nothing but start the client.
+//! `vscode/driver.js` runs the workbench in a browser, types, reads the ghost text and presses Tab; `vscode/inhost/` runs
+//! inside the editor's extension host. Each prints one line per thing that it saw and fails on the first that is wrong.
+//! Screenshots are left in `target/vscode`; `UPDATE_EXPECT=1` takes the one that the extension's README shows from there.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{program, report};
 
 #[test]
-fn vscode_shows_accepts_and_goes_on_from_what_was_computed_ahead() {
+fn the_extension_does_in_vscode_what_people_do_with_it() {
     let name = "the VS Code test";
-    let found = env::var_os("TABAHEAD_VSCODE").zip(env::var_os("TABAHEAD_CHROMIUM"));
-    let Some((modules, chromium)) = found else {
+    let place = |variable| env::var_os(variable).map(PathBuf::from);
+    let (Some(modules), Some(chromium), Some(extension)) = (
+        place("TABAHEAD_VSCODE"),
+        place("TABAHEAD_CHROMIUM"),
+        place("TABAHEAD_EXTENSION"),
+    ) else {
         report::skip(
             name,
-            "TABAHEAD_VSCODE and TABAHEAD_CHROMIUM do not say where they are",
+            "TABAHEAD_VSCODE, TABAHEAD_CHROMIUM and TABAHEAD_EXTENSION do not say where they are",
         );
         return;
     };
+    let packed = Command::new("npm")
+        .args(["run", "--silent", "package"])
+        .current_dir(&extension)
+        .output()
+        .expect("npm runs");
+    assert!(
+        packed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&packed.stderr)
+    );
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let driver = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("e2e/vscode/driver.js");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pictures = here.join("../target/vscode");
     let output = Command::new("node")
-        .arg(driver)
+        .arg(here.join("e2e/vscode/driver.js"))
         .env("VSCODE_MODULES", modules)
-        .env("CHROMIUM", which(chromium.into()))
+        .env("CHROMIUM", which(chromium))
         .env("FOLDER", folder.path())
+        .env("SCREENSHOTS", &pictures)
         .env("TABAHEAD", program::path())
+        .env("VSIX", extension.join("dist/tabahead.vsix"))
         .output()
         .expect("Node runs");
-    report::relay("VS Code", &output, 7);
+    report::relay("VS Code", &output, 20);
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        let shown = extension.join("images/tab.png");
+        fs::copy(pictures.join("chain.png"), shown).expect("the picture can be copied");
+    }
 }
 
 /// The place of a program; the browser's driver does not look along the path.

@@ -1,0 +1,126 @@
+// The item in the status bar: how the server is, and its figures behind the mouse.
+
+import {
+  type Disposable,
+  MarkdownString,
+  StatusBarAlignment,
+  type StatusBarItem,
+  ThemeColor,
+  window,
+} from 'vscode';
+import type { Stats, Status } from './protocol';
+import { savedToday } from './figures';
+
+/** A thought that is shorter than this is not drawn: an icon that flickers at each key draws the eye. */
+const UNNOTICED = 150;
+
+export class StatusBar implements Disposable {
+  private readonly item: StatusBarItem;
+  private status: Status = { kind: 'Inactive', busy: true, message: 'starting' };
+  private figures: { stats: Stats; saved: number } | undefined;
+  private thoughts = 0;
+  private visible = false;
+
+  constructor() {
+    this.item = window.createStatusBarItem('tabahead.status', StatusBarAlignment.Right, 100);
+    this.item.name = 'tabahead';
+    this.item.command = 'tabahead.menu';
+    this.draw();
+    this.item.show();
+  }
+
+  dispose(): void {
+    this.item.dispose();
+  }
+
+  /** Draws that the server is as it says. */
+  set(status: Status): void {
+    this.status = status;
+    this.draw();
+  }
+
+  /** Draws that there is no server to ask. */
+  fail(message: string): void {
+    this.set({ kind: 'Error', busy: false, message });
+  }
+
+  /** Draws figures. */
+  show(stats: Stats, saved: number): void {
+    this.figures = { stats, saved };
+    this.draw();
+  }
+
+  /** Draws that something is being thought of, for as long as it takes. */
+  async think<T>(thought: () => Promise<T>): Promise<T> {
+    this.thoughts += 1;
+    const noticed = setTimeout(() => {
+      this.visible = true;
+      this.draw();
+    }, UNNOTICED);
+    try {
+      return await thought();
+    } finally {
+      this.thoughts -= 1;
+      clearTimeout(noticed);
+      if (this.thoughts === 0 && this.visible) {
+        this.visible = false;
+        this.draw();
+      }
+    }
+  }
+
+  /** One of the four things that the item says. */
+  get state(): 'idle' | 'thinking' | 'paused' | 'error' {
+    if (this.status.kind === 'Error') return 'error';
+    if (this.status.busy || this.visible) return 'thinking';
+    return this.status.kind === 'Inactive' ? 'paused' : 'idle';
+  }
+
+  /** The same in a line, with the reason. */
+  get summary(): string {
+    const { message } = this.status;
+    return `tabahead is ${this.state}${message === 'ready' ? '' : `: ${message}`}`;
+  }
+
+  private draw(): void {
+    const { state, status } = this;
+    const icon = { idle: 'sparkle', thinking: 'loading~spin', paused: 'debug-pause', error: 'warning' }[
+      state
+    ];
+    // While a model is read, or where it is not plain why nothing comes, words stand beside the icon.
+    const words = status.busy ? ` ${status.message}` : '';
+    this.item.text = `$(${icon}) tabahead${words}`;
+    this.item.backgroundColor =
+      state === 'error' ? new ThemeColor('statusBarItem.warningBackground') : undefined;
+    this.item.accessibilityInformation = { label: this.summary };
+    this.item.tooltip = this.tooltip();
+  }
+
+  private tooltip(): MarkdownString {
+    const text = new MarkdownString();
+    text.appendText(this.summary);
+    if (this.figures) {
+      const { stats } = this.figures;
+      const { model, tokens } = stats;
+      const lines = [
+        `model: ${model.id ?? model.state}`,
+        `answered at once: ${hitRate(stats)}`,
+        `waiting saved today: ${savedToday(this.figures.saved)}`,
+        `speed: ${speed(tokens.per_second)}`,
+      ];
+      for (const line of lines) text.appendMarkdown('\n\n').appendText(line);
+    }
+    return text;
+  }
+}
+
+/** The share of answers that were there before they were asked for. */
+function hitRate({ hits, misses }: Stats): string {
+  const known = hits.exact + hits.typed_through + hits.speculated;
+  const all = known + hits.joined + misses;
+  return all === 0 ? 'nothing asked yet' : `${Math.round((100 * known) / all)} % of ${all}`;
+}
+
+function speed(tokensPerSecond: number | null): string {
+  return tokensPerSecond === null ? 'not measured yet' : `${Math.round(tokensPerSecond)} tokens/s`;
+}

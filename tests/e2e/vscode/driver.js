@@ -1,0 +1,386 @@
+// What people do with the extension, done in VS Code's workbench with real keys, the built program and the built-in model.
+// Prints what it saw in lines that begin with "seen: "; any failed expectation ends it with code 1.
+//
+//     node driver.js      with TABAHEAD (the program), CHROMIUM, VSCODE_MODULES (a folder with node_modules), VSIX (the
+//                         package), FOLDER (an empty one) and, to look at pictures afterwards, SCREENSHOTS (a folder)
+
+const assert = require('assert');
+const fs = require('fs');
+const path = require('path');
+const { Workbench, pause, wait } = require('./workbench.js');
+
+const SIDES = Array.from({ length: 80 }, (_, n) => `const SIDE_${n}: f64 = ${n}.0; // how long side number ${n} is\n`);
+const BEFORE = `${SIDES.join('')}
+/// A rectangle.
+pub struct Rectangle {
+    width: f64,
+    height: f64,
+}
+
+impl Rectangle {
+    pub fn new(width: f64, height: f64) -> Self {
+        Self { width, height }
+    }
+
+    pub fn area(&self) -> f64 {
+        `;
+const AFTER = '\n    }\n}\n';
+// What follows is in the file already, so that there is no doubt about what is suggested.
+const ORDERS = `class Order:
+    def __init__(self, number, customer, items):
+        self.number = number
+        self.customer = customer
+        self.items = items
+
+    def total(self):
+        total = 0
+        for item in self.items:
+            total += item.price * item.quantity
+        return total
+
+    def weight(self):
+        weight = 0
+        for item in self.items:
+            weight += item.weight * item.quantity
+        return weight
+
+
+class Invoice:
+    def __init__(self, number, customer, items):
+        `;
+const CALLS = `def report(order):
+    show(order.number)
+    show(order.customer)
+    for item in order.items:
+        show(item.name)
+        show(item.price)
+
+
+def receipt(order):
+    show(order.number)
+    show(order.customer)
+    for item in order.items:
+        `;
+const CURSORS = `${ORDERS.slice(0, ORDERS.indexOf('class Invoice'))}def number():\n    \n    `;
+const NOTEBOOK = {
+  cells: ['prices = [3, 4, 5]\nfor price in prices:\n    print(price)', 'total = sum(prices)'].map((source) => ({
+    cell_type: 'code', execution_count: null, metadata: {}, outputs: [], source: [source],
+  })),
+  metadata: { language_info: { name: 'python' } },
+  nbformat: 4,
+  nbformat_minor: 2,
+};
+const FILES = {
+  'area.rs': BEFORE + AFTER,
+  'cycle.rs': BEFORE + AFTER,
+  'orders.py': ORDERS,
+  'parts.py': ORDERS,
+  'popup.py': ORDERS,
+  'pause.py': ORDERS,
+  'killed.py': ORDERS,
+  'cursors.py': CURSORS,
+  'calls.py': CALLS.replaceAll('\n', '\r\n'),
+  'look.ipynb': JSON.stringify(NOTEBOOK),
+  '.env': 'TOKEN=',
+};
+const SETTINGS = {
+  'editor.inlineSuggest.enabled': true,
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
+  'editor.wordBasedSuggestions': 'currentDocument',
+  'editor.suggestOnTriggerCharacters': false,
+  'extensions.autoCheckUpdates': false,
+  'security.workspace.trust.enabled': false,
+  'workbench.startupEditor': 'none',
+  'workbench.editor.enablePreview': false,
+  'chat.disableAIFeatures': true,
+  'telemetry.telemetryLevel': 'off',
+  'files.autoSave': 'off',
+  'window.dialogStyle': 'custom',
+};
+
+const seen = (message) => console.log(`seen: ${message}`);
+const json = JSON.stringify;
+const lineCount = (text) => text.split('\n').length;
+
+// The server has answered everything and computes nothing. What it leaves behind is two seconds old at most.
+async function settled(workbench) {
+  await pause(2_100);
+  return workbench.figures('the server to rest', (now) => now.generations.running === 0);
+}
+
+async function typesAndAccepts(workbench, window) {
+  const line = lineCount(BEFORE);
+  await window.openFile('area.rs', line, 9);
+
+  // As fast as the driver can: most of these requests are replaced by the next.
+  let typed = 'self.wid';
+  await window.type(typed);
+  for (const key of 'th * self.') {
+    await pause(700);
+    if ((await window.ghost()).trim()) break;
+    await window.type(key);
+    typed += key;
+  }
+  const ghost = await window.shown();
+  await window.shoot('ghost-text');
+  seen(`ghost text on the screen: ${json(ghost)}`);
+  const before = await settled(workbench);
+  assert.match(await window.bell(), /^No/, 'the user was told nothing');
+  assert.equal(before.failed, 0);
+  assert((await window.screen()).includes(typed), 'the screen has what was typed');
+
+  await window.type('\t');
+  await window.shown('Tab to be taken', (now) => now !== ghost);
+  const after = await workbench.figures('an answer from what was computed ahead',
+    (now) => now.requests > before.requests && now.hits.speculated > before.hits.speculated);
+  await window.shoot('accepted');
+  const first = ghost.split('\n')[0];
+  assert((await window.screen()).includes(typed + first), 'the screen has the suggestion');
+  const text = await window.saved('area.rs');
+  assert(text.startsWith(BEFORE + typed + first), text.slice(BEFORE.length));
+  assert(text.endsWith(AFTER), text.slice(-80));
+  seen(`Tab put it into the file: ${json(text.slice((BEFORE + typed).length, text.length - AFTER.length))}`);
+  seen(`the next request was answered from a speculated path: ${json(after.hits)}`);
+  await workbench.figures('the accept to be reported', (now) => now.accepted > 0);
+  seen('the accepted command reached the server');
+}
+
+// Three times Tab: after each, the screen and the file hold what was shown, and the next one was computed ahead.
+async function acceptsOnAndOn(workbench, window) {
+  await window.openFile('orders.py', lineCount(ORDERS), 9);
+  await window.type('self.');
+  let text = `${ORDERS}self.`;
+  for (let tab = 1; tab <= 3; tab += 1) {
+    const ghost = await window.shown();
+    const before = await settled(workbench);
+    await window.type('\t');
+    await window.shown('Tab to be taken', (now) => now !== ghost);
+    text = await window.saved('orders.py');
+    const after = await settled(workbench);
+    assert.equal(after.accepted, before.accepted + 1, 'the accept was reported');
+    assert((await window.screen()).includes(text.split('\n').at(-1)), 'the screen has what the file has');
+    assert(text.includes(ghost.split('\n')[0]), `${json(ghost)} is in\n${text}`);
+    assert.equal(after.misses, before.misses, 'nothing had to be computed');
+    if (tab === 1) await window.shoot('chain');
+  }
+  seen(`Tab, Tab, Tab wrote ${json(text.slice(ORDERS.length))}, and nothing had to be computed behind a Tab`);
+}
+
+// Word and line by the extension's own commands, which tell the server what was taken.
+async function acceptsParts(workbench, window) {
+  await window.openFile('parts.py', lineCount(ORDERS), 9);
+  await window.type('self.');
+  const ghost = await window.shown();
+  const before = await settled(workbench);
+  await window.keyboard.press('Control+ArrowRight');
+  await window.shown('a word to be taken', (now) => now !== ghost && now.trim() !== '');
+  assert.equal((await window.saved('parts.py')).split('\n').at(-1), '        self.number');
+  await window.keyboard.press('Alt+End');
+  await wait('a line to be taken', async () => (await window.screen()).includes('self.number = number\n') || (await window.screen()).endsWith('self.number = number'));
+  const text = await window.saved('parts.py');
+  assert.equal(text.split('\n').at(-1), '        self.number = number');
+  const after = await settled(workbench);
+  assert.equal(after.outcomes.accepted_word, before.outcomes.accepted_word + 1, json(after.outcomes));
+  seen(`of ${json(ghost)}, Ctrl+Right took "number" and Alt+End the rest; the server counts ${json(after.outcomes)}`);
+}
+
+// Asking for another one adds suggestions, and the next one takes the place of the first. Within a word there
+// may be no other one: it is typed on until there is.
+async function cycles(workbench, window) {
+  await window.openFile('cycle.rs', lineCount(BEFORE), 9);
+  let one, other;
+  for (const key of 'self.width * self.') {
+    await window.type(key);
+    await pause(400);
+    one = await window.ghost();
+    if (!one.trim()) continue;
+    await window.keyboard.press('Alt+BracketRight');
+    await pause(600);
+    other = await window.ghost();
+    if (other.trim() && other !== one) break;
+  }
+  assert(other && other !== one, 'there was no other suggestion anywhere');
+  await window.shoot('another');
+  await window.keyboard.press('Alt+BracketLeft');
+  await window.shown('the first suggestion again', (now) => now === one);
+  seen(`asked for another one than ${json(one)}: ${json(other)}, and went back`);
+  await window.keyboard.press('Escape');
+  await wait('the ghost to go', async () => (await window.ghost()) === '');
+  await window.keyboard.press('Alt+Backslash');
+  await window.shown('what was dismissed, by the key that asks for it');
+  seen('Escape took the ghost away, and Alt+\\ brought it back');
+}
+
+// Brackets that the editor closes by itself, in the middle of a line, in a file of CRLF.
+async function closesBrackets(workbench, window) {
+  await window.openFile('calls.py', lineCount(CALLS), 9);
+  await window.type('show(');
+  const inside = await window.shown();
+  await window.shoot('brackets');
+  await window.type('\t');
+  await window.shown('Tab to be taken', (now) => now !== inside);
+  const text = await window.saved('calls.py');
+  const line = text.split('\r\n').at(-1).trim();
+  assert.match(line, /^show\(\w[^()]*\)$/, json(text));
+  assert(!/[^\r]\n/.test(text), 'every line of the file ends as before');
+  assert((await window.screen()).includes(line));
+  seen(`inside brackets that the editor had closed, Tab made ${json(line)}, and a file of CRLF stayed one`);
+}
+
+// With the popup open, the ghost goes on from what is selected in it.
+async function extendsThePopup(workbench, window) {
+  await window.openFile('popup.py', lineCount(ORDERS), 9);
+  await window.type('self.cus');
+  await window.keyboard.press('Control+Space');
+  await window.page.waitForSelector('.suggest-widget.visible .monaco-list-row.focused');
+  const selected = (await window.text('.suggest-widget.visible .monaco-list-row.focused .label-name')).trim();
+  assert.equal(selected, 'customer');
+  const ghost = await window.shown('a ghost behind the selected word');
+  assert(ghost.startsWith('tomer'), json(ghost));
+  await window.shoot('popup');
+  await window.type('\t');
+  await wait('the word to be taken', async () => (await window.screen()).includes('self.customer'));
+  const line = (await window.saved('popup.py')).split('\n').at(-1);
+  assert.equal(line, '        self.customer');
+  const rest = await window.shown();
+  await window.type('\t');
+  await wait('the rest to be taken', async () => !(await window.ghost()).startsWith(rest));
+  const text = await window.saved('popup.py');
+  assert.equal(text.split('\n')[lineCount(ORDERS) - 1], `        self.customer${rest.split('\n')[0]}`);
+  seen(`with "${selected}" selected in the popup the ghost was ${json(ghost)}; Tab took the word, Tab the rest`);
+}
+
+async function worksWithTwoCursors(workbench, window) {
+  await window.openFile('cursors.py', lineCount(CURSORS) - 1, 5);
+  await window.command('Add Cursor Below');
+  await window.type('self.');
+  const ghost = await window.shown();
+  await window.shoot('two-cursors');
+  await window.type('\t');
+  await wait('Tab to be taken', async () => (await window.ghost()) !== ghost);
+  const text = await window.saved('cursors.py');
+  const [one, two] = text.split('\n').slice(lineCount(CURSORS) - 2, lineCount(CURSORS));
+  seen(`at two cursors Tab made ${json(one)} and ${json(two)}`);
+}
+
+async function pauses(workbench, window) {
+  await window.openFile('.env', 1, 7);
+  await window.statusIs('tabahead is paused: a file of this name may hold secrets');
+  seen(`in .env: "${await window.status()}"`);
+  await window.openFile('pause.py', lineCount(ORDERS), 9);
+  await window.statusIs('tabahead is idle');
+  await window.changeSettings({ 'tabahead.languages': { python: false } });
+  await window.statusIs('tabahead is paused: off for this language');
+  await window.type('self.');
+  const silent = await settled(workbench);
+  assert.equal(await window.ghost(), '');
+  assert(silent.silent > 0);
+  await window.shoot('paused');
+  await window.changeSettings({ 'tabahead.languages': {} });
+  await window.statusIs('tabahead is idle');
+  await window.type('nu');
+  await window.shown();
+  seen('a language was turned off and on in settings.json: no ghost, and a ghost again, without a reload');
+  await window.command('tabahead: Pause or Resume in This File');
+  await window.statusIs('tabahead is paused: off for this file');
+  await window.command('tabahead: Pause or Resume in This File');
+  await window.statusIs('tabahead is idle');
+  await window.changeSettings({ 'tabahead.speculation.depth': 99 });
+  const told = await wait('the user to be told', async () => (await window.messages())[0]);
+  assert.match(told, /speculation\.depth.*from 0 to 32/);
+  seen(`a value that cannot be used: "${told}"`);
+  await window.changeSettings({ 'tabahead.speculation.depth': 3 });
+}
+
+async function survivesItsServer(workbench, window) {
+  await window.openFile('killed.py', lineCount(ORDERS), 9);
+  const before = await settled(workbench);
+  process.kill(before.pid, 'SIGKILL');
+  await window.type('self');
+  const after = await workbench.figures('another server', (now) => now.pid !== before.pid);
+  await window.statusIs('tabahead is idle');
+  await window.type('.');
+  await window.shown('a ghost by another server');
+  assert.match(await window.bell(), /^No/, 'the user was told nothing');
+  await window.type('\t');
+  assert.match((await window.saved('killed.py')).split('\n')[lineCount(ORDERS) - 1], /^ {8}self\.\w/);
+  seen('the server was killed; the next one made ghosts from what was typed since, and the user was told nothing');
+  await window.closeEditor();
+  const closed = await settled(workbench);
+  assert.equal(closed.documents, after.documents - 1);
+  await window.openFile('orders.py', 1, 1);
+  assert.equal(await window.ghost(), '');
+  seen('a closed file is forgotten');
+}
+
+async function worksInACell(workbench, window) {
+  await window.openNotebook('look.ipynb');
+  await window.page.click('.cell .monaco-editor .view-lines >> nth=1');
+  await window.keyboard.press('Control+End');
+  await window.type('\nfor price in pri');
+  const ghost = await window.shown();
+  await window.shoot('notebook');
+  await window.type('\t');
+  await wait('Tab to be taken', async () => (await window.ghost()) !== ghost);
+  seen(`in a notebook's cell: ${json(ghost)}`);
+}
+
+async function saysWhatIsWrong(workbench, window) {
+  await window.changeSettings({ 'tabahead.server.path': path.join(workbench.folder, 'nothing') }, 'Remote');
+  await window.statusIs('tabahead is error');
+  const missing = await wait('the user to be told', async () => (await window.messages())[0]);
+  assert.match(missing, /tabahead\.server\.path is .*, but there is no program/);
+  assert.match(await window.status(), /tabahead is error/);
+  await window.shoot('missing');
+  seen(`without a program: "${missing.replace(workbench.folder, '…')}"`);
+  await window.changeSettings({ 'tabahead.server.path': oldServer(workbench) }, 'Remote');
+  const old = await wait('the user to be told', async () => (await window.messages())[0]);
+  assert.match(old, /is of version 0\.0\.9; this extension needs 0\.1 or newer/);
+  seen(`with an old program: "${old}"`);
+  await window.changeSettings({ 'tabahead.server.path': process.env.TABAHEAD }, 'Remote');
+  await window.statusIs('tabahead is idle');
+  seen('with the program again it went on, without a reload');
+}
+
+// There is no old program to try: this is what one would say of itself.
+function oldServer(workbench) {
+  const file = path.join(workbench.folder, 'old-tabahead');
+  const answer = json({ jsonrpc: '2.0', id: 0, result: { capabilities: {}, serverInfo: { name: 'tabahead', version: '0.0.9' } } });
+  fs.writeFileSync(file, `#!/bin/sh\nprintf 'Content-Length: ${answer.length}\\r\\n\\r\\n%s' '${answer}'\ncat >/dev/null\n`, { mode: 0o755 });
+  return file;
+}
+
+const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
+  pauses, survivesItsServer, worksInACell, saysWhatIsWrong];
+
+async function main() {
+  const workbench = new Workbench(process.env.FOLDER, {
+    files: FILES,
+    settings: SETTINGS,
+    machine: { 'tabahead.server.path': process.env.TABAHEAD },
+  });
+  let window;
+  try {
+    await workbench.start(process.env.VSIX);
+    window = await workbench.open();
+    await window.statusIs('tabahead is idle');
+    seen('the extension started the server: "tabahead is idle"');
+    const only = process.env.ONLY;
+    for (const scenario of SCENARIOS) {
+      if (only && !only.split(',').includes(scenario.name)) continue;
+      const begin = Date.now();
+      await scenario(workbench, window);
+      console.log(`took: ${scenario.name} ${Date.now() - begin} ms`);
+    }
+  } catch (error) {
+    await window?.shoot('failed');
+    throw error;
+  } finally {
+    await workbench.stop();
+  }
+}
+
+main().then(() => process.exit(0), (error) => {
+  console.error(`FAILED: ${error.stack}`);
+  process.exit(1);
+});
