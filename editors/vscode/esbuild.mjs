@@ -33,4 +33,5 @@ for (const folder of [...packages].sort()) {
   notices.push(`${name} ${version} (${license})\n\n${await readFile(path.join(folder, file), 'utf8')}`);
 }
 await writeFile('dist/THIRD-PARTY-LICENSES.txt', notices.join(`\n${'-'.repeat(80)}\n\n`));
-for (const licence of ['LICENSE-MIT', 'LICENSE-APACHE']) await copyFile(`../../${licence}`, `dist/${licence}`);
+for (const licence of ['LICENSE-MIT', 'LICENSE-APACHE'])
+  await copyFile(`../../${licence}`, `dist/${licence}`);

@@ -1,18 +1,22 @@
-// The language client of VS Code, and what is said between it and our server.
+// A running server: VS Code's language client, and what is said to it beyond what that client says by itself.
+//
+// Loaded when a server is started, not with the extension: the client is nearly all of the bundle.
 
 import { type InlineCompletionItem, type InlineCompletionList, type TextDocument, window } from 'vscode';
 import {
   CloseAction,
+  DidChangeConfigurationNotification,
   ErrorAction,
   type ErrorHandler,
   LanguageClient,
   type LanguageClientOptions,
   RevealOutputChannelOn,
+  State,
   type TextDocumentFilter,
 } from 'vscode-languageclient/node';
+import type { Settings } from './config';
 import type { Ctx } from './ctx';
-import { type Settings } from './config';
-import { didFocus } from './protocol';
+import { type Stats, didFocus, didPartiallyAccept, stats, status } from './protocol';
 
 /** Documents whose text is synchronised. Which of them get suggestions is the server's to say. */
 const DOCUMENTS: TextDocumentFilter[] = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({
@@ -29,33 +33,92 @@ export interface Offered {
   item: InlineCompletionItem;
 }
 
-export function createClient(ctx: Ctx, program: string, initial: Settings): LanguageClient {
-  const options: LanguageClientOptions = {
-    documentSelector: DOCUMENTS,
-    initializationOptions: initial,
-    outputChannel: ctx.log,
-    revealOutputChannelOn: RevealOutputChannelOn.Never,
-    errorHandler: errorHandler(ctx),
-    // What is wrong is told by whoever started the client.
-    initializationFailedHandler: () => false,
-    middleware: {
-      provideInlineCompletionItems: async (document, position, context, token, next) => {
-        const answer = await ctx.status.think(async () => next(document, position, context, token));
-        const item = items(answer)[0];
-        if (item) ctx.offered = { document, item };
-        ctx.figures.touch();
-        return answer;
-      },
-    },
-  };
-  return new LanguageClient('tabahead', 'tabahead', { command: program, args: ['lsp'] }, options);
-}
+export class Server {
+  private readonly client: LanguageClient;
 
-/** Tells the server where the focus is. */
-export function focus(client: LanguageClient): Promise<void> {
-  const document = window.activeTextEditor?.document;
-  const textDocument = document && client.code2ProtocolConverter.asTextDocumentIdentifier(document);
-  return client.sendNotification(didFocus, textDocument ? { textDocument } : {});
+  /** `initial` are the settings that it begins with. */
+  constructor(
+    private readonly ctx: Ctx,
+    program: string,
+    initial: Settings,
+  ) {
+    const options: LanguageClientOptions = {
+      documentSelector: DOCUMENTS,
+      initializationOptions: initial,
+      outputChannel: ctx.log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      errorHandler: errorHandler(ctx),
+      // What is wrong is told by whoever starts the server.
+      initializationFailedHandler: () => false,
+      middleware: {
+        provideInlineCompletionItems: async (document, position, context, token, next) => {
+          const answer = await ctx.status.think(async () => next(document, position, context, token));
+          const item = items(answer)[0];
+          if (item) ctx.offered = { document, item };
+          ctx.figures.touch();
+          return answer;
+        },
+      },
+    };
+    this.client = new LanguageClient('tabahead', 'tabahead', { command: program, args: ['lsp'] }, options);
+    this.client.onNotification(status, (now) => {
+      ctx.status.set(now);
+    });
+    this.client.onDidChangeState(({ newState }) => {
+      ctx.isReady(newState === State.Running);
+      if (newState === State.Starting) ctx.status.set({ kind: 'Inactive', busy: true, message: 'starting' });
+      if (newState === State.Running) this.focus();
+    });
+  }
+
+  /** Starts it, and gives its version. */
+  async start(): Promise<string | undefined> {
+    await this.client.start();
+    return this.client.initializeResult?.serverInfo?.version;
+  }
+
+  /** Ends it; one that does not answer is killed. */
+  async stop(): Promise<void> {
+    await this.client.dispose().catch(this.note);
+  }
+
+  /** Says where the focus is. */
+  focus(): void {
+    const document = window.activeTextEditor?.document;
+    const textDocument = document && this.client.code2ProtocolConverter.asTextDocumentIdentifier(document);
+    this.say(() => this.client.sendNotification(didFocus, textDocument ? { textDocument } : {}));
+  }
+
+  /** Sends all settings, instead of those that were sent before. */
+  configure(settings: Settings): void {
+    this.say(() =>
+      this.client.sendNotification(DidChangeConfigurationNotification.type, {
+        settings: { tabahead: settings },
+      }),
+    );
+  }
+
+  /** Says how much of a suggestion is accepted, in UTF-16 units. */
+  acceptedPart({ command }: InlineCompletionItem, acceptedLength: number): void {
+    if (!command) return;
+    const item = { command: { ...command, arguments: command.arguments ?? [] } };
+    this.say(() => this.client.sendNotification(didPartiallyAccept, { item, acceptedLength }));
+  }
+
+  /** Its figures; undefined where it does not answer. */
+  async stats(): Promise<Stats | undefined> {
+    if (!this.client.isRunning()) return undefined;
+    return this.client.sendRequest(stats).catch(() => undefined);
+  }
+
+  /** What a server cannot be told while it does not run, it learns when it starts. */
+  private say(something: () => Promise<void>): void {
+    if (this.client.isRunning()) something().catch(this.note);
+  }
+
+  private readonly note = (error: unknown): void => {
+    this.ctx.log.warn(String(error));
+  };
 }
 
 function items(

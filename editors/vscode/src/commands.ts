@@ -3,7 +3,6 @@
 import { type QuickPickItem, Range, Uri, commands, window, workspace } from 'vscode';
 import type { Ctx } from './ctx';
 import { isLanguageOn, pauseFile, pauseLanguage, pausedFiles } from './config';
-import { didPartiallyAccept } from './protocol';
 
 const STATS = 'tabahead-stats';
 
@@ -39,12 +38,12 @@ async function acceptPart(ctx: Ctx, command: string): Promise<void> {
   await commands.executeCommand(command);
   const editor = window.activeTextEditor;
   const start = offered?.item.range instanceof Range ? offered.item.range.start : undefined;
-  if (!offered?.item.command || !start || editor?.document !== offered.document) return;
+  if (!offered || !start || editor?.document !== offered.document) return;
   const accepted = offered.document.getText(new Range(start, editor.selection.active));
   const text = offered.item.insertText;
-  if (accepted === '' || typeof text !== 'string' || !text.startsWith(accepted)) return;
-  const item = { command: { ...offered.item.command, arguments: offered.item.command.arguments ?? [] } };
-  ctx.say((client) => client.sendNotification(didPartiallyAccept, { item, acceptedLength: accepted.length }));
+  if (accepted !== '' && typeof text === 'string' && text.startsWith(accepted)) {
+    ctx.server?.acceptedPart(offered.item, accepted.length);
+  }
 }
 
 async function toggleFile(ctx: Ctx): Promise<void> {

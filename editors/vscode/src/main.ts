@@ -12,8 +12,8 @@ let ctx: Ctx | undefined;
 export function activate(context: ExtensionContext): void {
   ctx = new Ctx(context);
   registerCommands(ctx);
-  // Not awaited: nothing in the editor waits for a server.
-  void ctx.start();
+  // Behind the activation, which the editor counts and other extensions wait for.
+  setImmediate(() => void ctx?.start());
 }
 
 export async function deactivate(): Promise<void> {

@@ -9,7 +9,6 @@ import {
   window,
 } from 'vscode';
 import type { Stats, Status } from './protocol';
-import { savedToday } from './figures';
 
 /** A thought that is shorter than this is not drawn: an icon that flickers at each key draws the eye. */
 const UNNOTICED = 150;
@@ -123,4 +122,10 @@ function hitRate({ hits, misses }: Stats): string {
 
 function speed(tokensPerSecond: number | null): string {
   return tokensPerSecond === null ? 'not measured yet' : `${Math.round(tokensPerSecond)} tokens/s`;
+}
+
+/** A time as people say it. */
+function savedToday(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  return seconds < 90 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
 }

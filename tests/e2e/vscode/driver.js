@@ -159,7 +159,7 @@ async function acceptsOnAndOn(workbench, window) {
     const after = await settled(workbench);
     assert.equal(after.accepted, before.accepted + 1, 'the accept was reported');
     assert((await window.screen()).includes(text.split('\n').at(-1)), 'the screen has what the file has');
-    assert(text.includes(ghost.split('\n')[0]), `${json(ghost)} is in\n${text}`);
+    assert(text.endsWith(ghost), `${json(ghost)} ends\n${text}`);
     assert.equal(after.misses, before.misses, 'nothing had to be computed');
     if (tab === 1) await window.shoot('chain');
   }
@@ -260,6 +260,8 @@ async function worksWithTwoCursors(workbench, window) {
   await wait('Tab to be taken', async () => (await window.ghost()) !== ghost);
   const text = await window.saved('cursors.py');
   const [one, two] = text.split('\n').slice(lineCount(CURSORS) - 2, lineCount(CURSORS));
+  assert.equal(two, one);
+  assert.equal(ghost, one.slice('    self.'.length).repeat(2), 'each cursor had its ghost');
   seen(`at two cursors Tab made ${json(one)} and ${json(two)}`);
 }
 
@@ -342,6 +344,37 @@ async function saysWhatIsWrong(workbench, window) {
   seen('with the program again it went on, without a reload');
 }
 
+// What `inhost/` sees inside the extension host, in a window of its own.
+async function insideTheHost(workbench) {
+  const extension = fs.readdirSync(workbench.extensions).find((name) => name.startsWith('tabahead.tabahead'));
+  const window = await workbench.open({
+    extensionDevelopmentPath: workbench.remote(path.join(workbench.extensions, extension)),
+    extensionTestsPath: workbench.remote(path.join(__dirname, 'inhost', 'index.js')),
+  });
+  const result = await wait('the tests in the host', () =>
+    fs.existsSync(process.env.INHOST_RESULT) && fs.readFileSync(process.env.INHOST_RESULT, 'utf8'));
+  await window.shoot('inhost');
+  await window.page.close();
+  console.log(result);
+  assert(!result.includes('FAILED'), 'the tests in the extension host failed');
+}
+
+// What the editor itself says that starting the extension took.
+async function startsQuickly(workbench, window) {
+  // A list is drawn as far as it is in sight.
+  const size = window.page.viewportSize();
+  await window.page.setViewportSize({ ...size, height: 4_000 });
+  await window.command('Developer: Show Running Extensions');
+  const time = await wait('the time', () => window.page.evaluate(() => {
+    const row = [...document.querySelectorAll('.runtime-extensions-editor .extension')]
+      .find((row) => row.querySelector('.name')?.textContent === 'tabahead');
+    return row?.querySelector('.activation-time')?.textContent;
+  }));
+  await window.keyboard.press('Escape');
+  await window.page.setViewportSize(size);
+  seen(`VS Code on the extension's start: "${time}"`);
+}
+
 // There is no old program to try: this is what one would say of itself.
 function oldServer(workbench) {
   const file = path.join(workbench.folder, 'old-tabahead');
@@ -351,9 +384,10 @@ function oldServer(workbench) {
 }
 
 const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
-  pauses, survivesItsServer, worksInACell, saysWhatIsWrong];
+  pauses, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
 
 async function main() {
+  process.env.INHOST_RESULT = path.join(process.env.FOLDER, 'inhost.txt');
   const workbench = new Workbench(process.env.FOLDER, {
     files: FILES,
     settings: SETTINGS,

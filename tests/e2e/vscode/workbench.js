@@ -62,9 +62,10 @@ class Workbench {
     this.server?.kill();
   }
 
-  // A window; `payload` is what a desktop's command line would say.
-  async open(payload = {}) {
+  // A window; `payload` is what a desktop's command line would say, `first` what the page runs before anything else.
+  async open(payload = {}, first = () => {}) {
     const page = await this.browser.newPage({ viewport: { width: 1000, height: 600 } });
+    await page.addInitScript(first);
     const query = new URLSearchParams({ folder: this.work, payload: JSON.stringify(Object.entries(payload)) });
     await page.goto(`http://127.0.0.1:${this.port}/?${query}`);
     return new Window(this, page);
@@ -163,9 +164,7 @@ class Window {
   ghost() {
     return this.page.evaluate(() => {
       const texts = (selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent);
-      const inline = texts('.ghost-text-decoration, .suggest-preview-text > .view-line').join('');
-      const below = texts('.ghost-text .view-line, .suggest-preview-text .view-line');
-      return [inline, ...below].join('\n').replace(/\u00a0/g, ' ');
+      return [texts('.ghost-text-decoration').join(''), ...texts('.suggest-preview-text .view-line')].join('\n').replace(/\u00a0/g, ' ');
     });
   }
 

@@ -1,0 +1,124 @@
+// What can be asked only from inside the editor's extension host: documents that are no files, settings by the editor's
+// own interface, and the server's figures. VS Code runs this beside the installed extension (`extensionTestsPath`).
+// Writes what it saw, or what went wrong, to the file that INHOST_RESULT names.
+
+const assert = require('assert');
+const fs = require('fs');
+const vscode = require('vscode');
+
+const PATIENCE = 30_000;
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function wait(what, condition) {
+  for (const begin = Date.now(); ; await pause(50)) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() - begin > PATIENCE) throw new Error(`waited in vain for ${what}`);
+  }
+}
+
+let query = 0;
+async function stats() {
+  const uri = vscode.Uri.from({ scheme: 'tabahead-stats', path: 'tabahead.json', query: `inhost${query++}` });
+  return JSON.parse((await vscode.workspace.openTextDocument(uri)).getText());
+}
+
+const ORDERS = [
+  'class Order:',
+  '    def __init__(self, number, customer):',
+  '        # the number that the customer was told',
+  '        self.number = number',
+  '        self.customer = customer',
+  '        self.title = "order of a customer"',
+  '',
+  '',
+  'class Invoice:',
+  '    def __init__(self, number, customer):',
+  '        ',
+].join('\n');
+
+// Opens a document with this text, asks at its end, accepts what is shown, and gives what the text is then.
+async function accepted(content, language) {
+  const document = await vscode.workspace.openTextDocument({ language, content });
+  const editor = await vscode.window.showTextDocument(document);
+  const end = document.positionAt(document.getText().length);
+  editor.selection = new vscode.Selection(end, end);
+  const before = document.getText();
+  await wait('an accepted suggestion', async () => {
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+    await pause(200);
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.commit');
+    return document.getText() !== before;
+  });
+  const text = document.getText();
+  assert(text.startsWith(before), text);
+  await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  return text.slice(before.length);
+}
+
+async function untitledDocuments(seen) {
+  for (const [what, line, expected] of [
+    ['code', 'self.num', /^ber/],
+    ['a comment', '# the number that the ', /^customer/],
+    ['a string', 'self.title = "order of a ', /^customer/],
+  ]) {
+    const text = await accepted(ORDERS + line, 'python');
+    assert.match(text, expected);
+    seen(`in ${what} of an untitled document: ${JSON.stringify(text)}`);
+  }
+  const windows = await accepted(`${ORDERS}self.number = number\n        `.replaceAll('\n', '\r\n'), 'python');
+  assert(!/[^\r]\n/.test(windows), JSON.stringify(windows));
+}
+
+// Each setting at its default, as if somebody had written all of them down: the server takes every one, and is as it was.
+async function settings(seen) {
+  const configuration = vscode.workspace.getConfiguration('tabahead');
+  const { contributes } = vscode.extensions.getExtension('tabahead.tabahead').packageJSON;
+  const properties = Object.entries(contributes.configuration.properties);
+  const before = await stats();
+  const keys = [];
+  for (const [key, { default: value, scope }] of properties) {
+    // Those of the machine are no user settings in a remote window.
+    if (value === null || scope.startsWith('machine')) continue;
+    const name = key.slice('tabahead.'.length);
+    await configuration.update(name, value, vscode.ConfigurationTarget.Global);
+    keys.push(name);
+  }
+  assert.equal((await stats()).settings.digest, before.settings.digest);
+  await configuration.update('speculation.enabled', false, vscode.ConfigurationTarget.Workspace);
+  await wait('a setting of the workspace', async () => !(await stats()).settings.speculation_enabled);
+  await configuration.update('speculation.enabled', undefined, vscode.ConfigurationTarget.Workspace);
+  await wait('that setting to go', async () => (await stats()).settings.speculation_enabled);
+  for (const name of keys) await configuration.update(name, undefined, vscode.ConfigurationTarget.Global);
+  await wait('the settings as they were', async () => (await stats()).settings?.digest === before.settings.digest);
+  seen(`${keys.length} settings were taken at their defaults, one of the workspace won, and all could be taken back`);
+}
+
+async function commands(seen) {
+  const { contributes } = vscode.extensions.getExtension('tabahead.tabahead').packageJSON;
+  const all = await vscode.commands.getCommands(true);
+  for (const { command } of contributes.commands) assert(all.includes(command), command);
+  const before = await stats();
+  await vscode.commands.executeCommand('tabahead.restart');
+  const after = await wait('another server', async () => {
+    const now = await stats();
+    return now.pid && now.pid !== before.pid && now;
+  });
+  assert.equal(after.version, before.version);
+  seen(`all ${contributes.commands.length} commands are there; restart made another server`);
+}
+
+exports.run = async () => {
+  const lines = [];
+  const seen = (line) => lines.push(`seen: ${line}`);
+  try {
+    await vscode.extensions.getExtension('tabahead.tabahead').activate();
+    await wait('the model', async () => (await stats()).model?.state === 'ready');
+    await untitledDocuments(seen);
+    await settings(seen);
+    await commands(seen);
+  } catch (error) {
+    lines.push(`FAILED: ${error.stack}`);
+  }
+  fs.writeFileSync(process.env.INHOST_RESULT, lines.join('\n'));
+};
