@@ -78,7 +78,8 @@ export class StatusBar implements Disposable {
   /** The same in a line, with the reason. */
   get summary(): string {
     const { message } = this.status;
-    return `tabahead is ${this.state}${message === 'ready' ? '' : `: ${message}`}`;
+    const state = this.state === 'error' ? 'not working' : this.state;
+    return `tabahead is ${state}${message === 'ready' ? '' : `: ${message}`}`;
   }
 
   private draw(): void {

@@ -92,6 +92,8 @@ const SETTINGS = {
   'security.workspace.trust.enabled': false,
   'workbench.startupEditor': 'none',
   'workbench.editor.enablePreview': false,
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'editor.minimap.enabled': false,
   'chat.disableAIFeatures': true,
   'telemetry.telemetryLevel': 'off',
   'files.autoSave': 'off',
@@ -259,6 +261,7 @@ async function worksWithTwoCursors(workbench, window) {
   await window.type('\t');
   await wait('Tab to be taken', async () => (await window.ghost()) !== ghost);
   const text = await window.saved('cursors.py');
+  assert((await window.screen()).endsWith(text.split('\n').at(-1)));
   const [one, two] = text.split('\n').slice(lineCount(CURSORS) - 2, lineCount(CURSORS));
   assert.equal(two, one);
   assert.equal(ghost, one.slice('    self.'.length).repeat(2), 'each cursor had its ghost');
@@ -323,16 +326,18 @@ async function worksInACell(workbench, window) {
   const ghost = await window.shown();
   await window.shoot('notebook');
   await window.type('\t');
+  const cell = `for price in pri${ghost}`;
   await wait('Tab to be taken', async () => (await window.ghost()) !== ghost);
-  seen(`in a notebook's cell: ${json(ghost)}`);
+  await wait('the cell to have it', async () => (await window.cells()).includes(cell));
+  seen(`in a notebook's cell, Tab made ${json(cell)}`);
 }
 
 async function saysWhatIsWrong(workbench, window) {
   await window.changeSettings({ 'tabahead.server.path': path.join(workbench.folder, 'nothing') }, 'Remote');
-  await window.statusIs('tabahead is error');
+  await window.statusIs('tabahead is not working');
   const missing = await wait('the user to be told', async () => (await window.messages())[0]);
   assert.match(missing, /tabahead\.server\.path is .*, but there is no program/);
-  assert.match(await window.status(), /tabahead is error/);
+  assert.match(await window.status(), /tabahead is not working/);
   await window.shoot('missing');
   seen(`without a program: "${missing.replace(workbench.folder, '…')}"`);
   await window.changeSettings({ 'tabahead.server.path': oldServer(workbench) }, 'Remote');
@@ -391,7 +396,8 @@ async function main() {
   const workbench = new Workbench(process.env.FOLDER, {
     files: FILES,
     settings: SETTINGS,
-    machine: { 'tabahead.server.path': process.env.TABAHEAD },
+    // Without a program to name, the one in the package is tried.
+    machine: process.env.TABAHEAD ? { 'tabahead.server.path': process.env.TABAHEAD } : {},
   });
   let window;
   try {

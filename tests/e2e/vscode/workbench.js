@@ -187,6 +187,12 @@ class Window {
     });
   }
 
+  // The text of a notebook's cells, line by line.
+  cells() {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll('.notebook-editor .view-line')].map((line) => line.textContent.replace(/\u00a0/g, ' ')));
+  }
+
   // Saves, and gives what is in the file then.
   async saved(name) {
     await this.keyboard.press('Control+s');

@@ -37,40 +37,41 @@ const ORDERS = [
   '        ',
 ].join('\n');
 
-// Opens a document with this text, asks at its end, accepts what is shown, and gives what the text is then.
-async function accepted(content, language) {
-  const document = await vscode.workspace.openTextDocument({ language, content });
+// Opens a document with this text, asks where `$0` stands, accepts what is shown, and gives what was put there. The rest of
+// the text must be as it was.
+async function accepted(marked, language) {
+  const [head, tail] = marked.split('$0');
+  const document = await vscode.workspace.openTextDocument({ language, content: head + tail });
   const editor = await vscode.window.showTextDocument(document);
-  const end = document.positionAt(document.getText().length);
-  editor.selection = new vscode.Selection(end, end);
-  const before = document.getText();
+  const cursor = document.positionAt(head.length);
+  editor.selection = new vscode.Selection(cursor, cursor);
   await wait('an accepted suggestion', async () => {
     await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
     await pause(200);
     await vscode.commands.executeCommand('editor.action.inlineSuggest.commit');
-    return document.getText() !== before;
+    return document.getText() !== head + tail;
   });
   const text = document.getText();
-  assert(text.startsWith(before), text);
+  assert(text.startsWith(head) && text.endsWith(tail), text);
   await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
-  return text.slice(before.length);
+  return text.slice(head.length, text.length - tail.length);
 }
 
 async function untitledDocuments(seen) {
   for (const [what, line, expected] of [
-    ['code', 'self.num', /^ber/],
-    ['a comment', '# the number that the ', /^customer/],
-    ['a string', 'self.title = "order of a ', /^customer/],
+    ['code', 'self.num$0', /^ber/],
+    ['a comment', '# the number that the $0', /^customer/],
+    ['a string', 'self.title = "order of a $0"', /^customer$/],
+    ['the middle of a line', 'self.number = num$0  # as it is told', /^ber/],
   ]) {
     const text = await accepted(ORDERS + line, 'python');
     assert.match(text, expected);
     seen(`in ${what} of an untitled document: ${JSON.stringify(text)}`);
   }
-  const windows = await accepted(`${ORDERS}self.number = number\n        `.replaceAll('\n', '\r\n'), 'python');
+  const windows = await accepted(`${ORDERS}self.number = number\n        $0`.replaceAll('\n', '\r\n'), 'python');
   assert(!/[^\r]\n/.test(windows), JSON.stringify(windows));
 }
 
-// Each setting at its default, as if somebody had written all of them down: the server takes every one, and is as it was.
 async function settings(seen) {
   const configuration = vscode.workspace.getConfiguration('tabahead');
   const { contributes } = vscode.extensions.getExtension('tabahead.tabahead').packageJSON;
