@@ -24,6 +24,8 @@ pub use tabahead_engine::KvPrecision;
 /// What a backend reports: first how loading went, then the course of generations.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BackendEvent {
+    /// So many percent of the model are read. Not reported of the embedded one, which is there at once.
+    Loading(u8),
     /// The model is loaded. Generations started earlier run now.
     Ready(ModelProfile),
     /// The model cannot be used, in one line for the user. Every generation fails with it.

@@ -231,7 +231,8 @@ impl Shared {
 
 /// The thread's life: load, then work until the handle is dropped.
 fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<Message>) {
-    let loaded = worker::guarded(|| load(&settings.model)).unwrap_or_else(|()| {
+    let tell = |percent| (shared.sink)(BackendEvent::Loading(percent));
+    let loaded = worker::guarded(|| load(&settings.model, &tell)).unwrap_or_else(|()| {
         Err("the model's file cannot be read: the loader stopped unexpectedly".to_owned())
     });
     match loaded {
@@ -255,10 +256,18 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<Message>) {
     }
 }
 
-fn load(source: &ModelSource) -> Result<(Arc<Model>, ModelProfile), String> {
+fn load(source: &ModelSource, tell: &dyn Fn(u8)) -> Result<(Arc<Model>, ModelProfile), String> {
+    let mut told = 0;
+    let mut progress = |share: f32| {
+        let percent = (share * 100.0) as u8;
+        if percent > told {
+            told = percent;
+            tell(percent);
+        }
+    };
     let model = match source {
         ModelSource::Embedded(bytes) => Model::from_bytes(std::borrow::Cow::Borrowed(bytes)),
-        ModelSource::File(path) => Model::open(path),
+        ModelSource::File(path) => Model::open_with(path, &mut progress),
     }
     .map_err(|error| in_one_line(&error))?;
     model.completes().map_err(|error| in_one_line(&error))?;

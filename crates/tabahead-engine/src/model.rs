@@ -126,7 +126,7 @@ impl Model {
     /// # Errors
     /// `EngineError::Model` with one line that says what is wrong with the file.
     pub fn from_bytes(bytes: Cow<'static, [u8]>) -> Result<Self, EngineError> {
-        Self::read_gguf(Cursor::new(&*bytes))
+        Self::read_gguf(Cursor::new(&*bytes), &mut |_| ())
     }
 
     /// Loads a GGUF file, or a directory with config.json and weights in safetensors files.
@@ -134,9 +134,17 @@ impl Model {
     /// # Errors
     /// As `from_bytes`, and when a file cannot be read.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
+        Self::open_with(path, &mut |_| ())
+    }
+
+    /// As [`Model::open`], telling behind each layer which share of them is there, above 0 and at most 1.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_with(path: &Path, progress: &mut dyn FnMut(f32)) -> Result<Self, EngineError> {
         let in_path = |reason: String| format!("'{}': {reason}", path.display());
         let model = if path.is_dir() {
-            Self::read_checkpoint(path)
+            Self::read_checkpoint(path, progress)
         } else if path
             .extension()
             .is_some_and(|ending| ending == "safetensors")
@@ -147,7 +155,7 @@ impl Model {
         } else {
             let file = File::open(path)
                 .map_err(|error| refuse(format!("cannot open '{}': {error}", path.display())))?;
-            Self::read_gguf(BufReader::with_capacity(1 << 20, file))
+            Self::read_gguf(BufReader::with_capacity(1 << 20, file), progress)
         };
         let mut model = model.map_err(|error| match error {
             EngineError::Model(reason) => refuse(in_path(reason)),
@@ -332,7 +340,10 @@ impl Model {
         self.head.as_ref().unwrap_or(&self.embedding)
     }
 
-    fn read_gguf<R: Read + Seek>(mut reader: R) -> Result<Self, EngineError> {
+    fn read_gguf<R: Read + Seek>(
+        mut reader: R,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<Self, EngineError> {
         let hash = identity::hash(&mut reader)
             .map_err(|error| refuse(format!("cannot be read: {error}")))?;
         let mut file = GgufFile::read(reader)?;
@@ -356,12 +367,15 @@ impl Model {
                 .filter(|least| least.is_finite() && *least <= 0.0),
         };
         let parts = metadata::take(&mut file);
-        Self::assemble(&mut file, info, &stated, |rows| {
+        Self::assemble(&mut file, info, &stated, progress, |rows| {
             parts.and_then(|parts| Vocabulary::new(parts, rows))
         })
     }
 
-    fn read_checkpoint(directory: &Path) -> Result<Self, EngineError> {
+    fn read_checkpoint(
+        directory: &Path,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<Self, EngineError> {
         let mut checkpoint = Checkpoint::open(directory)?;
         let stated = Stated::by_config(checkpoint.config())?;
         let hash = identity::hash_all(checkpoint.files())
@@ -380,7 +394,7 @@ impl Model {
             least_log_prob: None,
         };
         let (tokenizer, stops) = (checkpoint.tokenizer(), stops(&checkpoint));
-        let mut model = Self::assemble(&mut checkpoint, info, &stated, |rows| {
+        let mut model = Self::assemble(&mut checkpoint, info, &stated, progress, |rows| {
             let tokenizer = tokenizer?.ok_or_else(|| refuse("there is no tokenizer.json"))?;
             Vocabulary::new(json::read(&tokenizer, rows, stops?)?, rows)
         })?;
@@ -394,6 +408,7 @@ impl Model {
         source: &mut impl TensorSource,
         info: ModelInfo,
         stated: &Stated,
+        progress: &mut dyn FnMut(f32),
         vocabulary: impl FnOnce(usize) -> Result<Vocabulary, EngineError>,
     ) -> Result<Self, EngineError> {
         let shape = Shape::new(stated, source)?;
@@ -408,6 +423,7 @@ impl Model {
         let mut layers = Vec::new();
         for index in 0..stated.layers {
             layers.push(Layer::load(source, index, stated, &shape)?);
+            progress(layers.len() as f32 / stated.layers as f32);
         }
         if source.has_tensor(&format!("blk.{}.attn_norm.weight", stated.layers)) {
             return Err(refuse(format!(

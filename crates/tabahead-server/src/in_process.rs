@@ -88,7 +88,7 @@ impl Session {
             match events.recv() {
                 Ok(BackendEvent::Ready(profile)) => break profile,
                 Ok(BackendEvent::Unusable(reason)) => return Err(Unusable(reason)),
-                Ok(BackendEvent::Generation(_)) => {}
+                Ok(BackendEvent::Loading(_) | BackendEvent::Generation(_)) => {}
                 Err(_) => return Err(Unusable(STOPPED.to_owned())),
             }
         };
@@ -227,7 +227,9 @@ impl Session {
                 self.input(Input::Generation(event));
                 Waited::Event
             }
-            Ok(BackendEvent::Ready(_) | BackendEvent::Unusable(_)) => Waited::Event,
+            Ok(BackendEvent::Loading(_) | BackendEvent::Ready(_) | BackendEvent::Unusable(_)) => {
+                Waited::Event
+            }
             Err(RecvTimeoutError::Timeout) if wake.is_some_and(|wake| wake <= Instant::now()) => {
                 self.speculator.handle_timeout(self.now());
                 self.run_effects();

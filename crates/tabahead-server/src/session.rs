@@ -193,6 +193,8 @@ pub(crate) struct SessionLoop {
     epoch: u64,
     backend: Option<Arc<dyn Backend>>,
     launched: Option<LocalSettings>,
+    /// Percent of the model that are read, where that is told.
+    loaded: Option<u8>,
     /// There from the moment the model is.
     speculator: Option<Speculator>,
     documents: HashMap<DocumentId, Open>,
@@ -231,6 +233,7 @@ impl SessionLoop {
             epoch: 0,
             backend: None,
             launched: None,
+            loaded: None,
             speculator: None,
             documents: HashMap::new(),
             turn: 0,
@@ -462,6 +465,10 @@ impl SessionLoop {
 
     fn take_event(&mut self, event: BackendEvent) {
         match event {
+            BackendEvent::Loading(percent) => {
+                self.loaded = Some(percent);
+                self.tell_status();
+            }
             BackendEvent::Ready(profile) => self.model_is_ready(profile),
             BackendEvent::Unusable(line) => self.model_is_unusable(&line),
             BackendEvent::Generation(event) => {

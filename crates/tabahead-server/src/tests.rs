@@ -978,5 +978,14 @@ async fn the_engine_counts_the_tokens_that_the_session_received() {
     assert!(stats["tokens"]["decoded"].as_u64() > Some(0), "{stats}");
     assert!(stats["tokens"]["prefilled"].as_u64() > Some(0), "{stats}");
     assert_tokens_add_up(&stats);
+    assert!(stats["tokens"]["per_second"].as_u64() > Some(0), "{stats}");
+    let told = client.all_notified("tabahead/status").await;
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|status| status["message"].as_str())
+        .collect();
+    let (ready, loading) = told.split_last().expect("the status was told");
+    assert_eq!(*ready, "ready");
+    assert_eq!(loading.last(), Some(&"loading the model, 100 %"));
     client.stop(0).await;
 }

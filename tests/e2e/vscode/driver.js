@@ -177,13 +177,18 @@ async function acceptsParts(workbench, window) {
   await window.keyboard.press('Control+ArrowRight');
   await window.shown('a word to be taken', (now) => now !== ghost && now.trim() !== '');
   assert.equal((await window.saved('parts.py')).split('\n').at(-1), '        self.number');
+  // One character: by the text alone it could have been typed.
+  const rest = await window.shown();
+  await window.keyboard.press('Control+ArrowRight');
+  await window.shown('a space to be taken', (now) => now !== rest && now.trim() !== '');
   await window.keyboard.press('Alt+End');
   await wait('a line to be taken', async () => (await window.screen()).includes('self.number = number\n') || (await window.screen()).endsWith('self.number = number'));
   const text = await window.saved('parts.py');
   assert.equal(text.split('\n').at(-1), '        self.number = number');
   const after = await settled(workbench);
-  assert.equal(after.outcomes.accepted_word, before.outcomes.accepted_word + 1, json(after.outcomes));
-  seen(`of ${json(ghost)}, Ctrl+Right took "number" and Alt+End the rest; the server counts ${json(after.outcomes)}`);
+  assert.equal(after.outcomes.accepted_word, before.outcomes.accepted_word + 2, json(after.outcomes));
+  assert.equal(after.outcomes.typed_along, before.outcomes.typed_along, json(after.outcomes));
+  seen(`of ${json(ghost)}, Ctrl+Right took "number", then " ", and Alt+End the rest; the server counts ${json(after.outcomes)}`);
 }
 
 // Asking for another one adds suggestions, and the next one takes the place of the first. Within a word there

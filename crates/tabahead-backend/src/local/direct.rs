@@ -33,7 +33,7 @@ impl DirectModel {
     /// # Errors
     /// When it cannot be used.
     pub fn load(settings: &LocalSettings) -> Result<Self, BackendError> {
-        let (model, profile) = load(&settings.model).map_err(BackendError::Unusable)?;
+        let (model, profile) = load(&settings.model, &|_| ()).map_err(BackendError::Unusable)?;
         let compute = LocalCompute::new(profile.pre_tokenizer, &model, &settings.engine());
         Ok(Self { compute, profile })
     }

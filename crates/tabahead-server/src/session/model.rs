@@ -82,6 +82,7 @@ impl SessionLoop {
         self.latencies = Latencies::default();
         self.epoch += 1;
         self.last_problem = None;
+        self.loaded = None;
         let (epoch, events) = (self.epoch, self.event_sender.clone());
         // The receiver lives as long as the session: after that nobody wants events.
         let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));

@@ -18,7 +18,11 @@ impl SessionLoop {
 
     fn status(&self) -> Status {
         let (kind, busy, message) = match self.model() {
-            ModelState::Loading => (StatusKind::Inactive, true, "loading the model".to_owned()),
+            ModelState::Loading => {
+                let loaded = self.loaded.map(|percent| format!(", {percent} %"));
+                let message = format!("loading the model{}", loaded.unwrap_or_default());
+                (StatusKind::Inactive, true, message)
+            }
             ModelState::Unusable(line) => (StatusKind::Error, false, line),
             ModelState::Ready(_) => match self.unsuitable_focus() {
                 Some(reason) => (StatusKind::Inactive, false, reason.to_string()),
