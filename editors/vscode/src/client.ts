@@ -35,6 +35,8 @@ export interface Offered {
 
 export class Server {
   private readonly client: LanguageClient;
+  /** It was there once; until then its end is the failure of `start`. */
+  private hasRun = false;
 
   /** `initial` are the settings that it begins with. */
   constructor(
@@ -47,7 +49,7 @@ export class Server {
       initializationOptions: initial,
       outputChannel: ctx.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      errorHandler: errorHandler(ctx),
+      errorHandler: errorHandler(ctx, () => this.hasRun),
       // What is wrong is told by whoever starts the server.
       initializationFailedHandler: () => false,
       middleware: {
@@ -67,7 +69,10 @@ export class Server {
     this.client.onDidChangeState(({ newState }) => {
       ctx.isReady(newState === State.Running);
       if (newState === State.Starting) ctx.status.set({ kind: 'Inactive', busy: true, message: 'starting' });
-      if (newState === State.Running) this.focus();
+      if (newState === State.Running) {
+        this.hasRun = true;
+        this.focus();
+      }
     });
   }
 
@@ -128,11 +133,12 @@ function items(
 }
 
 /** Starts a server anew that was killed, silently. One that cannot live is given up, and the status bar says so. */
-function errorHandler(ctx: Ctx): ErrorHandler {
+function errorHandler(ctx: Ctx, hasRun: () => boolean): ErrorHandler {
   let ends: number[] = [];
   return {
     error: () => ({ action: ErrorAction.Continue, handled: true }),
     closed: () => {
+      if (!hasRun()) return { action: CloseAction.DoNotRestart, handled: true };
       const now = Date.now();
       ends = [...ends.filter((end) => now - end < MINUTES * 60_000), now];
       if (ends.length <= ENDS) return { action: CloseAction.Restart, handled: true };

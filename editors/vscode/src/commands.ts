@@ -47,8 +47,9 @@ async function acceptPart(ctx: Ctx, command: string): Promise<void> {
 }
 
 async function toggleFile(ctx: Ctx): Promise<void> {
-  const path = window.activeTextEditor?.document.uri.path;
-  if (path === undefined) return;
+  const document = window.activeTextEditor?.document;
+  if (!document || document.isUntitled) return;
+  const { path } = document.uri;
   await pauseFile(ctx.context, path, !pausedFiles(ctx.context).includes(path));
   ctx.settingsChanged();
 }
@@ -69,19 +70,19 @@ async function showMenu(ctx: Ctx): Promise<void> {
   await ctx.figures.refresh();
   const document = window.activeTextEditor?.document;
   const entries: (QuickPickItem & { command: string })[] = [];
-  if (document) {
+  const pause = (isPaused: boolean, where: string): string =>
+    `${isPaused ? '$(play) Resume' : '$(debug-pause) Pause'} in ${where}`;
+  // What has no name yet cannot be remembered by it.
+  if (document && !document.isUntitled) {
     const isPaused = pausedFiles(ctx.context).includes(document.uri.path);
-    const isOn = isLanguageOn(document.languageId);
-    entries.push(
-      {
-        label: isPaused ? '$(play) Resume in this file' : '$(debug-pause) Pause in this file',
-        command: 'pauseFile',
-      },
-      {
-        label: `${isOn ? '$(debug-pause) Pause' : '$(play) Resume'} in ${document.languageId} files`,
-        command: 'pauseLanguage',
-      },
-    );
+    entries.push({ label: pause(isPaused, 'this file'), command: 'pauseFile' });
+  }
+  if (document) {
+    const { languageId } = document;
+    entries.push({
+      label: pause(!isLanguageOn(languageId), `${languageId} files`),
+      command: 'pauseLanguage',
+    });
   }
   entries.push(
     { label: '$(graph) Show statistics', command: 'stats' },

@@ -89,9 +89,10 @@ export class Ctx {
       this.log.info(`version ${version ?? 'unknown'}`);
     } catch (error) {
       await this.halt();
-      const reason = error instanceof NoServer ? error.message : `The server did not start: ${String(error)}`;
+      const reason =
+        error instanceof NoServer ? error.message : 'The server did not start; the log may say why.';
       this.status.fail(reason);
-      this.log.error(reason);
+      this.log.error(reason, error);
       // Not awaited: the message stays until somebody reads it.
       void this.tell(reason);
     }

@@ -78,6 +78,7 @@ const FILES = {
   'popup.py': ORDERS,
   'pause.py': ORDERS,
   'killed.py': ORDERS,
+  'figures.py': ORDERS,
   'cursors.py': CURSORS,
   'calls.py': CALLS.replaceAll('\n', '\r\n'),
   'look.ipynb': JSON.stringify(NOTEBOOK),
@@ -302,6 +303,35 @@ async function pauses(workbench, window) {
   await window.changeSettings({ 'tabahead.speculation.depth': 3 });
 }
 
+// What stands behind the mouse over the item in the status bar, and behind a click on it.
+async function tellsFigures(workbench, window) {
+  await window.openFile('figures.py', lineCount(ORDERS), 9);
+  await window.type('self.');
+  await window.shown();
+  await window.page.hover('.statusbar-item[id*="tabahead.status"] a');
+  const tooltip = await wait('the tooltip', async () => {
+    const text = await window.text('.monaco-hover:not(.hidden)');
+    return text.includes('tokens/s') && text;
+  });
+  await window.shoot('tooltip');
+  assert.match(tooltip, /tabahead is \w+.*model: tabahead-mini.*answered at once: \d+ % of \d+.*saved today: [\d.]+ s.*\d+ tokens\/s/s);
+  seen(`behind the mouse: ${json(tooltip.trim().replace(/\s+/g, ' '))}`);
+  await window.page.click('.statusbar-item[id*="tabahead.status"] a');
+  const labels = await wait('the menu', () => window.page.evaluate(() => {
+    const rows = [...document.querySelectorAll('.quick-input-widget .monaco-list-row .label-name')];
+    const labels = rows.map((row) => row.textContent.trim());
+    return labels.includes('Restart') && labels;
+  }));
+  await window.shoot('menu');
+  assert.deepStrictEqual(labels,
+    ['Pause in this file', 'Pause in python files', 'Show statistics', 'Restart', 'Show log']);
+  await window.page.click('.quick-input-widget .monaco-list-row >> text=Pause in this file');
+  await window.statusIs('tabahead is paused: off for this file');
+  await window.command('tabahead: Pause or Resume in This File');
+  await window.statusIs('tabahead is idle');
+  seen(`behind a click: ${json(labels)}`);
+}
+
 async function survivesItsServer(workbench, window) {
   await window.openFile('killed.py', lineCount(ORDERS), 9);
   const before = await settled(workbench);
@@ -321,6 +351,19 @@ async function survivesItsServer(workbench, window) {
   await window.openFile('orders.py', 1, 1);
   assert.equal(await window.ghost(), '');
   seen('a closed file is forgotten');
+
+  // One was killed above. Whoever cannot live is started anew a few times, and then no more until somebody says so.
+  let { pid } = closed;
+  for (let kills = 2; ; kills += 1) {
+    process.kill(pid, 'SIGKILL');
+    if (kills === 5) break;
+    ({ pid } = await workbench.figures('another server', (now) => now.pid !== pid));
+  }
+  await window.statusIs('tabahead is not working: The server ended 5 times in 3 minutes');
+  assert.match(await window.bell(), /^No/, 'the status bar said enough');
+  await window.command('tabahead: Restart');
+  await window.statusIs('tabahead is idle');
+  seen('a server that was killed five times was left alone until "Restart"');
 }
 
 async function worksInACell(workbench, window) {
@@ -349,6 +392,10 @@ async function saysWhatIsWrong(workbench, window) {
   const old = await wait('the user to be told', async () => (await window.messages())[0]);
   assert.match(old, /is of version 0\.0\.9; this extension needs 0\.1 or newer/);
   seen(`with an old program: "${old}"`);
+  await window.changeSettings({ 'tabahead.server.path': '/bin/true' }, 'Remote');
+  const other = await wait('the user to be told', async () => (await window.messages())[0]);
+  assert.match(other, /The server did not start/);
+  seen(`with another program: "${other}"`);
   await window.changeSettings({ 'tabahead.server.path': process.env.TABAHEAD }, 'Remote');
   await window.statusIs('tabahead is idle');
   seen('with the program again it went on, without a reload');
@@ -394,7 +441,7 @@ function oldServer(workbench) {
 }
 
 const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
-  pauses, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
+  pauses, tellsFigures, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
 
 async function main() {
   process.env.INHOST_RESULT = path.join(process.env.FOLDER, 'inhost.txt');
