@@ -80,7 +80,8 @@ export class StatusBar implements Disposable {
 
   /** The same in a line, with the reason. */
   get summary(): string {
-    const { message } = this.status;
+    const { busy, message } = this.status;
+    if (busy) return `tabahead is ${message}`;
     const state = this.state === 'error' ? 'not working' : this.state;
     return `tabahead is ${state}${message === 'ready' ? '' : `: ${message}`}`;
   }
