@@ -26,8 +26,8 @@ pub use in_process::{Answered, BufferState, Session, Unusable};
 pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
-    BOUNDS, CacheSettings, GateSettings, KvSettings, PathRule, Precision, Settings, SettingsError,
-    SpeculationSettings,
+    BOUNDS, Bounded, CacheSettings, GateSettings, KvSettings, PathRule, Precision, Settings,
+    SettingsError, SpeculationSettings,
 };
 pub use stats::{default_stats_dir, running_stats};
 pub use suitability::is_secret;

@@ -286,15 +286,8 @@ impl Settings {
                 problem: problem.to_owned(),
             })
         };
-        for (key, bounds) in BOUNDS {
-            let value = match *key {
-                "threads" => self.threads,
-                "max_tokens" => self.max_tokens,
-                "alternatives" => self.alternatives,
-                "speculation.depth" => self.speculation.depth,
-                _ => unreachable!("every bounded key is listed here: a test sets each"),
-            };
-            if !bounds.contains(&value) {
+        for (key, bounds, value) in BOUNDS {
+            if !bounds.contains(&value(&self)) {
                 let (least, most) = (bounds.start(), bounds.end());
                 return invalid(key, &format!("it must be from {least} to {most}"));
             }
@@ -309,13 +302,18 @@ impl Settings {
     }
 }
 
-/// The values that numbers may have, by dotted key.
-pub const BOUNDS: &[(&str, RangeInclusive<usize>)] = &[
-    ("threads", 0..=1024),
-    ("max_tokens", 1..=1024),
-    ("alternatives", 0..=8),
-    ("speculation.depth", 0..=32),
+/// The values that numbers may have: a setting's dotted key, its bounds, and where it stands.
+pub const BOUNDS: &[Bounded] = &[
+    ("threads", 0..=1024, |settings| settings.threads),
+    ("max_tokens", 1..=1024, |settings| settings.max_tokens),
+    ("alternatives", 0..=8, |settings| settings.alternatives),
+    ("speculation.depth", 0..=32, |settings| {
+        settings.speculation.depth
+    }),
 ];
+
+/// A number that has bounds.
+pub type Bounded = (&'static str, RangeInclusive<usize>, fn(&Settings) -> usize);
 
 /// Where the embedded model is as often right behind an end that it must not take as it is elsewhere.
 const LEAST_LOG_PROB_AT_END: f64 = -0.7;
@@ -521,7 +519,7 @@ mod tests {
 
     #[test]
     fn numbers_out_of_bounds_are_refused_by_key() {
-        for (key, bounds) in BOUNDS {
+        for (key, bounds, _) in BOUNDS {
             for bound in [bounds.start(), bounds.end()] {
                 resolve(&[json!({ *key: bound })]);
             }

@@ -328,9 +328,9 @@ fn values_of(key: &str, default: &Value) -> Map<String, Value> {
         (_, Value::String(_)) => json!({"type": "string"}),
         (_, Value::Null) => json!({"type": ["number", "null"]}),
         (_, Value::Number(number)) if number.is_u64() => {
-            let bounds = BOUNDS.iter().find(|(bounded, _)| *bounded == key);
+            let bounds = BOUNDS.iter().find(|(bounded, ..)| *bounded == key);
             match bounds {
-                Some((_, bounds)) => {
+                Some((_, bounds, _)) => {
                     json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
                 }
                 None => json!({"type": "integer", "minimum": 0}),

@@ -79,6 +79,7 @@ const FILES = {
   'pause.py': ORDERS,
   'killed.py': ORDERS,
   'figures.py': ORDERS,
+  'along.py': ORDERS,
   'cursors.py': CURSORS,
   'calls.py': CALLS.replaceAll('\n', '\r\n'),
   'look.ipynb': JSON.stringify(NOTEBOOK),
@@ -167,6 +168,36 @@ async function acceptsOnAndOn(workbench, window) {
     if (tab === 1) await window.shoot('chain');
   }
   seen(`Tab, Tab, Tab wrote ${json(text.slice(ORDERS.length))}, and nothing had to be computed behind a Tab`);
+}
+
+// Whoever types what is shown keeps it: in every frame that is drawn, what is typed and what is still ghost make the same line.
+async function keepsTheGhost(workbench, window) {
+  await window.openFile('along.py', lineCount(ORDERS), 9);
+  await window.type('self.');
+  const ghost = await window.shown();
+  const whole = `self.${ghost}`;
+  await window.page.evaluate(() => {
+    window.drawn = [];
+    const line = () => [...document.querySelectorAll('.view-lines > .view-line')]
+      .find((line) => line.querySelector('.ghost-text-decoration'));
+    const frame = () => {
+      window.drawn.push(line()?.textContent.replace(/\u00a0/g, ' ').trim() ?? '');
+      if (!window.stopped) requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+  for (const key of ghost.slice(0, -2)) {
+    await window.type(key);
+    await pause(120);
+  }
+  const frames = await window.page.evaluate(() => {
+    window.stopped = true;
+    return window.drawn;
+  });
+  const others = frames.filter((frame) => frame !== whole);
+  assert.deepStrictEqual(others, [], `of ${frames.length} frames`);
+  seen(`typed along ${json(ghost)}: the same line in all of ${frames.length} frames`);
+  await window.saved('along.py');
 }
 
 // Word and line by the extension's own commands, which tell the server what was taken.
@@ -440,7 +471,7 @@ function oldServer(workbench) {
   return file;
 }
 
-const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
+const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, keepsTheGhost, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
   pauses, tellsFigures, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
 
 async function main() {
