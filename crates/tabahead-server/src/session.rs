@@ -300,16 +300,17 @@ impl SessionLoop {
                     self.scribe.answer(request, &answer);
                     // The editor may have cancelled in the meantime: then nobody listens.
                     if let Some(reply) = self.replies.remove(&request) {
-                        if let Some(origin) = answer.origin() {
-                            let time = reply.came.elapsed();
+                        let (time, origin) = (reply.came.elapsed(), answer.origin());
+                        let is_shown = matches!(answer, Answer::Suggestion { .. });
+                        // First of all, because somebody waits for it and for no figure.
+                        let _ = reply.sender.send(answer);
+                        if let Some(origin) = origin {
                             self.latencies.add(origin, time);
-                            let is_shown = matches!(answer, Answer::Suggestion { .. });
                             // What somebody types along with stands on the screen already.
                             if is_shown && matches!(origin, Origin::Exact | Origin::Speculated) {
                                 self.counts.saved += self.latencies.saved(time);
                             }
                         }
-                        let _ = reply.sender.send(answer);
                     }
                 }
                 Effect::StartGeneration(request) => {

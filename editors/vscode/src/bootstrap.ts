@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 
 /** Versions of the server below this one say less than this extension needs. */
-export const OLDEST = [0, 1] as const;
+const OLDEST = [0, 1] as const;
 
 /** Nothing that could be started, and why in one line. */
 export class NoServer extends Error {}

@@ -91,7 +91,7 @@ export class StatusBar implements Disposable {
     const icon = { idle: 'sparkle', thinking: 'loading~spin', paused: 'debug-pause', error: 'warning' }[
       state
     ];
-    // While a model is read, or where it is not plain why nothing comes, words stand beside the icon.
+    // Only what passes by itself is said beside the icon; the rest is behind the mouse.
     const words = status.busy ? ` ${status.message}` : '';
     this.item.text = `$(${icon}) tabahead${words}`;
     this.item.backgroundColor =

@@ -7,7 +7,8 @@
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
-const { Workbench, pause, wait } = require('./workbench.js');
+const { pause, wait } = require('./wait.js');
+const { Workbench, inWindow } = require('./workbench.js');
 
 const SIDES = Array.from({ length: 80 }, (_, n) => `const SIDE_${n}: f64 = ${n}.0; // how long side number ${n} is\n`);
 const BEFORE = `${SIDES.join('')}
@@ -474,36 +475,20 @@ function oldServer(workbench) {
 const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, keepsTheGhost, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
   pauses, tellsFigures, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
 
-async function main() {
-  process.env.INHOST_RESULT = path.join(process.env.FOLDER, 'inhost.txt');
-  const workbench = new Workbench(process.env.FOLDER, {
-    files: FILES,
-    settings: SETTINGS,
-    // Without a program to name, the one in the package is tried.
-    machine: process.env.TABAHEAD ? { 'tabahead.server.path': process.env.TABAHEAD } : {},
-  });
-  let window;
-  try {
-    await workbench.start(process.env.VSIX);
-    window = await workbench.open();
-    await window.statusIs('tabahead is idle');
-    seen('the extension started the server: "tabahead is idle"');
-    const only = process.env.ONLY;
-    for (const scenario of SCENARIOS) {
-      if (only && !only.split(',').includes(scenario.name)) continue;
-      const begin = Date.now();
-      await scenario(workbench, window);
-      console.log(`took: ${scenario.name} ${Date.now() - begin} ms`);
-    }
-  } catch (error) {
-    await window?.shoot('failed');
-    throw error;
-  } finally {
-    await workbench.stop();
+process.env.INHOST_RESULT = path.join(process.env.FOLDER, 'inhost.txt');
+const workbench = new Workbench(process.env.FOLDER, {
+  files: FILES,
+  settings: SETTINGS,
+  // Without a program to name, the one in the package is tried.
+  machine: process.env.TABAHEAD ? { 'tabahead.server.path': process.env.TABAHEAD } : {},
+});
+inWindow(workbench, async (window) => {
+  seen('the extension started the server: "tabahead is idle"');
+  const only = process.env.ONLY;
+  for (const scenario of SCENARIOS) {
+    if (only && !only.split(',').includes(scenario.name)) continue;
+    const begin = Date.now();
+    await scenario(workbench, window);
+    console.log(`took: ${scenario.name} ${Date.now() - begin} ms`);
   }
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(`FAILED: ${error.stack}`);
-  process.exit(1);
 });

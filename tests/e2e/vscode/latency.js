@@ -6,7 +6,8 @@
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
-const { Workbench, pause, wait } = require('./workbench.js');
+const { pause, wait } = require('./wait.js');
+const { Workbench, inWindow } = require('./workbench.js');
 
 const ACCEPTS = Number(process.env.ACCEPTS ?? 50);
 // So many accepts with computing ahead, then as many without, and again.
@@ -61,7 +62,7 @@ function quantile(values, share) {
 const line = (name, values) =>
   `${name.padEnd(44)} n ${String(values.length).padStart(3)}   p50 ${quantile(values, 0.5).toFixed(1).padStart(6)} ms   p90 ${quantile(values, 0.9).toFixed(1).padStart(6)} ms`;
 
-async function measure(workbench, window, speculates, times, asked) {
+async function measure(window, speculates, times, asked) {
   await window.changeSettings({ 'tabahead.speculation.enabled': speculates });
   await window.keyboard.press('Control+1');
   await window.keyboard.press('Control+End');
@@ -100,48 +101,32 @@ function behind(moment) {
   return { changed, askedAt: first('asked', changed) };
 }
 
-async function main() {
-  process.env.PROBE = path.join(process.env.FOLDER, 'probe.txt');
-  fs.writeFileSync(process.env.PROBE, '');
-  const workbench = new Workbench(process.env.FOLDER, {
-    files: { 'orders.py': FILE, 'prose.txt': '' },
-    settings: SETTINGS,
-    machine: { 'tabahead.server.path': process.env.TABAHEAD },
-  });
-  fs.cpSync(path.join(__dirname, 'probe'), path.join(workbench.extensions, 'tabahead.probe-0.0.1'), { recursive: true });
-  let window;
-  try {
-    await workbench.start(process.env.VSIX);
-    window = await workbench.open({}, watch);
-    await window.openFile('orders.py', FILE.split('\n').length, FILE.split('\n').at(-1).length + 1);
-    await window.statusIs('tabahead is idle');
-    const times = { true: [], false: [] };
-    const asked = { afterTab: [], afterAccept: [], afterLetter: [] };
-    while (times.true.length < ACCEPTS) {
-      for (const speculates of [true, false]) {
-        await measure(workbench, window, speculates, times[speculates], asked);
-        process.stderr.write(`\r${times.true.length + times.false.length} of ${2 * ACCEPTS} accepts`);
-      }
-    }
-    process.stderr.write('\n');
-    await measureTyping(window, asked);
-    const figures = workbench.stats();
-    assert(figures.hits.speculated >= ACCEPTS, JSON.stringify(figures.hits));
-    console.log(line('Tab to the next ghost, computing ahead', times.true));
-    console.log(line('Tab to the next ghost, without', times.false));
-    console.log(line('Tab to VS Code\'s request', asked.afterTab));
-    console.log(line('its wait between an accepted text and asking', asked.afterAccept));
-    console.log(line('its wait between a letter and asking', asked.afterLetter));
-    console.log(`answers of the server: ${JSON.stringify(figures.latency)}`);
-  } catch (error) {
-    await window?.shoot('failed');
-    throw error;
-  } finally {
-    await workbench.stop();
-  }
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(`FAILED: ${error.stack}`);
-  process.exit(1);
+process.env.PROBE = path.join(process.env.FOLDER, 'probe.txt');
+fs.writeFileSync(process.env.PROBE, '');
+const workbench = new Workbench(process.env.FOLDER, {
+  files: { 'orders.py': FILE, 'prose.txt': '' },
+  settings: SETTINGS,
+  machine: { 'tabahead.server.path': process.env.TABAHEAD },
 });
+fs.cpSync(path.join(__dirname, 'probe'), path.join(workbench.extensions, 'tabahead.probe-0.0.1'), { recursive: true });
+inWindow(workbench, async (window) => {
+  await window.openFile('orders.py', FILE.split('\n').length, FILE.split('\n').at(-1).length + 1);
+  const times = { true: [], false: [] };
+  const asked = { afterTab: [], afterAccept: [], afterLetter: [] };
+  while (times.true.length < ACCEPTS) {
+    for (const speculates of [true, false]) {
+      await measure(window, speculates, times[speculates], asked);
+      process.stderr.write(`\r${times.true.length + times.false.length} of ${2 * ACCEPTS} accepts`);
+    }
+  }
+  process.stderr.write('\n');
+  await measureTyping(window, asked);
+  const figures = workbench.stats();
+  assert(figures.hits.speculated >= ACCEPTS, JSON.stringify(figures.hits));
+  console.log(line('Tab to the next ghost, computing ahead', times.true));
+  console.log(line('Tab to the next ghost, without', times.false));
+  console.log(line('Tab to VS Code\'s request', asked.afterTab));
+  console.log(line('its wait between an accepted text and asking', asked.afterAccept));
+  console.log(line('its wait between a letter and asking', asked.afterLetter));
+  console.log(`answers of the server: ${JSON.stringify(figures.latency)}`);
+}, watch);

@@ -5,24 +5,13 @@ const { execFileSync, spawn } = require('child_process');
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
+const { PATIENCE, wait } = require('./wait.js');
 
 const modules = path.join(process.env.VSCODE_MODULES, 'node_modules');
 const { chromium } = require(path.join(modules, 'playwright-core'));
 
-// A limit only so that a hang becomes a failure.
-const PATIENCE = 30_000;
 const CHROMIUM_OPTIONS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-async function wait(what, condition) {
-  for (const begin = Date.now(); ; await pause(25)) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() - begin > PATIENCE) throw new Error(`waited in vain for ${what}`);
-  }
-}
 
 class Workbench {
   // `folder` is empty; in it are made `work` (the workspace, with these files), the editor's data and the server's figures.
@@ -252,6 +241,25 @@ class Window {
   }
 }
 
+// Does something in a window where the extension is ready, and leaves a picture where that goes wrong. Ends the process.
+async function inWindow(workbench, body, first) {
+  let window;
+  let failure;
+  try {
+    await workbench.start(process.env.VSIX);
+    window = await workbench.open({}, first);
+    await window.statusIs('tabahead is idle');
+    await body(window);
+  } catch (error) {
+    failure = error;
+    await window?.shoot('failed').catch(() => {});
+  } finally {
+    await workbench.stop();
+  }
+  if (failure) console.error(`FAILED: ${failure.stack}`);
+  process.exit(failure ? 1 : 0);
+}
+
 function freePort() {
   return new Promise((resolve) => {
     const server = net.createServer();
@@ -267,4 +275,4 @@ const listens = (port) => new Promise((resolve) => {
   socket.on('error', () => resolve(false));
 });
 
-module.exports = { PATIENCE, Workbench, pause, wait };
+module.exports = { Workbench, inWindow };

@@ -5,17 +5,7 @@
 const assert = require('assert');
 const fs = require('fs');
 const vscode = require('vscode');
-
-const PATIENCE = 30_000;
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-async function wait(what, condition) {
-  for (const begin = Date.now(); ; await pause(50)) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() - begin > PATIENCE) throw new Error(`waited in vain for ${what}`);
-  }
-}
+const { pause, wait } = require('../wait.js');
 
 let query = 0;
 async function stats() {

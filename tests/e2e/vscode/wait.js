@@ -1,0 +1,16 @@
+// Waiting for a condition, for what runs beside the editor and for what runs in it.
+
+// A limit only so that a hang becomes a failure.
+const PATIENCE = 30_000;
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function wait(what, condition) {
+  for (const begin = Date.now(); ; await pause(25)) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() - begin > PATIENCE) throw new Error(`waited in vain for ${what}`);
+  }
+}
+
+module.exports = { PATIENCE, pause, wait };
