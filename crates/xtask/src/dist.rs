@@ -13,7 +13,7 @@ use crate::prepare;
 pub fn run(root: &Path) -> Result<bool> {
     let target = vscode_target(consts::OS, consts::ARCH)?;
     let extension = root.join("editors/vscode");
-    prepare::extension(&extension).map_err(anyhow::Error::msg)?;
+    prepare::node_tools(&extension).map_err(anyhow::Error::msg)?;
     let built = Command::new(env!("CARGO"))
         .args(["build", "--release", "--bin", "tabahead"])
         .current_dir(root)

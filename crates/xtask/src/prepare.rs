@@ -1,76 +1,35 @@
-//! Prepares what the tests need, in a cache folder: Neovim 0.12, VS Code, npm packages and
-//! vocabularies.
+//! Prepares what the tests need, in a cache folder: editors, npm packages and vocabularies.
 //!
-//! Changes nothing outside that folder, except that Chromium, in which VS Code's workbench runs, is
-//! installed into the system when it is not there. Neovim comes from Debian's testing suite with its own C
-//! library beside it, because the stable suite's is too old for it; apt is run with lists, cache
-//! and status of its own, so the system's stay as they are.
+//! Changes nothing outside that folder, except that tools which whoever works on the project uses too stand in
+//! the folders of their lock files, and that programs which no cache can hold are installed into the system when
+//! they are not there. `apt.rs` asks before that; `neovim.rs` has the Neovims.
+
+pub mod apt;
+pub mod neovim;
 
 use std::{
     fs,
-    io::{BufRead, IsTerminal, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
 
-/// Suites that carry Neovim 0.12, in the order in which they are tried: testing is now and then
-/// inconsistent for a day, unstable then serves.
-const SUITES: [&str; 2] = ["forky", "sid"];
-
 /// What could be prepared, or in one line why not.
 pub type Prepared = Result<PathBuf, String>;
 
-/// Neovim with `vim.lsp.inline_completion`: the one on the path when it is new enough, else a
-/// private one in the cache folder.
-pub fn neovim(cache: &Path) -> Prepared {
-    let folder = cache.join("nvim");
-    let private = folder.join("nvim");
-    for known in [private.clone(), PathBuf::from("nvim")] {
-        if has_inline_completion(&known) {
-            return Ok(known);
-        }
-    }
-    if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
-        return Err("Neovim is prepared on Linux x86-64 only; put nvim 0.12 on the path".into());
-    }
-    for program in ["apt-get", "dpkg"] {
-        if !runs(program, &["--version"]) {
-            return Err(format!(
-                "there is no {program} here and no nvim 0.12 on the path"
-            ));
-        }
-    }
-    may_use_apt(&format!(
-        "The editor tests need Neovim 0.12. May apt-get run as root, to download it into\n{} (60 MB)? Nothing is installed into the system.",
-        folder.display()
-    ))?;
-    let mut reasons = Vec::new();
-    for suite in SUITES {
-        match install_neovim(&folder, suite) {
-            Ok(()) if has_inline_completion(&private) => return Ok(private),
-            Ok(()) => reasons.push(format!("{suite}: no vim.lsp.inline_completion")),
-            Err(error) => reasons.push(format!("{suite}: {error:#}")),
-        }
-    }
-    Err(format!(
-        "Neovim could not be installed: {}",
-        reasons.join("; ")
-    ))
-}
-
-/// Node packages by a committed lock file, for tests that compare with a reference written in
-/// JavaScript. Gives the folder that holds `node_modules`.
+/// Node packages by a committed lock file, in the cache folder, where no editor or linter of this workspace sees
+/// them. Gives the folder that holds `node_modules`.
 pub fn node_packages(cache: &Path, name: &str, lock_folder: &Path) -> Prepared {
-    for program in ["node", "npm"] {
-        if !runs(program, &["--version"]) {
-            return Err(format!("there is no {program} here"));
-        }
-    }
     let folder = cache.join(name);
-    install_node_packages(&folder, lock_folder).map_err(|error| format!("{error:#}"))?;
-    Ok(folder)
+    let copied = fs::create_dir_all(&folder).and_then(|()| {
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(lock_folder.join(file), folder.join(file))?;
+        }
+        Ok(())
+    });
+    copied.map_err(|error| format!("no lock file of {}: {error}", lock_folder.display()))?;
+    node_tools(&folder)
 }
 
 /// VS Code's workbench with its own Node, a browser driver, and the LSP client of VS Code's extensions,
@@ -93,49 +52,16 @@ pub fn vscode(cache: &Path, lock_folder: &Path) -> Prepared {
     Ok(folder)
 }
 
-/// The VS Code extension's own tools, in its folder, where whoever works on it has them. Gives that folder.
-pub fn extension(folder: &Path) -> Prepared {
+/// Node packages by a committed lock file, beside it, where whoever works on that folder has them. Gives that
+/// folder.
+pub fn node_tools(folder: &Path) -> Prepared {
     for program in ["node", "npm"] {
         if !runs(program, &["--version"]) {
             return Err(format!("there is no {program} here"));
         }
     }
-    let present = || -> Result<()> {
-        let lock = fs::read(folder.join("package-lock.json"))?;
-        let installed = folder.join("node_modules/installed-lock.json");
-        if fs::read(&installed).is_ok_and(|present| present == lock) {
-            return Ok(());
-        }
-        eprintln!("preparing Node packages in {}", folder.display());
-        run(&mut npm("ci", folder))?;
-        Ok(fs::write(&installed, lock)?)
-    };
-    present().map_err(|error| format!("{error:#}"))?;
+    install_node_packages(folder).map_err(|error| format!("{error:#}"))?;
     Ok(folder.to_owned())
-}
-
-/// Chromium: the one on the path, else Debian's, installed into the system.
-pub fn chromium() -> Prepared {
-    let known = || runs("chromium", &["--version"]).then(|| PathBuf::from("chromium"));
-    if let Some(chromium) = known() {
-        return Ok(chromium);
-    }
-    if !runs("apt-get", &["--version"]) || !is_root() {
-        return Err("there is no chromium on the path, and only root could install it".into());
-    }
-    may_use_apt(
-        "The VS Code test runs in Chromium. May apt-get run as root, to install it into the system (350 MB)?",
-    )?;
-    eprintln!("preparing Chromium with apt-get");
-    let installed = run(Command::new("apt-get").args(["-qq", "update"])).and_then(|()| {
-        run(Command::new("apt-get")
-            .args(["-qq", "-y", "--no-install-recommends", "install"])
-            // A bare machine has no font, and nothing is drawn without one.
-            .args(["chromium", "fonts-dejavu-core"])
-            .env("DEBIAN_FRONTEND", "noninteractive"))
-    });
-    installed.map_err(|error| format!("Chromium could not be installed: {error:#}"))?;
-    known().ok_or_else(|| "Chromium was installed, but does not run".into())
 }
 
 /// Vocabularies of others, by a committed list of checksums and names. Gives the folder that holds
@@ -175,150 +101,16 @@ pub fn recordings(root: &Path) -> Prepared {
     })
 }
 
-/// Asks before apt is used as root, because what root runs concerns the owner of the machine.
-fn may_use_apt(question: &str) -> Result<(), String> {
-    let asked_for = std::env::var("CI").is_ok_and(|value| value == "true");
-    if asked_for || !is_root() {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(
-            "apt would run as root, and nobody can be asked here; CI=true allows it".into(),
-        );
-    }
-    eprint!("{question} [y/N] ");
-    let mut answer = String::new();
-    let read = std::io::stderr()
-        .flush()
-        .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
-    match read {
-        Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
-        _ => Err("apt was not allowed to run as root".into()),
-    }
-}
-
-fn install_neovim(folder: &Path, suite: &str) -> Result<()> {
-    eprintln!(
-        "preparing Neovim from Debian {suite} in {}",
-        folder.display()
-    );
-    if folder.exists() {
-        fs::remove_dir_all(folder).context("an unfinished installation could not be removed")?;
-    }
-    let apt = folder.join("apt");
-    for part in ["lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(apt.join(part))?;
-    }
-    // An empty status makes apt fetch the whole closure, the C library included.
-    fs::write(apt.join("status"), "")?;
-    let mirror = mirror()?;
-    fs::write(
-        apt.join("sources.list"),
-        format!(
-            "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror} {suite} main\n"
-        ),
-    )?;
-    run(private_apt(&apt).args(["-qq", "update"]))?;
-    run(private_apt(&apt)
-        .args(["-qq", "-y", "--download-only", "install"])
-        .args(["neovim", "patchelf"]))?;
-
-    let root = folder.join("root");
-    fs::create_dir_all(&root)?;
-    for entry in fs::read_dir(apt.join("cache/archives"))? {
-        let package = entry?.path();
-        if package
-            .extension()
-            .is_some_and(|extension| extension == "deb")
-        {
-            run(Command::new("dpkg").arg("-x").arg(&package).arg(&root))?;
-        }
-    }
-    let libraries = root.join("usr/lib/x86_64-linux-gnu");
-    let interpreter = libraries.join("ld-linux-x86-64.so.2");
-    let nvim = root.join("usr/bin/nvim");
-    // The downloaded patchelf runs through the downloaded interpreter: nothing needs installing.
-    run(Command::new(&interpreter)
-        .arg("--library-path")
-        .arg(&libraries)
-        .arg(root.join("usr/bin/patchelf"))
-        .arg("--set-interpreter")
-        .arg(&interpreter)
-        .arg("--force-rpath")
-        .arg("--set-rpath")
-        .arg(&libraries)
-        .arg(&nvim))?;
-    fs::remove_dir_all(&apt)?;
-    #[cfg(unix)]
-    std::os::unix::fs::symlink("root/usr/bin/nvim", folder.join("nvim"))?;
-    Ok(())
-}
-
-/// The mirror that this machine's own apt uses.
-fn mirror() -> Result<String> {
-    let output = Command::new("apt-get")
-        .args(["indextargets", "--format", "$(SITE)"])
-        .args(["Created-By: Packages", "Component: main"])
-        .output()
-        .context("apt-get could not be run")?;
-    first_mirror(&String::from_utf8_lossy(&output.stdout))
-        .context("apt has no Debian mirror configured; `apt-get update` may be missing")
-}
-
-fn first_mirror(sites: &str) -> Option<String> {
-    let mut sites: Vec<&str> = sites
-        .lines()
-        .map(str::trim)
-        .filter(|site| !site.is_empty() && !site.contains("security"))
-        .collect();
-    sites.sort_unstable();
-    sites.first().map(ToString::to_string)
-}
-
-fn private_apt(apt: &Path) -> Command {
-    let mut command = Command::new("apt-get");
-    for (key, path) in [
-        ("Dir::Etc::sourcelist", "sources.list"),
-        ("Dir::State::lists", "lists"),
-        ("Dir::Cache", "cache"),
-        ("Dir::State::status", "status"),
-    ] {
-        command
-            .arg("-o")
-            .arg(format!("{key}={}", apt.join(path).display()));
-    }
-    for option in [
-        "Dir::Etc::sourceparts=/dev/null",
-        "APT::Install-Recommends=false",
-        "Acquire::Languages=none",
-        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
-        "APT::Update::Post-Invoke=",
-        "Debug::NoLocking=true",
-    ] {
-        command.arg("-o").arg(option);
-    }
-    if is_root() {
-        // The cache folder need not be readable for apt's own user.
-        command.args(["-o", "APT::Sandbox::User=root"]);
-    }
-    command
-}
-
-fn install_node_packages(folder: &Path, lock_folder: &Path) -> Result<()> {
-    let lock = fs::read(lock_folder.join("package-lock.json"))
-        .with_context(|| format!("there is no lock file in {}", lock_folder.display()))?;
-    let installed = folder.join("installed-lock.json");
+fn install_node_packages(folder: &Path) -> Result<()> {
+    let lock = fs::read(folder.join("package-lock.json"))
+        .with_context(|| format!("there is no lock file in {}", folder.display()))?;
+    let installed = folder.join("node_modules/installed-lock.json");
     if fs::read(&installed).is_ok_and(|present| present == lock) {
         return Ok(());
     }
     eprintln!("preparing Node packages in {}", folder.display());
-    fs::create_dir_all(folder)?;
-    for file in ["package.json", "package-lock.json"] {
-        fs::copy(lock_folder.join(file), folder.join(file))?;
-    }
     run(&mut npm("ci", folder))?;
-    fs::write(&installed, lock)?;
-    Ok(())
+    Ok(fs::write(&installed, lock)?)
 }
 
 fn install_vocabularies(folder: &Path, list: &Path) -> Result<()> {
@@ -394,23 +186,8 @@ fn npm(verb: &str, folder: &Path) -> Command {
     command
 }
 
-fn has_inline_completion(nvim: &Path) -> bool {
-    Command::new(nvim)
-        .args(["--clean", "--headless"])
-        .arg("+lua os.exit(vim.lsp.inline_completion and 0 or 1)")
-        .stdin(Stdio::null())
-        .output()
-        .is_ok_and(|output| output.status.success())
-}
-
-fn is_root() -> bool {
-    Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-fn runs(program: &str, arguments: &[&str]) -> bool {
+/// Whether a program runs with these arguments.
+pub fn runs(program: &str, arguments: &[&str]) -> bool {
     Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -445,16 +222,6 @@ fn run(command: &mut Command) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_mirror_is_the_first_that_is_not_for_security() {
-        let sites = "http://security.example/debian-security\nhttp://b.example/debian\n\nhttp://a.example/debian\n";
-        assert_eq!(
-            first_mirror(sites).as_deref(),
-            Some("http://a.example/debian")
-        );
-        assert_eq!(first_mirror("\n"), None);
-    }
 
     #[test]
     fn a_list_of_checksums_has_a_name_in_each_line() {

@@ -16,13 +16,18 @@ use clap::Args;
 
 use crate::{
     mutants::{self, MutantsArguments},
-    prepare::{self, Prepared},
+    prepare::{
+        self, Prepared,
+        apt::{self, CHROMIUM, EMACS, LUACHECK},
+        neovim::{self, NEOVIM_010, NEOVIM_011, NEOVIM_012},
+    },
     tidy,
 };
 
 /// Where the lock files of the Node packages stand.
 const NODE_LOCK: &str = "crates/tabahead-text/tests/reference";
 const VSCODE_LOCK: &str = "tests/e2e/vscode";
+const EXTENSION_LOCK: &str = "editors/vscode";
 /// Names and checksums of the vocabularies.
 const VOCABULARIES: &str = "crates/tabahead-engine/tests/vocabularies.sha256";
 
@@ -98,11 +103,35 @@ struct Preparation {
 }
 
 fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
+    let neovims = [&NEOVIM_012, &NEOVIM_011, &NEOVIM_010].map(|neovim| neovim.wish(cache));
+    let programs = [&CHROMIUM, &EMACS, &LUACHECK].map(|program| program.wish());
+    let wishes: Vec<String> = neovims.into_iter().chain(programs).flatten().collect();
+    let permission = apt::permission(&wishes);
     let prepared = vec![
         Preparation {
-            name: "Neovim",
+            name: "Neovim 0.12",
             variable: "TABAHEAD_NVIM",
-            outcome: prepare::neovim(cache),
+            outcome: NEOVIM_012.prepare(cache, &permission),
+        },
+        Preparation {
+            name: "Neovim 0.11",
+            variable: "TABAHEAD_NVIM_011",
+            outcome: NEOVIM_011.prepare(cache, &permission),
+        },
+        Preparation {
+            name: "Neovim 0.10",
+            variable: "TABAHEAD_NVIM_010",
+            outcome: NEOVIM_010.prepare(cache, &permission),
+        },
+        Preparation {
+            name: "blink.cmp",
+            variable: "TABAHEAD_NVIM_CMP",
+            outcome: neovim::blink(cache),
+        },
+        Preparation {
+            name: "Emacs with eglot",
+            variable: "TABAHEAD_EMACS",
+            outcome: EMACS.prepare(&permission),
         },
         Preparation {
             name: "Node packages",
@@ -117,12 +146,22 @@ fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
         Preparation {
             name: "the VS Code extension",
             variable: "TABAHEAD_EXTENSION",
-            outcome: prepare::extension(&root.join("editors/vscode")),
+            outcome: prepare::node_tools(&root.join(EXTENSION_LOCK)),
         },
         Preparation {
             name: "Chromium",
             variable: "TABAHEAD_CHROMIUM",
-            outcome: prepare::chromium(),
+            outcome: CHROMIUM.prepare(&permission),
+        },
+        Preparation {
+            name: "luacheck",
+            variable: "TABAHEAD_LUACHECK",
+            outcome: LUACHECK.prepare(&permission),
+        },
+        Preparation {
+            name: "stylua",
+            variable: "TABAHEAD_STYLUA",
+            outcome: prepare::node_tools(&root.join(tidy::STYLUA)),
         },
         Preparation {
             name: "vocabularies",

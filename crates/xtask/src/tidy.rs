@@ -15,6 +15,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 use crate::{
     codegen,
+    prepare::apt::LUACHECK,
     source::{code_only, has_identifier, is_identifier},
 };
 
@@ -36,6 +37,12 @@ const TEXT_ENDINGS: [&str; 11] = [
 
 /// Bytes of the bundled VS Code extension; the editor reads it at every start.
 const LARGEST_BUNDLE: u64 = 600_000;
+
+/// Where the formatter of the Lua files stands, with its lock file.
+pub const STYLUA: &str = "crates/xtask/lua";
+
+/// The folders of the Lua files.
+const LUA_FOLDERS: [&str; 2] = ["editors/nvim", "tests/e2e/neovim"];
 
 /// A violated rule and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +98,11 @@ pub fn run(root: &Path) -> Result<bool> {
         failed.push(format!("generated {file}"));
     }
     failed.extend(extension_failures(root)?);
+    failed.extend(lua_failures(root)?);
     if failed.is_empty() {
-        println!("tidy: house rules, format, clippy, documentation and the extension are in order");
+        println!(
+            "tidy: house rules, format, clippy, documentation, the extension and the Lua files are in order"
+        );
     } else {
         eprintln!("tidy failed: {}", failed.join(", "));
     }
@@ -125,6 +135,47 @@ fn extension_failures(root: &Path) -> Result<Vec<String>> {
             failed.push(format!("the extension's bundle: {} bytes", metadata.len()));
         }
         _ => {}
+    }
+    Ok(failed)
+}
+
+/// What is wrong with the Lua files, by a linter and a formatter.
+fn lua_failures(root: &Path) -> Result<Vec<String>> {
+    let mut failed = Vec::new();
+    if LUACHECK.is_there() {
+        let status = Command::new("luacheck")
+            .args(["--quiet", "--formatter=plain"])
+            .args(["--config", "editors/nvim/.luacheckrc"])
+            .args(LUA_FOLDERS)
+            .current_dir(root)
+            .status()
+            .context("luacheck could not be run")?;
+        if !status.success() {
+            failed.push("luacheck".to_owned());
+        }
+    } else {
+        eprintln!(
+            "SKIPPED: the Lua files are not linted, because luacheck is not there: run `cargo xtask prepare`"
+        );
+    }
+    if root.join(STYLUA).join("node_modules").is_dir() {
+        let status = Command::new("node")
+            .arg(format!("{STYLUA}/format.mjs"))
+            .arg("--check")
+            .args(LUA_FOLDERS)
+            .current_dir(root)
+            .status()
+            .context("node could not be run")?;
+        if !status.success() {
+            failed.push(format!(
+                "the format of Lua files (`node {STYLUA}/format.mjs --write {}` puts it right)",
+                LUA_FOLDERS.join(" ")
+            ));
+        }
+    } else {
+        eprintln!(
+            "SKIPPED: the format of the Lua files is not checked, because stylua is not there: run `cargo xtask prepare`"
+        );
     }
     Ok(failed)
 }

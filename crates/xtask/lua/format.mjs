@@ -1,0 +1,50 @@
+// Formats Lua files with stylua: `node format.mjs --check|--write FOLDER...`. With --check it changes nothing, names
+// the files that are not formatted, and fails when there is one. The npm package is stylua's library, without its
+// program, so reading the configuration and walking the folders is done here.
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import stylua from '@johnnymorganz/stylua';
+
+/** The enumerations that the library wants numbers of, by the names of stylua.toml. */
+const enumerations = {
+  indent_type: stylua.IndentType,
+  quote_style: stylua.QuoteStyle,
+  call_parentheses: stylua.CallParenType,
+  syntax: stylua.LuaVersion,
+};
+
+/** stylua.toml as the library takes it. The file holds plain numbers and names only. */
+function configuration() {
+  const file = new URL('../../../editors/nvim/stylua.toml', import.meta.url);
+  const config = stylua.Config.new();
+  for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
+    const [, key, name, number] = /^(\w+) = (?:"(\w+)"|(\d+))$/.exec(line) ?? [];
+    const value = name === undefined ? Number(number) : enumerations[key]?.[name];
+    if (!(key in config) || value === undefined || Number.isNaN(value)) {
+      throw new Error(`stylua.toml: "${line}" is not understood`);
+    }
+    config[key] = value;
+  }
+  return config;
+}
+
+const [mode, ...folders] = process.argv.slice(2);
+if (!['--check', '--write'].includes(mode)) throw new Error('say --check or --write');
+for (const folder of folders) {
+  for (const name of readdirSync(folder, { recursive: true })) {
+    if (!name.endsWith('.lua') || name.includes('node_modules')) continue;
+    const file = join(folder, name);
+    const text = readFileSync(file, 'utf8');
+    // The library uses a configuration up.
+    const formatted = stylua.formatCode(text, configuration(), undefined, stylua.OutputVerification.Full);
+    if (formatted === text) continue;
+    if (mode === '--write') {
+      writeFileSync(file, formatted);
+    } else {
+      const lines = text.split('\n');
+      const line = formatted.split('\n').findIndex((wanted, index) => wanted !== lines[index]);
+      console.error(`${file}:${line + 1}: is not formatted`);
+      process.exitCode = 1;
+    }
+  }
+}
