@@ -1,0 +1,369 @@
+-- The server: which program it is, which buffers it follows, and what is said to it. docs/protocol.md, in Lua.
+
+local config = require('tabahead.config')
+
+local M = {}
+
+local NAME = 'tabahead'
+
+--- A server that ends more often than this in three minutes is left alone.
+local MOST_ENDS = 4
+local PERIOD = 3 * 60
+
+---@class tabahead.Status
+---@field kind 'Normal'|'Inactive'|'Error'
+---@field busy boolean
+---@field message string
+
+---@class tabahead.Item
+---@field insertText string
+---@field range lsp.Range
+---@field command lsp.Command
+
+--- What is known of the server; one per editor.
+local server = {
+  ---@type vim.lsp.Client?
+  client = nil,
+  ---@type integer[] When it ended by itself.
+  ends = {},
+  --- Whether we end it.
+  stopping = false,
+  ---@type string? Why there is none and none is started.
+  failure = nil,
+}
+
+--- Neovim 0.11 made functions of a client into methods.
+---@param client vim.lsp.Client
+---@param name 'request'|'notify'|'cancel_request'|'stop'|'is_stopped'
+---@param ... any
+---@return any, any
+local function of(client, name, ...)
+  ---@type function
+  local method = client[name]
+  if vim.fn.has('nvim-0.11') == 1 then
+    return method(client, ...)
+  end
+  return method(...)
+end
+
+--- The same of the server, if there is one.
+---@param name 'request'|'notify'|'cancel_request'|'stop'
+---@param ... any
+---@return any, any
+local function call(name, ...)
+  if server.client then
+    return of(server.client, name, ...)
+  end
+end
+
+---@param message string
+local function tell(message)
+  vim.notify('tabahead: ' .. message, vim.log.levels.ERROR)
+end
+
+---@param failure? string
+local function fail(failure)
+  if failure and failure ~= server.failure then
+    tell(failure)
+  end
+  server.failure = failure
+  require('tabahead.status').changed()
+end
+
+--- The server's program and arguments; nil and the reason where there is none.
+---@return string[]? command
+---@return string? reason
+function M.command()
+  local command = config.options.cmd
+  if command then
+    if vim.fn.executable(command[1] or '') == 1 then
+      return command
+    end
+    return nil, ('the option "cmd" names "%s", and there is no such program'):format(command[1] or '')
+  end
+  for _, program in ipairs({ 'tabahead', vim.fs.normalize('~/.cargo/bin/tabahead') }) do
+    if vim.fn.executable(program) == 1 then
+      return { program, 'lsp' }
+    end
+  end
+  return nil, 'there is no program "tabahead" on the PATH; install it, or name it in the option "cmd"'
+end
+
+--- Whether suggestions are wanted in a buffer. A buffer where they are not is not sent to the server.
+---@param buffer integer
+---@return boolean
+function M.is_wanted(buffer)
+  local here = vim.b[buffer].tabahead_enabled
+  if here == nil then
+    here = vim.g.tabahead_enabled
+  end
+  return here ~= false and here ~= 0
+end
+
+--- Whether a buffer is a file's. Buffers without a name all have one address, so one could be taken for another.
+---@param buffer integer
+---@return boolean
+local function is_file(buffer)
+  return vim.api.nvim_buf_is_loaded(buffer)
+    and vim.bo[buffer].buftype == ''
+    and vim.bo[buffer].modifiable
+    and vim.api.nvim_buf_get_name(buffer) ~= ''
+end
+
+---@return lsp.ClientCapabilities
+local function capabilities()
+  local all = vim.lsp.protocol.make_client_capabilities()
+  all.general.positionEncodings = { 'utf-16' }
+  all.textDocument.inlineCompletion = { dynamicRegistration = false }
+  return all
+end
+
+--- The server ended, and not because we said so.
+local function ended()
+  require('tabahead.suggestion').forget_all()
+  local now = vim.uv.now() / 1000
+  server.ends = vim.tbl_filter(function(time)
+    return now - time < PERIOD
+  end, server.ends)
+  table.insert(server.ends, now)
+  if #server.ends > MOST_ENDS then
+    fail(('the server ended %d times in 3 minutes; `:Tabahead log` may say why, `:Tabahead restart` tries again'):format(#server.ends))
+    return
+  end
+  M.attach_all()
+end
+
+--- Starts the program. An end that we make up for ourselves is no message to the user, who types: Neovim
+--- would say it, so it is told that all is well.
+---@param command string[]
+---@return fun(dispatchers: vim.lsp.rpc.Dispatchers): vim.lsp.rpc.PublicClient
+local function start(command)
+  return function(dispatchers)
+    local on_exit = dispatchers.on_exit
+    dispatchers.on_exit = function()
+      on_exit(0, 0)
+    end
+    return vim.lsp.rpc.start(command, dispatchers)
+  end
+end
+
+--- Lets the server follow a buffer; starts it where it does not run.
+---@param buffer integer
+function M.attach(buffer)
+  if server.failure or server.stopping or not is_file(buffer) or not M.is_wanted(buffer) then
+    return
+  end
+  local command, reason = M.command()
+  if not command then
+    fail(reason)
+    return
+  end
+  local id = vim.lsp.start({
+    name = NAME,
+    cmd = start(command),
+    capabilities = capabilities(),
+    init_options = config.options.settings,
+    handlers = {
+      ['tabahead/status'] = function(_, status)
+        require('tabahead.status').changed(status)
+      end,
+    },
+    on_init = function(client)
+      server.client = client
+      -- Neovim's own inline completion would draw everything twice.
+      if vim.lsp.inline_completion then
+        vim.lsp.inline_completion.enable(false, { client_id = client.id })
+      end
+      require('tabahead.status').changed()
+    end,
+    on_attach = function(_, attached)
+      if attached == vim.api.nvim_get_current_buf() then
+        M.focus(attached)
+        require('tabahead.suggestion').follow(attached)
+      end
+    end,
+    on_exit = function(_, _, client_id)
+      vim.schedule(function()
+        if server.client and server.client.id ~= client_id then
+          return
+        end
+        server.client = nil
+        require('tabahead.status').changed()
+        if not server.stopping then
+          ended()
+        end
+      end)
+    end,
+  }, {
+    bufnr = buffer,
+    reuse_client = function(client)
+      return client.name == NAME and not of(client, 'is_stopped')
+    end,
+  })
+  if not id then
+    fail('the server did not start; `:Tabahead log` may say why')
+  end
+end
+
+--- Lets the server know a buffer by another type or name.
+---@param buffer integer
+function M.reattach(buffer)
+  if M.is_attached(buffer) then
+    vim.lsp.buf_detach_client(buffer, server.client.id)
+  end
+  M.attach(buffer)
+end
+
+--- Lets the server follow every buffer that it may.
+function M.attach_all()
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    M.attach(buffer)
+  end
+end
+
+--- Somebody switched suggestions on or off: a buffer where they are not wanted is not followed any more.
+function M.follow_wishes()
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if M.is_attached(buffer) and not M.is_wanted(buffer) then
+      vim.lsp.buf_detach_client(buffer, server.client.id)
+    end
+  end
+  M.attach_all()
+  M.focus(vim.api.nvim_get_current_buf())
+  require('tabahead.status').changed()
+end
+
+--- Whether the server follows a buffer now.
+---@param buffer integer
+---@return boolean
+function M.is_attached(buffer)
+  return server.client ~= nil and vim.lsp.buf_is_attached(buffer, server.client.id)
+end
+
+--- Ends the server.
+function M.stop()
+  server.stopping = true
+  call('stop')
+end
+
+--- Ends the server and starts it anew, with the options as they are now.
+function M.restart()
+  require('tabahead.suggestion').forget_all()
+  local old = server.client
+  server.stopping = true
+  call('stop')
+  if old and not vim.wait(2000, function()
+    return of(old, 'is_stopped')
+  end, 10) then
+    call('stop', true)
+  end
+  server.client, server.stopping, server.ends, server.failure = nil, false, {}, nil
+  M.attach_all()
+end
+
+--- The server, and why there is none.
+---@return vim.lsp.Client? client
+---@return string? failure
+function M.state()
+  return server.client, server.failure
+end
+
+---@param buffer integer
+---@return { uri: string }
+local function document(buffer)
+  return { uri = vim.uri_from_bufnr(buffer) }
+end
+
+--- Where the cursor of the current window is, as the protocol counts.
+---@return lsp.Position
+local function position()
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local before = vim.api.nvim_get_current_line():sub(1, column)
+  return { line = row - 1, character = vim.fn.strutf16len(before) }
+end
+
+--- Asks for suggestions at the cursor. Gives the request's number; nil where nobody can be asked.
+---@param buffer integer
+---@param invoked boolean Whether somebody asked.
+---@param answered fun(items: tabahead.Item[]?) Nil where another request took its place.
+---@return integer?
+function M.request(buffer, invoked, answered)
+  local params = {
+    textDocument = document(buffer),
+    position = position(),
+    context = { triggerKind = invoked and 1 or 2 },
+  }
+  local sent, id = call('request', 'textDocument/inlineCompletion', params, function(failed, result)
+    answered(not failed and result and (result.items or result) or nil)
+  end, buffer)
+  return sent and id or nil
+end
+
+--- Takes a request back.
+---@param id integer
+function M.cancel(id)
+  call('cancel_request', id)
+end
+
+--- All of an item stands in the text now.
+---@param item tabahead.Item
+---@param buffer integer
+function M.accepted(item, buffer)
+  local params = { command = item.command.command, arguments = item.command.arguments }
+  call('request', 'workspace/executeCommand', params, function() end, buffer)
+end
+
+--- So many UTF-16 units of an item's text, from its start, stand in the text now.
+---@param item tabahead.Item
+---@param length integer
+function M.accepted_part(item, length)
+  local params = { item = { command = item.command }, acceptedLength = length }
+  call('notify', 'textDocument/didPartiallyAcceptCompletion', params)
+end
+
+--- Another item than the first is on the screen.
+---@param item tabahead.Item
+function M.showed(item)
+  call('notify', 'textDocument/didShowCompletion', { item = { command = item.command } })
+end
+
+--- What was shown was taken away.
+---@param buffer integer
+function M.dismissed(buffer)
+  call('notify', 'tabahead/didDismiss', { textDocument = document(buffer) })
+end
+
+--- The cursor moved, and the text did not change.
+---@param buffer integer
+function M.moved(buffer)
+  call('notify', 'tabahead/didMoveCursor', { textDocument = document(buffer), position = position() })
+end
+
+--- The user is in a buffer.
+---@param buffer integer
+function M.focus(buffer)
+  local params = vim.empty_dict()
+  if M.is_attached(buffer) then
+    params = { textDocument = document(buffer) }
+  end
+  call('notify', 'textDocument/didFocus', params)
+end
+
+--- Replaces the settings that the server was started with.
+---@param settings table<string, any>
+function M.configure(settings)
+  call('notify', 'workspace/didChangeConfiguration', { settings = { tabahead = settings } })
+end
+
+--- The server's figures; nil where it does not answer.
+---@param answered fun(stats: table?)
+function M.stats(answered)
+  local sent = call('request', 'tabahead/stats', vim.NIL, function(failed, result)
+    answered(not failed and result or nil)
+  end)
+  if not sent then
+    answered(nil)
+  end
+end
+
+return M

@@ -1,0 +1,130 @@
+-- Draws a suggestion, and takes it away. Knows the screen, not what a suggestion is.
+
+local M = {}
+
+local namespace = vim.api.nvim_create_namespace('tabahead')
+
+--- The groups, which a colour scheme may set.
+function M.define_highlights()
+  -- Neovim 0.12 has a group for just this, which colour schemes know.
+  local hint = vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'NonText'
+  vim.api.nvim_set_hl(0, 'TabaheadSuggestion', { link = hint, default = true })
+  vim.api.nvim_set_hl(0, 'TabaheadCount', { link = 'MoreMsg', default = true })
+end
+
+M.define_highlights()
+
+--- A text with its tabs as the blanks that they will be: virtual text shows them as `^I`.
+---@param text string
+---@param column integer Where on the screen it begins.
+---@return string
+local function expand_tabs(text, column)
+  if not text:find('\t', 1, true) then
+    return text
+  end
+  local parts = {}
+  for before, tab in text:gmatch('([^\t]*)(\t?)') do
+    parts[#parts + 1] = before
+    column = column + vim.fn.strdisplaywidth(before, column)
+    if tab ~= '' then
+      local width = vim.fn.strdisplaywidth('\t', column)
+      parts[#parts + 1] = (' '):rep(width)
+      column = column + width
+    end
+  end
+  return table.concat(parts)
+end
+
+--- Cuts `text` where the characters of `covered` stand in it, in their order; nil where they do not.
+---@param text string
+---@param covered string
+---@return { column: integer, text: string }[]? pieces Each stands before the byte `column` of `covered`.
+local function around(text, covered)
+  local pieces, from, column = {}, 1, 0
+  for _, character in ipairs(vim.fn.split(covered, '\\zs')) do
+    -- The last possible place of a closer at the end is the right one; all others are taken as they come.
+    local rest = covered:sub(column + 1)
+    local at = vim.endswith(text:sub(from), rest) and #text - #rest + 1 or text:find(character, from, true)
+    if not at then
+      return nil
+    end
+    pieces[#pieces + 1] = { column = column, text = text:sub(from, at - 1) }
+    from, column = at + #character, column + #character
+  end
+  pieces[#pieces + 1] = { column = column, text = text:sub(from) }
+  return pieces
+end
+
+---@class tabahead.Ghost
+---@field text string What is not in the buffer yet; its lines end with `\n`.
+---@field covered integer Bytes behind the cursor that stand in `text`, too.
+---@field count? string Which of several it is.
+
+--- Draws at the cursor, instead of whatever was drawn.
+---@param buffer integer
+---@param row integer 0-based
+---@param column integer Bytes
+---@param ghost tabahead.Ghost
+function M.draw(buffer, row, column, ghost)
+  M.clear(buffer)
+  local line = vim.api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or ''
+  local behind = line:sub(column + 1)
+  local covered = behind:sub(1, ghost.covered)
+  local lines = vim.split(ghost.text, '\n', { plain = true })
+  local count = ghost.count and { (' (%s)'):format(ghost.count), 'TabaheadCount' } or nil
+  local screen = vim.fn.strdisplaywidth(line:sub(1, column))
+
+  -- What stands behind the cursor moves to the end of the last line, and is drawn there.
+  local moved = #lines > 1 and behind:sub(ghost.covered + 1) or ''
+  local virt_lines = {}
+  for i = 2, #lines do
+    virt_lines[i - 1] = { { expand_tabs(lines[i] .. (i == #lines and moved or ''), 0), 'TabaheadSuggestion' } }
+  end
+  if count and #virt_lines > 0 then
+    table.insert(virt_lines[#virt_lines], count)
+  end
+
+  local pieces = moved == '' and around(lines[1], covered)
+  if pieces then
+    for i, piece in ipairs(pieces) do
+      local last = i == #pieces
+      local chunks = { { expand_tabs(piece.text, screen), 'TabaheadSuggestion' } }
+      if last and count and #virt_lines == 0 then
+        table.insert(chunks, count)
+      end
+      if piece.text ~= '' or last then
+        vim.api.nvim_buf_set_extmark(buffer, namespace, row, column + piece.column, {
+          virt_text = chunks,
+          virt_text_pos = 'inline',
+          virt_lines = last and virt_lines or nil,
+          hl_mode = 'combine',
+        })
+      end
+      screen = screen + vim.fn.strdisplaywidth(piece.text, screen)
+    end
+    return
+  end
+  local hidden = vim.fn.strdisplaywidth(behind, screen)
+  local first = expand_tabs(lines[1] .. (moved == '' and behind:sub(ghost.covered + 1) or ''), screen)
+  local chunks = { { first, 'TabaheadSuggestion' } }
+  if count and #virt_lines == 0 then
+    table.insert(chunks, count)
+  end
+  table.insert(chunks, { (' '):rep(hidden - vim.fn.strdisplaywidth(first, screen)) })
+  vim.api.nvim_buf_set_extmark(buffer, namespace, row, column, {
+    virt_text = chunks,
+    virt_text_pos = 'overlay',
+    virt_lines = virt_lines,
+    hl_mode = 'combine',
+  })
+end
+
+--- Draws nothing any more.
+---@param buffer integer
+function M.clear(buffer)
+  if vim.api.nvim_buf_is_valid(buffer) then
+    vim.api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
+  end
+end
+
+return M

@@ -1,0 +1,56 @@
+-- `:checkhealth tabahead`.
+
+local client = require('tabahead.client')
+
+local M = {}
+
+function M.check()
+  local health = vim.health
+  health.start('tabahead')
+
+  local command, reason = client.command()
+  if not command then
+    health.error(reason or 'there is no server', 'cargo install --path crates/tabahead')
+  else
+    local answer = vim.system({ command[1], '--version' }, { text = true }):wait(5000)
+    if answer.code == 0 then
+      health.ok(('%s (%s)'):format(vim.trim(answer.stdout), vim.fn.exepath(command[1])))
+    else
+      health.error(('"%s --version" failed: %s'):format(command[1], vim.trim(answer.stderr or '')))
+    end
+  end
+
+  local running, failure = client.state()
+  if failure then
+    health.error(failure)
+  elseif running then
+    local state, why = require('tabahead.status').state()
+    local line = 'the server runs and is ' .. state .. (why ~= '' and ': ' .. why or '')
+    if state == 'failed' then
+      health.error(line)
+    else
+      health.ok(line)
+    end
+  else
+    health.info('the server does not run: it is started with the first file')
+  end
+
+  for _, key in ipairs(require('tabahead.keys').state()) do
+    if key.ours then
+      health.ok(('%s is %s'):format(key.key, key.action))
+    else
+      health.warn(
+        ('%s is not %s: somebody else mapped it'):format(key.key, key.action),
+        'choose another key in setup { keys = { ... } }, or call it from that mapping'
+      )
+    end
+  end
+
+  for name, loaded in pairs({ ['copilot.vim'] = 'loaded_copilot', ['llama.vim'] = 'loaded_llama' }) do
+    if vim.g[loaded] then
+      health.warn(name .. ' is loaded, too, and draws its own suggestions in the same place')
+    end
+  end
+end
+
+return M

@@ -1,0 +1,412 @@
+-- What is suggested in a buffer: asked for at each change, drawn where it still fits, accepted, taken away.
+--
+-- Between a key and the server's answer the old suggestion is kept in step: it stays as long as what was typed is
+-- what it said. A suggestion has a region of the buffer, from where it was asked for to the end of what it
+-- replaces, which grows with what is typed into it; any change outside of the region ends the suggestion.
+
+local client = require('tabahead.client')
+local config = require('tabahead.config')
+local ghost = require('tabahead.ghost')
+local part = require('tabahead.part')
+
+local M = {}
+
+---@class tabahead.Place
+---@field tick integer The text, by the buffer's `changedtick`.
+---@field row integer
+---@field column integer
+
+---@class tabahead.Shown
+---@field items tabahead.Item[]
+---@field choice integer
+---@field row integer Where the region begins.
+---@field column integer
+---@field from integer The same, in bytes from the buffer's start.
+---@field bytes integer How long the region is.
+
+---@class tabahead.Buffer
+---@field number integer
+---@field asked? tabahead.Place What was asked about last, whether it was answered or not.
+---@field pending? { id: integer? } The request whose answer is awaited.
+---@field shown? tabahead.Shown
+---@field dismissed boolean Somebody took a suggestion away, and the text is still the same.
+
+---@class tabahead.Remaining
+---@field text string What would be inserted at the cursor.
+---@field covered integer Bytes behind the cursor that it replaces.
+---@field typed string What of the item stands in the buffer already.
+---@field item tabahead.Item
+
+---@type table<integer, tabahead.Buffer>
+local buffers = {}
+
+--- Forgets what is shown, and draws it no more.
+---@param self tabahead.Buffer
+local function hide(self)
+  self.shown = nil
+  ghost.clear(self.number)
+end
+
+--- Nobody waits for the answer any more.
+---@param self tabahead.Buffer
+local function cancel(self)
+  if self.pending and self.pending.id then
+    client.cancel(self.pending.id)
+  end
+  self.pending = nil
+end
+
+---@param number integer
+---@return tabahead.Buffer
+local function buffer(number)
+  local known = buffers[number]
+  if known then
+    return known
+  end
+  ---@type tabahead.Buffer
+  local self = { number = number, dismissed = false }
+  buffers[number] = self
+  vim.api.nvim_buf_attach(number, false, {
+    on_bytes = function(_, _, _, _, _, start, _, _, old, _, _, new)
+      local shown = self.shown
+      if not shown then
+        return
+      end
+      if start < shown.from or start + old > shown.from + shown.bytes then
+        self.shown = nil
+      else
+        shown.bytes = shown.bytes + new - old
+      end
+    end,
+    on_reload = function()
+      self.shown, self.asked = nil, nil
+    end,
+    on_detach = function()
+      buffers[number] = nil
+    end,
+  })
+  return self
+end
+
+--- Where the cursor of the current window is in the text as it is.
+---@param self tabahead.Buffer
+---@return tabahead.Place
+local function place(self)
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  return { tick = vim.api.nvim_buf_get_changedtick(self.number), row = row - 1, column = column }
+end
+
+--- What is left of the shown item at the cursor; nil where the text is not what the item says.
+---@param self tabahead.Buffer
+---@return tabahead.Remaining?
+local function remaining(self)
+  local shown = self.shown
+  if not shown then
+    return nil
+  end
+  local here = place(self)
+  local is_behind = here.row > shown.row or (here.row == shown.row and here.column >= shown.column)
+  if not is_behind then
+    return nil
+  end
+  local typed = table.concat(
+    vim.api.nvim_buf_get_text(self.number, shown.row, shown.column, here.row, here.column, {}),
+    '\n'
+  )
+  local item = shown.items[shown.choice]
+  local covered = shown.bytes - #typed
+  local text = item.insertText:sub(#typed + 1)
+  if covered < 0 or text == '' or not vim.startswith(item.insertText, typed) then
+    return nil
+  end
+  return { text = text, covered = covered, typed = typed, item = item }
+end
+
+--- An item of the popup menu is marked and not in the text yet: what is typed next is the menu's.
+---@return boolean
+local function menu_has_choice()
+  if vim.fn.pumvisible() == 0 then
+    return false
+  end
+  local info = vim.fn.complete_info({ 'selected', 'items' })
+  local choice = info.items[info.selected + 1]
+  if not choice then
+    return false
+  end
+  local column = vim.api.nvim_win_get_cursor(0)[2]
+  return not vim.endswith(vim.api.nvim_get_current_line():sub(1, column), choice.word)
+end
+
+---@return boolean
+local function is_inserting()
+  return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
+end
+
+--- Draws what is left of the suggestion, or nothing.
+---@param self tabahead.Buffer
+local function draw(self)
+  local left = is_inserting() and not self.dismissed and remaining(self)
+  if not left then
+    hide(self)
+    return
+  end
+  if menu_has_choice() then
+    ghost.clear(self.number)
+    return
+  end
+  local here, items = place(self), self.shown.items
+  ghost.draw(self.number, here.row, here.column, {
+    text = left.text,
+    covered = left.covered,
+    count = #items > 1 and ('%d/%d'):format(self.shown.choice, #items) or nil,
+  })
+end
+
+--- Takes an answer, if the text is still the one that was asked about.
+---@param self tabahead.Buffer
+---@param asked tabahead.Place
+---@param items tabahead.Item[]
+local function take(self, asked, items)
+  if not vim.api.nvim_buf_is_valid(self.number) or vim.api.nvim_get_current_buf() ~= self.number then
+    return
+  end
+  if not vim.deep_equal(asked, place(self)) then
+    return
+  end
+  local line = vim.api.nvim_buf_get_lines(self.number, asked.row, asked.row + 1, false)[1] or ''
+  local before = line:sub(1, asked.column)
+  local first = items[1]
+  if not first then
+    hide(self)
+    return
+  end
+  for _, item in ipairs(items) do
+    -- A buffer's lines end with `\n` whatever the file's end with.
+    item.insertText = item.insertText:gsub('\r\n', '\n')
+  end
+  -- Items of one answer have one range, which begins at the cursor or before it on its line.
+  local start = vim.fn.byteidx(line, first.range.start.character, true)
+  local stop = vim.fn.byteidx(line, first.range['end'].character, true)
+  self.shown = {
+    items = items,
+    choice = 1,
+    row = asked.row,
+    column = start < 0 and #before or start,
+    from = 0,
+    bytes = 0,
+  }
+  local shown = self.shown
+  shown.from = vim.api.nvim_buf_get_offset(self.number, asked.row) + shown.column
+  shown.bytes = (stop < 0 and #line or stop) - shown.column
+  draw(self)
+end
+
+--- Asks about the text as it is, unless that was asked already.
+---@param self tabahead.Buffer
+---@param invoked boolean
+---@param answered? fun() Called when the answer is taken.
+local function ask(self, invoked, answered)
+  local here = place(self)
+  if not invoked and vim.deep_equal(here, self.asked) then
+    return
+  end
+  cancel(self)
+  self.asked = here
+  ---@type { id: integer? }
+  local this = {}
+  self.pending = this
+  require('tabahead.status').thinking(true)
+  this.id = client.request(self.number, invoked, function(items)
+    if self.pending ~= this then
+      return
+    end
+    self.pending = nil
+    require('tabahead.status').thinking(false)
+    if items then
+      take(self, here, items)
+    end
+    if answered then
+      answered()
+    end
+  end)
+  if not this.id then
+    self.pending = nil
+    require('tabahead.status').thinking(false)
+  end
+end
+
+--- The text changed, the cursor moved, or somebody began to insert.
+---@param number integer
+function M.follow(number)
+  if number ~= vim.api.nvim_get_current_buf() or not is_inserting() then
+    return
+  end
+  if not client.is_attached(number) or not client.is_wanted(number) then
+    if buffers[number] then
+      hide(buffers[number])
+    end
+    return
+  end
+  local self = buffer(number)
+  local here, asked = place(self), self.asked
+  local is_changed = not asked or here.tick ~= asked.tick
+  if is_changed then
+    self.dismissed = false
+  elseif self.shown and not vim.deep_equal(here, asked) and not remaining(self) then
+    client.moved(number)
+  end
+  draw(self)
+  if config.options.auto and not self.dismissed then
+    ask(self, false)
+  end
+end
+
+--- Somebody stopped inserting.
+---@param number integer
+function M.leave(number)
+  local self = buffers[number]
+  if not self then
+    return
+  end
+  cancel(self)
+  require('tabahead.status').thinking(false)
+  if self.shown then
+    client.dismissed(number)
+  end
+  hide(self)
+  self.asked = nil
+end
+
+--- What is left of the suggestion on the screen, if there is one.
+---@return tabahead.Remaining? left
+---@return tabahead.Buffer? self
+local function on_screen()
+  local self = buffers[vim.api.nvim_get_current_buf()]
+  if self and self.shown and is_inserting() and not self.dismissed and not menu_has_choice() then
+    return remaining(self), self
+  end
+end
+
+--- Whether something is shown.
+---@return boolean
+function M.is_shown()
+  return on_screen() ~= nil
+end
+
+--- Whether an action has something to do now.
+---@param action string
+---@return boolean
+function M.can(action)
+  if action == 'suggest' then
+    return client.is_attached(vim.api.nvim_get_current_buf())
+  end
+  return M.is_shown()
+end
+
+--- Ends the undo step: an accept is one of its own.
+local function end_undo_step()
+  -- Setting it ends the step, even to what it is.
+  vim.bo.undolevels = vim.bo.undolevels
+end
+
+--- Inserts at the cursor, as one undo step, which `.` repeats: what is pasted counts as typed.
+---@param text string
+local function insert(text)
+  vim.api.nvim_paste(text, false, -1)
+end
+
+--- Accepts what is shown, or the start of it.
+---@param which tabahead.Part
+---@return boolean
+function M.accept(which)
+  local left, self = on_screen()
+  if not left or not self then
+    return false
+  end
+  local text = part.take(left.text, which)
+  local is_all = text == left.text
+  local here = place(self)
+  local covered = is_all and left.covered or 0
+  cancel(self)
+  end_undo_step()
+  if covered > 0 then
+    local line = vim.api.nvim_get_current_line()
+    local deleted = vim.fn.strchars(line:sub(here.column + 1, here.column + covered))
+    vim.api.nvim_buf_set_text(self.number, here.row, here.column, here.row, here.column + covered, { '' })
+    require('tabahead.macro').accepted(text, deleted)
+  else
+    require('tabahead.macro').accepted(text, 0)
+  end
+  insert(text)
+  end_undo_step()
+  if is_all then
+    hide(self)
+    client.accepted(left.item, self.number)
+  else
+    client.accepted_part(left.item, vim.fn.strutf16len(left.typed .. text))
+  end
+  M.follow(self.number)
+  return true
+end
+
+--- Shows another of several suggestions, which are asked for first.
+---@param step integer
+---@return boolean
+function M.cycle(step)
+  local left, self = on_screen()
+  if not left or not self then
+    return false
+  end
+  local function turn()
+    local shown = self.shown
+    if shown and #shown.items > 1 then
+      shown.choice = (shown.choice - 1 + step) % #shown.items + 1
+      client.showed(shown.items[shown.choice])
+      draw(self)
+    end
+  end
+  if #self.shown.items > 1 then
+    turn()
+  else
+    ask(self, true, turn)
+  end
+  return true
+end
+
+--- Takes what is shown away, until the text changes.
+---@return boolean
+function M.dismiss()
+  local _, self = on_screen()
+  if not self then
+    return false
+  end
+  cancel(self)
+  hide(self)
+  self.dismissed = true
+  client.dismissed(self.number)
+  return true
+end
+
+--- Asks here, also where nothing is asked by itself.
+---@return boolean
+function M.suggest()
+  local number = vim.api.nvim_get_current_buf()
+  if not is_inserting() or not client.is_attached(number) then
+    return false
+  end
+  local self = buffer(number)
+  self.dismissed = false
+  ask(self, true)
+  return true
+end
+
+--- Nothing that was answered holds any more.
+function M.forget_all()
+  for _, self in pairs(buffers) do
+    self.pending, self.asked = nil, nil
+    hide(self)
+  end
+  require('tabahead.status').thinking(false)
+end
+
+return M

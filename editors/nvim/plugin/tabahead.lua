@@ -1,0 +1,72 @@
+-- What stands in an editor that has not needed tabahead yet: events, keys and the command. The rest is read when
+-- the first file is opened.
+
+if vim.g.loaded_tabahead then
+  return
+end
+vim.g.loaded_tabahead = true
+
+if vim.fn.has('nvim-0.10') == 0 then
+  vim.notify('tabahead needs Neovim 0.10 or newer', vim.log.levels.ERROR)
+  return
+end
+
+local group = vim.api.nvim_create_augroup('tabahead', {})
+
+---@param events string[]
+---@param callback fun(args: vim.api.keyset.create_autocmd.callback_args)
+local function on(events, callback)
+  vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
+end
+
+on({ 'BufReadPost', 'BufNewFile' }, function(args)
+  require('tabahead.client').attach(args.buf)
+end)
+
+-- Name and type may come later than the buffer.
+on({ 'FileType', 'BufFilePost' }, function(args)
+  require('tabahead.client').reattach(args.buf)
+end)
+
+on({ 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteChanged' }, function(args)
+  require('tabahead.suggestion').follow(args.buf)
+end)
+
+on({ 'InsertEnter' }, function(args)
+  -- Neovim says so before it is in insert mode.
+  vim.schedule(function()
+    require('tabahead.suggestion').follow(args.buf)
+  end)
+end)
+
+on({ 'InsertLeave' }, function(args)
+  require('tabahead.suggestion').leave(args.buf)
+end)
+
+on({ 'BufEnter' }, function(args)
+  require('tabahead.client').focus(args.buf)
+end)
+
+on({ 'RecordingEnter', 'RecordingLeave' }, function(args)
+  require('tabahead.macro')[args.event == 'RecordingEnter' and 'start' or 'stop']()
+end)
+
+on({ 'ColorScheme' }, function()
+  require('tabahead.ghost').define_highlights()
+end)
+
+on({ 'VimLeavePre' }, function()
+  require('tabahead.client').stop()
+end)
+
+require('tabahead.keys').map()
+
+vim.api.nvim_create_user_command('Tabahead', function(args)
+  require('tabahead.command').run(args.fargs)
+end, {
+  nargs = '*',
+  desc = 'tabahead: enable, disable, status, stats, log, model, restart',
+  complete = function(_, line)
+    return require('tabahead.command').complete(line)
+  end,
+})
