@@ -62,8 +62,7 @@ pub(crate) enum Message {
         snapshot: Document,
         cursor: Offset,
         selected: Option<SelectedCompletion>,
-        /// Somebody asked for suggestions, not an editor by itself.
-        invoked: bool,
+        trigger: Trigger,
         /// When it was read.
         came: Instant,
         reply: oneshot::Sender<Answer>,
@@ -99,6 +98,17 @@ pub(crate) enum Message {
     Focused { document: Option<DocumentId> },
     /// Somebody wants the figures.
     Stats { reply: oneshot::Sender<Value> },
+}
+
+/// What a suggestion is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// The editor shows one by itself.
+    Automatic,
+    /// Somebody asked for suggestions.
+    Invoked,
+    /// The editor fills its completion menu.
+    Menu,
 }
 
 /// Which of the editor's two sources of settings.
@@ -382,7 +392,7 @@ impl SessionLoop {
                 snapshot,
                 cursor,
                 selected,
-                invoked,
+                trigger,
                 came,
                 reply,
             } => {
@@ -394,7 +404,7 @@ impl SessionLoop {
                     snapshot,
                     cursor,
                     selected,
-                    invoked,
+                    trigger,
                 };
                 self.take_request(request, document, asked, reply);
             }

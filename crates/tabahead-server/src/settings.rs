@@ -38,6 +38,8 @@ pub struct Settings {
     pub copying: CopyingSettings,
     /// How many other suggestions are added when somebody asks for suggestions.
     pub alternatives: usize,
+    /// Whether editors that cannot show suggestions inline get them in their completion menu. Default true.
+    pub completion_menu: bool,
     /// On or off per LSP language id; `"*"` stands for all that are not named. Default: all on.
     pub languages: BTreeMap<String, bool>,
     /// On or off per path; the last rule that matches decides. Default: none, all on. Files that
@@ -136,6 +138,7 @@ impl Default for Settings {
             gate: GateSettings::default(),
             copying: CopyingSettings::default(),
             alternatives: 2,
+            completion_menu: true,
             languages: BTreeMap::new(),
             paths: Vec::new(),
         }

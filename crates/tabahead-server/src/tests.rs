@@ -3,6 +3,7 @@
 //! One test runs the real engine, to compare its counters with what the session received.
 
 mod client;
+mod menu;
 mod recorded;
 
 use client::{Client, Started};

@@ -48,6 +48,10 @@ const DOCS: &[(&str, &str)] = &[
          through them.",
     ),
     (
+        "completion_menu",
+        "Whether an editor that cannot show suggestions inline gets them in its completion menu.",
+    ),
+    (
         "languages",
         "On or off by LSP language id, such as `{ markdown = false }`; `*` stands for all that are \
          not named.",

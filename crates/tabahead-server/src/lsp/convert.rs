@@ -1,13 +1,16 @@
 //! From the protocol's words to ours and back: no state, no order.
 
-use std::iter;
+use std::{iter, ops::Range};
 
 use serde_json::{Value, json};
-use tabahead_speculation::{Alternative, Answer};
+use tabahead_speculation::{Alternative, Answer, Origin, SuggestionId};
 use tabahead_text::{Document, Offset, PositionEncoding};
 use tower_lsp::{jsonrpc::Response, lsp_types::Url};
 
-use super::types::{Command, InlineCompletionItem, InlineCompletionList, WireRange};
+use super::{
+    menu::Menu,
+    types::{Command, InlineCompletionItem, InlineCompletionList, WireRange},
+};
 use crate::suitability::{File, Home};
 
 /// The command of every suggestion: the editor runs it after an accept.
@@ -32,7 +35,11 @@ pub(super) fn negotiate(params: &Value) -> PositionEncoding {
 }
 
 /// Adds to the answer of `initialize` what lsp-types 0.94 cannot say.
-pub(super) fn with_capabilities(answer: Response, encoding: PositionEncoding) -> Response {
+pub(super) fn with_capabilities(
+    answer: Response,
+    encoding: PositionEncoding,
+    menu: Option<Menu>,
+) -> Response {
     let (id, mut result) = answer.into_parts();
     if let Ok(result) = &mut result {
         let name = match encoding {
@@ -42,6 +49,10 @@ pub(super) fn with_capabilities(answer: Response, encoding: PositionEncoding) ->
         };
         result["capabilities"]["positionEncoding"] = json!(name);
         result["capabilities"]["inlineCompletionProvider"] = json!({});
+        if menu.is_some() {
+            // No trigger characters: a suggestion joins a menu that opens anyway.
+            result["capabilities"]["completionProvider"] = json!({"resolveProvider": false});
+        }
     }
     Response::from_parts(id, result)
 }
@@ -58,19 +69,11 @@ pub(super) fn on_the_wire(
             origin,
             alternatives,
         } => {
-            let position = |offset: Offset| document.position_of(offset, encoding).into();
             let first = Alternative { id, suggestion };
             let item = |Alternative { id, suggestion }| InlineCompletionItem {
+                range: wire_range(&suggestion.range, document, encoding),
                 insert_text: suggestion.text,
-                range: WireRange {
-                    start: position(suggestion.range.start),
-                    end: position(suggestion.range.end),
-                },
-                command: Command {
-                    title: "Accepted",
-                    command: ACCEPTED_COMMAND,
-                    arguments: vec![json!(id.0), json!(origin.as_str())],
-                },
+                command: accepted(id, origin),
             };
             iter::once(first).chain(alternatives).map(item).collect()
         }
@@ -79,6 +82,26 @@ pub(super) fn on_the_wire(
         Answer::Superseded | Answer::Failed(_) => return Value::Null,
     };
     serde_json::to_value(InlineCompletionList { items }).unwrap_or_default()
+}
+
+pub(super) fn wire_range(
+    range: &Range<Offset>,
+    document: &Document,
+    encoding: PositionEncoding,
+) -> WireRange {
+    WireRange {
+        start: document.position_of(range.start, encoding).into(),
+        end: document.position_of(range.end, encoding).into(),
+    }
+}
+
+/// What the editor runs when this suggestion was accepted as a whole.
+pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
+    Command {
+        title: "Accepted",
+        command: ACCEPTED_COMMAND,
+        arguments: vec![json!(id.0), json!(origin.as_str())],
+    }
 }
 
 /// What a document's address says of it.

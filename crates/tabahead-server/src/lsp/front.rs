@@ -32,6 +32,7 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire, with_capabilities},
+    menu::{Asked, Menu},
     types::{
         AboutDocument, AboutItem, Change, DidChange, DidFocus, DidMoveCursor, DidOpen, DidShow,
         ExecuteCommand, InlineCompletionParams,
@@ -40,7 +41,7 @@ use super::{
 };
 use crate::{
     lifeline::Lifeline,
-    session::{EditorLayer, Message},
+    session::{EditorLayer, Message, Trigger},
 };
 
 /// The service in front of tower-lsp's.
@@ -52,6 +53,8 @@ pub(crate) struct Front<S> {
     greeted: CancellationToken,
     phase: Phase,
     encoding: PositionEncoding,
+    /// Of a client that shows suggestions there.
+    menu: Option<Menu>,
     documents: HashMap<String, Open>,
     /// Where the client says that the focus is; it may say so before it opens that document.
     focused: Option<String>,
@@ -70,6 +73,7 @@ enum Phase {
 /// An open document.
 struct Open {
     id: DocumentId,
+    language: String,
     document: Document,
     /// False after a change that could not be read: until the next full text nothing is known.
     in_step: bool,
@@ -95,6 +99,7 @@ impl<S> Front<S> {
             greeted,
             phase: Phase::Fresh,
             encoding: PositionEncoding::default(),
+            menu: None,
             documents: HashMap::new(),
             focused: None,
             pending: Pending::default(),
@@ -113,6 +118,7 @@ impl<S> Front<S> {
     fn initialize(&mut self, params: &Value) {
         self.phase = Phase::Running;
         self.encoding = negotiate(params);
+        self.menu = Menu::of(params);
         if let Some(pid) = params.get("processId").and_then(Value::as_u64)
             && let Ok(pid) = u32::try_from(pid)
         {
@@ -141,11 +147,12 @@ impl<S> Front<S> {
         let document = Document::new(&text_document.text, Version(text_document.version));
         self.tell(Message::Opened {
             document: id,
-            file: file(&text_document.uri, text_document.language_id),
+            file: file(&text_document.uri, text_document.language_id.clone()),
             snapshot: document.clone(),
         });
         let open = Open {
             id,
+            language: text_document.language_id,
             document,
             in_step: true,
         };
@@ -205,7 +212,12 @@ impl<S> Front<S> {
     }
 
     /// Stamps a request with what it must see; returns the waiting for its answer.
-    fn complete<E>(&mut self, id: Id, params: InlineCompletionParams) -> Answering<E> {
+    fn complete<E>(
+        &mut self,
+        id: Id,
+        params: InlineCompletionParams,
+        menu: Option<Menu>,
+    ) -> Answering<E> {
         let nothing = Value::Null;
         let Some(open) = self.documents.get(&params.text_document.uri) else {
             return respond(id, Ok(nothing));
@@ -218,7 +230,12 @@ impl<S> Front<S> {
         let offset = |position| document.offset_of(position, encoding);
         let cursor = offset(params.position.into());
         let context = params.context;
-        let invoked = context.as_ref().and_then(|context| context.trigger_kind) == Some(1);
+        let kind = context.as_ref().and_then(|context| context.trigger_kind);
+        let trigger = match (menu, kind) {
+            (Some(_), _) => Trigger::Menu,
+            (None, Some(1)) => Trigger::Invoked,
+            (None, _) => Trigger::Automatic,
+        };
         let selected = context
             .and_then(|context| context.selected_completion_info)
             .map(|info| {
@@ -242,18 +259,25 @@ impl<S> Front<S> {
             snapshot: document.clone(),
             cursor,
             selected,
-            invoked,
+            trigger,
             came: Instant::now(),
             reply,
         });
         let (pending, lifeline) = (Arc::clone(&self.pending), Arc::clone(&self.lifeline));
+        let asked = Asked {
+            document,
+            cursor,
+            encoding,
+            language: open.language.clone(),
+        };
         Box::pin(async move {
             let result = tokio::select! {
                 biased;
                 () = cancelled.cancelled() => Err(Error::request_cancelled()),
                 // A session that is gone has nothing to show.
-                answer = answer => Ok(answer.map_or(Value::Null, |answer| {
-                    on_the_wire(answer, &document, encoding)
+                answer = answer => Ok(answer.map_or(Value::Null, |answer| match menu {
+                    Some(menu) => menu.on_the_wire(answer, &asked),
+                    None => on_the_wire(answer, &asked.document, encoding),
                 })),
                 () = lifeline.ended() => Err(Error::request_cancelled()),
             };
@@ -378,9 +402,15 @@ impl<S> Front<S> {
                 Err(error) => result = Err(error),
             },
             "textDocument/inlineCompletion" => match (id.clone(), read(params)) {
-                (Some(id), Ok(params)) => return self.complete(id, params),
+                (Some(id), Ok(params)) => return self.complete(id, params, None),
                 (_, Err(error)) => result = Err(error),
                 (None, Ok(_)) => {}
+            },
+            "textDocument/completion" => match (id.clone(), read(params), self.menu) {
+                (_, _, None) => result = Err(Error::method_not_found()),
+                (Some(id), Ok(params), menu) => return self.complete(id, params, menu),
+                (_, Err(error), _) => result = Err(error),
+                (None, Ok(_), _) => {}
             },
             "workspace/executeCommand" => match read(params) {
                 Ok(params) => result = self.execute(params),
@@ -448,11 +478,12 @@ impl<S> Front<S> {
 }
 
 /// The methods that [`Front::handle`] handles.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "textDocument/didOpen",
     "textDocument/didChange",
     "textDocument/didClose",
     "textDocument/inlineCompletion",
+    "textDocument/completion",
     "textDocument/didShowCompletion",
     "textDocument/didPartiallyAcceptCompletion",
     "textDocument/didFocus",
@@ -494,11 +525,11 @@ where
                     .params(json!({"capabilities": {}}))
                     .id(id.unwrap_or_default())
                     .finish();
-                let (answer, encoding) = (self.inner.call(request), self.encoding);
+                let (answer, encoding, menu) = (self.inner.call(request), self.encoding, self.menu);
                 return Box::pin(async move {
                     Ok(answer
                         .await?
-                        .map(|answer| with_capabilities(answer, encoding)))
+                        .map(|answer| with_capabilities(answer, encoding, menu)))
                 });
             }
             ("initialized", _) => self.greeted.cancel(),

@@ -64,7 +64,7 @@ pub(super) struct DidFocus {
     pub(super) text_document: Option<WireDocument>,
 }
 
-/// `textDocument/inlineCompletion`.
+/// `textDocument/inlineCompletion`, and as much of `textDocument/completion` as is read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InlineCompletionParams {
@@ -77,7 +77,7 @@ pub(super) struct InlineCompletionParams {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InlineCompletionContext {
-    /// 1 when somebody asked, 2 when the editor did by itself.
+    /// 1 when somebody asked, 2 when the editor did by itself; of a completion menu 1 is also typing.
     #[serde(default)]
     pub(super) trigger_kind: Option<u32>,
     #[serde(default)]
@@ -155,6 +155,50 @@ pub(super) struct Command {
     pub(super) title: &'static str,
     pub(super) command: &'static str,
     pub(super) arguments: Vec<Value>,
+}
+
+/// The answer for a completion menu.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CompletionList {
+    pub(super) is_incomplete: bool,
+    pub(super) items: Vec<CompletionItem>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CompletionItem {
+    pub(super) label: String,
+    pub(super) label_details: LabelDetails,
+    pub(super) detail: &'static str,
+    pub(super) kind: u8,
+    pub(super) documentation: MarkupContent,
+    pub(super) sort_text: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filter_text: Option<String>,
+    pub(super) insert_text_format: u8,
+    pub(super) insert_text_mode: u8,
+    pub(super) text_edit: TextEdit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LabelDetails {
+    pub(super) description: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct MarkupContent {
+    pub(super) kind: &'static str,
+    pub(super) value: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TextEdit {
+    pub(super) range: WireRange,
+    pub(super) new_text: String,
 }
 
 /// `workspace/executeCommand`.

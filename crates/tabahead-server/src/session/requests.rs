@@ -5,7 +5,7 @@ use tabahead_backend::ModelState;
 use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SelectedCompletion};
 use tabahead_text::{Document, Offset};
 
-use super::{Early, Reply, SessionLoop};
+use super::{Early, Reply, SessionLoop, Trigger};
 use crate::suitability::unsuitable;
 
 /// What a request asks about.
@@ -13,7 +13,7 @@ pub(super) struct Asked {
     pub(super) snapshot: Document,
     pub(super) cursor: Offset,
     pub(super) selected: Option<SelectedCompletion>,
-    pub(super) invoked: bool,
+    pub(super) trigger: Trigger,
 }
 
 impl SessionLoop {
@@ -28,8 +28,13 @@ impl SessionLoop {
             snapshot,
             cursor,
             selected,
-            invoked,
+            trigger,
         } = asked;
+        if trigger == Trigger::Menu && !self.settings.completion_menu {
+            // Nothing, and nothing to ask again for.
+            let _ = reply.sender.send(Answer::Superseded);
+            return;
+        }
         self.counts.requests += 1;
         let Some(open) = self.documents.get(&document) else {
             let _ = reply.sender.send(Answer::Superseded);
@@ -56,9 +61,9 @@ impl SessionLoop {
             cursor,
             name: self.document_name(document),
             selected,
-            alternatives: match invoked {
-                true => self.settings.alternatives,
-                false => 0,
+            alternatives: match trigger {
+                Trigger::Invoked => self.settings.alternatives,
+                Trigger::Automatic | Trigger::Menu => 0,
             },
         };
         match self.model() {

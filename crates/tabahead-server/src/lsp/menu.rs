@@ -1,0 +1,227 @@
+//! Suggestions as an item of the completion menu, for clients without `textDocument/inlineCompletion`.
+//!
+//! Knows what a client said of itself and how one answer looks in its menu; no state, no order. What
+//! is suggested, and what becomes of it, is the same as with ghost text. `menu/neovim.rs` is for the one
+//! client that needs something else than LSP says.
+
+mod neovim;
+
+use serde_json::Value;
+use tabahead_context::Suggestion;
+use tabahead_speculation::{Answer, Origin, SuggestionId};
+use tabahead_text::{Document, Offset, PositionEncoding};
+
+use super::{
+    convert::{accepted, wire_range},
+    types::{CompletionItem, CompletionList, LabelDetails, MarkupContent, TextEdit},
+};
+
+/// The completion menu of a client that has nothing better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Menu {
+    /// What an item says of itself may be Markdown.
+    markdown: bool,
+    insertion: Insertion,
+}
+
+/// How text comes from the menu into the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Insertion {
+    /// As LSP says: the edit's text takes the place of its range.
+    AsSpecified,
+    /// As Neovim 0.11 has it without a plugin.
+    AsNeovim,
+}
+
+/// Where a menu was asked for.
+pub(super) struct Asked {
+    pub(super) document: Document,
+    pub(super) cursor: Offset,
+    pub(super) encoding: PositionEncoding,
+    /// LSP language id.
+    pub(super) language: String,
+}
+
+/// What accepting an item does.
+struct Insert {
+    label: String,
+    /// What stands there from the start of the word, with LF.
+    shown: String,
+    new_text: String,
+    end: Offset,
+    /// `insertTextFormat`.
+    format: u8,
+    /// `insertTextMode`.
+    mode: u8,
+    /// It is all of the suggestion.
+    is_whole: bool,
+}
+
+impl Menu {
+    /// What the parameters of `initialize` tell; `None` for a client that shows suggestions inline, so that none
+    /// is shown twice, and for one without a menu.
+    pub(super) fn of(params: &Value) -> Option<Self> {
+        let features = params.pointer("/capabilities/textDocument")?;
+        let completion = &features["completion"];
+        if completion.is_null() || !features["inlineCompletion"].is_null() {
+            return None;
+        }
+        let item = &completion["completionItem"];
+        let formats = item["documentationFormat"].as_array();
+        let client = params.pointer("/clientInfo/name").and_then(Value::as_str);
+        Some(Self {
+            markdown: formats.is_some_and(|all| all.iter().any(|one| one == "markdown")),
+            insertion: match client.is_some_and(|client| neovim::inserts(client, item)) {
+                true => Insertion::AsNeovim,
+                false => Insertion::AsSpecified,
+            },
+        })
+    }
+
+    /// The answer to `textDocument/completion`.
+    ///
+    /// `isIncomplete` is true, without an item, too: what is suggested belongs to this very text, and may be there a
+    /// key later. With false a client would go on with what it has until its menu closes: Emacs would keep an item whose
+    /// range is no longer right, and where there was none, none would come for the rest of the word. It does not make
+    /// the menu flicker: behind a key that agrees with the item, the answer is the same item. It is false where nothing
+    /// is suggested behind the next key either, so that other servers are not asked again in vain.
+    pub(super) fn on_the_wire(self, answer: Answer, asked: &Asked) -> Value {
+        let (item, is_incomplete) = match answer {
+            Answer::Suggestion {
+                id,
+                suggestion,
+                origin,
+                ..
+            } => (self.item(id, &suggestion, origin, asked), true),
+            Answer::Silent { origin, .. } => (None, origin.is_some()),
+            Answer::Superseded | Answer::Failed(_) => return Value::Null,
+        };
+        let list = CompletionList {
+            is_incomplete,
+            items: item.into_iter().collect(),
+        };
+        serde_json::to_value(list).unwrap_or_default()
+    }
+
+    fn item(
+        self,
+        id: SuggestionId,
+        suggestion: &Suggestion,
+        origin: Origin,
+        asked: &Asked,
+    ) -> Option<CompletionItem> {
+        let Asked {
+            document,
+            cursor,
+            encoding,
+            language,
+        } = asked;
+        let line = document.line_range(document.line_of(*cursor));
+        let behind = document.slice(*cursor..line.end);
+        // Clients differ in whether they replace the rest of a word.
+        if !is_worth_showing(&suggestion.text) || behind.starts_with(is_of_a_word) {
+            return None;
+        }
+        let before = document.slice(line.start..*cursor);
+        let word = &before[before.trim_end_matches(is_of_a_word).len()..];
+        let start = Offset(cursor.0 - word.len());
+        let insert = match self.insertion {
+            Insertion::AsSpecified => as_specified(word, suggestion),
+            Insertion::AsNeovim => neovim::insert(word, suggestion, document, *cursor)?,
+        };
+        let filter = insert.shown.lines().next().unwrap_or_default().to_owned();
+        Some(CompletionItem {
+            label: insert.label,
+            label_details: LabelDetails {
+                description: "tabahead",
+            },
+            detail: "tabahead",
+            kind: TEXT,
+            documentation: self.documentation(&insert.shown, language),
+            sort_text: LAST,
+            // Clients take an empty one for none.
+            filter_text: Some(filter).filter(|filter| !filter.is_empty()),
+            insert_text_format: insert.format,
+            insert_text_mode: insert.mode,
+            text_edit: TextEdit {
+                range: wire_range(&(start..insert.end), document, *encoding),
+                new_text: insert.new_text,
+            },
+            // That a part of it is accepted is seen in the text.
+            command: insert.is_whole.then(|| accepted(id, origin)),
+        })
+    }
+
+    fn documentation(self, text: &str, language: &str) -> MarkupContent {
+        let text = text.trim_start_matches('\n');
+        if !self.markdown {
+            return MarkupContent {
+                kind: "plaintext",
+                value: text.to_owned(),
+            };
+        }
+        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        MarkupContent {
+            kind: "markdown",
+            value: format!("{fence}{language}\n{text}\n{fence}"),
+        }
+    }
+}
+
+/// `CompletionItemKind.Text`.
+const TEXT: u8 = 1;
+
+/// `InsertTextFormat.PlainText`.
+const PLAIN_TEXT: u8 = 1;
+
+/// `InsertTextMode.asIs`: the text is indented as it must be.
+const AS_IS: u8 = 1;
+
+/// Sorts behind whatever begins with a letter or a digit: the menu is opened for what others offer.
+const LAST: &str = "~~~~";
+
+/// Characters of a label; more would make the menu as wide as the screen.
+const LONGEST_LABEL: usize = 60;
+
+fn as_specified(word: &str, suggestion: &Suggestion) -> Insert {
+    let shown = format!("{word}{}", suggestion.text.replace("\r\n", "\n"));
+    let mut label = first_line(word, &shown).trim().to_owned();
+    if let Some((end, _)) = label.char_indices().nth(LONGEST_LABEL) {
+        let last = label[..end].chars().next_back().map_or(0, char::len_utf8);
+        label.truncate(end - last);
+        label.push('…');
+    }
+    Insert {
+        label,
+        shown,
+        new_text: format!("{word}{}", suggestion.text),
+        end: suggestion.range.end,
+        format: PLAIN_TEXT,
+        mode: AS_IS,
+        is_whole: true,
+    }
+}
+
+/// The first line that an item adds something to.
+fn first_line(word: &str, shown: &str) -> String {
+    let mut lines = shown.lines();
+    let first = lines.next().unwrap_or_default();
+    if first.trim_end().len() > word.len() {
+        return first.to_owned();
+    }
+    let next = lines.find(|line| !line.trim().is_empty());
+    // With the word, because Emacs completes only what begins with it.
+    format!("{word} ↵ {}", next.unwrap_or_default().trim())
+        .trim_start()
+        .to_owned()
+}
+
+/// No menu is opened for brackets and semicolons.
+fn is_worth_showing(text: &str) -> bool {
+    text.contains(char::is_alphanumeric)
+}
+
+fn is_of_a_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
