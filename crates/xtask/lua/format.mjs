@@ -3,7 +3,7 @@
 // program, so reading the configuration and walking the folders is done here.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import stylua from '@johnnymorganz/stylua';
+import * as stylua from '@johnnymorganz/stylua';
 
 /** The enumerations that the library wants numbers of, by the names of stylua.toml. */
 const enumerations = {
@@ -28,6 +28,19 @@ function configuration() {
   return config;
 }
 
+/** The formatted text; the text itself, and a failure at the end, when it cannot be parsed. */
+function format(file, text) {
+  // The library uses a configuration up, so each file gets one of its own.
+  const config = configuration();
+  try {
+    return stylua.formatCode(text, config, undefined, stylua.OutputVerification.Full);
+  } catch (error) {
+    console.error(`${file}: ${error}`);
+    process.exitCode = 1;
+    return text;
+  }
+}
+
 const [mode, ...folders] = process.argv.slice(2);
 if (!['--check', '--write'].includes(mode)) throw new Error('say --check or --write');
 for (const folder of folders) {
@@ -35,8 +48,7 @@ for (const folder of folders) {
     if (!name.endsWith('.lua') || name.includes('node_modules')) continue;
     const file = join(folder, name);
     const text = readFileSync(file, 'utf8');
-    // The library uses a configuration up.
-    const formatted = stylua.formatCode(text, configuration(), undefined, stylua.OutputVerification.Full);
+    const formatted = format(file, text);
     if (formatted === text) continue;
     if (mode === '--write') {
       writeFileSync(file, formatted);
