@@ -43,8 +43,18 @@ on({ 'InsertLeave' }, function(args)
   require('tabahead.suggestion').leave(args.buf)
 end)
 
+--- A module that was needed before; whoever was not needed has nothing to do.
+---@param name string
+---@return table?
+local function known(name)
+  return package.loaded['tabahead.' .. name]
+end
+
 on({ 'BufEnter' }, function(args)
-  require('tabahead.client').focus(args.buf)
+  local client = known('client')
+  if client then
+    client.focus(args.buf)
+  end
 end)
 
 on({ 'RecordingEnter', 'RecordingLeave' }, function(args)
@@ -52,11 +62,17 @@ on({ 'RecordingEnter', 'RecordingLeave' }, function(args)
 end)
 
 on({ 'ColorScheme' }, function()
-  require('tabahead.ghost').define_highlights()
+  local ghost = known('ghost')
+  if ghost then
+    ghost.define_highlights()
+  end
 end)
 
 on({ 'VimLeavePre' }, function()
-  require('tabahead.client').stop()
+  local client = known('client')
+  if client then
+    client.stop()
+  end
 end)
 
 require('tabahead.keys').map()

@@ -55,6 +55,17 @@ local function around(text, covered)
   return pieces
 end
 
+--- Scrolls as an accept would, so that lines below the cursor's are seen: nobody accepts what he cannot see.
+---@param count integer
+local function reveal(count)
+  local row = vim.fn.winline()
+  local hidden = math.min(row + count - vim.api.nvim_win_get_height(0), row - 1)
+  if hidden > 0 then
+    local view = vim.fn.winsaveview()
+    vim.fn.winrestview({ topline = view.topline + hidden })
+  end
+end
+
 ---@class tabahead.Ghost
 ---@field text string What is not in the buffer yet; its lines end with `\n`.
 ---@field covered integer Bytes behind the cursor that stand in `text`, too.
@@ -83,6 +94,7 @@ function M.draw(buffer, row, column, ghost)
   if count and #virt_lines > 0 then
     table.insert(virt_lines[#virt_lines], count)
   end
+  reveal(#virt_lines)
 
   local pieces = moved == '' and around(lines[1], covered)
   if pieces then

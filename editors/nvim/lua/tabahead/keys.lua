@@ -7,7 +7,11 @@ local config = require('tabahead.config')
 
 local M = {}
 
----@type table<string, string> Our keys by action, as they are mapped now.
+---@class tabahead.Mapped
+---@field key string
+---@field before? table<string, any> What it was mapped to before, as `maparg()` gives it.
+
+---@type table<string, tabahead.Mapped> By action.
 local mapped = {}
 
 --- Prefixes of keys that no user can type: what a key did before, what it does now, and closing the menu.
@@ -26,50 +30,62 @@ local function press(action)
   return ends_menu and CLOSE_MENU .. command or command
 end
 
---- Gives what a key does now another name.
+---@param action string
+---@return string
+local function description(action)
+  return 'tabahead: ' .. action
+end
+
+--- The global mapping of a key.
 ---@param key string
----@param name string
-local function keep(key, name)
-  local before = vim.fn.maparg(key, 'i', false, true)
-  if vim.tbl_isempty(before) or before.buffer == 1 then
+---@return table<string, any>?
+local function mapping(key)
+  local found = vim.fn.maparg(key, 'i', false, true)
+  return not vim.tbl_isempty(found) and found.buffer == 0 and found or nil
+end
+
+--- Maps a key, and gives what it did before another name.
+---@param action string
+---@param key string
+local function take(action, key)
+  local before, name = mapping(key), BEFORE:format(action)
+  if before then
+    local kept = vim.tbl_extend('force', before, { lhs = name, lhsraw = vim.keycode(name) })
+    kept.lhsrawalt = nil
+    vim.fn.mapset('i', false, kept)
+  else
     vim.keymap.set('i', name, key)
-    return
   end
-  before.lhs, before.lhsraw, before.lhsrawalt = name, vim.keycode(name), nil
-  vim.fn.mapset('i', false, before)
+  vim.keymap.set('i', key, function()
+    return press(action)
+  end, { expr = true, remap = true, desc = description(action) })
+  mapped[action] = { key = key, before = before }
 end
 
 --- Gives a key back to what it did before.
 ---@param action string
----@param key string
-local function give_back(action, key)
-  local now = vim.fn.maparg(key, 'i', false, true)
+---@param this tabahead.Mapped
+local function give_back(action, this)
+  local now = mapping(this.key)
   -- Somebody who mapped it since then keeps it.
-  if now.desc ~= 'tabahead: ' .. action then
-    return
-  end
-  vim.keymap.del('i', key)
-  local before = vim.fn.maparg(BEFORE:format(action), 'i', false, true)
-  if before.rhs ~= key then
-    before.lhs, before.lhsraw, before.lhsrawalt = key, vim.keycode(key), nil
-    vim.fn.mapset('i', false, before)
+  if now and now.desc == description(action) then
+    vim.keymap.del('i', this.key)
+    if this.before then
+      vim.fn.mapset('i', false, this.before)
+    end
   end
 end
 
 --- Maps the keys of the options, instead of those that were mapped before.
 function M.map()
-  for action, key in pairs(mapped) do
-    give_back(action, key)
+  for action, this in pairs(mapped) do
+    give_back(action, this)
   end
   mapped = {}
   vim.keymap.set('i', CLOSE_MENU, '<C-y>')
   for action, key in pairs(config.options.keys) do
     if key then
-      keep(key, BEFORE:format(action))
-      vim.keymap.set('i', key, function()
-        return press(action)
-      end, { expr = true, remap = true, desc = 'tabahead: ' .. action })
-      mapped[action] = key
+      take(action, key)
     end
   end
 end
@@ -78,9 +94,10 @@ end
 ---@return { action: string, key: string, ours: boolean }[]
 function M.state()
   local all = {}
-  for action, key in vim.spairs(mapped) do
-    local ours = vim.fn.maparg(key, 'i', false, true).desc == 'tabahead: ' .. action
-    all[#all + 1] = { action = action, key = key, ours = ours }
+  for action, this in vim.spairs(mapped) do
+    local now = mapping(this.key)
+    local ours = now ~= nil and now.desc == description(action)
+    all[#all + 1] = { action = action, key = this.key, ours = ours }
   end
   return all
 end

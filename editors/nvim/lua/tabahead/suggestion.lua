@@ -23,6 +23,7 @@ local M = {}
 ---@field column integer
 ---@field from integer The same, in bytes from the buffer's start.
 ---@field bytes integer How long the region is.
+---@field kept integer Bytes at the start of the items' texts that were typed before they were asked for.
 
 ---@class tabahead.Buffer
 ---@field number integer
@@ -162,6 +163,15 @@ local function draw(self)
   })
 end
 
+--- A position on a line in bytes; one beyond its end is its end.
+---@param line string
+---@param position lsp.Position
+---@return integer
+local function bytes(line, position)
+  local at = vim.fn.byteidx(line, position.character, true)
+  return at < 0 and #line or at
+end
+
 --- Takes an answer, if the text is still the one that was asked about.
 ---@param self tabahead.Buffer
 ---@param asked tabahead.Place
@@ -173,8 +183,6 @@ local function take(self, asked, items)
   if not vim.deep_equal(asked, place(self)) then
     return
   end
-  local line = vim.api.nvim_buf_get_lines(self.number, asked.row, asked.row + 1, false)[1] or ''
-  local before = line:sub(1, asked.column)
   local first = items[1]
   if not first then
     hide(self)
@@ -184,20 +192,28 @@ local function take(self, asked, items)
     -- A buffer's lines end with `\n` whatever the file's end with.
     item.insertText = item.insertText:gsub('\r\n', '\n')
   end
-  -- Items of one answer have one range, which begins at the cursor or before it on its line.
-  local start = vim.fn.byteidx(line, first.range.start.character, true)
-  local stop = vim.fn.byteidx(line, first.range['end'].character, true)
-  self.shown = {
-    items = items,
-    choice = 1,
-    row = asked.row,
-    column = start < 0 and #before or start,
-    from = 0,
-    bytes = 0,
-  }
-  local shown = self.shown
-  shown.from = vim.api.nvim_buf_get_offset(self.number, asked.row) + shown.column
-  shown.bytes = (stop < 0 and #line or stop) - shown.column
+  -- Items of one answer have one range, which is on the cursor's line.
+  local line = vim.api.nvim_buf_get_lines(self.number, asked.row, asked.row + 1, false)[1] or ''
+  local start, stop = bytes(line, first.range.start), bytes(line, first.range['end'])
+  local left = remaining(self)
+  local is_same = left and start == asked.column and first.insertText == left.text and stop - start == left.covered
+  if left and is_same then
+    -- What is there already: it keeps its beginning, so that it stays where letters are taken back.
+    for _, item in ipairs(items) do
+      item.insertText = left.typed .. item.insertText
+    end
+    self.shown.items, self.shown.kept = items, #left.typed
+  else
+    self.shown = {
+      items = items,
+      choice = 1,
+      kept = 0,
+      row = asked.row,
+      column = start,
+      from = vim.api.nvim_buf_get_offset(self.number, asked.row) + start,
+      bytes = stop - start,
+    }
+  end
   draw(self)
 end
 
@@ -325,6 +341,7 @@ function M.accept(which)
   end
   local text = part.take(left.text, which)
   local is_all = text == left.text
+  local reported = (left.typed .. text):sub(self.shown.kept + 1)
   local here = place(self)
   local covered = is_all and left.covered or 0
   cancel(self)
@@ -343,7 +360,7 @@ function M.accept(which)
     hide(self)
     client.accepted(left.item, self.number)
   else
-    client.accepted_part(left.item, vim.fn.strutf16len(left.typed .. text))
+    client.accepted_part(left.item, vim.fn.strutf16len(reported))
   end
   M.follow(self.number)
   return true

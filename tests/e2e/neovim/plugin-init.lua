@@ -1,0 +1,25 @@
+-- The plug-in as a package, with its defaults.
+
+-- A mapping of the user's own, on a key of ours.
+vim.keymap.set('i', '<C-]>', '<C-v>]')
+
+vim.cmd.packadd('tabahead')
+
+require('tabahead').setup({
+  cmd = { vim.env.TABAHEAD, 'lsp' },
+  -- So that an answer is what `tabahead complete` gives in a process of its own, which sees one file.
+  settings = { copying = { open_files = false } },
+})
+
+-- What is said to the server, by name.
+SENT = {}
+local start = vim.lsp.rpc.start
+vim.lsp.rpc.start = function(...)
+  local client = start(...)
+  local notify = client.notify
+  client.notify = function(method, params)
+    table.insert(SENT, method)
+    return notify(method, params)
+  end
+  return client
+end

@@ -1,0 +1,111 @@
+-- A screen attached to the Neovim under test, as a terminal is: every frame that a user would see, when it was there.
+--
+-- `screenstring()` draws what it reads; here is what Neovim sends by itself, at the moment when it is sent.
+
+local M = {}
+
+---@class Frame
+---@field time integer Nanoseconds, by the clock of `vim.uv.hrtime`.
+---@field rows string[]
+---@field row integer The cursor's, from 0.
+---@field column integer The cursor's, in cells from 0.
+
+--- Attaches a screen of 24 rows and 80 columns. Gives the list that each frame is added to.
+---@param address string Where the Neovim under test listens.
+---@return Frame[]
+function M.attach(address)
+  local frames = {}
+  local columns, lines = 80, 24
+  local grid = {}
+  local cursor = { 0, 0 }
+  for row = 1, lines do
+    grid[row] = {}
+    for column = 1, columns do
+      grid[row][column] = ' '
+    end
+  end
+
+  local on = {}
+
+  function on.grid_line(_, row, column, cells)
+    for _, cell in ipairs(cells) do
+      for _ = 1, cell[3] or 1 do
+        grid[row + 1][column + 1] = cell[1]
+        column = column + 1
+      end
+    end
+  end
+
+  function on.grid_clear()
+    for row = 1, lines do
+      for column = 1, columns do
+        grid[row][column] = ' '
+      end
+    end
+  end
+
+  function on.grid_scroll(_, top, bottom, left, right, by)
+    local first, last, step = top + 1, bottom - by, 1
+    if by < 0 then
+      first, last, step = bottom, top + 1 - by, -1
+    end
+    for row = first, last, step do
+      for column = left + 1, right do
+        grid[row][column] = grid[row + by][column]
+      end
+    end
+  end
+
+  function on.grid_cursor_goto(_, row, column)
+    cursor = { row, column }
+  end
+
+  function on.flush()
+    local rows = {}
+    for row = 1, lines do
+      rows[row] = table.concat(grid[row]):gsub('%s+$', '')
+    end
+    table.insert(frames, { time = vim.uv.hrtime(), rows = rows, row = cursor[1], column = cursor[2] })
+  end
+
+  local pipe = assert(vim.uv.new_pipe(false))
+  local connected = false
+  pipe:connect(address, function(failed)
+    assert(not failed, failed)
+    connected = true
+  end)
+  vim.wait(5000, function()
+    return connected
+  end, 5)
+  local unpack_message = vim.mpack.Unpacker()
+  local unread = ''
+  pipe:read_start(function(failed, chunk)
+    assert(not failed, failed)
+    unread = unread .. (chunk or '')
+    while #unread > 0 do
+      local message, position = unpack_message(unread, 1)
+      -- What is not whole yet, the unpacker has kept.
+      unread = unread:sub(position)
+      if message == nil then
+        break
+      end
+      -- [2, "redraw", [[event, arguments, arguments], ...]]
+      if message[1] == 2 and message[2] == 'redraw' then
+        for _, event in ipairs(message[3]) do
+          local handler = on[event[1]]
+          for i = 2, handler and #event or 0 do
+            handler(unpack(event[i]))
+          end
+        end
+      end
+    end
+  end)
+  local arguments = { columns, lines, { rgb = true, ext_linegrid = true } }
+  pipe:write(vim.mpack.encode({ 0, 1, 'nvim_ui_attach', arguments }))
+  vim.wait(5000, function()
+    return #frames > 0
+  end, 5)
+  return frames
+end
+
+return M
