@@ -42,7 +42,7 @@ const LARGEST_BUNDLE: u64 = 600_000;
 pub const STYLUA: &str = "crates/xtask/lua";
 
 /// The folders of the Lua files.
-const LUA_FOLDERS: [&str; 2] = ["editors/nvim", "tests/e2e/neovim"];
+const LUA_FOLDERS: [&str; 2] = ["editors/nvim", "tests/e2e"];
 
 /// A violated rule and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
