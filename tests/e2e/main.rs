@@ -9,6 +9,7 @@ mod program;
 mod random;
 mod report;
 
+mod completion;
 mod idle;
 mod law;
 mod lifecycle;

@@ -69,9 +69,12 @@ impl Menu {
         let item = &completion["completionItem"];
         let formats = item["documentationFormat"].as_array();
         let client = params.pointer("/clientInfo/name").and_then(Value::as_str);
+        let is_neovim = client.is_some_and(|client| neovim::inserts(client, item));
         Some(Self {
-            markdown: formats.is_some_and(|all| all.iter().any(|one| one == "markdown")),
-            insertion: match client.is_some_and(|client| neovim::inserts(client, item)) {
+            // Neovim declares Markdown, and shows it as it is written.
+            markdown: !is_neovim
+                && formats.is_some_and(|all| all.iter().any(|one| one == "markdown")),
+            insertion: match is_neovim {
                 true => Insertion::AsNeovim,
                 false => Insertion::AsSpecified,
             },
@@ -80,11 +83,11 @@ impl Menu {
 
     /// The answer to `textDocument/completion`.
     ///
-    /// `isIncomplete` is true, without an item, too: what is suggested belongs to this very text, and may be there a
-    /// key later. With false a client would go on with what it has until its menu closes: Emacs would keep an item whose
-    /// range is no longer right, and where there was none, none would come for the rest of the word. It does not make
-    /// the menu flicker: behind a key that agrees with the item, the answer is the same item. It is false where nothing
-    /// is suggested behind the next key either, so that other servers are not asked again in vain.
+    /// `isIncomplete` is true, without an item, too: what is suggested is for this very text. With false a client would
+    /// filter what it has until its menu closes, and for the rest of the word show nothing of what is suggested behind
+    /// another key, or where there was nothing before. It does not make the menu flicker: behind a key that agrees with
+    /// the item, the answer is the same item. It is false where nothing is suggested behind the next key either, so
+    /// that other servers, which some clients ask again as well, are not asked in vain.
     pub(super) fn on_the_wire(self, answer: Answer, asked: &Asked) -> Value {
         let (item, is_incomplete) = match answer {
             Answer::Suggestion {
@@ -130,14 +133,16 @@ impl Menu {
             Insertion::AsNeovim => neovim::insert(word, suggestion, document, *cursor)?,
         };
         let filter = insert.shown.lines().next().unwrap_or_default().to_owned();
+        // What stands in the menu already is not shown beside it once more.
+        let is_all_in_label = insert.label == insert.shown;
         Some(CompletionItem {
+            documentation: (!is_all_in_label).then(|| self.documentation(&insert.shown, language)),
             label: insert.label,
             label_details: LabelDetails {
                 description: "tabahead",
             },
             detail: "tabahead",
             kind: TEXT,
-            documentation: self.documentation(&insert.shown, language),
             sort_text: LAST,
             // Clients take an empty one for none.
             filter_text: Some(filter).filter(|filter| !filter.is_empty()),

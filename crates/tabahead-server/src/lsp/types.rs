@@ -172,7 +172,8 @@ pub(super) struct CompletionItem {
     pub(super) label_details: LabelDetails,
     pub(super) detail: &'static str,
     pub(super) kind: u8,
-    pub(super) documentation: MarkupContent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) documentation: Option<MarkupContent>,
     pub(super) sort_text: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) filter_text: Option<String>,

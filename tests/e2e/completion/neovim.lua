@@ -1,0 +1,270 @@
+-- Drives Neovim 0.11's own completion menu: opens it, reads the screen, accepts, and compares the buffer. See
+-- neovim/harness.lua.
+
+package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
+local test = require('harness')
+local lua, input, wait, expect, seen = test.lua, test.input, test.wait, test.expect, test.seen
+
+local file = vim.env.FOLDER .. '/area.rs'
+test.start(vim.env.INIT, { file })
+
+local function is_attached()
+  return lua([[
+    return #vim.lsp.get_clients({ bufnr = 0, method = 'textDocument/completion' }) > 0
+  ]])
+end
+
+--- A text and where "$0" stands in it, in bytes from 1.
+---@param fixture string
+local function taken_apart(fixture)
+  local at = assert(fixture:find('$0', 1, true), fixture)
+  return fixture:sub(1, at - 1) .. fixture:sub(at + 2), at
+end
+
+--- Makes a text the buffer's, and inserts at "$0".
+---@param fixture string
+local function edit(fixture)
+  local text, at = taken_apart(fixture)
+  local before = text:sub(1, at - 1)
+  local place = { select(2, before:gsub('\n', '')) + 1, #before:match('[^\n]*$') }
+  input('<Esc><Esc>')
+  wait('normal mode', function()
+    return lua('return vim.api.nvim_get_mode().mode') == 'n'
+  end)
+  -- The cursor is set in insert mode, which has a place behind the last character.
+  input('i')
+  wait('insert mode', function()
+    return lua('return vim.api.nvim_get_mode().mode') == 'i'
+  end)
+  lua(
+    [[
+      local lines, place = ...
+      vim.api.nvim_buf_set_lines(0, 0, -1, true, lines)
+      vim.api.nvim_win_set_cursor(0, place)
+    ]],
+    vim.split(text, '\n'),
+    place
+  )
+end
+
+--- Whether the menu is there, its items, and which of them is selected, from 0.
+local function menu()
+  return lua([[
+    return vim.tbl_extend('error', vim.fn.complete_info({ 'items', 'selected' }), {
+      is_open = vim.fn.pumvisible() == 1,
+    })
+  ]])
+end
+
+--- Asks as a key would that somebody has mapped to it, and waits for the answer.
+local function ask()
+  local before = test.settle()
+  lua('vim.lsp.completion.get()')
+  wait('a request', function()
+    return test.stats().requests > before.requests
+  end)
+  return test.settle()
+end
+
+--- Asks, and waits for the menu with our item alone, which must be on the screen and not be selected.
+local function offered()
+  local figures = ask()
+  wait('the menu', function()
+    return menu().is_open
+  end)
+  local shown = menu()
+  expect('the number of items', #shown.items, 1)
+  expect('the selected item', shown.selected, -1)
+  local item = shown.items[1]
+  if not test.screen():find(item.abbr, 1, true) then
+    test.fail('"' .. item.abbr .. '" is not on the screen')
+  end
+  return item, figures
+end
+
+--- Selects the first item and accepts it.
+---@param seen_by_server? boolean Whether the server sees the text that a selected item puts into the buffer.
+local function accept(seen_by_server)
+  input('<C-n>')
+  wait('the selection', function()
+    return menu().selected == 0
+  end)
+  if seen_by_server then
+    test.stats()
+  end
+  input('<C-y>')
+  wait('the menu to close', function()
+    return not menu().is_open
+  end)
+end
+
+--- Waits for a text with the cursor at "$0".
+---@param expected string
+local function stands(expected)
+  local text, at = taken_apart(expected)
+  wait('the buffer to be\n' .. expected .. '\n', function()
+    return test.buffer() == text
+  end)
+  local cursor = lua([[
+    local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+    return #table.concat(vim.api.nvim_buf_get_lines(0, 0, row - 1, true), '\n') + (row > 1 and 1 or 0) + column + 1
+  ]])
+  expect('the cursor', cursor, at)
+  -- Else Tab would jump in what was accepted.
+  expect('whether a snippet is filled in', lua('return vim.snippet.active()'), false)
+end
+
+--- Opens the menu at "$0" and accepts; `expected` is what stands there then.
+local function accepts(what, fixture, expected, seen_by_server)
+  edit(fixture)
+  local item = offered()
+  accept(seen_by_server)
+  stands(expected)
+  seen(what .. ': ' .. vim.inspect(item.abbr) .. ' was accepted, and all is where it should be')
+end
+
+wait('the server to attach', is_attached)
+local declared = lua([[
+  local client = vim.lsp.get_clients({ bufnr = 0 })[1]
+  return {
+    inline = client.capabilities.textDocument.inlineCompletion,
+    provider = client.server_capabilities.completionProvider,
+  }
+]])
+expect('what was agreed', declared, { provider = { resolveProvider = false } })
+seen('Neovim ' .. lua('return tostring(vim.version())') .. ' attached, which has no inline completion')
+
+local head = [[
+fn area(width: f64, height: f64) -> f64 {
+    width * height
+}
+
+fn print_area(width: f64, height: f64) {
+    let result = area(width, height);
+    println!("the area is {}", result);
+    println!("the width is {}", width);
+}
+
+fn show_area(width: f64, height: f64) {
+]]
+
+-- An accept, and the next one from what was computed ahead.
+edit(head .. '    let result = area(wi$0\n}')
+local item = offered()
+seen('the menu has it, not selected: ' .. vim.inspect({ item.abbr, item.menu, item.kind }))
+accept()
+stands(head .. '    let result = area(width, height);$0\n}')
+local counted = test.settle()
+expect('accepts', { counted.outcomes.accepted_all, counted.accepted }, { 1, 1 })
+seen('it was accepted: the buffer is exactly as suggested, and the server counted that')
+local next_item, figures = offered()
+expect('answers computed ahead', figures.hits.speculated, counted.hits.speculated + 1)
+seen('the next one was computed ahead: ' .. vim.inspect(next_item.abbr))
+accept()
+local line = '    println!("the area is {}", result);'
+stands(head .. '    let result = area(width, height);\n' .. line .. '$0\n}')
+expect('accepts', test.settle().outcomes.accepted_all, 2)
+seen('a line of its own came where it belongs, with its indentation')
+
+accepts(
+  'in brackets that are closed',
+  head .. '    let result = area($0);\n}',
+  head .. '    let result = area(width, height$0);\n}'
+)
+accepts(
+  'behind letters of several bytes',
+  head .. '    let größe𝒳 = area(wi$0\n}',
+  head .. '    let größe𝒳 = area(width, height);$0\n}',
+  true
+)
+accepts(
+  'a further line, looked at first',
+  head .. '    let result = area(width, height);$0\n}',
+  head .. '    let result = area(width, height);\n' .. line .. '$0\n}',
+  true
+)
+
+-- Typing while the menu is open: Neovim filters what it has, and what is left of it is accepted.
+edit(head .. '    let result = area(w$0\n}')
+offered()
+input('id')
+wait('the menu to be filtered', function()
+  return test.cursor()[2] == #'    let result = area(wid'
+end)
+expect('the menu', { menu().is_open, #menu().items }, { true, 1 })
+accept()
+stands(head .. '    let result = area(width, height);$0\n}')
+seen('it stays while it is typed along, and nothing is doubled then')
+
+-- Somebody who leaves the menu without it has what was typed.
+edit(head .. '    let result = area(wi$0\n}')
+offered()
+input('<C-n>')
+wait('the selection', function()
+  return menu().selected == 0
+end)
+input('<C-e>')
+wait('the menu to close', function()
+  return not menu().is_open
+end)
+stands(head .. '    let result = area(wi$0\n}')
+seen('leaving the menu leaves what was typed')
+
+-- Nothing but a bracket and a semicolon is worth a menu.
+edit(head .. '    let result = area(width, height$0\n}')
+local closing = lua([[
+  local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
+  local buffer = vim.api.nvim_get_current_buf()
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  local answer = client:request_sync('textDocument/inlineCompletion', params, 60000, buffer)
+  return answer.result.items[1].insertText
+]])
+expect('what is suggested', closing, ');')
+ask()
+expect('the menu', menu().is_open, false)
+seen('for ' .. vim.inspect(closing) .. ' alone no menu opens')
+
+-- In a file of CRLF. Neovim inserts what it gets, so no CR may be in that.
+local dos = vim.env.FOLDER .. '/dos.rs'
+local written = assert(io.open(dos, 'wb'))
+written:write((('fn main() {\n}\n'):gsub('\n', '\r\n')))
+written:close()
+input('<Esc><Esc>')
+lua('vim.cmd("edit! " .. ...)', dos)
+wait('the server to attach', is_attached)
+edit(head .. '    let result = area(width, height);$0\n}')
+offered()
+accept()
+stands(head .. '    let result = area(width, height);\n' .. line .. '$0\n}')
+expect('the line ends', lua('return vim.bo.fileformat'), 'dos')
+seen('a file of CRLF got a further line, and no CR in it')
+
+-- Whoever lets Neovim ask at each key sees the item stay.
+lua([[
+  local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
+  vim.lsp.completion.enable(false, client.id, 0)
+  vim.lsp.completion.enable(true, client.id, 0, { autotrigger = true })
+]])
+edit(head .. '    let result = area($0\n}')
+local first = offered()
+for key in ('width'):gmatch('.') do
+  local requests = test.stats().requests
+  input(key)
+  wait('a request behind "' .. key .. '"', function()
+    return test.stats().requests > requests
+  end)
+  test.settle()
+  local shown = menu()
+  expect('the menu behind "' .. key .. '"', { shown.is_open, #shown.items, shown.selected }, { true, 1, -1 })
+  expect('the item behind "' .. key .. '"', shown.items[1].abbr, first.abbr)
+end
+accept()
+stands(head .. '    let result = area(width, height);$0\n}')
+seen('with autotrigger it was asked for at each of five keys, and the menu kept ' .. vim.inspect(first.abbr))
+
+local messages = vim.trim(lua('return vim.fn.execute("messages")'))
+-- What `:edit` says of the files.
+messages = vim.trim((messages:gsub('"[^\n]*"[^\n]*', '')))
+expect('what the user was told', messages, '')
+seen('the user was told nothing')
+test.finish(0)
