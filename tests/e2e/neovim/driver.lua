@@ -80,8 +80,14 @@ end
 
 local function wait(what, condition)
   if not vim.wait(patience, condition, 20) then
-    fail('waited in vain for ' .. what .. '; screen:\n' .. screen() .. '\nmessages: '
-      .. lua('return vim.fn.execute("messages")'))
+    fail(
+      'waited in vain for '
+        .. what
+        .. '; screen:\n'
+        .. screen()
+        .. '\nmessages: '
+        .. lua('return vim.fn.execute("messages")')
+    )
   end
 end
 
@@ -104,32 +110,49 @@ wait('the server to attach', function()
     return #vim.lsp.get_clients({ bufnr = 0, method = 'textDocument/inlineCompletion' }) > 0
   ]])
 end)
-seen('Neovim ' .. lua('return tostring(vim.version())') .. ' attached to '
-  .. lua([[return vim.lsp.get_clients({ bufnr = 0 })[1].server_info.name]]))
+seen(
+  'Neovim '
+    .. lua('return tostring(vim.version())')
+    .. ' attached to '
+    .. lua([[return vim.lsp.get_clients({ bufnr = 0 })[1].server_info.name]])
+)
 
 -- Typing, with ghost text on the screen that is not in the buffer.
-local typed = 'pub struct Rectangle {\n    width: f64,\n    height: f64,\n}\n\nimpl Rectangle {\n    pub fn area(&self) -> f64 {\n        self.'
+local typed =
+  'pub struct Rectangle {\n    width: f64,\n    height: f64,\n}\n\nimpl Rectangle {\n    pub fn area(&self) -> f64 {\n        self.'
 input('i')
 lua('vim.o.paste = true')
 input((typed:gsub('<', '<lt>'):gsub('\n', '<CR>')))
-wait('the text to be typed', function() return buffer() == typed end)
+wait('the text to be typed', function()
+  return buffer() == typed
+end)
 lua('vim.o.paste = false')
-wait('the first request', function() return stats().requests > 0 end)
+wait('the first request', function()
+  return stats().requests > 0
+end)
 -- The model has something to say at most places, not at all: type on until it does.
 for key in ('width * self.'):gmatch('.') do
   settle()
-  if vim.wait(1500, has_ghost, 20) then break end
+  if vim.wait(1500, has_ghost, 20) then
+    break
+  end
   local before = stats().requests
   input(key)
   typed = typed .. key
-  wait('"' .. key .. '" to be typed', function() return buffer() == typed end)
-  wait('a request behind "' .. key .. '"', function() return stats().requests > before end)
+  wait('"' .. key .. '" to be typed', function()
+    return buffer() == typed
+  end)
+  wait('a request behind "' .. key .. '"', function()
+    return stats().requests > before
+  end)
 end
 wait('ghost text', has_ghost)
 settle()
 local shown = ghost()
 local before = buffer()
-if before ~= typed then fail('ghost text must not be in the buffer:\n' .. before) end
+if before ~= typed then
+  fail('ghost text must not be in the buffer:\n' .. before)
+end
 local first = vim.split(shown, '\n')[1]
 local line = typed:match('[^\n]*$')
 if not screen():find(line .. first, 1, true) then
@@ -140,7 +163,9 @@ seen('ghost text on the screen: ' .. vim.inspect(shown))
 -- Accepting: what was shown stands in the buffer.
 local counted = settle()
 input('<Tab>')
-wait('the accepted text', function() return buffer() ~= before end)
+wait('the accepted text', function()
+  return buffer() ~= before
+end)
 local accepted = buffer()
 if accepted:gsub('%s', ''):find((before .. first):gsub('%s', ''), 1, true) ~= 1 then
   fail('accepted another text than "' .. shown .. '":\n' .. accepted)
@@ -156,15 +181,20 @@ end)
 wait('its answer', function()
   after = stats()
   local answered = after.misses
-  for _, count in pairs(after.hits) do answered = answered + count end
-  return answered > counted.misses + counted.hits.exact + counted.hits.typed_through
-    + counted.hits.joined + counted.hits.speculated
+  for _, count in pairs(after.hits) do
+    answered = answered + count
+  end
+  return answered
+    > counted.misses
+      + counted.hits.exact
+      + counted.hits.typed_through
+      + counted.hits.joined
+      + counted.hits.speculated
 end)
 if after.hits.speculated <= counted.hits.speculated then
   fail('the next request was not answered from a speculated path: ' .. vim.inspect(after))
 end
-seen('the next request was answered from a speculated path: '
-  .. vim.json.encode(after.hits))
+seen('the next request was answered from a speculated path: ' .. vim.json.encode(after.hits))
 
 -- Asking for suggestions gives several, and Neovim cycles through them. It has no public function for asking
 -- (0.12 always says that it asks by itself), only for cycling.
@@ -178,7 +208,9 @@ wait('several suggestions', function()
   ]]) > 1
 end)
 -- While it cycles, Neovim puts the number of the suggestion behind it.
-local function without_number() return (ghost():gsub(' %(%d/%d%)$', '')) end
+local function without_number()
+  return (ghost():gsub(' %(%d/%d%)$', ''))
+end
 local offered = {}
 repeat
   offered[#offered + 1] = without_number()
@@ -187,25 +219,35 @@ until #offered == 8 or vim.list_contains(offered, without_number())
 if #offered < 2 or without_number() ~= offered[1] then
   fail('cycling showed ' .. vim.inspect(offered) .. ' and then ' .. ghost())
 end
-if buffer() ~= accepted then fail('cycling changed the buffer:\n' .. buffer()) end
+if buffer() ~= accepted then
+  fail('cycling changed the buffer:\n' .. buffer())
+end
 seen('asked for several, and cycled through ' .. vim.inspect(offered))
 
 -- Leaving insert mode clears the ghost, and one undo takes the accepted text away with the rest.
 input('<Esc>')
-wait('the ghost to go', function() return not has_ghost() end)
+wait('the ghost to go', function()
+  return not has_ghost()
+end)
 seen('Esc cleared the ghost text')
 input('u')
-wait('undo', function() return buffer() ~= accepted end)
+wait('undo', function()
+  return buffer() ~= accepted
+end)
 local undone = buffer()
 input('<C-r>')
-wait('redo', function() return buffer() == accepted end)
+wait('redo', function()
+  return buffer() == accepted
+end)
 seen('one undo and one redo: ' .. #accepted .. ' bytes, ' .. #undone .. ' bytes, ' .. #accepted .. ' bytes')
 
 input(':w<CR>')
 wait('the file to be written', function()
   local file = io.open(vim.env.FILE)
   local text = file and file:read('a') or ''
-  if file then file:close() end
+  if file then
+    file:close()
+  end
   return text == accepted .. '\n'
 end)
 seen('the file holds the accepted text')
@@ -224,7 +266,8 @@ lua('vim.cmd("messages clear")')
 local pair
 for line = 40, 80, 4 do
   settle()
-  pair = lua([[
+  pair = lua(
+    [[
     local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
     -- Its number, not 0: for 0 Neovim does not send the changes that it holds back before a request.
     local buffer = vim.api.nvim_get_current_buf()
@@ -241,13 +284,19 @@ for line = 40, 80, 4 do
     end
     vim.wait(60000, function() return answers[1] and answers[2] end, 10)
     return answers
-  ]], line)
-  if pair[1] ~= 'items' then break end
+  ]],
+    line
+  )
+  if pair[1] ~= 'items' then
+    break
+  end
 end
 if pair[1] ~= 'null' or pair[2] ~= 'items' then
   fail('a request and a newer one were answered ' .. vim.inspect(pair))
 end
 local messages = vim.trim(lua('return vim.fn.execute("messages")'))
-if messages ~= '' then fail('the user was told: ' .. messages) end
+if messages ~= '' then
+  fail('the user was told: ' .. messages)
+end
 seen('a request that a newer one replaced was answered null, and the user was told nothing')
 finish(0)

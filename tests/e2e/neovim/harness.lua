@@ -6,7 +6,7 @@
 local M = {}
 
 --- How long anything may take: machines that test are slow and busy.
-local PATIENCE = 120000
+local PATIENCE = tonumber(vim.env.PATIENCE) or 120000
 
 local channel
 
@@ -110,7 +110,8 @@ end
 ---@param namespace string
 ---@return string
 function M.ghost(namespace)
-  return M.lua([[
+  return M.lua(
+    [[
     local namespace = vim.api.nvim_get_namespaces()[...]
     if not namespace then return '' end
     local parts = {}
@@ -122,7 +123,9 @@ function M.ghost(namespace)
       end
     end
     return table.concat(parts)
-  ]], namespace)
+  ]],
+    namespace
+  )
 end
 
 --- The server's figures.

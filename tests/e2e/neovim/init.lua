@@ -3,5 +3,7 @@ vim.lsp.config('tabahead', { cmd = { vim.env.TABAHEAD, 'lsp' }, root_markers = {
 vim.lsp.enable('tabahead')
 vim.lsp.inline_completion.enable()
 vim.keymap.set('i', '<Tab>', function()
-  if not vim.lsp.inline_completion.get() then return '<Tab>' end
+  if not vim.lsp.inline_completion.get() then
+    return '<Tab>'
+  end
 end, { expr = true })

@@ -127,7 +127,11 @@ local function ended()
   end, server.ends)
   table.insert(server.ends, now)
   if #server.ends > MOST_ENDS then
-    fail(('the server ended %d times in 3 minutes; `:Tabahead log` may say why, `:Tabahead restart` tries again'):format(#server.ends))
+    fail(
+      ('the server ended %d times in 3 minutes; `:Tabahead log` may say why, `:Tabahead restart` tries again'):format(
+        #server.ends
+      )
+    )
     return
   end
   M.attach_all()

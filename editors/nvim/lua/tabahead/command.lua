@@ -90,7 +90,13 @@ local function sentences(stats)
     line('  typed along', '%d', hits.typed_through),
     line('  asked before', '%d', hits.exact),
     line('waiting saved', '%.1f s', stats.saved_ms / 1000),
-    line('accepted', '%d whole, %d lines, %d words', outcomes.accepted_all, outcomes.accepted_line, outcomes.accepted_word),
+    line(
+      'accepted',
+      '%d whole, %d lines, %d words',
+      outcomes.accepted_all,
+      outcomes.accepted_line,
+      outcomes.accepted_word
+    ),
     line('dismissed', '%d', outcomes.dismissed),
   }
 end

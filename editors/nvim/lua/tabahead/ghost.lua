@@ -89,7 +89,8 @@ function M.draw(buffer, row, column, ghost)
   local moved = #lines > 1 and behind:sub(ghost.covered + 1) or ''
   local virt_lines = {}
   for i = 2, #lines do
-    virt_lines[i - 1] = { { expand_tabs(lines[i] .. (i == #lines and moved or ''), 0), 'TabaheadSuggestion' } }
+    virt_lines[i - 1] =
+      { { expand_tabs(lines[i] .. (i == #lines and moved or ''), 0), 'TabaheadSuggestion' } }
   end
   if count and #virt_lines > 0 then
     table.insert(virt_lines[#virt_lines], count)

@@ -196,7 +196,10 @@ local function take(self, asked, items)
   local line = vim.api.nvim_buf_get_lines(self.number, asked.row, asked.row + 1, false)[1] or ''
   local start, stop = bytes(line, first.range.start), bytes(line, first.range['end'])
   local left = remaining(self)
-  local is_same = left and start == asked.column and first.insertText == left.text and stop - start == left.covered
+  local is_same = left
+    and start == asked.column
+    and first.insertText == left.text
+    and stop - start == left.covered
   if left and is_same then
     -- What is there already: it keeps its beginning, so that it stays where letters are taken back.
     for _, item in ipairs(items) do
