@@ -19,13 +19,15 @@ local function on(events, callback)
   vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
 end
 
-on({ 'BufReadPost', 'BufNewFile' }, function(args)
-  require('tabahead.client').attach(args.buf)
-end)
-
--- Name and type may come later than the buffer.
-on({ 'FileType', 'BufFilePost' }, function(args)
-  require('tabahead.client').reattach(args.buf)
+-- Name and type may come later than the buffer. Whoever wants no suggestions there says so in the same events, so
+-- the buffer waits until they are over.
+on({ 'BufReadPost', 'BufNewFile', 'BufFilePost', 'FileType' }, function(args)
+  local is_another = args.event == 'BufFilePost' or args.event == 'FileType'
+  vim.schedule(function()
+    if vim.api.nvim_buf_is_valid(args.buf) then
+      require('tabahead.client')[is_another and 'reattach' or 'attach'](args.buf)
+    end
+  end)
 end)
 
 on({ 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteChanged' }, function(args)
@@ -86,3 +88,10 @@ end, {
     return require('tabahead.command').complete(line)
   end,
 })
+
+-- Loaded by hand, or by a package manager that waits: files may be open already.
+if vim.v.vim_did_enter == 1 then
+  vim.schedule(function()
+    require('tabahead.client').attach_all()
+  end)
+end

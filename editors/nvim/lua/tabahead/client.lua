@@ -10,6 +10,9 @@ local NAME = 'tabahead'
 local MOST_ENDS = 4
 local PERIOD = 3 * 60
 
+--- Bytes of a text beyond which the server suggests nothing.
+local LARGEST = 4 * 1024 * 1024
+
 ---@class tabahead.Status
 ---@field kind 'Normal'|'Inactive'|'Error'
 ---@field busy boolean
@@ -30,6 +33,8 @@ local server = {
   stopping = false,
   ---@type string? Why there is none and none is started.
   failure = nil,
+  ---@type table<integer, string> What buffers it follows, by name and type.
+  follows = {},
 }
 
 --- Neovim 0.11 made functions of a client into methods.
@@ -101,6 +106,7 @@ function M.is_wanted(buffer)
 end
 
 --- Whether a buffer is a file's. Buffers without a name all have one address, so one could be taken for another.
+--- What the server would refuse for its size is not copied in the first place.
 ---@param buffer integer
 ---@return boolean
 local function is_file(buffer)
@@ -108,6 +114,13 @@ local function is_file(buffer)
     and vim.bo[buffer].buftype == ''
     and vim.bo[buffer].modifiable
     and vim.api.nvim_buf_get_name(buffer) ~= ''
+    and vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) <= LARGEST
+end
+
+---@param buffer integer
+---@return string
+local function identity(buffer)
+  return vim.bo[buffer].filetype .. ' ' .. vim.api.nvim_buf_get_name(buffer)
 end
 
 ---@return lsp.ClientCapabilities
@@ -181,6 +194,7 @@ function M.attach(buffer)
       require('tabahead.status').changed()
     end,
     on_attach = function(_, attached)
+      server.follows[attached] = identity(attached)
       if attached == vim.api.nvim_get_current_buf() then
         M.focus(attached)
         require('tabahead.suggestion').follow(attached)
@@ -209,10 +223,13 @@ function M.attach(buffer)
   end
 end
 
---- Lets the server know a buffer by another type or name.
+--- Lets the server know a buffer by another type or name, if it has one.
 ---@param buffer integer
 function M.reattach(buffer)
   if M.is_attached(buffer) then
+    if server.follows[buffer] == identity(buffer) then
+      return
+    end
     vim.lsp.buf_detach_client(buffer, server.client.id)
   end
   M.attach(buffer)

@@ -8,6 +8,9 @@ function M.setup(options)
   require('tabahead.config').change(options or {})
   if vim.g.loaded_tabahead then
     require('tabahead.keys').map()
+  elseif vim.v.vim_did_enter == 1 then
+    -- Neovim has loaded its plug-ins already: whoever comes later, a package manager for example, wants it now.
+    vim.cmd.runtime('plugin/tabahead.lua')
   end
 end
 

@@ -74,13 +74,14 @@ local function buffer(number)
         return
       end
       if start < shown.from or start + old > shown.from + shown.bytes then
-        self.shown = nil
+        hide(self)
       else
         shown.bytes = shown.bytes + new - old
       end
     end,
     on_reload = function()
-      self.shown, self.asked = nil, nil
+      self.asked = nil
+      hide(self)
     end,
     on_detach = function()
       buffers[number] = nil
@@ -312,6 +313,17 @@ function M.is_shown()
   return on_screen() ~= nil
 end
 
+--- Whether what is shown begins with a step of indentation, and the cursor is where lines are indented: Tab is
+--- then pressed for the indentation, which is typed along.
+---@param left tabahead.Remaining
+---@return boolean
+local function is_indenting(left)
+  local column = vim.api.nvim_win_get_cursor(0)[2]
+  local before = vim.api.nvim_get_current_line():sub(1, column)
+  local blanks = left.text:match('^[ \t]*')
+  return vim.trim(before) == '' and vim.fn.strdisplaywidth(blanks, column) >= vim.fn.shiftwidth()
+end
+
 --- Whether an action has something to do now.
 ---@param action string
 ---@return boolean
@@ -319,7 +331,8 @@ function M.can(action)
   if action == 'suggest' then
     return client.is_attached(vim.api.nvim_get_current_buf())
   end
-  return M.is_shown()
+  local left = on_screen()
+  return left ~= nil and not (action == 'accept' and is_indenting(left))
 end
 
 --- Ends the undo step: an accept is one of its own.

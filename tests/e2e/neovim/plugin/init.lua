@@ -12,13 +12,17 @@ require('tabahead').setup({
 })
 
 -- What is said to the server, by name.
-SENT = {}
+local sent = { names = {} }
+function sent.clear()
+  sent.names = {}
+end
+package.loaded.sent = sent
 local start = vim.lsp.rpc.start
 vim.lsp.rpc.start = function(...)
   local client = start(...)
   local notify = client.notify
   client.notify = function(method, params)
-    table.insert(SENT, method)
+    table.insert(sent.names, method)
     return notify(method, params)
   end
   return client

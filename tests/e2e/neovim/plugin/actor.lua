@@ -1,0 +1,182 @@
+-- What a person does with the plug-in, and what is on the screen then. Used by all scenarios.
+
+local terminal = require('terminal')
+local test = require('harness')
+local lua, input, expect, wait = test.lua, test.input, test.expect, test.wait
+
+local M = {}
+
+M.folder = vim.env.FOLDER
+
+--- Every frame since the start.
+---@type Frame[]
+M.frames = {}
+
+--- Starts Neovim with the plug-in, and looks at its screen.
+function M.start()
+  test.start(vim.env.INIT, {})
+  M.frames = terminal.attach(lua('return vim.v.servername'))
+end
+
+--- What is tried, each with files of its own. `ONLY` may name one.
+---@param name string
+---@param try fun()
+function M.scenario(name, try)
+  if vim.env.ONLY == nil or vim.env.ONLY == name then
+    try()
+  end
+end
+
+--- Which server it is, of those that were started.
+---@return integer?
+function M.server()
+  local id = lua([[
+    local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
+    return client and client.initialized and client.id or 0
+  ]])
+  return id ~= 0 and id or nil
+end
+
+function M.ghost()
+  return test.ghost('tabahead')
+end
+
+function M.is_attached()
+  return lua([[
+    local clients = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })
+    return #clients == 1 and clients[1].initialized == true
+  ]])
+end
+
+--- Opens a new file with these lines, and inserts at the end of the last one.
+---@param name string
+---@param lines string[]
+---@param ending? string
+---@return string text What stands in the buffer.
+function M.open(name, lines, ending)
+  input('<Esc><Esc>')
+  local path = M.folder .. '/' .. name
+  local text = table.concat(lines, ending or '\n') .. (ending or '\n')
+  local file = assert(io.open(path, 'wb'))
+  file:write(text)
+  file:close()
+  lua('vim.cmd.edit(...)', path)
+  wait('the server to follow ' .. name, M.is_attached)
+  input('G$a')
+  wait('insert mode', function()
+    return lua('return vim.api.nvim_get_mode().mode') == 'i'
+  end)
+  return test.buffer()
+end
+
+--- Types a text, waits until it is there, and until the server has nothing to do any more.
+---@param text string
+function M.type_text(text)
+  local row, column = unpack(test.cursor())
+  input(test.typed(text))
+  wait('"' .. text .. '" to be typed', function()
+    local now = test.cursor()
+    return now[1] ~= row or now[2] == column + #text
+  end)
+  test.settle()
+end
+
+--- Waits for ghost text, and gives it when it is the last word.
+---@return string
+function M.shown()
+  wait('ghost text', function()
+    return M.ghost() ~= ''
+  end)
+  test.settle()
+  return M.ghost()
+end
+
+--- What a process of its own suggests at the cursor.
+---@return string
+function M.fresh()
+  local row, column = unpack(test.cursor())
+  local line = lua('return vim.api.nvim_get_current_line()')
+  local name = vim.fn.fnamemodify(lua('return vim.api.nvim_buf_get_name(0)'), ':t')
+  local copy = M.folder .. '/fresh/' .. name
+  vim.fn.mkdir(M.folder .. '/fresh', 'p')
+  local file = assert(io.open(copy, 'wb'))
+  local ending = lua('return vim.bo.fileformat') == 'dos' and '\r\n' or '\n'
+  file:write((test.buffer():gsub('\n', ending)) .. ending)
+  file:close()
+  local place = ('%s:%d:%d'):format(copy, row + 1, vim.fn.strchars(line:sub(1, column)) + 1)
+  local answer = vim.system({ vim.env.TABAHEAD, 'complete', place, '--json', '--no-speculation' }):wait()
+  if answer.code ~= 0 then
+    test.fail('tabahead complete: ' .. answer.stderr)
+  end
+  local text = vim.json.decode(answer.stdout).chain[1].text
+  return text == vim.NIL and '' or (text:gsub('\r\n', '\n'))
+end
+
+--- Fails unless this is on the screen, or its end where it is longer than the screen.
+---@param what string
+---@param text string
+function M.expect_screen(what, text)
+  local lines = lua(
+    [[return vim.tbl_map(function(line)
+      return (line:gsub('\t', (' '):rep(vim.o.tabstop)):gsub('%s+$', ''))
+    end, ...)]],
+    vim.split(text, '\n')
+  )
+  local rows = vim.split(test.screen(), '\n')
+  expect(what, table.concat(rows, '\n'), table.concat(vim.list_slice(lines, #lines - #rows + 1), '\n'))
+end
+
+--- The buffer with `text` at the cursor, instead of `covered` bytes there.
+---@param text string
+---@param covered? integer
+---@return string
+function M.with(text, covered)
+  local row, column = unpack(test.cursor())
+  local lines = vim.split(test.buffer(), '\n')
+  local line = lines[row + 1]
+  lines[row + 1] = line:sub(1, column) .. text .. line:sub(column + 1 + (covered or 0))
+  return table.concat(lines, '\n')
+end
+
+--- Presses Tab on what is shown: the buffer is what it was before, with it.
+---@param covered? integer Bytes behind the cursor that it replaces.
+---@param whole? string What is inserted, where the drawing is only a part of it or more.
+---@return string text What was accepted.
+function M.accept(covered, whole)
+  local text = whole or M.ghost()
+  local expected = M.with(text, covered)
+  input('<Tab>')
+  wait('the accepted text', function()
+    return test.buffer() == expected
+  end)
+  test.settle()
+  return text
+end
+
+--- The same in the only window: the screen is the buffer and what is suggested next.
+---@param covered? integer
+---@param whole? string
+---@return string text
+function M.tab(covered, whole)
+  local text = M.accept(covered, whole)
+  M.expect_screen('the screen after Tab', M.with(M.ghost()))
+  return text
+end
+
+--- Fails unless the cursor's row was this one in every frame since `first`.
+---@param first integer
+---@param row string
+---@return integer count
+function M.expect_frames(first, row)
+  local frames = M.frames
+  for i = first, #frames do
+    expect('a frame', frames[i].rows[frames[i].row + 1], row)
+  end
+  return #frames - first + 1
+end
+
+function M.outcomes()
+  return test.settle().outcomes
+end
+
+return M

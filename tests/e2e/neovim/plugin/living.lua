@@ -1,0 +1,124 @@
+-- Switched off and on, asked how it is, killed and started again.
+
+local actor = require('plugin.actor')
+local samples = require('samples')
+local test = require('harness')
+local lua, input, expect, wait, seen = test.lua, test.input, test.expect, test.wait, test.seen
+
+-- Switched off and on.
+actor.scenario('off', function()
+  actor.open('off.rs', samples.rust)
+  input('<Esc>:Tabahead disable<CR>A')
+  actor.type_text('acc')
+  expect('ghost text', actor.ghost(), '')
+  expect('the server follows the buffer', actor.is_attached(), false)
+  input('<Esc>:Tabahead enable<CR>A')
+  wait('the server to follow it', actor.is_attached)
+  expect('the ghost text', actor.shown(), actor.fresh())
+  input('<Esc>:Tabahead disable buffer<CR>')
+  wait('the server to leave it', function()
+    return not actor.is_attached()
+  end)
+  input(':Tabahead enable buffer<CR>')
+  wait('the server to follow it', actor.is_attached)
+  seen('`:Tabahead disable` and `enable`, for all and for one buffer')
+end)
+
+-- What a status line shows.
+actor.scenario('status', function()
+  actor.open('status.rs', samples.rust)
+  wait('the status', function()
+    return lua([[return require('tabahead').statusline()]]) == 'tabahead'
+  end)
+  actor.open('secret.env', { 'KEY=1', '' })
+  wait('the status', function()
+    return lua([[return require('tabahead').statusline()]]) == 'tabahead off'
+  end)
+  local state = lua([[return { require('tabahead.status').state() }]])
+  seen('in a file that looks secret: ' .. state[1] .. ', ' .. state[2])
+end)
+
+-- The commands.
+actor.scenario('commands', function()
+  actor.open('commands.rs', samples.rust)
+  actor.shown()
+  input('<Esc>:Tabahead status<CR>')
+  wait('the status', function()
+    return lua([[return vim.fn.execute('messages')]]):find('tabahead: idle %(.*mini') ~= nil
+  end)
+  input(':Tabahead stats<CR>')
+  wait('the figures', function()
+    return test.buffer():find('computed ahead', 1, true) ~= nil
+  end)
+  seen('figures:\n' .. test.buffer())
+  input('q')
+  expect('completion', lua([[return vim.fn.getcompletion('Tabahead ', 'cmdline')]]), {
+    'disable',
+    'enable',
+    'log',
+    'model',
+    'restart',
+    'stats',
+    'status',
+    'suggest',
+  })
+  expect(
+    'completion of a place',
+    lua([[return vim.fn.getcompletion('Tabahead disable ', 'cmdline')]]),
+    { 'buffer' }
+  )
+  lua([[vim.cmd('checkhealth tabahead')]])
+  local health = test.buffer()
+  for _, expected in ipairs({ 'tabahead %d', 'the server runs', '<Tab> is accept' }) do
+    if not health:find(expected) then
+      test.fail('"' .. expected .. '" is not in the health report')
+    end
+  end
+  if health:find('ERROR') then
+    test.fail('the health report has errors')
+  end
+  seen('`:checkhealth tabahead` finds everything')
+  input(':tabclose<CR>')
+end)
+
+-- The server is killed while somebody types: nothing is lost, and the next one goes on.
+actor.scenario('killed', function()
+  local before = actor.open('killed.rs', samples.rust)
+  actor.type_text('acc')
+  actor.shown()
+  lua('vim.cmd.messages("clear")')
+  local killed = actor.server()
+  vim.uv.kill(test.settle().pid, 'sigkill')
+  input('ount')
+  wait('the letters', function()
+    return test.buffer() == before .. 'account'
+  end)
+  wait('another server', function()
+    local now = actor.server()
+    return now ~= nil and now ~= killed
+  end)
+  expect('the ghost text', actor.shown(), actor.fresh())
+  local text = actor.tab()
+  expect('the buffer', test.buffer(), before .. 'account' .. text)
+  expect('messages', lua([[return vim.fn.execute('messages')]]), '')
+  seen('the server was killed while typing; another one went on with ' .. vim.inspect(text))
+  killed = actor.server()
+  input('<Esc>:Tabahead restart<CR>')
+  wait('another server', function()
+    local now = actor.server()
+    return now ~= nil and now ~= killed
+  end)
+  seen('`:Tabahead restart`')
+end)
+
+-- A buffer without a name is nobody's; named, it is followed.
+actor.scenario('unnamed', function()
+  input(':enew!<CR>ilet x = <Esc>')
+  wait('the text', function()
+    return test.buffer() == 'let x = '
+  end)
+  expect('followed without a name', actor.is_attached(), false)
+  input(':file ' .. actor.folder .. '/named.rs<CR>')
+  wait('the server to follow it', actor.is_attached)
+  seen('a new buffer is followed from when it has a name')
+end)
