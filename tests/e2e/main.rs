@@ -9,7 +9,7 @@ mod program;
 mod random;
 mod report;
 
-mod completion;
+mod emacs;
 mod idle;
 mod law;
 mod lifecycle;

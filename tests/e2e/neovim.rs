@@ -1,51 +1,110 @@
-//! A real Neovim 0.12 with nothing but its own LSP client, and the built program.
+//! Real Neovims with the built program: the plug-in in each version that it supports, and what is built in: the inline
+//! completion of 0.12, and the completion menu of 0.11.
 //!
-//! `neovim/driver.lua` types, reads the screen and accepts; it prints one line per thing that it
-//! saw and fails on the first that is wrong.
+//! Each driver in `neovim/` types, reads the screen and accepts; it prints one line per thing that it saw and fails on
+//! the first that is wrong.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{program, report};
 
 #[test]
 fn neovim_shows_accepts_and_goes_on_from_what_was_computed_ahead() {
-    let name = "the Neovim test";
-    let Some(nvim) = neovim() else {
-        report::skip(
-            name,
-            "there is no nvim 0.12 on the path nor in TABAHEAD_NVIM",
-        );
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("area.rs");
-    fs::write(&file, "").expect("a file to edit");
-    let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("e2e/neovim");
-    let output = Command::new(&nvim)
-        .args(["--clean", "-l"])
-        .arg(scripts.join("driver.lua"))
-        .env("NVIM_UNDER_TEST", &nvim)
-        .env("INIT", scripts.join("init.lua"))
-        .env("FILE", &file)
-        .env("TABAHEAD", program::path())
-        .env("XDG_STATE_HOME", folder.path())
-        .env("NVIM_LOG_FILE", folder.path().join("nvim.log"))
-        .output()
-        .expect("Neovim runs");
-    report::relay("Neovim", &output, 8);
+    drive("Neovim", "TABAHEAD_NVIM", "builtin", 9);
 }
 
-/// The prepared Neovim, or the one on the path, when it has inline completion.
-fn neovim() -> Option<PathBuf> {
-    let candidates = [
-        std::env::var_os("TABAHEAD_NVIM").map(PathBuf::from),
-        Some(PathBuf::from("nvim")),
-    ];
-    candidates.into_iter().flatten().find(|nvim| {
+#[test]
+fn neovim_011_has_suggestions_in_its_completion_menu() {
+    drive("Neovim 0.11's menu", "TABAHEAD_NVIM_011", "menu", 14);
+}
+
+#[test]
+fn the_plugin_works_in_neovim_012() {
+    drive("the plug-in in Neovim 0.12", "TABAHEAD_NVIM", "plugin", 34);
+}
+
+#[test]
+fn the_plugin_works_in_neovim_011() {
+    drive("the plug-in in Neovim 0.11", "TABAHEAD_NVIM_011", "plugin", 34);
+}
+
+#[test]
+fn the_plugin_works_in_neovim_010() {
+    drive("the plug-in in Neovim 0.10", "TABAHEAD_NVIM_010", "plugin", 34);
+}
+
+#[test]
+fn the_plugin_is_installed_by_neovims_package_manager() {
+    drive("the plug-in by vim.pack", "TABAHEAD_NVIM", "pack", 2);
+}
+
+#[test]
+fn the_plugin_works_beside_a_completion_plugin() {
+    if env::var_os("TABAHEAD_NVIM_CMP").is_none() {
+        report::skip(
+            "the plug-in beside blink.cmp",
+            "TABAHEAD_NVIM_CMP does not say where it is",
+        );
+        return;
+    }
+    drive("the plug-in beside blink.cmp", "TABAHEAD_NVIM", "blink", 3);
+}
+
+/// Runs a driver in the Neovim that a variable names; it must see so many things.
+#[track_caller]
+fn drive(name: &str, variable: &str, driver: &str, least: usize) {
+    let Some(nvim) = env::var_os(variable).map(PathBuf::from) else {
+        report::skip(name, &format!("{variable} does not say where Neovim is"));
+        return;
+    };
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let output = Home::new(home.path()).run(&nvim, driver);
+    report::relay(name, &output, least);
+}
+
+/// A folder that a Neovim has for itself: nothing of the user's is read or written.
+struct Home<'a>(&'a Path);
+
+impl<'a> Home<'a> {
+    /// Installs the plug-in as `:packadd` finds it.
+    fn new(folder: &'a Path) -> Self {
+        let packages = folder.join("data/nvim/site/pack/tabahead/opt");
+        fs::create_dir_all(&packages).expect("a folder for packages");
+        fs::create_dir(folder.join("files")).expect("a folder for files");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(plugin(), packages.join("tabahead")).expect("the plug-in");
+        Self(folder)
+    }
+
+    fn run(&self, nvim: &Path, driver: &str) -> std::process::Output {
+        let Self(folder) = self;
+        let scripts = scripts();
         Command::new(nvim)
-            .args(["--clean", "--headless"])
-            .arg("+lua os.exit(vim.lsp.inline_completion and 0 or 1)")
+            .args(["--clean", "-l"])
+            .arg(scripts.join(driver).with_extension("lua"))
+            .env("NVIM_UNDER_TEST", nvim)
+            .env("SCRIPTS", &scripts)
+            .env("INIT", scripts.join(driver).join("init.lua"))
+            .env("FOLDER", folder.join("files"))
+            .env("PLUGIN", plugin())
+            .env("TABAHEAD", program::path())
+            .env("XDG_CONFIG_HOME", folder.join("config"))
+            .env("XDG_DATA_HOME", folder.join("data"))
+            .env("XDG_STATE_HOME", folder.join("state"))
+            .env("NVIM_LOG_FILE", folder.join("nvim.log"))
             .output()
-            .is_ok_and(|output| output.status.success())
-    })
+            .expect("Neovim runs")
+    }
+}
+
+fn plugin() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../editors/nvim")
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/neovim")
 }

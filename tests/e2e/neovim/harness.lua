@@ -16,6 +16,10 @@ local channel
 function M.start(init, files)
   local command = { vim.env.NVIM_UNDER_TEST, '-u', init, '-i', 'NONE', '-n', '--embed', '--headless' }
   channel = vim.fn.jobstart(vim.list_extend(command, files), { rpc = true })
+  -- It answers before it is there, for example while a package is installed.
+  M.wait('Neovim to start', function()
+    return M.lua('return vim.v.vim_did_enter') == 1
+  end)
 end
 
 ---@param code integer

@@ -1,104 +1,16 @@
--- Drives a Neovim under test over RPC: types, reads the screen grid, accepts, asks for statistics.
--- Prints what it saw in lines that begin with "seen: "; any failed expectation ends it with code 1.
+-- Drives Neovim's own inline completion, with nothing but its own LSP client: see harness.lua.
 
-local nvim = vim.env.NVIM_UNDER_TEST
-local patience = 120000
+package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
+local test = require('harness')
+local lua, input, wait, fail, seen, buffer, stats =
+  test.lua, test.input, test.wait, test.fail, test.seen, test.buffer, test.stats
 
-local channel = vim.fn.jobstart(
-  { nvim, '--clean', '-u', vim.env.INIT, '--embed', '--headless', '-n', vim.env.FILE },
-  { rpc = true }
-)
+local file = vim.env.FOLDER .. '/area.rs'
+vim.fn.writefile({}, file, 'b')
+test.start(vim.env.INIT, { file })
 
-local function finish(code)
-  pcall(vim.rpcnotify, channel, 'nvim_command', 'qall!')
-  vim.fn.jobwait({ channel }, 5000)
-  os.exit(code)
-end
-
-local function fail(message)
-  io.stderr:write('FAILED: ' .. message .. '\n')
-  finish(1)
-end
-
-local function seen(message)
-  io.stdout:write('seen: ' .. message .. '\n')
-end
-
-local function lua(code, ...)
-  return vim.rpcrequest(channel, 'nvim_exec_lua', code, { ... })
-end
-
-local function input(keys)
-  vim.rpcrequest(channel, 'nvim_input', keys)
-end
-
-local function buffer()
-  return table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, true)'), '\n')
-end
-
--- The screen as it is drawn, row by row, without trailing blanks and the tilde rows.
-local function screen()
-  return lua([[
-    vim.cmd.redraw()
-    local rows = {}
-    for row = 1, vim.o.lines - 2 do
-      local cells = {}
-      for column = 1, vim.o.columns do
-        cells[#cells + 1] = vim.fn.screenstring(row, column)
-      end
-      local line = table.concat(cells):gsub('%s+$', '')
-      if line ~= '~' then rows[#rows + 1] = line end
-    end
-    return table.concat(rows, '\n')
-  ]])
-end
-
--- What the ghost text adds: the texts of the extmarks that Neovim draws it with.
 local function ghost()
-  return lua([[
-    local namespace = vim.api.nvim_get_namespaces()['nvim.lsp.inline_completion']
-    if not namespace then return '' end
-    local parts = {}
-    for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
-      for _, chunk in ipairs(mark[4].virt_text or {}) do parts[#parts + 1] = chunk[1] end
-      for _, line in ipairs(mark[4].virt_lines or {}) do
-        parts[#parts + 1] = '\n'
-        for _, chunk in ipairs(line) do parts[#parts + 1] = chunk[1] end
-      end
-    end
-    return table.concat(parts)
-  ]])
-end
-
-local function stats()
-  return lua([[
-    local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
-    local answer = client:request_sync('tabahead/stats', vim.NIL, 60000, 0)
-    return assert(answer and answer.result, vim.inspect(answer))
-  ]])
-end
-
-local function wait(what, condition)
-  if not vim.wait(patience, condition, 20) then
-    fail(
-      'waited in vain for '
-        .. what
-        .. '; screen:\n'
-        .. screen()
-        .. '\nmessages: '
-        .. lua('return vim.fn.execute("messages")')
-    )
-  end
-end
-
--- Waits until the server computes nothing any more, for an answer or ahead.
-local function settle()
-  local last
-  wait('the server to finish', function()
-    last = stats()
-    return last.generations.running == 0
-  end)
-  return last
+  return test.ghost('nvim.lsp.inline_completion')
 end
 
 local function has_ghost()
@@ -118,11 +30,19 @@ seen(
 )
 
 -- Typing, with ghost text on the screen that is not in the buffer.
-local typed =
-  'pub struct Rectangle {\n    width: f64,\n    height: f64,\n}\n\nimpl Rectangle {\n    pub fn area(&self) -> f64 {\n        self.'
+local typed = table.concat({
+  'pub struct Rectangle {',
+  '    width: f64,',
+  '    height: f64,',
+  '}',
+  '',
+  'impl Rectangle {',
+  '    pub fn area(&self) -> f64 {',
+  '        self.',
+}, '\n')
 input('i')
 lua('vim.o.paste = true')
-input((typed:gsub('<', '<lt>'):gsub('\n', '<CR>')))
+input(test.typed(typed))
 wait('the text to be typed', function()
   return buffer() == typed
 end)
@@ -132,7 +52,7 @@ wait('the first request', function()
 end)
 -- The model has something to say at most places, not at all: type on until it does.
 for key in ('width * self.'):gmatch('.') do
-  settle()
+  test.settle()
   if vim.wait(1500, has_ghost, 20) then
     break
   end
@@ -147,7 +67,7 @@ for key in ('width * self.'):gmatch('.') do
   end)
 end
 wait('ghost text', has_ghost)
-settle()
+test.settle()
 local shown = ghost()
 local before = buffer()
 if before ~= typed then
@@ -155,13 +75,13 @@ if before ~= typed then
 end
 local first = vim.split(shown, '\n')[1]
 local line = typed:match('[^\n]*$')
-if not screen():find(line .. first, 1, true) then
-  fail('"' .. first .. '" is not on the screen:\n' .. screen())
+if not test.screen():find(line .. first, 1, true) then
+  fail('"' .. first .. '" is not on the screen')
 end
 seen('ghost text on the screen: ' .. vim.inspect(shown))
 
 -- Accepting: what was shown stands in the buffer.
-local counted = settle()
+local counted = test.settle()
 input('<Tab>')
 wait('the accepted text', function()
   return buffer() ~= before
@@ -198,7 +118,7 @@ seen('the next request was answered from a speculated path: ' .. vim.json.encode
 
 -- Asking for suggestions gives several, and Neovim cycles through them. It has no public function for asking
 -- (0.12 always says that it asks by itself), only for cycling.
-settle()
+test.settle()
 lua([[
   require('vim.lsp._capability').all.inline_completion.active[vim.api.nvim_get_current_buf()]:request(1)
 ]])
@@ -243,10 +163,10 @@ seen('one undo and one redo: ' .. #accepted .. ' bytes, ' .. #undone .. ' bytes,
 
 input(':w<CR>')
 wait('the file to be written', function()
-  local file = io.open(vim.env.FILE)
-  local text = file and file:read('a') or ''
-  if file then
-    file:close()
+  local written = io.open(file)
+  local text = written and written:read('a') or ''
+  if written then
+    written:close()
   end
   return text == accepted .. '\n'
 end)
@@ -265,15 +185,16 @@ lua([[
 lua('vim.cmd("messages clear")')
 local pair
 for line = 40, 80, 4 do
-  settle()
+  test.settle()
   pair = lua(
     [[
+    local line = ...
     local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
     -- Its number, not 0: for 0 Neovim does not send the changes that it holds back before a request.
     local buffer = vim.api.nvim_get_current_buf()
     local params = {
       textDocument = vim.lsp.util.make_text_document_params(buffer),
-      position = { line = ..., character = 12 },
+      position = { line = line, character = 12 },
       context = { triggerKind = 2 },
     }
     local answers = {}
@@ -299,4 +220,4 @@ if messages ~= '' then
   fail('the user was told: ' .. messages)
 end
 seen('a request that a newer one replaced was answered null, and the user was told nothing')
-finish(0)
+test.finish(0)

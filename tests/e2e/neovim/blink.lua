@@ -1,0 +1,65 @@
+-- Drives the plug-in beside a real completion plug-in, blink.cmp, which maps Tab in each buffer: see harness.lua.
+
+package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
+local actor = require('plugin.actor')
+local samples = require('samples')
+local test = require('harness')
+local lua, input, expect, wait, seen = test.lua, test.input, test.expect, test.wait, test.seen
+
+local function has_menu()
+  return lua([[return require('blink.cmp').is_menu_visible() == true]])
+end
+
+--- Types letter by letter, until the menu is there: blink.cmp asks its sources between keys.
+---@param text string
+local function type_for_menu(text)
+  for letter in text:gmatch('.') do
+    actor.type_text(letter)
+  end
+  wait("blink.cmp's menu", has_menu)
+end
+
+actor.start()
+
+-- Its Tab is for snippets, and falls through to ours: the menu is open, and ghost text is accepted.
+lua([[require('blink.cmp').setup({ keymap = { preset = 'default' }, fuzzy = { implementation = 'lua' } })]])
+local before = actor.open('blink.rs', samples.rust)
+type_for_menu('acc')
+before = before .. 'acc'
+local text = actor.shown()
+expect('the ghost text', text, actor.fresh())
+before = before .. actor.accept()
+wait('the menu to close', function()
+  return not has_menu()
+end)
+expect('the buffer', test.buffer(), before)
+actor.shown()
+before = before .. actor.accept()
+expect('the buffer', test.buffer(), before)
+seen('with its menu open, Tab accepts ghost text: ' .. vim.inspect(text))
+
+-- Where there is none, Tab falls through to a tab.
+actor.open('nothing.txt', { 'zzz' })
+wait('no ghost text', function()
+  test.settle()
+  return actor.ghost() == ''
+end)
+input('<Tab>')
+wait('a tab', function()
+  return test.buffer() == 'zzz\t'
+end)
+seen('without menu and ghost text, Tab is a tab')
+
+-- Its own choice is accepted with its own key, and ghost text goes on from there.
+before = actor.open('choice.rs', samples.rust)
+type_for_menu('acc')
+input('<C-n><C-y>')
+wait('its item', function()
+  return test.buffer() == before .. 'account'
+end)
+expect('the ghost text', actor.shown(), actor.fresh())
+before = before .. 'account' .. actor.accept()
+expect('the buffer', test.buffer(), before)
+seen('its item was chosen with its keys, and ghost text went on')
+
+test.finish(0)

@@ -1,0 +1,5 @@
+-- The plug-in by Neovim 0.12's own package manager, from the repository that it is a folder of.
+vim.pack.add({ { src = 'file://' .. vim.env.REPOSITORY, name = 'tabahead' } }, { confirm = false })
+vim.opt.runtimepath:append(vim.pack.get({ 'tabahead' })[1].path .. '/editors/nvim')
+
+require('tabahead').setup({ cmd = { vim.env.TABAHEAD, 'lsp' } })
