@@ -55,7 +55,7 @@ const FILES: [(&str, &str, &str); 4] = [
         "javascript",
         include_str!("../../crates/tabahead-text/tests/reference/reference.js"),
     ),
-    ("driver.lua", "lua", include_str!("neovim/driver.lua")),
+    ("builtin.lua", "lua", include_str!("neovim/builtin.lua")),
     ("client.rs", "rust", include_str!("client.rs")),
 ];
 

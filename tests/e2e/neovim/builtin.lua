@@ -184,7 +184,7 @@ lua([[
 ]])
 lua('vim.cmd("messages clear")')
 local pair
-for line = 40, 80, 4 do
+for place = 40, 80, 4 do
   test.settle()
   pair = lua(
     [[
@@ -206,7 +206,7 @@ for line = 40, 80, 4 do
     vim.wait(60000, function() return answers[1] and answers[2] end, 10)
     return answers
   ]],
-    line
+    place
   )
   if pair[1] ~= 'items' then
     break

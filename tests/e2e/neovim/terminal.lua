@@ -10,9 +10,10 @@ local M = {}
 ---@field row integer The cursor's, from 0.
 ---@field column integer The cursor's, in cells from 0.
 
---- Attaches a screen of 24 rows and 80 columns. Gives the list that each frame is added to.
+--- Attaches a screen of 24 rows and 80 columns.
 ---@param address string Where the Neovim under test listens.
----@return Frame[]
+---@return Frame[] frames The list that each frame is added to.
+---@return fun() catch_up Waits for every frame that was sent before.
 function M.attach(address)
   local frames = {}
   local columns, lines = 80, 24
@@ -77,6 +78,7 @@ function M.attach(address)
   vim.wait(5000, function()
     return connected
   end, 5)
+  local answered = 0
   local unpack_message = vim.mpack.Unpacker()
   local unread = ''
   pipe:read_start(function(failed, chunk)
@@ -89,8 +91,10 @@ function M.attach(address)
       if message == nil then
         break
       end
-      -- [2, "redraw", [[event, arguments, arguments], ...]]
-      if message[1] == 2 and message[2] == 'redraw' then
+      -- [1, number, error, result] or [2, "redraw", [[event, arguments, arguments], ...]]
+      if message[1] == 1 then
+        answered = message[2]
+      elseif message[1] == 2 and message[2] == 'redraw' then
         for _, event in ipairs(message[3]) do
           local handler = on[event[1]]
           for i = 2, handler and #event or 0 do
@@ -100,12 +104,20 @@ function M.attach(address)
       end
     end
   end)
-  local arguments = { columns, lines, { rgb = true, ext_linegrid = true } }
-  pipe:write(vim.mpack.encode({ 0, 1, 'nvim_ui_attach', arguments }))
-  vim.wait(5000, function()
-    return #frames > 0
-  end, 5)
-  return frames
+  local asked = 0
+  local function ask(method, arguments)
+    asked = asked + 1
+    pipe:write(vim.mpack.encode({ 0, asked, method, arguments }))
+    -- Answers come in the order of what was sent, and behind the frames that were sent before.
+    assert(vim.wait(10000, function()
+      return answered == asked
+    end, 2))
+  end
+
+  ask('nvim_ui_attach', { columns, lines, { rgb = true, ext_linegrid = true } })
+  return frames, function()
+    ask('nvim_get_mode', {})
+  end
 end
 
 return M

@@ -12,10 +12,17 @@ M.folder = vim.env.FOLDER
 ---@type Frame[]
 M.frames = {}
 
+--- The number of the next frame: whatever was drawn before is known.
+---@return integer
+function M.next_frame()
+  M.catch_up()
+  return #M.frames + 1
+end
+
 --- Starts Neovim with the plug-in, and looks at its screen.
 function M.start()
   test.start(vim.env.INIT, {})
-  M.frames = terminal.attach(lua('return vim.v.servername'))
+  M.frames, M.catch_up = terminal.attach(lua('return vim.v.servername'))
 end
 
 --- What is tried, each with files of its own. `ONLY` may name one.
@@ -168,6 +175,7 @@ end
 ---@param row string
 ---@return integer count
 function M.expect_frames(first, row)
+  M.catch_up()
   local frames = M.frames
   for i = first, #frames do
     expect('a frame', frames[i].rows[frames[i].row + 1], row)

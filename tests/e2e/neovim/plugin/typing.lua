@@ -56,7 +56,7 @@ actor.scenario('along', function()
   local line = vim.split(before, '\n')
   local whole = line[#line] .. text
   local counted = test.settle()
-  local first_frame = #actor.frames + 1
+  local first_frame = actor.next_frame()
   for i = 1, #text - 1 do
     input(test.typed(text:sub(i, i)))
     wait('a letter', function()
@@ -73,7 +73,7 @@ actor.scenario('along', function()
   seen(('typed %d letters along, the same line in each of %d frames'):format(#text - 1, count))
 
   -- And back: the letters go, the ghost text comes again.
-  first_frame = #actor.frames + 1
+  first_frame = actor.next_frame()
   for i = 1, 4 do
     input('<BS>')
     wait('a letter to go', function()
@@ -314,13 +314,13 @@ actor.scenario('waiting', function()
     end)
   end
   vim.uv.kill(pid, 'sigstop')
-  local first = #actor.frames + 1
+  local first = actor.next_frame()
   for letter in text:sub(1, 5):gmatch('.') do
     type_letter(letter)
   end
   expect('letters that were drawn', actor.expect_frames(first, whole) >= 5, true)
   expect('what is left', actor.ghost(), text:sub(6))
-  first = #actor.frames + 1
+  first = actor.next_frame()
   type_letter('#')
   actor.expect_frames(first, row[#row] .. text:sub(1, 5) .. '#')
   input('<BS><BS>')
