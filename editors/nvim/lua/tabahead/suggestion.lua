@@ -30,6 +30,7 @@ local M = {}
 ---@field asked? tabahead.Place What was asked about last, whether it was answered or not.
 ---@field pending? { id: integer? } The request whose answer is awaited.
 ---@field shown? tabahead.Shown
+---@field drawn? any[] What is drawn, and where.
 ---@field dismissed boolean Somebody took a suggestion away, and the text is still the same.
 
 ---@class tabahead.Remaining
@@ -44,7 +45,7 @@ local buffers = {}
 --- Forgets what is shown, and draws it no more.
 ---@param self tabahead.Buffer
 local function hide(self)
-  self.shown = nil
+  self.shown, self.drawn = nil, nil
   ghost.clear(self.number)
 end
 
@@ -154,9 +155,16 @@ local function draw(self)
   end
   if menu_has_choice() then
     ghost.clear(self.number)
+    self.drawn = nil
     return
   end
   local here, items = place(self), self.shown.items
+  -- One key is several events, and each drawing is a frame.
+  local drawing = { here, left.text, self.shown.choice, #items }
+  if vim.deep_equal(drawing, self.drawn) then
+    return
+  end
+  self.drawn = drawing
   ghost.draw(self.number, here.row, here.column, {
     text = left.text,
     covered = left.covered,

@@ -99,7 +99,8 @@ function M.shown()
 end
 
 --- What a process of its own suggests at the cursor.
----@return string
+---@return string text
+---@return integer covered Bytes behind the cursor that it replaces.
 function M.fresh()
   local row, column = unpack(test.cursor())
   local line = lua('return vim.api.nvim_get_current_line()')
@@ -115,8 +116,31 @@ function M.fresh()
   if answer.code ~= 0 then
     test.fail('tabahead complete: ' .. answer.stderr)
   end
-  local text = vim.json.decode(answer.stdout).chain[1].text
-  return text == vim.NIL and '' or (text:gsub('\r\n', '\n'))
+  local suggestion = vim.json.decode(answer.stdout).chain[1]
+  if suggestion.text == vim.NIL then
+    return '', 0
+  end
+  local from, to = unpack(suggestion.range)
+  return (suggestion.text:gsub('\r\n', '\n')), to - from
+end
+
+--- The cursor's line as it is read on the screen, with ghost text, and the lines that are drawn below it.
+---@return string
+function M.drawn()
+  return lua([[
+    local row = vim.api.nvim_win_get_cursor(0)[1] - 1
+    local line = vim.api.nvim_get_current_line()
+    local namespace = vim.api.nvim_get_namespaces()['tabahead']
+    local marks = vim.api.nvim_buf_get_extmarks(0, namespace, { row, 0 }, { row, -1 }, { details = true })
+    local parts, from, below = {}, 1, {}
+    for _, mark in ipairs(marks) do
+      local details = mark[4]
+      table.insert(parts, line:sub(from, mark[3]) .. details.virt_text[1][1])
+      from = details.virt_text_pos == 'overlay' and #line + 1 or mark[3] + 1
+      for _, chunks in ipairs(details.virt_lines or {}) do table.insert(below, '\n' .. chunks[1][1]) end
+    end
+    return table.concat(parts) .. line:sub(from) .. table.concat(below)
+  ]])
 end
 
 --- Fails unless this is on the screen, or its end where it is longer than the screen.
