@@ -12,6 +12,9 @@ use std::{
 
 use crate::{program, report};
 
+/// What the plug-in's scenarios show.
+const SCENES: usize = 42;
+
 #[test]
 fn neovim_shows_accepts_and_goes_on_from_what_was_computed_ahead() {
     drive("Neovim", "TABAHEAD_NVIM", "builtin", 9);
@@ -24,17 +27,32 @@ fn neovim_011_has_suggestions_in_its_completion_menu() {
 
 #[test]
 fn the_plugin_works_in_neovim_012() {
-    drive("the plug-in in Neovim 0.12", "TABAHEAD_NVIM", "plugin", 34);
+    drive(
+        "the plug-in in Neovim 0.12",
+        "TABAHEAD_NVIM",
+        "plugin",
+        SCENES,
+    );
 }
 
 #[test]
 fn the_plugin_works_in_neovim_011() {
-    drive("the plug-in in Neovim 0.11", "TABAHEAD_NVIM_011", "plugin", 34);
+    drive(
+        "the plug-in in Neovim 0.11",
+        "TABAHEAD_NVIM_011",
+        "plugin",
+        SCENES,
+    );
 }
 
 #[test]
 fn the_plugin_works_in_neovim_010() {
-    drive("the plug-in in Neovim 0.10", "TABAHEAD_NVIM_010", "plugin", 34);
+    drive(
+        "the plug-in in Neovim 0.10",
+        "TABAHEAD_NVIM_010",
+        "plugin",
+        SCENES,
+    );
 }
 
 #[test]

@@ -73,7 +73,7 @@ end)
 on({ 'VimLeavePre' }, function()
   local client = known('client')
   if client then
-    client.stop()
+    client.leave()
   end
 end)
 

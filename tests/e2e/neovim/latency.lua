@@ -6,7 +6,7 @@
 -- compares the plug-in with Neovim's own inline completion (0.12), in one run, a few keys of each in turn. With
 -- LLAMA_VIM, a folder that holds the plug-in llama.vim, and LLAMA_ENDPOINT, a running llama.cpp server's `/infill`,
 -- also with that. A wait ends with the first frame on the screen that stays as it is until the next key. `KEYS` and
--- `ACCEPTS` say how many are measured, `PAUSE` how many milliseconds are between two keys.
+-- `ACCEPTS` say how many are measured at least, where so much is suggested; `PAUSE`, the milliseconds between two keys.
 
 local scripts = vim.fs.dirname(vim.fn.fnamemodify(arg[0], ':p'))
 package.path = scripts .. '/?.lua;' .. package.path
@@ -17,7 +17,7 @@ local nvim = assert(vim.env.NVIM, 'NVIM must name the Neovim to measure in')
 local program = vim.fn.fnamemodify(assert(vim.env.TABAHEAD, 'TABAHEAD must name the program'), ':p')
 local keys = tonumber(vim.env.KEYS) or 50
 local accepts = tonumber(vim.env.ACCEPTS) or 50
-local pause = tonumber(vim.env.PAUSE) or 700
+local pause = tonumber(vim.env.PAUSE) or 500
 
 --- How many keys of one are measured before it is the next one's turn.
 local TURN = 10
@@ -186,7 +186,7 @@ for _, contender in ipairs(contenders) do
   open(contender, 'keys')
 end
 local typed = 0
-while least('another') < keys and typed < 10 * keys do
+while least('another') < keys and typed < 3 * keys do
   for _, contender in ipairs(contenders) do
     for i = typed, typed + TURN - 1 do
       local letter = letters[i % #letters + 1]
@@ -202,7 +202,7 @@ end
 
 -- Accepts: a chain in a new file each time, as long as it goes.
 local round = 0
-while least('tab') < accepts and round < accepts do
+while least('tab') < accepts and round < accepts / 2 do
   round = round + 1
   for _, contender in ipairs(contenders) do
     open(contender, tostring(round))

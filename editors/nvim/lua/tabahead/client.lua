@@ -10,6 +10,9 @@ local NAME = 'tabahead'
 local MOST_ENDS = 4
 local PERIOD = 3 * 60
 
+--- A server that does not end itself is killed after so many milliseconds.
+local PATIENCE = 2000
+
 --- Bytes of a text beyond which the server suggests nothing.
 local LARGEST = 4 * 1024 * 1024
 
@@ -25,12 +28,12 @@ local LARGEST = 4 * 1024 * 1024
 
 --- What is known of the server; one per editor.
 local server = {
-  ---@type vim.lsp.Client?
+  ---@type integer? The one that was started last, of Neovim's clients.
+  id = nil,
+  ---@type vim.lsp.Client? The same, once it has answered.
   client = nil,
   ---@type integer[] When it ended by itself.
   ends = {},
-  --- Whether we end it.
-  stopping = false,
   ---@type string? Why there is none and none is started.
   failure = nil,
   ---@type table<integer, string> What buffers it follows, by name and type.
@@ -52,7 +55,7 @@ local function of(client, name, ...)
 end
 
 --- The same of the server, if there is one.
----@param name 'request'|'notify'|'cancel_request'|'stop'
+---@param name 'request'|'notify'|'cancel_request'
 ---@param ... any
 ---@return any, any
 local function call(name, ...)
@@ -61,15 +64,12 @@ local function call(name, ...)
   end
 end
 
----@param message string
-local function tell(message)
-  vim.notify('tabahead: ' .. message, vim.log.levels.ERROR)
-end
-
----@param failure? string
+--- Something is wrong that the user must know, once. A message that does not fit beside the
+--- ruler of 80 columns would wait for a key.
+---@param failure string
 local function fail(failure)
-  if failure and failure ~= server.failure then
-    tell(failure)
+  if failure ~= server.failure then
+    vim.notify('tabahead: ' .. failure, vim.log.levels.ERROR)
   end
   server.failure = failure
   require('tabahead.status').changed()
@@ -84,14 +84,14 @@ function M.command()
     if vim.fn.executable(command[1] or '') == 1 then
       return command
     end
-    return nil, ('the option "cmd" names "%s", and there is no such program'):format(command[1] or '')
+    return nil, ('no program "%s", which "cmd" names'):format(command[1] or '')
   end
   for _, program in ipairs({ 'tabahead', vim.fs.normalize('~/.cargo/bin/tabahead') }) do
     if vim.fn.executable(program) == 1 then
       return { program, 'lsp' }
     end
   end
-  return nil, 'there is no program "tabahead" on the PATH; install it, or name it in the option "cmd"'
+  return nil, 'no program "tabahead" on the PATH; see `:checkhealth tabahead`'
 end
 
 --- Whether suggestions are wanted in a buffer. A buffer where they are not is not sent to the server.
@@ -133,6 +133,7 @@ end
 
 --- The server ended, and not because we said so.
 local function ended()
+  server.id, server.client = nil, nil
   require('tabahead.suggestion').forget_all()
   local now = vim.uv.now() / 1000
   server.ends = vim.tbl_filter(function(time)
@@ -140,13 +141,10 @@ local function ended()
   end, server.ends)
   table.insert(server.ends, now)
   if #server.ends > MOST_ENDS then
-    fail(
-      ('the server ended %d times in 3 minutes; `:Tabahead log` may say why, `:Tabahead restart` tries again'):format(
-        #server.ends
-      )
-    )
+    fail('the server keeps ending; see `:Tabahead log`')
     return
   end
+  require('tabahead.status').changed()
   M.attach_all()
 end
 
@@ -167,12 +165,12 @@ end
 --- Lets the server follow a buffer; starts it where it does not run.
 ---@param buffer integer
 function M.attach(buffer)
-  if server.failure or server.stopping or not is_file(buffer) or not M.is_wanted(buffer) then
+  if server.failure or not is_file(buffer) or not M.is_wanted(buffer) then
     return
   end
   local command, reason = M.command()
   if not command then
-    fail(reason)
+    fail(reason or 'there is no server')
     return
   end
   local id = vim.lsp.start({
@@ -202,12 +200,7 @@ function M.attach(buffer)
     end,
     on_exit = function(_, _, client_id)
       vim.schedule(function()
-        if server.client and server.client.id ~= client_id then
-          return
-        end
-        server.client = nil
-        require('tabahead.status').changed()
-        if not server.stopping then
+        if client_id == server.id then
           ended()
         end
       end)
@@ -215,12 +208,13 @@ function M.attach(buffer)
   }, {
     bufnr = buffer,
     reuse_client = function(client)
-      return client.name == NAME and not of(client, 'is_stopped')
+      return client.id == server.id and not of(client, 'is_stopped')
     end,
   })
   if not id then
-    fail('the server did not start; `:Tabahead log` may say why')
+    fail('the server did not start; see `:Tabahead log`')
   end
+  server.id = id
 end
 
 --- Lets the server know a buffer by another type or name, if it has one.
@@ -261,24 +255,24 @@ function M.is_attached(buffer)
   return server.client ~= nil and vim.lsp.buf_is_attached(buffer, server.client.id)
 end
 
---- Ends the server.
-function M.stop()
-  server.stopping = true
-  call('stop')
+--- Neovim ends, and with it the server: that is no end to start another one for.
+function M.leave()
+  server.id = nil
 end
 
 --- Ends the server and starts it anew, with the options as they are now.
 function M.restart()
   require('tabahead.suggestion').forget_all()
   local old = server.client
-  server.stopping = true
-  call('stop')
-  if old and not vim.wait(2000, function()
-    return of(old, 'is_stopped')
-  end, 10) then
-    call('stop', true)
+  server.id, server.client, server.ends, server.failure = nil, nil, {}, nil
+  if old then
+    of(old, 'stop')
+    vim.defer_fn(function()
+      if not of(old, 'is_stopped') then
+        of(old, 'stop', true)
+      end
+    end, PATIENCE)
   end
-  server.client, server.stopping, server.ends, server.failure = nil, false, {}, nil
   M.attach_all()
 end
 

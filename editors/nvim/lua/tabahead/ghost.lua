@@ -8,7 +8,12 @@ local namespace = vim.api.nvim_create_namespace('tabahead')
 function M.define_highlights()
   -- Neovim 0.12 has a group for just this, which colour schemes know.
   local hint = vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'NonText'
-  vim.api.nvim_set_hl(0, 'TabaheadSuggestion', { link = hint, default = true })
+  local like = vim.api.nvim_get_hl(0, { name = hint, link = false })
+  -- The default colours have none for it where there are 256: ghost text would look like text.
+  local is_seen = like.ctermfg ~= nil or (like.cterm ~= nil and next(like.cterm) ~= nil)
+  local suggestion = is_seen and { link = hint } or vim.tbl_extend('force', like, { ctermfg = 'DarkGrey' })
+  suggestion.default = true
+  vim.api.nvim_set_hl(0, 'TabaheadSuggestion', suggestion)
   vim.api.nvim_set_hl(0, 'TabaheadCount', { link = 'MoreMsg', default = true })
 end
 
@@ -38,7 +43,8 @@ end
 --- Cuts `text` where the characters of `covered` stand in it, in their order; nil where they do not.
 ---@param text string
 ---@param covered string
----@return { column: integer, text: string }[]? pieces Each stands before the byte `column` of `covered`.
+---@return { column: integer, text: string, covered: string }[]? pieces Each stands before the byte `column` of
+--- `covered`, at which that character follows.
 local function around(text, covered)
   local pieces, from, column = {}, 1, 0
   for _, character in ipairs(vim.fn.split(covered, '\\zs')) do
@@ -48,10 +54,10 @@ local function around(text, covered)
     if not at then
       return nil
     end
-    pieces[#pieces + 1] = { column = column, text = text:sub(from, at - 1) }
+    pieces[#pieces + 1] = { column = column, text = text:sub(from, at - 1), covered = character }
     from, column = at + #character, column + #character
   end
-  pieces[#pieces + 1] = { column = column, text = text:sub(from) }
+  pieces[#pieces + 1] = { column = column, text = text:sub(from), covered = '' }
   return pieces
 end
 
@@ -59,7 +65,8 @@ end
 ---@param count integer
 local function reveal(count)
   local row = vim.fn.winline()
-  local hidden = math.min(row + count - vim.api.nvim_win_get_height(0), row - 1)
+  local height = vim.fn.getwininfo(vim.api.nvim_get_current_win())[1].height
+  local hidden = math.min(row + count - height, row - 1)
   if hidden > 0 then
     local view = vim.fn.winsaveview()
     vim.fn.winrestview({ topline = view.topline + hidden })
@@ -95,7 +102,9 @@ function M.draw(buffer, row, column, ghost)
   if count and #virt_lines > 0 then
     table.insert(virt_lines[#virt_lines], count)
   end
-  reveal(#virt_lines)
+  if #virt_lines > 0 then
+    reveal(#virt_lines)
+  end
 
   local pieces = moved == '' and around(lines[1], covered)
   if pieces then
@@ -113,7 +122,7 @@ function M.draw(buffer, row, column, ghost)
           hl_mode = 'combine',
         })
       end
-      screen = screen + vim.fn.strdisplaywidth(piece.text, screen)
+      screen = screen + vim.fn.strdisplaywidth(piece.text .. piece.covered, screen)
     end
     return
   end

@@ -10,7 +10,10 @@ function M.check()
 
   local command, reason = client.command()
   if not command then
-    health.error(reason or 'there is no server', 'cargo install --path crates/tabahead')
+    health.error(reason or 'there is no server', {
+      'cargo install --path crates/tabahead, in a copy of the repository',
+      'or name the program in setup { cmd = { ... } }',
+    })
   else
     local answer = vim.system({ command[1], '--version' }, { text = true }):wait(5000)
     if answer.code == 0 then
@@ -33,6 +36,12 @@ function M.check()
     end
   else
     health.info('the server does not run: it is started with the first file')
+  end
+
+  for _, other in ipairs(vim.lsp.get_clients({ name = 'tabahead' })) do
+    if running and other.id ~= running.id then
+      health.warn('another client named "tabahead" runs beside the plug-in, for example by vim.lsp.enable()')
+    end
   end
 
   for _, key in ipairs(require('tabahead.keys').state()) do

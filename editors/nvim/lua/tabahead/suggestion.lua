@@ -147,22 +147,23 @@ end
 
 --- Draws what is left of the suggestion, or nothing.
 ---@param self tabahead.Buffer
+---@return boolean is_drawn
 local function draw(self)
   local left = is_inserting() and not self.dismissed and remaining(self)
   if not left then
     hide(self)
-    return
+    return false
   end
   if menu_has_choice() then
     ghost.clear(self.number)
     self.drawn = nil
-    return
+    return false
   end
   local here, items = place(self), self.shown.items
   -- One key is several events, and each drawing is a frame.
   local drawing = { here, left.text, self.shown.choice, #items }
   if vim.deep_equal(drawing, self.drawn) then
-    return
+    return true
   end
   self.drawn = drawing
   ghost.draw(self.number, here.row, here.column, {
@@ -170,6 +171,7 @@ local function draw(self)
     covered = left.covered,
     count = #items > 1 and ('%d/%d'):format(self.shown.choice, #items) or nil,
   })
+  return true
 end
 
 --- A position on a line in bytes; one beyond its end is its end.
@@ -283,10 +285,20 @@ function M.follow(number)
   elseif self.shown and not vim.deep_equal(here, asked) and not remaining(self) then
     client.moved(number)
   end
-  draw(self)
-  if config.options.auto and not self.dismissed then
-    ask(self, false)
+  local is_drawn = draw(self)
+  if not config.options.auto or self.dismissed then
+    return
   end
+  if not is_drawn then
+    ask(self, false)
+    return
+  end
+  -- The answer will most likely say what is drawn already, so the frame with the letter goes first.
+  vim.schedule(function()
+    if vim.api.nvim_get_current_buf() == number and is_inserting() then
+      ask(self, false)
+    end
+  end)
 end
 
 --- Somebody stopped inserting.

@@ -52,6 +52,24 @@ actor.scenario('buffers', function()
   seen('two buffers, each with its own')
 end)
 
+-- At the end of the window it scrolls as an accept would: ghost text is never below what is seen.
+actor.scenario('bottom', function()
+  lua([[vim.o.winbar = 'a bar']])
+  local lines = {}
+  for number = 1, 30 do
+    lines[number] = '// line ' .. number
+  end
+  vim.list_extend(lines, vim.list_slice(samples.rust, 1, #samples.rust - 1))
+  actor.open('bottom.rs', vim.list_extend(lines, { '            account: account.to_owned(),' }))
+  input('<Esc>G$zba')
+  local text = actor.shown()
+  expect('a ghost line', text:sub(1, 1), '\n')
+  local rows = vim.split(test.screen(), '\n')
+  expect('the last row', rows[#rows], text:match('[^\n]*$'))
+  lua([[vim.o.winbar = '']])
+  seen('at the end of the window: ' .. vim.inspect(text))
+end)
+
 -- The file is read again while ghost text is shown.
 actor.scenario('again', function()
   local before = actor.open('again.rs', samples.rust)

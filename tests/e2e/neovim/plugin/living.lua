@@ -38,6 +38,22 @@ actor.scenario('status', function()
   seen('in a file that looks secret: ' .. state[1] .. ', ' .. state[2])
 end)
 
+-- Ghost text does not look like text, with all colours and with 256, and a colour scheme may say how it looks.
+actor.scenario('looks', function()
+  actor.open('looks.rs', samples.rust)
+  actor.shown()
+  local function group()
+    return lua([[return vim.api.nvim_get_hl(0, { name = 'TabaheadSuggestion', link = false })]])
+  end
+  local default = group()
+  expect('colours', { default.fg ~= nil, default.ctermfg ~= nil }, { true, true })
+  lua([[vim.cmd('highlight TabaheadSuggestion ctermfg=3 guifg=#112233')]])
+  expect('the colour', { group().fg, group().ctermfg }, { 0x112233, 3 })
+  lua([[vim.cmd.colorscheme('default')]])
+  expect('the default again', group(), default)
+  seen('ghost text has colours of its own')
+end)
+
 -- The commands.
 actor.scenario('commands', function()
   actor.open('commands.rs', samples.rust)
@@ -109,6 +125,34 @@ actor.scenario('killed', function()
     return now ~= nil and now ~= killed
   end)
   seen('`:Tabahead restart`')
+end)
+
+-- A program that cannot live, and one that is not there: one message, and everything else goes on.
+actor.scenario('broken', function()
+  actor.open('broken.rs', samples.rust)
+  local working = lua([[return require('tabahead.config').options.cmd]])
+  for program, reason in pairs({
+    ['false'] = 'the server keeps ending',
+    ['no-such-program'] = 'no program "no-such-program"',
+  }) do
+    lua([[vim.cmd.messages('clear') require('tabahead.config').options.cmd = { ... }]], program)
+    input('<Esc>:Tabahead restart<CR>')
+    local message
+    wait('a message', function()
+      message = lua([[return vim.fn.execute('messages')]])
+      return message:find(reason, 1, true) ~= nil
+    end)
+    expect('messages', select(2, vim.trim(message):gsub('\n', '')), 0)
+    expect('the state', lua([[return (require('tabahead.status').state())]]), 'failed')
+    expect('the statusline', lua([[return require('tabahead').statusline()]]), 'tabahead !')
+    input('Ax<BS><Tab><BS><Esc>')
+    seen(vim.trim(message))
+  end
+  expect('the buffer', test.buffer(), table.concat(samples.rust, '\n'))
+  lua([[require('tabahead.config').options.cmd = ...]], working)
+  input(':Tabahead restart<CR>')
+  wait('the server to follow it', actor.is_attached)
+  seen('with a program that works, `:Tabahead restart` is enough')
 end)
 
 -- A buffer without a name is nobody's; named, it is followed.

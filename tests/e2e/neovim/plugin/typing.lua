@@ -62,6 +62,7 @@ actor.scenario('along', function()
     wait('a letter', function()
       return test.buffer() == before .. text:sub(1, i)
     end)
+    test.settle()
   end
   local after = test.settle()
   local count = actor.expect_frames(first_frame, whole)
