@@ -6,6 +6,7 @@ local suggestion = require('tabahead.suggestion')
 
 local M = {}
 
+--- Says something that fits on a line: a longer message would wait for a key.
 ---@param line string
 local function say(line)
   vim.api.nvim_echo({ { 'tabahead: ' .. line } }, true, {})
@@ -141,7 +142,7 @@ commands.model = {
       local settings = vim.tbl_extend('force', config.options.settings, { model = vim.fn.expand(model) })
       config.options.settings = settings
       client.configure(settings)
-      say('the model is ' .. model .. ' until Neovim ends')
+      say('another model, until Neovim ends')
       return
     end
     client.stats(function(stats)

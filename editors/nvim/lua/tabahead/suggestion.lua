@@ -361,10 +361,20 @@ local function end_undo_step()
   vim.bo.undolevels = vim.bo.undolevels
 end
 
---- Inserts at the cursor, as one undo step, which `.` repeats: what is pasted counts as typed.
+--- Inserts at the cursor. What is pasted counts as typed, so that `.` repeats it; but it is put there without what
+--- somebody may have made of pasting, and without the frame that Neovim draws behind a paste.
 ---@param text string
 local function insert(text)
-  vim.api.nvim_paste(text, false, -1)
+  local paste = vim.paste
+  vim.paste = function(lines)
+    vim.api.nvim_put(lines, 'c', false, true)
+    return true
+  end
+  local inserted, reason = pcall(vim.api.nvim_paste, text, false, -1)
+  vim.paste = paste
+  if not inserted then
+    error(reason, 0)
+  end
 end
 
 --- Accepts what is shown, or the start of it.
@@ -394,11 +404,14 @@ function M.accept(which)
   end_undo_step()
   if is_all then
     hide(self)
+  end
+  -- Somebody waits for what comes next, and nobody for the report.
+  M.follow(self.number)
+  if is_all then
     client.accepted(left.item, self.number)
   else
     client.accepted_part(left.item, vim.fn.strutf16len(reported))
   end
-  M.follow(self.number)
   return true
 end
 

@@ -66,6 +66,14 @@ actor.scenario('commands', function()
   wait('the figures', function()
     return test.buffer():find('computed ahead', 1, true) ~= nil
   end)
+  input(':Tabahead log<CR>')
+  wait('the log', function()
+    return vim.endswith(lua('return vim.api.nvim_buf_get_name(0)'), 'lsp.log')
+  end)
+  input(':tabclose<CR>')
+  wait('the figures again', function()
+    return test.buffer():find('computed ahead', 1, true) ~= nil
+  end)
   seen('figures:\n' .. test.buffer())
   input('q')
   expect('completion', lua([[return vim.fn.getcompletion('Tabahead ', 'cmdline')]]), {
@@ -95,6 +103,65 @@ actor.scenario('commands', function()
   end
   seen('`:checkhealth tabahead` finds everything')
   input(':tabclose<CR>')
+end)
+
+-- Other keys: the old ones are given back, a mapping of the user's is called where there is nothing to accept.
+actor.scenario('keys', function()
+  lua([[
+    vim.keymap.set('i', '<C-l>', function() return 'mine' end, { expr = true })
+    local options = require('tabahead.config').options
+    require('tabahead').setup({
+      cmd = options.cmd,
+      settings = options.settings,
+      keys = { accept = '<C-l>', dismiss = false },
+    })
+  ]])
+  local before = actor.open('keys.rs', samples.rust)
+  actor.type_text('acc')
+  before = before .. 'acc'
+  local text = actor.shown()
+  input('<C-l>')
+  before = before .. text
+  wait('the accepted text', function()
+    return test.buffer() == before
+  end)
+  test.settle()
+  input('<Esc>:Tabahead disable buffer<CR>A<C-l><Tab><C-]>x')
+  wait('what the keys did before', function()
+    local now = test.buffer()
+    return vim.startswith(now, before) and now:sub(#before + 1):match('^mine%s+%]x$') ~= nil
+  end)
+  local failed = lua([[return select(2, pcall(require('tabahead').setup, { key = {} }))]])
+  expect(
+    'an unknown option',
+    failed:match('tabahead: .*'),
+    'tabahead: there is no option "key"; there are auto, cmd, keys, settings'
+  )
+  lua([[
+    vim.keymap.del('i', '<C-l>')
+    local options = require('tabahead.config').options
+    require('tabahead').setup({ cmd = options.cmd, settings = options.settings })
+  ]])
+  seen('keys were changed, taken away and given back')
+end)
+
+-- Another model, by its file, and back.
+actor.scenario('model', function()
+  local before = actor.open('model.rs', samples.rust)
+  local gguf = vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-mini/mini.gguf')
+  for _, model in ipairs({ gguf, 'mini' }) do
+    local prompts = test.settle().tokens.prompt
+    input('<Esc>:Tabahead model ' .. model .. '<CR>')
+    -- Figures begin again with each model.
+    wait('the model', function()
+      local now = test.stats()
+      return now.model.state == 'ready' and (now.uptime_seconds == 0 or now.tokens.prompt <= prompts)
+    end)
+    input('A')
+    expect('the ghost text', actor.shown(), actor.fresh())
+  end
+  expect('the buffer', test.buffer(), before)
+  seen('another model, and the built-in one again')
 end)
 
 -- The server is killed while somebody types: nothing is lost, and the next one goes on.

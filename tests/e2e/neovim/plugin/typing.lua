@@ -98,6 +98,18 @@ actor.scenario('along', function()
   seen('two letters of it and Tab in one go: nothing twice')
 end)
 
+-- Between Tab and the accepted text nothing else is drawn: the line stays what it was with its ghost text.
+actor.scenario('steady', function()
+  local before = actor.open('steady.rs', samples.rust)
+  actor.type_text('acc')
+  local text = actor.shown()
+  local row = (before .. 'acc' .. text):match('[^\n]*$')
+  local first = actor.next_frame()
+  actor.tab()
+  local count = actor.expect_frames(first, row)
+  seen(('the line was the same in each of %d frames behind Tab'):format(count))
+end)
+
 -- By word and by line; what is left stays.
 actor.scenario('parts', function()
   local before = actor.open('parts.rs', samples.rust)
