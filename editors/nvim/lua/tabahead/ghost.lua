@@ -1,5 +1,7 @@
 -- Draws a suggestion, and takes it away. Knows the screen, not what a suggestion is.
 
+local part = require('tabahead.part')
+
 local M = {}
 
 local namespace = vim.api.nvim_create_namespace('tabahead')
@@ -40,27 +42,6 @@ local function expand_tabs(text, column)
   return table.concat(parts)
 end
 
---- Cuts `text` where the characters of `covered` stand in it, in their order; nil where they do not.
----@param text string
----@param covered string
----@return { column: integer, text: string, covered: string }[]? pieces Each stands before the byte `column` of
---- `covered`, at which that character follows.
-local function around(text, covered)
-  local pieces, from, column = {}, 1, 0
-  for _, character in ipairs(vim.fn.split(covered, '\\zs')) do
-    -- The last possible place of a closer at the end is the right one; all others are taken as they come.
-    local rest = covered:sub(column + 1)
-    local at = vim.endswith(text:sub(from), rest) and #text - #rest + 1 or text:find(character, from, true)
-    if not at then
-      return nil
-    end
-    pieces[#pieces + 1] = { column = column, text = text:sub(from, at - 1), covered = character }
-    from, column = at + #character, column + #character
-  end
-  pieces[#pieces + 1] = { column = column, text = text:sub(from), covered = '' }
-  return pieces
-end
-
 --- Scrolls as an accept would, so that lines below the cursor's are seen: nobody accepts what he cannot see.
 ---@param count integer
 local function reveal(count)
@@ -75,7 +56,7 @@ end
 
 ---@class tabahead.Ghost
 ---@field text string What is not in the buffer yet; its lines end with `\n`.
----@field covered integer Bytes behind the cursor that stand in `text`, too.
+---@field covered integer Bytes behind the cursor that stand in the first line of the text, too; see `part.around()`.
 ---@field count? string Which of several it is.
 
 --- Draws at the cursor, instead of whatever was drawn.
@@ -106,39 +87,34 @@ function M.draw(buffer, row, column, ghost)
     reveal(#virt_lines)
   end
 
-  local pieces = moved == '' and around(lines[1], covered)
-  if pieces then
-    for i, piece in ipairs(pieces) do
-      local last = i == #pieces
-      local chunks = { { expand_tabs(piece.text, screen), 'TabaheadSuggestion' } }
-      if last and count and #virt_lines == 0 then
-        table.insert(chunks, count)
-      end
-      if piece.text ~= '' or last then
-        vim.api.nvim_buf_set_extmark(buffer, namespace, row, column + piece.column, {
-          virt_text = chunks,
-          virt_text_pos = 'inline',
-          virt_lines = last and virt_lines or nil,
-          hl_mode = 'combine',
-        })
-      end
-      screen = screen + vim.fn.strdisplaywidth(piece.text .. piece.covered, screen)
-    end
+  if moved ~= '' then
+    local first = expand_tabs(lines[1], screen)
+    local hidden = vim.fn.strdisplaywidth(behind, screen) - vim.fn.strdisplaywidth(first, screen)
+    vim.api.nvim_buf_set_extmark(buffer, namespace, row, column, {
+      virt_text = { { first, 'TabaheadSuggestion' }, { (' '):rep(hidden) } },
+      virt_text_pos = 'overlay',
+      virt_lines = virt_lines,
+      hl_mode = 'combine',
+    })
     return
   end
-  local hidden = vim.fn.strdisplaywidth(behind, screen)
-  local first = expand_tabs(lines[1] .. (moved == '' and behind:sub(ghost.covered + 1) or ''), screen)
-  local chunks = { { first, 'TabaheadSuggestion' } }
-  if count and #virt_lines == 0 then
-    table.insert(chunks, count)
+  local pieces = part.around(lines[1], covered) or {}
+  for i, piece in ipairs(pieces) do
+    local last = i == #pieces
+    local chunks = { { expand_tabs(piece.text, screen), 'TabaheadSuggestion' } }
+    if last and count and #virt_lines == 0 then
+      table.insert(chunks, count)
+    end
+    if piece.text ~= '' or last then
+      vim.api.nvim_buf_set_extmark(buffer, namespace, row, column + piece.column, {
+        virt_text = chunks,
+        virt_text_pos = 'inline',
+        virt_lines = last and virt_lines or nil,
+        hl_mode = 'combine',
+      })
+    end
+    screen = screen + vim.fn.strdisplaywidth(piece.text .. piece.covered, screen)
   end
-  table.insert(chunks, { (' '):rep(hidden - vim.fn.strdisplaywidth(first, screen)) })
-  vim.api.nvim_buf_set_extmark(buffer, namespace, row, column, {
-    virt_text = chunks,
-    virt_text_pos = 'overlay',
-    virt_lines = virt_lines,
-    hl_mode = 'combine',
-  })
 end
 
 --- Draws nothing any more.

@@ -23,6 +23,7 @@ local M = {}
 ---@field column integer
 ---@field from integer The same, in bytes from the buffer's start.
 ---@field bytes integer How long the region is.
+---@field covered string What it replaces.
 ---@field kept integer Bytes at the start of the items' texts that were typed before they were asked for.
 
 ---@class tabahead.Buffer
@@ -99,6 +100,18 @@ local function place(self)
   return { tick = vim.api.nvim_buf_get_changedtick(self.number), row = row - 1, column = column }
 end
 
+--- Whether a suggestion may take the place of what stands behind the cursor: what it was made to replace, or brackets
+--- and quotes that were closed meanwhile by whoever does that, if they stand in it. Words that were typed there are not
+--- its own.
+---@param behind string
+---@param text string
+---@param covered string
+---@return boolean
+local function may_replace(behind, text, covered)
+  local is_expected = behind == covered or not behind:find('[^%s%p]')
+  return is_expected and part.around(vim.split(text, '\n')[1], behind) ~= nil
+end
+
 --- What is left of the shown item at the cursor; nil where the text is not what the item says.
 ---@param self tabahead.Buffer
 ---@return tabahead.Remaining?
@@ -120,6 +133,10 @@ local function remaining(self)
   local covered = shown.bytes - #typed
   local text = item.insertText:sub(#typed + 1)
   if covered < 0 or text == '' or not vim.startswith(item.insertText, typed) then
+    return nil
+  end
+  local line = vim.api.nvim_buf_get_lines(self.number, here.row, here.row + 1, false)[1]
+  if not may_replace(line:sub(here.column + 1, here.column + covered), text, shown.covered) then
     return nil
   end
   return { text = text, covered = covered, typed = typed, item = item }
@@ -161,7 +178,7 @@ local function draw(self)
   end
   local here, items = place(self), self.shown.items
   -- One key is several events, and each drawing is a frame.
-  local drawing = { here, left.text, self.shown.choice, #items }
+  local drawing = { here, left.text, left.covered, self.shown.choice, #items }
   if vim.deep_equal(drawing, self.drawn) then
     return true
   end
@@ -221,6 +238,7 @@ local function take(self, asked, items)
     self.shown = {
       items = items,
       choice = 1,
+      covered = line:sub(start + 1, stop),
       kept = 0,
       row = asked.row,
       column = start,

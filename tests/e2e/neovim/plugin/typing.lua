@@ -347,6 +347,25 @@ actor.scenario('waiting', function()
   seen('without any answer, five letters were typed along; a sixth that differs ended it')
 end)
 
+-- What somebody typed behind the cursor, in one go with moving back, is not taken for a part of the suggestion.
+actor.scenario('behind', function()
+  local lines = vim.list_slice(samples.rust, 1, #samples.rust - 1)
+  local before = actor.open('behind.rs', vim.list_extend(lines, { '' }))
+  actor.shown()
+  local pid = test.settle().pid
+  vim.uv.kill(pid, 'sigstop')
+  input('mine()<Home>')
+  wait('the text', function()
+    return test.buffer() == before .. 'mine()' and test.cursor()[2] == 0
+  end)
+  expect('ghost text', actor.ghost(), '')
+  expect('whether something could be accepted', lua([[return require('tabahead').accept()]]), false)
+  vim.uv.kill(pid, 'sigcont')
+  test.settle()
+  expect('the buffer', test.buffer(), before .. 'mine()')
+  seen("typed text behind the cursor is nobody else's")
+end)
+
 -- At the beginning of a line, Tab indents when the suggestion begins with indentation.
 actor.scenario('indentation', function()
   local lines = vim.list_slice(samples.rust, 1, #samples.rust - 1)
