@@ -182,7 +182,7 @@ actor.scenario('cancelled', function()
   lua([[
   require('sent').clear()
   for _ = 1, 3 do
-    vim.api.nvim_put({ 'a' }, 'c', false, true)
+    vim.api.nvim_put({ 'z' }, 'c', false, true)
     vim.api.nvim_exec_autocmds('TextChangedI', { buffer = 0 })
   end
 ]])
