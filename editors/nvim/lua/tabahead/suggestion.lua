@@ -278,7 +278,8 @@ local function ask(self, invoked, answered)
     end
   end)
   if not this.id then
-    self.pending = nil
+    -- Nobody was there to be asked: whoever comes is asked the same.
+    self.pending, self.asked = nil, nil
     require('tabahead.status').thinking(false)
   end
 end
