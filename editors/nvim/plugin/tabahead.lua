@@ -83,7 +83,7 @@ vim.api.nvim_create_user_command('Tabahead', function(args)
   require('tabahead.command').run(args.fargs)
 end, {
   nargs = '*',
-  desc = 'tabahead: enable, disable, status, stats, log, model, restart',
+  desc = 'tabahead: enable, disable, status, stats, log, model, restart, suggest',
   complete = function(_, line)
     return require('tabahead.command').complete(line)
   end,

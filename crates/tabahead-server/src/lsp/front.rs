@@ -73,7 +73,8 @@ enum Phase {
 /// An open document.
 struct Open {
     id: DocumentId,
-    language: String,
+    /// Shared, because each request takes it along.
+    language: Arc<str>,
     document: Document,
     /// False after a change that could not be read: until the next full text nothing is known.
     in_step: bool,
@@ -145,14 +146,15 @@ impl<S> Front<S> {
         let id = DocumentId(self.next_document);
         self.next_document += 1;
         let document = Document::new(&text_document.text, Version(text_document.version));
+        let language = text_document.language_id.as_str().into();
         self.tell(Message::Opened {
             document: id,
-            file: file(&text_document.uri, text_document.language_id.clone()),
+            file: file(&text_document.uri, text_document.language_id),
             snapshot: document.clone(),
         });
         let open = Open {
             id,
-            language: text_document.language_id,
+            language,
             document,
             in_step: true,
         };
@@ -268,7 +270,7 @@ impl<S> Front<S> {
             document,
             cursor,
             encoding,
-            language: open.language.clone(),
+            language: Arc::clone(&open.language),
         };
         Box::pin(async move {
             let result = tokio::select! {

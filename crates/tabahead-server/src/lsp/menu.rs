@@ -6,6 +6,8 @@
 
 mod neovim;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tabahead_context::Suggestion;
 use tabahead_speculation::{Answer, Origin, SuggestionId};
@@ -39,7 +41,7 @@ pub(super) struct Asked {
     pub(super) cursor: Offset,
     pub(super) encoding: PositionEncoding,
     /// LSP language id.
-    pub(super) language: String,
+    pub(super) language: Arc<str>,
 }
 
 /// What accepting an item does.

@@ -129,16 +129,21 @@ actor.scenario('macro', function()
   seen('a macro puts in what was accepted: ' .. vim.inspect(test.buffer()))
 end)
 
+--- Opens the built-in menu with the words of the buffer.
+local function open_menu()
+  input('<C-x><C-n>')
+  wait('the menu', function()
+    return lua('return vim.fn.pumvisible()') == 1
+  end)
+end
+
 -- Built-in completion: Tab accepts ghost text and ends the menu; a marked item is the menu's.
 actor.scenario('menu', function()
   lua([[vim.o.completeopt = 'menuone']])
   local before = actor.open('menu.rs', samples.rust)
   actor.type_text('acc')
   actor.shown()
-  input('<C-x><C-n>')
-  wait('the menu', function()
-    return lua('return vim.fn.pumvisible()') == 1
-  end)
+  open_menu()
   wait('ghost text behind the inserted word', function()
     return actor.ghost() ~= '' and test.buffer() == before .. 'account'
   end)
@@ -155,10 +160,7 @@ actor.scenario('menu', function()
   before = actor.open('marked.rs', samples.rust)
   actor.type_text('acc')
   actor.shown()
-  input('<C-x><C-n>')
-  wait('the menu', function()
-    return lua('return vim.fn.pumvisible()') == 1
-  end)
+  open_menu()
   test.settle()
   expect('ghost text beside a marked item', actor.ghost(), '')
   input('<C-y>')
