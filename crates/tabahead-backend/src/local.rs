@@ -52,6 +52,8 @@ pub struct LocalSettings {
     pub kv_bytes: usize,
     /// How exactly they are kept.
     pub kv_precision: KvPrecision,
+    /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier.
+    pub lookahead: bool,
 }
 
 impl LocalSettings {
@@ -60,6 +62,7 @@ impl LocalSettings {
             threads: self.threads,
             kv_bytes: self.kv_bytes,
             kv_precision: self.kv_precision,
+            lookahead: self.lookahead,
         }
     }
 }

@@ -39,6 +39,7 @@ fn main() {
             threads: 1,
             kv_bytes: 1 << 26,
             kv_precision: KvPrecision::Half,
+            lookahead: false,
         };
         Engine::new(Arc::clone(&model), settings)
     });

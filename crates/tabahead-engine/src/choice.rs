@@ -1,8 +1,11 @@
-//! Chooses the next token: greedily, under a constraint, ties to the lowest id.
+//! What the next token may be: the likeliest one under a constraint, and its rival if one is nearly as likely.
 //!
 //! What is chosen from is the model's distribution, mixed with the votes of copying if there are any.
 //! Masks depend on the place alone, and probabilities are those of the unmasked distribution, so
 //! the same place gives the same choice in every run.
+//!
+//! A longer constraint leaves what is still allowed of the rivals, and asks for others only where nothing is: so whoever
+//! won among the rivals wins again when text that it spells is typed. (`lookahead.rs` says who wins.)
 
 use std::collections::HashMap;
 
@@ -13,18 +16,16 @@ use crate::{
     vocabulary::{TokenKind, Vocabulary},
 };
 
-/// What comes next.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Choice {
-    Token {
-        id: TokenId,
-        log_prob: f32,
-        /// Log-probability of the stop that would have been chosen, had it not been masked.
-        masked_stop: Option<f32>,
-    },
-    Stop {
-        log_prob: f32,
-    },
+/// How likely a token must be to be a rival of the likeliest, as a part of that one's probability.
+const RIVAL: f32 = 0.3;
+
+/// What may come next.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rivals {
+    /// One or two tokens, stops among them, each with the logarithm of its probability; the likelier first.
+    pub(crate) tokens: Vec<(TokenId, f32)>,
+    /// Log-probability of the stop that would have been the only one, had it not been masked.
+    pub(crate) masked_stop: Option<f32>,
 }
 
 /// The distribution of the next token.
@@ -62,6 +63,10 @@ impl<'a> Distribution<'a> {
         }
     }
 
+    fn is_stop(&self, token: TokenId) -> bool {
+        self.vocabulary.kind(token) == TokenKind::Stop
+    }
+
     /// What copying adds to a token's probability.
     fn added(&self, token: TokenId) -> f32 {
         let at = self.added.binary_search_by_key(&token, |(id, _)| *id);
@@ -69,7 +74,7 @@ impl<'a> Distribution<'a> {
     }
 
     /// Natural logarithm of a token's probability.
-    fn log_prob(&self, token: TokenId) -> f32 {
+    pub(crate) fn log_prob(&self, token: TokenId) -> f32 {
         let model = self.logits[token as usize] - self.max - self.total;
         match self.added.is_empty() {
             true => model,
@@ -77,53 +82,99 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// The best token whose bytes agree with `forced` (any, when that is empty).
-    pub(crate) fn choose(&self, forced: &[u8], mask_stops: bool) -> Result<Choice, EngineError> {
-        let last = match mask_stops {
-            true => TokenKind::Text,
-            false => TokenKind::Stop,
-        };
-        let Some(id) = self.best(forced, last) else {
-            let byte = forced.first().copied().unwrap_or_default();
-            return Err(EngineError::Unspellable { byte });
-        };
-        if self.vocabulary.kind(id) == TokenKind::Stop {
-            let log_prob = self.log_prob(id);
-            return Ok(Choice::Stop { log_prob });
+    /// The tokens to choose from under the constraint that they agree with `forced` (any do, when that is empty): with
+    /// `two` the likeliest and its rival, if it has one. A masked stop is among them only beside another token, so that
+    /// it can be told whether it would have won.
+    pub(crate) fn rivals(
+        &self,
+        forced: &[u8],
+        mask_stops: bool,
+        two: bool,
+    ) -> Result<Rivals, EngineError> {
+        let free = self.likeliest(b"", TokenKind::Stop, two);
+        if forced.is_empty() {
+            return Ok(match free[..] {
+                [(stop, log_prob)] if mask_stops && self.is_stop(stop) => Rivals {
+                    tokens: self.likeliest(b"", TokenKind::Text, two),
+                    masked_stop: Some(log_prob),
+                },
+                _ => Rivals {
+                    tokens: free,
+                    masked_stop: None,
+                },
+            });
         }
-        let unmasked = match mask_stops && forced.is_empty() {
-            true => self.best(forced, TokenKind::Stop),
-            false => None,
+        // Each of these allows less than the one before.
+        let texts = (0..=forced.len()).map(|length| &forced[..length]);
+        let constrained = texts.map(|text| self.likeliest(text, TokenKind::Text, two));
+        let left = std::iter::once(free)
+            .chain(constrained)
+            .find_map(|mut tokens| {
+                tokens.retain(|&(token, _)| self.vocabulary.spells(token, forced));
+                (!tokens.is_empty()).then_some(tokens)
+            });
+        let Some(tokens) = left else {
+            return Err(EngineError::Unspellable { byte: forced[0] });
         };
-        Ok(Choice::Token {
-            id,
-            log_prob: self.log_prob(id),
-            masked_stop: unmasked
-                .filter(|&best| self.vocabulary.kind(best) == TokenKind::Stop)
-                .map(|stop| self.log_prob(stop)),
+        Ok(Rivals {
+            tokens,
+            masked_stop: None,
         })
     }
 
-    /// The likeliest token that may be chosen; `last` is the last kind that may, where nothing is forced.
-    fn best(&self, forced: &[u8], last: TokenKind) -> Option<TokenId> {
+    /// The likeliest token that agrees with `forced`, and with `two` the second if it is its rival; `last` is the last
+    /// kind that may be, where nothing is forced.
+    fn likeliest(&self, forced: &[u8], last: TokenKind, two: bool) -> Vec<(TokenId, f32)> {
         let vocabulary = self.vocabulary;
         let model = match forced {
             // Kinds are ordered so that what may be chosen comes first.
-            [] => self.isa.best(self.logits, vocabulary.kinds(), last as u8),
-            _ => best(self.logits, vocabulary.candidates(forced)),
+            [] => self.best_two(last),
+            _ => best_two(self.logits, vocabulary.candidates(forced)),
         };
         let voted = self.added.iter().map(|(token, _)| *token);
         let allowed = voted.filter(|&token| match forced {
             [] => vocabulary.kind(token) as u8 <= last as u8,
             _ => vocabulary.spells(token, forced),
         });
-        let better = |one, other| match self.log_prob(other) > self.log_prob(one) {
-            true => other,
-            false => one,
-        };
         // Votes are in the order of ids. Whatever nobody votes for is ranked as the model ranks it, and
         // a tie goes to a vote: so one order holds under every constraint.
-        allowed.chain(model).reduce(better)
+        let mut ranked: Vec<(TokenId, f32)> = Vec::new();
+        for token in allowed.chain(model.into_iter().flatten()) {
+            if ranked.iter().all(|&(known, _)| known != token) {
+                ranked.push((token, self.log_prob(token)));
+            }
+        }
+        // Stable.
+        ranked.sort_by(|one, other| other.1.total_cmp(&one.1));
+        ranked.truncate(if two { 2 } else { 1 });
+        if let [first, second] = ranked[..]
+            && second.1 < first.1 + RIVAL.ln()
+        {
+            ranked.pop();
+        }
+        ranked
+    }
+
+    /// The tokens of the two highest logits up to a kind.
+    fn best_two(&self, last: TokenKind) -> [Option<TokenId>; 2] {
+        let (logits, kinds) = (self.logits, self.vocabulary.kinds());
+        let Some(first) = self.isa.best(logits, kinds, last as u8) else {
+            return [None; 2];
+        };
+        let at = first as usize;
+        let before = self.isa.best(&logits[..at], &kinds[..at], last as u8);
+        let behind = self
+            .isa
+            .best(&logits[at + 1..], &kinds[at + 1..], last as u8);
+        let rest = before
+            .into_iter()
+            .chain(behind.map(|token| first + 1 + token));
+        [Some(first), best_two(logits, rest)[0]]
+    }
+
+    /// The likeliest token of all, which a line goes on with that nothing constrains.
+    pub(crate) fn first(&self) -> Option<(TokenId, f32)> {
+        self.likeliest(b"", TokenKind::Stop, false).pop()
     }
 
     /// The likeliest characters behind `forced`, at most so many, each with the logarithm of the summed
@@ -157,11 +208,21 @@ fn first_character(bytes: &[u8]) -> Option<char> {
     valid.chars().next()
 }
 
-/// The token of the highest logit.
-fn best(logits: &[f32], candidates: impl Iterator<Item = TokenId>) -> Option<TokenId> {
-    candidates.reduce(|one, other| {
-        let (ours, theirs) = (logits[one as usize], logits[other as usize]);
-        let better = theirs > ours || (theirs == ours && other < one);
-        if better { other } else { one }
-    })
+/// The tokens of the two highest logits, of equal ones the lowest ids.
+fn best_two(logits: &[f32], candidates: impl Iterator<Item = TokenId>) -> [Option<TokenId>; 2] {
+    let better = |one: TokenId, other: Option<TokenId>| {
+        other.is_none_or(|other| {
+            let (ours, theirs) = (logits[one as usize], logits[other as usize]);
+            ours > theirs || (ours == theirs && one < other)
+        })
+    };
+    let mut best = [None; 2];
+    for token in candidates {
+        if better(token, best[0]) {
+            best = [Some(token), best[0]];
+        } else if better(token, best[1]) {
+            best[1] = Some(token);
+        }
+    }
+    best
 }

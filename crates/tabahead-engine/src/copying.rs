@@ -111,6 +111,14 @@ pub(crate) struct Source {
     scanned: usize,
 }
 
+/// Where a source was, without the text.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    length: usize,
+    followed_before: Vec<Range<usize>>,
+    scanned: usize,
+}
+
 /// The first tokens of words.
 #[derive(Debug, Default)]
 pub(crate) struct Copier {
@@ -200,6 +208,22 @@ impl Source {
     /// Goes on behind more text before the place.
     pub(crate) fn push(&mut self, text: &[u8]) {
         self.copied.before.extend_from_slice(text);
+    }
+
+    /// Where it is, to come back from farther on.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            length: self.copied.before.len(),
+            followed_before: self.followed_before.clone(),
+            scanned: self.scanned,
+        }
+    }
+
+    /// Comes back.
+    pub(crate) fn rewind(&mut self, mark: &Mark) {
+        self.copied.before.truncate(mark.length);
+        self.followed_before.clone_from(&mark.followed_before);
+        self.scanned = mark.scanned;
     }
 
     fn text(&self, place: Place) -> &[u8] {

@@ -12,15 +12,16 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     EngineError, Model, Processor, TokenId,
-    choice::{Choice, Distribution},
+    choice::Distribution,
     copying::{Copier, CopySource, Source, Votes},
     kernels::KV_BLOCK,
     kv::{KvPrecision, Ledger},
+    lookahead::{Beginning, Contest, Decision},
     pass::{Pass, Span},
-    place::Place,
     simd::Isa,
     threads::Urgency,
     tree::{KeptLogits, Known, PrefixTree},
+    vocabulary::{TokenKind, Vocabulary},
 };
 
 /// Settings of an engine.
@@ -32,6 +33,8 @@ pub struct EngineSettings {
     pub kv_bytes: usize,
     /// How exactly they are kept.
     pub kv_precision: KvPrecision,
+    /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier.
+    pub lookahead: bool,
 }
 
 /// What to decode.
@@ -85,6 +88,8 @@ pub enum Step {
         /// Natural logarithm of the stop's probability.
         log_prob: f32,
     },
+    /// More has to be computed before the next token can be chosen.
+    Undecided,
     /// The context is full.
     ContextFull,
 }
@@ -111,25 +116,22 @@ pub struct Counters {
 /// A running sequence. Give it back with [`Engine::retire`].
 #[derive(Debug)]
 pub struct Sequence {
-    request: SequenceRequest,
+    pub(crate) request: SequenceRequest,
     /// What may be copied.
-    source: Option<Source>,
-    /// The prompt and what was decoded.
-    tokens: Vec<TokenId>,
-    /// What probably comes next.
-    draft: VecDeque<TokenId>,
-    /// Behind the tokens whose keys and values are known: some of `tokens`, then some of `draft`.
-    place: Place,
-    /// Logits by the number of tokens before them, from the end of the prompt on.
-    known: Known,
+    pub(crate) source: Option<Source>,
+    /// The prompt and what was decoded; while two tokens are rivals, the line of one of them, too.
+    pub(crate) tokens: Vec<TokenId>,
+    pub(crate) known: Beginning,
+    /// Who of two tokens comes next is being found out.
+    pub(crate) contest: Option<Box<Contest>>,
     /// Bytes of `forced` that are spelled.
-    spelled: usize,
+    pub(crate) spelled: usize,
     /// A token past the cursor was decoded.
     past_cursor: bool,
     /// Tokens up to the last healed one.
     healed: usize,
     /// Tokens that fit.
-    context: usize,
+    pub(crate) context: usize,
     /// What the tree held when this sequence was last looked up in it.
     looked_up: u64,
 }
@@ -137,8 +139,8 @@ pub struct Sequence {
 /// A model and what is kept of its keys and values, driven from one thread.
 #[derive(Debug)]
 pub struct Engine {
-    model: Arc<Model>,
-    settings: EngineSettings,
+    pub(crate) model: Arc<Model>,
+    pub(crate) settings: EngineSettings,
     processor: Processor,
     ledger: Ledger,
     tree: PrefixTree,
@@ -153,21 +155,41 @@ impl Sequence {
     /// Tokens to compute before the next can be chosen.
     fn missing(&self) -> usize {
         let end = self.tokens.len();
-        if self.known.contains_key(&end) || end >= self.context {
+        if self.known.logits.contains_key(&end) || end >= self.context {
             return 0;
         }
         // The last token is computed again where its keys and values outlived its logits.
-        let start = self.place.length().min(end - 1);
-        end + self.draft.len() - start
+        let start = self.known.place.length().min(end - 1);
+        end + self.known.draft.len() - start
     }
 
     /// Whether the prompt is not computed yet.
     pub fn prefills(&self) -> bool {
-        self.missing() > 0 && self.place.length() < self.request.prompt.len()
+        self.missing() > 0 && self.known.place.length() < self.request.prompt.len()
+    }
+
+    /// Whether the next token may not be a stop.
+    pub(crate) fn masks_stops(&self) -> bool {
+        let at_cursor = self.spelled == self.request.forced.len() && !self.past_cursor;
+        at_cursor && self.request.mask_first_stop
+    }
+
+    /// Goes on behind a token.
+    pub(crate) fn push(&mut self, token: TokenId, vocabulary: &Vocabulary) {
+        let end = self.tokens.len();
+        self.tokens.push(token);
+        if let Some(source) = &mut self.source {
+            source.push(vocabulary.token_bytes(token));
+        }
+        if self.known.draft.pop_front() != Some(token) {
+            self.known.draft.clear();
+            self.known.place.cut(end);
+            self.known.logits.split_off(&(end + 1));
+        }
     }
 
     fn tokens_from(&self, start: usize) -> impl Iterator<Item = TokenId> {
-        let tokens = self.tokens.iter().chain(&self.draft);
+        let tokens = self.tokens.iter().chain(&self.known.draft);
         tokens.skip(start).copied()
     }
 }
@@ -224,9 +246,11 @@ impl Engine {
             healed: request.prompt.len(),
             source: request.copy_source.take().map(Source::new),
             request,
-            draft,
-            place: Place::default(),
-            known: Known::new(),
+            known: Beginning {
+                draft,
+                ..Beginning::default()
+            },
+            contest: None,
             spelled: 0,
             past_cursor: false,
             context,
@@ -255,9 +279,9 @@ impl Engine {
         if let Some(unknown) = (prompt..=place.length()).find(|end| !known.contains_key(end)) {
             place.cut(unknown - 1);
         }
-        if place.length() > sequence.place.length() {
-            sequence.place = place;
-            sequence.known = known;
+        if place.length() > sequence.known.place.length() {
+            sequence.known.place = place;
+            sequence.known.logits = known;
         }
     }
 
@@ -269,14 +293,14 @@ impl Engine {
         for (sequence, most) in sequences {
             let missing = sequence.missing();
             debug_assert!(missing > 0, "a sequence in a pass misses tokens");
-            let end = sequence.tokens.len() + sequence.draft.len();
+            let end = sequence.tokens.len() + sequence.known.draft.len();
             let start = end - missing;
             let count = missing.min((*most).max(1));
-            let mut place = std::mem::take(&mut sequence.place);
+            let mut place = std::mem::take(&mut sequence.known.place);
             place.cut(start);
             // Full blocks stay with the sequence, the one that was begun goes on in the pass.
-            sequence.place = place.clone();
-            sequence.place.cut(start / KV_BLOCK * KV_BLOCK);
+            sequence.known.place = place.clone();
+            sequence.known.place.cut(start / KV_BLOCK * KV_BLOCK);
             let prompt = sequence.request.prompt.len();
             let prefilled = prompt.saturating_sub(start).min(count);
             let drafted = (start + count).saturating_sub(sequence.tokens.len());
@@ -322,84 +346,84 @@ impl Engine {
                 self.tree.keep(&place, &known);
                 continue;
             };
-            sequence.place = place;
-            sequence.known.extend(known);
+            sequence.known.place = place;
+            sequence.known.logits.extend(known);
             if sequence.tokens.len() == sequence.request.prompt.len() {
                 // From here on the prompt serves others, however this sequence goes on.
-                self.tree.keep(&sequence.place, &sequence.known);
+                self.tree
+                    .keep(&sequence.known.place, &sequence.known.logits);
                 sequence.looked_up = self.tree.changes();
             }
         }
         self.evict();
     }
 
-    /// Chooses the next token of a sequence that misses none.
-    ///
-    /// # Errors
-    /// `Unspellable` when no token continues the forced bytes.
-    pub fn choose(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
-        let end = sequence.tokens.len();
-        if end >= sequence.context {
-            return Ok(Step::ContextFull);
-        }
-        let Some(logits) = sequence.known.get(&end) else {
-            return Ok(Step::Prefilled { tokens: 0 });
-        };
-        let constrained = sequence.spelled < sequence.request.forced.len();
-        let forced = &sequence.request.forced[sequence.spelled..];
-        let at_cursor = forced.is_empty() && !sequence.past_cursor;
-        let mask_stops = at_cursor && sequence.request.mask_first_stop;
+    /// What the next token of a sequence is chosen from, if it misses none.
+    pub(crate) fn distribution<'a>(
+        &'a mut self,
+        sequence: &'a mut Sequence,
+    ) -> Option<Distribution<'a>> {
+        let logits = sequence.known.logits.get(&sequence.tokens.len())?;
         let vocabulary = self.model.vocabulary();
         let votes = match &mut sequence.source {
             Some(source) => self.copier.votes(vocabulary, source),
             None => Votes::default(),
         };
         let isa = self.processor.isa();
-        let distribution = Distribution::new(vocabulary, isa, logits.values(), &votes);
-        let choice = distribution.choose(forced, mask_stops)?;
-        let (id, log_prob, masked_stop) = match choice {
-            Choice::Token {
-                id,
-                log_prob,
-                masked_stop,
-            } => (id, log_prob, masked_stop),
-            Choice::Stop { log_prob } => return Ok(Step::Stop { log_prob }),
+        Some(Distribution::new(vocabulary, isa, logits.values(), &votes))
+    }
+
+    /// Chooses the next token of a sequence that misses none, or finds out what it misses to choose it.
+    ///
+    /// # Errors
+    /// `Unspellable` when no token continues the forced bytes.
+    pub fn choose(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
+        let end = sequence.tokens.len();
+        if end >= sequence.context && sequence.contest.is_none() {
+            return Ok(Step::ContextFull);
+        }
+        let Some(Decision { token, masked_stop }) = self.decide(sequence)? else {
+            return Ok(Step::Undecided);
         };
-        let most = sequence.request.characters;
-        let passes_cursor =
-            !sequence.past_cursor && self.model.token_bytes(id).len() > forced.len();
-        let characters = match passes_cursor && most > 0 {
-            true => distribution.characters(forced, most),
-            false => Vec::new(),
+        let end = sequence.tokens.len();
+        let forced = sequence.request.forced[sequence.spelled..].to_vec();
+        let length = self.model.token_bytes(token).len();
+        let is_stop = self.model.vocabulary().kind(token) == TokenKind::Stop;
+        let passes_cursor = !sequence.past_cursor && length > forced.len();
+        let most = match passes_cursor {
+            true => sequence.request.characters,
+            false => 0,
         };
-        match constrained {
-            true => {
+        let Some(distribution) = self.distribution(sequence) else {
+            return Ok(Step::Undecided);
+        };
+        let log_prob = distribution.log_prob(token);
+        if is_stop {
+            return Ok(Step::Stop { log_prob });
+        }
+        let characters = match most {
+            0 => Vec::new(),
+            _ => distribution.characters(&forced, most),
+        };
+        match forced.is_empty() {
+            false => {
                 self.counters.constrained += 1;
-                let length = self.model.token_bytes(id).len();
                 sequence.past_cursor = length > forced.len();
                 sequence.spelled += length.min(forced.len());
                 sequence.healed = end + 1;
             }
-            false => {
+            true => {
                 self.counters.decoded += 1;
                 sequence.past_cursor = true;
                 // Only healed tokens and the two ends are worth the room that logits take.
                 if end - 1 > sequence.healed {
-                    sequence.known.remove(&(end - 1));
+                    sequence.known.logits.remove(&(end - 1));
                 }
             }
         }
-        sequence.tokens.push(id);
-        if let Some(source) = &mut sequence.source {
-            source.push(self.model.token_bytes(id));
-        }
-        if sequence.draft.pop_front() != Some(id) {
-            sequence.draft.clear();
-            sequence.place.cut(end);
-            sequence.known.split_off(&(end + 1));
-        }
+        sequence.push(token, self.model.vocabulary());
         Ok(Step::Token(GeneratedToken {
-            id,
+            id: token,
             log_prob,
             masked_stop,
             characters,
@@ -408,7 +432,8 @@ impl Engine {
 
     /// Ends a sequence, finished or not; its keys and values serve later prompts.
     pub fn retire(&mut self, sequence: Sequence) {
-        self.tree.keep(&sequence.place, &sequence.known);
+        self.tree
+            .keep(&sequence.known.place, &sequence.known.logits);
         self.evict();
     }
 

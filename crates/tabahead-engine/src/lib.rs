@@ -24,6 +24,7 @@ mod gguf;
 mod kernels;
 mod kv;
 mod linear;
+mod lookahead;
 mod model;
 mod pass;
 mod place;

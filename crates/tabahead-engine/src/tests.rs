@@ -6,6 +6,7 @@ mod company;
 mod decoding;
 mod files;
 mod fixtures;
+mod lookahead;
 mod prefixes;
 mod products;
 mod vocabularies;
@@ -269,6 +270,7 @@ fn engine(model: &Arc<Model>, threads: usize, kv_bytes: usize) -> Engine {
         threads,
         kv_bytes,
         kv_precision: KvPrecision::Half,
+        lookahead: false,
     };
     Engine::new(model.clone(), settings)
 }
@@ -279,6 +281,7 @@ fn exact_engine(model: &Arc<Model>, threads: usize) -> Engine {
         threads,
         kv_bytes: 1 << 30,
         kv_precision: KvPrecision::Full,
+        lookahead: false,
     };
     Engine::new(model.clone(), settings)
 }
@@ -298,7 +301,7 @@ fn run(engine: &mut Engine, request: SequenceRequest, count: usize) -> Vec<(Toke
     let mut decoded = Vec::new();
     while decoded.len() < count {
         match engine.step(&mut sequence).unwrap() {
-            Step::Prefilled { .. } => {}
+            Step::Prefilled { .. } | Step::Undecided => {}
             Step::Token(token) => decoded.push((token.id, token.log_prob.to_bits())),
             Step::Stop { log_prob } => {
                 decoded.push((TokenId::MAX, log_prob.to_bits()));

@@ -397,7 +397,9 @@ def main():
                     "seconds": seconds, "shape": shape.__dict__}, checkpoint_path + ".part")
         os.replace(checkpoint_path + ".part", checkpoint_path)
         export(optimiser.master, shape, options.tokenizer, gguf_path)
-        curves.loss(log_path, os.path.join(options.out, "loss.png"))
+        # A slow machine saves before it has anything to tell.
+        if os.path.exists(log_path):
+            curves.loss(log_path, os.path.join(options.out, "loss.png"))
 
     while True:
         elapsed = time.monotonic() - started

@@ -26,6 +26,8 @@ pub struct Settings {
     pub threads: usize,
     /// Tokens that a suggestion may have at most. Default 64.
     pub max_tokens: usize,
+    /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier. Default true.
+    pub lookahead: bool,
     /// Computing ahead.
     pub speculation: SpeculationSettings,
     /// The cache of answers.
@@ -132,6 +134,7 @@ impl Default for Settings {
             model: "mini".to_owned(),
             threads: 0,
             max_tokens: 64,
+            lookahead: true,
             speculation: SpeculationSettings::default(),
             cache: CacheSettings::default(),
             kv: KvSettings::default(),
@@ -250,6 +253,7 @@ impl Settings {
                 Precision::F16 => KvPrecision::Half,
                 Precision::F32 => KvPrecision::Full,
             },
+            lookahead: self.lookahead,
         }
     }
 

@@ -43,6 +43,11 @@ const DOCS: &[(&str, &str)] = &[
         "Longest suggestion, in tokens of the model (1 to 1024).",
     ),
     (
+        "lookahead",
+        "Whether, where two tokens are nearly as likely, a few more are decoded behind each of them to choose the one \
+         whose line is likelier. More suggestions are right, for somewhat more computing.",
+    ),
+    (
         "alternatives",
         "How many other suggestions are added when you ask for suggestions (0 to 8); an editor cycles \
          through them.",

@@ -98,7 +98,7 @@ pub(super) fn choose<C: Compute>(
         Err(error) => return Err(error),
     };
     Ok(match step {
-        Step::Prefilled { .. } => Outcome::Continue,
+        Step::Prefilled { .. } | Step::Undecided => Outcome::Continue,
         Step::Token(token) => {
             let bytes = compute.token_bytes(token.id).to_vec();
             let canonical_until = running

@@ -5,10 +5,7 @@ use proptest::prelude::*;
 use super::{Random, Recipe, engine, request, run};
 use crate::{
     CopySource, EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
-    choice::{Choice, Distribution},
-    copying::Votes,
-    simd::Isa,
-    vocabulary::TokenKind,
+    choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
 };
 
 /// The rule as it is said, over all tokens.
@@ -57,32 +54,21 @@ fn the_choice_is_the_best_of_all_that_fit() {
                 let votes = Votes::default();
                 let isa = Isa::detect();
                 let distribution = Distribution::new(model.vocabulary(), isa, &logits, &votes);
-                let choice = distribution.choose(forced, mask_stops);
                 let unmasked = expected(&model, &logits, forced, false).unwrap();
                 let expected = expected(&model, &logits, forced, mask_stops).unwrap();
-                let stop = model.vocabulary().kind(expected) == TokenKind::Stop;
                 let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
                 let probability = f64::from(logits[expected as usize]) - total.ln();
-                let log_prob = match choice.unwrap() {
-                    Choice::Token {
-                        id,
-                        log_prob,
-                        masked_stop,
-                    } => {
-                        assert_eq!((id, stop), (expected, false));
-                        let told = masked_stop.map(|stop| (f64::from(stop) + total.ln()) as f32);
-                        let is_stop = model.vocabulary().kind(unmasked) == TokenKind::Stop;
-                        assert_eq!(told.is_some(), mask_stops && is_stop);
-                        assert!(told.is_none_or(|told| {
-                            (told - logits[unmasked as usize]).abs() < 1e-4
-                        }));
-                        log_prob
-                    }
-                    Choice::Stop { log_prob } => {
-                        assert!(stop);
-                        log_prob
-                    }
+                let rivals = distribution.rivals(forced, mask_stops, false).unwrap();
+                let [(id, log_prob)] = rivals.tokens[..] else {
+                    panic!("one was asked for");
                 };
+                assert_eq!(id, expected);
+                let told = rivals
+                    .masked_stop
+                    .map(|stop| (f64::from(stop) + total.ln()) as f32);
+                let is_stop = model.vocabulary().kind(unmasked) == TokenKind::Stop;
+                assert_eq!(told.is_some(), forced.is_empty() && mask_stops && is_stop);
+                assert!(told.is_none_or(|told| (told - logits[unmasked as usize]).abs() < 1e-4));
                 assert!((f64::from(log_prob) - probability).abs() < 1e-5);
             }
         }
@@ -223,6 +209,7 @@ fn a_draft_is_verified_in_one_pass() {
                 passes += 1;
             }
             Step::Token(_) => tokens += 1,
+            Step::Undecided => panic!("nothing is looked ahead at"),
             Step::Stop { .. } | Step::ContextFull => break,
         }
     }
@@ -315,7 +302,7 @@ fn the_context_ends_a_sequence() {
     let mut tokens = prompt.len();
     loop {
         match engine.step(&mut sequence).unwrap() {
-            Step::Prefilled { .. } => {}
+            Step::Prefilled { .. } | Step::Undecided => {}
             Step::Token(_) => tokens += 1,
             Step::Stop { .. } => panic!("a stop under a constraint"),
             Step::ContextFull => break,

@@ -85,7 +85,7 @@ fn check_first(file: &str, engine: &mut Engine, prompt: &[TokenId], logits: &Val
     let mut sequence = engine.start(request(prompt, b"")).unwrap();
     let step = loop {
         match engine.step(&mut sequence).unwrap() {
-            Step::Prefilled { .. } => {}
+            Step::Prefilled { .. } | Step::Undecided => {}
             step => break step,
         }
     };
@@ -152,7 +152,7 @@ fn tokens_decoded_one_by_one_are_those_of_transformers() {
         for (id, log_prob) in following {
             let token = loop {
                 match engine.step(&mut sequence).unwrap() {
-                    Step::Prefilled { .. } => {}
+                    Step::Prefilled { .. } | Step::Undecided => {}
                     Step::Token(token) => break token,
                     step => panic!("{file}: {step:?}"),
                 }

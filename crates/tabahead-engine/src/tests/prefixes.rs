@@ -14,7 +14,7 @@ fn go(engine: &mut Engine, request: SequenceRequest, decode: usize) -> Vec<Token
     let mut decoded = 0;
     loop {
         match engine.step(&mut sequence).unwrap() {
-            Step::Prefilled { .. } => {}
+            Step::Prefilled { .. } | Step::Undecided => {}
             Step::Token(token) => {
                 tokens.push(token.id);
                 decoded += 1;

@@ -46,8 +46,8 @@ impl SessionLoop {
             (Some(launched), _) if *launched == local => {}
             // Whatever changes answers needs caches of its own; the rest is changed in place.
             (Some(launched), Some(backend))
-                if (&launched.model, launched.kv_precision)
-                    == (&local.model, local.kv_precision) =>
+                if (&launched.model, launched.kv_precision, launched.lookahead)
+                    == (&local.model, local.kv_precision, local.lookahead) =>
             {
                 backend.configure(&local);
             }

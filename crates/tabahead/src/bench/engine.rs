@@ -115,7 +115,10 @@ impl Bench {
         for (branch, step) in branches.iter_mut().zip(chosen) {
             match step {
                 Step::Token(token) => branch.tokens.push(token.id),
-                Step::Stop { .. } | Step::ContextFull | Step::Prefilled { .. } => {
+                Step::Stop { .. }
+                | Step::ContextFull
+                | Step::Prefilled { .. }
+                | Step::Undecided => {
                     self.renew(branch)?;
                     self.settle(branch)?;
                 }
@@ -167,7 +170,7 @@ impl Bench {
         let (mut decoded, mut stops) = (0, 0);
         while decoded < 2 {
             match self.engine.step(&mut branch.sequence)? {
-                Step::Prefilled { .. } => {}
+                Step::Prefilled { .. } | Step::Undecided => {}
                 Step::Token(token) => {
                     branch.tokens.push(token.id);
                     decoded += 1;

@@ -143,6 +143,8 @@ fn measure(
             threads,
             kv_bytes: local.kv_bytes,
             kv_precision: local.kv_precision,
+            // A token is to cost one step.
+            lookahead: false,
         };
         speeds.insert(threads, Speed::new(&model, &settings, plan, bar)?);
     }

@@ -227,6 +227,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
         threads: 1,
         kv_bytes: 0,
         kv_precision: KvPrecision::Half,
+        lookahead: false,
     };
     for command in commands {
         shared.waiting.fetch_add(1, Ordering::AcqRel);
@@ -319,6 +320,7 @@ fn changed_settings_do_not_disturb_what_runs() {
         threads: 1,
         kv_bytes: 2,
         kv_precision: KvPrecision::Full,
+        lookahead: false,
     };
     for at in 0..3 {
         let mut commands = vec![

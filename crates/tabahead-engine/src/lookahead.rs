@@ -1,0 +1,229 @@
+//! Looks ahead where two tokens are nearly as likely: the one whose line is likelier is chosen.
+//!
+//! The likeliest token often begins an unlikely line: of `foo(a, b` and `foo(b)`, the end of the line after `a` may be
+//! anything, after `b` it is certain. So each of two rivals is followed, greedily, to the end of its line, a few
+//! tokens at most, and the likelier of the two beginnings wins. (A beam search finds likely lines, too, but what it
+//! finds depends on what else is in the beam, and so on what was typed of the line; and it prefers short lines, because it
+//! gives up a likely token for an unlikely one.)
+//!
+//! What a rival is followed to depends on the tokens before it alone, never on a constraint, so whoever wins at a place
+//! wins there again when a part of it is typed.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::{
+    Engine, EngineError, Sequence, TokenId,
+    copying::{Mark, Source},
+    place::Place,
+    tree::Known,
+    vocabulary::{TokenKind, Vocabulary},
+};
+
+/// Tokens of a rival's line that are compared at most, itself included.
+const FARTHEST: usize = 8;
+
+/// Two rivals at a place.
+#[derive(Debug)]
+pub(crate) struct Contest {
+    /// The likelier token first.
+    rivals: [Rival; 2],
+    /// The one that the sequence follows.
+    followed: Option<usize>,
+    /// Tokens before the place.
+    start: usize,
+    /// Where the text to copy from was.
+    mark: Option<Mark>,
+    /// Log-probability of the stop that neither has to do with, because it was masked.
+    masked_stop: Option<f32>,
+}
+
+/// A token, and how its line goes on.
+#[derive(Debug)]
+struct Rival {
+    /// Logarithm of the token's probability.
+    first: f32,
+    /// The same of all of `line`.
+    log_prob: f32,
+    line: Vec<TokenId>,
+    /// The last token of `line` is a stop.
+    stops: bool,
+    /// It is followed no farther.
+    over: bool,
+    /// What is known there, while the sequence is elsewhere.
+    known: Beginning,
+}
+
+/// What is known of the tokens before a place and of a few behind it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beginning {
+    /// Behind the tokens whose keys and values are known: some that were decoded, then some of `draft`.
+    pub(crate) place: Place,
+    /// By the number of tokens before them, from the end of the prompt on.
+    pub(crate) logits: Known,
+    /// What probably comes next.
+    pub(crate) draft: VecDeque<TokenId>,
+}
+
+/// What is chosen at a place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Decision {
+    /// The token; perhaps a stop.
+    pub(crate) token: TokenId,
+    /// Log-probability of the stop that would have been chosen, had it not been masked.
+    pub(crate) masked_stop: Option<f32>,
+}
+
+impl Rival {
+    /// Its line goes on with a token.
+    fn push(&mut self, (token, log_prob): (TokenId, f32), vocabulary: &Vocabulary) {
+        self.line.push(token);
+        self.log_prob += log_prob;
+        self.stops = vocabulary.kind(token) == TokenKind::Stop;
+        self.over = self.stops
+            || self.line.len() == FARTHEST
+            || vocabulary.token_bytes(token).contains(&b'\n');
+    }
+}
+
+impl Contest {
+    /// Between two tokens that may come next where the sequence is, with the logarithms of their probabilities.
+    fn new(
+        tokens: [(TokenId, f32); 2],
+        masked_stop: Option<f32>,
+        sequence: &Sequence,
+        vocabulary: &Vocabulary,
+    ) -> Self {
+        let rivals = tokens.map(|token| {
+            let mut rival = Rival {
+                first: token.1,
+                log_prob: 0.0,
+                line: Vec::new(),
+                stops: false,
+                over: false,
+                known: sequence.known.clone(),
+            };
+            rival.push(token, vocabulary);
+            rival
+        });
+        Self {
+            rivals,
+            followed: None,
+            start: sequence.tokens.len(),
+            mark: sequence.source.as_ref().map(Source::mark),
+            masked_stop,
+        }
+    }
+
+    /// Who has to be followed farther to know who wins: the other one only while it is likelier.
+    fn undecided(&self) -> Option<usize> {
+        let [one, other] = &self.rivals;
+        match (one.over, other.over) {
+            (false, _) => Some(0),
+            (true, false) if other.log_prob > one.log_prob => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Takes the sequence behind the line of the rival that is to be followed, or back to where it was.
+    fn lead(&mut self, sequence: &mut Sequence, vocabulary: &Vocabulary) {
+        let next = self.undecided();
+        if next == self.followed {
+            return;
+        }
+        if let Some(rival) = self.followed {
+            // What was computed of its line serves when it is chosen.
+            for token in sequence.tokens.drain(self.start..).rev() {
+                sequence.known.draft.push_front(token);
+            }
+            if let (Some(source), Some(mark)) = (&mut sequence.source, &self.mark) {
+                source.rewind(mark);
+            }
+            std::mem::swap(&mut sequence.known, &mut self.rivals[rival].known);
+        }
+        if let Some(rival) = next {
+            let rival = &mut self.rivals[rival];
+            std::mem::swap(&mut sequence.known, &mut rival.known);
+            for &token in &rival.line {
+                sequence.push(token, vocabulary);
+            }
+        }
+        self.followed = next;
+    }
+
+    /// Who wins; the sequence then knows what is known of that line.
+    fn decided(self, sequence: &mut Sequence, mask_stops: bool) -> Decision {
+        let [one, other] = self.rivals;
+        let (winner, loser) = match other.log_prob > one.log_prob {
+            true => (other, one),
+            false => (one, other),
+        };
+        let is_masked = winner.stops && winner.line.len() == 1 && mask_stops;
+        let (chosen, masked_stop) = match is_masked {
+            true => (loser, Some(winner.first)),
+            false => (winner, self.masked_stop),
+        };
+        sequence.known = chosen.known;
+        Decision {
+            token: chosen.line[0],
+            masked_stop,
+        }
+    }
+}
+
+impl Engine {
+    /// Decides what comes next in a sequence; `None` when more has to be computed before that.
+    ///
+    /// # Errors
+    /// `Unspellable` when no token continues the forced bytes.
+    pub(crate) fn decide(
+        &mut self,
+        sequence: &mut Sequence,
+    ) -> Result<Option<Decision>, EngineError> {
+        let model = Arc::clone(&self.model);
+        let vocabulary = model.vocabulary();
+        let mask_stops = sequence.masks_stops();
+        let mut contest = match sequence.contest.take() {
+            Some(contest) => *contest,
+            None => {
+                let forced = sequence.request.forced[sequence.spelled..].to_vec();
+                let looks_ahead = self.settings.lookahead;
+                let Some(distribution) = self.distribution(sequence) else {
+                    return Ok(None);
+                };
+                let rivals = distribution.rivals(&forced, mask_stops, looks_ahead)?;
+                let masked_stop = rivals.masked_stop;
+                match rivals.tokens[..] {
+                    [one, other] => Contest::new([one, other], masked_stop, sequence, vocabulary),
+                    _ => {
+                        let token = rivals.tokens[0].0;
+                        return Ok(Some(Decision { token, masked_stop }));
+                    }
+                }
+            }
+        };
+        loop {
+            contest.lead(sequence, vocabulary);
+            let Some(followed) = contest.followed else {
+                return Ok(Some(contest.decided(sequence, mask_stops)));
+            };
+            let rival = &mut contest.rivals[followed];
+            if sequence.tokens.len() >= sequence.context {
+                rival.over = true;
+                continue;
+            }
+            let Some(distribution) = self.distribution(sequence) else {
+                sequence.contest = Some(Box::new(contest));
+                return Ok(None);
+            };
+            match distribution.first() {
+                Some(next) => {
+                    rival.push(next, vocabulary);
+                    if !rival.over {
+                        sequence.push(next.0, vocabulary);
+                    }
+                }
+                None => rival.over = true,
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Of two rivals the one of the likelier line, against the rule as it is said, with logits from scratch.
+
+use proptest::prelude::*;
+
+use super::{Random, Recipe, request, run};
+use crate::{
+    CopySource, Engine, EngineSettings, KvPrecision, Model, SequenceRequest, TokenId,
+    vocabulary::TokenKind,
+};
+use std::sync::Arc;
+
+fn engine(model: &Arc<Model>) -> Engine {
+    let settings = EngineSettings {
+        threads: 1,
+        kv_bytes: 1 << 24,
+        kv_precision: KvPrecision::Half,
+        lookahead: true,
+    };
+    Engine::new(Arc::clone(model), settings)
+}
+
+/// The two likeliest of the tokens that fit, the second only if it is 0.3 times as likely; with log-probabilities.
+fn rivals(
+    model: &Model,
+    tokens: &[TokenId],
+    fits: impl Fn(TokenId) -> bool,
+) -> Vec<(TokenId, f32)> {
+    let logits = model.logits_with(tokens, KvPrecision::Half).unwrap();
+    let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+    let log_prob = |token: TokenId| f64::from(logits[token as usize]) - total.ln();
+    let mut all: Vec<TokenId> = (0..logits.len() as TokenId)
+        .filter(|&token| fits(token))
+        .collect();
+    all.sort_by(|&one, &other| log_prob(other).total_cmp(&log_prob(one)));
+    all.truncate(2);
+    all.retain(|&token| log_prob(token) > log_prob(all_first(&logits, &fits)) + 0.3f64.ln());
+    all.iter()
+        .map(|&token| (token, log_prob(token) as f32))
+        .collect()
+}
+
+fn all_first(logits: &[f32], fits: impl Fn(TokenId) -> bool) -> TokenId {
+    let tokens = (0..logits.len() as TokenId).filter(|&token| fits(token));
+    tokens
+        .max_by(|&one, &other| {
+            let (one_logit, other_logit) = (logits[one as usize], logits[other as usize]);
+            one_logit.total_cmp(&other_logit).then(other.cmp(&one))
+        })
+        .unwrap()
+}
+
+/// Logarithm of the probability of a token and what greedily follows it in its line, eight tokens at most.
+fn line(model: &Model, tokens: &[TokenId], (first, log_prob): (TokenId, f32)) -> f32 {
+    let is_over = |token: TokenId| {
+        model.vocabulary().kind(token) == TokenKind::Stop
+            || model.token_bytes(token).contains(&b'\n')
+    };
+    let (mut tokens, mut sum, mut last) = (tokens.to_vec(), log_prob, first);
+    for _ in 1..8 {
+        if is_over(last) {
+            break;
+        }
+        tokens.push(last);
+        let any = |token| model.vocabulary().kind(token) != TokenKind::Masked;
+        let (next, log_prob) = rivals(model, &tokens, any)[0];
+        (sum, last) = (sum + log_prob, next);
+    }
+    sum
+}
+
+/// The token that is chosen; `None` is a stop.
+fn chosen(model: &Model, tokens: &[TokenId], forced: &[u8], mask_stops: bool) -> Option<TokenId> {
+    let kind = |token: TokenId| model.vocabulary().kind(token);
+    let is_text = |token: TokenId| kind(token) == TokenKind::Text;
+    let spells = |token: TokenId, text: &[u8]| {
+        let bytes = model.token_bytes(token);
+        is_text(token) && (bytes.starts_with(text) || text.starts_with(bytes))
+    };
+    let wins = |rivals: &[(TokenId, f32)]| {
+        let lines: Vec<f32> = rivals
+            .iter()
+            .map(|&rival| line(model, tokens, rival))
+            .collect();
+        match lines[..] {
+            [one, other] if other > one => 1,
+            _ => 0,
+        }
+    };
+    let free = rivals(model, tokens, |token| kind(token) != TokenKind::Masked);
+    if forced.is_empty() {
+        let winner = free[wins(&free)].0;
+        if is_text(winner) || !mask_stops {
+            return is_text(winner).then_some(winner);
+        }
+        if let Some(&(other, _)) = free.iter().find(|&&(token, _)| is_text(token)) {
+            return Some(other);
+        }
+        let texts = rivals(model, tokens, is_text);
+        return Some(texts[wins(&texts)].0);
+    }
+    let constrained = (0..=forced.len())
+        .map(|length| rivals(model, tokens, |token| spells(token, &forced[..length])));
+    let left = std::iter::once(free)
+        .chain(constrained)
+        .find_map(|mut rivals| {
+            rivals.retain(|&(token, _)| spells(token, forced));
+            (!rivals.is_empty()).then_some(rivals)
+        });
+    let left = left.unwrap();
+    Some(left[wins(&left)].0)
+}
+
+fn spelled(model: &Model, decoded: &[(TokenId, u32)]) -> Vec<u8> {
+    let tokens = decoded.iter().filter(|&&(id, _)| id != TokenId::MAX);
+    tokens
+        .flat_map(|&(id, _)| model.token_bytes(id).to_vec())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn of_two_rivals_the_one_of_the_likelier_line_is_chosen(forced in "[a-z (\n]{0,6}", seed in 1u64..1 << 40) {
+        let model = Recipe::QWEN2.model();
+        let mut random = Random(seed);
+        let mut tokens = random.tokens(&model, 20);
+        let count = forced.len() + 6;
+        let decoded = run(&mut engine(&model), request(&tokens, forced.as_bytes()), count);
+        let mut spelled = 0;
+        for &(id, _) in &decoded {
+            let rest = &forced.as_bytes()[spelled.min(forced.len())..];
+            let expected = chosen(&model, &tokens, rest, spelled == forced.len());
+            prop_assert_eq!((id != TokenId::MAX).then_some(id), expected);
+            tokens.push(id);
+            spelled += model.token_bytes(id).len();
+        }
+    }
+
+    #[test]
+    fn who_types_along_is_told_the_same(seed in 1u64..1 << 40, copies in any::<bool>()) {
+        let model = Recipe::QWEN2.model();
+        let prompt = Random(seed).tokens(&model, 20);
+        let copied = |before: &[u8]| copies.then(|| CopySource {
+            before: [&b"the (inner) one\nthe (other) one\nthe re"[..], before].concat(),
+            after: b"\nthe end".to_vec(),
+            open_files: Vec::new(),
+        });
+        let at = |prompt: &[TokenId], forced: &[u8], before: &[u8]| SequenceRequest {
+            copy_source: copied(before),
+            ..request(prompt, forced)
+        };
+        let mut used = engine(&model);
+        let path = run(&mut used, at(&prompt, b"", b""), 12);
+        let bytes = spelled(&model, &path);
+        let mut before = Vec::new();
+        for typed in 1..bytes.len() {
+            // Up to a token's edge the tokens may stand in the prompt, too.
+            let tokens = path.iter().scan(0, |end, &(id, _)| {
+                *end += model.token_bytes(id).len();
+                (*end <= typed).then_some(id)
+            });
+            let tokens: Vec<TokenId> = tokens.collect();
+            before.clear();
+            for &id in &tokens {
+                before.extend_from_slice(model.token_bytes(id));
+            }
+            for (skipped, prompt, forced, before) in [
+                (0, prompt.clone(), &bytes[..typed], &b""[..]),
+                (tokens.len(), [&prompt[..], &tokens].concat(), &bytes[before.len()..typed], &before[..]),
+            ] {
+                if forced.is_empty() && path[skipped].0 == TokenId::MAX {
+                    // The stop is masked at the cursor.
+                    continue;
+                }
+                let request = at(&prompt, forced, before);
+                let expected = &path[skipped..];
+                prop_assert_eq!(&run(&mut engine(&model), request.clone(), expected.len()), expected);
+                prop_assert_eq!(&run(&mut used, request, expected.len()), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_draft_changes_nothing_but_the_work(
+        forced in "[a-z ({\n]{0,12}",
+        noise in prop::collection::vec(0u32..281, 0..6),
+        seed in 1u64..1 << 40,
+    ) {
+        let model = Recipe::LLAMA.model();
+        let prompt = Random(seed).tokens(&model, 20);
+        let encoded = model.encode(&forced);
+        let mixed = [&encoded[..encoded.len() / 2], &noise].concat();
+        let count = forced.len() + 6;
+        let expected = run(&mut engine(&model), request(&prompt, forced.as_bytes()), count);
+        let mut used = engine(&model);
+        for draft in [encoded, mixed, noise] {
+            let drafted = SequenceRequest { draft, ..request(&prompt, forced.as_bytes()) };
+            prop_assert_eq!(&run(&mut engine(&model), drafted.clone(), count), &expected);
+            prop_assert_eq!(&run(&mut used, drafted, count), &expected);
+        }
+    }
+}
+
+#[test]
+fn what_was_computed_of_the_winners_line_is_not_computed_again() {
+    let model = Recipe::QWEN2.model();
+    let (mut decided, mut spared) = (0, 0);
+    for seed in 1..60 {
+        let prompt = Random(seed).tokens(&model, 20);
+        let mut engine = engine(&model);
+        let mut sequence = engine.start(request(&prompt, b"")).unwrap();
+        let mut tokens = Vec::new();
+        while tokens.len() < 8 {
+            let before = engine.counters().computed;
+            let step = loop {
+                match engine.step(&mut sequence).unwrap() {
+                    crate::Step::Prefilled { .. } | crate::Step::Undecided => {}
+                    step => break step,
+                }
+            };
+            let crate::Step::Token(token) = step else {
+                break;
+            };
+            tokens.push(token.id);
+            let computed = engine.counters().computed - before;
+            // Two lines of eight tokens, of which the first seven are computed, and the prompt.
+            assert!(computed <= 14 + if tokens.len() == 1 { 20 } else { 1 });
+            decided += usize::from(computed > 1);
+            spared += usize::from(computed == 0);
+        }
+        engine.retire(sequence);
+    }
+    assert!(decided > 20 && spared > 20, "{decided} {spared}");
+}
