@@ -47,7 +47,7 @@ pub enum Answering {
     NotYet,
 }
 
-/// Raw greedy tokens after a tail, uncut.
+/// Raw tokens after a tail, uncut.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
     /// Length of the tail: where the constraint ends.

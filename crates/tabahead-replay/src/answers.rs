@@ -69,6 +69,9 @@ pub trait Source {
     /// The next token of a path that was begun and not forgotten.
     fn next(&mut self, key: StateKey) -> Said;
 
+    /// Passes behind the prompt that the last token of a path took.
+    fn steps(&self, key: StateKey) -> u32;
+
     /// Drops what is kept for a path.
     fn forget(&mut self, key: StateKey);
 }
@@ -88,6 +91,8 @@ pub struct Answers {
 struct State {
     beginning: Result<Arc<Beginning>, GenerationFailure>,
     tokens: Vec<(PathToken, usize)>,
+    /// Passes that each of them took.
+    steps: Vec<u32>,
     end: Option<Said>,
     /// How much of it the file has; `None` when it does not know the state.
     filed: Option<usize>,
@@ -138,6 +143,7 @@ impl Answers {
                 None => State {
                     beginning: self.begin_path(key, request).map(Arc::new),
                     tokens: Vec::new(),
+                    steps: Vec::new(),
                     end: None,
                     filed: None,
                 },
@@ -178,15 +184,26 @@ impl Answers {
             self.computed += 1;
             let said = self.source.next(key);
             let ended = !matches!(said, Said::Token(..));
+            let steps = self.source.steps(key);
             let state = self.states.get_mut(&key).expect("it was begun");
             match said {
-                Said::Token(token, canonical) => state.tokens.push((token, canonical)),
+                Said::Token(token, canonical) => {
+                    state.tokens.push((token, canonical));
+                    state.steps.push(steps);
+                }
                 end => state.end = Some(end),
             }
             if ended {
                 self.forget(key);
             }
         }
+    }
+
+    /// Passes behind the prompt that it took to find out what was said last at the `n`-th place of a path; one for an end.
+    pub fn steps(&mut self, key: StateKey, n: usize) -> u32 {
+        let state = self.states.get(&key);
+        let steps = state.and_then(|state| state.steps.get(n));
+        steps.copied().unwrap_or(1)
     }
 
     /// Lets the source begin a path; the one that was gone on with longest ago is forgotten.
@@ -248,6 +265,13 @@ fn key_of(profile: &ModelProfile, request: &GenerationRequest) -> StateKey {
         }
     }
     part(6, &request.prompt.forced);
+    if let Some(source) = &request.copy_source {
+        part(7, &source.before);
+        part(8, &source.after);
+        for file in &source.open_files {
+            part(9, file);
+        }
+    }
     hash.update(&(request.reserve as u64).to_le_bytes());
     StateKey(hash.digest128())
 }

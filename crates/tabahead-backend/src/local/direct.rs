@@ -25,6 +25,15 @@ pub struct DirectModel {
 /// A generation that was begun.
 pub struct DirectGeneration {
     live: Live<tabahead_engine::Sequence>,
+    steps: u32,
+}
+
+impl DirectGeneration {
+    /// Passes behind the prompt that the last event took: one for a token, none where looking ahead has computed it, more where
+    /// it looked ahead.
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
 }
 
 impl DirectModel {
@@ -77,7 +86,7 @@ impl DirectModel {
         let mut live = Live::new(Box::new(request), 0);
         match generation::begin(&mut self.compute, &mut live, &mut |_| {}) {
             Ok(Outcome::Refused(failure)) => Err(failure),
-            Ok(_) => Ok(DirectGeneration { live }),
+            Ok(_) => Ok(DirectGeneration { live, steps: 0 }),
             Err(error) => Err(GenerationFailure::Broken(in_one_line(&error))),
         }
     }
@@ -86,6 +95,7 @@ impl DirectModel {
     pub fn next(&mut self, generation: &mut DirectGeneration) -> GenerationEvent {
         let id = generation.live.request.id;
         let failed = |failure| GenerationEvent::Failed { id, failure };
+        generation.steps = 0;
         loop {
             let Some(running) = &mut generation.live.running else {
                 return failed(GenerationFailure::Broken(
@@ -95,6 +105,7 @@ impl DirectModel {
             let sequence = &mut running.sequence;
             let missing = self.compute.missing(sequence);
             if missing > 0 {
+                generation.steps += u32::from(!self.compute.prefills(sequence));
                 let mut pass = self.compute.begin(&mut [(sequence, missing)]);
                 self.compute.run(&mut pass, &|| false);
                 self.compute.finish(pass, &mut [Some(sequence)]);

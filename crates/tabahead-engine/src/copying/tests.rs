@@ -215,6 +215,22 @@ fn text_that_grows_is_matched_as_if_it_had_always_been_there() {
 }
 
 #[test]
+fn whoever_comes_back_finds_what_was_there() {
+    let text = "f(a)\n}\n}\nf(b)\n}\ng(";
+    let (mut used, mut fresh) = (source(text, "\n}\n}\n"), source(text, "\n}\n}\n"));
+    let mark = used.mark();
+    // Once before what is nearest was looked for, once after.
+    for _ in 0..2 {
+        used.push("a)\n}\n}\n".repeat(2 * FOLLOWED).as_bytes());
+        used.push(b"g(");
+        assert_ne!(following(&mut used), following(&mut fresh));
+        used.rewind(&mark);
+        assert_eq!(following(&mut used), following(&mut fresh));
+        assert_eq!(votes(&mut used), votes(&mut fresh));
+    }
+}
+
+#[test]
 fn long_lines_and_many_are_not_searched_for_the_next_line() {
     let long = "a".repeat(LINE + 1);
     assert_eq!(

@@ -46,8 +46,10 @@ struct Line {
     draft: Vec<TokenId>,
     /// Id, spelling in hexadecimal, bits of the log-probability, canonical mark.
     tokens: Vec<(TokenId, String, u32, usize)>,
-    /// Where a stop was masked: which token stands there, and bits of the stop's log-probability. A line
-    /// without this field is one of an older program, which did not tell, and is computed anew.
+    /// Passes that each token took. A line without this field is one of an older program, which did not look ahead, and is
+    /// computed anew.
+    steps: Vec<u32>,
+    /// Where a stop was masked: which token stands there, and bits of the stop's log-probability.
     masked_stops: Vec<(usize, u32)>,
     end: End,
 }
@@ -194,6 +196,7 @@ impl Line {
                     )
                 })
                 .collect(),
+            steps: state.steps.clone(),
             masked_stops: state
                 .tokens
                 .iter()
@@ -227,6 +230,7 @@ impl Line {
         let mut state = State {
             beginning,
             tokens,
+            steps: self.steps,
             end: end.map(Said::End),
             filed: None,
         };

@@ -78,6 +78,10 @@ impl Source for RealModel {
         }
     }
 
+    fn steps(&self, key: StateKey) -> u32 {
+        self.paths.get(&key).map_or(1, DirectGeneration::steps)
+    }
+
     fn forget(&mut self, key: StateKey) {
         if let Some(mut path) = self.paths.remove(&key) {
             self.model.retire(&mut path);

@@ -170,6 +170,10 @@ impl Source for Ngram {
         Said::Token(token, canonical)
     }
 
+    fn steps(&self, _: StateKey) -> u32 {
+        1
+    }
+
     fn forget(&mut self, key: StateKey) {
         self.paths.remove(&key);
     }

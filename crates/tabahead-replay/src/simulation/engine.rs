@@ -81,6 +81,12 @@ struct Live {
     draft: Vec<TokenId>,
     /// What must be computed before the next token can be chosen.
     pending: Vec<(Node, Kind)>,
+    /// Whether the last token decoded was computed for the next one alone.
+    charged: bool,
+    /// Steps that looking ahead still takes before the next token is known; `None` before that is asked.
+    ahead: Option<u32>,
+    /// Looking ahead has computed the next token decoded.
+    spared: bool,
 }
 
 /// What a token is to its generation.
@@ -91,6 +97,8 @@ enum Kind {
     Boundary,
     Draft,
     Decoded,
+    /// A token that may come next, decoded to see how its line goes on.
+    Ahead,
 }
 
 /// A pass that is computed.
@@ -151,6 +159,9 @@ impl Engine {
             rank: self.next_rank,
             key,
             pending: Vec::new(),
+            charged: false,
+            ahead: None,
+            spared: false,
             nodes,
             request: Box::new(request),
         };
@@ -241,11 +252,13 @@ impl Engine {
                 Priority::Speculative => &mut self.ahead,
             };
             for (node, kind) in live.pending.drain(..tokens) {
-                self.known
-                    .add(node, matches!(kind, Kind::Boundary | Kind::Draft));
+                if kind != Kind::Ahead {
+                    self.known
+                        .add(node, matches!(kind, Kind::Boundary | Kind::Draft));
+                }
                 match kind {
                     Kind::Prompt | Kind::Boundary | Kind::Draft => work.prefilled += 1,
-                    Kind::Decoded => work.decoded += 1,
+                    Kind::Decoded | Kind::Ahead => work.decoded += 1,
                 }
             }
         }
@@ -258,8 +271,11 @@ impl Engine {
             let mut ended = false;
             while live.pending.is_empty() && !ended {
                 let said = answers.said(&live.request, live.key, live.place);
+                if live.looks_ahead(answers.steps(live.key, live.place)) {
+                    break;
+                }
                 match &said {
-                    Said::Token(token, _) => live.follow(token.id, &self.known),
+                    Said::Token(token, _) => live.follow(token.id, &mut self.known),
                     Said::End(_) | Said::Broken(_) => ended = true,
                 }
                 events.push(event_of(live.request.id, said));
@@ -355,6 +371,7 @@ impl Live {
                 (self.nodes[at], kind)
             })
             .collect();
+        self.charged = matches!(self.pending.last(), Some((_, Kind::Decoded)));
         if !self.pending.is_empty() {
             self.pend_draft(0, tree);
         }
@@ -371,8 +388,24 @@ impl Live {
         }
     }
 
+    /// Whether the next token takes another step, of so many in all, to be chosen.
+    fn looks_ahead(&mut self, steps: u32) -> bool {
+        let left = self.ahead.get_or_insert_with(|| {
+            self.spared = self.charged && steps == 0;
+            steps.saturating_sub(u32::from(self.charged))
+        });
+        if *left == 0 {
+            (self.ahead, self.charged) = (None, false);
+            return false;
+        }
+        *left -= 1;
+        // Whichever it is: nobody asks for it again.
+        self.pending.push((Node::default(), Kind::Ahead));
+        true
+    }
+
     /// The next token was chosen.
-    fn follow(&mut self, token: TokenId, tree: &KnownTokens) {
+    fn follow(&mut self, token: TokenId, tree: &mut KnownTokens) {
         let last = self.nodes.last().copied().unwrap_or_default();
         let node = last.followed_by(token);
         let drafted = self.draft.get(self.place) == Some(&token);
@@ -381,11 +414,14 @@ impl Live {
         }
         self.nodes.push(node);
         self.place += 1;
-        if !tree.has_logits(node) {
+        if std::mem::take(&mut self.spared) {
+            tree.add(node, false);
+        } else if !tree.has_logits(node) {
             let kind = match drafted {
                 true => Kind::Draft,
                 false => Kind::Decoded,
             };
+            self.charged = !drafted;
             self.pending.push((node, kind));
             self.pend_draft(self.place, tree);
         }

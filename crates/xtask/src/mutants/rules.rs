@@ -24,6 +24,7 @@ const DOCUMENT: &str = "crates/tabahead-text/src/document.rs";
 const VOCABULARY: &str = "crates/tabahead-engine/src/vocabulary.rs";
 const CHOICE: &str = "crates/tabahead-engine/src/choice.rs";
 const COPYING: &str = "crates/tabahead-engine/src/copying.rs";
+const LOOKAHEAD: &str = "crates/tabahead-engine/src/lookahead.rs";
 const KERNELS: &str = "crates/tabahead-engine/src/kernels.rs";
 const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/engine.rs";
 const GENERATION: &str = "crates/tabahead-backend/src/local/generation.rs";
@@ -46,6 +47,9 @@ const LAW: &str = "laws::every_answer_is_the_fresh_answer_whatever_the_inputs";
 const COPIED: &str = "what_may_be_copied_is_part_of_the_key_and_typing_leaves_it";
 const COPIES: &str =
     "tests::decoding::what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced";
+const WINNER: &str =
+    "tests::lookahead::of_two_rivals_the_one_of_the_likelier_line_is_chosen";
+const TYPES_ALONG: &str = "tests::lookahead::who_types_along_is_told_the_same";
 const KEY_PARTS: &str = "all_that_decides_what_is_seen_is_part_of_the_key";
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -98,8 +102,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Healing",
         off: "every token is a candidate",
         file: CHOICE,
-        piece: "_ => best(self.logits, vocabulary.candidates(forced)),",
-        becomes: "_ => self.isa.best(self.logits, vocabulary.kinds(), last as u8),",
+        piece: "_ => best_two(self.logits, vocabulary.candidates(forced)),",
+        becomes: "_ => self.best_two(last),",
         program: ENGINE,
         test: "tests::decoding::the_choice_is_the_best_of_all_that_fit",
     },
@@ -107,8 +111,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Healing",
         off: "ties under the constraint go to the highest id",
         file: CHOICE,
-        piece: "other < one",
-        becomes: "other > one",
+        piece: "one < other",
+        becomes: "one > other",
         program: ENGINE,
         test: "tests::decoding::the_choice_is_the_best_of_all_that_fit",
     },
@@ -125,8 +129,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Healing",
         off: "no stop is masked",
         file: CHOICE,
-        piece: "true => TokenKind::Text,",
-        becomes: "true => TokenKind::Stop,",
+        piece: "if mask_stops && self.is_stop(stop)",
+        becomes: "if !mask_stops && self.is_stop(stop)",
         program: ENGINE,
         test: "tests::decoding::a_stop_is_masked_only_at_the_cursor",
     },
@@ -134,8 +138,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Healing",
         off: "stops are masked behind the cursor, too",
         file: ENGINE_ITSELF,
-        piece: "at_cursor && sequence.request.mask_first_stop",
-        becomes: "sequence.request.mask_first_stop",
+        piece: "at_cursor && self.request.mask_first_stop",
+        becomes: "self.request.mask_first_stop",
         program: ENGINE,
         test: "tests::decoding::a_stop_is_masked_only_at_the_cursor",
     },
@@ -554,6 +558,60 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "state::tests::bases_of_one_hash_are_compared_as_texts",
     },
     Mutant {
+        rule: "Lookahead",
+        off: "the likelier token wins, whatever its line",
+        file: LOOKAHEAD,
+        piece: "match other.log_prob > one.log_prob {",
+        becomes: "match false {",
+        program: ENGINE,
+        test: WINNER,
+    },
+    Mutant {
+        rule: "Lookahead",
+        off: "a stop wins that is masked",
+        file: LOOKAHEAD,
+        piece: "winner.line.len() == 1 && mask_stops;",
+        becomes: "winner.line.len() == 1 && !mask_stops;",
+        program: ENGINE,
+        test: WINNER,
+    },
+    Mutant {
+        rule: "Lookahead",
+        off: "a line is followed beyond its end",
+        file: LOOKAHEAD,
+        piece: "|| vocabulary.token_bytes(token).contains(&b'\\n');",
+        becomes: ";",
+        program: ENGINE,
+        test: WINNER,
+    },
+    Mutant {
+        rule: "Lookahead",
+        off: "rivals are those of the whole constraint",
+        file: CHOICE,
+        piece: "(0..=forced.len()).map(",
+        becomes: "(forced.len()..=forced.len()).map(",
+        program: ENGINE,
+        test: WINNER,
+    },
+    Mutant {
+        rule: "Lookahead",
+        off: "a line that was followed stays in the text that is copied from",
+        file: LOOKAHEAD,
+        piece: "source.rewind(mark);",
+        becomes: "let _ = (source, mark);",
+        program: ENGINE,
+        test: TYPES_ALONG,
+    },
+    Mutant {
+        rule: "Lookahead",
+        off: "lines that were found in it are kept",
+        file: COPYING,
+        piece: "self.followed_before.clone_from(&mark.followed_before);",
+        becomes: "",
+        program: ENGINE,
+        test: "copying::tests::whoever_comes_back_finds_what_was_there",
+    },
+    Mutant {
         rule: "Copying",
         off: "what may be copied is not part of the key",
         file: KEY,
@@ -602,7 +660,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Copying",
         off: "what was decoded is not looked for",
         file: ENGINE_ITSELF,
-        piece: "source.push(self.model.token_bytes(id));",
+        piece: "source.push(vocabulary.token_bytes(token));",
         becomes: "let _ = source;",
         program: ENGINE,
         test: COPIES,
