@@ -24,7 +24,7 @@ const RIVAL: f32 = 0.3;
 pub(crate) struct Rivals {
     /// One or two tokens, stops among them, each with the logarithm of its probability; the likelier first.
     pub(crate) tokens: Vec<(TokenId, f32)>,
-    /// Log-probability of the stop that would have been the only one, had it not been masked.
+    /// Log-probability of the stop that would have been the likeliest token, had it not been masked.
     pub(crate) masked_stop: Option<f32>,
 }
 
@@ -63,10 +63,6 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    fn is_stop(&self, token: TokenId) -> bool {
-        self.vocabulary.kind(token) == TokenKind::Stop
-    }
-
     /// What copying adds to a token's probability.
     fn added(&self, token: TokenId) -> f32 {
         let at = self.added.binary_search_by_key(&token, |(id, _)| *id);
@@ -83,8 +79,7 @@ impl<'a> Distribution<'a> {
     }
 
     /// The tokens to choose from under the constraint that they agree with `forced` (any do, when that is empty): with
-    /// `two` the likeliest and its rival, if it has one. A masked stop is among them only beside another token, so that
-    /// it can be told whether it would have won.
+    /// `two` the likeliest and its rival, if it has one.
     pub(crate) fn rivals(
         &self,
         forced: &[u8],
@@ -92,18 +87,17 @@ impl<'a> Distribution<'a> {
         two: bool,
     ) -> Result<Rivals, EngineError> {
         let free = self.likeliest(b"", TokenKind::Stop, two);
-        if forced.is_empty() {
-            return Ok(match free[..] {
-                [(stop, log_prob)] if mask_stops && self.is_stop(stop) => Rivals {
-                    tokens: self.likeliest(b"", TokenKind::Text, two),
-                    masked_stop: Some(log_prob),
-                },
-                _ => Rivals {
-                    tokens: free,
-                    masked_stop: None,
-                },
+        if forced.is_empty() && !mask_stops {
+            return Ok(Rivals {
+                tokens: free,
+                masked_stop: None,
             });
         }
+        let is_stop = |token: TokenId| self.vocabulary.kind(token) == TokenKind::Stop;
+        let masked_stop = match free[..] {
+            [(first, log_prob), ..] if forced.is_empty() && is_stop(first) => Some(log_prob),
+            _ => None,
+        };
         // Each of these allows less than the one before.
         let texts = (0..=forced.len()).map(|length| &forced[..length]);
         let constrained = texts.map(|text| self.likeliest(text, TokenKind::Text, two));
@@ -114,11 +108,12 @@ impl<'a> Distribution<'a> {
                 (!tokens.is_empty()).then_some(tokens)
             });
         let Some(tokens) = left else {
-            return Err(EngineError::Unspellable { byte: forced[0] });
+            let byte = forced.first().copied().unwrap_or_default();
+            return Err(EngineError::Unspellable { byte });
         };
         Ok(Rivals {
             tokens,
-            masked_stop: None,
+            masked_stop,
         })
     }
 

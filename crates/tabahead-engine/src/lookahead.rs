@@ -33,20 +33,16 @@ pub(crate) struct Contest {
     start: usize,
     /// Where the text to copy from was.
     mark: Option<Mark>,
-    /// Log-probability of the stop that neither has to do with, because it was masked.
+    /// Log-probability of the stop that is likelier than both, but masked.
     masked_stop: Option<f32>,
 }
 
 /// A token, and how its line goes on.
 #[derive(Debug)]
 struct Rival {
-    /// Logarithm of the token's probability.
-    first: f32,
-    /// The same of all of `line`.
+    /// Logarithm of the probability of all of `line`.
     log_prob: f32,
     line: Vec<TokenId>,
-    /// The last token of `line` is a stop.
-    stops: bool,
     /// It is followed no farther.
     over: bool,
     /// What is known there, while the sequence is elsewhere.
@@ -78,8 +74,7 @@ impl Rival {
     fn push(&mut self, (token, log_prob): (TokenId, f32), vocabulary: &Vocabulary) {
         self.line.push(token);
         self.log_prob += log_prob;
-        self.stops = vocabulary.kind(token) == TokenKind::Stop;
-        self.over = self.stops
+        self.over = vocabulary.kind(token) == TokenKind::Stop
             || self.line.len() == FARTHEST
             || vocabulary.token_bytes(token).contains(&b'\n');
     }
@@ -95,10 +90,8 @@ impl Contest {
     ) -> Self {
         let rivals = tokens.map(|token| {
             let mut rival = Rival {
-                first: token.1,
                 log_prob: 0.0,
                 line: Vec::new(),
-                stops: false,
                 over: false,
                 known: sequence.known.clone(),
             };
@@ -151,21 +144,16 @@ impl Contest {
     }
 
     /// Who wins; the sequence then knows what is known of that line.
-    fn decided(self, sequence: &mut Sequence, mask_stops: bool) -> Decision {
+    fn decided(self, sequence: &mut Sequence) -> Decision {
         let [one, other] = self.rivals;
-        let (winner, loser) = match other.log_prob > one.log_prob {
-            true => (other, one),
-            false => (one, other),
+        let winner = match other.log_prob > one.log_prob {
+            true => other,
+            false => one,
         };
-        let is_masked = winner.stops && winner.line.len() == 1 && mask_stops;
-        let (chosen, masked_stop) = match is_masked {
-            true => (loser, Some(winner.first)),
-            false => (winner, self.masked_stop),
-        };
-        sequence.known = chosen.known;
+        sequence.known = winner.known;
         Decision {
-            token: chosen.line[0],
-            masked_stop,
+            token: winner.line[0],
+            masked_stop: self.masked_stop,
         }
     }
 }
@@ -181,11 +169,11 @@ impl Engine {
     ) -> Result<Option<Decision>, EngineError> {
         let model = Arc::clone(&self.model);
         let vocabulary = model.vocabulary();
-        let mask_stops = sequence.masks_stops();
         let mut contest = match sequence.contest.take() {
             Some(contest) => *contest,
             None => {
                 let forced = sequence.request.forced[sequence.spelled..].to_vec();
+                let mask_stops = sequence.masks_stops();
                 let looks_ahead = self.settings.lookahead;
                 let Some(distribution) = self.distribution(sequence) else {
                     return Ok(None);
@@ -204,7 +192,7 @@ impl Engine {
         loop {
             contest.lead(sequence, vocabulary);
             let Some(followed) = contest.followed else {
-                return Ok(Some(contest.decided(sequence, mask_stops)));
+                return Ok(Some(contest.decided(sequence)));
             };
             let rival = &mut contest.rivals[followed];
             if sequence.tokens.len() >= sequence.context {

@@ -87,16 +87,9 @@ fn chosen(model: &Model, tokens: &[TokenId], forced: &[u8], mask_stops: bool) ->
         }
     };
     let free = rivals(model, tokens, |token| kind(token) != TokenKind::Masked);
-    if forced.is_empty() {
+    if forced.is_empty() && !mask_stops {
         let winner = free[wins(&free)].0;
-        if is_text(winner) || !mask_stops {
-            return is_text(winner).then_some(winner);
-        }
-        if let Some(&(other, _)) = free.iter().find(|&&(token, _)| is_text(token)) {
-            return Some(other);
-        }
-        let texts = rivals(model, tokens, is_text);
-        return Some(texts[wins(&texts)].0);
+        return is_text(winner).then_some(winner);
     }
     let constrained = (0..=forced.len())
         .map(|length| rivals(model, tokens, |token| spells(token, &forced[..length])));

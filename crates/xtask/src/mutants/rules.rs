@@ -47,8 +47,7 @@ const LAW: &str = "laws::every_answer_is_the_fresh_answer_whatever_the_inputs";
 const COPIED: &str = "what_may_be_copied_is_part_of_the_key_and_typing_leaves_it";
 const COPIES: &str =
     "tests::decoding::what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced";
-const WINNER: &str =
-    "tests::lookahead::of_two_rivals_the_one_of_the_likelier_line_is_chosen";
+const WINNER: &str = "tests::lookahead::of_two_rivals_the_one_of_the_likelier_line_is_chosen";
 const TYPES_ALONG: &str = "tests::lookahead::who_types_along_is_told_the_same";
 const KEY_PARTS: &str = "all_that_decides_what_is_seen_is_part_of_the_key";
 
@@ -129,8 +128,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Healing",
         off: "no stop is masked",
         file: CHOICE,
-        piece: "if mask_stops && self.is_stop(stop)",
-        becomes: "if !mask_stops && self.is_stop(stop)",
+        piece: "forced.is_empty() && !mask_stops",
+        becomes: "forced.is_empty()",
         program: ENGINE,
         test: "tests::decoding::a_stop_is_masked_only_at_the_cursor",
     },
@@ -563,15 +562,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: LOOKAHEAD,
         piece: "match other.log_prob > one.log_prob {",
         becomes: "match false {",
-        program: ENGINE,
-        test: WINNER,
-    },
-    Mutant {
-        rule: "Lookahead",
-        off: "a stop wins that is masked",
-        file: LOOKAHEAD,
-        piece: "winner.line.len() == 1 && mask_stops;",
-        becomes: "winner.line.len() == 1 && !mask_stops;",
         program: ENGINE,
         test: WINNER,
     },
