@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How likely a token must be to be a rival of the likeliest, as a part of that one's probability.
-const RIVAL: f32 = 0.3;
+const RIVAL: f32 = 0.4;
 
 /// What may come next.
 #[derive(Debug, Clone, PartialEq)]

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Tokens of a rival's line that are compared at most, itself included.
-const FARTHEST: usize = 8;
+const FARTHEST: usize = 6;
 
 /// Two rivals at a place.
 #[derive(Debug)]

@@ -56,6 +56,9 @@ pub trait Source {
     /// The model.
     fn profile(&self) -> &ModelProfile;
 
+    /// Whether it looks ahead: its answers are others then.
+    fn looks_ahead(&self) -> bool;
+
     /// Begins a path at the request's state, ignoring what of it is known already.
     ///
     /// # Errors
@@ -135,7 +138,7 @@ impl Answers {
         &mut self,
         request: &GenerationRequest,
     ) -> Result<(StateKey, Arc<Beginning>), GenerationFailure> {
-        let key = key_of(self.source.profile(), request);
+        let key = key_of(&*self.source, request);
         if !self.states.contains(&key) {
             let filed = self.file.as_mut().and_then(|file| file.find(key));
             let state = match filed {
@@ -250,14 +253,14 @@ impl Answers {
     }
 }
 
-fn key_of(profile: &ModelProfile, request: &GenerationRequest) -> StateKey {
+fn key_of(source: &dyn Source, request: &GenerationRequest) -> StateKey {
     let mut hash = Xxh3::new();
     let mut part = |kind: u8, text: &str| {
         hash.update(&[kind]);
         hash.update(&(text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
     };
-    part(0, &profile.id);
+    part(0, &source.profile().id);
     for segment in &request.prompt.segments {
         match segment {
             Segment::Marker(marker) => part(1 + *marker as u8, ""),
@@ -273,6 +276,7 @@ fn key_of(profile: &ModelProfile, request: &GenerationRequest) -> StateKey {
         }
     }
     hash.update(&(request.reserve as u64).to_le_bytes());
+    hash.update(&[u8::from(source.looks_ahead())]);
     StateKey(hash.digest128())
 }
 

@@ -19,7 +19,7 @@ fn engine(model: &Arc<Model>) -> Engine {
     Engine::new(Arc::clone(model), settings)
 }
 
-/// The two likeliest of the tokens that fit, the second only if it is 0.3 times as likely; with log-probabilities.
+/// The two likeliest of the tokens that fit, the second only if it is 0.4 times as likely; with log-probabilities.
 fn rivals(
     model: &Model,
     tokens: &[TokenId],
@@ -33,7 +33,7 @@ fn rivals(
         .collect();
     all.sort_by(|&one, &other| log_prob(other).total_cmp(&log_prob(one)));
     all.truncate(2);
-    all.retain(|&token| log_prob(token) > log_prob(all_first(&logits, &fits)) + 0.3f64.ln());
+    all.retain(|&token| log_prob(token) > log_prob(all_first(&logits, &fits)) + 0.4f64.ln());
     all.iter()
         .map(|&token| (token, log_prob(token) as f32))
         .collect()
@@ -49,14 +49,14 @@ fn all_first(logits: &[f32], fits: impl Fn(TokenId) -> bool) -> TokenId {
         .unwrap()
 }
 
-/// Logarithm of the probability of a token and what greedily follows it in its line, eight tokens at most.
+/// Logarithm of the probability of a token and what greedily follows it in its line, six tokens at most.
 fn line(model: &Model, tokens: &[TokenId], (first, log_prob): (TokenId, f32)) -> f32 {
     let is_over = |token: TokenId| {
         model.vocabulary().kind(token) == TokenKind::Stop
             || model.token_bytes(token).contains(&b'\n')
     };
     let (mut tokens, mut sum, mut last) = (tokens.to_vec(), log_prob, first);
-    for _ in 1..8 {
+    for _ in 1..6 {
         if is_over(last) {
             break;
         }
@@ -217,8 +217,8 @@ fn what_was_computed_of_the_winners_line_is_not_computed_again() {
             };
             tokens.push(token.id);
             let computed = engine.counters().computed - before;
-            // Two lines of eight tokens, of which the first seven are computed, and the prompt.
-            assert!(computed <= 14 + if tokens.len() == 1 { 20 } else { 1 });
+            // Two lines of six tokens, of which the first five are computed, and the prompt.
+            assert!(computed <= 10 + if tokens.len() == 1 { 20 } else { 1 });
             decided += usize::from(computed > 1);
             spared += usize::from(computed == 0);
         }

@@ -12,6 +12,7 @@ use super::{Beginning, Said, Source, StateKey};
 /// A model, computed on the caller's thread.
 pub struct RealModel {
     model: DirectModel,
+    looks_ahead: bool,
     paths: HashMap<StateKey, DirectGeneration>,
 }
 
@@ -23,6 +24,7 @@ impl RealModel {
     pub fn load(settings: &LocalSettings) -> Result<Self, BackendError> {
         Ok(Self {
             model: DirectModel::load(settings)?,
+            looks_ahead: settings.lookahead,
             paths: HashMap::new(),
         })
     }
@@ -39,6 +41,10 @@ impl RealModel {
 impl Source for RealModel {
     fn profile(&self) -> &ModelProfile {
         self.model.profile()
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.looks_ahead
     }
 
     fn begin(

@@ -97,6 +97,10 @@ impl Source for Ngram {
         &self.profile
     }
 
+    fn looks_ahead(&self) -> bool {
+        false
+    }
+
     fn begin(
         &mut self,
         key: StateKey,
