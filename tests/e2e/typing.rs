@@ -61,7 +61,7 @@ const FILES: [(&str, &str, &str); 4] = [
 
 /// Accepts with something behind them that are enough, and the places at most to find them.
 const ENOUGH: usize = 20;
-const MOST_PLACES: usize = 240;
+const MOST_PLACES: usize = 400;
 
 /// Accepts pressed at each place.
 const ACCEPTS: usize = 4;
