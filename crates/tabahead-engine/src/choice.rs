@@ -87,15 +87,13 @@ impl<'a> Distribution<'a> {
         two: bool,
     ) -> Result<Rivals, EngineError> {
         let free = self.likeliest(b"", TokenKind::Stop, two);
-        if forced.is_empty() && !mask_stops {
-            return Ok(Rivals {
-                tokens: free,
-                masked_stop: None,
-            });
-        }
-        let is_stop = |token: TokenId| self.vocabulary.kind(token) == TokenKind::Stop;
+        let masks_stops = mask_stops || !forced.is_empty();
         let masked_stop = match free[..] {
-            [(first, log_prob), ..] if forced.is_empty() && is_stop(first) => Some(log_prob),
+            [(first, log_prob), ..]
+                if forced.is_empty() && mask_stops && !self.vocabulary.spells(first, b"") =>
+            {
+                Some(log_prob)
+            }
             _ => None,
         };
         // Each of these allows less than the one before.
@@ -104,7 +102,7 @@ impl<'a> Distribution<'a> {
         let left = std::iter::once(free)
             .chain(constrained)
             .find_map(|mut tokens| {
-                tokens.retain(|&(token, _)| self.vocabulary.spells(token, forced));
+                tokens.retain(|&(token, _)| !masks_stops || self.vocabulary.spells(token, forced));
                 (!tokens.is_empty()).then_some(tokens)
             });
         let Some(tokens) = left else {

@@ -121,6 +121,7 @@ pub struct Sequence {
     pub(crate) source: Option<Source>,
     /// The prompt and what was decoded; while two tokens are rivals, the line of one of them, too.
     pub(crate) tokens: Vec<TokenId>,
+    /// What was computed of these, and what probably comes next.
     pub(crate) known: Beginning,
     /// Who of two tokens comes next is being found out.
     pub(crate) contest: Option<Box<Contest>>,

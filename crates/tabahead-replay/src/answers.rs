@@ -72,8 +72,8 @@ pub trait Source {
     /// The next token of a path that was begun and not forgotten.
     fn next(&mut self, key: StateKey) -> Said;
 
-    /// Passes behind the prompt that the last token of a path took.
-    fn steps(&self, key: StateKey) -> u32;
+    /// Passes behind the prompt that the last token of a path took; `None` where it is not one that passes compute.
+    fn steps(&self, key: StateKey) -> Option<u32>;
 
     /// Drops what is kept for a path.
     fn forget(&mut self, key: StateKey);
@@ -95,7 +95,7 @@ struct State {
     beginning: Result<Arc<Beginning>, GenerationFailure>,
     tokens: Vec<(PathToken, usize)>,
     /// Passes that each of them took.
-    steps: Vec<u32>,
+    steps: Vec<Option<u32>>,
     end: Option<Said>,
     /// How much of it the file has; `None` when it does not know the state.
     filed: Option<usize>,
@@ -202,11 +202,9 @@ impl Answers {
         }
     }
 
-    /// Passes behind the prompt that it took to find out what was said last at the `n`-th place of a path; one for an end.
-    pub fn steps(&mut self, key: StateKey, n: usize) -> u32 {
-        let state = self.states.get(&key);
-        let steps = state.and_then(|state| state.steps.get(n));
-        steps.copied().unwrap_or(1)
+    /// Passes behind the prompt that the `n`-th token of a path took, if that is known.
+    pub fn steps(&mut self, key: StateKey, n: usize) -> Option<u32> {
+        *self.states.get(&key)?.steps.get(n)?
     }
 
     /// Lets the source begin a path; the one that was gone on with longest ago is forgotten.

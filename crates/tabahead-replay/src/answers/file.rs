@@ -48,7 +48,7 @@ struct Line {
     tokens: Vec<(TokenId, String, u32, usize)>,
     /// Passes that each token took. A line without this field is one of an older program, which did not look ahead, and is
     /// computed anew.
-    steps: Vec<u32>,
+    steps: Vec<Option<u32>>,
     /// Where a stop was masked: which token stands there, and bits of the stop's log-probability.
     masked_stops: Vec<(usize, u32)>,
     end: End,

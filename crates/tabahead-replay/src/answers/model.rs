@@ -84,8 +84,8 @@ impl Source for RealModel {
         }
     }
 
-    fn steps(&self, key: StateKey) -> u32 {
-        self.paths.get(&key).map_or(1, DirectGeneration::steps)
+    fn steps(&self, key: StateKey) -> Option<u32> {
+        self.paths.get(&key).map(DirectGeneration::steps)
     }
 
     fn forget(&mut self, key: StateKey) {

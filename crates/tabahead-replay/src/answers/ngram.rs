@@ -174,8 +174,8 @@ impl Source for Ngram {
         Said::Token(token, canonical)
     }
 
-    fn steps(&self, _: StateKey) -> u32 {
-        1
+    fn steps(&self, _: StateKey) -> Option<u32> {
+        None
     }
 
     fn forget(&mut self, key: StateKey) {

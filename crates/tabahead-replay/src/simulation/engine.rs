@@ -389,10 +389,11 @@ impl Live {
     }
 
     /// Whether the next token takes another step, of so many in all, to be chosen.
-    fn looks_ahead(&mut self, steps: u32) -> bool {
+    fn looks_ahead(&mut self, steps: Option<u32>) -> bool {
         let left = self.ahead.get_or_insert_with(|| {
-            self.spared = self.charged && steps == 0;
-            steps.saturating_sub(u32::from(self.charged))
+            self.spared = self.charged && steps == Some(0);
+            let charged = u32::from(self.charged);
+            steps.unwrap_or(charged).saturating_sub(charged)
         });
         if *left == 0 {
             (self.ahead, self.charged) = (None, false);
