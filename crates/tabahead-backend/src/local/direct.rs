@@ -25,12 +25,14 @@ pub struct DirectModel {
 /// A generation that was begun.
 pub struct DirectGeneration {
     live: Live<tabahead_engine::Sequence>,
+    /// The prompt, and what was drafted behind it, are computed.
+    prefilled: bool,
     steps: u32,
 }
 
 impl DirectGeneration {
-    /// Passes behind the prompt that the last event took: one for a token, none where looking ahead has computed it, more where
-    /// it looked ahead.
+    /// Passes that the last event took, but for the one of the prompt: one for a token, none where looking ahead has computed it,
+    /// more where it looked ahead. What the engine knew before makes no difference.
     pub fn steps(&self) -> u32 {
         self.steps
     }
@@ -86,7 +88,11 @@ impl DirectModel {
         let mut live = Live::new(Box::new(request), 0);
         match generation::begin(&mut self.compute, &mut live, &mut |_| {}) {
             Ok(Outcome::Refused(failure)) => Err(failure),
-            Ok(_) => Ok(DirectGeneration { live, steps: 0 }),
+            Ok(_) => Ok(DirectGeneration {
+                live,
+                prefilled: false,
+                steps: 0,
+            }),
             Err(error) => Err(GenerationFailure::Broken(in_one_line(&error))),
         }
     }
@@ -105,12 +111,13 @@ impl DirectModel {
             let sequence = &mut running.sequence;
             let missing = self.compute.missing(sequence);
             if missing > 0 {
-                generation.steps += u32::from(!self.compute.prefills(sequence));
+                generation.steps += u32::from(generation.prefilled);
                 let mut pass = self.compute.begin(&mut [(sequence, missing)]);
                 self.compute.run(&mut pass, &|| false);
                 self.compute.finish(pass, &mut [Some(sequence)]);
                 continue;
             }
+            generation.prefilled = true;
             let mut said = None;
             let live = &mut generation.live;
             match generation::choose(&mut self.compute, live, &mut |event| said = Some(event)) {

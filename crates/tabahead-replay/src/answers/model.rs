@@ -13,7 +13,16 @@ use super::{Beginning, Said, Source, StateKey};
 pub struct RealModel {
     model: DirectModel,
     looks_ahead: bool,
-    paths: HashMap<StateKey, DirectGeneration>,
+    paths: HashMap<StateKey, Begun>,
+}
+
+/// A path that was begun.
+struct Begun {
+    generation: DirectGeneration,
+    /// Places left at which it depends on what the engine knew how much was computed: of the text that must be spelled.
+    drafted: usize,
+    /// Passes that the last place took.
+    steps: Option<u32>,
 }
 
 impl RealModel {
@@ -58,8 +67,14 @@ impl Source for RealModel {
             continued: Vec::new(),
             ..request.clone()
         };
-        let path = self.model.begin(request)?;
-        self.paths.insert(key, path);
+        let generation = self.model.begin(request)?;
+        let begun = Begun {
+            generation,
+            // The place behind it, too.
+            drafted: draft.len() + usize::from(!draft.is_empty()),
+            steps: None,
+        };
+        self.paths.insert(key, begun);
         Ok(Beginning { prompt, draft })
     }
 
@@ -67,7 +82,10 @@ impl Source for RealModel {
         let Some(path) = self.paths.get_mut(&key) else {
             return Said::Broken("the path was forgotten".to_owned());
         };
-        match self.model.next(path) {
+        let event = self.model.next(&mut path.generation);
+        path.steps = (path.drafted == 0).then(|| path.generation.steps());
+        path.drafted = path.drafted.saturating_sub(1);
+        match event {
             GenerationEvent::Token {
                 token,
                 canonical_until,
@@ -85,12 +103,12 @@ impl Source for RealModel {
     }
 
     fn steps(&self, key: StateKey) -> Option<u32> {
-        self.paths.get(&key).map(DirectGeneration::steps)
+        self.paths.get(&key)?.steps
     }
 
     fn forget(&mut self, key: StateKey) {
         if let Some(mut path) = self.paths.remove(&key) {
-            self.model.retire(&mut path);
+            self.model.retire(&mut path.generation);
         }
     }
 }
