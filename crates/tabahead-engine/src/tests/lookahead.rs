@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Random, Recipe, request, run};
 use crate::{
     CopySource, Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, TokenId,
-    vocabulary::TokenKind,
+    choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
 };
 
 fn engine(model: &Arc<Model>) -> Engine {
@@ -202,6 +202,39 @@ proptest! {
             prop_assert_eq!(&run(&mut used, drafted, count), &expected);
         }
     }
+}
+
+#[test]
+fn who_was_no_rival_before_a_byte_was_typed_is_none_after() {
+    let model = Recipe::LLAMA.model();
+    let token = |text: &str| {
+        let tokens = model.encode(text);
+        assert_eq!(tokens.len(), 1, "{text} is a token");
+        tokens[0]
+    };
+    // The likelier first, each a rival of the one before.
+    let ranked = ["a", "b", " the", " in", " "].map(token);
+    let mut logits = vec![-20.0; model.vocabulary_len()];
+    for (rank, &token) in ranked.iter().enumerate() {
+        logits[token as usize] = -0.1 * rank as f32;
+    }
+    let votes = Votes::default();
+    let distribution = Distribution::new(model.vocabulary(), Isa::detect(), &logits, &votes);
+    let left = |forced: &[u8]| {
+        let rivals = distribution.rivals(forced, false, true).unwrap();
+        rivals
+            .tokens
+            .iter()
+            .map(|&(token, _)| token)
+            .collect::<Vec<_>>()
+    };
+    let [a, b, the, within, _] = ranked;
+    assert_eq!(left(b""), [a, b]);
+    assert_eq!(left(b"a"), [a]);
+    assert_eq!(left(b" "), [the, within]);
+    // The space agrees, too, but it was no rival of " the" before the letter was typed.
+    assert_eq!(left(b" t"), [the]);
+    assert_eq!(left(b" the"), [the]);
 }
 
 #[test]

@@ -581,7 +581,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "(0..=forced.len()).map(",
         becomes: "(forced.len()..=forced.len()).map(",
         program: ENGINE,
-        test: WINNER,
+        test: "tests::lookahead::who_was_no_rival_before_a_byte_was_typed_is_none_after",
     },
     Mutant {
         rule: "Lookahead",
