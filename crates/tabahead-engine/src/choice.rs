@@ -70,7 +70,7 @@ impl<'a> Distribution<'a> {
     }
 
     /// Natural logarithm of a token's probability.
-    pub(crate) fn log_prob(&self, token: TokenId) -> f32 {
+    fn log_prob(&self, token: TokenId) -> f32 {
         let model = self.logits[token as usize] - self.max - self.total;
         match self.added.is_empty() {
             true => model,
@@ -121,7 +121,7 @@ impl<'a> Distribution<'a> {
         let vocabulary = self.vocabulary;
         let model = match forced {
             // Kinds are ordered so that what may be chosen comes first.
-            [] => self.best_two(last),
+            [] => self.best_two(last, two),
             _ => best_two(self.logits, vocabulary.candidates(forced)),
         };
         let voted = self.added.iter().map(|(token, _)| *token);
@@ -148,12 +148,15 @@ impl<'a> Distribution<'a> {
         ranked
     }
 
-    /// The tokens of the two highest logits up to a kind.
-    fn best_two(&self, last: TokenKind) -> [Option<TokenId>; 2] {
+    /// The token of the highest logit up to a kind, and with `two` that of the second.
+    fn best_two(&self, last: TokenKind, two: bool) -> [Option<TokenId>; 2] {
         let (logits, kinds) = (self.logits, self.vocabulary.kinds());
         let Some(first) = self.isa.best(logits, kinds, last as u8) else {
             return [None; 2];
         };
+        if !two {
+            return [Some(first), None];
+        }
         let at = first as usize;
         let before = self.isa.best(&logits[..at], &kinds[..at], last as u8);
         let behind = self

@@ -383,28 +383,27 @@ impl Engine {
         if end >= sequence.context && sequence.contest.is_none() {
             return Ok(Step::ContextFull);
         }
-        let Some(Decision { token, masked_stop }) = self.decide(sequence)? else {
+        let Some(decision) = self.decide(sequence)? else {
             return Ok(Step::Undecided);
         };
+        let Decision {
+            token,
+            log_prob,
+            masked_stop,
+        } = decision;
         let end = sequence.tokens.len();
         let forced = sequence.request.forced[sequence.spelled..].to_vec();
         let length = self.model.token_bytes(token).len();
-        let is_stop = self.model.vocabulary().kind(token) == TokenKind::Stop;
-        let passes_cursor = !sequence.past_cursor && length > forced.len();
-        let most = match passes_cursor {
-            true => sequence.request.characters,
-            false => 0,
-        };
-        let Some(distribution) = self.distribution(sequence) else {
-            return Ok(Step::Undecided);
-        };
-        let log_prob = distribution.log_prob(token);
-        if is_stop {
+        if self.model.vocabulary().kind(token) == TokenKind::Stop {
             return Ok(Step::Stop { log_prob });
         }
-        let characters = match most {
-            0 => Vec::new(),
-            _ => distribution.characters(&forced, most),
+        let passes_cursor = !sequence.past_cursor && length > forced.len();
+        let characters = match sequence.request.characters {
+            most if passes_cursor && most > 0 => {
+                let distribution = self.distribution(sequence);
+                distribution.map_or_else(Vec::new, |known| known.characters(&forced, most))
+            }
+            _ => Vec::new(),
         };
         match forced.is_empty() {
             false => {

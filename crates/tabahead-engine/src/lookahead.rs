@@ -40,6 +40,8 @@ pub(crate) struct Contest {
 /// A token, and how its line goes on.
 #[derive(Debug)]
 struct Rival {
+    /// Logarithm of the token's probability.
+    first: f32,
     /// Logarithm of the probability of all of `line`.
     log_prob: f32,
     line: Vec<TokenId>,
@@ -65,6 +67,8 @@ pub(crate) struct Beginning {
 pub(crate) struct Decision {
     /// The token; perhaps a stop.
     pub(crate) token: TokenId,
+    /// Logarithm of its probability.
+    pub(crate) log_prob: f32,
     /// Log-probability of the stop that would have been chosen, had it not been masked.
     pub(crate) masked_stop: Option<f32>,
 }
@@ -90,6 +94,7 @@ impl Contest {
     ) -> Self {
         let rivals = tokens.map(|token| {
             let mut rival = Rival {
+                first: token.1,
                 log_prob: 0.0,
                 line: Vec::new(),
                 over: false,
@@ -153,6 +158,7 @@ impl Contest {
         sequence.known = winner.known;
         Decision {
             token: winner.line[0],
+            log_prob: winner.first,
             masked_stop: self.masked_stop,
         }
     }
@@ -183,8 +189,12 @@ impl Engine {
                 match rivals.tokens[..] {
                     [one, other] => Contest::new([one, other], masked_stop, sequence, vocabulary),
                     _ => {
-                        let token = rivals.tokens[0].0;
-                        return Ok(Some(Decision { token, masked_stop }));
+                        let (token, log_prob) = rivals.tokens[0];
+                        return Ok(Some(Decision {
+                            token,
+                            log_prob,
+                            masked_stop,
+                        }));
                     }
                 }
             }

@@ -102,7 +102,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         off: "every token is a candidate",
         file: CHOICE,
         piece: "_ => best_two(self.logits, vocabulary.candidates(forced)),",
-        becomes: "_ => self.best_two(last),",
+        becomes: "_ => self.best_two(last, two),",
         program: ENGINE,
         test: "tests::decoding::the_choice_is_the_best_of_all_that_fit",
     },
