@@ -102,8 +102,8 @@ impl Replay<'_> {
     fn measured(&self, machine: &str) -> Result<String> {
         let mut text = format!(
             "{MEASURED}\n\n\
-             {machine}, built-in model, seed 1, release build. The virtual clock has the costs that \
-             `tabahead bench` measured there.\n"
+             {machine}, built-in model, seed 1, release build. The virtual clock has its default \
+             costs (`docs/replay.md`).\n"
         );
         for mode in ["inject", "typist"] {
             let table = self.table(&["--answers", "engine", "--mode", mode])?;

@@ -29,8 +29,8 @@ pub struct EngineCosts {
 }
 
 impl Default for EngineCosts {
-    /// The built-in model with 256 MiB of keys and values, as `tabahead bench` measured it on a 2-core
-    /// Linux x86-64 virtual machine.
+    /// The built-in model when it had four layers (v1), with 256 MiB of keys and values, as `tabahead bench`
+    /// measured it on a 2-core Linux x86-64 virtual machine: later figures can be compared with earlier ones.
     fn default() -> Self {
         Self {
             pass: Costs {
