@@ -124,7 +124,7 @@ impl Linear {
         name: &str,
         outputs: usize,
         inputs: usize,
-        source: impl Fn(usize) -> usize,
+        source: impl Fn(usize) -> usize + Sync,
     ) -> Result<Self, EngineError> {
         let raw = file.tensor(&format!("{name}.weight"), outputs, inputs)?;
         let bias_name = format!("{name}.bias");
@@ -135,21 +135,21 @@ impl Linear {
             }
             false => None,
         };
-        let linear = Self::new(&raw, bias, outputs, source)?;
-        if !linear.weights.all_finite() {
-            return Err(refuse(format!(
-                "tensor '{name}.weight' holds infinite numbers"
-            )));
-        }
-        Ok(linear)
+        Self::new(&raw, bias, outputs, source).map_err(|error| match error {
+            EngineError::Model(reason) => refuse(format!("tensor '{name}.weight' {reason}")),
+            other => other,
+        })
     }
 
     /// Lays out a matrix; output row `r` is the file's row `source(r)`.
+    ///
+    /// # Errors
+    /// As [`Weights::new`].
     pub(crate) fn new(
         raw: &RawTensor,
         bias: Option<Vec<f32>>,
         outputs: usize,
-        source: impl Fn(usize) -> usize,
+        source: impl Fn(usize) -> usize + Sync,
     ) -> Result<Self, EngineError> {
         Ok(Self {
             outputs,

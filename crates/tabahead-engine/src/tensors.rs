@@ -47,15 +47,20 @@ impl RawTensor {
     /// One row as `f32`.
     pub(crate) fn row(&self, row: usize) -> Result<Vec<f32>, EngineError> {
         let size = self.row_bytes();
-        let bytes = &self.bytes[row * size..(row + 1) * size];
-        if self.dtype == GgmlDType::F32 {
-            let numbers = bytes.as_chunks::<4>().0.iter();
-            return Ok(numbers.map(|&number| f32::from_le_bytes(number)).collect());
-        }
-        let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, self.dtype)?;
-        let tensor = QTensor::new(storage, self.columns)?;
-        Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
+        numbers(self.dtype, &self.bytes[row * size..][..size])
     }
+}
+
+/// What bytes of this type stand for.
+pub(crate) fn numbers(dtype: GgmlDType, bytes: &[u8]) -> Result<Vec<f32>, EngineError> {
+    if dtype == GgmlDType::F32 {
+        let numbers = bytes.as_chunks::<4>().0.iter();
+        return Ok(numbers.map(|&number| f32::from_le_bytes(number)).collect());
+    }
+    let count = bytes.len() / dtype.type_size() * dtype.block_size();
+    let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, dtype)?;
+    let tensor = QTensor::new(storage, count)?;
+    Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
 }
 
 /// A tensor of one row: a norm's weights, a bias.

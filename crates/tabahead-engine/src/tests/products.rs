@@ -228,10 +228,7 @@ fn infinite_weights_are_found() {
         columns: 1,
         bytes: number.to_le_bytes()[2..].to_vec(),
     };
-    let finite = |raw: &RawTensor, outputs| {
-        let weights = Weights::new(raw, outputs, |row| row).unwrap();
-        weights.all_finite()
-    };
+    let finite = |raw: &RawTensor, outputs| Weights::new(raw, outputs, |row| row).is_ok();
     assert!(finite(&wild(&[f16::MAX]), 17));
     assert!(!finite(&wild(&[f16::INFINITY]), 17));
     assert!(!finite(&wild(&[f16::NAN]), 17));
