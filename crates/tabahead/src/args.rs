@@ -231,6 +231,10 @@ pub struct BenchArgs {
     /// Measure a little of everything, in seconds.
     #[arg(long, conflicts_with = "runs")]
     pub quick: bool,
+    /// Compare with llama.cpp instead: both read and continue the same model's prompts in turn.
+    /// PROGRAM is its `llama-bench`.
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
+    pub compare_llama: Option<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Print JSON.

@@ -718,6 +718,58 @@ fn the_page_of_figures_says_what_does_not_fit_the_model() {
     assert!(!page.contains('\u{1b}'), "colours without a terminal");
 }
 
+/// A program in the place of llama.cpp's `llama-bench`.
+#[cfg(unix)]
+fn llama_bench(folder: &Path, body: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+
+    let program = folder.join("llama-bench");
+    fs::write(&program, format!("#!/bin/sh\n{body}\n")).expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("made executable");
+    program.to_str().expect("UTF-8").to_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_engine_is_compared_with_llama_cpp() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = folder.path().join("model.gguf");
+    fs::write(&model, tabahead_mini::WEIGHTS).expect("written");
+    let model = model.to_str().expect("UTF-8");
+    // Faster with two threads, and only prompts of 512 tokens and what is decoded behind them.
+    let program = llama_bench(
+        folder.path(),
+        r#"case "$*" in
+            *model.gguf*"-t 1 -p 512 -n 0 -d 0"*) echo '[{"avg_ts": 1.0}]' ;;
+            *model.gguf*"-t 2 -p 512 -n 0 -d 0"*) echo '[{"avg_ts": 2.0}]' ;;
+            *model.gguf*"-t 1 -p 0 -n 32 -d 512"*) echo '[{"avg_ts": 0.5}]' ;;
+            *model.gguf*"-t 2 -p 0 -n 32 -d 512"*) echo '[{"avg_ts": 0.25}]' ;;
+            *) echo "what is this: $*" >&2; exit 1 ;;
+        esac"#,
+    );
+    let arguments = ["bench", "--quick", "--threads", "2", "--model", model];
+    let compare = ["--compare-llama", &program];
+    let report = json(&[&arguments[..], &compare, &["--json"]].concat());
+    for (work, threads, rate) in [("prefill", 2, 2.0), ("decode", 1, 0.5)] {
+        let llama = &report[work]["llama"];
+        assert_eq!(llama["threads"], threads, "{report}");
+        assert_eq!(llama["tokens_per_s"], rate, "{report}");
+        let ours = report[work]["tabahead"]["tokens_per_s"].as_f64();
+        let ratio = report[work]["ratio"].as_f64();
+        assert_eq!(ratio, ours.map(|ours| ours / rate), "{report}");
+    }
+    let bandwidth = report.pointer("/bandwidth/gb_per_s");
+    assert!(bandwidth.and_then(Value::as_f64) > Some(0.0), "{report}");
+
+    let page = succeeds(&[&arguments[..], &compare].concat());
+    assert!(page.contains("llama.cpp") && page.contains('×'), "{page}");
+
+    let broken = llama_bench(folder.path(), "echo 'no such model' >&2; exit 1");
+    let compare = ["--compare-llama", &broken];
+    fails(&[&arguments[..], &compare].concat(), "no such model");
+    fails(&["bench", "--quick", "--compare-llama", &broken], "--model");
+}
+
 #[test]
 fn without_servers_there_are_no_statistics() {
     assert_eq!(json(&["stats", "--json"])["servers"], Value::Array(vec![]));

@@ -3,11 +3,12 @@
 //! Everything that is printed was timed in this call, and what is compared was measured
 //! alternating. `speed` measures the engine alone, by number of threads; `wait` the backend as the
 //! server runs it; `memory` and `contention` what bounds both. `report` is the result, `page` shows
-//! it.
+//! it. `llama` compares with llama.cpp.
 
 mod contention;
 mod costs;
 mod engine;
+mod llama;
 mod memory;
 mod page;
 mod report;
@@ -35,6 +36,7 @@ use crate::{
     config::{Resolved, Speculation},
     output,
 };
+use llama::Comparison;
 use memory::Buffer;
 use report::{Memory, Report};
 use speed::Speed;
@@ -101,6 +103,16 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     let config = config.with_engine(&args.engine)?;
     let plan = Plan::new(args);
     let counts = thread_counts(config.settings.threads);
+    if let Some(program) = &args.compare_llama {
+        let bar = output::progress(Comparison::steps(&plan, &counts), "comparing");
+        let comparison = Comparison::new(program, &config, &plan, &counts, args.quick, &bar)?;
+        bar.finish_and_clear();
+        match args.json {
+            true => output::json(&comparison.json())?,
+            false => comparison.print(&mut output::stdout())?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let steps = 3 + counts.len() * (speed::MEASUREMENTS + 1) + wait::MEASUREMENTS;
     let bar = output::progress(steps, "measuring");
     let report = measure(&config, &plan, &counts, args.quick, &bar)?;

@@ -1,0 +1,383 @@
+//! `tabahead bench --compare-llama PROGRAM`: the same model file in this program and in llama.cpp.
+//!
+//! Both read a prompt and decode behind it, in turn, each with the number of threads that is best
+//! for it, so that whatever else the machine does meets both. The program is llama.cpp's
+//! `llama-bench`, which is started for each measurement, and measures without its own loading.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use console::style;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use tabahead_engine::{EngineSettings, Model};
+use tabahead_backend::ModelSource;
+
+use super::{Plan, TEXT, engine::Bench, memory::Buffer};
+use crate::{config::Resolved, output};
+
+/// Tokens of the prompt.
+const PROMPT: usize = 512;
+/// Tokens that are decoded at once.
+const DECODED: usize = 32;
+/// Characters of a row's name, and of a figure.
+const NAME: usize = 30;
+const FIGURE: usize = 13;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Prefill,
+    Decode,
+}
+
+impl Work {
+    const ALL: [Self; 2] = [Self::Prefill, Self::Decode];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Prefill => "prefill",
+            Self::Decode => "decode",
+        }
+    }
+
+    fn title(self) -> String {
+        match self {
+            Self::Prefill => format!("reading {PROMPT} tokens"),
+            Self::Decode => format!("decoding behind {PROMPT}"),
+        }
+    }
+}
+
+/// Tokens per second of both, round by round.
+struct Pair {
+    ours: Side,
+    theirs: Side,
+}
+
+struct Side {
+    threads: usize,
+    rates: Vec<f64>,
+}
+
+/// Both compared.
+pub struct Comparison {
+    name: String,
+    id: String,
+    program: PathBuf,
+    prefill: Pair,
+    decode: Pair,
+    /// Bytes per second of memory, with the threads that decode, before and after each round.
+    bandwidths: Vec<f64>,
+    bytes_per_step: usize,
+}
+
+impl Comparison {
+    /// Steps of the progress.
+    pub fn steps(plan: &Plan, counts: &[usize]) -> usize {
+        1 + Work::ALL.len() * 2 * (counts.len() + plan.runs)
+    }
+
+    /// Measures.
+    ///
+    /// # Errors
+    /// When the model is no GGUF file or cannot be run, here or there.
+    pub fn new(
+        program: &Path,
+        config: &Resolved,
+        plan: &Plan,
+        counts: &[usize],
+        quick: bool,
+        bar: &ProgressBar,
+    ) -> Result<Self> {
+        let local = config.local();
+        let ModelSource::File(file) = &local.model else {
+            bail!("llama.cpp needs a model file: name one by --model PATH");
+        };
+        let model = config.model()?;
+        let settings = EngineSettings {
+            threads: 1,
+            kv_bytes: local.kv_bytes,
+            kv_precision: local.kv_precision,
+            // A token is to cost one step.
+            lookahead: false,
+        };
+        let mut ours = Ours::new(&model, &settings)?;
+        bar.inc(1);
+        let theirs = Theirs { program, file };
+        let mut best = Vec::new();
+        for work in Work::ALL {
+            let ours = fastest(counts, bar, |threads| ours.rate(work, threads))?;
+            let theirs = fastest(counts, bar, |threads| theirs.rate(work, threads))?;
+            best.push(Pair {
+                ours: Side::new(ours),
+                theirs: Side::new(theirs),
+            });
+        }
+        let buffer = Buffer::new(quick);
+        let decoding = best[1].ours.threads;
+        let mut bandwidths = vec![buffer.bandwidth(decoding)];
+        for _ in 0..plan.runs {
+            for (work, pair) in Work::ALL.into_iter().zip(&mut best) {
+                pair.ours.rates.push(ours.rate(work, pair.ours.threads)?);
+                bar.inc(1);
+                let rate = theirs.rate(work, pair.theirs.threads)?;
+                pair.theirs.rates.push(rate);
+                bar.inc(1);
+            }
+            bandwidths.push(buffer.bandwidth(decoding));
+        }
+        let decode = best.pop().context("both were measured")?;
+        let prefill = best.pop().context("both were measured")?;
+        Ok(Self {
+            name: model.info().name.clone(),
+            id: model.info().id.clone(),
+            program: program.to_owned(),
+            prefill,
+            decode,
+            bandwidths,
+            bytes_per_step: model.bytes_per_step(),
+        })
+    }
+
+    /// Everything; rates are tokens per second.
+    pub fn json(&self) -> Value {
+        let pair = |pair: &Pair| {
+            let side = |side: &Side| {
+                json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates})
+            };
+            json!({"tabahead": side(&pair.ours), "llama": side(&pair.theirs), "ratio": pair.ratio()})
+        };
+        let bandwidth = median(&self.bandwidths);
+        json!({
+            "model": self.id,
+            "program": self.program,
+            "instructions": tabahead_engine::instruction_set(),
+            "prompt_tokens": PROMPT,
+            Work::Prefill.name(): pair(&self.prefill),
+            Work::Decode.name(): pair(&self.decode),
+            "weight_bytes_per_step": self.bytes_per_step,
+            "bandwidth": {
+                "threads": self.decode.ours.threads,
+                "gb_per_s": bandwidth / 1e9,
+                "rounds": self.bandwidths,
+                "decode_share": self.share(),
+            },
+        })
+    }
+
+    /// A page for people.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let title = style(&self.name).bold();
+        writeln!(out, "{title} · {}\n", tabahead_engine::instruction_set())?;
+        let heads = ["tabahead", "threads", "llama.cpp", "threads", "ratio"];
+        let heads: String = heads.map(|head| format!("{head:>FIGURE$}")).concat();
+        writeln!(out, "{:NAME$}{}", "tokens/s", style(heads).bold())?;
+        for (work, pair) in Work::ALL.into_iter().zip([&self.prefill, &self.decode]) {
+            let cells = [
+                format!("{:.1}", median(&pair.ours.rates)),
+                pair.ours.threads.to_string(),
+                format!("{:.1}", median(&pair.theirs.rates)),
+                pair.theirs.threads.to_string(),
+                format!("{:.2}×", pair.ratio()),
+            ];
+            let cells: String = cells.map(|cell| format!("{cell:>FIGURE$}")).concat();
+            writeln!(out, "{:NAME$}{cells}", work.title())?;
+        }
+        let bandwidth = median(&self.bandwidths) / 1e9;
+        writeln!(
+            out,
+            "\nMemory gives {bandwidth:.1} GB/s to {} threads; decoding reads {} of weights a token, \
+             {} of that.",
+            self.decode.ours.threads,
+            output::bytes(self.bytes_per_step as u64),
+            output::percent(self.share()),
+        )
+    }
+
+    /// Part of the bandwidth that decoding takes.
+    fn share(&self) -> f64 {
+        self.bytes_per_step as f64 * median(&self.decode.ours.rates) / median(&self.bandwidths)
+    }
+}
+
+impl Pair {
+    /// Median of the rounds' ratios: what a round's noise does to both cancels.
+    fn ratio(&self) -> f64 {
+        let rounds = self.ours.rates.iter().zip(&self.theirs.rates);
+        let ratios: Vec<f64> = rounds.map(|(ours, theirs)| ours / theirs).collect();
+        median(&ratios)
+    }
+}
+
+impl Side {
+    fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            rates: Vec::new(),
+        }
+    }
+}
+
+/// This program's engine, which is made anew when the number of threads changes.
+struct Ours<'a> {
+    model: &'a Arc<Model>,
+    settings: EngineSettings,
+    bench: Bench,
+    /// Prompts begin elsewhere each time, so that nothing of one is known.
+    place: usize,
+}
+
+impl<'a> Ours<'a> {
+    fn new(model: &'a Arc<Model>, settings: &EngineSettings) -> Result<Self> {
+        Ok(Self {
+            model,
+            settings: settings.clone(),
+            bench: Bench::new(model, settings, TEXT)?,
+            place: 0,
+        })
+    }
+
+    fn rate(&mut self, work: Work, threads: usize) -> Result<f64> {
+        if threads != self.settings.threads {
+            self.settings.threads = threads;
+            self.bench = Bench::new(self.model, &self.settings, TEXT)?;
+            // The first pass finds no working memory yet.
+            self.bench.prefill(self.bench.prompt(1, PROMPT / 4))?;
+        }
+        self.place += 2;
+        let prompt = self.bench.prompt(self.place, PROMPT);
+        match work {
+            Work::Prefill => Ok(PROMPT as f64 / self.bench.prefill(prompt)?.as_secs_f64()),
+            Work::Decode => {
+                let mut branch = [self.bench.branch(prompt)?];
+                let mut taken = Duration::ZERO;
+                for _ in 0..DECODED {
+                    taken += self.bench.step(&mut branch)?;
+                }
+                self.bench.retire(branch);
+                Ok(DECODED as f64 / taken.as_secs_f64())
+            }
+        }
+    }
+}
+
+/// llama.cpp's own measuring program.
+struct Theirs<'a> {
+    program: &'a Path,
+    file: &'a Path,
+}
+
+impl Theirs<'_> {
+    fn rate(&self, work: Work, threads: usize) -> Result<f64> {
+        let (prompt, decoded, depth) = match work {
+            Work::Prefill => (PROMPT, 0, 0),
+            Work::Decode => (0, DECODED, PROMPT),
+        };
+        let numbers = [
+            ("-t", threads),
+            ("-p", prompt),
+            ("-n", decoded),
+            ("-d", depth),
+            ("-r", 1),
+        ];
+        let mut command = Command::new(self.program);
+        command.arg("-m").arg(self.file).args(["-o", "json"]);
+        for (name, number) in numbers {
+            command.args([name, &number.to_string()]);
+        }
+        let what = || format!("'{}' cannot be run", self.program.display());
+        let output = command.output().with_context(what)?;
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            let last = errors.lines().last().unwrap_or("it says nothing");
+            bail!("'{}' failed: {last}", self.program.display());
+        }
+        rate_in(&output.stdout).with_context(|| {
+            format!(
+                "'{}' does not answer as llama-bench does",
+                self.program.display()
+            )
+        })
+    }
+}
+
+/// Tokens per second of the only measurement in what `llama-bench` prints.
+fn rate_in(printed: &[u8]) -> Result<f64> {
+    let printed: Value = serde_json::from_slice(printed)?;
+    let rate = printed[0]["avg_ts"].as_f64();
+    rate.filter(|rate| *rate > 0.0)
+        .context("there are no tokens per second")
+}
+
+/// The number of threads that is fastest.
+fn fastest(
+    counts: &[usize],
+    bar: &ProgressBar,
+    mut rate: impl FnMut(usize) -> Result<f64>,
+) -> Result<usize> {
+    let mut best = (0.0, 1);
+    for &threads in counts {
+        let rate = rate(threads)?;
+        bar.inc(1);
+        if rate > best.0 {
+            best = (rate, threads);
+        }
+    }
+    Ok(best.1)
+}
+
+fn median(numbers: &[f64]) -> f64 {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    match numbers.len() {
+        0 => 0.0,
+        length if length % 2 == 1 => numbers[middle],
+        _ => f64::midpoint(numbers[middle - 1], numbers[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_that_of_the_middle_round() {
+        let side = |rates: &[f64]| Side {
+            threads: 1,
+            rates: rates.to_vec(),
+        };
+        let pair = Pair {
+            ours: side(&[20.0, 10.0, 90.0]),
+            theirs: side(&[10.0, 10.0, 10.0]),
+        };
+        assert_eq!(pair.ratio(), 2.0);
+        assert_eq!(median(&[4.0, 1.0]), 2.5);
+    }
+
+    #[test]
+    fn what_llama_bench_prints_is_read() {
+        let printed = br#"[{"n_prompt": 512, "n_gen": 0, "avg_ns": 2, "avg_ts": 250.5}]"#;
+        assert_eq!(rate_in(printed).unwrap(), 250.5);
+        for other in ["[]", "{}", "speed", r#"[{"avg_ts": 0}]"#] {
+            assert!(rate_in(other.as_bytes()).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_fastest_number_of_threads_is_taken() {
+        let bar = ProgressBar::hidden();
+        let rates = |threads: usize| Ok([0.0, 3.0, 5.0, 4.0][threads]);
+        assert_eq!(fastest(&[1, 2, 3], &bar, rates).unwrap(), 2);
+    }
+}
