@@ -39,8 +39,12 @@ fn main() {
         }
     }
     let kinds = [
+        GgmlDType::Q4_0,
+        GgmlDType::Q5_0,
         GgmlDType::Q8_0,
         GgmlDType::Q4K,
+        GgmlDType::Q5K,
+        GgmlDType::Q6K,
         GgmlDType::BF16,
         GgmlDType::F16,
         GgmlDType::F32,

@@ -4,53 +4,22 @@
 //! results are bitwise the same everywhere, because each number is made by the same operations in
 //! the same order: sums run in sixteen lanes that are folded in one fixed order, products are
 //! added with one rounding (`mul_add`), and how many rows are worked on together changes nothing
-//! within a row. Knows no models. (One file, though a long one, because `simd` compiles it as a whole.)
+//! within a row. Products of quantised numbers are in `quantized`. Knows no models.
 
 #![expect(
     clippy::needless_range_loop,
     reason = "loops over lanes with a constant bound are what the compiler turns into vectors"
 )]
 
+mod quantized;
+
+pub(crate) use quantized::*;
+
 /// Numbers that are worked on side by side.
 pub(crate) const LANES: usize = 16;
 
-/// Numbers that share one scale in a quantised row.
-pub(crate) const QUANT_BLOCK: usize = 32;
-
-/// Numbers that share half-float factors in a row of `nibble_tile`'s weights.
-pub(crate) const NIBBLE_BLOCK: usize = 256;
-
-/// Where a tile's block of `NIBBLE_BLOCK` columns has its scales, its minima and its nibbles, and
-/// its size: 37 cache lines, 4.625 bits a weight.
-pub(crate) const NIBBLE_SCALES: usize = 2 * 2 * LANES;
-pub(crate) const NIBBLE_MINS: usize = NIBBLE_SCALES + NIBBLE_PARTS * LANES;
-pub(crate) const NIBBLE_LINES: usize = NIBBLE_MINS + NIBBLE_PARTS * LANES;
-pub(crate) const NIBBLE_BYTES: usize = NIBBLE_LINES + NIBBLE_BLOCK / 2 * LANES;
-
-pub(crate) const NIBBLE_PARTS: usize = NIBBLE_BLOCK / QUANT_BLOCK;
-
 /// Positions in a block of keys and values.
 pub(crate) const KV_BLOCK: usize = 32;
-
-/// A block of 32 numbers of each of `M` quantised rows that are worked on together: row by row
-/// eight words of four signed bytes, then `SCALE`, `SUM` and `CORRECTION`. Interleaved, so that
-/// the innermost loops read all rows from one place.
-pub(crate) type QuantBlocks<const M: usize> = [[i32; M]; QUANT_WORDS];
-
-/// The scale, a float's bits.
-pub(crate) const SCALE: usize = QUANT_BLOCK / 4;
-/// The sum of the block's numbers, a float's bits.
-pub(crate) const SUM: usize = SCALE + 1;
-/// -128 times the sum: bytes of weights are stored with 128 added.
-pub(crate) const CORRECTION: usize = SUM + 1;
-/// Words for a block of one row.
-pub(crate) const QUANT_WORDS: usize = CORRECTION + 1;
-
-/// A float that stands in a word.
-#[inline(always)]
-pub(crate) fn float(bits: i32) -> f32 {
-    f32::from_bits(bits as u32)
-}
 
 #[inline(always)]
 pub(crate) fn fold(lanes: [f32; LANES], op: impl Fn(f32, f32) -> f32) -> f32 {
@@ -127,133 +96,6 @@ pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]) {
         let (a, b) = (*first, *second);
         *first = a * cos - b * sin;
         *second = a * sin + b * cos;
-    }
-}
-
-/// Rounds a row to signed bytes with one scale for 32 numbers.
-#[inline(always)]
-pub(crate) fn quantize(x: &[f32], out: &mut [QuantBlocks<1>]) {
-    /// Adding it rounds to an integer, which then stands in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-
-    let (blocks, _) = x.as_chunks::<QUANT_BLOCK>();
-    for (block, out) in blocks.iter().zip(out) {
-        let mut largest = [0.0f32; LANES];
-        for lane in 0..LANES {
-            let (a, b) = (block[lane].abs(), block[lane + LANES].abs());
-            largest[lane] = if a > b { a } else { b };
-        }
-        let largest = fold(largest, |a, b| if a > b { a } else { b });
-        let scale = largest / 127.0;
-        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let mut numbers = [0i32; QUANT_BLOCK];
-        for lane in 0..QUANT_BLOCK {
-            let rounded = block[lane].mul_add(inverse, ROUND);
-            numbers[lane] = rounded.to_bits() as i32 - 0x4b40_0000;
-        }
-        let mut sum = 0i32;
-        for lane in 0..QUANT_BLOCK {
-            sum = sum.wrapping_add(numbers[lane]);
-        }
-        for word in 0..QUANT_BLOCK / 4 {
-            let at = word * 4;
-            out[word][0] = (numbers[at] & 0xff)
-                | ((numbers[at + 1] & 0xff) << 8)
-                | ((numbers[at + 2] & 0xff) << 16)
-                | (numbers[at + 3] << 24);
-        }
-        out[SCALE][0] = scale.to_bits() as i32;
-        out[SUM][0] = (sum as f32).to_bits() as i32;
-        out[CORRECTION][0] = sum.wrapping_mul(-128);
-    }
-}
-
-/// Sixteen outputs of a quantised matrix for each of `M` rows.
-///
-/// `quants` holds for each four columns sixteen times four bytes; `scales` for each block of 32
-/// columns sixteen half floats.
-#[inline(always)]
-pub(crate) fn quant_tile<const M: usize>(
-    quants: &[u8],
-    scales: &[u16],
-    rows: &[QuantBlocks<M>],
-    out: &mut [[f32; LANES]; M],
-) {
-    *out = [[0.0; LANES]; M];
-    let (blocks, _) = quants.as_chunks::<{ LANES * QUANT_BLOCK }>();
-    let (scales, _) = scales.as_chunks::<LANES>();
-    for ((block, scales), rows) in blocks.iter().zip(scales).zip(rows) {
-        let scales = scales.map(widen_one);
-        for row in 0..M {
-            let mut dots = [rows[CORRECTION][row]; LANES];
-            for word in 0..QUANT_BLOCK / 4 {
-                let a = rows[word][row].to_le_bytes();
-                let quants = &block[word * 4 * LANES..][..4 * LANES];
-                for lane in 0..LANES {
-                    for byte in 0..4 {
-                        let weight = i32::from(quants[lane * 4 + byte]);
-                        dots[lane] += weight * i32::from(a[byte] as i8);
-                    }
-                }
-            }
-            for lane in 0..LANES {
-                let scale = scales[lane] * float(rows[SCALE][row]);
-                out[row][lane] = (dots[lane] as f32).mul_add(scale, out[row][lane]);
-            }
-        }
-    }
-}
-
-/// Sixteen outputs of a Q4_K matrix for each of `M` rows: a weight is a nibble times a scale, less
-/// a minimum, both shared by 32 columns, and those are bytes times half floats shared by 256.
-///
-/// A tile's block of 256 columns is: sixteen half floats for the scales and sixteen for the
-/// minima; for each 32 columns sixteen scales; for each 32 columns sixteen minima; for each 32
-/// columns four lines of sixteen times four bytes, whose low nibbles are four columns' and whose
-/// high nibbles are the four columns' sixteen further on.
-#[inline(always)]
-pub(crate) fn nibble_tile<const M: usize>(
-    tile: &[u8],
-    rows: &[QuantBlocks<M>],
-    out: &mut [[f32; LANES]; M],
-) {
-    *out = [[0.0; LANES]; M];
-    let (blocks, _) = tile.as_chunks::<NIBBLE_BYTES>();
-    let (rows, _) = rows.as_chunks::<NIBBLE_PARTS>();
-    for (block, rows) in blocks.iter().zip(rows) {
-        let half = |at: usize| widen_one(u16::from_le_bytes([block[at], block[at + 1]]));
-        let scales: [f32; LANES] = std::array::from_fn(|lane| half(lane * 2));
-        let mins: [f32; LANES] = std::array::from_fn(|lane| half((LANES + lane) * 2));
-        for (part, rows) in rows.iter().enumerate() {
-            let bytes = |at: usize| &block[at + part * LANES..][..LANES];
-            let (scale_bytes, min_bytes) = (bytes(NIBBLE_SCALES), bytes(NIBBLE_MINS));
-            let (mut scale, mut min) = ([0.0; LANES], [0.0; LANES]);
-            for lane in 0..LANES {
-                scale[lane] = scales[lane] * f32::from(scale_bytes[lane]);
-                min[lane] = mins[lane] * f32::from(min_bytes[lane]);
-            }
-            let lines = &block[NIBBLE_LINES + part * (QUANT_BLOCK / 2 * LANES)..];
-            for row in 0..M {
-                let mut dots = [0i32; LANES];
-                for line in 0..4 {
-                    let low = rows[line][row].to_le_bytes();
-                    let high = rows[line + 4][row].to_le_bytes();
-                    let nibbles = &lines[line * 4 * LANES..][..4 * LANES];
-                    for lane in 0..LANES {
-                        for byte in 0..4 {
-                            let pair = nibbles[lane * 4 + byte];
-                            dots[lane] += i32::from(pair & 0xf) * i32::from(low[byte] as i8);
-                            dots[lane] += i32::from(pair >> 4) * i32::from(high[byte] as i8);
-                        }
-                    }
-                }
-                for lane in 0..LANES {
-                    let less = min[lane] * float(rows[SUM][row]);
-                    let product = (dots[lane] as f32).mul_add(scale[lane], -less);
-                    out[row][lane] = product.mul_add(float(rows[SCALE][row]), out[row][lane]);
-                }
-            }
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::{
     EngineError,
     error::refuse,
-    kernels::{LANES, NIBBLE_BLOCK, NIBBLE_BYTES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
+    kernels::{LANES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
     simd::Isa,
     tensors::{RawTensor, TensorSource, vector},
     tiles::Weights,
@@ -264,10 +264,24 @@ impl Linear {
                 let scales = &scales[tile * size..][..size];
                 isa.quant_tile::<M>(&quants[weights], scales, quantized(), &mut products);
             }
-            Weights::Nibbles(tiles) => {
-                let size = self.inputs / NIBBLE_BLOCK * NIBBLE_BYTES;
-                let tile = &tiles[tile * size..][..size];
-                isa.nibble_tile::<M>(tile, quantized(), &mut products);
+            Weights::Short { kind, tiles } => {
+                let (tile, rows, out) = (tiles.tile(tile), quantized(), &mut products);
+                match (kind.fifth, kind.minima) {
+                    (false, false) => isa.short_tile::<M, false, false>(tile, rows, out),
+                    (false, true) => isa.short_tile::<M, false, true>(tile, rows, out),
+                    (true, false) => isa.short_tile::<M, true, false>(tile, rows, out),
+                    (true, true) => isa.short_tile::<M, true, true>(tile, rows, out),
+                }
+            }
+            Weights::Nibbles { fifth, tiles } => {
+                let (tile, rows, out) = (tiles.tile(tile), quantized(), &mut products);
+                match fifth {
+                    false => isa.nibble_tile::<M, false>(tile, rows, out),
+                    true => isa.nibble_tile::<M, true>(tile, rows, out),
+                }
+            }
+            Weights::Sixes(tiles) => {
+                isa.six_tile::<M>(tiles.tile(tile), quantized(), &mut products);
             }
             Weights::Half(_) => {
                 isa.dense_tile::<M>(place.panel, dense(), &mut products);

@@ -3,18 +3,21 @@
 //! The order is that in which the kernels read: see there what a tile of each kind holds. What a
 //! file holds in other types than these is rounded here. Knows no products.
 
+mod nibbles;
+mod short;
+mod six;
+
 use candle_core::quantized::GgmlDType;
 use half::f16;
 use rayon::prelude::*;
+
+pub(crate) use short::Short;
 
 use crate::{
     EngineError,
     aligned::Aligned,
     error::refuse,
-    kernels::{
-        LANES, NIBBLE_BLOCK, NIBBLE_BYTES, NIBBLE_LINES, NIBBLE_MINS, NIBBLE_PARTS, NIBBLE_SCALES,
-        QUANT_BLOCK, widen_brain, widen_one,
-    },
+    kernels::{LANES, LINE, QUANT_BLOCK, widen_brain, widen_one},
     simd::Isa,
     tensors::{RawTensor, numbers},
 };
@@ -27,14 +30,25 @@ pub(crate) enum Weights {
         quants: Aligned<u8>,
         scales: Aligned<u16>,
     },
-    /// Q4_K, see `kernels::nibble_tile`.
-    Nibbles(Aligned<u8>),
+    /// Q4_0, Q4_1, Q5_0 and Q5_1, see `kernels::short_tile`.
+    Short { kind: Short, tiles: Tiles },
+    /// Q4_K and, with a fifth bit, Q5_K, see `kernels::nibble_tile`.
+    Nibbles { fifth: bool, tiles: Tiles },
+    /// Q6_K, see `kernels::six_tile`.
+    Sixes(Tiles),
     /// Half floats, sixteen per column.
     Half(Aligned<u16>),
     /// The upper halves of floats (BF16), sixteen per column.
     Brain(Aligned<u16>),
     /// Floats, sixteen per column.
     Full(Aligned<f32>),
+}
+
+/// Tiles of so many bytes each.
+#[derive(Debug)]
+pub(crate) struct Tiles {
+    bytes: Aligned<u8>,
+    size: usize,
 }
 
 impl Weights {
@@ -78,19 +92,33 @@ impl Weights {
                 })?;
                 Ok(Self::Brain(tiles))
             }
-            GgmlDType::Q4K => {
-                let size = raw.columns / NIBBLE_BLOCK * NIBBLE_BYTES;
-                let mut tiles = rows.memory(size);
-                rows.lay_out(tiles.par_chunks_mut(size), |rows, out: &mut [u8]| {
-                    nibbles_tile(rows, out);
-                    let blocks = out.as_chunks::<NIBBLE_BYTES>().0.iter();
-                    let mut halves =
-                        blocks.flat_map(|block| block[..NIBBLE_SCALES].as_chunks::<2>().0);
+            GgmlDType::Q4K | GgmlDType::Q5K => {
+                let fifth = raw.dtype == GgmlDType::Q5K;
+                let size = nibbles::tile_bytes(fifth, raw.columns);
+                let tiles = Tiles::new(&rows, size, |rows, out| {
+                    nibbles::tile(fifth, rows, out);
                     expect_finite(
-                        halves.all(|&half| halves_are_finite(&[u16::from_le_bytes(half)])),
+                        nibbles::halves(fifth, out).all(|half| halves_are_finite(&[half])),
                     )
                 })?;
-                Ok(Self::Nibbles(tiles))
+                Ok(Self::Nibbles { fifth, tiles })
+            }
+            GgmlDType::Q6K => {
+                let tiles = Tiles::new(&rows, six::tile_bytes(raw.columns), |rows, out| {
+                    six::tile(rows, out);
+                    expect_finite(six::halves(out).all(|half| halves_are_finite(&[half])))
+                })?;
+                Ok(Self::Sixes(tiles))
+            }
+            GgmlDType::Q4_0 | GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 => {
+                let kind = Short::of(raw.dtype);
+                let size = kind.tile_bytes(raw.columns);
+                let tiles = Tiles::new(&rows, size, |rows, out| {
+                    kind.tile(rows, out);
+                    let mut halves = kind.halves(out, raw.columns);
+                    expect_finite(halves.all(|half| halves_are_finite(&[half])))
+                })?;
+                Ok(Self::Short { kind, tiles })
             }
             dtype => {
                 let size = rows.tile();
@@ -113,7 +141,9 @@ impl Weights {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Bytes { quants, scales } => quants.len() + scales.len() * 2,
-            Self::Nibbles(tiles) => tiles.len(),
+            Self::Short { tiles, .. } | Self::Nibbles { tiles, .. } | Self::Sixes(tiles) => {
+                tiles.bytes.len()
+            }
             Self::Half(halves) | Self::Brain(halves) => halves.len() * 2,
             Self::Full(numbers) => numbers.len() * 4,
         }
@@ -122,7 +152,9 @@ impl Weights {
     /// Most rows of activations that share a pass over a tile.
     pub(crate) fn most_rows(&self, isa: Isa) -> usize {
         match self {
-            Self::Bytes { .. } | Self::Nibbles(_) => isa.most_quantized_rows(),
+            Self::Bytes { .. } | Self::Short { .. } | Self::Nibbles { .. } | Self::Sixes(_) => {
+                isa.most_quantized_rows()
+            }
             Self::Half(_) | Self::Brain(_) | Self::Full(_) => isa.most_dense_rows(),
         }
     }
@@ -149,13 +181,9 @@ impl Weights {
                     *out = f32::from(i16::from(quant) - 128) * scale;
                 }
             }
-            Self::Nibbles(tiles) => {
-                let blocks = inputs / NIBBLE_BLOCK;
-                let blocks = &tiles.as_chunks::<NIBBLE_BYTES>().0[tile * blocks..][..blocks];
-                for (block, out) in blocks.iter().zip(out.as_chunks_mut().0) {
-                    nibble_row(block, lane, out);
-                }
-            }
+            Self::Short { kind, tiles } => kind.row(tiles.tile(tile), lane, out),
+            Self::Nibbles { fifth, tiles } => nibbles::row(*fifth, tiles.tile(tile), lane, out),
+            Self::Sixes(tiles) => six::row(tiles.tile(tile), lane, out),
             Self::Half(halves) => {
                 for (column, out) in out.iter_mut().enumerate() {
                     *out = widen_one(halves[at + column * LANES + lane]);
@@ -172,6 +200,23 @@ impl Weights {
                 }
             }
         }
+    }
+}
+
+impl Tiles {
+    /// Lays out a matrix in tiles of `size` bytes, each by `fill`, which is given zeros.
+    fn new<S: Fn(usize) -> usize + Sync>(
+        rows: &Rows<'_, S>,
+        size: usize,
+        fill: impl Fn(&TileRows<'_>, &mut [u8]) -> Result<(), EngineError> + Sync,
+    ) -> Result<Self, EngineError> {
+        let mut bytes: Aligned<u8> = rows.memory(size);
+        rows.lay_out(bytes.par_chunks_mut(size), fill)?;
+        Ok(Self { bytes, size })
+    }
+
+    pub(crate) fn tile(&self, index: usize) -> &[u8] {
+        &self.bytes[index * self.size..][..self.size]
     }
 }
 
@@ -278,15 +323,14 @@ fn bytes_tile(rows: &TileRows<'_>, quants: &mut [u8], scales: &mut [u16]) {
 /// Puts 32 signed bytes of a row to their places in a tile's block, with 128 added.
 fn put_quants(numbers: &[u8; QUANT_BLOCK], lane: usize, quants: &mut [u8; LANES * QUANT_BLOCK]) {
     let words = numbers.as_chunks::<4>().0.iter();
-    for (word, line) in words.zip(quants.as_chunks_mut::<{ 4 * LANES }>().0) {
+    for (word, line) in words.zip(quants.as_chunks_mut::<LINE>().0) {
         let word = u32::from_ne_bytes(*word) ^ 0x8080_8080;
         line[lane * 4..][..4].copy_from_slice(&word.to_ne_bytes());
     }
 }
 
-/// A tile of another quantised type, rounded to Q8_0. That loses far less than the type did, but
-/// what it holds in 4.5 (Q4_0), 5.5 (Q5_K) or 6.6 bits (Q6_K) takes 8.5 in memory, and is read at
-/// that size for each token.
+/// A tile of another quantised type (of two or three bits), rounded to Q8_0. That loses far less
+/// than the type did, but takes 8.5 bits in memory, and is read at that size for each token.
 fn rounded_tile(
     dtype: GgmlDType,
     rows: &TileRows<'_>,
@@ -319,82 +363,17 @@ fn rounded_tile(
     Ok(())
 }
 
-/// Bytes of a row's 256 weights in a file: two half floats, twelve bytes of packed scales and
-/// minima, 128 bytes of nibbles.
-const Q4_K_BYTES: usize = 2 + 2 + 12 + NIBBLE_BLOCK / 2;
-
-/// A tile of Q4_K: as it is, but for the order and for scales and minima, which get a byte each.
-fn nibbles_tile(rows: &TileRows<'_>, out: &mut [u8]) {
-    for (index, out) in out.as_chunks_mut::<NIBBLE_BYTES>().0.iter_mut().enumerate() {
-        for (lane, row) in rows.iter().enumerate() {
-            if let Some(block) = row.as_chunks::<Q4_K_BYTES>().0.get(index) {
-                put_nibbles(block, lane, out);
-            }
-        }
-    }
+/// The half float of a lane.
+fn half_at(halves: &[u8], lane: usize) -> f32 {
+    widen_one(u16::from_le_bytes([halves[2 * lane], halves[2 * lane + 1]]))
 }
 
-/// Puts a row's 256 weights to their places in a tile's block.
-fn put_nibbles(block: &[u8; Q4_K_BYTES], lane: usize, out: &mut [u8; NIBBLE_BYTES]) {
-    let (words, _) = block.as_chunks::<4>();
-    let word = |at: usize| u32::from_le_bytes(words[at]);
-    out[lane * 2..][..2].copy_from_slice(&block[..2]);
-    out[2 * LANES + lane * 2..][..2].copy_from_slice(&block[2..4]);
-    let (scales, mins) = scales_and_mins([word(1), word(2), word(3)]);
-    for part in 0..NIBBLE_PARTS {
-        out[NIBBLE_SCALES + part * LANES + lane] = scales[part];
-        out[NIBBLE_MINS + part * LANES + lane] = mins[part];
-    }
-    let mut put = |part: usize, line: usize, word: u32| {
-        let at = NIBBLE_LINES + (part * 4 + line) * 4 * LANES + lane * 4;
-        out[at..][..4].copy_from_slice(&word.to_le_bytes());
-    };
-    // Two parts share 32 bytes: the first has the low nibbles.
-    for pair in 0..NIBBLE_PARTS / 2 {
-        for line in 0..4 {
-            let (first, second) = (word(4 + pair * 8 + line), word(8 + pair * 8 + line));
-            let (low, high) = (0x0f0f_0f0f, 0xf0f0_f0f0);
-            put(pair * 2, line, first & low | (second & low) << 4);
-            put(pair * 2 + 1, line, (first & high) >> 4 | second & high);
-        }
-    }
-}
-
-/// The 6-bit scales and minima of eight blocks of 32, as Q4_K packs them into three words, block
-/// by block a byte of a word: those of the first four blocks in the low six bits of the first two
-/// words; of those of the others, the low four bits share the third word, and the high two bits
-/// fill the first two.
-fn scales_and_mins(packed: [u32; 3]) -> ([u8; NIBBLE_PARTS], [u8; NIBBLE_PARTS]) {
-    const SIX: u32 = 0x3f3f_3f3f;
-    const FOUR: u32 = 0x0f0f_0f0f;
-    const TWO: u32 = 0x0303_0303;
-
-    let [scales, mins, rest] = packed;
-    let eight =
-        |first: u32, second: u32| (u64::from(second) << 32 | u64::from(first)).to_le_bytes();
-    (
-        eight(scales & SIX, rest & FOUR | (scales >> 6 & TWO) << 4),
-        eight(mins & SIX, rest >> 4 & FOUR | (mins >> 6 & TWO) << 4),
-    )
-}
-
-/// Byte and bit in a tile's block where the nibble of a column of a block of 32 stands.
-fn nibble_at(part: usize, column: usize, lane: usize) -> (usize, u32) {
-    let (word, byte) = (column / 4, column % 4);
-    let line = part * 4 + word % 4;
-    let at = NIBBLE_LINES + line * 4 * LANES + lane * 4 + byte;
-    (at, if word < 4 { 0 } else { 4 })
-}
-
-fn nibble_row(block: &[u8; NIBBLE_BYTES], lane: usize, out: &mut [f32; NIBBLE_BLOCK]) {
-    let half = |at: usize| widen_one(u16::from_le_bytes([block[at], block[at + 1]]));
-    let (scale, min) = (half(lane * 2), half(2 * LANES + lane * 2));
-    for (part, out) in out.as_chunks_mut::<QUANT_BLOCK>().0.iter_mut().enumerate() {
-        let scale = scale * f32::from(block[NIBBLE_SCALES + part * LANES + lane]);
-        let min = min * f32::from(block[NIBBLE_MINS + part * LANES + lane]);
-        for (column, out) in out.iter_mut().enumerate() {
-            let (at, shift) = nibble_at(part, column, lane);
-            *out = scale * f32::from(block[at] >> shift & 0xf) - min;
-        }
+/// Four low nibbles of the first word, as low ones, beside those of the second as high ones; or the
+/// same of the high nibbles, where `high` is 1.
+fn pair_nibbles((first, second): (u32, u32), high: usize) -> u32 {
+    const LOW: u32 = 0x0f0f_0f0f;
+    match high {
+        0 => first & LOW | (second & LOW) << 4,
+        _ => first >> 4 & LOW | second & !LOW,
     }
 }

@@ -33,12 +33,17 @@ fn recipes() -> Vec<Recipe> {
             dtype: GgmlDType::BF16,
             ..recipe
         });
-        recipes.push(Recipe {
-            dtype: GgmlDType::Q4K,
-            width: 256,
-            feed_forward: 512,
-            ..recipe
-        });
+        for dtype in [GgmlDType::Q4_1, GgmlDType::Q5_0] {
+            recipes.push(Recipe { dtype, ..recipe });
+        }
+        for dtype in [GgmlDType::Q4K, GgmlDType::Q5K, GgmlDType::Q6K] {
+            recipes.push(Recipe {
+                dtype,
+                width: 256,
+                feed_forward: 512,
+                ..recipe
+            });
+        }
     }
     recipes
 }

@@ -16,15 +16,34 @@ use crate::{
 };
 
 /// Types that are kept as they are.
-const KEPT: [GgmlDType; 5] = [
+const KEPT: [GgmlDType; 11] = [
+    GgmlDType::Q4_0,
+    GgmlDType::Q4_1,
+    GgmlDType::Q5_0,
+    GgmlDType::Q5_1,
     GgmlDType::Q8_0,
     GgmlDType::Q4K,
+    GgmlDType::Q5K,
+    GgmlDType::Q6K,
     GgmlDType::F16,
     GgmlDType::BF16,
     GgmlDType::F32,
 ];
 
-const Q4_K_BYTES: usize = 144;
+/// Those of them that are not quantised.
+const DENSE: [GgmlDType; 3] = [GgmlDType::F16, GgmlDType::BF16, GgmlDType::F32];
+
+/// Types that are, with the places of the half floats in a block of a file.
+const QUANTIZED: [(GgmlDType, &[usize]); 8] = [
+    (GgmlDType::Q4_0, &[0]),
+    (GgmlDType::Q4_1, &[0, 2]),
+    (GgmlDType::Q5_0, &[0]),
+    (GgmlDType::Q5_1, &[0, 2]),
+    (GgmlDType::Q8_0, &[0]),
+    (GgmlDType::Q4K, &[0, 2]),
+    (GgmlDType::Q5K, &[0, 2]),
+    (GgmlDType::Q6K, &[208]),
+];
 
 fn random_raw(dtype: GgmlDType, outputs: usize, inputs: usize, random: &mut Random) -> RawTensor {
     let numbers: Vec<f32> = (0..outputs * inputs).map(|_| random.next()).collect();
@@ -37,18 +56,33 @@ fn random_raw(dtype: GgmlDType, outputs: usize, inputs: usize, random: &mut Rand
     }
 }
 
-/// Rows of Q4_K of which every bit is random, but for half floats that are chosen from `halves`.
-fn wild_nibbles(rows: usize, inputs: usize, halves: &[f16], random: &mut Random) -> RawTensor {
-    let mut bytes: Vec<u8> = (0..rows * inputs / 256 * Q4_K_BYTES)
+/// Rows of which every bit is random, but for half floats that are chosen from `halves`. In every
+/// other block all weights are alike, and so are their scales.
+fn wild(
+    (dtype, places): (GgmlDType, &[usize]),
+    rows: usize,
+    inputs: usize,
+    halves: &[f16],
+    random: &mut Random,
+) -> RawTensor {
+    let blocks = rows * inputs / dtype.block_size();
+    let mut bytes: Vec<u8> = (0..blocks * dtype.type_size())
         .map(|_| random.bits() as u8)
         .collect();
-    for block in bytes.as_chunks_mut::<Q4_K_BYTES>().0 {
-        for half in block[..4].as_chunks_mut::<2>().0 {
-            *half = halves[random.below(halves.len())].to_le_bytes();
+    for (index, block) in bytes.chunks_exact_mut(dtype.type_size()).enumerate() {
+        if index % 2 == 1 {
+            // The scales of Q6_K are at the end, those of other types at the beginning.
+            let (first, last) = block.split_at_mut(block.len() * 10 / 11);
+            first.fill([0, 0xff, 0x80, 0x7f][random.below(4)]);
+            last.fill([0, 0xff, 0x80, 0x7f][random.below(4)]);
+        }
+        for &place in places {
+            let half = halves[random.below(halves.len())];
+            block[place..place + 2].copy_from_slice(&half.to_le_bytes());
         }
     }
     RawTensor {
-        dtype: GgmlDType::Q4K,
+        dtype,
         columns: inputs,
         bytes,
     }
@@ -92,7 +126,7 @@ fn check(raw: &RawTensor, outputs: usize, bias: Option<Vec<f32>>, rows: &[f32]) 
         .chunks(inputs)
         .flat_map(|row| product(Isa::detect(), &linear, row, inputs, 1))
         .collect();
-    let quantized = matches!(dtype, GgmlDType::Q8_0 | GgmlDType::Q4K);
+    let quantized = !DENSE.contains(&dtype);
     let mut weights = vec![0.0; inputs];
     for output in 0..outputs {
         linear.weights_of(output, &mut weights);
@@ -137,7 +171,11 @@ fn check(raw: &RawTensor, outputs: usize, bias: Option<Vec<f32>>, rows: &[f32]) 
 fn products_are_those_of_the_numbers_in_the_file_however_they_are_made() {
     let mut random = Random(21);
     for dtype in KEPT {
-        for (outputs, inputs, count) in [(40, 512, 30), (16, 256, 3), (5, 768, 26)] {
+        let shapes = [(40, 512usize, 30), (16, 256, 3), (5, 768, 26), (33, 96, 9)];
+        for (outputs, inputs, count) in shapes {
+            if !inputs.is_multiple_of(dtype.block_size()) {
+                continue;
+            }
             let raw = random_raw(dtype, outputs, inputs, &mut random);
             let bias = (0..outputs).map(|_| random.next()).collect();
             let rows: Vec<f32> = (0..count * inputs).map(|_| random.next()).collect();
@@ -156,24 +194,35 @@ fn products_of_extreme_numbers_are_as_exact() {
         &[f16::MAX, f16::MIN, f16::ONE],
         &[f16::from_bits(1), f16::MAX, f16::ZERO],
     ];
-    for halves in halves {
-        for scale in [1e-30, 1.0, 1e20] {
-            let raw = wild_nibbles(20, inputs, halves, &mut random);
-            let mut rows: Vec<f32> = (0..4 * inputs).map(|_| random.next() * scale).collect();
+    for (kind, halves) in QUANTIZED
+        .into_iter()
+        .flat_map(|kind| halves.map(|halves| (kind, halves)))
+    {
+        for scale in [1e-25, 1.0, 1e20] {
+            let raw = wild(kind, 20, inputs, halves, &mut random);
+            let mut rows: Vec<f32> = (0..5 * inputs).map(|_| random.next() * scale).collect();
             // All of one sign and as large as can be; nothing; and a block of nothing.
             rows[..inputs].fill(-scale);
-            rows[inputs..2 * inputs].fill(0.0);
-            rows[2 * inputs + 32..][..32].fill(0.0);
+            rows[inputs..2 * inputs].fill(scale);
+            rows[2 * inputs..3 * inputs].fill(0.0);
+            rows[3 * inputs + 32..][..32].fill(0.0);
             check(&raw, 20, None, &rows);
         }
     }
 }
 
 #[test]
-fn nothing_but_the_rows_is_rounded_in_a_product_with_q4_k() {
+fn nothing_but_the_rows_is_rounded_in_a_product() {
+    for (dtype, _) in QUANTIZED {
+        check_rounding(dtype);
+    }
+}
+
+#[track_caller]
+fn check_rounding(dtype: GgmlDType) {
     let mut random = Random(25);
     let (outputs, inputs) = (32, 1024);
-    let raw = random_raw(GgmlDType::Q4K, outputs, inputs, &mut random);
+    let raw = random_raw(dtype, outputs, inputs, &mut random);
     let linear = Linear::new(&raw, None, outputs, |row| row).unwrap();
     let row: Vec<f32> = (0..inputs).map(|_| random.next()).collect();
     let found = product(Isa::detect(), &linear, &row, inputs, 1);
@@ -189,7 +238,10 @@ fn nothing_but_the_rows_is_rounded_in_a_product_with_q4_k() {
             }
         }
         let error = (f64::from(found) - sum).abs();
-        assert!(error <= most * 1.0001, "output {output}: {error} > {most}");
+        assert!(
+            error <= most * 1.0001,
+            "{dtype:?}, output {output}: {error} > {most}"
+        );
     }
 }
 
@@ -222,17 +274,38 @@ fn threads_share_out_a_large_product_without_changing_a_bit() {
 #[test]
 fn infinite_weights_are_found() {
     let mut random = Random(29);
-    let mut wild = |halves: &[f16]| wild_nibbles(17, 256, halves, &mut random);
     let brain = |number: f32| RawTensor {
         dtype: GgmlDType::BF16,
         columns: 1,
         bytes: number.to_le_bytes()[2..].to_vec(),
     };
     let finite = |raw: &RawTensor, outputs| Weights::new(raw, outputs, |row| row).is_ok();
-    assert!(finite(&wild(&[f16::MAX]), 17));
-    assert!(!finite(&wild(&[f16::INFINITY]), 17));
-    assert!(!finite(&wild(&[f16::NAN]), 17));
+    for kind in QUANTIZED {
+        let mut wild = |halves: &[f16]| wild(kind, 17, 256, halves, &mut random);
+        assert!(finite(&wild(&[f16::MAX]), 17));
+        for infinite in [f16::INFINITY, f16::NEG_INFINITY, f16::NAN] {
+            assert!(!finite(&wild(&[infinite]), 17));
+            // In the last block of the last row, in the last place.
+            let mut raw = wild(&[f16::MAX]);
+            let block = raw.bytes.len() - kind.0.type_size();
+            let place = block + kind.1[kind.1.len() - 1];
+            raw.bytes[place..place + 2].copy_from_slice(&infinite.to_le_bytes());
+            assert!(!finite(&raw, 17), "{:?}", kind.0);
+        }
+    }
     assert!(finite(&brain(-3e38), 1));
     assert!(!finite(&brain(f32::INFINITY), 1));
     assert!(!finite(&brain(f32::NAN), 1));
+}
+
+#[test]
+fn weights_take_hardly_more_memory_than_in_the_file() {
+    let mut random = Random(31);
+    for (dtype, _) in QUANTIZED {
+        let (outputs, inputs) = (64, 512);
+        let raw = random_raw(dtype, outputs, inputs, &mut random);
+        let weights = Weights::new(&raw, outputs, |row| row).unwrap();
+        let ratio = weights.size() as f64 / raw.bytes.len() as f64;
+        assert!((1.0..1.03).contains(&ratio), "{dtype:?}: {ratio}");
+    }
 }

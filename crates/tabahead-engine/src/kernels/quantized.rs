@@ -1,0 +1,332 @@
+//! Products of quantised rows and quantised weights, and how both lie in memory.
+//!
+//! A row is rounded to bytes in blocks of 32 numbers that share a scale; weights stay as their file
+//! has them, but for the order. Within a block of 32 all sums are of integers and exact, so their
+//! order is free; what each block adds to an output is rounded in one way on every machine. What a
+//! machine's own instructions make of this is in `simd::products`.
+
+use super::{LANES, fold, widen_one};
+
+/// Numbers that share one scale in a quantised row.
+pub(crate) const QUANT_BLOCK: usize = 32;
+
+/// A block of 32 numbers of each of `M` quantised rows that are worked on together: row by row
+/// eight words of four signed bytes, then the words that are named below. Interleaved, so that
+/// the innermost loops read all rows from one place.
+pub(crate) type QuantBlocks<const M: usize> = [[i32; M]; QUANT_WORDS];
+
+/// The scale, a float's bits.
+pub(crate) const SCALE: usize = QUANT_BLOCK / 4;
+/// The sum of the block's numbers, a float's bits.
+pub(crate) const SUM: usize = SCALE + 1;
+/// -128 times the sum: bytes of weights are stored with 128 added.
+pub(crate) const CORRECTION: usize = SUM + 1;
+/// -32 times the sum of the first sixteen numbers: weights of six bits are stored with 32 added.
+pub(crate) const LOWER: usize = CORRECTION + 1;
+/// The same of the other sixteen.
+pub(crate) const UPPER: usize = LOWER + 1;
+/// Words for a block of one row.
+pub(crate) const QUANT_WORDS: usize = UPPER + 1;
+
+/// Bytes of a tile for four columns of weights of a byte: a cache line. A line of nibbles is for
+/// eight columns: the low nibbles for four, the high ones for the four that are sixteen further on.
+pub(crate) const LINE: usize = 4 * LANES;
+
+/// Lines of nibbles for 32 columns.
+pub(crate) const NIBBLE_LINES: usize = QUANT_BLOCK / 8;
+
+/// Columns that share half-float factors in a row of `nibble_tile`'s and `six_tile`'s weights.
+pub(crate) const LONG_BLOCK: usize = 256;
+
+/// Blocks of 32 in one of those.
+pub(crate) const PARTS: usize = LONG_BLOCK / QUANT_BLOCK;
+
+/// Where a block of `nibble_tile`'s has its scales, its minima and its lines.
+pub(crate) const NIBBLE_SCALES: usize = 2 * 2 * LANES;
+pub(crate) const NIBBLE_MINIMA: usize = NIBBLE_SCALES + PARTS * LANES;
+pub(crate) const NIBBLE_HEAD: usize = NIBBLE_MINIMA + PARTS * LANES;
+
+/// Where a block of `six_tile`'s has its scales and its lines, and its size: 53 cache lines,
+/// 6.625 bits a weight.
+pub(crate) const SIX_SCALES: usize = 2 * LANES;
+pub(crate) const SIX_HEAD: usize = (SIX_SCALES + 2 * PARTS * LANES).next_multiple_of(LINE);
+pub(crate) const SIX_LINES: usize = NIBBLE_LINES + 2;
+pub(crate) const SIX_BYTES: usize = SIX_HEAD + PARTS * SIX_LINES * LINE;
+
+/// Lines for 32 columns of nibbles, with or without a fifth bit.
+pub(crate) const fn lines(fifth: bool) -> usize {
+    NIBBLE_LINES + fifth as usize
+}
+
+/// Bytes of a block of `nibble_tile`'s: 37 cache lines for Q4_K, 4.625 bits a weight, and 45 for
+/// Q5_K, 5.625.
+pub(crate) const fn nibble_bytes(fifth: bool) -> usize {
+    NIBBLE_HEAD + PARTS * lines(fifth) * LINE
+}
+
+/// Bytes of the half floats at the beginning of a tile of `short_tile`'s.
+pub(crate) const fn short_head(blocks: usize, minima: bool) -> usize {
+    (blocks * (1 + minima as usize) * 2 * LANES).next_multiple_of(LINE)
+}
+
+/// Bytes of a tile of `short_tile`'s.
+pub(crate) const fn short_bytes(blocks: usize, fifth: bool, minima: bool) -> usize {
+    short_head(blocks, minima) + blocks * lines(fifth) * LINE
+}
+
+/// A float that stands in a word.
+#[inline(always)]
+pub(crate) fn float(bits: i32) -> f32 {
+    f32::from_bits(bits as u32)
+}
+
+/// Sixteen half floats that stand in bytes.
+#[inline(always)]
+fn halves(bytes: &[u8]) -> [f32; LANES] {
+    std::array::from_fn(|lane| {
+        widen_one(u16::from_le_bytes([bytes[2 * lane], bytes[2 * lane + 1]]))
+    })
+}
+
+/// Rounds a row to signed bytes with one scale for 32 numbers.
+#[inline(always)]
+pub(crate) fn quantize(x: &[f32], out: &mut [QuantBlocks<1>]) {
+    /// Adding it rounds to an integer, which then stands in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+
+    let (blocks, _) = x.as_chunks::<QUANT_BLOCK>();
+    for (block, out) in blocks.iter().zip(out) {
+        let mut largest = [0.0f32; LANES];
+        for lane in 0..LANES {
+            let (a, b) = (block[lane].abs(), block[lane + LANES].abs());
+            largest[lane] = if a > b { a } else { b };
+        }
+        let largest = fold(largest, |a, b| if a > b { a } else { b });
+        let scale = largest / 127.0;
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let mut numbers = [0i32; QUANT_BLOCK];
+        for lane in 0..QUANT_BLOCK {
+            let rounded = block[lane].mul_add(inverse, ROUND);
+            numbers[lane] = rounded.to_bits() as i32 - 0x4b40_0000;
+        }
+        let (mut lower, mut upper) = (0i32, 0i32);
+        for lane in 0..LANES {
+            lower = lower.wrapping_add(numbers[lane]);
+            upper = upper.wrapping_add(numbers[lane + LANES]);
+        }
+        let sum = lower.wrapping_add(upper);
+        for word in 0..QUANT_BLOCK / 4 {
+            let at = word * 4;
+            out[word][0] = (numbers[at] & 0xff)
+                | ((numbers[at + 1] & 0xff) << 8)
+                | ((numbers[at + 2] & 0xff) << 16)
+                | (numbers[at + 3] << 24);
+        }
+        out[SCALE][0] = scale.to_bits() as i32;
+        out[SUM][0] = (sum as f32).to_bits() as i32;
+        out[CORRECTION][0] = sum.wrapping_mul(-128);
+        out[LOWER][0] = lower.wrapping_mul(-32);
+        out[UPPER][0] = upper.wrapping_mul(-32);
+    }
+}
+
+/// Sixteen outputs of a Q8_0 matrix for each of `M` rows.
+///
+/// `quants` holds for each four columns sixteen times four bytes; `scales` for each block of 32
+/// columns sixteen half floats.
+#[inline(always)]
+pub(crate) fn quant_tile<const M: usize>(
+    quants: &[u8],
+    scales: &[u16],
+    rows: &[QuantBlocks<M>],
+    out: &mut [[f32; LANES]; M],
+) {
+    *out = [[0.0; LANES]; M];
+    let (blocks, _) = quants.as_chunks::<{ LANES * QUANT_BLOCK }>();
+    let (scales, _) = scales.as_chunks::<LANES>();
+    for ((block, scales), rows) in blocks.iter().zip(scales).zip(rows) {
+        let scales = scales.map(widen_one);
+        for row in 0..M {
+            let mut dots = [rows[CORRECTION][row]; LANES];
+            for word in 0..QUANT_BLOCK / 4 {
+                let a = rows[word][row].to_le_bytes();
+                let quants = &block[word * 4 * LANES..][..4 * LANES];
+                for lane in 0..LANES {
+                    for byte in 0..4 {
+                        let weight = i32::from(quants[lane * 4 + byte]);
+                        dots[lane] += weight * i32::from(a[byte] as i8);
+                    }
+                }
+            }
+            for lane in 0..LANES {
+                let scale = scales[lane] * float(rows[SCALE][row]);
+                out[row][lane] = (dots[lane] as f32).mul_add(scale, out[row][lane]);
+            }
+        }
+    }
+}
+
+/// Sixteen outputs of a Q4_0, Q4_1, Q5_0 or Q5_1 matrix for each of `M` rows: a weight is a nibble,
+/// or five bits (`FIFTH`), times a scale that 32 columns share; a minimum that they share is added
+/// (`MINIMA`), or the middle of the nibble's range is subtracted before it is scaled.
+///
+/// A tile is: for each 32 columns sixteen half floats for the scales, then, with `MINIMA`, sixteen
+/// for the minima; zeros up to a whole line; and for each 32 columns four lines of nibbles, then,
+/// with `FIFTH`, a line whose bytes hold the fifth bit of eight columns that are four apart.
+#[inline(always)]
+pub(crate) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
+    tile: &[u8],
+    rows: &[QuantBlocks<M>],
+    out: &mut [[f32; LANES]; M],
+) {
+    *out = [[0.0; LANES]; M];
+    let (heads, blocks) = tile.split_at(short_head(rows.len(), MINIMA));
+    let heads = heads.chunks_exact((1 + usize::from(MINIMA)) * 2 * LANES);
+    let blocks = blocks.chunks_exact(lines(FIFTH) * LINE);
+    for ((head, block), rows) in heads.zip(blocks).zip(rows) {
+        let scales = halves(head);
+        for row in 0..M {
+            let mut dots = nibble_dots::<M, FIFTH>(block, rows, row);
+            if MINIMA {
+                let minima = halves(&head[2 * LANES..]);
+                for lane in 0..LANES {
+                    let more = minima[lane] * float(rows[SUM][row]);
+                    let product = (dots[lane] as f32).mul_add(scales[lane], more);
+                    out[row][lane] = product.mul_add(float(rows[SCALE][row]), out[row][lane]);
+                }
+            } else {
+                for lane in 0..LANES {
+                    dots[lane] += rows[CORRECTION][row] >> middle_shift(FIFTH);
+                    let scale = scales[lane] * float(rows[SCALE][row]);
+                    out[row][lane] = (dots[lane] as f32).mul_add(scale, out[row][lane]);
+                }
+            }
+        }
+    }
+}
+
+/// How far a `CORRECTION` is shifted, to be that of nibbles (-8 times the sum) or of five bits
+/// (-16 times the sum).
+pub(crate) const fn middle_shift(fifth: bool) -> u32 {
+    if fifth { 3 } else { 4 }
+}
+
+/// Sixteen outputs of a Q4_K or Q5_K (`FIFTH`) matrix for each of `M` rows: a weight is a nibble,
+/// or five bits, times a scale, less a minimum, both shared by 32 columns, and those are bytes times
+/// half floats shared by 256.
+///
+/// A tile's block of 256 columns is: sixteen half floats for the scales and sixteen for the
+/// minima; for each 32 columns sixteen scales; for each 32 columns sixteen minima; for each 32
+/// columns lines as those of `short_tile`.
+#[inline(always)]
+pub(crate) fn nibble_tile<const M: usize, const FIFTH: bool>(
+    tile: &[u8],
+    rows: &[QuantBlocks<M>],
+    out: &mut [[f32; LANES]; M],
+) {
+    *out = [[0.0; LANES]; M];
+    let blocks = tile.chunks_exact(nibble_bytes(FIFTH));
+    let (rows, _) = rows.as_chunks::<PARTS>();
+    for (block, rows) in blocks.zip(rows) {
+        let (scales, minima) = (halves(block), halves(&block[2 * LANES..]));
+        for (part, rows) in rows.iter().enumerate() {
+            let bytes = |at: usize| &block[at + part * LANES..][..LANES];
+            let (scale_bytes, minimum_bytes) = (bytes(NIBBLE_SCALES), bytes(NIBBLE_MINIMA));
+            let (mut scale, mut minimum) = ([0.0; LANES], [0.0; LANES]);
+            for lane in 0..LANES {
+                scale[lane] = scales[lane] * f32::from(scale_bytes[lane]);
+                minimum[lane] = minima[lane] * f32::from(minimum_bytes[lane]);
+            }
+            let size = lines(FIFTH) * LINE;
+            let block = &block[NIBBLE_HEAD + part * size..][..size];
+            for row in 0..M {
+                let dots = nibble_dots::<M, FIFTH>(block, rows, row);
+                for lane in 0..LANES {
+                    let less = minimum[lane] * float(rows[SUM][row]);
+                    let product = (dots[lane] as f32).mul_add(scale[lane], -less);
+                    out[row][lane] = product.mul_add(float(rows[SCALE][row]), out[row][lane]);
+                }
+            }
+        }
+    }
+}
+
+/// Products of 32 columns of nibbles, or of five bits, with one of `M` rows.
+#[inline(always)]
+fn nibble_dots<const M: usize, const FIFTH: bool>(
+    block: &[u8],
+    rows: &QuantBlocks<M>,
+    row: usize,
+) -> [i32; LANES] {
+    let mut dots = [0i32; LANES];
+    for line in 0..NIBBLE_LINES {
+        let low = rows[line][row].to_le_bytes();
+        let high = rows[line + NIBBLE_LINES][row].to_le_bytes();
+        let nibbles = &block[line * LINE..][..LINE];
+        for lane in 0..LANES {
+            for byte in 0..4 {
+                let pair = nibbles[lane * 4 + byte];
+                let (mut a, mut b) = (pair & 0xf, pair >> 4);
+                if FIFTH {
+                    let bits = block[NIBBLE_LINES * LINE + lane * 4 + byte];
+                    a |= (bits >> line & 1) << 4;
+                    b |= (bits >> (line + NIBBLE_LINES) & 1) << 4;
+                }
+                dots[lane] += i32::from(a) * i32::from(low[byte] as i8);
+                dots[lane] += i32::from(b) * i32::from(high[byte] as i8);
+            }
+        }
+    }
+    dots
+}
+
+/// Sixteen outputs of a Q6_K matrix for each of `M` rows: a weight is six bits less 32, times a
+/// signed byte that sixteen columns share, times a half float that 256 share. The bytes multiply
+/// sums of integers: what 32 columns add stays below 2^24, so a float holds it exactly.
+///
+/// A tile's block of 256 columns is: sixteen half floats; for each sixteen columns sixteen scales;
+/// zeros up to a whole line; and for each 32 columns four lines of nibbles and two lines whose bytes
+/// hold the upper two bits of four columns that are four apart, the second those of the columns
+/// sixteen further on.
+#[inline(always)]
+pub(crate) fn six_tile<const M: usize>(
+    tile: &[u8],
+    rows: &[QuantBlocks<M>],
+    out: &mut [[f32; LANES]; M],
+) {
+    *out = [[0.0; LANES]; M];
+    let (blocks, _) = tile.as_chunks::<SIX_BYTES>();
+    let (rows, _) = rows.as_chunks::<PARTS>();
+    for (block, rows) in blocks.iter().zip(rows) {
+        let super_scales = halves(block);
+        for (part, rows) in rows.iter().enumerate() {
+            let scales = &block[SIX_SCALES + part * 2 * LANES..][..2 * LANES];
+            let lines = &block[SIX_HEAD + part * SIX_LINES * LINE..][..SIX_LINES * LINE];
+            for row in 0..M {
+                let mut sums = [0i32; LANES];
+                for half in 0..2 {
+                    let mut dots = [rows[LOWER + half][row]; LANES];
+                    for line in 0..NIBBLE_LINES {
+                        let x = rows[half * NIBBLE_LINES + line][row].to_le_bytes();
+                        for lane in 0..LANES {
+                            for byte in 0..4 {
+                                let at = lane * 4 + byte;
+                                let nibble = lines[line * LINE + at] >> (4 * half) & 0xf;
+                                let bits = lines[(NIBBLE_LINES + half) * LINE + at];
+                                let weight = nibble | (bits >> (2 * line) & 3) << 4;
+                                dots[lane] += i32::from(weight) * i32::from(x[byte] as i8);
+                            }
+                        }
+                    }
+                    for lane in 0..LANES {
+                        sums[lane] += dots[lane] * i32::from(scales[half * LANES + lane] as i8);
+                    }
+                }
+                for lane in 0..LANES {
+                    let scale = super_scales[lane] * float(rows[SCALE][row]);
+                    out[row][lane] = (sums[lane] as f32).mul_add(scale, out[row][lane]);
+                }
+            }
+        }
+    }
+}
