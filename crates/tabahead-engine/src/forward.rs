@@ -16,7 +16,7 @@ use crate::{
     Model,
     attention::Attention,
     kv::{KvPrecision, Numbers},
-    linear::Activations,
+    linear::{Activations, Rows},
     model::{Layer, Shape},
     pass::{Pass, Span},
     simd::Isa,
@@ -263,15 +263,15 @@ impl Processor {
             return;
         }
         share.quantized.set(self.isa, &share.normed, width);
-        let outputs = head.outputs();
-        let mut logits = vec![0.0; share.normed.len() / width * outputs];
-        head.forward(
-            self.isa,
-            &share.normed,
-            &share.quantized,
+        let rows = Rows {
+            isa: self.isa,
+            numbers: &share.normed,
+            quantized: &share.quantized,
             threads,
-            &mut logits,
-        );
+        };
+        let mut logits = Vec::new();
+        rows.multiply([(head, &mut logits)]);
+        let outputs = head.outputs();
         let mut rows = logits.chunks(outputs);
         for span in &mut pass.spans {
             let rows = rows.by_ref().take(span.wanted);
@@ -318,23 +318,18 @@ impl Share {
         angles: &Angles,
         threads: usize,
     ) {
-        let rows = self.rows.len();
-        let kv_width = shape.kv_heads * shape.head_width;
         self.normalize(isa, shape, &layer.attention_norm);
-        self.queries
-            .resize(rows * shape.heads * shape.head_width, 0.0);
-        self.keys.resize(rows * kv_width, 0.0);
-        self.values.resize(rows * kv_width, 0.0);
-        let (normed, quantized) = (&self.normed, &self.quantized);
-        layer
-            .query
-            .forward(isa, normed, quantized, threads, &mut self.queries);
-        layer
-            .key
-            .forward(isa, normed, quantized, threads, &mut self.keys);
-        layer
-            .value
-            .forward(isa, normed, quantized, threads, &mut self.values);
+        let rows = Rows {
+            isa,
+            numbers: &self.normed,
+            quantized: &self.quantized,
+            threads,
+        };
+        rows.multiply([
+            (&layer.query, &mut self.queries),
+            (&layer.key, &mut self.keys),
+            (&layer.value, &mut self.values),
+        ]);
         normalize_heads(isa, shape, layer.query_norm.as_deref(), &mut self.queries);
         normalize_heads(isa, shape, layer.key_norm.as_deref(), &mut self.keys);
         let pairs = shape.frequencies.len();
@@ -395,35 +390,34 @@ impl Share {
     }
 
     fn after_attention(&mut self, isa: Isa, shape: &Shape, layer: &Layer, threads: usize) {
-        let rows = self.rows.len();
-        self.added.resize(rows * shape.width, 0.0);
         self.quantized
             .set(isa, &self.attended, shape.heads * shape.head_width);
-        let output = &layer.attention_output;
-        output.forward(
+        let rows = Rows {
             isa,
-            &self.attended,
-            &self.quantized,
+            numbers: &self.attended,
+            quantized: &self.quantized,
             threads,
-            &mut self.added,
-        );
+        };
+        rows.multiply([(&layer.attention_output, &mut self.added)]);
         add(&mut self.x, &self.added);
 
         self.normalize(isa, shape, &layer.feed_forward_norm);
-        self.gate.resize(rows * shape.feed_forward, 0.0);
-        self.up.resize(rows * shape.feed_forward, 0.0);
-        let (normed, quantized) = (&self.normed, &self.quantized);
-        layer
-            .gate
-            .forward(isa, normed, quantized, threads, &mut self.gate);
-        layer
-            .up
-            .forward(isa, normed, quantized, threads, &mut self.up);
+        let rows = Rows {
+            isa,
+            numbers: &self.normed,
+            quantized: &self.quantized,
+            threads,
+        };
+        rows.multiply([(&layer.gate, &mut self.gate), (&layer.up, &mut self.up)]);
         isa.silu_mul(&mut self.gate, &self.up);
         self.quantized.set(isa, &self.gate, shape.feed_forward);
-        layer
-            .down
-            .forward(isa, &self.gate, &self.quantized, threads, &mut self.added);
+        let rows = Rows {
+            isa,
+            numbers: &self.gate,
+            quantized: &self.quantized,
+            threads,
+        };
+        rows.multiply([(&layer.down, &mut self.added)]);
         add(&mut self.x, &self.added);
     }
 

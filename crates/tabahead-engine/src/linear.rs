@@ -40,11 +40,24 @@ pub(crate) struct Activations {
     row: Vec<QuantBlocks<1>>,
 }
 
-/// Rows that are multiplied.
-struct Work<'a> {
-    isa: Isa,
-    rows: &'a [f32],
-    quantized: &'a Activations,
+/// Rows that are multiplied, and how.
+pub(crate) struct Rows<'a> {
+    pub(crate) isa: Isa,
+    pub(crate) numbers: &'a [f32],
+    /// The same rows.
+    pub(crate) quantized: &'a Activations,
+    /// Threads of the current pool to which a large product of few rows is shared out by outputs,
+    /// so that all weights are read once.
+    pub(crate) threads: usize,
+}
+
+/// Tiles of a matrix that one thread works on.
+struct Piece<'a> {
+    linear: &'a Linear,
+    /// The first of them.
+    tile: usize,
+    /// Their outputs of each row.
+    out: Vec<&'a mut [f32]>,
 }
 
 /// Where a pass over a tile stands.
@@ -117,6 +130,57 @@ impl Activations {
     }
 }
 
+impl Rows<'_> {
+    /// The rows times matrices that have as many columns. Several at once cost less than one after
+    /// the other: other threads are woken once.
+    pub(crate) fn multiply<const N: usize>(&self, products: [(&Linear, &mut Vec<f32>); N]) {
+        let [(Linear { inputs, .. }, _), ..] = &products[..] else {
+            return;
+        };
+        let rows = self.numbers.len() / inputs;
+        let outputs: usize = products.iter().map(|(linear, _)| linear.outputs).sum();
+        let tiles: usize = products.iter().map(|(linear, _)| linear.tiles()).sum();
+        let threads = match self.numbers.len().saturating_mul(outputs) < WORTH_SPLITTING {
+            true => 1,
+            false => self.threads.clamp(1, tiles),
+        };
+        let share = tiles.div_ceil(threads);
+        let mut parts: Vec<Vec<Piece<'_>>> = Vec::new();
+        let mut before = 0;
+        for (linear, out) in products {
+            out.resize(rows * linear.outputs, 0.0);
+            let mut out: Vec<&mut [f32]> = out.chunks_mut(linear.outputs).collect();
+            let mut tile = 0;
+            while tile < linear.tiles() {
+                if before % share == 0 {
+                    parts.push(Vec::new());
+                }
+                let count = (share - before % share).min(linear.tiles() - tile);
+                let width = (count * LANES).min(linear.outputs - tile * LANES);
+                let (piece, rest) = out.into_iter().map(|row| row.split_at_mut(width)).unzip();
+                let part = parts.last_mut().expect("one begins before the first tile");
+                part.push(Piece {
+                    linear,
+                    tile,
+                    out: piece,
+                });
+                out = rest;
+                tile += count;
+                before += count;
+            }
+        }
+        let work = |part: &mut Vec<Piece<'_>>| {
+            for piece in part {
+                piece.linear.multiply(self, piece.tile, &mut piece.out);
+            }
+        };
+        match &mut parts[..] {
+            [part] => work(part),
+            parts => parts.par_iter_mut().for_each(work),
+        }
+    }
+}
+
 impl Linear {
     /// Loads a matrix; output row `r` is the file's row `source(r)`.
     pub(crate) fn load(
@@ -173,45 +237,12 @@ impl Linear {
         self.weights.row(output, &mut out[..self.inputs]);
     }
 
-    /// Rows times the matrix; `quantized` holds the same rows. A large product of few rows is
-    /// shared out to `threads` of the current pool by outputs, so that all weights are read once.
-    pub(crate) fn forward(
-        &self,
-        isa: Isa,
-        rows: &[f32],
-        quantized: &Activations,
-        threads: usize,
-        out: &mut [f32],
-    ) {
-        let work = Work {
-            isa,
-            rows,
-            quantized,
-        };
-        let tiles = self.outputs.div_ceil(LANES);
-        let parts = match rows.len().saturating_mul(self.outputs) < WORTH_SPLITTING {
-            true => 1,
-            false => threads.clamp(1, tiles),
-        };
-        let tiles = tiles.div_ceil(parts);
-        let mut parts: Vec<Vec<&mut [f32]>> = Vec::new();
-        parts.resize_with(self.outputs.div_ceil(tiles * LANES), Vec::new);
-        for out in out.chunks_mut(self.outputs) {
-            for (part, out) in parts.iter_mut().zip(out.chunks_mut(tiles * LANES)) {
-                part.push(out);
-            }
-        }
-        match &mut parts[..] {
-            [out] => self.tiles(&work, 0, out),
-            parts => parts
-                .par_iter_mut()
-                .enumerate()
-                .for_each(|(part, out)| self.tiles(&work, part * tiles, out)),
-        }
+    fn tiles(&self) -> usize {
+        self.outputs.div_ceil(LANES)
     }
 
     /// Outputs from tile `first` on, for all rows: `out` has the same span of each.
-    fn tiles(&self, work: &Work<'_>, first: usize, out: &mut [&mut [f32]]) {
+    fn multiply(&self, work: &Rows<'_>, first: usize, out: &mut [&mut [f32]]) {
         let (count, width) = (out.len(), out[0].len());
         let most = self.weights.most_rows(work.isa);
         let passes = Passes::new(count, most);
@@ -248,13 +279,13 @@ impl Linear {
     }
 
     /// Sixteen outputs of `M` rows.
-    fn tile<const M: usize>(&self, work: &Work<'_>, place: Place<'_>, out: &mut [&mut [f32]]) {
+    fn tile<const M: usize>(&self, work: &Rows<'_>, place: Place<'_>, out: &mut [&mut [f32]]) {
         let Place { tile, row, .. } = place;
         let isa = work.isa;
         let mut products = [[0.0; LANES]; M];
         let quantized = || work.quantized.rows(row);
         let dense = || {
-            std::array::from_fn(|index| &work.rows[(row + index) * self.inputs..][..self.inputs])
+            std::array::from_fn(|index| &work.numbers[(row + index) * self.inputs..][..self.inputs])
         };
         let size = LANES * self.inputs;
         let weights = tile * size..(tile + 1) * size;

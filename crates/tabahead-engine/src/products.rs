@@ -8,7 +8,7 @@ use candle_core::{
 };
 
 use crate::{
-    linear::{Activations, Linear},
+    linear::{Activations, Linear, Rows},
     simd::Isa,
     tensors::RawTensor,
 };
@@ -80,13 +80,18 @@ impl Products {
         let rows = &self.numbers[..rows * self.inputs];
         let mut quantized = Activations::default();
         quantized.set(self.isa, rows, self.inputs);
-        let mut out = vec![0.0; rows.len() / self.inputs * self.matrices[0].outputs()];
-        let (isa, threads, next, matrices) =
-            (self.isa, self.threads, &mut self.next, &self.matrices);
+        let rows = Rows {
+            isa: self.isa,
+            numbers: rows,
+            quantized: &quantized,
+            threads: self.threads,
+        };
+        let mut out = Vec::new();
+        let (next, matrices) = (&mut self.next, &self.matrices);
         let mut work = || {
             let started = Instant::now();
             for _ in 0..times {
-                matrices[*next].forward(isa, rows, &quantized, threads, &mut out);
+                rows.multiply([(&matrices[*next], &mut out)]);
                 *next = (*next + 1) % matrices.len();
             }
             started.elapsed()

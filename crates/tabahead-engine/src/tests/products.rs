@@ -9,7 +9,7 @@ use half::f16;
 use super::{Random, bitwise::bits};
 use crate::{
     kernels::{CORRECTION, QUANT_BLOCK, SCALE, SUM, float},
-    linear::{Activations, Linear},
+    linear::{Activations, Linear, Rows},
     simd::Isa,
     tensors::RawTensor,
     tiles::Weights,
@@ -91,8 +91,14 @@ fn wild(
 fn product(isa: Isa, linear: &Linear, rows: &[f32], inputs: usize, threads: usize) -> Vec<f32> {
     let mut quantized = Activations::default();
     quantized.set(isa, rows, inputs);
-    let mut out = vec![0.0; rows.len() / inputs * linear.outputs()];
-    linear.forward(isa, rows, &quantized, threads, &mut out);
+    let rows = Rows {
+        isa,
+        numbers: rows,
+        quantized: &quantized,
+        threads,
+    };
+    let mut out = Vec::new();
+    rows.multiply([(linear, &mut out)]);
     out
 }
 
@@ -266,6 +272,45 @@ fn threads_share_out_a_large_product_without_changing_a_bit() {
                     bits(&alone),
                     "{dtype:?}, {count} rows, {threads}"
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn matrices_that_are_multiplied_together_give_what_each_gives_alone() {
+    let mut random = Random(33);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(5);
+    let pool = pool.build().unwrap();
+    let (isa, inputs) = (Isa::detect(), 256);
+    let mut linear = |dtype, outputs| {
+        let raw = random_raw(dtype, outputs, inputs, &mut random);
+        Linear::new(&raw, None, outputs, |row| row).unwrap()
+    };
+    let matrices = [
+        linear(GgmlDType::Q5_0, 4_200),
+        linear(GgmlDType::F32, 40),
+        linear(GgmlDType::Q6K, 333),
+    ];
+    for count in [1, 3, 6] {
+        let rows: Vec<f32> = (0..count * inputs).map(|_| random.next()).collect();
+        let mut quantized = Activations::default();
+        quantized.set(isa, &rows, inputs);
+        for threads in 1..=5 {
+            // What stood there before must not matter.
+            let mut found = [vec![7.0; 3], Vec::new(), vec![7.0; 9_000]];
+            let [a, b, c] = &mut found;
+            let together = Rows {
+                isa,
+                numbers: &rows,
+                quantized: &quantized,
+                threads,
+            };
+            let [first, second, third] = &matrices;
+            pool.install(|| together.multiply([(first, a), (second, b), (third, c)]));
+            for (matrix, found) in matrices.iter().zip(&found) {
+                let alone = product(isa, matrix, &rows, inputs, 1);
+                assert_eq!(bits(found), bits(&alone), "{count} rows, {threads} threads");
             }
         }
     }

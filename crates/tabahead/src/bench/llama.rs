@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 use console::style;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use tabahead_engine::{EngineSettings, Model};
 use tabahead_backend::ModelSource;
+use tabahead_engine::{EngineSettings, Model};
 
 use super::{Plan, TEXT, engine::Bench, memory::Buffer};
 use crate::{config::Resolved, output};
@@ -149,9 +149,7 @@ impl Comparison {
     /// Everything; rates are tokens per second.
     pub fn json(&self) -> Value {
         let pair = |pair: &Pair| {
-            let side = |side: &Side| {
-                json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates})
-            };
+            let side = |side: &Side| json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates});
             json!({"tabahead": side(&pair.ours), "llama": side(&pair.theirs), "ratio": pair.ratio()})
         };
         let bandwidth = median(&self.bandwidths);
