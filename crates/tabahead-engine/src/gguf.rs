@@ -58,6 +58,13 @@ impl<R: Read + Seek> GgufFile<R> {
         integer(self.content.metadata.get(key)?)
     }
 
+    pub(crate) fn boolean(&self, key: &str) -> Option<bool> {
+        match *self.content.metadata.get(key)? {
+            Value::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
     pub(crate) fn float(&self, key: &str) -> Option<f32> {
         match self.content.metadata.get(key)? {
             Value::F32(number) => Some(*number),

@@ -45,6 +45,8 @@ const MOST_TOKENS: usize = 1 << 22;
 /// Special tokens by role, as GGUF metadata name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SpecialToken {
+    /// `tokenizer.ggml.bos_token_id`, where the file asks for it before every text.
+    Begin,
     /// `tokenizer.ggml.fim_sep_token_id`
     File,
     /// `tokenizer.ggml.fim_pre_token_id`
@@ -177,7 +179,7 @@ impl Model {
         match has(SpecialToken::Suffix) && fills {
             true => Ok(()),
             false => Err(refuse(format!(
-                "'{}' has no fill-in-the-middle tokens; choose a model trained for code completion",
+                "'{}' has no fill-in-the-middle tokens, so it can chat but not complete code; choose a code model, for example Qwen2.5-Coder-1.5B",
                 self.info.name
             ))),
         }

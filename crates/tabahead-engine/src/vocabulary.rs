@@ -7,6 +7,7 @@
 
 pub(crate) mod json;
 pub(crate) mod metadata;
+mod special;
 
 use std::{collections::HashMap, ops::Range};
 
@@ -21,6 +22,7 @@ use tokenizers::{
     },
 };
 
+use self::special::Specials;
 use crate::{EngineError, SpecialToken, TokenId, error::refuse};
 
 /// GGUF's numbers for what a token is: ordinary text, a marker, nothing, a single byte.
@@ -82,9 +84,7 @@ pub(crate) struct Parts {
     merges: Vec<(String, String)>,
     /// Whether a pre-token that is a whole entry is that token, whatever the merges would make of it.
     ignore_merges: bool,
-    special: HashMap<SpecialToken, usize>,
-    /// Ends of a text, and what else ends a suggestion.
-    stops: Vec<usize>,
+    specials: Specials,
 }
 
 /// What decoding may do with a token.
@@ -161,8 +161,7 @@ impl Vocabulary {
             types: vec![NORMAL; rows],
             merges: Vec::new(),
             ignore_merges: false,
-            special: HashMap::new(),
-            stops: Vec::new(),
+            specials: Specials::default(),
         };
         Self::build(parts, rows).expect("letters are tokens")
     }
@@ -174,8 +173,7 @@ impl Vocabulary {
             mut types,
             merges,
             ignore_merges,
-            special,
-            mut stops,
+            specials,
         } = parts;
         if types.len() != tokens.len() {
             return Err(refuse(
@@ -188,7 +186,12 @@ impl Vocabulary {
                 tokens.len()
             )));
         }
-        if let Some((token, id)) = special.iter().find(|(_, id)| **id >= tokens.len()) {
+        let Specials {
+            markers,
+            stops,
+            end,
+        } = specials;
+        if let Some((token, id)) = markers.iter().find(|(_, id)| **id >= tokens.len()) {
             return Err(refuse(format!(
                 "the {token:?} token is {id}, beyond the vocabulary"
             )));
@@ -196,10 +199,9 @@ impl Vocabulary {
         // Tables have rows behind the last token where that makes them rounder.
         tokens.extend((tokens.len()..rows).map(padding));
         types.resize(rows, UNUSED);
-        let end = stops.first().map(|&id| id as TokenId);
-        stops.extend(special.values());
-        let special = special.into_iter();
-        let special = special.map(|(token, id)| (token, id as TokenId)).collect();
+        let end = end.map(|id| id as TokenId);
+        let markers = markers.into_iter();
+        let special = markers.map(|(token, id)| (token, id as TokenId)).collect();
 
         let (bytes, spans, kinds) = spell(&tokens, &types, &stops)?;
         let mut sorted: Vec<TokenId> = (0..tokens.len() as TokenId)

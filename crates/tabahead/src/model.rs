@@ -83,6 +83,9 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
         })
         .collect();
     line("FIM tokens", specials.join(", "))?;
+    if let Some(id) = model.special(SpecialToken::Begin) {
+        line("begins with", format!("token {id}"))?;
+    }
     line("completes", refusal(&model).unwrap_or("yes".to_owned()))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use tabahead_context::{
     CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, PathEnd, PathToken,
     Segment, TokenId,
 };
-use tabahead_engine::{CopySource, EngineError, SequenceRequest, Step};
+use tabahead_engine::{CopySource, EngineError, SequenceRequest, SpecialToken, Step};
 
 use super::{compute::Compute, in_one_line, profile::special};
 
@@ -179,7 +179,8 @@ fn start<C: Compute>(
 
 /// The tokens of a prompt; each stretch between markers is encoded as one segment.
 pub(super) fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest) -> Vec<TokenId> {
-    let mut tokens = Vec::new();
+    // Only models whose file asks for it have it.
+    let mut tokens = Vec::from_iter(compute.special(SpecialToken::Begin));
     for segment in &request.prompt.segments {
         match segment {
             // A template asks only for markers that the model has, or it was refused at load.

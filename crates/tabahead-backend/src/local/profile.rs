@@ -14,8 +14,11 @@ const FAMILIES: [(&str, Layout, bool); 2] = [
     // Trained prefix, suffix, middle (Qwen2.5-Coder Technical Report, 3.2: `<|fim_prefix|>`,
     // `<|fim_suffix|>`, `<|fim_middle|>`), with `<|file_sep|>` and the path before each file of a
     // repository. Suffix first was not trained.
-    ("qwen2.5-coder", Layout::PrefixFirst, true),
+    ("qwen2.5-coder", QWEN.0, QWEN.1),
 ];
+
+/// Qwen2.5-Coder, Qwen3-Coder and what is made from them.
+const QWEN: (Layout, bool) = (Layout::PrefixFirst, true);
 
 /// Of a family that is not in the table. Those that were trained in both orders (StarCoder, Code
 /// Llama) can read it, and most others (DeepSeek-Coder, CodeGemma) were trained in it alone.
@@ -27,10 +30,13 @@ pub(super) fn profile(
     has: impl Fn(SpecialToken) -> bool,
 ) -> Result<ModelProfile, String> {
     let name = info.name.to_lowercase().replace([' ', '_'], "-");
-    let (layout, file_name) = FAMILIES
-        .iter()
-        .find(|(family, ..)| name.starts_with(family))
-        .map_or(OTHERS, |(_, layout, file_name)| (*layout, *file_name));
+    let named = FAMILIES.iter().find(|(family, ..)| name.starts_with(family));
+    let (layout, file_name) = match named {
+        Some((_, layout, file_name)) => (*layout, *file_name),
+        // A model made from Qwen's under another name: the tokenizer tells it.
+        None if info.pre_tokenizer == "qwen2" && has(SpecialToken::File) => QWEN,
+        None => OTHERS,
+    };
     if let Some(missing) = missing_marker(layout, &has) {
         return Err(format!(
             "model '{}' cannot fill in the middle: it has no {missing:?} token; choose a code model with fill-in-the-middle",
@@ -112,7 +118,18 @@ mod tests {
         check("tabahead-mini-v0", Layout::SuffixFirst, true);
         check("Qwen2.5 Coder 0.5B", Layout::PrefixFirst, true);
         check("Qwen2.5-Coder-1.5B-Instruct", Layout::PrefixFirst, true);
-        check("something else", Layout::PrefixFirst, false);
+        check("my-fine-tune", Layout::PrefixFirst, true);
+    }
+
+    #[test]
+    fn an_unknown_family_is_shown_no_file_name() {
+        let info = ModelInfo {
+            pre_tokenizer: "llama-bpe".to_owned(),
+            ..info("something else")
+        };
+        let profile = profile(&info, |_| true).expect("usable");
+        assert_eq!(profile.template.layout, Layout::PrefixFirst);
+        assert!(!profile.template.file_name);
     }
 
     #[test]

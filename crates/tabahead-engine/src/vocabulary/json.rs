@@ -1,53 +1,18 @@
 //! A tokenizer as a tokenizer.json states it.
 //!
-//! What GGUF metadata say outright is recognised here: the pre-tokenizer by its expression, special
-//! tokens by their names.
+//! What GGUF metadata say outright is recognised here: the pre-tokenizer by its expression, the token that
+//! begins a text by the template that adds it.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CONTROL, NORMAL, Parts, PreTokenizer, UNUSED};
-use crate::{EngineError, SpecialToken, error::refuse};
-
-/// Special tokens of the model families that complete code, by name.
-const NAMES: [(SpecialToken, &[&str]); 4] = [
-    (
-        SpecialToken::File,
-        &["<|file_sep|>", "<file_sep>", "<|file_separator|>"],
-    ),
-    (
-        SpecialToken::Prefix,
-        &[
-            "<|fim_prefix|>",
-            "<fim_prefix>",
-            "<fim-prefix>",
-            "<PRE>",
-            "<｜fim▁begin｜>",
-        ],
-    ),
-    (
-        SpecialToken::Suffix,
-        &[
-            "<|fim_suffix|>",
-            "<fim_suffix>",
-            "<fim-suffix>",
-            "<SUF>",
-            "<｜fim▁hole｜>",
-        ],
-    ),
-    (
-        SpecialToken::Middle,
-        &[
-            "<|fim_middle|>",
-            "<fim_middle>",
-            "<fim-middle>",
-            "<MID>",
-            "<｜fim▁end｜>",
-        ],
-    ),
-];
+use super::{
+    CONTROL, NORMAL, Parts, PreTokenizer, UNUSED,
+    special::{Specials, StatedTokens},
+};
+use crate::{EngineError, error::refuse};
 
 #[derive(Deserialize)]
 struct TokenizerFile {
@@ -55,6 +20,8 @@ struct TokenizerFile {
     normalizer: Value,
     #[serde(default)]
     pre_tokenizer: Value,
+    #[serde(default)]
+    post_processor: Value,
     model: Value,
     #[serde(default)]
     added_tokens: Vec<AddedToken>,
@@ -93,6 +60,7 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
     }
     refuse_normalizer(&file)?;
     let pre_tokenizer = pre_tokenizer(&file)?;
+    let begin = begin(&file);
     let model: Bpe = Bpe::deserialize(file.model).map_err(unreadable)?;
 
     let mut tokens = vec![None; rows];
@@ -103,24 +71,24 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
     let added = file.added_tokens.into_iter();
     // Added tokens may stand in the vocabulary too, and are no ordinary text all the same.
     let added = added.map(|token| (token.id, token.content, CONTROL));
-    let mut special = HashMap::new();
     for (id, token, token_type) in normal.chain(added) {
         let place = tokens.get_mut(id).ok_or_else(|| {
             refuse(format!(
                 "token {id} of tokenizer.json is beyond the {rows} rows of the embedding table"
             ))
         })?;
-        if token_type == CONTROL
-            && let Some((role, _)) = NAMES.iter().find(|(_, names)| names.contains(&&*token))
-        {
-            special.entry(*role).or_insert(id);
-        }
         *place = Some((token, token_type));
     }
     let tokens = tokens.into_iter().enumerate();
-    let (tokens, types) = tokens
+    let (tokens, types): (Vec<_>, Vec<_>) = tokens
         .map(|(id, token)| token.unwrap_or_else(|| (super::padding(id), UNUSED)))
         .unzip();
+    let stated = StatedTokens {
+        stops,
+        begin,
+        ..StatedTokens::default()
+    };
+    let specials = Specials::find(stated, &tokens, &types);
     let merges = model.merges.into_iter().map(|merge| match merge {
         Merge::Pair(left, right) => Ok((left, right)),
         Merge::Line(line) => super::pair(&line),
@@ -131,8 +99,7 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
         types,
         merges: merges.collect::<Result<_, _>>()?,
         ignore_merges: model.ignore_merges,
-        special,
-        stops,
+        specials,
     })
 }
 
@@ -169,6 +136,21 @@ fn pre_tokenizer(file: &TokenizerFile) -> Result<PreTokenizer, EngineError> {
             PreTokenizer::names()
         ))
     })
+}
+
+/// The token that the file's template puts before every text.
+fn begin(file: &TokenizerFile) -> Option<usize> {
+    let processor = &file.post_processor;
+    let steps = match &processor["processors"] {
+        Value::Array(steps) => &steps[..],
+        _ => std::slice::from_ref(processor),
+    };
+    let name = steps
+        .iter()
+        .filter(|step| step["type"] == "TemplateProcessing")
+        .find_map(|step| step["single"][0]["SpecialToken"]["id"].as_str())?;
+    let added = file.added_tokens.iter().find(|token| token.content == name);
+    added.map(|token| token.id)
 }
 
 fn unreadable(error: serde_json::Error) -> EngineError {

@@ -5,7 +5,10 @@ use std::{
     io::{Read, Seek},
 };
 
-use super::{Parts, PreTokenizer};
+use super::{
+    Parts, PreTokenizer,
+    special::{Specials, StatedTokens},
+};
 use crate::{EngineError, SpecialToken, error::refuse, gguf::GgufFile};
 
 /// Takes the tokenizer out of the metadata.
@@ -33,8 +36,9 @@ pub(crate) fn take<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Parts, Engi
         .ok_or_else(|| refuse("the merges of the vocabulary are missing"))?;
     let types = file
         .take_integers("tokenizer.ggml.token_type")
-        .unwrap_or_else(|| vec![1; tokens.len()]);
+        .unwrap_or_else(|| vec![super::NORMAL; tokens.len()]);
     let merges = merges.iter().map(|merge| super::pair(merge));
+    let specials = Specials::find(stated(file, pre_tokenizer), &tokens, &types);
     Ok(Parts {
         pre_tokenizer,
         tokens,
@@ -42,27 +46,38 @@ pub(crate) fn take<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Parts, Engi
         merges: merges.collect::<Result<_, _>>()?,
         // GGUF has no key for it: it goes with the pre-tokenizer, as in llama.cpp.
         ignore_merges: pre_tokenizer == PreTokenizer::Llama3,
-        special: special_tokens(file),
-        stops: ["eos", "eot", "fim_pad", "fim_rep"]
-            .iter()
-            .filter_map(|key| file.integer(&format!("tokenizer.ggml.{key}_token_id")))
-            .collect(),
+        specials,
     })
 }
 
-fn special_tokens<R: Read + Seek>(file: &GgufFile<R>) -> HashMap<SpecialToken, usize> {
-    let keys = [
+/// The ids that the metadata name, by the keys of current converters and of older ones.
+fn stated<R: Read + Seek>(file: &GgufFile<R>, pre_tokenizer: PreTokenizer) -> StatedTokens {
+    const MARKERS: [(SpecialToken, &str); 8] = [
         (SpecialToken::File, "fim_sep"),
         (SpecialToken::File, "file_sep"),
         (SpecialToken::Prefix, "fim_pre"),
+        (SpecialToken::Prefix, "prefix"),
         (SpecialToken::Suffix, "fim_suf"),
+        (SpecialToken::Suffix, "suffix"),
         (SpecialToken::Middle, "fim_mid"),
+        (SpecialToken::Middle, "middle"),
     ];
-    let mut special = HashMap::new();
-    for (token, key) in keys {
-        if let Some(id) = file.integer(&format!("tokenizer.ggml.{key}_token_id")) {
-            special.entry(token).or_insert(id);
+    const STOPS: [&str; 6] = ["eos", "eot", "eom", "fim_pad", "fim_rep", "padding"];
+
+    let id = |name: &str| file.integer(&format!("tokenizer.ggml.{name}_token_id"));
+    let mut markers = HashMap::new();
+    for (token, name) in MARKERS {
+        if let Some(id) = id(name) {
+            markers.entry(token).or_insert(id);
         }
     }
-    special
+    // Where the key is missing, llama.cpp decides by the pre-tokenizer.
+    let begins = file
+        .boolean("tokenizer.ggml.add_bos_token")
+        .unwrap_or(pre_tokenizer == PreTokenizer::Llama3);
+    StatedTokens {
+        markers,
+        stops: STOPS.into_iter().filter_map(id).collect(),
+        begin: id("bos").filter(|_| begins),
+    }
 }

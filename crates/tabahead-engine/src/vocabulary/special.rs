@@ -1,0 +1,147 @@
+//! Which tokens are special, and what for.
+//!
+//! A file names them by id where its converter knew them. Older GGUF files and tokenizer.json do not:
+//! there, the spelling of a token says what it is. [`SPELLINGS`] is the one table for both. Knows no
+//! file formats.
+
+use std::collections::HashMap;
+
+use super::NORMAL;
+use crate::SpecialToken;
+
+/// What a spelling means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// A marker of fill-in-the-middle prompts. As output it ends a middle.
+    Marker(SpecialToken),
+    /// The end of a document: what a model trained to fill in the middle writes after one.
+    End,
+    /// Anything else that ends a middle: ends of turns, padding, separators.
+    Stop,
+}
+
+use Meaning::{End, Marker, Stop};
+use SpecialToken::{File, Middle, Prefix, Suffix};
+
+/// Spellings of special tokens in the model families that complete code, and in the chat models that are
+/// made from them.
+#[rustfmt::skip]
+const SPELLINGS: &[(&str, Meaning)] = &[
+    // Qwen2.5-Coder, Qwen3-Coder, CodeGemma, Granite 4, and our own.
+    ("<|fim_prefix|>", Marker(Prefix)), ("<|fim_suffix|>", Marker(Suffix)), ("<|fim_middle|>", Marker(Middle)),
+    // StarCoder, Granite, Mellum, SmolLM; SantaCoder.
+    ("<fim_prefix>", Marker(Prefix)), ("<fim_suffix>", Marker(Suffix)), ("<fim_middle>", Marker(Middle)),
+    ("<fim-prefix>", Marker(Prefix)), ("<fim-suffix>", Marker(Suffix)), ("<fim-middle>", Marker(Middle)),
+    // DeepSeek-Coder: the beginning, the hole between the two texts, and the end of the prompt.
+    ("<｜fim▁begin｜>", Marker(Prefix)), ("<｜fim▁hole｜>", Marker(Suffix)), ("<｜fim▁end｜>", Marker(Middle)),
+    // CodeLlama, with the space that SentencePiece writes or without.
+    ("<PRE>", Marker(Prefix)), ("<SUF>", Marker(Suffix)), ("<MID>", Marker(Middle)),
+    ("▁<PRE>", Marker(Prefix)), ("▁<SUF>", Marker(Suffix)), ("▁<MID>", Marker(Middle)),
+    // Codestral.
+    ("[PREFIX]", Marker(Prefix)), ("[SUFFIX]", Marker(Suffix)), ("[MIDDLE]", Marker(Middle)),
+    // Seed-Coder.
+    ("<[fim-prefix]>", Marker(Prefix)), ("<[fim-suffix]>", Marker(Suffix)), ("<[fim-middle]>", Marker(Middle)),
+    // Where a file begins.
+    ("<|file_sep|>", Marker(File)), ("<file_sep>", Marker(File)), ("<|file_separator|>", Marker(File)),
+    ("<filename>", Marker(File)), ("<|filename|>", Marker(File)),
+    // Ends of a text.
+    ("<|endoftext|>", End), ("<|end_of_text|>", End), ("<｜end▁of▁sentence｜>", End),
+    ("<[end▁of▁sentence]>", End), ("<EOT>", End), ("▁<EOT>", End), ("</s>", End), ("<eos>", End),
+    // Ends of turns.
+    ("<|im_end|>", Stop), ("<|im_start|>", Stop), ("<|eot_id|>", Stop), ("<|eom_id|>", Stop), ("<|EOT|>", Stop),
+    ("<|end|>", Stop), ("<|eot|>", Stop), ("<end_of_turn>", Stop), ("<start_of_turn>", Stop), ("<|end_of_turn|>", Stop),
+    ("<|end_of_role|>", Stop), ("<|start_of_role|>", Stop), ("<end_of_utterance>", Stop), ("<｜User｜>", Stop), ("<｜Assistant｜>", Stop),
+    // Padding.
+    ("<|fim_pad|>", Stop), ("<fim_pad>", Stop), ("<fim-pad>", Stop), ("<pad>", Stop), ("<|pad|>", Stop), ("<[PAD▁TOKEN]>", Stop),
+    ("<｜▁pad▁｜>", Stop),
+    // Repositories, and the other separators of StarCoder's corpus.
+    ("<|repo_name|>", Stop), ("<repo_name>", Stop), ("<reponame>", Stop), ("<|reponame|>", Stop), ("<gh_stars>", Stop), ("<|gh_stars|>", Stop),
+    ("<issue_start>", Stop), ("<issue_comment>", Stop), ("<issue_closed>", Stop), ("<jupyter_start>", Stop), ("<jupyter_text>", Stop),
+    ("<jupyter_code>", Stop), ("<jupyter_output>", Stop), ("<jupyter_script>", Stop), ("<empty_output>", Stop), ("<commit_before>", Stop),
+    ("<commit_msg>", Stop), ("<commit_after>", Stop), ("<pr>", Stop),
+];
+
+/// What the metadata of a file say outright; each may be missing.
+#[derive(Debug, Default)]
+pub(crate) struct StatedTokens {
+    /// Markers by id.
+    pub(crate) markers: HashMap<SpecialToken, usize>,
+    /// Ends of a text or of a turn, padding and separators. The first is the end of a text.
+    pub(crate) stops: Vec<usize>,
+    /// The token that every text begins with, where the file asks for one.
+    pub(crate) begin: Option<usize>,
+}
+
+/// The special tokens of a vocabulary.
+#[derive(Debug, Default)]
+pub(crate) struct Specials {
+    /// Markers by id.
+    pub(crate) markers: HashMap<SpecialToken, usize>,
+    /// Everything that ends a middle, markers included.
+    pub(crate) stops: Vec<usize>,
+    /// The end of a text.
+    pub(crate) end: Option<usize>,
+}
+
+impl Specials {
+    /// Finds the special tokens of a vocabulary. What the file states goes before what a spelling means, and
+    /// an earlier row of [`SPELLINGS`] before a later one.
+    pub(crate) fn find(stated: StatedTokens, tokens: &[String], types: &[usize]) -> Self {
+        let rows: HashMap<&str, usize> = SPELLINGS
+            .iter()
+            .enumerate()
+            .map(|(row, (spelling, _))| (*spelling, row))
+            .collect();
+        let mut found: Vec<(usize, usize)> = tokens
+            .iter()
+            .zip(types)
+            .enumerate()
+            .filter(|(_, (token, token_type))| **token_type != NORMAL || is_unmistakable(token))
+            .filter_map(|(id, (token, _))| Some((*rows.get(token.as_str())?, id)))
+            .collect();
+        found.sort_unstable();
+
+        let StatedTokens {
+            mut markers,
+            mut stops,
+            begin,
+        } = stated;
+        let mut end = None;
+        for (row, id) in found {
+            match SPELLINGS[row].1 {
+                Marker(token) => {
+                    markers.entry(token).or_insert(id);
+                }
+                End => {
+                    end.get_or_insert(id);
+                }
+                Stop => {}
+            }
+            stops.push(id);
+        }
+        // An instruct model's file calls the end of a turn its end; a middle ends as documents do.
+        let end = end.or(stops.first().copied());
+        if let Some(begin) = begin {
+            markers.insert(SpecialToken::Begin, begin);
+        }
+        stops.extend(markers.values());
+        Self {
+            markers,
+            stops,
+            end,
+        }
+    }
+}
+
+/// Whether a spelling is a special token even where the file calls it ordinary text, as files of careless
+/// converters do. `</s>` or `<pad>` may be markup that somebody writes.
+fn is_unmistakable(token: &str) -> bool {
+    (token.starts_with("<|") && token.ends_with("|>"))
+        || (token.starts_with("<｜") && token.ends_with("｜>"))
+        || token.starts_with("<fim_")
+        || token.starts_with("<fim-")
+        || token.starts_with("<[fim-")
+}
+
+#[cfg(test)]
+mod tests;
