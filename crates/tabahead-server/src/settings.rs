@@ -28,6 +28,8 @@ pub struct Settings {
     pub max_tokens: usize,
     /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier. Default true.
     pub lookahead: bool,
+    /// How much of the file the model reads.
+    pub context: WindowSettings,
     /// Computing ahead.
     pub speculation: SpeculationSettings,
     /// The cache of answers.
@@ -47,6 +49,16 @@ pub struct Settings {
     /// On or off per path; the last rule that matches decides. Default: none, all on. Files that
     /// look like secrets are always off.
     pub paths: Vec<PathRule>,
+}
+
+/// How much of the file the model reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowSettings {
+    /// Bytes before the cursor's line that the model reads at most. Default 1536.
+    pub prefix_bytes: usize,
+    /// Bytes after the cursor's line that the model reads at most. Default 512.
+    pub suffix_bytes: usize,
 }
 
 /// Computing ahead.
@@ -135,6 +147,7 @@ impl Default for Settings {
             threads: 0,
             max_tokens: 64,
             lookahead: true,
+            context: WindowSettings::default(),
             speculation: SpeculationSettings::default(),
             cache: CacheSettings::default(),
             kv: KvSettings::default(),
@@ -144,6 +157,20 @@ impl Default for Settings {
             completion_menu: true,
             languages: BTreeMap::new(),
             paths: Vec::new(),
+        }
+    }
+}
+
+impl Default for WindowSettings {
+    fn default() -> Self {
+        let ContextSettings {
+            prefix_budget,
+            suffix_budget,
+            ..
+        } = ContextSettings::default();
+        Self {
+            prefix_bytes: prefix_budget,
+            suffix_bytes: suffix_budget,
         }
     }
 }
@@ -261,6 +288,8 @@ impl Settings {
     pub fn speculator(&self) -> SpeculatorSettings {
         SpeculatorSettings {
             context: ContextSettings {
+                prefix_budget: self.context.prefix_bytes,
+                suffix_budget: self.context.suffix_bytes,
                 copy_budget: if self.copying.enabled { COPY_BUDGET } else { 0 },
                 ..ContextSettings::default()
             },
@@ -316,6 +345,12 @@ pub const BOUNDS: &[Bounded] = &[
     ("alternatives", 0..=8, |settings| settings.alternatives),
     ("speculation.depth", 0..=32, |settings| {
         settings.speculation.depth
+    }),
+    ("context.prefix_bytes", 256..=65536, |settings| {
+        settings.context.prefix_bytes
+    }),
+    ("context.suffix_bytes", 0..=65536, |settings| {
+        settings.context.suffix_bytes
     }),
 ];
 

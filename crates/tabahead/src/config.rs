@@ -89,6 +89,15 @@ const DOCS: &[(&str, &str)] = &[
         "How exactly keys and values are kept: `f16`, or `f32`, which takes twice the memory.",
     ),
     (
+        "context.prefix_bytes",
+        "Bytes before the cursor's line that the model reads at most. A model from a file can use more \
+         than the built-in one, and takes longer to read it where the cursor jumps to another place.",
+    ),
+    (
+        "context.suffix_bytes",
+        "Bytes after the cursor's line that the model reads at most.",
+    ),
+    (
         "copying.enabled",
         "Whether what followed the same text elsewhere in the file has a say in what is suggested, besides \
          the model.",
