@@ -11,7 +11,8 @@ use std::collections::HashMap;
 
 use crate::{
     EngineError, TokenId,
-    copying::Votes,
+    copying::{CopyingRule, Votes},
+    observation::{Observation, ObservedToken, ObservedVote},
     simd::Isa,
     vocabulary::{TokenKind, Vocabulary},
 };
@@ -46,12 +47,13 @@ impl<'a> Distribution<'a> {
         vocabulary: &'a Vocabulary,
         isa: Isa,
         logits: &'a [f32],
+        rule: &CopyingRule,
         votes: &Votes,
     ) -> Self {
         let max = isa.max(logits);
         let total = isa.sum_exp(logits, max).ln();
         let log_prob = |token| logits[token as usize] - max - total;
-        let added = votes.added(log_prob, (-total).exp());
+        let added = votes.added(rule, log_prob, (-total).exp());
         Self {
             vocabulary,
             isa,
@@ -192,6 +194,59 @@ impl<'a> Distribution<'a> {
         ranked.truncate(most);
         let ranked = ranked.into_iter();
         ranked.map(|(next, sum)| (next, sum.ln() as f32)).collect()
+    }
+
+    /// What is said of the text `rest`, which really comes next; a stop is as right as its line end where
+    /// nothing else is left of it. The first bytes of `rest`, `typed` of them, are before the cursor; none are where that
+    /// is `Some(0)`, and the place is after it where it is `None`.
+    pub(crate) fn observe(&self, rest: &[u8], typed: Option<usize>, votes: &Votes) -> Observation {
+        // What was typed is no choice, and a stop is masked at the cursor.
+        let possible = |token: TokenId| match (self.vocabulary.kind(token), typed) {
+            (TokenKind::Masked, _) => false,
+            (TokenKind::Stop, typed) => typed.is_none(),
+            (TokenKind::Text, typed) => self.vocabulary.spells(token, &rest[..typed.unwrap_or(0)]),
+        };
+        let right = |token: TokenId| match self.vocabulary.kind(token) {
+            TokenKind::Stop => rest == b"\n",
+            _ => self.vocabulary.spells(token, rest),
+        };
+        let log_prob = |token: TokenId| self.logits[token as usize] - self.max - self.total;
+        let better = |one: TokenId, best: &Option<TokenId>| {
+            best.is_none_or(|best| self.logits[one as usize] > self.logits[best as usize])
+        };
+        let (mut sum, mut best_right, mut best_wrong) = (0.0f64, None, None);
+        for token in 0..self.logits.len() as TokenId {
+            let best = match right(token) {
+                true => {
+                    sum += f64::from(log_prob(token)).exp();
+                    &mut best_right
+                }
+                false if possible(token) => &mut best_wrong,
+                false => continue,
+            };
+            if better(token, best) {
+                *best = Some(token);
+            }
+        }
+        let likeliest = (-self.total).exp();
+        let observed = |id: TokenId| ObservedToken {
+            id,
+            log_prob: log_prob(id),
+        };
+        let votes = votes.features(log_prob, likeliest);
+        Observation {
+            right: sum.ln() as f32,
+            best_right: best_right.map(observed),
+            best_wrong: best_wrong.map(observed),
+            votes: votes
+                .map(|(token, features)| ObservedVote {
+                    token: observed(token),
+                    right: right(token),
+                    possible: possible(token),
+                    features,
+                })
+                .collect(),
+        }
     }
 }
 

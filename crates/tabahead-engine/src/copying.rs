@@ -321,32 +321,71 @@ impl Source {
 }
 
 impl Votes {
-    /// What is added to the probability of each token that is voted for, by token, before all are divided
+    /// What a rule adds to the probability of each token that is voted for, by token, before all are divided
     /// by their sum. `log_prob` is the model's logarithm of a token's probability, `likeliest` the
     /// probability of its likeliest token.
     pub(crate) fn added(
         &self,
+        rule: &CopyingRule,
         log_prob: impl Fn(TokenId) -> f32,
         likeliest: f32,
     ) -> Vec<(TokenId, f32)> {
-        let votes = self.votes.iter();
-        votes
-            .map(|vote| {
-                let model = log_prob(vote.token);
-                (vote.token, rule::added(vote, self, model, likeliest))
-            })
+        self.features(log_prob, likeliest)
+            .map(|(token, features)| (token, rule.added(&features)))
             .collect()
+    }
+
+    /// What a rule looks at, for each token that is voted for.
+    pub(crate) fn features(
+        &self,
+        log_prob: impl Fn(TokenId) -> f32,
+        likeliest: f32,
+    ) -> impl Iterator<Item = (TokenId, Features)> {
+        self.votes.iter().map(move |vote| {
+            let features = rule::features(vote, self, log_prob(vote.token), likeliest);
+            (vote.token, features)
+        })
     }
 }
 
-/// The rule, fitted by maximum likelihood: `training/copying.py` of `tabahead-mini`, see its model card.
+/// What a rule looks at; the meaning of each number is in `rule::features`.
+pub(crate) type Features = [f32; FEATURES];
+
+/// How many numbers a rule looks at.
+pub(crate) const FEATURES: usize = 15;
+
+/// How much is added to a token's probability, fitted to a kind of model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CopyingRule {
+    weights: Features,
+}
+
+impl CopyingRule {
+    /// For our embedded model: `training/copying.py` of `tabahead-mini`, see its model card.
+    pub(crate) const MINI: Self = Self {
+        weights: [
+            -5.119, -0.19, 2.943, 0.392, 1.468, -1.443, 1.604, 2.756, 2.52, 2.111, -1.744, -0.565,
+            0.195, 1.177, -0.714,
+        ],
+    };
+
+    /// Summed up, and to the power of e.
+    fn added(&self, features: &Features) -> f32 {
+        /// Logarithm of what is added at most.
+        const MOST: f32 = 12.0;
+
+        let pairs = self.weights.iter().zip(features);
+        let sum: f32 = pairs.map(|(weight, feature)| weight * feature).sum();
+        sum.min(MOST).exp()
+    }
+}
+
+/// What the rules look at. What is not in their weights was fitted with [`CopyingRule::MINI`].
 mod rule {
-    use super::{Match, Place, Vote, Votes};
+    use super::{Features, Match, Place, Vote, Votes};
 
     /// Less likely tokens are as unlikely as this to the rule, a logarithm.
     const LEAST: f32 = -12.0;
-    /// Logarithm of what is added at most.
-    const MOST: f32 = 12.0;
 
     /// Logarithm of how much a match counts among all.
     pub(super) fn strength(one: &Match) -> f32 {
@@ -360,32 +399,27 @@ mod rule {
         1.496 * near as f32 + 0.686 * far as f32 + 0.153 * one.next.min(16) as f32 + place
     }
 
-    pub(super) fn added(vote: &Vote, all: &Votes, model: f32, likeliest: f32) -> f32 {
+    pub(super) fn features(vote: &Vote, all: &Votes, model: f32, likeliest: f32) -> Features {
         let (longest, own) = (all.longest as f32, vote.longest as f32);
         let next = vote.next as f32;
         let model = model.max(LEAST) / 8.0;
-        let features = [
-            (-5.119, 1.0),
-            (-0.19, vote.share.max(1e-6).ln()),
-            (2.943, own.min(8.0) / 8.0),
-            (0.392, (own - 8.0).clamp(0.0, 16.0) / 16.0),
-            (1.468, (own - 24.0).clamp(0.0, 40.0) / 40.0),
-            (-1.443, likeliest),
-            (1.604, (vote.count as f32).ln_1p() / 4.0),
-            (2.756, vote.share * own.min(16.0) / 16.0),
-            (2.52, model),
-            (2.111, own / longest),
-            (-1.744, longest.min(16.0) / 16.0),
-            (-0.565, likeliest * model),
-            (0.195, next.min(4.0) / 4.0),
-            (1.177, (next - 4.0).clamp(0.0, 20.0) / 20.0),
-            (-0.714, (all.next as f32 - next).min(16.0) / 16.0),
-        ];
-        let sum: f32 = features
-            .iter()
-            .map(|(weight, feature)| weight * feature)
-            .sum();
-        sum.min(MOST).exp()
+        [
+            1.0,
+            vote.share.max(1e-6).ln(),
+            own.min(8.0) / 8.0,
+            (own - 8.0).clamp(0.0, 16.0) / 16.0,
+            (own - 24.0).clamp(0.0, 40.0) / 40.0,
+            likeliest,
+            (vote.count as f32).ln_1p() / 4.0,
+            vote.share * own.min(16.0) / 16.0,
+            model,
+            own / longest,
+            longest.min(16.0) / 16.0,
+            likeliest * model,
+            next.min(4.0) / 4.0,
+            (next - 4.0).clamp(0.0, 20.0) / 20.0,
+            (all.next as f32 - next).min(16.0) / 16.0,
+        ]
     }
 }
 

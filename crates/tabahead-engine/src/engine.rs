@@ -17,6 +17,7 @@ use crate::{
     kernels::KV_BLOCK,
     kv::{KvPrecision, Ledger},
     lookahead::{Beginning, Contest, Decision},
+    observation::Observation,
     pass::{Pass, Span},
     simd::Isa,
     threads::Urgency,
@@ -370,8 +371,27 @@ impl Engine {
             Some(source) => self.copier.votes(vocabulary, source),
             None => Votes::default(),
         };
-        let isa = self.processor.isa();
-        Some(Distribution::new(vocabulary, isa, logits.values(), &votes))
+        let (isa, rule) = (self.processor.isa(), self.model.copying_rule());
+        Some(Distribution::new(
+            vocabulary,
+            isa,
+            logits.values(),
+            rule,
+            &votes,
+        ))
+    }
+
+    /// What is said of what must be spelled next in a sequence that misses no token; its cursor is after
+    /// `cursor` of the bytes that must be spelled. Chooses nothing.
+    pub fn observe(&mut self, sequence: &mut Sequence, cursor: usize) -> Option<Observation> {
+        let rest = sequence.request.forced[sequence.spelled..].to_vec();
+        let typed = cursor.checked_sub(sequence.spelled);
+        let votes = match &mut sequence.source {
+            Some(source) => self.copier.votes(self.model.vocabulary(), source),
+            None => Votes::default(),
+        };
+        let distribution = self.distribution(sequence)?;
+        Some(distribution.observe(&rest, typed, &votes))
     }
 
     /// Chooses the next token of a sequence that misses none, or finds out what it misses to choose it.

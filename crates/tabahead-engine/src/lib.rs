@@ -26,6 +26,7 @@ mod kv;
 mod linear;
 mod lookahead;
 mod model;
+mod observation;
 mod pass;
 mod place;
 #[doc(hidden)]
@@ -46,6 +47,7 @@ pub use error::EngineError;
 pub use forward::Processor;
 pub use kv::KvPrecision;
 pub use model::{Model, ModelFormat, ModelInfo, SpecialToken, TokenId};
+pub use observation::{Observation, ObservedToken, ObservedVote};
 pub use pass::Pass;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::{
     EngineError,
     architecture::Stated,
     checkpoint::Checkpoint,
+    copying::CopyingRule,
     error::refuse,
     forward::Processor,
     gguf::GgufFile,
@@ -319,6 +320,11 @@ impl Model {
             Some(token) => Err(refuse(format!("token {token} is beyond the vocabulary"))),
             None => Ok(()),
         }
+    }
+
+    /// How much copying adds.
+    pub(crate) fn copying_rule(&self) -> &'static CopyingRule {
+        &CopyingRule::MINI
     }
 
     pub(crate) fn shape(&self) -> &Shape {

@@ -209,6 +209,9 @@ pub struct EvalArgs {
     /// Hide the text behind the cursor from the model.
     #[arg(long)]
     pub without_suffix: bool,
+    /// Predict nothing: write for each token of each middle how likely it is to the model and to copying.
+    #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
+    pub observe: Option<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Print JSON.

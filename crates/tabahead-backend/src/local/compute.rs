@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tabahead_context::{PreTokenizer, TokenId};
 use tabahead_engine::{
-    Counters, Engine, EngineError, EngineSettings, Model, Pass, Processor, Sequence,
+    Counters, Engine, EngineError, EngineSettings, Model, Observation, Pass, Processor, Sequence,
     SequenceRequest, SpecialToken, Step, threads::Urgency,
 };
 
@@ -53,6 +53,15 @@ pub(super) struct LocalCompute {
 }
 
 impl LocalCompute {
+    /// What is said of what must be spelled next, see `Engine::observe`.
+    pub(super) fn observe(
+        &mut self,
+        sequence: &mut Sequence,
+        cursor: usize,
+    ) -> Option<Observation> {
+        self.engine.observe(sequence, cursor)
+    }
+
     pub(super) fn new(
         pre_tokenizer: PreTokenizer,
         model: &Arc<Model>,

@@ -6,7 +6,7 @@
 use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationRequest, Layout, ModelProfile,
 };
-use tabahead_engine::TokenId;
+use tabahead_engine::{Observation, TokenId};
 
 use super::{
     BackendError, LocalSettings,
@@ -134,6 +134,47 @@ impl DirectModel {
                 Err(error) => return failed(GenerationFailure::Broken(in_one_line(&error))),
             }
         }
+    }
+
+    /// What the model and copying say of `middle` and its line end, token by token, after the request's prompt.
+    ///
+    /// # Errors
+    /// When the prompt is too long, or the engine fails.
+    pub fn observe(
+        &mut self,
+        mut request: GenerationRequest,
+        middle: &str,
+    ) -> Result<Vec<Observation>, GenerationFailure> {
+        let cursor = request.prompt.forced.len();
+        for text in [&mut request.prompt.forced, &mut request.tail] {
+            text.push_str(middle);
+            text.push('\n');
+        }
+        let whole = request.prompt.forced.len();
+        let mut observations = Vec::new();
+        let mut spelled = 0;
+        let mut generation = self.begin(request)?;
+        while spelled < whole {
+            let Some(running) = &mut generation.live.running else {
+                break;
+            };
+            let sequence = &mut running.sequence;
+            let missing = self.compute.missing(sequence);
+            if missing > 0 {
+                let mut pass = self.compute.begin(&mut [(sequence, missing)]);
+                self.compute.run(&mut pass, &|| false);
+                self.compute.finish(pass, &mut [Some(sequence)]);
+                continue;
+            }
+            observations.extend(self.compute.observe(sequence, cursor));
+            match self.next(&mut generation) {
+                GenerationEvent::Token { token, .. } => spelled += token.bytes.len(),
+                GenerationEvent::Failed { failure, .. } => return Err(failure),
+                _ => break,
+            }
+        }
+        self.retire(&mut generation);
+        Ok(observations)
     }
 
     /// Keeps what a generation computed for later prompts.

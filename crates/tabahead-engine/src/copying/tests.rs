@@ -55,7 +55,7 @@ fn check(before: &str, after: &str, expected: &[&str]) {
         assert!((sum - 1.0).abs() < 1e-5);
     }
     for (log_prob, likeliest) in [(f32::NEG_INFINITY, 1.0), (-3.0, 0.5), (0.0, 1.0)] {
-        for (_, more) in votes.added(|_| log_prob, likeliest) {
+        for (_, more) in votes.added(&CopyingRule::MINI, |_| log_prob, likeliest) {
             assert!(more > 0.0 && more.is_finite(), "{more}");
         }
     }

@@ -53,7 +53,13 @@ fn the_choice_is_the_best_of_all_that_fit() {
             for mask_stops in [false, true] {
                 let votes = Votes::default();
                 let isa = Isa::detect();
-                let distribution = Distribution::new(model.vocabulary(), isa, &logits, &votes);
+                let distribution = Distribution::new(
+                    model.vocabulary(),
+                    isa,
+                    &logits,
+                    model.copying_rule(),
+                    &votes,
+                );
                 let unmasked = expected(&model, &logits, forced, false).unwrap();
                 let expected = expected(&model, &logits, forced, mask_stops).unwrap();
                 let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();

@@ -219,7 +219,13 @@ fn who_was_no_rival_before_a_byte_was_typed_is_none_after() {
         logits[token as usize] = -0.1 * rank as f32;
     }
     let votes = Votes::default();
-    let distribution = Distribution::new(model.vocabulary(), Isa::detect(), &logits, &votes);
+    let distribution = Distribution::new(
+        model.vocabulary(),
+        Isa::detect(),
+        &logits,
+        model.copying_rule(),
+        &votes,
+    );
     let left = |forced: &[u8]| {
         let rivals = distribution.rivals(forced, false, true).unwrap();
         rivals

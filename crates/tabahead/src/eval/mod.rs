@@ -5,6 +5,7 @@
 
 mod copier;
 mod metrics;
+mod observe;
 mod predictor;
 mod rows;
 
@@ -15,13 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
-use console::style;
-use serde_json::{Map, Value, json};
-use tabahead_context::Suggestion;
-use tabahead_server::BufferState;
-use tabahead_text::{Document, Offset, Version};
-
 use self::{
     copier::COPIERS,
     metrics::{Confidence, Outcome, Score},
@@ -29,6 +23,10 @@ use self::{
     rows::Row,
 };
 use crate::{args::EvalArgs, config::Resolved, output, output::percent};
+use anyhow::Result;
+use console::style;
+use serde_json::{Map, Value, json};
+use tabahead_context::Suggestion;
 
 /// Points of the curve of exact match over the share of the surest rows.
 const POINTS: u32 = 20;
@@ -53,6 +51,13 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     if let Some(least) = args.min_log_prob {
         settings.cut.least_log_prob = Some(least);
     }
+    if args.without_suffix {
+        rows.iter_mut().for_each(|row| row.suffix.clear());
+    }
+    if let Some(file) = &args.observe {
+        observe::run(&rows, &settings, &config.local(), args.layout, file)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut predictor = Predictor::new(settings, config.local(), args.layout)?;
     let gate = predictor.gate();
     let mut report = Report {
@@ -65,12 +70,7 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     let started = Instant::now();
     let bar = output::progress(rows.len(), "rows");
     for row in &rows {
-        let suffix = if args.without_suffix { "" } else { &row.suffix };
-        let state = BufferState {
-            document: Document::new(&format!("{}{suffix}", row.prefix), Version(0)),
-            cursor: Offset(row.prefix.len()),
-            name: row.name(),
-        };
+        let state = row.state();
         let mut prediction = predictor.predict(&state)?;
         if args.gate && !prediction.shown {
             prediction.suggestion = None;
@@ -405,6 +405,8 @@ fn compare(row: &Row, suggestion: Option<&Suggestion>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use tabahead_text::Offset;
+
     use super::*;
 
     #[track_caller]

@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use tabahead_context::{DocumentName, OpenFile, OpenFiles};
-use tabahead_text::{Document, Version};
+use tabahead_server::BufferState;
+use tabahead_text::{Document, Offset, Version};
 
 use crate::place;
 
@@ -33,6 +34,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// The document without its middle, and the cursor there.
+    pub fn state(&self) -> BufferState {
+        BufferState {
+            document: Document::new(&format!("{}{}", self.prefix, self.suffix), Version(0)),
+            cursor: Offset(self.prefix.len()),
+            name: self.name(),
+        }
+    }
+
     /// What an editor would tell of the file, and of those beside it.
     pub fn name(&self) -> DocumentName {
         let extension = tabahead_text::extension_of(&self.language);

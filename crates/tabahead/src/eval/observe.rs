@@ -1,0 +1,199 @@
+//! `tabahead eval --observe`: what the model and copying say of each token of what really stood there.
+//!
+//! One line of JSON a row. It is what the rule of copying is fitted to, and what windows and layouts are compared
+//! by: all tokens of a middle cost one pass, where a prediction takes a pass for each.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Write},
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tabahead_backend::{DirectModel, LocalSettings};
+use tabahead_context::{
+    ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Layout, Priority,
+};
+use tabahead_engine::{Observation, ObservedToken};
+use tabahead_server::BufferState;
+use tabahead_speculation::SpeculatorSettings;
+
+use super::rows::Row;
+use crate::output;
+
+/// Writes what is said of each row whose middle is within one line.
+///
+/// # Errors
+/// When the model cannot be used, fails, or the file cannot be written.
+pub fn run(
+    rows: &[Row],
+    settings: &SpeculatorSettings,
+    local: &LocalSettings,
+    layout: Option<Layout>,
+    file: &Path,
+) -> Result<()> {
+    // Nothing is chosen, so nothing is looked ahead for.
+    let mut model = DirectModel::load(&LocalSettings {
+        lookahead: false,
+        ..local.clone()
+    })?;
+    if let Some(layout) = layout {
+        model.lay_out(layout)?;
+    }
+    let name = file.display();
+    let open = File::create(file).with_context(|| format!("cannot write {name}"))?;
+    let mut out = BufWriter::new(open);
+    let bar = output::progress(rows.len(), "rows");
+    for (number, row) in rows.iter().enumerate() {
+        bar.inc(1);
+        let middle = row.middle.trim_end();
+        if middle.is_empty() || middle.contains('\n') {
+            continue;
+        }
+        let Some((window, observations)) = observe(&mut model, settings, &row.state(), middle)?
+        else {
+            continue;
+        };
+        let line = json!({
+            "row": number,
+            "language": row.language,
+            "middle": middle,
+            "window": window.before_anchor.len() + window.tail.len() + window.suffix.len(),
+            "observations": observations.iter().map(observation).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{line}").with_context(|| format!("cannot write {name}"))?;
+    }
+    bar.finish_and_clear();
+    out.flush().with_context(|| format!("cannot write {name}"))
+}
+
+fn observe(
+    model: &mut DirectModel,
+    settings: &SpeculatorSettings,
+    state: &BufferState,
+    middle: &str,
+) -> Result<Option<(ContextWindow, Vec<Observation>)>> {
+    let profile = model.profile().clone();
+    for attempt in 0..=2 {
+        let window = ContextWindow::new(
+            &state.document,
+            state.cursor,
+            &state.name,
+            profile.template.layout,
+            &settings.context,
+            attempt,
+        );
+        let Ok(window) = window else { return Ok(None) };
+        let request = GenerationRequest {
+            id: GenerationId(0),
+            prompt: profile.template.render(&window, profile.pre_tokenizer),
+            tail: window.tail.clone(),
+            continued: Vec::new(),
+            priority: Priority::Foreground,
+            reserve: settings.cut.max_tokens,
+            characters: 0,
+            copy_source: window.copy_source(&state.document),
+        };
+        match model.observe(request, middle) {
+            Ok(observations) => return Ok(Some((window, observations))),
+            Err(GenerationFailure::TooLong) => {}
+            Err(GenerationFailure::Broken(why)) => bail!("the model failed: {why}"),
+        }
+    }
+    Ok(None)
+}
+
+fn observation(observation: &Observation) -> Value {
+    let token = |token: &ObservedToken| json!([token.id, token.log_prob]);
+    let votes = observation.votes.iter().map(|vote| {
+        json!({
+            "token": token(&vote.token),
+            "right": vote.right,
+            "possible": vote.possible,
+            "features": vote.features,
+        })
+    });
+    json!({
+        "right": observation.right,
+        "best_right": observation.best_right.as_ref().map(token),
+        "best_wrong": observation.best_wrong.as_ref().map(token),
+        "votes": votes.collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tabahead_server::Settings;
+
+    use super::{
+        super::{compare, predictor::Predictor},
+        *,
+    };
+
+    /// Whether greedy decoding without copying writes what was observed.
+    fn is_likeliest(observations: &[Observation]) -> bool {
+        observations.iter().all(|observation| {
+            let log_prob = |token: Option<ObservedToken>| {
+                token.map_or(f32::NEG_INFINITY, |token| token.log_prob)
+            };
+            log_prob(observation.best_right) > log_prob(observation.best_wrong)
+        })
+    }
+
+    #[test]
+    fn what_is_likeliest_in_every_place_is_what_is_predicted() {
+        let mut settings = Settings::default();
+        settings.lookahead = false;
+        settings.copying.enabled = false;
+        let local = settings.local(tabahead_mini::WEIGHTS);
+        let mut model = DirectModel::load(&local).expect("the model loads");
+        let mut predictor =
+            Predictor::new(settings.speculator(), local, None).expect("the model loads");
+        let text = include_str!("copier.rs");
+        let (mut right, mut wrong) = (0, 0);
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let (begin, end) = (start + line.len() / 2, start + line.trim_end().len());
+            start += line.len();
+            // Where the model would end at once, it is asked for more; the observed text goes on anyhow.
+            if begin >= end || !text.is_char_boundary(begin) {
+                continue;
+            }
+            let row = Row {
+                prefix: text[..begin].to_owned(),
+                middle: text[begin..end].to_owned(),
+                suffix: text[end..].to_owned(),
+                language: "rust".to_owned(),
+                path: Some("copier.rs".to_owned()),
+                open_files: Vec::new(),
+            };
+            let observed = observe(
+                &mut model,
+                &settings.speculator(),
+                &row.state(),
+                &row.middle,
+            );
+            let (_, observations) = observed
+                .expect("the model answers")
+                .expect("the line is short");
+            assert!(observations.iter().all(|one| one.right <= 1e-3));
+            let predicted = predictor.predict(&row.state()).expect("the model answers");
+            let outcome = compare(&row, predicted.suggestion.as_ref());
+            if is_likeliest(&observations) {
+                // Only the cut can keep it back.
+                assert!(
+                    outcome.exact || predicted.suggestion.is_none(),
+                    "{:?} instead of {:?}",
+                    predicted.suggestion,
+                    row.middle
+                );
+                right += 1;
+            } else {
+                wrong += 1;
+            }
+            assert!(observations.iter().all(|one| one.votes.is_empty()));
+        }
+        assert!(right > 5 && wrong > 5, "{right} right, {wrong} wrong");
+    }
+}
