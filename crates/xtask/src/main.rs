@@ -36,7 +36,7 @@ enum Task {
     /// Switches the rules of the law off, one by one, and sees a test fail for each.
     Mutants(mutants::MutantsArguments),
     /// Prepares what the tests need, in the cache folder, and says where it is.
-    Prepare,
+    Prepare(test::PrepareArguments),
     /// Cuts training rows for a model out of source files, with the window that prompts are made of.
     Prompts(prompts::PromptsArguments),
     /// Writes `tests/replay/RESULTS.md`, the table of what the replay measures.
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Task::Codegen => codegen::run(&workspace_root()),
         Task::Tidy => tidy::run(&workspace_root()),
         Task::Mutants(arguments) => mutants::run(&workspace_root(), &arguments),
-        Task::Prepare => test::prepare(&workspace_root()),
+        Task::Prepare(arguments) => test::prepare(&workspace_root(), &arguments),
         Task::Prompts(arguments) => prompts::run(&arguments),
         Task::Replay(arguments) => replay::run(&workspace_root(), &arguments),
         Task::Test(arguments) => test::run(&workspace_root(), &arguments),

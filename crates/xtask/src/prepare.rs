@@ -1,10 +1,12 @@
-//! Prepares what the tests need, in a cache folder: editors, npm packages and vocabularies.
+//! Prepares what the tests need, in a cache folder: editors, npm packages, vocabularies and models.
 //!
 //! Changes nothing outside that folder, except that tools which whoever works on the project uses too stand in
 //! the folders of their lock files, and that programs which no cache can hold are installed into the system when
-//! they are not there. `apt.rs` asks before that; `neovim.rs` has the Neovims.
+//! they are not there. `apt.rs` asks before that; `neovim.rs` has the Neovims, `models.rs` the
+//! real models.
 
 pub mod apt;
+pub mod models;
 pub mod neovim;
 
 use std::{

@@ -19,6 +19,7 @@ use crate::{
     prepare::{
         self, Prepared,
         apt::{self, CHROMIUM, EMACS, LUACHECK},
+        models::{ModelFile, QWEN_LARGE, QWEN_SMALL},
         neovim::{self, NEOVIM_010, NEOVIM_011, NEOVIM_012},
     },
     tidy,
@@ -43,11 +44,19 @@ pub struct TestArguments {
     no_tidy: bool,
 }
 
+/// How to prepare.
+#[derive(Debug, Args)]
+pub struct PrepareArguments {
+    /// Prepares what `test --thorough` needs, too.
+    #[arg(long)]
+    thorough: bool,
+}
+
 /// Prepares, checks, tests, and sums up. Gives whether everything that ran passed.
 pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     let begin = Instant::now();
     let cache = cache_folder(root)?;
-    let prepared = prepare_all(root, &cache);
+    let prepared = prepare_all(root, &cache, arguments.thorough);
     let tidy_passed = arguments.no_tidy || tidy::run(root)?;
     let log = cache.join("test-log.txt");
     let tests = run_tests(root, arguments, &prepared, &log)?;
@@ -83,8 +92,8 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
 }
 
 /// Prepares everything without testing. Gives whether all of it could be prepared.
-pub fn prepare(root: &Path) -> Result<bool> {
-    let prepared = prepare_all(root, &cache_folder(root)?);
+pub fn prepare(root: &Path, arguments: &PrepareArguments) -> Result<bool> {
+    let prepared = prepare_all(root, &cache_folder(root)?, arguments.thorough);
     for preparation in &prepared {
         if let Ok(place) = &preparation.outcome {
             println!("{}={}", preparation.variable, place.display());
@@ -102,12 +111,12 @@ struct Preparation {
     outcome: Prepared,
 }
 
-fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
+fn prepare_all(root: &Path, cache: &Path, thorough: bool) -> Vec<Preparation> {
     let neovims = [&NEOVIM_012, &NEOVIM_011, &NEOVIM_010].map(|neovim| neovim.wish(cache));
     let programs = [&CHROMIUM, &EMACS, &LUACHECK].map(|program| program.wish());
     let wishes: Vec<String> = neovims.into_iter().chain(programs).flatten().collect();
     let permission = apt::permission(&wishes);
-    let prepared = vec![
+    let mut prepared = vec![
         Preparation {
             name: "Neovim 0.12",
             variable: "TABAHEAD_NVIM",
@@ -174,6 +183,13 @@ fn prepare_all(root: &Path, cache: &Path) -> Vec<Preparation> {
             outcome: prepare::recordings(root),
         },
     ];
+    let models = [Some(&QWEN_SMALL), thorough.then_some(&QWEN_LARGE)];
+    let model = |model: &ModelFile| Preparation {
+        name: model.name,
+        variable: model.variable,
+        outcome: model.prepare(cache),
+    };
+    prepared.extend(models.into_iter().flatten().map(model));
     for preparation in &prepared {
         if let Err(reason) = &preparation.outcome {
             shout(preparation.name, reason);
