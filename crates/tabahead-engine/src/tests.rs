@@ -1,4 +1,4 @@
-//! Tests on tiny random models made here, and on fixtures that `transformers` made.
+//! Tests on tiny random models made here, on fixtures that `transformers` made, and on a real model.
 
 mod bitwise;
 mod checkpoints;
@@ -9,9 +9,16 @@ mod fixtures;
 mod lookahead;
 mod prefixes;
 mod products;
+mod real;
 mod vocabularies;
 
-use std::{borrow::Cow, collections::BTreeMap, io::Cursor, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::{Cursor, Write},
+    sync::Arc,
+};
 
 use candle_core::{
     Device, Tensor,
@@ -312,4 +319,20 @@ fn run(engine: &mut Engine, request: SequenceRequest, count: usize) -> Vec<(Toke
     }
     engine.retire(sequence);
     decoded
+}
+
+/// Says loudly, and once for all tests that need it, that something is not here; fails when everything was promised to be.
+fn skip(what: &str, reason: &str) {
+    assert!(
+        std::env::var_os("TABAHEAD_REQUIRE_ALL").is_none(),
+        "{what} must be here, but: {reason}"
+    );
+    let line = format!("SKIPPED   {what}: {reason}\n");
+    // Not by `eprintln!`, which the test harness holds back when a test passes.
+    let mut written = std::io::stderr().write_all(line.as_bytes());
+    if let Some(log) = std::env::var_os("TABAHEAD_TEST_LOG") {
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        written = written.and_then(|()| file?.write_all(line.as_bytes()));
+    }
+    written.expect("the test log can be written");
 }

@@ -9,15 +9,13 @@ mod golden;
 mod marks;
 
 use std::{
-    fs::OpenOptions,
-    io::Write,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
 
 use tabahead_context::PreTokenizer;
 
-use super::Random;
+use super::{Random, skip};
 use crate::{TokenId, vocabulary::Vocabulary};
 
 /// A vocabulary, and what the pure crates know of it.
@@ -86,28 +84,14 @@ fn real(name: &str) -> Option<PathBuf> {
     static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let folder = std::env::var_os("TABAHEAD_VOCABULARIES").map(PathBuf::from);
         if folder.is_none() {
-            skip("TABAHEAD_VOCABULARIES does not say where they are");
+            skip(
+                "the vocabularies of Qwen2 and Llama 3",
+                "TABAHEAD_VOCABULARIES does not say where they are",
+            );
         }
         folder
     });
     FOLDER.as_ref().map(|folder| folder.join(name))
-}
-
-/// Says loudly, and once for all of them, that tests do not run here; fails when everything was
-/// promised to be there.
-fn skip(reason: &str) {
-    assert!(
-        std::env::var_os("TABAHEAD_REQUIRE_ALL").is_none(),
-        "the vocabularies of Qwen2 and Llama 3 must be here, but: {reason}"
-    );
-    let line = format!("SKIPPED   the vocabularies of Qwen2 and Llama 3: {reason}\n");
-    // Not by `eprintln!`, which the test harness holds back when a test passes.
-    let mut written = std::io::stderr().write_all(line.as_bytes());
-    if let Some(log) = std::env::var_os("TABAHEAD_TEST_LOG") {
-        let file = OpenOptions::new().create(true).append(true).open(log);
-        written = written.and_then(|()| file?.write_all(line.as_bytes()));
-    }
-    written.expect("the test log can be written");
 }
 
 /// Pieces between which pre-tokenizers and merges have something to decide.
