@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use crate::{program, report};
+use crate::{program, real, report};
 
 /// What the plug-in's scenarios show.
 const SCENES: usize = 46;
@@ -72,6 +72,14 @@ fn the_plugin_works_beside_a_completion_plugin() {
     drive("the plug-in beside blink.cmp", "TABAHEAD_NVIM", "blink", 3);
 }
 
+#[test]
+fn the_plugin_shows_what_a_real_model_says() {
+    const TEST: &str = "the plug-in with a real model";
+    if real::small(TEST).is_some() {
+        drive(TEST, "TABAHEAD_NVIM", "real", 2);
+    }
+}
+
 /// Runs a driver in the Neovim that a variable names; it must see so many things.
 #[track_caller]
 fn drive(name: &str, variable: &str, driver: &str, least: usize) {
@@ -110,6 +118,7 @@ impl<'a> Home<'a> {
             .env("FOLDER", folder.join("files"))
             .env("PLUGIN", plugin())
             .env("TABAHEAD", program::path())
+            .envs(env::var_os("TABAHEAD_REAL_MODEL").map(|model| ("MODEL", model)))
             .env("XDG_CONFIG_HOME", folder.join("config"))
             .env("XDG_DATA_HOME", folder.join("data"))
             .env("XDG_STATE_HOME", folder.join("state"))
