@@ -20,6 +20,7 @@ use std::{
         mpsc::{self, Receiver, Sender},
     },
     thread::{self, Thread},
+    time::{Duration, Instant},
 };
 
 use tabahead_context::{
@@ -260,11 +261,9 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<Message>) {
 }
 
 fn load(source: &ModelSource, tell: &dyn Fn(u8)) -> Result<(Arc<Model>, ModelProfile), String> {
-    let mut told = 0;
+    let (mut news, started) = (LoadingNews::default(), Instant::now());
     let mut progress = |share: f32| {
-        let percent = (share * 100.0) as u8;
-        if percent > told {
-            told = percent;
+        if let Some(percent) = news.of(share, started.elapsed()) {
             tell(percent);
         }
     };
@@ -276,6 +275,26 @@ fn load(source: &ModelSource, tell: &dyn Fn(u8)) -> Result<(Arc<Model>, ModelPro
     model.completes().map_err(|error| in_one_line(&error))?;
     let profile = profile::profile(model.info(), |token| model.special(token).is_some())?;
     Ok((Arc::new(model), profile))
+}
+
+/// Of how far loading is, what is worth telling: the first percent, the last one, and ten a second between.
+#[derive(Default)]
+struct LoadingNews {
+    told: u8,
+    next: Duration,
+}
+
+impl LoadingNews {
+    fn of(&mut self, share: f32, since_start: Duration) -> Option<u8> {
+        let percent = (share * 100.0) as u8;
+        let is_due = since_start >= self.next || percent == 100;
+        if percent <= self.told || !is_due {
+            return None;
+        }
+        self.told = percent;
+        self.next = since_start + Duration::from_millis(100);
+        Some(percent)
+    }
 }
 
 /// An error with its causes.
@@ -292,4 +311,19 @@ fn in_one_line(error: &EngineError) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loading_is_told_ten_times_a_second_and_at_its_end() {
+        let mut news = LoadingNews::default();
+        let told: Vec<u8> = (0..=1000)
+            .filter_map(|step| news.of(step as f32 / 1000.0, Duration::from_micros(500 * step)))
+            .collect();
+        // Half a second.
+        assert_eq!(told, [1, 21, 41, 61, 81, 100]);
+    }
 }

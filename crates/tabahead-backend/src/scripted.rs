@@ -69,6 +69,11 @@ impl ScriptedBackend {
         }
     }
 
+    /// Reports that so many percent of the model are read.
+    pub fn progress(&self, percent: u8) {
+        (self.sink)(BackendEvent::Loading(percent));
+    }
+
     /// Ends loading, well or not, and runs what waited.
     pub fn load(&self, result: Result<ModelProfile, String>) {
         let waiting = {

@@ -12,7 +12,7 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     fs::File,
-    io::{BufReader, Cursor, Read, Seek},
+    io::{self, BufReader, Cursor, Read, Seek},
     path::Path,
 };
 
@@ -156,8 +156,13 @@ impl Model {
                 "give the directory that holds this file and its config.json",
             ))
         } else {
-            let file = File::open(path)
-                .map_err(|error| refuse(format!("cannot open '{}': {error}", path.display())))?;
+            let file = File::open(path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => refuse(format!(
+                    "there is nothing at '{}'; write the whole path of a GGUF file, or one that begins with ~/",
+                    path.display()
+                )),
+                _ => refuse(format!("cannot open '{}': {error}", path.display())),
+            })?;
             Self::read_gguf(BufReader::with_capacity(1 << 20, file), progress)
         };
         let mut model = model.map_err(|error| match error {

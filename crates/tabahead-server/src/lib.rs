@@ -7,6 +7,7 @@
 //! whatever is awaited; nothing here waits for the client except the task that writes to it; a
 //! document's text is in no log and, unless the caller has a recorder for it, in no file.
 
+mod folders;
 mod in_process;
 mod lifeline;
 mod lsp;
@@ -22,12 +23,13 @@ mod tests;
 #[doc(hidden)]
 pub use lsp::intake;
 
+pub use folders::Folders;
 pub use in_process::{Answered, BufferState, Session, Unusable};
 pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
-    BOUNDS, Bounded, CacheSettings, GateSettings, KvSettings, PathRule, Precision, Settings,
-    SettingsError, SpeculationSettings,
+    BOUNDS, Bounded, CacheSettings, EMBEDDED, GateSettings, KvSettings, PathRule, Precision,
+    Settings, SettingsError, SpeculationSettings,
 };
 pub use stats::{default_stats_dir, running_stats};
 pub use suitability::is_secret;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower_lsp::{LspService, Server};
 
 use crate::{
+    folders::Folders,
     lifeline::Lifeline,
     lsp::{Front, Lifecycle, deliver_notices, pump},
     recorder::Recorder,
@@ -25,6 +26,8 @@ use crate::{
 pub struct ServerConfig {
     /// The weights that the model `mini` stands for.
     pub embedded: &'static [u8],
+    /// What a relative path of a model and `~` count from.
+    pub folders: Folders,
     /// Settings from the file, below the editor's; `Value::Null` for none.
     pub file: Value,
     /// Settings from the command line, above the editor's; `Value::Null` for none.
@@ -79,6 +82,7 @@ pub(crate) async fn serve(
     let session = SessionLoop::new(
         SessionConfig {
             embedded: config.embedded,
+            folders: config.folders,
             file: config.file,
             flags: config.flags,
             stats_dir: config.stats_dir,

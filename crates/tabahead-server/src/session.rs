@@ -26,10 +26,12 @@ use tokio::{
     time::Instant,
 };
 
+use model::Candidate;
 use requests::Asked;
 use scribe::Scribe;
 
 use crate::{
+    folders::Folders,
     recorder::Recorder,
     settings::Settings,
     stats::{Latencies, SessionCounts, StatsFile},
@@ -136,6 +138,8 @@ pub(crate) struct Status {
     /// Something is on its way that will change it.
     pub(crate) busy: bool,
     pub(crate) message: String,
+    /// How much of a model is read, while one is and as far as it is known.
+    pub(crate) percent: Option<u8>,
 }
 
 /// The kinds of `didChangeStatus`.
@@ -152,6 +156,7 @@ pub(crate) type Launch = Box<dyn Fn(&LocalSettings, EventSink) -> Arc<dyn Backen
 /// What a session is made of.
 pub(crate) struct SessionConfig {
     pub(crate) embedded: &'static [u8],
+    pub(crate) folders: Folders,
     pub(crate) file: Value,
     pub(crate) flags: Value,
     pub(crate) stats_dir: Option<PathBuf>,
@@ -172,15 +177,10 @@ struct Open {
     copied: Option<OpenFile>,
 }
 
-/// Whom an answer goes to.
+/// Whom an answer goes to, and what it is about: a model that is ready later is asked the same.
 struct Reply {
     came: Instant,
     sender: oneshot::Sender<Answer>,
-}
-
-/// A request that came before the model was there.
-struct Early {
-    request: RequestId,
     document: DocumentId,
     input: Input,
 }
@@ -201,19 +201,22 @@ pub(crate) struct SessionLoop {
     events: mpsc::UnboundedReceiver<(u64, BackendEvent)>,
     event_sender: mpsc::UnboundedSender<(u64, BackendEvent)>,
     epoch: u64,
+    /// How many backends were made so far.
+    launches: u64,
     backend: Option<Arc<dyn Backend>>,
     launched: Option<LocalSettings>,
     /// Percent of the model that are read, where that is told.
     loaded: Option<u8>,
     /// There from the moment the model is.
     speculator: Option<Speculator>,
+    /// Takes the backend's place as soon as its model is ready.
+    candidate: Option<Candidate>,
     documents: HashMap<DocumentId, Open>,
     turn: u64,
     focused: Option<DocumentId>,
     /// What the editor was told last.
     told: Option<Status>,
     replies: HashMap<RequestId, Reply>,
-    early: Vec<Early>,
     scribe: Scribe,
     counts: SessionCounts,
     latencies: Latencies,
@@ -241,16 +244,17 @@ impl SessionLoop {
             events,
             event_sender,
             epoch: 0,
+            launches: 0,
             backend: None,
             launched: None,
             loaded: None,
             speculator: None,
+            candidate: None,
             documents: HashMap::new(),
             turn: 0,
             focused: None,
             told: None,
             replies: HashMap::new(),
-            early: Vec::new(),
             scribe,
             counts: SessionCounts::default(),
             latencies: Latencies::default(),
@@ -396,17 +400,15 @@ impl SessionLoop {
                 came,
                 reply,
             } => {
-                let reply = Reply {
-                    came,
-                    sender: reply,
-                };
                 let asked = Asked {
+                    document,
                     snapshot,
                     cursor,
                     selected,
                     trigger,
+                    came,
                 };
-                self.take_request(request, document, asked, reply);
+                self.take_request(request, asked, reply);
             }
             Message::Cancelled { request } => self.cancel(request),
             Message::Accepted { suggestion } => {
@@ -469,7 +471,10 @@ impl SessionLoop {
     }
 
     fn take_numbered_event(&mut self, (epoch, event): (u64, BackendEvent)) {
-        if epoch == self.epoch {
+        let is_of = |candidate: &Candidate| candidate.epoch == epoch;
+        if self.candidate.as_ref().is_some_and(is_of) {
+            self.take_candidates_event(event);
+        } else if epoch == self.epoch {
             self.take_event(event);
         }
     }

@@ -4,13 +4,18 @@
 //! the editor sent. A later layer wins key by key. A layer with an unknown key or a value of the
 //! wrong kind is refused as a whole, with the key's name, and everything stays as it was.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf};
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tabahead_backend::{KvPrecision, LocalSettings, ModelSource};
 use tabahead_context::{ContextSettings, CutSettings};
 use tabahead_speculation::SpeculatorSettings;
+
+use crate::folders::Folders;
+
+/// What the embedded model is called in the setting `model`; a file of that name is `./mini`.
+pub const EMBEDDED: &str = "mini";
 
 /// Every setting, with its default.
 ///
@@ -20,7 +25,7 @@ use tabahead_speculation::SpeculatorSettings;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The model: `mini` (default) for the embedded one, or the path of a GGUF file or of a
-    /// directory with config.json and safetensors.
+    /// directory with config.json and safetensors. [`Folders::locate`] says what it counts from.
     pub model: String,
     /// Threads that compute. 0 (default) chooses from the cores.
     pub threads: usize,
@@ -143,7 +148,7 @@ pub struct PathRule {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            model: "mini".to_owned(),
+            model: EMBEDDED.to_owned(),
             threads: 0,
             max_tokens: 64,
             lookahead: true,
@@ -268,11 +273,18 @@ impl Settings {
     }
 
     /// What the local backend is made of; `embedded` is what `mini` stands for.
-    pub fn local(&self, embedded: &'static [u8]) -> LocalSettings {
-        LocalSettings {
+    ///
+    /// # Errors
+    /// When the model's path counts from a folder that is unknown.
+    pub fn local(
+        &self,
+        embedded: &'static [u8],
+        folders: &Folders,
+    ) -> Result<LocalSettings, SettingsError> {
+        Ok(LocalSettings {
             model: match self.model.as_str() {
-                "mini" => ModelSource::Embedded(embedded),
-                path => ModelSource::File(PathBuf::from(path)),
+                EMBEDDED => ModelSource::Embedded(embedded),
+                path => ModelSource::File(folders.locate(path)?),
             },
             threads: self.threads,
             kv_bytes: self.kv.bytes,
@@ -281,7 +293,7 @@ impl Settings {
                 Precision::F32 => KvPrecision::Full,
             },
             lookahead: self.lookahead,
-        }
+        })
     }
 
     /// What the Speculator is made of.

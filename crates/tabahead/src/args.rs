@@ -382,6 +382,12 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Name a model in the configuration file, once it is seen to complete code.
+    Use {
+        /// GGUF file or directory with safetensors, or `mini` for the built-in model.
+        #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+        model: String,
+    },
     /// Print the likeliest next tokens after a prompt, for comparing with other engines.
     Logits(LogitsArgs),
 }

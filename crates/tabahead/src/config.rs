@@ -4,20 +4,23 @@
 
 use std::{
     borrow::Cow,
-    env, fs,
+    env,
+    error::Error,
+    fs,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     process::{self, ExitCode},
     sync::Arc,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use console::style;
 use serde_json::{Map, Value, json};
 use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
 use tabahead_engine::Model;
 use tabahead_server::{
-    BOUNDS, Precision, Recorder, ServerConfig, Session, Settings, default_stats_dir, run_stdio,
+    BOUNDS, EMBEDDED, Folders, Precision, Recorder, ServerConfig, Session, Settings,
+    default_stats_dir, run_stdio,
 };
 
 use crate::{
@@ -32,7 +35,8 @@ const DOCS: &[(&str, &str)] = &[
         "model",
         "The model: `mini` for the built-in one, or the path of a GGUF file or of a directory with \
          config.json and safetensors (Llama, Qwen2 or Qwen3 architecture with fill-in-the-middle \
-         tokens).",
+         tokens). `~` is your home; a relative path counts from the folder of the configuration file, \
+         also in an editor's settings, and on the command line from the working directory.",
     ),
     (
         "threads",
@@ -128,6 +132,8 @@ pub struct Resolved {
     file_layer: Value,
     /// What flags add.
     flags: Value,
+    /// Where paths in the file and in an editor's settings count from.
+    folders: Folders,
 }
 
 /// Whether a session computes ahead.
@@ -148,26 +154,42 @@ pub fn load(named: Option<&Path>) -> Result<Resolved> {
         Some(file) if named.is_some() || file.exists() => read_layer(&file)?,
         _ => Value::Null,
     };
-    Resolved::new(file_layer, Value::Null)
+    Resolved::new(file_layer, Value::Null, folders(named)?)
+}
+
+/// The folders that a model's path counts from.
+fn folders(named: Option<&Path>) -> Result<Folders> {
+    let file = find(named).map(path::absolute).transpose();
+    let file = file.context("the working directory cannot be read")?;
+    Ok(Folders {
+        home: home(),
+        configuration: file.and_then(|file| Some(file.parent()?.to_owned())),
+    })
+}
+
+/// The user's home, as shells know it on Unix and on Windows.
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").or_else(|| variable("USERPROFILE"))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
 }
 
 /// Where what can be made again is kept: `$XDG_CACHE_HOME/tabahead`; `None` without a home.
 pub fn cache_folder() -> Option<PathBuf> {
-    let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
     variable("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
+        .or_else(|| Some(home()?.join(".cache")))
         .map(|folder| folder.join("tabahead"))
 }
 
 /// Where the configuration file is looked for; `None` without a home.
 pub fn find(named: Option<&Path>) -> Option<PathBuf> {
-    let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
     match named {
         Some(named) => Some(named.to_owned()),
         None => variable("XDG_CONFIG_HOME")
-            .map(PathBuf::from)
-            .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
+            .or_else(|| Some(home()?.join(".config")))
             .map(|folder| folder.join("tabahead").join("config.toml")),
     }
 }
@@ -193,28 +215,61 @@ fn layer_from_toml(text: &str) -> Result<Value> {
 }
 
 impl Resolved {
-    fn new(file_layer: Value, flags: Value) -> Result<Self> {
+    fn new(file_layer: Value, flags: Value, folders: Folders) -> Result<Self> {
+        let settings = Settings::resolve(&[&file_layer, &flags])?;
+        // A path that counts from nowhere is a wrong setting, whether the model is needed or not.
+        settings.local(tabahead_mini::WEIGHTS, &folders)?;
         Ok(Self {
-            settings: Settings::resolve(&[&file_layer, &flags])?,
+            settings,
             file_layer,
             flags,
+            folders,
         })
     }
 
-    /// These settings with `--model` and `--threads` on top.
+    /// These settings with `--model` and `--threads` on top. As in every command, a path counts from the
+    /// working directory.
     ///
     /// # Errors
     /// When a value is out of bounds.
     pub fn with_engine(&self, args: &EngineArgs) -> Result<Self> {
+        let model = args
+            .model
+            .as_deref()
+            .map(|model| self.on_command_line(model));
         Self::new(
             self.file_layer.clone(),
-            json!({"model": args.model, "threads": args.threads}),
+            json!({"model": model.transpose()?, "threads": args.threads}),
+            self.folders.clone(),
         )
+    }
+
+    fn on_command_line(&self, model: &str) -> Result<String> {
+        if model == EMBEDDED {
+            return Ok(model.to_owned());
+        }
+        let folders = Folders {
+            home: self.folders.home.clone(),
+            configuration: env::current_dir().ok(),
+        };
+        let path = folders.locate(model)?.into_os_string().into_string();
+        path.map_err(|path| {
+            anyhow!("the path {path:?} is not Unicode; name the model by another one")
+        })
+    }
+
+    /// The model's file or directory; `None` for the built-in one.
+    pub fn model_file(&self) -> Option<PathBuf> {
+        match self.local().model {
+            ModelSource::Embedded(_) => None,
+            ModelSource::File(file) => Some(file),
+        }
     }
 
     /// What the local backend is made of.
     pub fn local(&self) -> LocalSettings {
-        self.settings.local(tabahead_mini::WEIGHTS)
+        let local = self.settings.local(tabahead_mini::WEIGHTS, &self.folders);
+        local.expect("`new` has seen that the path counts from somewhere")
     }
 
     /// Serves an editor until it leaves; the settings of the editor come between file and flags.
@@ -226,9 +281,20 @@ impl Resolved {
         args: &EngineArgs,
         recorder: Option<Box<dyn Recorder>>,
     ) -> Result<ExitCode> {
+        // An editor starts the server where it was started itself, often in a repository.
+        if let Some(model) = args.model.as_deref()
+            && model != EMBEDDED
+            && Folders::is_relative(model)
+        {
+            bail!(
+                "--model '{model}' would count from where the editor was started; write the whole path, or one \
+                 that begins with ~/"
+            );
+        }
         let config = self.with_engine(args)?;
         let code = run_stdio(ServerConfig {
             embedded: tabahead_mini::WEIGHTS,
+            folders: config.folders,
             file: config.file_layer,
             flags: config.flags,
             stats_dir: default_stats_dir(),
@@ -249,7 +315,7 @@ impl Resolved {
         speculator.speculate &= speculation == Speculation::On;
         let local = self.local();
         let session = Session::new(speculator, |sink| Box::new(LocalBackend::new(local, sink)));
-        session.with_context(|| self.unusable())
+        session.map_err(|error| self.unusable(&error))
     }
 
     /// The model alone, for commands that look into it.
@@ -261,7 +327,7 @@ impl Resolved {
             ModelSource::Embedded(bytes) => Model::from_bytes(Cow::Borrowed(bytes)),
             ModelSource::File(file) => Model::open(&file),
         };
-        Ok(Arc::new(model.with_context(|| self.unusable())?))
+        Ok(Arc::new(model.map_err(|error| self.unusable(&error))?))
     }
 
     /// The model alone, for commands that complete with it.
@@ -270,15 +336,23 @@ impl Resolved {
     /// When the model cannot be used for that.
     pub fn completing_model(&self) -> Result<Arc<Model>> {
         let model = self.model()?;
-        model.completes().with_context(|| self.unusable())?;
+        model.completes().map_err(|error| self.unusable(&error))?;
         Ok(model)
     }
 
-    fn unusable(&self) -> String {
-        format!(
-            "the model '{}' cannot be used (try --model mini)",
-            self.settings.model
-        )
+    /// What is wrong with the model that the settings name, and what to do.
+    fn unusable(&self, error: &dyn Error) -> anyhow::Error {
+        let mut reason = error.to_string();
+        let causes = std::iter::successors(error.source(), |error| error.source());
+        for cause in causes {
+            reason += &format!(": {cause}");
+        }
+        // The engine says the same, for callers that do not.
+        let reason = reason
+            .strip_prefix("model cannot be used: ")
+            .unwrap_or(&reason);
+        let model = &self.settings.model;
+        anyhow!("the model '{model}' cannot be used: {reason} (or try --model mini)")
     }
 }
 
@@ -490,13 +564,13 @@ mod tests {
         let text = "threads = 1\nlanguages = { markdown = false, \"*\" = true }\n\
                     paths = [{ glob = \"*.x\", enabled = false }]\n[speculation]\ndepth = 2\n";
         let layer = layer_from_toml(text).expect("valid TOML");
-        let config = Resolved::new(layer, Value::Null).expect("valid settings");
+        let config = Resolved::new(layer, Value::Null, Folders::default()).expect("valid settings");
         let mut printed = Vec::new();
         let settings = serde_json::to_value(&config.settings).expect("plain data");
         print(&mut printed, None, &config, &settings).expect("a vector takes everything");
         let printed = String::from_utf8(printed).expect("text");
         let again = layer_from_toml(&printed).expect("valid TOML");
-        let again = Resolved::new(again, Value::Null).expect("valid settings");
+        let again = Resolved::new(again, Value::Null, Folders::default()).expect("valid settings");
         assert_eq!(again.settings, config.settings);
     }
 

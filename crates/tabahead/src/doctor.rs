@@ -24,6 +24,7 @@ use tabahead_text::{Document, Offset, Version};
 use crate::{
     args::DoctorArgs,
     config::{self, Resolved, Speculation},
+    known_models::{KNOWN_MODELS, Machine, RIGHT_LINES_OF_MINI, fitting, memory_of},
     output,
 };
 
@@ -59,22 +60,44 @@ impl Check {
 /// # Errors
 /// When standard output is closed.
 pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
+    let machine = Machine {
+        cores: thread::available_parallelism().map_or(1, usize::from),
+        available: available_memory(),
+    };
+    let config = config::load(named).and_then(|config| config.with_engine(&args.engine));
+    let file = config.as_ref().ok().and_then(Resolved::model_file);
     let mut checks = vec![
         Check::new("version", State::Ok, env!("CARGO_PKG_VERSION")),
-        cores(),
-        memory(),
+        processor(machine.cores),
+        memory(machine.available, file.as_deref()),
+        configuration(named, &config),
     ];
-    let config = config::load(named).and_then(|config| config.with_engine(&args.engine));
-    checks.push(configuration(named, &config));
     if let Ok(config) = &config {
-        checks.push(model(config));
+        checks.push(model(config, file.as_deref()));
+        if file.is_none() {
+            checks.push(real_model(machine));
+        }
     }
     checks.push(figures());
     checks.push(neovim());
 
     let problems = checks.iter().filter(|c| c.state == State::Problem).count();
     if args.json {
-        output::json(&json!({"ok": problems == 0, "checks": checks}))?;
+        let models: Vec<_> = KNOWN_MODELS
+            .iter()
+            .map(|model| model.description(machine))
+            .collect();
+        output::json(&json!({
+            "ok": problems == 0,
+            "checks": checks,
+            "machine": {"cores": machine.cores, "available_bytes": machine.available},
+            "model": {
+                "built_in": config.is_ok().then_some(file.is_none()),
+                "file": file,
+                "file_bytes": file.as_deref().and_then(size_of),
+            },
+            "models": models,
+        }))?;
     } else {
         let mut out = output::stdout();
         for check in &checks {
@@ -83,7 +106,12 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
                 State::Hint => style("hint   ").yellow(),
                 State::Problem => style("problem").red().bold(),
             };
-            writeln!(out, "{state}  {:<14} {}", check.name, check.message)?;
+            let mut lines = check.message.lines();
+            let first = lines.next().unwrap_or_default();
+            writeln!(out, "{state}  {:<14} {first}", check.name)?;
+            for line in lines {
+                writeln!(out, "{:24}{line}", "")?;
+            }
         }
     }
     Ok(match problems {
@@ -92,8 +120,7 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
     })
 }
 
-fn cores() -> Check {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+fn processor(cores: usize) -> Check {
     let features = cpu_features();
     let found = match features.is_empty() {
         true => format!("{cores} usable cores"),
@@ -124,32 +151,59 @@ fn cpu_features() -> Vec<&'static str> {
     here.map(|(name, _)| name).collect()
 }
 
-fn memory() -> Check {
-    let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("MemAvailable:"))?;
-        let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kilobytes * 1024)
-    });
-    // The built-in model with full caches stays below this.
-    const ENOUGH: u64 = 512 << 20;
+/// Bytes of memory that can be had; `None` when the system does not say.
+fn available_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Whether there is as much memory as the model can take with all caches full.
+fn memory(available: Option<u64>, file: Option<&Path>) -> Check {
+    const BUILT_IN: u64 = 512 << 20;
+    let needed = file.and_then(size_of).map_or(BUILT_IN, memory_of);
+    let need = format!("the model takes up to {}", output::bytes(needed));
     match available {
-        Some(bytes) if bytes < ENOUGH => Check::new(
-            "memory",
-            State::Hint,
-            format!(
-                "{} available: lower kv.bytes in the configuration",
-                output::bytes(bytes)
-            ),
-        ),
-        Some(bytes) => Check::new(
+        Some(bytes) if bytes < needed => {
+            let found = format!("{} available, and {need}", output::bytes(bytes));
+            let advice = match file {
+                Some(_) => "choose a smaller one",
+                None => "lower kv.bytes in the configuration",
+            };
+            Check::new("memory", State::Hint, format!("{found}: {advice}"))
+        }
+        Some(bytes) => {
+            let found = format!("{} available, {need}", output::bytes(bytes));
+            Check::new("memory", State::Ok, found)
+        }
+        None => Check::new(
             "memory",
             State::Ok,
-            format!("{} available", output::bytes(bytes)),
+            format!("unknown on this system; {need}"),
         ),
-        None => Check::new("memory", State::Ok, "unknown on this system"),
     }
+}
+
+/// Bytes of a model's file, or of the weights in its directory.
+fn size_of(model: &Path) -> Option<u64> {
+    let metadata = fs::metadata(model).ok()?;
+    if metadata.is_file() {
+        return Some(metadata.len());
+    }
+    let files = fs::read_dir(model).ok()?.flatten();
+    let weights = files.filter(|file| {
+        let ending = file.path().extension().map(ToOwned::to_owned);
+        ending.is_some_and(|ending| ending == "safetensors")
+    });
+    Some(
+        weights
+            .flat_map(|file| file.metadata())
+            .map(|m| m.len())
+            .sum(),
+    )
 }
 
 fn configuration(named: Option<&Path>, config: &Result<Resolved>) -> Check {
@@ -169,7 +223,7 @@ fn configuration(named: Option<&Path>, config: &Result<Resolved>) -> Check {
 }
 
 /// Loads the model and asks it for a real suggestion.
-fn model(config: &Resolved) -> Check {
+fn model(config: &Resolved, file: Option<&Path>) -> Check {
     let problem = |message: String| Check::new("model", State::Problem, message);
     let started = Instant::now();
     let mut session = match config.session(Speculation::Off) {
@@ -184,18 +238,49 @@ fn model(config: &Resolved) -> Check {
         name: DocumentName::new("doctor.py", "python"),
     });
     let id = &session.profile().id;
+    let place = match file {
+        Some(file) => {
+            let size = size_of(file).map(output::bytes).unwrap_or_default();
+            format!("{} of {size}", file.display())
+        }
+        None => "built in".to_owned(),
+    };
     match answered.answer {
         Answer::Failed(why) => problem(format!("{id} does not answer: {why}; try --model mini")),
         _ => Check::new(
             "model",
             State::Ok,
             format!(
-                "{id}: loaded in {}, answered in {}",
+                "{id} ({place}): loaded in {}, answered in {}",
                 output::milliseconds(loaded),
                 output::milliseconds(answered.elapsed)
             ),
         ),
     }
+}
+
+/// What a real model would bring, and the command that brings it.
+fn real_model(machine: Machine) -> Check {
+    const NAME: &str = "real model";
+    let Some(model) = fitting(machine) else {
+        let smallest = &KNOWN_MODELS[0];
+        let needed = output::bytes(memory_of(smallest.bytes));
+        let message = format!(
+            "the built-in model stays: {} takes up to {needed}, and two cores",
+            smallest.name
+        );
+        return Check::new(NAME, State::Ok, message);
+    };
+    let message = format!(
+        "the built-in model completes {RIGHT_LINES_OF_MINI} % of lines exactly, {} {} %; it takes {} to download and up to \
+         {} of memory, and fits here:\n{}",
+        model.name,
+        model.right_lines,
+        output::bytes(model.bytes),
+        output::bytes(memory_of(model.bytes)),
+        model.command(),
+    );
+    Check::new(NAME, State::Hint, message)
 }
 
 /// Whether servers can leave their figures for `tabahead stats`.

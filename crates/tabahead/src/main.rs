@@ -6,10 +6,12 @@
 
 mod args;
 mod bench;
+mod choose;
 mod complete;
 mod config;
 mod doctor;
 mod eval;
+mod known_models;
 mod model;
 mod output;
 mod place;
@@ -50,7 +52,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Doctor(args) => doctor::run(&args, config),
         Command::Stats(args) => stats::run(&args),
         Command::Config(args) => config::run(&args, config),
-        Command::Model(command) => model::run(&command, &config::load(config)?),
+        Command::Model(command) => model::run(&command, &config::load(config)?, config),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tabahead", &mut script);

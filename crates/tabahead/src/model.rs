@@ -1,6 +1,7 @@
-//! `tabahead model`: what a model says of itself, and what it thinks comes next.
+//! `tabahead model`: what a model says of itself, and what it thinks comes next. `choose.rs` names one in the
+//! configuration.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -8,6 +9,7 @@ use tabahead_engine::{Model, SpecialToken};
 
 use crate::{
     args::{EngineArgs, LogitsArgs, ModelCommand},
+    choose,
     config::Resolved,
     output,
 };
@@ -16,8 +18,9 @@ use crate::{
 ///
 /// # Errors
 /// When the model cannot be used or standard output is closed.
-pub fn run(command: &ModelCommand, config: &Resolved) -> Result<ExitCode> {
+pub fn run(command: &ModelCommand, config: &Resolved, named: Option<&Path>) -> Result<ExitCode> {
     match command {
+        ModelCommand::Use { model } => choose::run(model, config, named)?,
         ModelCommand::Inspect { model, json } => inspect(model.clone(), *json, config)?,
         ModelCommand::Logits(args) => logits(args, config)?,
     }

@@ -502,6 +502,165 @@ fn the_doctor_finds_nothing_wrong_and_asks_the_model() {
     let checks = report["checks"].as_array().expect("checks");
     let model = checks.iter().find(|check| check["name"] == "model");
     assert_eq!(model.expect("the model is checked")["state"], "ok");
+    assert_eq!(report["model"]["built_in"], true);
+}
+
+#[test]
+fn the_doctor_leads_from_the_built_in_model_to_a_real_one() {
+    let report = json(&["doctor", "--json"]);
+    let models = report["models"].as_array().expect("models");
+    let fits = |model: &&Value| model["fits"] == true;
+    let found = succeeds(&["doctor"]);
+    match models.iter().rfind(fits) {
+        Some(model) => {
+            let command = model["command"].as_str().expect("a line");
+            assert!(found.lines().any(|line| line.trim() == command), "{found}");
+        }
+        None => assert!(found.contains("the built-in model stays"), "{found}"),
+    }
+}
+
+#[test]
+fn the_doctor_looks_at_the_file_that_is_named() {
+    let home = home_with_model("models/copy.gguf");
+    configure(home.path(), "model = \"~/models/copy.gguf\"\n");
+    let doctor = |home: &Path| {
+        let output = tabahead(home, &["doctor", "--json"])
+            .output()
+            .expect("starts");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let checks = report["checks"].as_array().expect("checks");
+        let model = checks.iter().find(|check| check["name"] == "model");
+        let model = model.expect("the model is checked");
+        let message = model["message"].as_str().expect("a message").to_owned();
+        (output.status.success(), message, report)
+    };
+    let (succeeded, message, report) = doctor(home.path());
+    let file = home.path().join("models/copy.gguf");
+    assert!(succeeded, "{message}");
+    assert!(message.contains(&file.display().to_string()), "{message}");
+    assert_eq!(report["model"]["built_in"], false);
+    let size = fs::metadata(&file).expect("it is there").len();
+    assert_eq!(report["model"]["file_bytes"], size);
+    assert!(
+        !text(
+            &tabahead(home.path(), &["doctor"])
+                .output()
+                .expect("starts")
+                .stdout
+        )
+        .contains("curl")
+    );
+
+    configure(home.path(), "model = \"~/models/gone.gguf\"\n");
+    let (succeeded, message, _) = doctor(home.path());
+    assert!(!succeeded);
+    let gone = home.path().join("models/gone.gguf");
+    assert!(
+        message.contains(&format!("there is nothing at '{}'", gone.display())),
+        "{message}"
+    );
+}
+
+/// A home with a model at this place below it.
+fn home_with_model(place: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join(place);
+    fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    let mini = root().join("crates/tabahead-mini/mini.gguf");
+    fs::copy(mini, file).expect("copied");
+    home
+}
+
+fn configure(home: &Path, text: &str) {
+    let folder = home.join(".config/tabahead");
+    fs::create_dir_all(&folder).expect("made");
+    fs::write(folder.join("config.toml"), text).expect("written");
+}
+
+/// Whether the model of this command is the file that the configuration or the flag names; else what is said.
+fn inspected(mut command: Command) -> Result<(), String> {
+    let output = command.output().expect("starts");
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(text(&output.stderr)),
+    }
+}
+
+#[test]
+fn a_models_path_counts_from_the_home_or_from_its_configuration_file() {
+    let home = home_with_model(".config/tabahead/models/copy.gguf");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let inspect = |home: &Path, more: &[&str]| {
+        let mut arguments = vec!["model", "inspect"];
+        arguments.extend(more);
+        let mut command = tabahead(home, &arguments);
+        command.current_dir(elsewhere.path());
+        inspected(command)
+    };
+    for setting in ["models/copy.gguf", "~/.config/tabahead/models/copy.gguf"] {
+        configure(home.path(), &format!("model = \"{setting}\"\n"));
+        assert_eq!(inspect(home.path(), &[]), Ok(()));
+    }
+    // Another configuration file, with a home that has nothing, and named from the working directory.
+    configure(home.path(), "model = \"models/copy.gguf\"\n");
+    fs::rename(
+        home.path().join(".config/tabahead"),
+        elsewhere.path().join("own"),
+    )
+    .expect("moved");
+    assert_eq!(
+        inspect(home.path(), &["--config", "own/config.toml"]),
+        Ok(())
+    );
+
+    // The folder that the command runs in has such a file; the setting does not count from there.
+    configure(home.path(), "model = \"own/models/copy.gguf\"\n");
+    let line = inspect(home.path(), &[]).expect_err("it is not in the configuration's folder");
+    let tried = home.path().join(".config/tabahead/own/models/copy.gguf");
+    assert!(
+        line.contains(&format!(
+            "there is nothing at '{}'; write the whole path",
+            tried.display()
+        )),
+        "{line}"
+    );
+    assert_eq!(line.lines().count(), 1, "{line}");
+    // On the command line it does.
+    assert_eq!(inspect(home.path(), &["own/models/copy.gguf"]), Ok(()));
+}
+
+#[test]
+fn a_model_is_named_in_the_configuration_file_when_it_completes() {
+    let home = home_with_model("models/copy.gguf");
+    let run = |arguments: &[&str]| tabahead(home.path(), arguments).output().expect("starts");
+    let file = home.path().join("models/copy.gguf");
+    let used = run(&["model", "use", file.to_str().expect("a plain path")]);
+    assert!(used.status.success(), "{}", text(&used.stderr));
+    let configuration = home.path().join(".config/tabahead/config.toml");
+    let written = || fs::read_to_string(&configuration).expect("it is there");
+    assert_eq!(written(), "model = \"~/models/copy.gguf\"\n");
+    let report: Value = serde_json::from_slice(&run(&["doctor", "--json"]).stdout).expect("JSON");
+    assert_eq!(report["model"]["built_in"], false);
+
+    let refused = run(&["model", "use", "Cargo.toml"]);
+    assert!(!refused.status.success());
+    assert_eq!(text(&refused.stderr).lines().count(), 1);
+    assert_eq!(written(), "model = \"~/models/copy.gguf\"\n");
+
+    assert!(run(&["model", "use", "mini"]).status.success());
+    assert_eq!(written(), "model = \"mini\"\n");
+}
+
+#[test]
+fn an_editors_server_takes_no_path_that_counts_from_where_the_editor_was_started() {
+    fails(&["lsp", "--model", "model.gguf"], "write the whole path");
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = folder.path().to_str().expect("a plain path");
+    fails(
+        &["record", recordings, "--model", "./mini"],
+        "write the whole path",
+    );
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::test;
 const PACKAGE: &str = "editors/vscode/package.json";
 const README: &str = "README.md";
 
-/// Settings that decide which program or file is run or read; a workspace must not choose them for somebody else.
+/// Settings that decide which program or file is run or read. VS Code takes them from the user's own settings alone,
+/// because a folder that the user opens decides nothing of that.
 const MACHINE: [&str; 1] = ["model"];
 
 /// Writes the files. Gives whether that could be done.
@@ -88,7 +89,7 @@ fn with_configuration(package: &str, settings: &[Setting]) -> Result<String> {
     for (key, schema) in settings {
         let mut schema = schema.clone();
         let scope = match MACHINE.contains(&key.as_str()) {
-            true => "machine-overridable",
+            true => "machine",
             false => "window",
         };
         schema["scope"] = json!(scope);
@@ -155,6 +156,7 @@ mod tests {
             "properties": {
                 "a": {"properties": {"x": {"order": 1, "default": 2, "description": "X."}}},
                 "z": {"order": 0, "default": null, "description": "Z.", "properties": {"q": {}}},
+                "model": {"order": 2, "default": "mini", "description": "The model."},
             }
         }))
     }
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn settings_are_found_in_their_order() {
         let keys: Vec<String> = settings().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["z", "a.x"]);
+        assert_eq!(keys, ["z", "a.x", "model"]);
     }
 
     #[test]
@@ -174,7 +176,7 @@ mod tests {
         let once = once.expect("it has the marks");
         assert_eq!(
             once,
-            "a\n<!-- settings -->\n| key | default | what it does |\n| --- | --- | --- |\n| `z` | unset | Z. |\n| `a.x` | `2` | X. |\n<!-- /settings -->\nb\n"
+            "a\n<!-- settings -->\n| key | default | what it does |\n| --- | --- | --- |\n| `z` | unset | Z. |\n| `a.x` | `2` | X. |\n| `model` | `\"mini\"` | The model. |\n<!-- /settings -->\nb\n"
         );
         assert_eq!(with_table(&once, &settings()).expect("again"), once);
         assert!(with_table("nothing", &settings()).is_err());
@@ -189,7 +191,11 @@ mod tests {
         assert_eq!(json["contributes"]["z"], 1);
         let properties = &json["contributes"]["configuration"]["properties"];
         assert_eq!(properties["tabahead.a.x"]["default"], 2);
-        assert_eq!(properties["tabahead.server.path"]["scope"], "machine");
+        assert_eq!(properties["tabahead.a.x"]["scope"], "window");
+        // A workspace decides neither which program runs nor which file it reads.
+        for key in ["tabahead.server.path", "tabahead.model"] {
+            assert_eq!(properties[key]["scope"], "machine", "{key}");
+        }
         assert_eq!(with_configuration(&once, &settings()).expect("again"), once);
     }
 }

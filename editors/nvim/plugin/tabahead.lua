@@ -84,8 +84,8 @@ vim.api.nvim_create_user_command('Tabahead', function(args)
 end, {
   nargs = '*',
   desc = 'tabahead: enable, disable, status, stats, log, model, restart, suggest',
-  complete = function(_, line)
-    return require('tabahead.command').complete(line)
+  complete = function(lead, line, cursor)
+    return require('tabahead.command').complete(lead, line:sub(1, cursor))
   end,
 })
 

@@ -65,6 +65,7 @@ export class Server {
     this.client = new LanguageClient('tabahead', 'tabahead', { command: program, args: ['lsp'] }, options);
     this.client.onNotification(status, (now) => {
       ctx.status.set(now);
+      void ctx.model.statusChanged(now);
     });
     this.client.onDidChangeState(({ newState }) => {
       ctx.isReady(newState === State.Running);

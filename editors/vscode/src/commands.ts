@@ -14,6 +14,8 @@ export function registerCommands(ctx: Ctx): void {
     acceptLine: () => acceptPart(ctx, 'editor.action.inlineSuggest.acceptNextLine'),
     pauseFile: () => toggleFile(ctx),
     pauseLanguage: () => toggleLanguage(),
+    chooseModel: () => ctx.model.choose(),
+    useBuiltInModel: () => ctx.model.useBuiltIn(),
     stats: () => showStats(),
     restart: () => ctx.restart(),
     log: () => {
@@ -85,6 +87,7 @@ async function showMenu(ctx: Ctx): Promise<void> {
     });
   }
   entries.push(
+    { label: '$(file-binary) Choose model file…', command: 'chooseModel' },
     { label: '$(graph) Show statistics', command: 'stats' },
     { label: '$(debug-restart) Restart', command: 'restart' },
     { label: '$(output) Show log', command: 'log' },

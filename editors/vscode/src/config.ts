@@ -42,6 +42,16 @@ export function serverPath(): string | undefined {
   return workspace.getConfiguration(SECTION).get<string | null>('server.path') ?? undefined;
 }
 
+/** The model that the user has set, if any. A workspace cannot set it. */
+export function userModel(): string | undefined {
+  return workspace.getConfiguration(SECTION).inspect<string>('model')?.globalValue;
+}
+
+/** Sets the model, in the user's settings. */
+export async function setModel(model: string): Promise<void> {
+  await workspace.getConfiguration(SECTION).update('model', model, true);
+}
+
 /** Files that the menu has paused, of this workspace. Not in settings.json: nobody else needs to know. */
 export function pausedFiles(context: ExtensionContext): string[] {
   return context.workspaceState.get<string[]>(PAUSED_FILES, []);

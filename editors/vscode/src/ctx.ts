@@ -5,12 +5,14 @@ import { NoServer, findServer, tooOld } from './bootstrap';
 import type * as client from './client';
 import { type Settings, serverPath, settings } from './config';
 import { Figures } from './figures';
+import { ModelChoice } from './model';
 import { StatusBar } from './status';
 
 export class Ctx {
   readonly log: LogOutputChannel;
   readonly status: StatusBar;
   readonly figures: Figures;
+  readonly model: ModelChoice;
   /** The newest suggestion that the editor was given. */
   offered: client.Offered | undefined;
   server: client.Server | undefined;
@@ -22,6 +24,7 @@ export class Ctx {
     this.log = window.createOutputChannel('tabahead', { log: true });
     this.status = new StatusBar();
     this.figures = new Figures(this);
+    this.model = new ModelChoice(this);
     context.subscriptions.push(
       this.log,
       this.status,

@@ -26,6 +26,8 @@ export interface Status {
   /** Something is on its way that will change the status. */
   busy: boolean;
   message: string;
+  /** How much of a model is read, while one is and as far as it is known. */
+  percent?: number;
 }
 
 /** The server's figures since its model was loaded. */

@@ -85,6 +85,12 @@ const FILES = {
   'calls.py': CALLS.replaceAll('\n', '\r\n'),
   'look.ipynb': JSON.stringify(NOTEBOOK),
   '.env': 'TOKEN=',
+  'model.py': ORDERS,
+  // What a folder that the user opens must not decide.
+  '.vscode/settings.json': JSON.stringify({
+    'tabahead.model': '/no/such/model.gguf',
+    'tabahead.server.path': '/no/such/program',
+  }),
 };
 const SETTINGS = {
   'editor.inlineSuggest.enabled': true,
@@ -356,12 +362,80 @@ async function tellsFigures(workbench, window) {
   }));
   await window.shoot('menu');
   assert.deepStrictEqual(labels,
-    ['Pause in this file', 'Pause in python files', 'Show statistics', 'Restart', 'Show log']);
+    ['Pause in this file', 'Pause in python files', 'Choose model file…', 'Show statistics', 'Restart', 'Show log']);
   await window.page.click('.quick-input-widget .monaco-list-row >> text=Pause in this file');
   await window.statusIs('tabahead is paused: off for this file');
   await window.command('tabahead: Pause or Resume in This File');
   await window.statusIs('tabahead is idle');
   seen(`behind a click: ${json(labels)}`);
+}
+
+// A model is chosen in the dialog: how much is read is in the status bar, and then there is ghost text without a key.
+async function choosesAModel(workbench, window) {
+  const mini = await settled(workbench);
+  assert.match(mini.model.id, /^tabahead-mini/, 'the folder decides nothing about model and program');
+  seen('a model and a program that the opened folder names are not taken');
+
+  const copy = path.join(workbench.folder, 'tabahead copy.gguf');
+  const root = path.join(__dirname, '..', '..', '..', 'crates');
+  const bytes = fs.readFileSync(path.join(root, 'tabahead-mini', 'mini.gguf'));
+  bytes.write('tabahead-copy', bytes.indexOf('tabahead-mini'));
+  fs.writeFileSync(copy, bytes);
+  const chosen = process.env.TABAHEAD_REAL_MODEL ?? copy;
+
+  await window.openFile('model.py', lineCount(ORDERS), 9);
+  await window.type('self.');
+  await window.shown();
+  await window.keyboard.press('Escape');
+  await window.page.evaluate(() => {
+    const item = () => document.querySelector('.statusbar-item[id*="tabahead.status"] a')?.getAttribute('aria-label');
+    window.statuses = [];
+    const note = () => {
+      if (window.statuses.at(-1) !== item()) window.statuses.push(item());
+    };
+    window.noting = new MutationObserver(note);
+    window.noting.observe(document.querySelector('.part.statusbar'), { attributes: true, childList: true, subtree: true });
+  });
+  await window.chooseFile('tabahead: Choose Model File…', chosen, () => window.shoot('choose-model'));
+  const loaded = await workbench.figures('another model', (now) => now.model.id && now.model.id !== mini.model.id);
+  const ghost = await window.shown('ghost text by the other model, without a key');
+  await window.shoot('chosen');
+  const statuses = await window.page.evaluate(() => {
+    window.noting.disconnect();
+    return window.statuses;
+  });
+  const percents = statuses.filter((status) => /^tabahead is loading the model, \d+ %/.test(status));
+  // The small file is read faster than the status bar is drawn.
+  if (process.env.TABAHEAD_REAL_MODEL) assert(percents.length > 1, json(statuses));
+  const told = await wait('the user to be told', async () => (await window.messages())[0]);
+  assert.match(told, /^tabahead: the model is /);
+  assert(told.includes(loaded.model.id));
+  assert.equal(workbench.machineSettings()['tabahead.model'], chosen);
+  seen(`"${told}"; the status bar said ${json(percents)}, and without a key there was ${json(ghost)}`);
+
+  const refused = [
+    [path.join(root, 'tabahead-engine', 'tests', 'fixtures', 'qwen3.gguf'), /tokenizer/],
+    [path.join(root, 'tabahead-mini', 'README.md'), /README\.md/],
+  ];
+  for (const [file, reason] of refused) {
+    await window.changeSettings({ ...workbench.machineSettings(), 'tabahead.model': file }, 'Remote');
+    const line = await wait('the user to be told', async () => (await window.messages())[0]);
+    assert.match(line, /^tabahead: model cannot be used: .*; the model before it stays$/);
+    assert.match(line, reason);
+    await window.statusIs('tabahead is idle');
+    assert.equal((await settled(workbench)).model.id, loaded.model.id);
+    seen(`what cannot be used: "${line.replace(root, '…')}"`);
+  }
+
+  await window.command('tabahead: Use the Built-in Model');
+  await workbench.figures('the built-in model', (now) => now.model.id === mini.model.id);
+  workbench.settings.Remote = workbench.machineSettings();
+  await window.statusIs('tabahead is idle');
+  await window.openFile('model.py', lineCount(ORDERS), 14);
+  await window.type('cu');
+  await window.shown();
+  await window.messages();
+  seen('the built-in model again, and its ghost text');
 }
 
 async function survivesItsServer(workbench, window) {
@@ -473,7 +547,7 @@ function oldServer(workbench) {
 }
 
 const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, keepsTheGhost, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
-  pauses, tellsFigures, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
+  pauses, tellsFigures, choosesAModel, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
 
 process.env.INHOST_RESULT = path.join(process.env.FOLDER, 'inhost.txt');
 const workbench = new Workbench(process.env.FOLDER, {

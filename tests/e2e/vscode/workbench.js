@@ -29,7 +29,10 @@ class Workbench {
       fs.mkdirSync(place, { recursive: true });
       fs.writeFileSync(path.join(place, 'settings.json'), JSON.stringify(values));
     }
-    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(this.work, name), text);
+    for (const [name, text] of Object.entries(files)) {
+      fs.mkdirSync(path.dirname(path.join(this.work, name)), { recursive: true });
+      fs.writeFileSync(path.join(this.work, name), text);
+    }
   }
 
   async start(vsix) {
@@ -77,6 +80,11 @@ class Workbench {
     return undefined;
   }
 
+  // The settings of the machine that the server runs on, as they are in their file.
+  machineSettings() {
+    return JSON.parse(fs.readFileSync(path.join(this.folder, 'server', 'data', 'Machine', 'settings.json'), 'utf8'));
+  }
+
   // Figures for which this holds.
   figures(what, condition) {
     return wait(what, () => {
@@ -107,6 +115,19 @@ class Window {
     await this.keyboard.press('F1');
     await this.page.fill('.quick-input-widget .quick-input-box input', `>${title}`);
     await this.page.click(`.quick-input-widget .monaco-list-row[aria-label^="${title}"]`, { timeout: PATIENCE });
+  }
+
+  // Runs a command that asks for a file, and chooses this one.
+  async chooseFile(title, file, look) {
+    await this.command(title);
+    const input = '.quick-input-widget .quick-input-box input';
+    await wait('the dialog', async () => (await this.text('.quick-input-widget .quick-input-title')).includes('Model'));
+    await look();
+    await this.page.fill(input, file);
+    await wait('the file to be found', async () =>
+      (await this.text('.quick-input-widget .monaco-list-row.focused .label-name')).includes(path.basename(file)));
+    await this.keyboard.press('Enter');
+    await this.page.waitForSelector('.quick-input-widget', { state: 'hidden', timeout: PATIENCE });
   }
 
   // Opens a file of the workspace and sets the cursor; line and column count from one.

@@ -65,6 +65,8 @@ struct StatusParams {
     kind: String,
     busy: bool,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u8>,
 }
 
 /// Sends notices to the client, in order, until the session is gone. Only this task ever waits for
@@ -76,6 +78,7 @@ pub(crate) async fn deliver_notices(client: Client, mut notices: mpsc::Unbounded
                 kind,
                 busy,
                 message,
+                percent,
             }) => {
                 let kind = match kind {
                     StatusKind::Normal => "Normal",
@@ -87,6 +90,7 @@ pub(crate) async fn deliver_notices(client: Client, mut notices: mpsc::Unbounded
                         kind: kind.to_owned(),
                         busy,
                         message,
+                        percent,
                     })
                     .await;
             }

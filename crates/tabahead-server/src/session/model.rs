@@ -1,15 +1,36 @@
 //! The session's settings and its model: from what the editor sends to a backend that is loaded.
+//!
+//! While a model answers, another one is loaded beside it: the [`Candidate`]. It takes over when it is
+//! ready, and when it cannot be used, the user is told and the one before goes on.
+
+use std::sync::Arc;
 
 use serde_json::Value;
-use tabahead_backend::{EventSink, LocalSettings, ModelState};
+use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings, ModelState};
 use tabahead_context::ModelProfile;
-use tabahead_speculation::{Answer, Speculator};
+use tabahead_speculation::Speculator;
 
 use super::{EditorLayer, Notice, SessionLoop, report};
 use crate::{
-    settings::Settings,
+    settings::{Settings, SettingsError},
     stats::{Latencies, SessionCounts},
 };
+
+/// A backend whose model is loaded while another one answers.
+pub(super) struct Candidate {
+    pub(super) epoch: u64,
+    backend: Arc<dyn Backend>,
+    local: LocalSettings,
+    /// Percent of the model that are read, where that is told.
+    pub(super) loaded: Option<u8>,
+}
+
+/// Whether two backends give the same answers, so that one becomes the other in place. Whatever changes answers needs
+/// caches of its own.
+fn answer_alike(one: &LocalSettings, other: &LocalSettings) -> bool {
+    (&one.model, one.kv_precision, one.lookahead)
+        == (&other.model, other.kv_precision, other.lookahead)
+}
 
 impl SessionLoop {
     pub(super) fn take_settings(&mut self, layer: EditorLayer, value: Value) {
@@ -18,42 +39,68 @@ impl SessionLoop {
             EditorLayer::Pushed => (&self.initial, &value),
         };
         let layers = [&self.config.file, initial, pushed, &self.config.flags];
-        match Settings::resolve(&layers) {
-            Ok(settings) => {
-                self.settings = settings;
+        match self.resolved(&layers) {
+            Ok((settings, local)) => {
                 match layer {
                     EditorLayer::Initial => self.initial = value,
                     EditorLayer::Pushed => self.pushed = value,
                 }
+                self.apply(settings, local);
             }
             Err(error) => {
                 tracing::error!(%error, "settings refused");
                 let _ = self.notices.send(Notice::Problem(error.to_string()));
                 if self.launched.is_none() {
-                    // The editor's first settings are bad: start with those that are not its own.
-                    let layers = [&self.config.file, &self.config.flags];
-                    self.settings = Settings::resolve(&layers).unwrap_or_default();
+                    self.apply_own();
                 }
             }
         }
-        self.apply_settings();
     }
 
-    /// Brings backend and Speculator to the settings as they are now.
-    fn apply_settings(&mut self) {
-        let local = self.settings.local(self.config.embedded);
-        match (&self.launched, &self.backend) {
-            (Some(launched), _) if *launched == local => {}
-            // Whatever changes answers needs caches of its own; the rest is changed in place.
-            (Some(launched), Some(backend))
-                if (&launched.model, launched.kv_precision, launched.lookahead)
-                    == (&local.model, local.kv_precision, local.lookahead) =>
-            {
-                backend.configure(&local);
+    fn resolved(&self, layers: &[&Value]) -> Result<(Settings, LocalSettings), SettingsError> {
+        let settings = Settings::resolve(layers)?;
+        let local = settings.local(self.config.embedded, &self.config.folders)?;
+        Ok((settings, local))
+    }
+
+    /// The editor's first settings are bad: starts with those that are not its own.
+    fn apply_own(&mut self) {
+        let layers = [&self.config.file, &self.config.flags];
+        let own = (self.resolved(&layers)).or_else(|_| self.resolved(&[]));
+        let (settings, local) = own.expect("the defaults are good");
+        self.apply(settings, local);
+    }
+
+    /// Brings backend and Speculator to these settings.
+    fn apply(&mut self, settings: Settings, local: LocalSettings) {
+        self.settings = settings;
+        let is_running =
+            (self.launched.as_ref()).is_some_and(|running| answer_alike(running, &local));
+        let is_coming = (self.candidate.as_ref())
+            .is_some_and(|candidate| answer_alike(&candidate.local, &local));
+        match self.model() {
+            // The user may have mended what was wrong with it.
+            ModelState::Unusable(_) => self.launch(local),
+            _ if is_running => {
+                self.candidate = None;
+                if let Some(backend) = &self.backend
+                    && self.launched.as_ref() != Some(&local)
+                {
+                    backend.configure(&local);
+                }
+                self.launched = Some(local);
             }
-            _ => self.launch(&local),
+            _ if is_coming => {
+                if let Some(candidate) = &mut self.candidate
+                    && candidate.local != local
+                {
+                    candidate.backend.configure(&local);
+                    candidate.local = local;
+                }
+            }
+            ModelState::Ready(_) => self.prepare(local),
+            ModelState::Loading => self.launch(local),
         }
-        self.launched = Some(local);
         if let Some(speculator) = &mut self.speculator {
             speculator.configure(self.settings.speculator());
         }
@@ -65,29 +112,86 @@ impl SessionLoop {
         self.tell_status();
     }
 
-    /// Begins to load a model. What waited for the one before is answered, and all figures begin
-    /// again: sums over two models would be nobody's.
-    fn launch(&mut self, local: &LocalSettings) {
+    /// Begins to load a model where none answers. What waits goes on waiting.
+    fn launch(&mut self, local: LocalSettings) {
+        let is_another = (self.launched.as_ref()).is_none_or(|before| before.model != local.model);
+        if is_another {
+            self.last_problem = None;
+        }
+        let (epoch, backend) = self.start(&local);
+        self.begin_anew();
+        self.epoch = epoch;
+        self.backend = Some(backend);
+        self.launched = Some(local);
+        self.tell_status();
+    }
+
+    /// Begins to load a model beside the one that answers.
+    fn prepare(&mut self, local: LocalSettings) {
+        let (epoch, backend) = self.start(&local);
+        self.candidate = Some(Candidate {
+            epoch,
+            backend,
+            local,
+            loaded: None,
+        });
+    }
+
+    fn start(&mut self, local: &LocalSettings) -> (u64, Arc<dyn Backend>) {
+        self.launches += 1;
+        let (epoch, events) = (self.launches, self.event_sender.clone());
+        // The receiver lives as long as the session: after that no one reads events.
+        let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
+        (epoch, (self.config.launch)(local, sink))
+    }
+
+    /// Forgets the model so far with all of its figures: sums over two models mean nothing.
+    fn begin_anew(&mut self) {
         self.speculator = None;
         self.backend = None;
-        self.early.clear();
-        for (request, reply) in self.replies.drain() {
-            self.scribe.answer(request, &Answer::Superseded);
-            let _ = reply.sender.send(Answer::Superseded);
-        }
+        self.candidate = None;
+        self.loaded = None;
         self.counts = SessionCounts {
             documents: self.counts.documents,
+            requests: self.replies.len() as u64,
             ..SessionCounts::default()
         };
         self.latencies = Latencies::default();
-        self.epoch += 1;
+    }
+
+    pub(super) fn take_candidates_event(&mut self, event: BackendEvent) {
+        match event {
+            BackendEvent::Loading(percent) => {
+                if let Some(candidate) = &mut self.candidate {
+                    candidate.loaded = Some(percent);
+                }
+                self.tell_status();
+            }
+            BackendEvent::Ready(profile) => self.adopt(profile),
+            BackendEvent::Unusable(line) => {
+                self.candidate = None;
+                tracing::error!(line, "another model cannot be used");
+                let told = format!("{line}; the model before it stays");
+                let _ = self.notices.send(Notice::Problem(told));
+                self.tell_status();
+            }
+            // It was not asked anything yet.
+            BackendEvent::Generation(_) => {}
+        }
+        self.stats_are_due();
+    }
+
+    /// Lets the candidate, whose model is ready, answer from now on.
+    fn adopt(&mut self, profile: ModelProfile) {
+        let Some(candidate) = self.candidate.take() else {
+            return;
+        };
+        self.begin_anew();
         self.last_problem = None;
-        self.loaded = None;
-        let (epoch, events) = (self.epoch, self.event_sender.clone());
-        // The receiver lives as long as the session: after that nobody wants events.
-        let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
-        self.backend = Some((self.config.launch)(local, sink));
-        self.tell_status();
+        self.epoch = candidate.epoch;
+        self.backend = Some(candidate.backend);
+        self.launched = Some(candidate.local);
+        self.model_is_ready(profile);
     }
 
     pub(super) fn model_is_ready(&mut self, profile: ModelProfile) {
@@ -97,11 +201,13 @@ impl SessionLoop {
         self.tell_status();
         let documents: Vec<_> = self.documents.keys().copied().collect();
         for document in documents {
+            // The Speculator is new: it was told of none.
+            if let Some(open) = self.documents.get_mut(&document) {
+                open.shown = false;
+            }
             self.show(document);
         }
-        for early in std::mem::take(&mut self.early) {
-            self.tell(early.input);
-        }
+        self.ask_again();
         if let Some(backend) = &self.backend
             && !self.documents.is_empty()
         {
@@ -113,14 +219,7 @@ impl SessionLoop {
         tracing::error!(line, "model cannot be used");
         self.tell_status();
         report(&self.notices, &mut self.last_problem, line);
-        for early in std::mem::take(&mut self.early) {
-            self.counts.failed += 1;
-            let answer = Answer::Failed(line.to_owned());
-            self.scribe.answer(early.request, &answer);
-            if let Some(reply) = self.replies.remove(&early.request) {
-                let _ = reply.sender.send(answer);
-            }
-        }
+        self.fail_all(line);
     }
 
     pub(super) fn model(&self) -> ModelState {

@@ -4,40 +4,45 @@
 use tabahead_backend::ModelState;
 use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SelectedCompletion};
 use tabahead_text::{Document, Offset};
+use tokio::{sync::oneshot, time::Instant};
 
-use super::{Early, Reply, SessionLoop, Trigger};
+use super::{Reply, SessionLoop, Trigger};
 use crate::suitability::unsuitable;
 
 /// What a request asks about.
 pub(super) struct Asked {
+    pub(super) document: DocumentId,
     pub(super) snapshot: Document,
     pub(super) cursor: Offset,
     pub(super) selected: Option<SelectedCompletion>,
     pub(super) trigger: Trigger,
+    /// When it was read.
+    pub(super) came: Instant,
 }
 
 impl SessionLoop {
     pub(super) fn take_request(
         &mut self,
         request: RequestId,
-        document: DocumentId,
         asked: Asked,
-        reply: Reply,
+        sender: oneshot::Sender<Answer>,
     ) {
         let Asked {
+            document,
             snapshot,
             cursor,
             selected,
             trigger,
+            came,
         } = asked;
         if trigger == Trigger::Menu && !self.settings.completion_menu {
             // Nothing, and nothing to ask again for.
-            let _ = reply.sender.send(Answer::Superseded);
+            let _ = sender.send(Answer::Superseded);
             return;
         }
         self.counts.requests += 1;
         let Some(open) = self.documents.get(&document) else {
-            let _ = reply.sender.send(Answer::Superseded);
+            let _ = sender.send(Answer::Superseded);
             self.counts.superseded += 1;
             return;
         };
@@ -45,14 +50,13 @@ impl SessionLoop {
             let reason = reason.as_str();
             tracing::debug!(request = request.0, reason, "silent");
             self.counts.unsuitable += 1;
-            let _ = reply.sender.send(Answer::Silent {
+            let _ = sender.send(Answer::Silent {
                 reason,
                 origin: None,
             });
             return;
         }
-        self.scribe
-            .ask(request, document, &snapshot, cursor, reply.came);
+        self.scribe.ask(request, document, &snapshot, cursor, came);
         self.touch(document);
         let input = Input::CompletionRequested {
             request,
@@ -66,6 +70,12 @@ impl SessionLoop {
                 Trigger::Automatic | Trigger::Menu => 0,
             },
         };
+        let reply = Reply {
+            came,
+            sender,
+            document,
+            input: input.clone(),
+        };
         match self.model() {
             ModelState::Ready(_) => {
                 self.replies.insert(request, reply);
@@ -75,29 +85,23 @@ impl SessionLoop {
                 // The newest request is the one that somebody still waits for.
                 self.supersede_early(document);
                 self.replies.insert(request, reply);
-                self.early.push(Early {
-                    request,
-                    document,
-                    input,
-                });
             }
             ModelState::Unusable(line) => {
-                self.counts.failed += 1;
-                let answer = Answer::Failed(line);
-                self.scribe.answer(request, &answer);
-                let _ = reply.sender.send(answer);
+                self.replies.insert(request, reply);
+                self.fail(request, &line);
             }
         }
     }
 
     pub(super) fn cancel(&mut self, request: RequestId) {
-        let waited = self.early.len();
-        self.early.retain(|early| early.request != request);
-        if self.early.len() < waited {
-            self.counts.superseded += 1;
-        } else if self.replies.contains_key(&request) {
-            self.tell(Input::RequestCancelled { request });
-            self.run_effects();
+        if self.replies.contains_key(&request) {
+            match self.speculator {
+                Some(_) => {
+                    self.tell(Input::RequestCancelled { request });
+                    self.run_effects();
+                }
+                None => self.counts.superseded += 1,
+            }
         }
         self.replies.remove(&request);
         self.scribe.answer(request, &Answer::Superseded);
@@ -105,15 +109,42 @@ impl SessionLoop {
 
     /// Answers what waits for the model at an older state of a document.
     pub(super) fn supersede_early(&mut self, document: DocumentId) {
-        for early in self
-            .early
-            .extract_if(.., |early| early.document == document)
-        {
+        if self.speculator.is_some() {
+            return;
+        }
+        let is_early = |_: &RequestId, reply: &mut Reply| reply.document == document;
+        for (request, reply) in self.replies.extract_if(is_early) {
             self.counts.superseded += 1;
-            self.scribe.answer(early.request, &Answer::Superseded);
-            if let Some(reply) = self.replies.remove(&early.request) {
-                let _ = reply.sender.send(Answer::Superseded);
-            }
+            self.scribe.answer(request, &Answer::Superseded);
+            let _ = reply.sender.send(Answer::Superseded);
+        }
+    }
+
+    /// Answers all that waits for a model that cannot be used.
+    pub(super) fn fail_all(&mut self, line: &str) {
+        let requests: Vec<_> = self.replies.keys().copied().collect();
+        for request in requests {
+            self.fail(request, line);
+        }
+    }
+
+    fn fail(&mut self, request: RequestId, line: &str) {
+        let answer = Answer::Failed(line.to_owned());
+        self.counts.failed += 1;
+        self.scribe.answer(request, &answer);
+        if let Some(reply) = self.replies.remove(&request) {
+            let _ = reply.sender.send(answer);
+        }
+    }
+
+    /// Asks the Speculator, which is new, what still waits for an answer, in the order in which it came.
+    pub(super) fn ask_again(&mut self) {
+        let mut waiting: Vec<_> = (self.replies.iter())
+            .map(|(request, reply)| (*request, reply.input.clone()))
+            .collect();
+        waiting.sort_by_key(|(request, _)| request.0);
+        for (_, input) in waiting {
+            self.tell(input);
         }
     }
 }

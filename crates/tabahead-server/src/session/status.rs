@@ -17,22 +17,29 @@ impl SessionLoop {
     }
 
     fn status(&self) -> Status {
-        let (kind, busy, message) = match self.model() {
-            ModelState::Loading => {
-                let loaded = self.loaded.map(|percent| format!(", {percent} %"));
-                let message = format!("loading the model{}", loaded.unwrap_or_default());
-                (StatusKind::Inactive, true, message)
-            }
-            ModelState::Unusable(line) => (StatusKind::Error, false, line),
+        let (kind, message) = match self.model() {
+            ModelState::Loading => (StatusKind::Inactive, loading(self.loaded)),
+            ModelState::Unusable(line) => (StatusKind::Error, line),
             ModelState::Ready(_) => match self.unsuitable_focus() {
-                Some(reason) => (StatusKind::Inactive, false, reason.to_string()),
-                None => (StatusKind::Normal, false, "ready".to_owned()),
+                Some(reason) => (StatusKind::Inactive, reason.to_string()),
+                None => (StatusKind::Normal, "ready".to_owned()),
             },
         };
+        // Another model is on its way, and the one that is there answers.
+        if let Some(candidate) = &self.candidate {
+            return Status {
+                kind,
+                busy: true,
+                message: loading(candidate.loaded),
+                percent: candidate.loaded,
+            };
+        }
+        let busy = matches!(self.model(), ModelState::Loading);
         Status {
             kind,
             busy,
             message,
+            percent: if busy { self.loaded } else { None },
         }
     }
 
@@ -40,4 +47,9 @@ impl SessionLoop {
         let open = self.documents.get(&self.focused?)?;
         unsuitable(&open.file, open.snapshot.len(), &self.settings)
     }
+}
+
+fn loading(percent: Option<u8>) -> String {
+    let loaded = percent.map(|percent| format!(", {percent} %"));
+    format!("loading the model{}", loaded.unwrap_or_default())
 }

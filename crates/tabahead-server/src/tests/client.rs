@@ -15,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{Recorder, ServerConfig, log_directives, run::serve, session::Launch};
+use crate::{Folders, Recorder, ServerConfig, log_directives, run::serve, session::Launch};
 
 /// What the command line gives a server.
 #[derive(Default)]
@@ -93,6 +93,10 @@ impl Client {
         let (server_output, output) = tokio::io::duplex(1 << 20);
         let config = ServerConfig {
             embedded: &[],
+            folders: Folders {
+                home: Some(PathBuf::from("/people/ada")),
+                configuration: Some(PathBuf::from("/people/ada/.config/tabahead")),
+            },
             file: started.file,
             flags: started.flags,
             stats_dir: started.stats_dir,
@@ -134,6 +138,12 @@ impl Client {
     pub(super) fn backend(&self) -> Arc<ScriptedBackend> {
         let launched = lock(&self.launched);
         let (_, backend) = launched.last().expect("a model was asked for");
+        Arc::clone(backend.as_ref().expect("a scripted one"))
+    }
+
+    /// The backend that was made so many others before.
+    pub(super) fn backend_at(&self, number: usize) -> Arc<ScriptedBackend> {
+        let (_, backend) = &lock(&self.launched)[number];
         Arc::clone(backend.as_ref().expect("a scripted one"))
     }
 

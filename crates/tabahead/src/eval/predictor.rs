@@ -251,7 +251,7 @@ fn mean_log_prob(path: &Path, shown: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use tabahead_context::DocumentName;
-    use tabahead_server::{Session, Settings};
+    use tabahead_server::{Folders, Session, Settings};
     use tabahead_speculation::Answer;
     use tabahead_text::{Document, Offset, Version};
 
@@ -260,7 +260,8 @@ mod tests {
     #[test]
     fn predictions_are_what_the_product_answers() {
         let settings = Settings::default();
-        let local = settings.local(tabahead_mini::WEIGHTS);
+        let local = settings.local(tabahead_mini::WEIGHTS, &Folders::default());
+        let local = local.expect("the embedded model is nowhere");
         let mut predictor =
             Predictor::new(settings.speculator(), local.clone(), None).expect("the model loads");
         let mut session = Session::new(settings.speculator(), |sink| {

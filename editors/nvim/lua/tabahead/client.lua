@@ -20,6 +20,7 @@ local LARGEST = 4 * 1024 * 1024
 ---@field kind 'Normal'|'Inactive'|'Error'
 ---@field busy boolean
 ---@field message string
+---@field percent? integer How much of a model is read.
 
 ---@class tabahead.Item
 ---@field insertText string
@@ -181,6 +182,9 @@ function M.attach(buffer)
     handlers = {
       ['tabahead/status'] = function(_, status)
         require('tabahead.status').changed(status)
+      end,
+      ['window/showMessage'] = function(_, message)
+        require('tabahead.status').tell(message.message)
       end,
     },
     on_init = function(client)

@@ -68,6 +68,10 @@ commands.status = {
     client.stats(function(stats)
       local line = state .. (reason ~= '' and ': ' .. reason or '')
       say(stats and ('%s (%s, %s)'):format(line, model_of(stats), 'version ' .. stats.version) or line)
+      local told = require('tabahead.status').told
+      if told and reason ~= told:gsub('^tabahead: ', '') then
+        vim.api.nvim_echo({ { told, 'ErrorMsg' } }, true, {})
+      end
     end)
   end,
 }
@@ -131,22 +135,55 @@ commands.log = {
   end,
 }
 
+--- Says which model answers as soon as the one that is wished is loaded. Why it is refused, the server says itself.
+---@param before table? The server's figures so far.
+local function announce_model(before)
+  local is_loading = false
+  vim.api.nvim_create_autocmd('User', {
+    group = vim.api.nvim_create_augroup('tabahead.model', {}),
+    pattern = 'TabaheadStatus',
+    callback = function()
+      local was_loading = is_loading
+      is_loading = require('tabahead.status').is_loading()
+      if is_loading or not was_loading then
+        return false
+      end
+      client.stats(function(stats)
+        if stats and not (before and before.model.id == stats.model.id) then
+          say('the model is ' .. model_of(stats))
+        end
+      end)
+      return true
+    end,
+  })
+end
+
 commands.model = {
   arguments = function(lead)
-    local paths = vim.fn.getcompletion(lead, 'file')
-    return vim.startswith('mini', lead) and vim.list_extend({ 'mini' }, paths) or paths
+    local found = vim.startswith('mini', lead) and { 'mini' } or {}
+    -- A command's arguments end at a blank, so that one within a path is escaped.
+    for _, path in ipairs(vim.fn.getcompletion(lead:gsub('\\([\\ \t])', '%1'), 'file')) do
+      if path:match('[/\\]$') or path:lower():match('%.gguf$') then
+        table.insert(found, (path:gsub('[\\ \t]', '\\%0')))
+      end
+    end
+    return found
   end,
   run = function(model)
-    if model then
-      -- All settings are sent again, because they replace those that were sent before.
-      local settings = vim.tbl_extend('force', config.options.settings, { model = vim.fn.expand(model) })
-      config.options.settings = settings
-      client.configure(settings)
-      say('another model, until Neovim ends')
+    if not model then
+      client.stats(function(stats)
+        say(stats and 'the model is ' .. model_of(stats) or 'the server does not answer')
+      end)
       return
     end
-    client.stats(function(stats)
-      say(stats and 'the model is ' .. model_of(stats) or 'the server does not answer')
+    -- The command is typed where files are: a relative path counts from Neovim's folder, and the server learns the whole.
+    local path = model == 'mini' and model or vim.fn.fnamemodify(vim.fs.normalize(model), ':p')
+    local settings = vim.tbl_extend('force', config.options.settings, { model = path })
+    client.stats(function(before)
+      announce_model(before)
+      config.options.settings = settings
+      -- All settings are sent again, because they replace those that were sent before.
+      client.configure(settings)
     end)
   end,
 }
@@ -169,7 +206,7 @@ function M.run(arguments)
   local name = arguments[1] or 'status'
   local command = commands[name]
   if not command then
-    local known = table.concat(M.complete('Tabahead '), ', ')
+    local known = table.concat(M.complete('', 'Tabahead '), ', ')
     vim.notify(('tabahead: there is no command "%s"; there are %s'):format(name, known), vim.log.levels.ERROR)
     return
   end
@@ -180,17 +217,17 @@ function M.run(arguments)
 end
 
 --- What may stand at the end of a line that begins with `:Tabahead`.
+---@param lead string The last word so far, with its blanks escaped.
 ---@param line string
 ---@return string[]
-function M.complete(line)
-  local words = vim.split(line, '%s+')
-  local lead = words[#words]
+function M.complete(lead, line)
+  local name, rest = line:match('Tabahead%s+(%S+)%s+(.*)$')
   local found = {}
-  if #words == 2 then
+  if not name then
     found = vim.tbl_keys(commands)
     table.sort(found)
-  elseif #words == 3 and commands[words[2]] and commands[words[2]].arguments then
-    found = commands[words[2]].arguments(lead)
+  elseif rest == lead and commands[name] and commands[name].arguments then
+    found = commands[name].arguments(lead)
   end
   return vim.tbl_filter(function(word)
     return vim.startswith(word, lead)

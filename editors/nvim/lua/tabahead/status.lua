@@ -22,8 +22,37 @@ end
 --- The server said how it is, or something else did that matters here.
 ---@param status? tabahead.Status
 function M.changed(status)
+  local was_loading = last.busy
   last = status or last
+  if last.busy and not was_loading then
+    M.told = nil
+  end
   announce()
+  if was_loading and not last.busy then
+    require('tabahead.suggestion').renew()
+  end
+end
+
+--- Whether a model is being loaded.
+---@return boolean
+function M.is_loading()
+  return last.busy
+end
+
+--- What the server told last; `:Tabahead status` has the whole of it.
+---@type string?
+M.told = nil
+
+--- Shows what the server tells, as far as it fits on a line: a longer message would wait for a key, and the user types.
+---@param message string
+function M.tell(message)
+  M.told = message
+  local more = '… (:Tabahead status)'
+  local room = vim.v.echospace
+  if vim.api.nvim_strwidth(message) > room then
+    message = vim.fn.strcharpart(message, 0, room - vim.api.nvim_strwidth(more)) .. more
+  end
+  vim.api.nvim_echo({ { message, 'ErrorMsg' } }, true, {})
 end
 
 --- An answer is awaited, or no longer.
@@ -78,8 +107,13 @@ function M.statusline()
   if not running and not failure then
     return ''
   end
+  local state = M.state()
+  if state == 'thinking' and last.busy and last.percent then
+    -- No percent sign: it would have to be escaped in some statuslines and not in others.
+    return ('tabahead %d/100'):format(last.percent)
+  end
   local sign = { idle = '', thinking = ' ...', paused = ' off', failed = ' !' }
-  return 'tabahead' .. sign[M.state()]
+  return 'tabahead' .. sign[state]
 end
 
 return M

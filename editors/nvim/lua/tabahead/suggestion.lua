@@ -485,6 +485,16 @@ function M.suggest()
   return true
 end
 
+--- Another model answers from now on: it is asked what the one before was asked. A request that waits is answered by it.
+function M.renew()
+  local number = vim.api.nvim_get_current_buf()
+  local self = buffers[number]
+  if self and not self.pending and not self.dismissed then
+    self.asked = nil
+    M.follow(number)
+  end
+end
+
 --- Nothing that was answered holds any more.
 function M.forget_all()
   for _, self in pairs(buffers) do

@@ -145,23 +145,111 @@ actor.scenario('keys', function()
   seen('keys were changed, taken away and given back')
 end)
 
--- Another model, by its file, and back.
+--- A file that holds the built-in model under another name.
+---@param path string
+---@return string path
+local function copy_model(path)
+  local mini = assert(io.open(vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-mini/mini.gguf'), 'rb'))
+  local bytes = mini:read('a')
+  mini:close()
+  local at = bytes:find('tabahead-mini', 1, true)
+  local file = assert(io.open(path, 'wb'))
+  file:write(bytes:sub(1, at - 1) .. 'tabahead-copy' .. bytes:sub(at + #'tabahead-copy'))
+  file:close()
+  return path
+end
+
+local function messages()
+  return lua([[return vim.fn.execute('messages')]])
+end
+
+---@return string
+local function model()
+  local now = test.stats()
+  return now and now.model.id or ''
+end
+
+-- Another model, by its file, and back. Meanwhile the one before answers, and nothing is typed or lost.
 actor.scenario('model', function()
   local before = actor.open('model.rs', samples.rust)
-  local gguf = vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-mini/mini.gguf')
-  for _, model in ipairs({ gguf, 'mini' }) do
-    local prompts = test.settle().tokens.prompt
-    input('<Esc>:Tabahead model ' .. model .. '<CR>')
-    -- Figures begin again with each model.
-    wait('the model', function()
-      local now = test.stats()
-      return now.model.state == 'ready' and (now.uptime_seconds == 0 or now.tokens.prompt <= prompts)
-    end)
-    input('A')
-    expect('the ghost text', actor.shown(), actor.fresh())
-  end
+  local text = actor.shown()
+  local folder = actor.folder .. '/models'
+  vim.fn.mkdir(folder .. '/more', 'p')
+  local copy = copy_model(folder .. '/a copy.gguf')
+  io.open(folder .. '/notes.txt', 'w'):close()
+  local line = 'Tabahead model ' .. folder .. '/'
+  expect('completion of a model', lua('return vim.fn.getcompletion(..., "cmdline")', line), {
+    folder .. '/a\\ copy.gguf',
+    folder .. '/more/',
+  })
+  expect(
+    'completion after a blank',
+    lua('return vim.fn.getcompletion(..., "cmdline")', line .. 'a\\ co'),
+    { folder .. '/a\\ copy.gguf' }
+  )
+  expect('completion of no file', lua([[return vim.fn.getcompletion('Tabahead model mi', 'cmdline')]])[1], 'mini')
+  lua([[
+    vim.cmd.messages('clear')
+    _G.statuses = {}
+    vim.api.nvim_create_autocmd('User', {
+      group = vim.api.nvim_create_augroup('statuses', {}),
+      pattern = 'TabaheadStatus',
+      callback = function() table.insert(_G.statuses, require('tabahead').statusline()) end,
+    })
+  ]])
+
+  -- From Neovim's folder on, while ghost text is shown, without leaving insert mode.
+  lua('vim.cmd.cd(...)', folder)
+  lua([[vim.cmd('Tabahead model a\\ copy.gguf')]])
+  wait('the other model', function()
+    return vim.startswith(model(), 'tabahead-copy')
+  end)
+  wait('a request to the other model', function()
+    return test.stats().requests > 0
+  end)
+  expect('the ghost text by the other model', actor.shown(), text)
+  wait('the message', function()
+    return messages():find('the model is tabahead%-copy') ~= nil
+  end)
+  local percent = vim.tbl_filter(function(status)
+    return status:match('^tabahead %d+/100$') ~= nil
+  end, lua('return _G.statuses'))
+  expect('a status with how much is read', #percent > 0, true)
+  expect('the statusline', lua([[return require('tabahead').statusline()]]), 'tabahead')
   expect('the buffer', test.buffer(), before)
-  seen('another model, and the built-in one again')
+  seen('another model took over in insert mode: ' .. percent[1] .. ', then its own ghost text')
+
+  -- What is refused changes nothing, and is told on one line.
+  local broken = vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-engine/tests/fixtures/qwen3.gguf')
+  for path, reason in pairs({
+    [folder .. '/gone.gguf'] = "there is nothing at '" .. folder .. "/gone.gguf'",
+    [broken] = 'tokenizer',
+  }) do
+    lua([[vim.cmd.messages('clear')]])
+    input('<Esc>:Tabahead model ' .. path .. '<CR>')
+    wait('a message', function()
+      return messages():find('tabahead: model cannot be used', 1, true) ~= nil
+    end)
+    expect('no key is waited for', lua('return vim.api.nvim_get_mode().blocking'), false)
+    local told = lua([[return require('tabahead.status').told]])
+    expect('the reason', told:find(reason, 1, true) ~= nil, true)
+    expect('the end of it', vim.endswith(told, '; the model before it stays'), true)
+    seen((told:gsub(actor.folder, '')))
+    expect('the model', vim.startswith(model(), 'tabahead-copy'), true)
+    input('A')
+    expect('the ghost text', actor.shown(), text)
+  end
+
+  input('<Esc>:Tabahead model mini<CR>')
+  wait('the built-in model', function()
+    return vim.startswith(model(), 'tabahead-mini')
+  end)
+  input('A')
+  expect('the ghost text', actor.shown(), actor.fresh())
+  expect('the buffer', test.buffer(), before)
+  lua([[vim.api.nvim_del_augroup_by_name('statuses') vim.cmd.cd('-')]])
+  vim.fn.delete(copy)
+  seen('the built-in model again')
 end)
 
 -- The server is killed while somebody types: nothing is lost, and the next one goes on.

@@ -1,0 +1,155 @@
+//! `tabahead model use`: sees that a model completes, and names it in the configuration file.
+//!
+//! Of the file only the setting `model` is changed; comments and everything else stay as they are.
+
+use std::{fs, io::Write, path::Path};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tabahead_server::EMBEDDED;
+
+use crate::{
+    args::EngineArgs,
+    config::{self, Resolved},
+    output,
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the model cannot be used, or the file not be written.
+pub fn run(model: &str, config: &Resolved, named: Option<&Path>) -> Result<()> {
+    let file = config::find(named)
+        .context("there is no home for a configuration file; use --config FILE")?;
+    let chosen = config.with_engine(&EngineArgs {
+        model: Some(model.to_owned()),
+        threads: None,
+    })?;
+    let name = chosen.completing_model()?.info().name.clone();
+    let setting = match chosen.model_file() {
+        Some(path) => below_home(&path, config::home().as_deref()),
+        None => EMBEDDED.to_owned(),
+    };
+    name_in(&file, &setting)?;
+    let mut out = output::stdout();
+    writeln!(out, "{name} is the model now, by {}:", file.display())?;
+    writeln!(out, "model = {}", json!(setting))?;
+    writeln!(
+        out,
+        "A server that runs already keeps its own: in VS Code \"tabahead: Restart\", in Neovim :Tabahead restart"
+    )?;
+    Ok(())
+}
+
+/// The path as it is written, from the home on where it is below that.
+fn below_home(path: &Path, home: Option<&Path>) -> String {
+    let rest = home.and_then(|home| path.strip_prefix(home).ok());
+    let written = rest.map(|rest| Path::new("~").join(rest));
+    written.as_deref().unwrap_or(path).display().to_string()
+}
+
+/// Names a model in a configuration file, which need not exist.
+fn name_in(file: &Path, model: &str) -> Result<()> {
+    let text = match file.exists() {
+        true => {
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+        }
+        false => String::new(),
+    };
+    let Some(text) = with_model(&text, model) else {
+        bail!(
+            "{} cannot be changed from here; write in it: model = {}",
+            file.display(),
+            json!(model)
+        );
+    };
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// The text with this model; `None` where its `model` is written in a way that is not expected.
+fn with_model(text: &str, model: &str) -> Option<String> {
+    let mut wanted: Value = toml::from_str(text).ok()?;
+    wanted["model"] = json!(model);
+    let line = format!("model = {}\n", json!(model));
+    let names_model = |line: &str| {
+        let key = line.split_once('=').map(|(key, _)| key.trim());
+        key.is_some_and(|key| ["model", "\"model\"", "'model'"].contains(&key))
+    };
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let is_before_tables = |line: &&str| !line.trim_start().starts_with('[');
+    let old = (lines.iter().copied())
+        .take_while(is_before_tables)
+        .position(names_model);
+    match old {
+        Some(old) => lines[old] = &line,
+        None => lines.insert(0, &line),
+    }
+    let changed = lines.concat();
+    let is_as_wanted = toml::from_str::<Value>(&changed).is_ok_and(|found| found == wanted);
+    is_as_wanted.then_some(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_model_is_changed() {
+        for (text, changed) in [
+            ("", "model = \"~/a.gguf\"\n"),
+            (
+                "# Mine.\nthreads = 1\n[kv]\nbytes = 5\n",
+                "model = \"~/a.gguf\"\n# Mine.\nthreads = 1\n[kv]\nbytes = 5\n",
+            ),
+            (
+                "# model = 'mini' # small\nthreads = 1\nmodel = 'mini' # small\nmax_tokens = 8\n",
+                "# model = 'mini' # small\nthreads = 1\nmodel = \"~/a.gguf\"\nmax_tokens = 8\n",
+            ),
+            // The same words elsewhere are something else.
+            (
+                "# model = \"x\"\n[languages]\nmodel = false\n",
+                "model = \"~/a.gguf\"\n# model = \"x\"\n[languages]\nmodel = false\n",
+            ),
+        ] {
+            assert_eq!(with_model(text, "~/a.gguf").as_deref(), Some(changed));
+        }
+    }
+
+    #[test]
+    fn what_is_written_unexpectedly_is_left_alone() {
+        for text in [
+            "model = \"\"\"\nmini\"\"\"\n",
+            "threads = \n",
+            "paths = [\n  { glob = \"a\", enabled = true },\n]\n\"mod\\u0065l\" = \"x\"\n",
+        ] {
+            assert_eq!(with_model(text, "~/a.gguf"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_with_quotes_and_backslashes_are_read_again() {
+        for name in [r#"/m/a "b".gguf"#, r"C:\models\ü.gguf"] {
+            let text = with_model("", name).expect("it can be written");
+            let read: Value = toml::from_str(&text).expect("TOML");
+            assert_eq!(read["model"], name);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_below_the_home_is_written_from_there_on() {
+        let home = Some(Path::new("/people/ada"));
+        assert_eq!(
+            below_home(Path::new("/people/ada/m/a.gguf"), home),
+            "~/m/a.gguf"
+        );
+        assert_eq!(
+            below_home(Path::new("/people/adam/a.gguf"), home),
+            "/people/adam/a.gguf"
+        );
+        assert_eq!(below_home(Path::new("/m/a.gguf"), None), "/m/a.gguf");
+    }
+}
