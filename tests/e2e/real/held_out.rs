@@ -27,7 +27,7 @@ const FOLDERS: [&str; 4] = ["crates", "editors", "examples", "tests"];
 /// What is not ours, or made by a program.
 const NOT_OURS: [&str; 4] = ["node_modules", "out", "dist", "target"];
 
-/// Fewest places that must be right, in percent. FLOOR
+/// Fewest places that must be right, in percent.
 const LEAST: f64 = 40.0;
 
 #[test]

@@ -100,13 +100,12 @@ fn what_follows_twenty_prompts_is_what_llama_cpp_says_where_rounding_does_not_de
         all += steps.len();
         same += check_continuation(&mut engine, &ids(&continuation["prompt"]), &steps);
     }
-    eprintln!("FIG clear {clear} same {same} all {all}");
     assert!(
         clear * 10 > all * 7,
         "only {clear} of {all} steps are clear"
     );
     assert!(
-        same * 100 > all * 93,
+        same * 100 > all * 95,
         "only {same} of {all} steps are the same"
     );
 }
@@ -141,7 +140,6 @@ fn check_continuation(engine: &mut Engine, prompt: &[TokenId], steps: &[(TokenId
                 same || !clear,
                 "step {at} after {prompt:?}: {step:?} instead of {token}"
             );
-            if !same { eprintln!("DIFF step {at} clear {clear}"); }
             equal += usize::from(same);
             if !same {
                 break;
