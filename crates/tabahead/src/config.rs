@@ -343,9 +343,10 @@ impl Resolved {
     /// What is wrong with the model that the settings name, and what to do.
     fn unusable(&self, error: &dyn Error) -> anyhow::Error {
         let mut reason = error.to_string();
-        let causes = std::iter::successors(error.source(), |error| error.source());
-        for cause in causes {
+        let mut source = error.source();
+        while let Some(cause) = source {
             reason += &format!(": {cause}");
+            source = cause.source();
         }
         // The engine says the same, for callers that do not.
         let reason = reason
