@@ -1,13 +1,13 @@
 //! Time and memory of loading: `cargo bench -p tabahead-engine --bench loading -- PATH [TIMES]`.
 //!
-//! PATH is a GGUF file or a directory with safetensors. It is loaded TIMES times (5 unless stated),
-//! after one time that fills the system's file cache and is not counted. A line has the median and
-//! the range in seconds, how often progress was told, and, on Linux, memory in use after loading
-//! and at its peak, as a share of the file's size.
+//! PATH is a GGUF file or a directory with safetensors. It is loaded once, which fills the system's
+//! file cache and tells, on Linux, the process's memory after loading and at its peak, also as a
+//! share of the file's size. Then it is loaded TIMES times (5 unless stated), which tells the median
+//! and the range in seconds.
 
 use std::{path::Path, process::ExitCode, time::Instant};
 
-use tabahead_engine::Model;
+use tabahead_engine::{EngineError, Model};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args()
@@ -23,33 +23,20 @@ fn main() -> ExitCode {
         eprintln!("loading: the number of times is not a number");
         return ExitCode::FAILURE;
     };
-    let mut seconds = Vec::new();
-    let mut model = None;
-    let mut told = 0;
-    for _ in 0..=usize::max(times, 1) {
-        drop(model.take());
-        told = 0;
-        let started = Instant::now();
-        match Model::open_with(path, &mut |_| told += 1) {
-            Ok(loaded) => model = Some(loaded),
-            Err(error) => {
-                eprintln!("{error}");
-                return ExitCode::FAILURE;
-            }
+    match measure(path, times) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
-        seconds.push(started.elapsed().as_secs_f64());
     }
-    seconds.remove(0);
-    seconds.sort_by(f64::total_cmp);
-    let model = model.expect("the last one was loaded");
+}
+
+fn measure(path: &Path, times: usize) -> Result<(), EngineError> {
+    let mut told = 0;
+    let model = Model::open_with(path, &mut |_| told += 1)?;
     let file = model.info().file_bytes as f64;
-    println!(
-        "{}: {:.3} s ({:.3} to {:.3}), progress told {told} times",
-        model.info().name,
-        seconds[seconds.len() / 2],
-        seconds[0],
-        seconds[seconds.len() - 1],
-    );
+    println!("{}, progress told {told} times", model.info().id);
     let megabytes = |bytes: f64| format!("{:.1} MB ({:.1} %)", bytes / 1e6, bytes / file * 100.0);
     println!("  file {:.1} MB", file / 1e6);
     println!("  weights {}", megabytes(model.weight_bytes() as f64));
@@ -58,7 +45,20 @@ fn main() -> ExitCode {
             println!("  {what} {}", megabytes(bytes));
         }
     }
-    ExitCode::SUCCESS
+    drop(model);
+    let mut seconds = Vec::new();
+    for _ in 0..times {
+        let started = Instant::now();
+        let model = Model::open(path)?;
+        seconds.push(started.elapsed().as_secs_f64());
+        drop(model);
+    }
+    seconds.sort_by(f64::total_cmp);
+    if let [first, .., last] = seconds[..] {
+        let median = seconds[seconds.len() / 2];
+        println!("  {median:.3} s ({first:.3} to {last:.3})");
+    }
+    Ok(())
 }
 
 /// A field of what Linux says of this process's memory, in bytes.

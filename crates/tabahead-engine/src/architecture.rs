@@ -9,8 +9,6 @@
 //! Knows GGUF metadata and config.json, no tensors: nothing here is believed before
 //! `model/shape.rs` has compared it with them.
 
-use std::io::{Read, Seek};
-
 use serde_json::Value;
 
 use crate::{EngineError, error::refuse, gguf::GgufFile};
@@ -101,7 +99,7 @@ pub(crate) enum RopeScaling {
 
 impl Stated {
     /// What the metadata of a GGUF file state.
-    pub(crate) fn by_gguf<R: Read + Seek>(file: &GgufFile<R>) -> Result<Self, EngineError> {
+    pub(crate) fn by_gguf(file: &GgufFile) -> Result<Self, EngineError> {
         let name = file.string("general.architecture").unwrap_or("none");
         let architecture = Architecture::named(name)?;
         let key = |name: &str| format!("{}.{name}", architecture.name);

@@ -7,8 +7,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use candle_core::quantized::GgmlDType;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use crate::{
     EngineError,
     error::refuse,
+    storage::{Meter, Storage},
     tensors::{RawTensor, TensorSource, expect_shape},
 };
 
@@ -45,7 +47,7 @@ const LAYER_PARTS: [(&str, &str); 11] = [
     ("ffn_down", "mlp.down_proj"),
 ];
 
-/// An open checkpoint whose headers are read and whose tensors are read one by one.
+/// An open checkpoint. Its headers are read; each tensor is read when it is laid out.
 pub(crate) struct Checkpoint {
     directory: PathBuf,
     config: Value,
@@ -57,8 +59,7 @@ pub(crate) struct Checkpoint {
 /// One file of weights.
 struct Shard {
     name: String,
-    file: File,
-    bytes: u64,
+    storage: Arc<Storage>,
 }
 
 /// Where a tensor is: its shard, and where its file's data begin.
@@ -69,8 +70,8 @@ struct Place {
 }
 
 impl Checkpoint {
-    /// Reads configuration and headers.
-    pub(crate) fn open(directory: &Path) -> Result<Self, EngineError> {
+    /// Reads configuration and headers; `meter` counts what is read of the weights.
+    pub(crate) fn open(directory: &Path, meter: &Arc<Meter>) -> Result<Self, EngineError> {
         let config = json(directory, "config.json")?
             .ok_or_else(|| refuse("a directory without config.json holds no model"))?;
         let mut checkpoint = Self {
@@ -80,7 +81,7 @@ impl Checkpoint {
             tensors: HashMap::new(),
         };
         for name in shard_names(directory)? {
-            checkpoint.add_shard(name)?;
+            checkpoint.add_shard(name, meter)?;
         }
         Ok(checkpoint)
     }
@@ -100,7 +101,8 @@ impl Checkpoint {
     }
 
     pub(crate) fn weight_file_bytes(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.bytes).sum()
+        let lengths = self.shards.iter().map(|shard| shard.storage.length());
+        lengths.sum()
     }
 
     /// All files that say what the model is, opened anew.
@@ -111,12 +113,12 @@ impl Checkpoint {
         names.filter_map(|name| File::open(self.directory.join(name)).ok())
     }
 
-    fn add_shard(&mut self, name: String) -> Result<(), EngineError> {
+    fn add_shard(&mut self, name: String, meter: &Arc<Meter>) -> Result<(), EngineError> {
         let of_shard =
             |error: io::Error| refuse(format!("'{name}' cannot be read: {}", one_line(&error)));
-        let mut file = File::open(self.directory.join(&name)).map_err(of_shard)?;
-        let bytes = file.seek(SeekFrom::End(0)).map_err(of_shard)?;
-        let (data, metadata) = header(&mut file, bytes)
+        let file = File::open(self.directory.join(&name)).map_err(of_shard)?;
+        let storage = Arc::new(Storage::file(file, meter).map_err(of_shard)?);
+        let (data, metadata) = header(&storage)
             .map_err(|reason| refuse(format!("'{name}' is no safetensors file: {reason}")))?;
         for (tensor, info) in metadata.tensors() {
             let place = Place {
@@ -128,7 +130,8 @@ impl Checkpoint {
                 return Err(refuse(format!("tensor '{tensor}' is in two files")));
             }
         }
-        self.shards.push(Shard { name, file, bytes });
+        meter.advance(data);
+        self.shards.push(Shard { name, storage });
         Ok(())
     }
 
@@ -155,19 +158,12 @@ impl TensorSource for Checkpoint {
         }
     }
 
-    fn tensor(
-        &mut self,
-        name: &str,
-        rows: usize,
-        columns: usize,
-    ) -> Result<RawTensor, EngineError> {
+    fn tensor(&self, name: &str, rows: usize, columns: usize) -> Result<RawTensor, EngineError> {
         let here = name_here(name);
         expect_shape(&here, self.shape(name)?, (rows, columns))?;
         let Place { shard, data, info } = self.place(name)?;
         // Offsets were compared with shape and type, and with the file's length.
         let (start, end) = info.data_offsets;
-        let (shard, needed) = (*shard, end - start);
-        let start = data + start as u64;
         let dtype = match info.dtype {
             Dtype::F32 => GgmlDType::F32,
             Dtype::F16 => GgmlDType::F16,
@@ -178,21 +174,11 @@ impl TensorSource for Checkpoint {
                 )));
             }
         };
-        if needed == 0 {
+        if start == end {
             return Err(refuse(format!("tensor '{here}' is empty")));
         }
-        let shard = &mut self.shards[shard];
-        let mut bytes = vec![0; needed];
-        shard
-            .file
-            .seek(SeekFrom::Start(start))
-            .and_then(|_| shard.file.read_exact(&mut bytes))
-            .map_err(|error| refuse(format!("'{}' cannot be read: {error}", shard.name)))?;
-        Ok(RawTensor {
-            dtype,
-            columns,
-            bytes,
-        })
+        let storage = &self.shards[*shard].storage;
+        Ok(RawTensor::new(dtype, columns, storage, data + start as u64))
     }
 
     fn parameters(&self) -> usize {
@@ -254,11 +240,11 @@ fn shard_names(directory: &Path) -> Result<BTreeSet<String>, EngineError> {
 }
 
 /// Where a safetensors file's data begin, and what its header says.
-fn header(file: &mut File, bytes: u64) -> Result<(u64, Metadata), String> {
+fn header(storage: &Storage) -> Result<(u64, Metadata), String> {
     let unreadable = |error: io::Error| one_line(&error);
-    file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    let bytes = storage.length();
     let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(unreadable)?;
+    storage.copy(0, &mut length).map_err(unreadable)?;
     let length = u64::from_le_bytes(length);
     if length > LONGEST_HEADER || length > bytes - 8 {
         return Err(format!(
@@ -266,7 +252,7 @@ fn header(file: &mut File, bytes: u64) -> Result<(u64, Metadata), String> {
         ));
     }
     let mut header = vec![0; length as usize];
-    file.read_exact(&mut header).map_err(unreadable)?;
+    storage.copy(8, &mut header).map_err(unreadable)?;
     // Compares offsets, shapes and types with each other.
     let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| one_line(&error))?;
     let stated = metadata.data_len() as u64;

@@ -1,5 +1,7 @@
 //! What can go wrong, by what the caller can do about it.
 
+use std::io;
+
 /// The errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -23,6 +25,13 @@ pub enum EngineError {
     /// A tensor operation failed.
     #[error("computation failed")]
     Compute(#[from] candle_core::Error),
+}
+
+/// The refusal of a file that the system does not read.
+pub(crate) fn unread(error: io::Error) -> EngineError {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    refuse(format!("cannot be read: {line}"))
 }
 
 /// A one-line refusal.

@@ -1,113 +1,102 @@
 //! Reads GGUF files: metadata by key, tensors as rows of numbers.
 //!
 //! Invariant: no size that a file states is believed before it is compared with the file's length,
-//! so a truncated or hostile file costs an error and no memory. Knows nothing of models.
+//! so a truncated or hostile file costs an error and no memory. What comes before the tensors is
+//! read in `gguf/header.rs`. Knows nothing of models.
 
-use std::{
-    collections::BTreeMap,
-    io::{Read, Seek, SeekFrom},
-};
+mod header;
 
-use candle_core::quantized::gguf_file::{Content, Value};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     EngineError,
     error::refuse,
+    storage::Storage,
     tensors::{RawTensor, TensorSource, expect_shape, type_name},
+    texts::Texts,
 };
 
-/// An open file whose metadata are read and whose tensors are read one by one.
-pub(crate) struct GgufFile<R> {
-    reader: R,
-    file_bytes: u64,
-    content: Content,
+use header::{Header, TensorInfo, Value};
+
+/// An open file. Its metadata are read; each tensor is read when it is laid out.
+#[derive(Debug)]
+pub(crate) struct GgufFile {
+    storage: Arc<Storage>,
+    header: Header,
 }
 
-fn unreadable(error: impl std::fmt::Display) -> EngineError {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().to_owned();
-    refuse(format!("not a readable GGUF file: {line}"))
-}
-
-impl<R: Read + Seek> GgufFile<R> {
+impl GgufFile {
     /// Reads the metadata.
-    pub(crate) fn read(mut reader: R) -> Result<Self, EngineError> {
-        let file_bytes = reader.seek(SeekFrom::End(0)).map_err(unreadable)?;
-        refuse_zero_alignment(&mut reader)?;
-        reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-        let content = Content::read(&mut reader).map_err(unreadable)?;
-        Ok(Self {
-            reader,
-            file_bytes,
-            content,
-        })
+    pub(crate) fn read(storage: Arc<Storage>) -> Result<Self, EngineError> {
+        let header = Header::read(&storage)?;
+        storage.meter().advance(header.data);
+        Ok(Self { storage, header })
     }
 
-    pub(crate) fn file_bytes(&self) -> u64 {
-        self.file_bytes
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
     }
 
     pub(crate) fn string(&self, key: &str) -> Option<&str> {
-        match self.content.metadata.get(key)? {
-            Value::String(text) => Some(text),
+        match self.header.metadata.get(key)? {
+            Value::Text(text) => Some(text),
             _ => None,
         }
     }
 
     pub(crate) fn integer(&self, key: &str) -> Option<usize> {
-        integer(self.content.metadata.get(key)?)
+        match *self.header.metadata.get(key)? {
+            Value::Integer(number) => usize::try_from(number).ok(),
+            _ => None,
+        }
     }
 
     pub(crate) fn boolean(&self, key: &str) -> Option<bool> {
-        match *self.content.metadata.get(key)? {
-            Value::Bool(value) => Some(value),
+        match *self.header.metadata.get(key)? {
+            Value::Flag(value) => Some(value),
             _ => None,
         }
     }
 
     pub(crate) fn float(&self, key: &str) -> Option<f32> {
-        match self.content.metadata.get(key)? {
-            Value::F32(number) => Some(*number),
-            Value::F64(number) => Some(*number as f32),
+        match *self.header.metadata.get(key)? {
+            Value::Float(number) => Some(number as f32),
             _ => None,
         }
     }
 
     /// Takes an array of strings out of the metadata.
-    pub(crate) fn take_strings(&mut self, key: &str) -> Option<Vec<String>> {
-        let Value::Array(values) = self.content.metadata.remove(key)? else {
-            return None;
-        };
-        values
-            .into_iter()
-            .map(|value| match value {
-                Value::String(text) => Some(text),
-                _ => None,
-            })
-            .collect()
+    pub(crate) fn take_strings(&mut self, key: &str) -> Option<Texts> {
+        match self.header.metadata.remove(key)? {
+            Value::Texts(texts) => Some(texts),
+            _ => None,
+        }
     }
 
     /// Takes an array of integers out of the metadata.
     pub(crate) fn take_integers(&mut self, key: &str) -> Option<Vec<usize>> {
-        let Value::Array(values) = self.content.metadata.remove(key)? else {
+        let Value::Integers(integers) = self.header.metadata.remove(key)? else {
             return None;
         };
-        values.iter().map(integer).collect()
+        let integers = integers.into_iter();
+        integers
+            .map(|number| usize::try_from(number).ok())
+            .collect()
+    }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo, EngineError> {
+        let info = self.header.tensors.get(name);
+        info.ok_or_else(|| refuse(format!("tensor '{name}' is missing")))
     }
 }
 
-impl<R: Read + Seek> TensorSource for GgufFile<R> {
+impl TensorSource for GgufFile {
     fn has_tensor(&self, name: &str) -> bool {
-        self.content.tensor_infos.contains_key(name)
+        self.header.tensors.contains_key(name)
     }
 
     fn shape(&self, name: &str) -> Result<(usize, usize), EngineError> {
-        let info = self
-            .content
-            .tensor_infos
-            .get(name)
-            .ok_or_else(|| refuse(format!("tensor '{name}' is missing")))?;
-        match *info.shape.dims() {
+        match self.info(name)?.shape[..] {
             [columns] => Ok((1, columns)),
             [rows, columns] => Ok((rows, columns)),
             ref dims => Err(refuse(format!("tensor '{name}' has shape {dims:?}"))),
@@ -115,109 +104,38 @@ impl<R: Read + Seek> TensorSource for GgufFile<R> {
     }
 
     fn parameters(&self) -> usize {
-        self.content
-            .tensor_infos
-            .values()
+        let tensors = self.header.tensors.values();
+        tensors
             .map(|info| {
-                let dims = info.shape.dims().iter();
-                dims.fold(1usize, |product, &dim| product.saturating_mul(dim))
+                let sizes = info.shape.iter();
+                sizes.fold(1usize, |product, &size| product.saturating_mul(size))
             })
             .fold(0, usize::saturating_add)
     }
 
     fn types(&self) -> BTreeMap<String, usize> {
         let mut types = BTreeMap::new();
-        for info in self.content.tensor_infos.values() {
-            *types.entry(type_name(info.ggml_dtype)).or_insert(0) += 1;
+        for info in self.header.tensors.values() {
+            *types.entry(type_name(info.dtype)).or_insert(0) += 1;
         }
         types
     }
 
-    fn tensor(
-        &mut self,
-        name: &str,
-        rows: usize,
-        columns: usize,
-    ) -> Result<RawTensor, EngineError> {
+    fn tensor(&self, name: &str, rows: usize, columns: usize) -> Result<RawTensor, EngineError> {
         expect_shape(name, self.shape(name)?, (rows, columns))?;
-        let info = &self.content.tensor_infos[name];
-        let dtype = info.ggml_dtype;
+        let &TensorInfo { dtype, offset, .. } = self.info(name)?;
         if columns == 0 || !columns.is_multiple_of(dtype.block_size()) {
             return Err(refuse(format!(
                 "tensor '{name}' has rows of {columns} numbers, which {dtype:?} cannot hold"
             )));
         }
-        let start = self.content.tensor_data_offset.saturating_add(info.offset);
-        let needed = (columns / dtype.block_size())
+        let start = self.header.data.saturating_add(offset);
+        let left = self.storage.length().saturating_sub(start);
+        (columns / dtype.block_size())
             .checked_mul(dtype.type_size())
             .and_then(|row| row.checked_mul(rows))
-            .filter(|&needed| needed as u64 <= self.file_bytes.saturating_sub(start))
+            .filter(|&needed| needed as u64 <= left)
             .ok_or_else(|| refuse(format!("the file ends before the end of tensor '{name}'")))?;
-        let mut bytes = vec![0; needed];
-        self.reader
-            .seek(SeekFrom::Start(start))
-            .and_then(|_| self.reader.read_exact(&mut bytes))
-            .map_err(unreadable)?;
-        Ok(RawTensor {
-            dtype,
-            columns,
-            bytes,
-        })
-    }
-}
-
-fn integer(value: &Value) -> Option<usize> {
-    match *value {
-        Value::U8(number) => Some(number.into()),
-        Value::U16(number) => Some(number.into()),
-        Value::U32(number) => usize::try_from(number).ok(),
-        Value::U64(number) => usize::try_from(number).ok(),
-        Value::I8(number) => usize::try_from(number).ok(),
-        Value::I16(number) => usize::try_from(number).ok(),
-        Value::I32(number) => usize::try_from(number).ok(),
-        Value::I64(number) => usize::try_from(number).ok(),
-        _ => None,
-    }
-}
-
-/// The reader that we use divides by the alignment that a file states.
-fn refuse_zero_alignment<R: Read + Seek>(reader: &mut R) -> Result<(), EngineError> {
-    const KEY: &[u8] = b"general.alignment";
-    /// Key, type, and the longest value.
-    const ENTRY: usize = KEY.len() + 4 + 4;
-    const CHUNK: usize = 1 << 20;
-    /// Metadata are shorter: the longest vocabularies take about ten megabytes.
-    const SCANNED: u64 = 64 << 20;
-
-    reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    let mut input = reader.take(SCANNED);
-    let mut window = Vec::with_capacity(CHUNK + ENTRY);
-    loop {
-        let read = (&mut input)
-            .take(CHUNK as u64)
-            .read_to_end(&mut window)
-            .map_err(unreadable)?;
-        // Zeros behind the end stand for what a truncated file lacks.
-        let end = window.len();
-        let padded = if read == 0 { ENTRY } else { 0 };
-        window.resize(end + padded, 0);
-        for at in 0..window.len().saturating_sub(ENTRY - 1) {
-            if window[at] != KEY[0] || !window[at..].starts_with(KEY) {
-                continue;
-            }
-            let value = &window[at + KEY.len() + 4..at + ENTRY];
-            let width = match window[at + KEY.len()] {
-                0 | 1 => 1,
-                2 | 3 => 2,
-                _ => 4,
-            };
-            if value[..width].iter().all(|&byte| byte == 0) {
-                return Err(refuse("not a readable GGUF file: alignment of zero"));
-            }
-        }
-        if read == 0 {
-            return Ok(());
-        }
-        window.drain(..end.saturating_sub(ENTRY - 1));
+        Ok(RawTensor::new(dtype, columns, &self.storage, start))
     }
 }

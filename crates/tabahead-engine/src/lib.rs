@@ -32,7 +32,9 @@ mod place;
 #[doc(hidden)]
 pub mod products;
 mod simd;
+mod storage;
 mod tensors;
+mod texts;
 pub mod threads;
 mod tiles;
 mod tree;

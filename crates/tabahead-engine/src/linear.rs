@@ -184,7 +184,7 @@ impl Rows<'_> {
 impl Linear {
     /// Loads a matrix; output row `r` is the file's row `source(r)`.
     pub(crate) fn load(
-        file: &mut impl TensorSource,
+        file: &impl TensorSource,
         name: &str,
         outputs: usize,
         inputs: usize,

@@ -12,8 +12,9 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, Cursor, Read, Seek},
+    io,
     path::Path,
+    sync::{Arc, mpsc},
 };
 
 use crate::{
@@ -21,13 +22,14 @@ use crate::{
     architecture::Stated,
     checkpoint::Checkpoint,
     copying::CopyingRule,
-    error::refuse,
+    error::{refuse, unread},
     forward::Processor,
     gguf::GgufFile,
     kv::{KvPrecision, Ledger},
     linear::Linear,
     pass::{Pass, Span},
     place::Place,
+    storage::{Meter, Storage},
     tensors::{TensorSource, vector},
     threads::Urgency,
     vocabulary::{Vocabulary, json, metadata},
@@ -42,6 +44,9 @@ pub type TokenId = u32;
 /// Most rows of an embedding table: some hundred thousand are usual. A vocabulary takes more memory
 /// than narrow rows do in their file.
 const MOST_TOKENS: usize = 1 << 22;
+
+/// To make a vocabulary counts as much as to read this part of the files.
+const VOCABULARY_SHARE: u64 = 16;
 
 /// Special tokens by role, as GGUF metadata name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,7 +134,9 @@ impl Model {
     /// # Errors
     /// `EngineError::Model` with one line that says what is wrong with the file.
     pub fn from_bytes(bytes: Cow<'static, [u8]>) -> Result<Self, EngineError> {
-        Self::read_gguf(Cursor::new(&*bytes), &mut |_| ())
+        loading(&mut |_| (), |meter| {
+            Self::read_gguf(Storage::memory(bytes, meter))
+        })
     }
 
     /// Loads a GGUF file, or a directory with config.json and weights in safetensors files.
@@ -140,14 +147,15 @@ impl Model {
         Self::open_with(path, &mut |_| ())
     }
 
-    /// As [`Model::open`], telling behind each layer which share of them is there, above 0 and at most 1.
+    /// As [`Model::open`], telling which share of the work is done: some hundred times for a large
+    /// model, never less than before, and 1 at the end.
     ///
     /// # Errors
     /// As `open`.
     pub fn open_with(path: &Path, progress: &mut dyn FnMut(f32)) -> Result<Self, EngineError> {
         let in_path = |reason: String| format!("'{}': {reason}", path.display());
         let model = if path.is_dir() {
-            Self::read_checkpoint(path, progress)
+            loading(progress, |meter| Self::read_checkpoint(path, meter))
         } else if path
             .extension()
             .is_some_and(|ending| ending == "safetensors")
@@ -163,7 +171,10 @@ impl Model {
                 )),
                 _ => refuse(format!("cannot open '{}': {error}", path.display())),
             })?;
-            Self::read_gguf(BufReader::with_capacity(1 << 20, file), progress)
+            loading(progress, |meter| {
+                let storage = Storage::file(file, meter).map_err(unread)?;
+                Self::read_gguf(storage)
+            })
         };
         let mut model = model.map_err(|error| match error {
             EngineError::Model(reason) => refuse(in_path(reason)),
@@ -353,24 +364,19 @@ impl Model {
         self.head.as_ref().unwrap_or(&self.embedding)
     }
 
-    fn read_gguf<R: Read + Seek>(
-        mut reader: R,
-        progress: &mut dyn FnMut(f32),
-    ) -> Result<Self, EngineError> {
-        let hash = identity::hash(&mut reader)
-            .map_err(|error| refuse(format!("cannot be read: {error}")))?;
-        let mut file = GgufFile::read(reader)?;
+    fn read_gguf(storage: Storage) -> Result<Self, EngineError> {
+        let mut file = GgufFile::read(Arc::new(storage))?;
         let stated = Stated::by_gguf(&file)?;
         let name = file.string("general.name").unwrap_or("unnamed").to_owned();
         let info = ModelInfo {
-            id: format!("{name}-{hash:016x}"),
+            id: String::new(),
             name,
             format: ModelFormat::Gguf,
             architecture: stated.architecture.name.to_owned(),
             context_tokens: stated.context,
             parameters: file.parameters(),
             tensor_types: file.types(),
-            file_bytes: file.file_bytes() as usize,
+            file_bytes: file.storage().length() as usize,
             pre_tokenizer: file
                 .string("tokenizer.ggml.pre")
                 .unwrap_or("none")
@@ -380,22 +386,19 @@ impl Model {
                 .filter(|least| least.is_finite() && *least <= 0.0),
         };
         let parts = metadata::take(&mut file);
-        Self::assemble(&mut file, info, &stated, progress, |rows| {
+        let (file, meter) = (&file, file.storage().meter());
+        let hash = || identity::hash(file.storage());
+        Self::assemble(file, meter, info, &stated, hash, |rows| {
             parts.and_then(|parts| Vocabulary::new(parts, rows))
         })
     }
 
-    fn read_checkpoint(
-        directory: &Path,
-        progress: &mut dyn FnMut(f32),
-    ) -> Result<Self, EngineError> {
-        let mut checkpoint = Checkpoint::open(directory)?;
+    fn read_checkpoint(directory: &Path, meter: &Arc<Meter>) -> Result<Self, EngineError> {
+        let checkpoint = Checkpoint::open(directory, meter)?;
         let stated = Stated::by_config(checkpoint.config())?;
-        let hash = identity::hash_all(checkpoint.files())
-            .map_err(|error| refuse(format!("cannot be read: {error}")))?;
         let name = identity::directory_name(directory);
         let info = ModelInfo {
-            id: format!("{name}-{hash:016x}"),
+            id: String::new(),
             name,
             format: ModelFormat::Safetensors,
             architecture: stated.architecture.name.to_owned(),
@@ -406,10 +409,11 @@ impl Model {
             pre_tokenizer: "none".to_owned(),
             least_log_prob: None,
         };
-        let (tokenizer, stops) = (checkpoint.tokenizer(), stops(&checkpoint));
-        let mut model = Self::assemble(&mut checkpoint, info, &stated, progress, |rows| {
-            let tokenizer = tokenizer?.ok_or_else(|| refuse("there is no tokenizer.json"))?;
-            Vocabulary::new(json::read(&tokenizer, rows, stops?)?, rows)
+        let hash = || identity::hash_all(checkpoint.files());
+        let mut model = Self::assemble(&checkpoint, meter, info, &stated, hash, |rows| {
+            let tokenizer = checkpoint.tokenizer()?;
+            let tokenizer = tokenizer.ok_or_else(|| refuse("there is no tokenizer.json"))?;
+            Vocabulary::new(json::read(&tokenizer, rows, stops(&checkpoint)?)?, rows)
         })?;
         if let Ok(vocabulary) = &model.vocabulary {
             model.info.pre_tokenizer = vocabulary.pre_tokenizer().name().to_owned();
@@ -417,12 +421,15 @@ impl Model {
         Ok(model)
     }
 
+    /// Reads weights on all threads of the current pool but one, which makes the vocabulary and the
+    /// identity first.
     fn assemble(
-        source: &mut impl TensorSource,
-        info: ModelInfo,
+        source: &impl TensorSource,
+        meter: &Meter,
+        mut info: ModelInfo,
         stated: &Stated,
-        progress: &mut dyn FnMut(f32),
-        vocabulary: impl FnOnce(usize) -> Result<Vocabulary, EngineError>,
+        hash: impl FnOnce() -> io::Result<u64> + Send,
+        vocabulary: impl FnOnce(usize) -> Result<Vocabulary, EngineError> + Send,
     ) -> Result<Self, EngineError> {
         let shape = Shape::new(stated, source)?;
         let (rows, _) = source.shape("token_embd.weight")?;
@@ -431,12 +438,63 @@ impl Model {
                 "a vocabulary of {rows} tokens is too large"
             )));
         }
+        // The vocabulary takes about so long as to read a part of the weights.
+        let share = meter.expected() / VOCABULARY_SHARE;
+        meter.expect(share);
+        let others = || {
+            let vocabulary = vocabulary(rows);
+            meter.advance(share);
+            (vocabulary, hash())
+        };
+        let (weights, (vocabulary, hash)) = {
+            let (others, weights) =
+                rayon::join(others, || Weights::load(source, stated, &shape, rows));
+            (weights?, others)
+        };
+        let hash = hash.map_err(unread)?;
+        info.id = format!("{}-{hash:016x}", info.name);
+        let vocabulary = vocabulary.map_err(|error| match error {
+            EngineError::Model(reason) => reason,
+            other => other.to_string(),
+        });
+        let Weights {
+            embedding,
+            layers,
+            output_norm,
+            head,
+        } = weights;
+        Ok(Self {
+            info,
+            vocabulary,
+            shape,
+            embedding,
+            layers,
+            output_norm,
+            head,
+        })
+    }
+}
+
+/// All weights of a model.
+struct Weights {
+    embedding: Linear,
+    layers: Vec<Layer>,
+    output_norm: Vec<f32>,
+    head: Option<Linear>,
+}
+
+impl Weights {
+    fn load(
+        source: &impl TensorSource,
+        stated: &Stated,
+        shape: &Shape,
+        rows: usize,
+    ) -> Result<Self, EngineError> {
         let straight = |row| row;
         let embedding = Linear::load(source, "token_embd", rows, shape.width, straight)?;
         let mut layers = Vec::new();
         for index in 0..stated.layers {
-            layers.push(Layer::load(source, index, stated, &shape)?);
-            progress(layers.len() as f32 / stated.layers as f32);
+            layers.push(Layer::load(source, index, stated, shape)?);
         }
         if source.has_tensor(&format!("blk.{}.attn_norm.weight", stated.layers)) {
             return Err(refuse(format!(
@@ -452,20 +510,43 @@ impl Model {
             true => None,
             false => Some(Linear::load(source, "output", rows, shape.width, straight)?),
         };
-        let vocabulary = vocabulary(rows).map_err(|error| match error {
-            EngineError::Model(reason) => reason,
-            other => other.to_string(),
-        });
         Ok(Self {
-            info,
-            vocabulary,
-            shape,
             embedding,
             layers,
             output_norm,
             head,
         })
     }
+}
+
+/// Loads on threads of their own, one for each core, while the calling thread tells how far they
+/// are.
+fn loading(
+    progress: &mut dyn FnMut(f32),
+    load: impl FnOnce(&Arc<Meter>) -> Result<Model, EngineError> + Send,
+) -> Result<Model, EngineError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|_| "tabahead-load".to_owned())
+        .num_threads(std::thread::available_parallelism().map_or(1, usize::from))
+        .build()
+        .map_err(|error| refuse(format!("threads cannot be started: {error}")))?;
+    let (listener, told) = mpsc::channel();
+    let mut model = None;
+    let loaded = &mut model;
+    pool.in_place_scope(|scope| {
+        // What is loaded holds no meter, so that the channel ends with the work.
+        scope.spawn(move |_| *loaded = Some(load(&Meter::new(Some(listener)))));
+        let mut last = 0.0;
+        for share in told {
+            if share > last && share < 1.0 {
+                last = share;
+                progress(share);
+            }
+        }
+    });
+    let model = model.expect("the work was done, or its panic went on here")?;
+    progress(1.0);
+    Ok(model)
 }
 
 /// Tokens that a checkpoint's configuration names as ends of a text.

@@ -39,11 +39,8 @@ impl Products {
         let tensor = Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu)
             .and_then(|tensor| QTensor::quantize(&tensor, dtype))
             .expect("the type fits the shape");
-        let raw = RawTensor {
-            dtype,
-            columns: inputs,
-            bytes: tensor.data().expect("memory can be read").into_owned(),
-        };
+        let bytes = tensor.data().expect("memory can be read").into_owned();
+        let raw = RawTensor::of_bytes(dtype, inputs, bytes);
         let matrix =
             || Linear::new(&raw, None, outputs, |row| row).expect("the numbers are finite");
         Self {

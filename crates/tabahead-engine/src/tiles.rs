@@ -249,18 +249,33 @@ impl<S: Fn(usize) -> usize + Sync> Rows<'_, S> {
         tiles: impl IndexedParallelIterator<Item = T>,
         fill: impl Fn(&TileRows<'_>, T) -> Result<(), EngineError> + Sync,
     ) -> Result<(), EngineError> {
-        tiles.enumerate().try_for_each(|(tile, out)| {
-            let rows = std::array::from_fn(|lane| match tile * LANES + lane {
-                output if output < self.outputs => self.row((self.source)(output)),
-                _ => &[],
-            });
-            fill(&rows, out)
-        })
+        tiles
+            .enumerate()
+            .try_for_each_init(Vec::new, |buffer, (tile, out)| {
+                let size = self.raw.row_bytes();
+                let bytes = self.read(tile, buffer)?;
+                let rows = std::array::from_fn(|lane| {
+                    let row = bytes.get(lane * size..(lane + 1) * size);
+                    row.unwrap_or_default()
+                });
+                fill(&rows, out)
+            })
     }
 
-    fn row(&self, row: usize) -> &[u8] {
+    /// The bytes of a tile's rows, one row after the other.
+    fn read<'a>(&'a self, tile: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], EngineError> {
+        let outputs = tile * LANES..self.outputs.min((tile + 1) * LANES);
+        let rows = outputs.clone().map(&self.source);
+        let first = (self.source)(outputs.start);
+        if rows.clone().eq(first..first + outputs.len()) {
+            return self.raw.rows(first..first + outputs.len(), buffer);
+        }
         let size = self.raw.row_bytes();
-        &self.raw.bytes[row * size..][..size]
+        buffer.resize(outputs.len() * size, 0);
+        for (row, out) in rows.zip(buffer.chunks_exact_mut(size)) {
+            self.raw.copy_row(row, out)?;
+        }
+        Ok(buffer)
     }
 }
 

@@ -6,24 +6,21 @@
 //! (tokenizer.json); the vocabulary is made of it here, in the same way.
 
 pub(crate) mod json;
+mod merges;
 pub(crate) mod metadata;
+#[cfg(test)]
+pub(crate) mod peer;
 mod special;
 
 use std::{collections::HashMap, ops::Range};
 
-use tokenizers::{
-    SplitDelimiterBehavior, Tokenizer,
-    models::bpe::{self, BPE},
-    pre_tokenizers::{
-        PreTokenizerWrapper,
-        byte_level::ByteLevel,
-        sequence::Sequence,
-        split::{Split, SplitPattern},
-    },
-};
+use fancy_regex::Regex;
 
-use self::special::Specials;
-use crate::{EngineError, SpecialToken, TokenId, error::refuse};
+use self::{
+    merges::{Merges, Workspace},
+    special::Specials,
+};
+use crate::{EngineError, SpecialToken, TokenId, error::refuse, texts::Texts};
 
 /// GGUF's numbers for what a token is: ordinary text, a marker, nothing, a single byte.
 const NORMAL: usize = 1;
@@ -79,12 +76,24 @@ impl PreTokenizer {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pre_tokenizer: PreTokenizer,
-    tokens: Vec<String>,
+    tokens: Texts,
     types: Vec<usize>,
-    merges: Vec<(String, String)>,
+    /// Each is two tokens with a space between them.
+    merges: Texts,
     /// Whether a pre-token that is a whole entry is that token, whatever the merges would make of it.
     ignore_merges: bool,
     specials: Specials,
+}
+
+#[cfg(test)]
+impl Parts {
+    fn of_gguf(path: &std::path::Path) -> Result<Self, EngineError> {
+        use crate::storage::{Meter, Storage};
+
+        let file = std::fs::File::open(path).expect("the file is there");
+        let storage = Storage::file(file, &Meter::new(None)).expect("the file can be read");
+        metadata::take(&mut crate::gguf::GgufFile::read(storage.into())?)
+    }
 }
 
 /// What decoding may do with a token.
@@ -103,7 +112,11 @@ pub(crate) enum TokenKind {
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     pre_tokenizer: PreTokenizer,
-    tokenizer: Tokenizer,
+    /// The pre-tokenizer's expression.
+    expression: Regex,
+    merges: Merges,
+    /// Tokens that a pre-token becomes as a whole, whatever the merges say, in the order of their bytes.
+    wholes: Vec<TokenId>,
     /// All spellings, one behind the other.
     bytes: Vec<u8>,
     spans: Vec<Range<u32>>,
@@ -127,9 +140,7 @@ impl Vocabulary {
     /// The vocabulary that a GGUF file states, which may hold no model.
     #[cfg(test)]
     pub(crate) fn of_gguf(path: &std::path::Path) -> Result<Self, EngineError> {
-        let file = std::fs::File::open(path).expect("the file is there");
-        let mut file = crate::gguf::GgufFile::read(std::io::BufReader::new(file))?;
-        let parts = metadata::take(&mut file)?;
+        let parts = Parts::of_gguf(path)?;
         let rows = parts.tokens.len();
         Self::new(parts, rows)
     }
@@ -137,18 +148,9 @@ impl Vocabulary {
     /// The pre-tokens of `text`, as encoding cuts them.
     #[cfg(test)]
     pub(crate) fn split(&self, text: &str) -> Vec<Range<usize>> {
-        use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
-
-        let mut splits = PreTokenizedString::from(text);
-        let pre_tokenizer = self.tokenizer.get_pre_tokenizer().expect("there is one");
-        pre_tokenizer
-            .pre_tokenize(&mut splits)
-            .expect("text can be cut");
-        let splits = splits.get_splits(OffsetReferential::Original, OffsetType::Byte);
+        let mut splits = Vec::new();
+        self.cut(text, |range| splits.push(range));
         splits
-            .into_iter()
-            .map(|(_, (start, end), _)| start..end)
-            .collect()
     }
 
     /// A vocabulary of up to 94 tokens that spell one letter each, for decoding with models that
@@ -158,8 +160,8 @@ impl Vocabulary {
         let parts = Parts {
             pre_tokenizer: PreTokenizer::Qwen2,
             tokens: ('!'..='~').take(rows).map(String::from).collect(),
-            types: vec![NORMAL; rows],
-            merges: Vec::new(),
+            types: vec![NORMAL; rows.min(94)],
+            merges: Texts::default(),
             ignore_merges: false,
             specials: Specials::default(),
         };
@@ -203,28 +205,35 @@ impl Vocabulary {
         let markers = markers.into_iter();
         let special = markers.map(|(token, id)| (token, id as TokenId)).collect();
 
-        let (bytes, spans, kinds) = spell(&tokens, &types, &stops)?;
-        let mut sorted: Vec<TokenId> = (0..tokens.len() as TokenId)
-            .filter(|&token| kinds[token as usize] == TokenKind::Text)
-            .collect();
-        let spelling = |token: &TokenId| {
-            let span = &spans[*token as usize];
-            &bytes[span.start as usize..span.end as usize]
-        };
-        sorted.sort_by(|left, right| spelling(left).cmp(spelling(right)).then(left.cmp(right)));
-
-        let bpe = BPE::builder()
-            .vocab_and_merges(words(tokens, &types), merges)
-            .ignore_merges(ignore_merges)
-            .build()
-            .map_err(|error| refuse(format!("the vocabulary is inconsistent: {error}")))?;
+        let table = bytes_by_char();
+        let Spelled {
+            bytes,
+            spans,
+            words,
+            kinds,
+        } = spell(&tokens, &types, &stops, &table)?;
+        let spelling = |token: TokenId| of_span(&bytes, &spans[token as usize]);
+        let words = (0..rows as TokenId).filter_map(|token| {
+            let word = of_span(&bytes, &words[token as usize]);
+            (!word.is_empty()).then_some((word, token))
+        });
+        let merges = Merges::new(words, &merges, |char| byte_of(&table, char))?;
+        let expression = Regex::new(pre_tokenizer.expression())
+            .map_err(|error| refuse(format!("the pre-tokenizer cannot be built: {error}")))?;
         Ok(Self {
             pre_tokenizer,
-            tokenizer: tokenizer(pre_tokenizer, bpe)?,
+            expression,
+            merges,
+            wholes: match ignore_merges {
+                true => sorted(rows, spelling, |token| !spelling(token).is_empty()),
+                false => Vec::new(),
+            },
+            sorted: sorted(rows, spelling, |token| {
+                kinds[token as usize] == TokenKind::Text
+            }),
             bytes,
             spans,
             kinds: kinds.into_iter().map(|kind| kind as u8).collect(),
-            sorted,
             special,
             end,
         })
@@ -262,20 +271,50 @@ impl Vocabulary {
 
     pub(crate) fn token_bytes(&self, token: TokenId) -> &[u8] {
         match self.spans.get(token as usize) {
-            Some(span) => &self.bytes[span.start as usize..span.end as usize],
+            Some(span) => of_span(&self.bytes, span),
             None => &[],
         }
     }
 
     pub(crate) fn encode(&self, text: &str) -> Vec<TokenId> {
-        if text.is_empty() {
-            return Vec::new();
+        let mut tokens = Vec::new();
+        let mut workspace = Workspace::default();
+        self.cut(text, |range| {
+            let word = &text.as_bytes()[range];
+            match self.whole(word) {
+                Some(token) => tokens.push(token),
+                None => self.merges.encode(word, &mut workspace, &mut tokens),
+            }
+        });
+        tokens
+    }
+
+    /// Tells the pre-tokens of `text` in their order.
+    fn cut(&self, text: &str, mut tell: impl FnMut(Range<usize>)) {
+        let mut end = 0;
+        for found in self.expression.find_iter(text) {
+            let found =
+                found.expect("the expression goes back over one run of white space at most");
+            // Every text is covered; what were not would be a pre-token too.
+            for range in [end..found.start(), found.range()] {
+                if !range.is_empty() {
+                    tell(range);
+                }
+            }
+            end = found.end();
         }
-        self.tokenizer
-            .encode_fast(text, false)
-            .expect("a vocabulary that holds every byte encodes every text")
-            .get_ids()
-            .to_vec()
+        if end < text.len() {
+            tell(end..text.len());
+        }
+    }
+
+    /// The token that a pre-token is as a whole; of equals the last.
+    fn whole(&self, word: &[u8]) -> Option<TokenId> {
+        let end = self
+            .wholes
+            .partition_point(|&token| self.token_bytes(token) <= word);
+        let token = self.wholes[..end].last().copied()?;
+        (self.token_bytes(token) == word).then_some(token)
     }
 
     /// Text tokens that can come next when `forced` must be spelled: each spells a beginning of
@@ -331,86 +370,119 @@ fn padding(id: usize) -> String {
     format!("[PAD{id}]")
 }
 
-/// The two sides of a merge.
-fn pair(merge: &str) -> Result<(String, String), EngineError> {
-    merge
-        .split_once(' ')
-        .map(|(left, right)| (left.to_owned(), right.to_owned()))
-        .ok_or_else(|| refuse(format!("merge '{merge}' is not a pair")))
+/// The bytes that tokens stand for.
+struct Spelled {
+    bytes: Vec<u8>,
+    /// What a token spells when it is decoded.
+    spans: Vec<Range<u32>>,
+    /// What a token is among the words that text can become, which include stops.
+    words: Vec<Range<u32>>,
+    kinds: Vec<TokenKind>,
 }
 
-type Spelled = (Vec<u8>, Vec<Range<u32>>, Vec<TokenKind>);
+fn of_span<'a>(bytes: &'a [u8], span: &Range<u32>) -> &'a [u8] {
+    &bytes[span.start as usize..span.end as usize]
+}
 
-fn spell(tokens: &[String], types: &[usize], stops: &[usize]) -> Result<Spelled, EngineError> {
-    let byte_of = bytes_by_char();
-    let mut bytes = Vec::new();
-    let mut spans = Vec::with_capacity(tokens.len());
-    let mut kinds = Vec::with_capacity(tokens.len());
+fn spell(
+    tokens: &Texts,
+    types: &[usize],
+    stops: &[usize],
+    table: &ByteTable,
+) -> Result<Spelled, EngineError> {
+    let mut spelled = Spelled {
+        bytes: Vec::new(),
+        spans: Vec::with_capacity(types.len()),
+        words: Vec::with_capacity(types.len()),
+        kinds: Vec::with_capacity(types.len()),
+    };
+    let bytes = &mut spelled.bytes;
     for (id, (token, &token_type)) in tokens.iter().zip(types).enumerate() {
         let start = bytes.len();
+        // Special tokens are no words, so their names are plain text.
+        let word = matches!(token_type, NORMAL | BYTE);
         // Whatever is not ordinary text (control, user-defined, unused) would not come back from
         // encoding, so it ends a suggestion.
-        let text = matches!(token_type, NORMAL | BYTE) && !stops.contains(&id);
-        if text {
+        let text = word && !stops.contains(&id);
+        if word {
             for char in token.chars() {
-                let byte = byte_of.get(&char).ok_or_else(|| {
-                    refuse(format!("token {id} ('{token}') is not byte-level text"))
-                })?;
-                bytes.push(*byte);
+                match byte_of(table, char) {
+                    Some(byte) => bytes.push(byte),
+                    None if text => {
+                        return Err(refuse(format!(
+                            "token {id} ('{token}') is not byte-level text"
+                        )));
+                    }
+                    // A marker that its file calls ordinary: text never becomes it.
+                    None => {
+                        bytes.truncate(start);
+                        break;
+                    }
+                }
             }
         }
         let end = u32::try_from(bytes.len()).map_err(|_| refuse("the vocabulary is too large"))?;
         let spelling = &bytes[start..];
-        kinds.push(match text {
+        spelled.kinds.push(match text {
             false => TokenKind::Stop,
             true if spelling.is_empty() || spelling.contains(&b'\r') => TokenKind::Masked,
             true => TokenKind::Text,
         });
-        spans.push(start as u32..end);
+        let start = start as u32;
+        spelled.words.push(start..end);
+        spelled
+            .spans
+            .push(if text { start..end } else { start..start });
     }
-    Ok((bytes, spans, kinds))
+    Ok(spelled)
+}
+
+/// Some of the tokens, in the order of their bytes, then of their ids.
+fn sorted<'a>(
+    rows: usize,
+    spelling: impl Fn(TokenId) -> &'a [u8],
+    chosen: impl Fn(TokenId) -> bool,
+) -> Vec<TokenId> {
+    // Most differ in their first eight bytes, which compare as one number.
+    let beginning = |bytes: &[u8]| {
+        let mut first = [0; 8];
+        let length = bytes.len().min(8);
+        first[..length].copy_from_slice(&bytes[..length]);
+        u64::from_be_bytes(first)
+    };
+    let mut keyed: Vec<(u64, TokenId)> = (0..rows as TokenId)
+        .filter(|&token| chosen(token))
+        .map(|token| (beginning(spelling(token)), token))
+        .collect();
+    keyed.sort_unstable_by(|left, right| {
+        left.0
+            .cmp(&right.0)
+            .then_with(|| spelling(left.1).cmp(spelling(right.1)))
+            .then(left.1.cmp(&right.1))
+    });
+    keyed.into_iter().map(|(_, token)| token).collect()
+}
+
+/// The bytes of the characters from U+0000 to U+0143.
+type ByteTable = [Option<u8>; 0x144];
+
+fn byte_of(table: &ByteTable, char: char) -> Option<u8> {
+    table.get(char as usize).copied().flatten()
 }
 
 /// GPT-2's table: printable Latin-1 characters stand for themselves, all other bytes for the
 /// characters from U+0100 on.
-fn bytes_by_char() -> HashMap<char, u8> {
+fn bytes_by_char() -> ByteTable {
+    let mut table = [None; 0x144];
     let mut moved = 0x100;
-    (0..=u8::MAX)
-        .map(|byte| {
-            let char = match byte {
-                b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff => char::from(byte),
-                _ => {
-                    moved += 1;
-                    char::from_u32(moved - 1).expect("U+0100 to U+0143 are characters")
-                }
-            };
-            (char, byte)
-        })
-        .collect()
-}
-
-/// What the model's words are. Special tokens stay out of them, so that their names are plain text.
-fn words(tokens: Vec<String>, types: &[usize]) -> bpe::Vocab {
-    tokens
-        .into_iter()
-        .zip(types)
-        .enumerate()
-        .filter(|(_, (_, token_type))| matches!(**token_type, NORMAL | BYTE))
-        .map(|(id, (token, _))| (token, id as TokenId))
-        .collect()
-}
-
-fn tokenizer(pre_tokenizer: PreTokenizer, bpe: BPE) -> Result<Tokenizer, EngineError> {
-    let split = Split::new(
-        SplitPattern::Regex(pre_tokenizer.expression().to_owned()),
-        SplitDelimiterBehavior::Isolated,
-        false,
-    )
-    .map_err(|error| refuse(format!("the pre-tokenizer cannot be built: {error}")))?;
-    let mut tokenizer = Tokenizer::new(bpe);
-    tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(Sequence::new(vec![
-        PreTokenizerWrapper::Split(split),
-        PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)),
-    ]))));
-    Ok(tokenizer)
+    for byte in 0..=u8::MAX {
+        match byte {
+            b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff => table[usize::from(byte)] = Some(byte),
+            _ => {
+                table[moved] = Some(byte);
+                moved += 1;
+            }
+        }
+    }
+    table
 }

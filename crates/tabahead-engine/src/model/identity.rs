@@ -1,40 +1,38 @@
 //! What tells one model from another: a name, and a hash of its files.
 
-use std::{
-    io::{self, Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::storage::{Meter, Storage};
+
 /// Hash of a file: of all of it, or of its length and samples when it is large.
-pub(super) fn hash<R: Read + Seek>(reader: &mut R) -> io::Result<u64> {
+pub(super) fn hash(storage: &Storage) -> io::Result<u64> {
     const WHOLE: u64 = 256 << 20;
     const SAMPLE: u64 = 1 << 20;
     const SAMPLES: u64 = 64;
 
-    let bytes = reader.seek(SeekFrom::End(0))?;
+    let bytes = storage.length();
     let mut hash = Xxh3::new();
     hash.update(&bytes.to_le_bytes());
-    let (step, taken) = match bytes <= WHOLE {
-        true => (SAMPLE, SAMPLE),
-        false => (bytes / SAMPLES, SAMPLE),
+    let step = match bytes <= WHOLE {
+        true => SAMPLE,
+        false => bytes / SAMPLES,
     };
     let mut buffer = Vec::new();
     for start in (0..bytes).step_by(step as usize) {
-        buffer.clear();
-        reader.seek(SeekFrom::Start(start))?;
-        reader.take(taken).read_to_end(&mut buffer)?;
-        hash.update(&buffer);
+        let length = SAMPLE.min(bytes - start) as usize;
+        hash.update(storage.read(start, length, &mut buffer)?);
     }
     Ok(hash.digest())
 }
 
 /// Hash of several files in their order.
-pub(super) fn hash_all<R: Read + Seek>(readers: impl Iterator<Item = R>) -> io::Result<u64> {
+pub(super) fn hash_all(files: impl Iterator<Item = File>) -> io::Result<u64> {
     let mut all = Xxh3::new();
-    for mut reader in readers {
-        all.update(&hash(&mut reader)?.to_le_bytes());
+    for file in files {
+        let storage = Storage::file(file, &Meter::new(None))?;
+        all.update(&hash(&storage)?.to_le_bytes());
     }
     Ok(all.digest())
 }

@@ -27,7 +27,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     pub(super) fn load(
-        source: &mut impl TensorSource,
+        source: &impl TensorSource,
         index: usize,
         stated: &Stated,
         shape: &Shape,
@@ -48,13 +48,13 @@ impl Layer {
         };
         let straight = |row| row;
         let attention_norm = vector(source, &name("attn_norm.weight"), width)?;
-        let mut head_norm = |part: &str| match stated.architecture.head_norms {
+        let head_norm = |part: &str| match stated.architecture.head_norms {
             true => vector(source, &name(part), head_width).map(Some),
             false => Ok(None),
         };
         let query_norm = head_norm("attn_q_norm.weight")?;
         let key_norm = head_norm("attn_k_norm.weight")?;
-        let mut matrix = |part: &str, outputs: usize, inputs: usize| {
+        let matrix = |part: &str, outputs: usize, inputs: usize| {
             Linear::load(source, &name(part), outputs, inputs, straight)
         };
         let value = matrix("attn_v", kv_width, width)?;

@@ -22,10 +22,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn new(
-        stated: &Stated,
-        source: &mut impl TensorSource,
-    ) -> Result<Self, EngineError> {
+    pub(super) fn new(stated: &Stated, source: &impl TensorSource) -> Result<Self, EngineError> {
         let Stated {
             width,
             heads,
@@ -71,7 +68,7 @@ impl Shape {
     }
 }
 
-fn frequencies(stated: &Stated, source: &mut impl TensorSource) -> Result<Vec<f64>, EngineError> {
+fn frequencies(stated: &Stated, source: &impl TensorSource) -> Result<Vec<f64>, EngineError> {
     let pairs = stated.rotated / 2;
     let mut frequencies: Vec<f64> = (0..pairs)
         .map(|pair| {

@@ -1,10 +1,10 @@
 //! Files that are not what they should be.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fs};
 
 use candle_core::quantized::{GgmlDType, gguf_file::Value};
 
-use super::{Random, Recipe};
+use super::{Random, Recipe, bitwise::bits, fixtures::fixture};
 use crate::{EngineError, Model};
 
 /// Why a model does not load, or does not complete.
@@ -31,6 +31,80 @@ fn every_truncated_file_is_refused_in_one_line() {
     for length in lengths {
         refusal(file[..length].to_vec());
     }
+}
+
+#[test]
+fn a_file_is_the_same_from_disk_and_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.gguf");
+    for recipe in [Recipe::LLAMA, Recipe::QWEN2] {
+        let file = recipe.file();
+        fs::write(&path, &file).unwrap();
+        let from_disk = Model::open(&path).unwrap();
+        let from_memory = Model::from_bytes(Cow::Owned(file.clone())).unwrap();
+        assert_eq!(from_disk.info(), from_memory.info());
+        let logits = |model: &Model| bits(&model.logits(&[1, 2, 3]).unwrap());
+        assert_eq!(logits(&from_disk), logits(&from_memory));
+
+        for length in [0, 3, 23, 5_000, file.len() / 2, file.len() - 64] {
+            fs::write(&path, &file[..length]).unwrap();
+            reason(Model::open(&path));
+        }
+    }
+}
+
+#[test]
+fn progress_grows_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.gguf");
+    fs::write(&path, Recipe::LLAMA.file()).unwrap();
+    for path in [path, fixture("qwen2")] {
+        let mut told = Vec::new();
+        Model::open_with(&path, &mut |share| told.push(share)).unwrap();
+        assert!(told.len() >= 20, "{told:?}");
+        assert!(told.is_sorted_by(|one, next| one < next), "{told:?}");
+        assert!(told[0] > 0.0, "{told:?}");
+        assert_eq!(told.last(), Some(&1.0));
+    }
+}
+
+/// A GGUF file of the third version that states so many tensors and values, and goes on with `rest`.
+fn stating(tensors: u64, values: u64, rest: &[&[u8]]) -> Vec<u8> {
+    let head = [
+        b"GGUF\x03\0\0\0".as_slice(),
+        &tensors.to_le_bytes(),
+        &values.to_le_bytes(),
+    ];
+    [&head, rest].concat().concat()
+}
+
+#[test]
+fn stated_counts_take_no_memory() {
+    let number = |number: u64| number.to_le_bytes();
+    let kind = |kind: u32| kind.to_le_bytes();
+    for count in [u64::MAX, 1 << 60, 1 << 40, 100] {
+        refusal(stating(count, 0, &[]));
+        refusal(stating(0, count, &[]));
+        // A key, a text, arrays of each kind, an array of arrays.
+        refusal(stating(0, 1, &[&number(count)]));
+        let text = [number(1).as_slice(), b"k", &kind(8), &number(count)];
+        refusal(stating(0, 1, &text));
+        for inner in 0..=13 {
+            let array = [
+                number(1).as_slice(),
+                b"k",
+                &kind(9),
+                &kind(inner),
+                &number(count),
+            ];
+            refusal(stating(0, 1, &array));
+        }
+    }
+    // Arrays in arrays, each with one value, are followed so far and no farther.
+    let level = [kind(9).as_slice(), &number(1)].concat();
+    let deep = [number(1).as_slice(), b"k", &kind(9), &level.repeat(100_000)];
+    let text = refusal(stating(0, 1, &deep));
+    assert!(text.contains("too deep"), "{text}");
 }
 
 #[test]

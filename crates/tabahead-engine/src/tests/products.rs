@@ -49,22 +49,32 @@ fn random_raw(dtype: GgmlDType, outputs: usize, inputs: usize, random: &mut Rand
     let numbers: Vec<f32> = (0..outputs * inputs).map(|_| random.next()).collect();
     let tensor = Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu).unwrap();
     let tensor = QTensor::quantize(&tensor, dtype).unwrap();
-    RawTensor {
-        dtype,
-        columns: inputs,
-        bytes: tensor.data().unwrap().into_owned(),
-    }
+    RawTensor::of_bytes(dtype, inputs, tensor.data().unwrap().into_owned())
 }
 
 /// Rows of which every bit is random, but for half floats that are chosen from `halves`. In every
 /// other block all weights are alike, and so are their scales.
 fn wild(
-    (dtype, places): (GgmlDType, &[usize]),
+    kind: (GgmlDType, &[usize]),
     rows: usize,
     inputs: usize,
     halves: &[f16],
     random: &mut Random,
 ) -> RawTensor {
+    RawTensor::of_bytes(
+        kind.0,
+        inputs,
+        wild_bytes(kind, rows, inputs, halves, random),
+    )
+}
+
+fn wild_bytes(
+    (dtype, places): (GgmlDType, &[usize]),
+    rows: usize,
+    inputs: usize,
+    halves: &[f16],
+    random: &mut Random,
+) -> Vec<u8> {
     let blocks = rows * inputs / dtype.block_size();
     let mut bytes: Vec<u8> = (0..blocks * dtype.type_size())
         .map(|_| random.bits() as u8)
@@ -81,11 +91,7 @@ fn wild(
             block[place..place + 2].copy_from_slice(&half.to_le_bytes());
         }
     }
-    RawTensor {
-        dtype,
-        columns: inputs,
-        bytes,
-    }
+    bytes
 }
 
 fn product(isa: Isa, linear: &Linear, rows: &[f32], inputs: usize, threads: usize) -> Vec<f32> {
@@ -319,23 +325,21 @@ fn matrices_that_are_multiplied_together_give_what_each_gives_alone() {
 #[test]
 fn infinite_weights_are_found() {
     let mut random = Random(29);
-    let brain = |number: f32| RawTensor {
-        dtype: GgmlDType::BF16,
-        columns: 1,
-        bytes: number.to_le_bytes()[2..].to_vec(),
-    };
+    let brain =
+        |number: f32| RawTensor::of_bytes(GgmlDType::BF16, 1, number.to_le_bytes()[2..].to_vec());
     let finite = |raw: &RawTensor, outputs| Weights::new(raw, outputs, |row| row).is_ok();
     for kind in QUANTIZED {
-        let mut wild = |halves: &[f16]| wild(kind, 17, 256, halves, &mut random);
-        assert!(finite(&wild(&[f16::MAX]), 17));
+        let mut wild = |halves: &[f16]| wild_bytes(kind, 17, 256, halves, &mut random);
+        let finite = |bytes| finite(&RawTensor::of_bytes(kind.0, 256, bytes), 17);
+        assert!(finite(wild(&[f16::MAX])));
         for infinite in [f16::INFINITY, f16::NEG_INFINITY, f16::NAN] {
-            assert!(!finite(&wild(&[infinite]), 17));
+            assert!(!finite(wild(&[infinite])));
             // In the last block of the last row, in the last place.
-            let mut raw = wild(&[f16::MAX]);
-            let block = raw.bytes.len() - kind.0.type_size();
+            let mut bytes = wild(&[f16::MAX]);
+            let block = bytes.len() - kind.0.type_size();
             let place = block + kind.1[kind.1.len() - 1];
-            raw.bytes[place..place + 2].copy_from_slice(&infinite.to_le_bytes());
-            assert!(!finite(&raw, 17), "{:?}", kind.0);
+            bytes[place..place + 2].copy_from_slice(&infinite.to_le_bytes());
+            assert!(!finite(bytes), "{:?}", kind.0);
         }
     }
     assert!(finite(&brain(-3e38), 1));
@@ -350,7 +354,7 @@ fn weights_take_hardly_more_memory_than_in_the_file() {
         let (outputs, inputs) = (64, 512);
         let raw = random_raw(dtype, outputs, inputs, &mut random);
         let weights = Weights::new(&raw, outputs, |row| row).unwrap();
-        let ratio = weights.size() as f64 / raw.bytes.len() as f64;
+        let ratio = weights.size() as f64 / (outputs * raw.row_bytes()) as f64;
         assert!((1.0..1.03).contains(&ratio), "{dtype:?}: {ratio}");
     }
 }

@@ -7,6 +7,7 @@
 mod boundary;
 mod golden;
 mod marks;
+mod peers;
 
 use std::{
     path::{Path, PathBuf},
@@ -17,6 +18,9 @@ use tabahead_context::PreTokenizer;
 
 use super::{Random, skip};
 use crate::{TokenId, vocabulary::Vocabulary};
+
+const QWEN2: &str = "ggml-vocab-qwen2.gguf";
+const LLAMA3: &str = "ggml-vocab-llama-bpe.gguf";
 
 /// A vocabulary, and what the pure crates know of it.
 struct Known {
@@ -58,24 +62,26 @@ impl Known {
 
 /// The embedded model's.
 fn mini() -> &'static Known {
-    static MINI: LazyLock<Known> = LazyLock::new(|| {
-        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-        Known::read(&crates.expect("a folder").join("tabahead-mini/mini.gguf"))
-    });
+    static MINI: LazyLock<Known> = LazyLock::new(|| Known::read(&mini_file()));
     &MINI
+}
+
+fn mini_file() -> PathBuf {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    crates.expect("a folder").join("tabahead-mini/mini.gguf")
 }
 
 /// Qwen2's, unless it is not here.
 fn qwen2() -> Option<&'static Known> {
     static QWEN2: LazyLock<Option<Known>> =
-        LazyLock::new(|| real("ggml-vocab-qwen2.gguf").map(|file| Known::read(&file)));
+        LazyLock::new(|| real(QWEN2).map(|file| Known::read(&file)));
     QWEN2.as_ref()
 }
 
 /// Llama 3's, unless it is not here.
 fn llama3() -> Option<&'static Known> {
     static LLAMA3: LazyLock<Option<Known>> =
-        LazyLock::new(|| real("ggml-vocab-llama-bpe.gguf").map(|file| Known::read(&file)));
+        LazyLock::new(|| real(LLAMA3).map(|file| Known::read(&file)));
     LLAMA3.as_ref()
 }
 

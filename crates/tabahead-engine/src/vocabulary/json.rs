@@ -12,7 +12,7 @@ use super::{
     CONTROL, NORMAL, Parts, PreTokenizer, UNUSED,
     special::{Specials, StatedTokens},
 };
-use crate::{EngineError, error::refuse};
+use crate::{EngineError, error::refuse, texts::Texts};
 
 #[derive(Deserialize)]
 struct TokenizerFile {
@@ -80,7 +80,7 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
         *place = Some((token, token_type));
     }
     let tokens = tokens.into_iter().enumerate();
-    let (tokens, types): (Vec<_>, Vec<_>) = tokens
+    let (tokens, types): (Texts, Vec<_>) = tokens
         .map(|(id, token)| token.unwrap_or_else(|| (super::padding(id), UNUSED)))
         .unzip();
     let stated = StatedTokens {
@@ -90,14 +90,14 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
     };
     let specials = Specials::find(stated, &tokens, &types);
     let merges = model.merges.into_iter().map(|merge| match merge {
-        Merge::Pair(left, right) => Ok((left, right)),
-        Merge::Line(line) => super::pair(&line),
+        Merge::Pair(left, right) => format!("{left} {right}"),
+        Merge::Line(line) => line,
     });
     Ok(Parts {
         pre_tokenizer,
         tokens,
         types,
-        merges: merges.collect::<Result<_, _>>()?,
+        merges: merges.collect(),
         ignore_merges: model.ignore_merges,
         specials,
     })

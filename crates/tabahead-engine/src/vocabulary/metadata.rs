@@ -1,9 +1,6 @@
 //! A tokenizer as the metadata of a GGUF file state it.
 
-use std::{
-    collections::HashMap,
-    io::{Read, Seek},
-};
+use std::collections::HashMap;
 
 use super::{
     Parts, PreTokenizer,
@@ -12,7 +9,7 @@ use super::{
 use crate::{EngineError, SpecialToken, error::refuse, gguf::GgufFile};
 
 /// Takes the tokenizer out of the metadata.
-pub(crate) fn take<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Parts, EngineError> {
+pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {
     let model = file
         .string("tokenizer.ggml.model")
         .ok_or_else(|| refuse("the file has no tokenizer"))?;
@@ -37,13 +34,12 @@ pub(crate) fn take<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Parts, Engi
     let types = file
         .take_integers("tokenizer.ggml.token_type")
         .unwrap_or_else(|| vec![super::NORMAL; tokens.len()]);
-    let merges = merges.iter().map(|merge| super::pair(merge));
     let specials = Specials::find(stated(file, pre_tokenizer), &tokens, &types);
     Ok(Parts {
         pre_tokenizer,
         tokens,
         types,
-        merges: merges.collect::<Result<_, _>>()?,
+        merges,
         // GGUF has no key for it: it goes with the pre-tokenizer, as in llama.cpp.
         ignore_merges: pre_tokenizer == PreTokenizer::Llama3,
         specials,
@@ -51,7 +47,7 @@ pub(crate) fn take<R: Read + Seek>(file: &mut GgufFile<R>) -> Result<Parts, Engi
 }
 
 /// The ids that the metadata name, by the keys of current converters and of older ones.
-fn stated<R: Read + Seek>(file: &GgufFile<R>, pre_tokenizer: PreTokenizer) -> StatedTokens {
+fn stated(file: &GgufFile, pre_tokenizer: PreTokenizer) -> StatedTokens {
     const MARKERS: [(SpecialToken, &str); 8] = [
         (SpecialToken::File, "fim_sep"),
         (SpecialToken::File, "file_sep"),

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::NORMAL;
-use crate::SpecialToken;
+use crate::{SpecialToken, texts::Texts};
 
 /// What a spelling means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub(crate) struct Specials {
 impl Specials {
     /// Finds the special tokens of a vocabulary. What the file states goes before what a spelling means, and
     /// an earlier row of [`SPELLINGS`] before a later one.
-    pub(crate) fn find(stated: StatedTokens, tokens: &[String], types: &[usize]) -> Self {
+    pub(crate) fn find(stated: StatedTokens, tokens: &Texts, types: &[usize]) -> Self {
         let rows: HashMap<&str, usize> = SPELLINGS
             .iter()
             .enumerate()
@@ -97,7 +97,7 @@ impl Specials {
             .zip(types)
             .enumerate()
             .filter(|(_, (token, token_type))| **token_type != NORMAL || is_unmistakable(token))
-            .filter_map(|(id, (token, _))| Some((*rows.get(token.as_str())?, id)))
+            .filter_map(|(id, (token, _))| Some((*rows.get(token)?, id)))
             .collect();
         found.sort_unstable();
 

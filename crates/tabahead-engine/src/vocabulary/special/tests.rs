@@ -5,7 +5,7 @@ const USER_DEFINED: usize = 4;
 
 /// Finds the special tokens among ordinary ones; a spelling's place in the list is its id.
 fn find(spellings: &[&str], token_type: usize) -> Specials {
-    let tokens: Vec<String> = spellings.iter().map(|&spelling| spelling.into()).collect();
+    let tokens: Texts = spellings.iter().collect();
     let types = vec![token_type; tokens.len()];
     Specials::find(StatedTokens::default(), &tokens, &types)
 }
@@ -120,7 +120,7 @@ fn the_separators_of_a_chat_model_end_a_middle_and_are_no_markers() {
 
 #[test]
 fn what_a_file_states_goes_before_what_is_spelled() {
-    let tokens = ["<|fim_prefix|>", "<mine>", "<|endoftext|>", "<end>"].map(String::from);
+    let tokens = Texts::from_iter(["<|fim_prefix|>", "<mine>", "<|endoftext|>", "<end>"]);
     let stated = StatedTokens {
         markers: HashMap::from([(Prefix, 1)]),
         stops: vec![3],
@@ -139,10 +139,10 @@ fn the_end_of_a_turn_is_the_end_only_where_there_is_no_end_of_a_text() {
         stops: vec![stop],
         ..StatedTokens::default()
     };
-    let tokens = ["<|im_end|>", "<|endoftext|>"].map(String::from);
+    let tokens = Texts::from_iter(["<|im_end|>", "<|endoftext|>"]);
     let both = Specials::find(stated(0), &tokens, &[CONTROL; 2]);
     assert_eq!(both.end, Some(1));
-    let one = Specials::find(stated(0), &tokens[..1], &[CONTROL]);
+    let one = Specials::find(stated(0), &Texts::from_iter(["<|im_end|>"]), &[CONTROL]);
     assert_eq!(one.end, Some(0));
 }
 
