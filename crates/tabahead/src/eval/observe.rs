@@ -124,7 +124,7 @@ fn observation(observation: &Observation) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tabahead_server::Settings;
+    use tabahead_server::{Folders, Settings};
 
     use super::{
         super::{compare, predictor::Predictor},
@@ -146,7 +146,9 @@ mod tests {
         let mut settings = Settings::default();
         settings.lookahead = false;
         settings.copying.enabled = false;
-        let local = settings.local(tabahead_mini::WEIGHTS);
+        let local = settings
+            .local(tabahead_mini::WEIGHTS, &Folders::default())
+            .expect("the built-in model needs no folder");
         let mut model = DirectModel::load(&local).expect("the model loads");
         let mut predictor =
             Predictor::new(settings.speculator(), local, None).expect("the model loads");
