@@ -30,7 +30,9 @@ pub(super) fn profile(
     has: impl Fn(SpecialToken) -> bool,
 ) -> Result<ModelProfile, String> {
     let name = info.name.to_lowercase().replace([' ', '_'], "-");
-    let named = FAMILIES.iter().find(|(family, ..)| name.starts_with(family));
+    let named = FAMILIES
+        .iter()
+        .find(|(family, ..)| name.starts_with(family));
     let (layout, file_name) = match named {
         Some((_, layout, file_name)) => (*layout, *file_name),
         // A model made from Qwen's under another name: the tokenizer tells it.
