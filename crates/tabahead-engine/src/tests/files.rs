@@ -87,8 +87,8 @@ fn stated_counts_take_no_memory() {
         refusal(stating(0, count, &[]));
         // A key, a text, arrays of each kind, an array of arrays.
         refusal(stating(0, 1, &[&number(count)]));
-        let text = [number(1).as_slice(), b"k", &kind(8), &number(count)];
-        refusal(stating(0, 1, &text));
+        let text = [number(1).as_slice(), b"k", &kind(8), &number(count)].concat();
+        refusal(stating(0, 1, &[&text]));
         for inner in 0..=13 {
             let array = [
                 number(1).as_slice(),
@@ -96,14 +96,16 @@ fn stated_counts_take_no_memory() {
                 &kind(9),
                 &kind(inner),
                 &number(count),
-            ];
-            refusal(stating(0, 1, &array));
+            ]
+            .concat();
+            refusal(stating(0, 1, &[&array]));
         }
     }
     // Arrays in arrays, each with one value, are followed so far and no farther.
     let level = [kind(9).as_slice(), &number(1)].concat();
-    let deep = [number(1).as_slice(), b"k", &kind(9), &level.repeat(100_000)];
-    let text = refusal(stating(0, 1, &deep));
+    let level = level.repeat(100_000);
+    let deep = [number(1).as_slice(), b"k", &kind(9), &level].concat();
+    let text = refusal(stating(0, 1, &[&deep]));
     assert!(text.contains("too deep"), "{text}");
 }
 

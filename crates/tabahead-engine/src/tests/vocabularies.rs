@@ -73,16 +73,16 @@ fn mini_file() -> PathBuf {
 
 /// Qwen2's, unless it is not here.
 fn qwen2() -> Option<&'static Known> {
-    static QWEN2: LazyLock<Option<Known>> =
+    static KNOWN: LazyLock<Option<Known>> =
         LazyLock::new(|| real(QWEN2).map(|file| Known::read(&file)));
-    QWEN2.as_ref()
+    KNOWN.as_ref()
 }
 
 /// Llama 3's, unless it is not here.
 fn llama3() -> Option<&'static Known> {
-    static LLAMA3: LazyLock<Option<Known>> =
+    static KNOWN: LazyLock<Option<Known>> =
         LazyLock::new(|| real(LLAMA3).map(|file| Known::read(&file)));
-    LLAMA3.as_ref()
+    KNOWN.as_ref()
 }
 
 /// A file that is not part of the repository.
