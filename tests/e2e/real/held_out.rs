@@ -28,9 +28,9 @@ const FOLDERS: [&str; 4] = ["crates", "editors", "examples", "tests"];
 const NOT_OURS: [&str; 4] = ["node_modules", "out", "dist", "target"];
 
 /// Fewest places that must be right, in percent.
-// FIXME: chosen from measurements at other places, where 47 to 51 % were right. It is mended when it is three standard
-// errors, 9 points, below what a run of this test notes.
-const LEAST: f64 = 38.0;
+// FIXME: chosen from every fifth of these places, of which 32 % were right (37 % without copying) before copying was fitted
+// to real models. It is mended when it is three standard errors, 8 points, below what a run over all of them notes.
+const LEAST: f64 = 22.0;
 
 #[test]
 fn of_three_hundred_lines_enough_are_right() {
