@@ -15,6 +15,7 @@ mod law;
 mod lifecycle;
 mod neovim;
 mod protocol;
+mod reading;
 mod real;
 mod recording;
 mod replay;

@@ -9,13 +9,14 @@ use std::{
 };
 
 use tabahead_context::{
-    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, ModelProfile, PathEnd,
-    PathToken, Priority, Segment, TokenId,
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, ModelProfile,
+    PathEnd, PathToken, Priority, Segment, TokenId,
 };
 
 use crate::{Backend, BackendEvent, EventSink, LocalSettings, ModelState, TokenCounters};
 
-/// What a script says to a generation.
+/// What a script says to a generation; one that only reads its prompt says nothing, but fails or waits as it is
+/// told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Script {
     /// This text behind the tail, then a stop.
@@ -176,6 +177,14 @@ impl ScriptedBackend {
             prompt_tokens,
             continued: request.continued.len(),
         });
+        if request.goal == Goal::Read {
+            {
+                let counters = &mut self.state().counters;
+                counters.prompt += prompt_tokens as u64;
+                counters.prefilled += prompt_tokens as u64;
+            }
+            return event(GenerationEvent::Read { id });
+        }
         let forced = request.prompt.forced.as_bytes();
         let boundary = request.tail.len() - forced.len();
         let path = [forced, text.as_bytes()].concat();

@@ -19,11 +19,23 @@ pub enum Priority {
     Foreground,
 }
 
-/// One generation: decode greedily from a prompt until the stop token, a full context or a cancel.
+/// How far a generation goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Goal {
+    /// Reads the prompt and decodes nothing: a later prompt that begins like it computes only the
+    /// rest. Changes no answer.
+    Read,
+    /// Reads the prompt, then decodes greedily until the stop token, a full context or a cancel.
+    Decode,
+}
+
+/// One generation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerationRequest {
     /// Its name.
     pub id: GenerationId,
+    /// How far it goes.
+    pub goal: Goal,
     /// What the model reads.
     pub prompt: Prompt,
     /// The whole tail: `forced` is its end. Marks of canonical tokens count bytes from its start.
@@ -53,7 +65,8 @@ pub struct CopySource {
 }
 
 /// What a backend reports of a generation, in this order: `Started`, `Token`s (`Characters` before one
-/// of them), then one of `Ended` or `Failed`. Nothing after a cancel was asked for is owed, and what still comes is ignored.
+/// of them), then one of `Ended` or `Failed`; where the goal is [`Goal::Read`], `Started` and then `Read` or
+/// `Failed`. Nothing after a cancel was asked for is owed, and what still comes is ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GenerationEvent {
     /// The prompt was encoded.
@@ -82,6 +95,11 @@ pub enum GenerationEvent {
         /// Bytes from the tail's start up to which all tokens are the canonical ones.
         canonical_until: usize,
     },
+    /// The prompt was read, and that was the goal.
+    Read {
+        /// Which.
+        id: GenerationId,
+    },
     /// The path is complete.
     Ended {
         /// Which.
@@ -105,6 +123,7 @@ impl GenerationEvent {
             Self::Started { id, .. }
             | Self::Characters { id, .. }
             | Self::Token { id, .. }
+            | Self::Read { id }
             | Self::Ended { id, .. }
             | Self::Failed { id, .. } => *id,
         }

@@ -30,7 +30,7 @@ pub use closers::left_out_closers;
 pub use cut::{Cut, CutSettings, Silence, Suggestion, cut};
 pub use elsewhere::Elsewhere;
 pub use generation::{
-    CopySource, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Priority,
+    CopySource, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority,
 };
 pub use key::ContextKey;
 pub use marks::CanonicalMarks;

@@ -148,6 +148,8 @@ pub struct Engine {
     tree: PrefixTree,
     copier: Copier,
     counters: Counters,
+    /// The prompt that was read ahead last, until a sequence begins with it.
+    read_ahead: Vec<TokenId>,
 }
 
 /// Tokens that [`Engine::step`] computes together.
@@ -208,6 +210,7 @@ impl Engine {
             tree: PrefixTree::new(),
             copier: Copier::default(),
             counters: Counters::default(),
+            read_ahead: Vec::new(),
         }
     }
 
@@ -280,6 +283,9 @@ impl Engine {
         // To verify a draft is to know the logits before each of its tokens and after the last.
         if let Some(unknown) = (prompt..=place.length()).find(|end| !known.contains_key(end)) {
             place.cut(unknown - 1);
+        }
+        if all.starts_with(&self.read_ahead) {
+            self.read_ahead.clear();
         }
         if place.length() > sequence.known.place.length() {
             sequence.known.place = place;
@@ -455,6 +461,15 @@ impl Engine {
         self.tree
             .keep(&sequence.known.place, &sequence.known.logits);
         self.evict();
+    }
+
+    /// Ends a sequence that read a prompt before anybody asked for it. If nobody has asked since for what
+    /// was read like this before, that is forgotten first: however much is read ahead, only one such
+    /// prompt takes the room of what was asked for.
+    pub fn retire_read_ahead(&mut self, sequence: Sequence) {
+        self.tree.demote(&self.read_ahead);
+        self.read_ahead.clone_from(&sequence.request.prompt);
+        self.retire(sequence);
     }
 
     /// Computes the next chunk of a sequence's prompt, or decodes its next token.

@@ -25,12 +25,14 @@ pub enum Urgency {
     Urgent,
     /// Nobody yet.
     Idle,
+    /// Nobody yet, and nobody waits for anything else either.
+    Reading,
 }
 
 impl Urgency {
     /// Gives the calling thread its priority. A system that refuses leaves it as it is.
     pub fn apply(self) {
-        if self == Self::Idle
+        if self != Self::Urgent
             && let Ok(low) = ThreadPriorityValue::try_from(LOW)
         {
             let _ =
@@ -41,19 +43,20 @@ impl Urgency {
     pub(crate) fn thread_name(self) -> &'static str {
         match self {
             Self::Urgent => "tabahead-urgent",
-            Self::Idle => "tabahead-ahead",
+            Self::Idle | Self::Reading => "tabahead-ahead",
         }
     }
 }
 
 /// Threads that are worth having on this machine: one for each physical core that this process
 /// may use, as hyperthreads share what products need, but no more than four. What nobody waits for
-/// leaves a core to everybody else: a system takes its time to put a thread of low priority aside.
+/// leaves a core to everybody else: a system takes its time to put a thread of low priority aside. Where a
+/// cursor has just come to rest that matters less than that all is read before the first key.
 pub fn most(urgency: Urgency) -> usize {
     let usable = std::thread::available_parallelism().map_or(1, usize::from);
     let physical = usable.min(num_cpus::get_physical());
     match urgency {
-        Urgency::Urgent => physical.clamp(1, MOST),
+        Urgency::Urgent | Urgency::Reading => physical.clamp(1, MOST),
         Urgency::Idle => physical.saturating_sub(1).clamp(1, MOST),
     }
 }
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn at_least_one_thread_computes_and_no_more_than_there_are() {
-        for urgency in [Urgency::Urgent, Urgency::Idle] {
+        for urgency in [Urgency::Urgent, Urgency::Idle, Urgency::Reading] {
             assert!((1..=MOST).contains(&most(urgency)));
         }
         assert_eq!(fitting(0), 1);

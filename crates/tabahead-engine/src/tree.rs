@@ -156,6 +156,28 @@ impl PrefixTree {
         self.touch(parent);
     }
 
+    /// Makes the blocks that only these tokens lead to the next ones to be forgotten.
+    pub(crate) fn demote(&mut self, tokens: &[TokenId]) {
+        let mut way = Vec::new();
+        let mut rest = tokens;
+        while let Some((common, id)) = longest(self.children(way.last().copied()), rest) {
+            way.push(id);
+            rest = &rest[common..];
+            if common < KV_BLOCK {
+                break;
+            }
+        }
+        // From the last block that leads to something else, too, to the leaf: which is forgotten first.
+        let leads_on = |id: &EntryId| {
+            let entry = self.entries.peek(id);
+            entry.is_some_and(|entry| entry.children.len() > 1)
+        };
+        let shared = way.iter().rposition(leads_on).map_or(0, |last| last + 1);
+        for id in &way[shared..] {
+            self.entries.demote(id);
+        }
+    }
+
     /// Forgets the least recently used leaf; false when there is none.
     pub(crate) fn forget_oldest(&mut self) -> bool {
         while let Some((id, entry)) = self.entries.pop_lru() {

@@ -214,6 +214,13 @@ impl World<'_> {
                 if let Some(opened) = self.documents.get_mut(&document) {
                     opened.cursor = Some(cursor);
                     self.moved = Some((document, opened.text.line_of(cursor)));
+                    let (snapshot, name) = (opened.text.clone(), opened.name.clone());
+                    self.input(Input::CursorMoved {
+                        document,
+                        snapshot,
+                        cursor,
+                        name,
+                    });
                 }
             }
             Deed::Shows {
@@ -388,7 +395,7 @@ impl World<'_> {
     fn take(&mut self, events: Vec<GenerationEvent>) {
         self.user_acts = false;
         for event in events {
-            if let GenerationEvent::Ended { id, .. } = event {
+            if let GenerationEvent::Read { id } | GenerationEvent::Ended { id, .. } = event {
                 self.started.remove(&id);
                 self.timeline.add(self.now, || Moment::Ended { id });
             }

@@ -181,7 +181,9 @@ impl Session {
 
     fn input(&mut self, input: Input) {
         if let Input::Generation(
-            GenerationEvent::Ended { id, .. } | GenerationEvent::Failed { id, .. },
+            GenerationEvent::Read { id }
+            | GenerationEvent::Ended { id, .. }
+            | GenerationEvent::Failed { id, .. },
         ) = &input
         {
             self.running.remove(id);

@@ -5,6 +5,7 @@
 //! work is in its `select!`, every consequence in `run_effects`.
 
 mod figures;
+mod focus;
 mod model;
 mod open_files;
 mod requests;
@@ -26,6 +27,7 @@ use tokio::{
     time::Instant,
 };
 
+use focus::Focus;
 use model::Candidate;
 use requests::Asked;
 use scribe::Scribe;
@@ -173,6 +175,8 @@ struct Open {
     shown: bool,
     /// When it was opened, changed or asked about last, as a turn.
     turn: u64,
+    /// Where its cursor was reported last.
+    cursor: Option<Offset>,
     /// What answers in other documents may copy from it, once somebody asked for that.
     copied: Option<OpenFile>,
 }
@@ -213,7 +217,7 @@ pub(crate) struct SessionLoop {
     candidate: Option<Candidate>,
     documents: HashMap<DocumentId, Open>,
     turn: u64,
-    focused: Option<DocumentId>,
+    focus: Focus,
     /// What the editor was told last.
     told: Option<Status>,
     replies: HashMap<RequestId, Reply>,
@@ -252,7 +256,7 @@ impl SessionLoop {
             candidate: None,
             documents: HashMap::new(),
             turn: 0,
-            focused: None,
+            focus: Focus::default(),
             told: None,
             replies: HashMap::new(),
             scribe,
@@ -356,12 +360,14 @@ impl SessionLoop {
                     snapshot,
                     shown: false,
                     turn: 0,
+                    cursor: None,
                     copied: None,
                 };
                 self.documents.insert(document, open);
                 self.touch(document);
                 self.record(document);
                 self.show(document);
+                self.opened();
                 if let Some(backend) = &self.backend {
                     backend.warm();
                 }
@@ -421,9 +427,7 @@ impl SessionLoop {
             }
             Message::Displayed { suggestion } => self.tell(Input::Displayed { suggestion }),
             Message::Dismissed { document } => self.tell(Input::Dismissed { document }),
-            Message::CursorMoved { document, cursor } => {
-                self.tell(Input::CursorMoved { document, cursor });
-            }
+            Message::CursorMoved { document, cursor } => self.cursor_moved(document, cursor),
             Message::Shown {
                 document,
                 snapshot,
@@ -432,8 +436,9 @@ impl SessionLoop {
             } => self.shown(document, snapshot, cursor, suggestion),
             Message::Settings { layer, value } => self.take_settings(layer, value),
             Message::Focused { document } => {
-                self.focused = document;
+                self.focus = Focus::Reported(document);
                 self.tell_status();
+                self.attend();
             }
             Message::Stats { reply } => {
                 let counters = self.counters();
@@ -496,6 +501,7 @@ impl SessionLoop {
                         ..
                     } => self.counts.prompt_received += (prompt_tokens + continued) as u64,
                     GenerationEvent::Characters { .. }
+                    | GenerationEvent::Read { .. }
                     | GenerationEvent::Ended { .. }
                     | GenerationEvent::Failed { .. } => {}
                 }

@@ -151,6 +151,11 @@ impl Figures<'_> {
                 "cancelled": stats.speculations_cancelled,
                 "used": stats.speculations_used,
             },
+            "reads_ahead": {
+                "started": stats.reads_started,
+                "finished": stats.reads_finished,
+                "cancelled": stats.reads_cancelled,
+            },
             "tokens": {
                 "prompt": self.counters.prompt,
                 "prefilled": self.counters.prefilled,

@@ -99,6 +99,12 @@ impl Chain {
     }
 }
 
+/// Where a cursor is in a text: never between `\r` and `\n`.
+pub(crate) fn place_of_cursor(document: &Document, cursor: Offset) -> Offset {
+    let line = document.line_range(document.line_of(cursor));
+    document.clamp(cursor).min(line.end)
+}
+
 /// Whether two texts are the same. Where somebody types is looked at first: a key makes them differ
 /// there, and only equal texts are compared as a whole.
 pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bool {

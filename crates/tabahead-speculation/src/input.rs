@@ -130,12 +130,32 @@ pub enum Input {
         /// Where.
         document: DocumentId,
     },
-    /// The cursor went somewhere else in an unchanged text.
-    CursorMoved {
-        /// Where.
+    /// The user is in this document now: it was opened or has the focus. Once the cursor rests, the
+    /// prompt there is read ahead.
+    Focused {
+        /// Which.
         document: DocumentId,
+        /// Its text.
+        snapshot: Document,
+        /// Where the cursor was reported last. Ignored where inputs have told since; where nothing has, the
+        /// cursor is taken to be at the text's start.
+        cursor: Option<Offset>,
+        /// Name and language.
+        name: DocumentName,
+    },
+    /// The user is in no document that gets suggestions: nothing is read ahead.
+    FocusLost,
+    /// The cursor went somewhere else in an unchanged text. What was shown is gone, and once the cursor
+    /// rests, the prompt there is read ahead.
+    CursorMoved {
+        /// Which document.
+        document: DocumentId,
+        /// Its text.
+        snapshot: Document,
         /// To where.
         cursor: Offset,
+        /// Name and language.
+        name: DocumentName,
     },
 }
 

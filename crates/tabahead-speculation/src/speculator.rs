@@ -7,6 +7,7 @@
 mod answers;
 mod changes;
 mod generations;
+mod reading;
 mod requests;
 
 use std::{
@@ -16,11 +17,12 @@ use std::{
 
 use lru::LruCache;
 use tabahead_context::{
-    Answering, ContextKey, ContextSettings, Cut, CutSettings, GenerationId, ModelProfile, PathEnd,
-    Priority, Suggestion, cut,
+    Answering, ContextKey, ContextSettings, Cut, CutSettings, GenerationId, Goal, ModelProfile,
+    PathEnd, Priority, Suggestion, cut,
 };
 use tabahead_text::Document;
 
+use reading::Reading;
 use requests::Asked;
 
 use crate::{
@@ -59,11 +61,14 @@ pub struct Speculator {
     profile: ModelProfile,
     documents: BTreeMap<DocumentId, OpenDocument>,
     running: BTreeMap<GenerationId, Running>,
+    reading: Reading,
     cache: SuggestionCache,
     /// Windows that the backend refused; smaller ones are tried instead.
     too_long: LruCache<ContextKey, ()>,
     effects: VecDeque<Effect>,
     stats: Stats,
+    /// The latest time that an input came with.
+    now: Timestamp,
     /// Requests received, generations started, suggestions served: the latest number of each.
     turn: u64,
     generation: u64,
@@ -135,7 +140,9 @@ struct Other {
 /// A generation that the backend works on.
 #[derive(Debug)]
 struct Running {
+    /// What it has decoded: nothing, where its goal is to read.
     known: KnownPath,
+    goal: Goal,
     priority: Priority,
     /// For a hypothesis, and not yet counted as finished, cancelled or failed.
     speculation: bool,
@@ -168,6 +175,8 @@ enum Need {
     Begin(Box<View>, Document, usize),
     /// One that decodes a stored path on, in this text.
     Continue(Box<KnownPath>, Document),
+    /// One that reads the prompt at the state, and decodes nothing.
+    Read(Box<View>),
 }
 
 /// For whom something should run.
@@ -179,6 +188,8 @@ enum For {
     Hypothesis(DocumentId),
     /// A request that was cancelled or superseded and may be made again: what runs is kept.
     Return(DocumentId),
+    /// Whatever is asked where the cursor rests.
+    Reading,
 }
 
 impl Speculator {
@@ -191,18 +202,20 @@ impl Speculator {
             profile,
             documents: BTreeMap::new(),
             running: BTreeMap::new(),
+            reading: Reading::default(),
             too_long: LruCache::new(TOO_LONG_REMEMBERED),
             effects: VecDeque::new(),
             stats: Stats::default(),
+            now: Timestamp::default(),
             turn: 0,
             generation: 0,
             suggestion: 0,
         }
     }
 
-    /// Takes an input; what follows from it is read with `poll_effect`. No decision depends on
-    /// the time yet.
-    pub fn handle_input(&mut self, _now: Timestamp, input: Input) {
+    /// Takes an input; what follows from it is read with `poll_effect`.
+    pub fn handle_input(&mut self, now: Timestamp, input: Input) {
+        self.now = now;
         match input {
             Input::DocumentChanged { document, snapshot } => {
                 self.document_changed(document, snapshot);
@@ -239,7 +252,19 @@ impl Speculator {
             Input::AcceptedPart { suggestion, length } => self.accepted_part(suggestion, length),
             Input::Displayed { suggestion } => self.displayed(suggestion),
             Input::Dismissed { document } => self.dismissed(document),
-            Input::CursorMoved { document, cursor } => self.cursor_moved(document, cursor),
+            Input::Focused {
+                document,
+                snapshot,
+                cursor,
+                name,
+            } => self.focused(document, snapshot, cursor, name),
+            Input::FocusLost => self.focus_lost(),
+            Input::CursorMoved {
+                document,
+                snapshot,
+                cursor,
+                name,
+            } => self.cursor_moved(document, snapshot, cursor, name),
         }
         self.reconcile();
     }
@@ -256,6 +281,7 @@ impl Speculator {
             running.into_iter().for_each(|id| self.stop(id));
         }
         self.settings = settings;
+        self.read_anew();
         for open in self.documents.values_mut() {
             open.chain = None;
             if let Some(request) = &mut open.request {
@@ -274,7 +300,11 @@ impl Speculator {
     }
 
     /// Takes the time that `poll_timeout` named.
-    pub fn handle_timeout(&mut self, _now: Timestamp) {}
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.now = now;
+        self.cursor_rests();
+        self.reconcile();
+    }
 
     /// The next effect, in order.
     pub fn poll_effect(&mut self) -> Option<Effect> {
@@ -283,7 +313,7 @@ impl Speculator {
 
     /// When `handle_timeout` wants to be called, if at all.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        self.rests_at()
     }
 
     /// Counters since start.
@@ -294,7 +324,8 @@ impl Speculator {
     /// Answers what can be answered and decides what to compute: first what people wait for, the
     /// longest waiting first; then, document by document, the state that the user would reach by
     /// accepting what is shown (and accepting again, up to `depth` times). At most `in_flight`
-    /// generations run, the first ones of that list; whatever else runs is cancelled.
+    /// generations run, the first ones of that list; whatever else runs is cancelled. Only when that
+    /// list is empty, the prompt where the cursor rests is read.
     fn reconcile(&mut self) {
         let mut wanted: Vec<(For, Need)> = Vec::new();
         for document in self.documents_by_turn() {
@@ -308,6 +339,9 @@ impl Speculator {
         }
         for document in self.documents_by_turn().into_iter().rev() {
             wanted.extend(self.advance_chain(document));
+        }
+        if wanted.is_empty() {
+            wanted.extend(self.read_ahead());
         }
         self.run_exactly(wanted);
         self.stats.running = self.running.len() as u64;
@@ -338,7 +372,7 @@ impl Speculator {
                     wanted = match (looks_ahead, &needed) {
                         (true, _) => Some((For::Hypothesis(document), needed)),
                         (false, Need::Keep(_)) => Some((For::Return(document), needed)),
-                        (false, Need::Begin(..) | Need::Continue(..)) => None,
+                        (false, Need::Begin(..) | Need::Continue(..) | Need::Read(..)) => None,
                     };
                     break;
                 }
@@ -452,7 +486,7 @@ impl For {
     fn priority(self) -> Priority {
         match self {
             Self::Request(_) => Priority::Foreground,
-            Self::Hypothesis(_) | Self::Return(_) => Priority::Speculative,
+            Self::Hypothesis(_) | Self::Return(_) | Self::Reading => Priority::Speculative,
         }
     }
 }

@@ -50,6 +50,14 @@ pub struct Stats {
     /// Speculative generations of which an answer has read a token, or the end, at once or joined;
     /// each is counted once.
     pub speculations_used: u64,
+    /// Prompts that began to be read ahead. Each is later counted once as finished, cancelled or failed.
+    pub reads_started: u64,
+    /// Prompts that were read ahead to their end.
+    pub reads_finished: u64,
+    /// Prompts of which reading ahead was given up: what was read of them is kept.
+    pub reads_cancelled: u64,
+    /// Prompts that the backend could not read ahead.
+    pub reads_failed: u64,
     /// Tokens computed before anybody asked for them that no answer has read so far: of
     /// speculative generations, and of others what they decoded after they had answered.
     pub tokens_wasted: u64,

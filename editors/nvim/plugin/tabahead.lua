@@ -59,6 +59,14 @@ on({ 'BufEnter' }, function(args)
   end
 end)
 
+-- What is at the cursor is read ahead: where it was moved to, and where the text changed without being typed.
+on({ 'CursorMoved', 'TextChanged' }, function(args)
+  local client = known('client')
+  if client then
+    client.moved(args.buf)
+  end
+end)
+
 on({ 'RecordingEnter', 'RecordingLeave' }, function(args)
   require('tabahead.macro')[args.event == 'RecordingEnter' and 'start' or 'stop']()
 end)

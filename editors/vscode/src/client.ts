@@ -2,7 +2,13 @@
 //
 // Loaded when a server is started, not with the extension: the client is nearly all of the bundle.
 
-import { type InlineCompletionItem, type InlineCompletionList, type TextDocument, window } from 'vscode';
+import {
+  type InlineCompletionItem,
+  type InlineCompletionList,
+  type TextDocument,
+  type TextEditor,
+  window,
+} from 'vscode';
 import {
   CloseAction,
   DidChangeConfigurationNotification,
@@ -16,7 +22,7 @@ import {
 } from 'vscode-languageclient/node';
 import type { Settings } from './config';
 import type { Ctx } from './ctx';
-import { type Stats, didFocus, didPartiallyAccept, stats, status } from './protocol';
+import { type Stats, didFocus, didMoveCursor, didPartiallyAccept, stats, status } from './protocol';
 
 /** Documents whose text is synchronised. Which of them get suggestions is the server's to say. */
 const DOCUMENTS: TextDocumentFilter[] = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({
@@ -88,11 +94,22 @@ export class Server {
     await this.client.dispose().catch(this.note);
   }
 
-  /** Says where the focus is. */
+  /** Says where the focus is, and the cursor there. */
   focus(): void {
-    const document = window.activeTextEditor?.document;
-    const textDocument = document && this.client.code2ProtocolConverter.asTextDocumentIdentifier(document);
+    const editor = window.activeTextEditor;
+    const converter = this.client.code2ProtocolConverter;
+    const textDocument = editor && converter.asTextDocumentIdentifier(editor.document);
     this.say(() => this.client.sendNotification(didFocus, textDocument ? { textDocument } : {}));
+    if (editor) this.moved(editor);
+  }
+
+  /** Says where the cursor is, if the focus is in this editor: what stands there is read ahead. */
+  moved(editor: TextEditor): void {
+    if (editor !== window.activeTextEditor) return;
+    const converter = this.client.code2ProtocolConverter;
+    const textDocument = converter.asVersionedTextDocumentIdentifier(editor.document);
+    const position = converter.asPosition(editor.selection.active);
+    this.say(() => this.client.sendNotification(didMoveCursor, { textDocument, position }));
   }
 
   /** Sends all settings, instead of those that were sent before. */

@@ -29,6 +29,7 @@ export class Ctx {
       this.log,
       this.status,
       window.onDidChangeActiveTextEditor(() => this.server?.focus()),
+      window.onDidChangeTextEditorSelection(({ textEditor }) => this.server?.moved(textEditor)),
       workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration('tabahead.server')) void this.restart();
         else if (change.affectsConfiguration('tabahead')) this.settingsChanged();

@@ -4,13 +4,21 @@ import {
   NotificationType,
   RequestType0,
   type InlineCompletionItem,
+  type Position,
   type TextDocumentIdentifier,
+  type VersionedTextDocumentIdentifier,
 } from 'vscode-languageclient/node';
 
 /** Which document has the focus; the server answers with its status there. */
 export const didFocus = new NotificationType<{ textDocument?: TextDocumentIdentifier }>(
   'textDocument/didFocus',
 );
+
+/** Where the cursor is, in this version of the text. */
+export const didMoveCursor = new NotificationType<{
+  textDocument: VersionedTextDocumentIdentifier;
+  position: Position;
+}>('tabahead/didMoveCursor');
 
 /** How much of a suggestion is accepted, in UTF-16 units from the start of its text. */
 export const didPartiallyAccept = new NotificationType<{

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tabahead_context::{PreTokenizer, TokenId};
+use tabahead_context::{Goal, PreTokenizer, TokenId};
 use tabahead_engine::{
     Counters, Engine, EngineError, EngineSettings, Model, Observation, Pass, Processor, Sequence,
     SequenceRequest, SpecialToken, Step, threads::Urgency,
@@ -30,6 +30,7 @@ pub(super) trait Compute {
     fn abandon(&mut self, pass: Self::Pass);
     fn choose(&mut self, sequence: &mut Self::Sequence) -> Result<Step, EngineError>;
     fn retire(&mut self, sequence: Self::Sequence);
+    fn retire_read_ahead(&mut self, sequence: Self::Sequence);
     fn counters(&self) -> Counters;
     fn rows(&self, pass: &Self::Pass) -> usize;
     fn is_begun(&self, pass: &Self::Pass) -> bool;
@@ -40,7 +41,8 @@ pub(super) trait Compute {
 
 /// Computes passes, and nothing else.
 pub(super) trait Ahead<P>: Send + 'static {
-    fn run(&mut self, pass: &mut P, stop: Stop<'_>) -> bool;
+    /// Computes a pass of generations with this goal.
+    fn run(&mut self, pass: &mut P, goal: Goal, stop: Stop<'_>) -> bool;
     fn is_begun(&self, pass: &P) -> bool;
 }
 
@@ -133,6 +135,10 @@ impl Compute for LocalCompute {
         self.engine.retire(sequence);
     }
 
+    fn retire_read_ahead(&mut self, sequence: Sequence) {
+        self.engine.retire_read_ahead(sequence);
+    }
+
     fn counters(&self) -> Counters {
         self.engine.counters()
     }
@@ -152,20 +158,32 @@ impl Compute for LocalCompute {
     fn ahead(&self) -> LocalAhead {
         LocalAhead {
             model: Arc::clone(&self.model),
+            threads: self.threads,
             processor: Processor::new(self.threads, Urgency::Idle),
+            reading: None,
         }
     }
 }
 
-/// A processor for the thread that computes ahead.
+/// The processors of the thread that computes ahead.
 pub(super) struct LocalAhead {
     model: Arc<Model>,
+    threads: usize,
     processor: Processor,
+    /// For prompts that are read while nothing else is computed; made when there is one.
+    reading: Option<Processor>,
 }
 
 impl Ahead<Pass> for LocalAhead {
-    fn run(&mut self, pass: &mut Pass, stop: Stop<'_>) -> bool {
-        self.processor.run(&self.model, pass, stop)
+    fn run(&mut self, pass: &mut Pass, goal: Goal, stop: Stop<'_>) -> bool {
+        let threads = self.threads;
+        let processor = match goal {
+            Goal::Decode => &mut self.processor,
+            Goal::Read => {
+                (self.reading).get_or_insert_with(|| Processor::new(threads, Urgency::Reading))
+            }
+        };
+        processor.run(&self.model, pass, stop)
     }
 
     fn is_begun(&self, pass: &Pass) -> bool {

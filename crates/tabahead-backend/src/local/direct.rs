@@ -126,6 +126,10 @@ impl DirectModel {
                         return event;
                     }
                 }
+                Ok(Outcome::Read) => {
+                    self.retire(generation);
+                    return GenerationEvent::Read { id };
+                }
                 Ok(Outcome::Ended(end)) => {
                     self.retire(generation);
                     return GenerationEvent::Ended { id, end };

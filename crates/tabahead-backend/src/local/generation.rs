@@ -1,8 +1,8 @@
 //! A generation on the engine's thread: from its request to its events, without any computing.
 
 use tabahead_context::{
-    CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, PathEnd, PathToken,
-    Segment, TokenId,
+    CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, Goal, PathEnd,
+    PathToken, Segment, TokenId,
 };
 use tabahead_engine::{CopySource, EngineError, SequenceRequest, SpecialToken, Step};
 
@@ -46,6 +46,8 @@ pub(super) struct Running<S> {
 pub(super) enum Outcome {
     /// Go on with whatever is best now.
     Continue,
+    /// The prompt is read, and that was the goal.
+    Read,
     /// The generation is over and its sequence can be kept for later prompts.
     Ended(PathEnd),
     /// It could not begin, or not go on.
@@ -79,7 +81,7 @@ pub(super) fn begin<C: Compute>(
     Ok(Outcome::Continue)
 }
 
-/// Chooses the next token of a generation and reports it.
+/// Chooses the next token of a generation and reports it, unless to read its prompt was all.
 pub(super) fn choose<C: Compute>(
     compute: &mut C,
     live: &mut Live<C::Sequence>,
@@ -88,6 +90,9 @@ pub(super) fn choose<C: Compute>(
     let Some(running) = &mut live.running else {
         return Ok(Outcome::Continue);
     };
+    if live.request.goal == Goal::Read {
+        return Ok(Outcome::Read);
+    }
     let step = match compute.choose(&mut running.sequence) {
         Ok(step) => step,
         // The prompt is at fault, not the engine.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tabahead_context::GenerationId;
+use tabahead_context::{GenerationId, Goal};
 use tabahead_engine::threads::Urgency;
 
 use super::{compute::Ahead, worker::guarded};
@@ -18,6 +18,8 @@ use super::{compute::Ahead, worker::guarded};
 /// A pass that is under way, and whose it is.
 pub(super) struct Flight<P> {
     pub(super) members: Vec<GenerationId>,
+    /// What all of them are there for: `Read` only where none decodes.
+    pub(super) goal: Goal,
     pub(super) pass: P,
 }
 
@@ -26,6 +28,7 @@ pub(super) struct Computed<P> {
     /// Which engine's it is.
     pub(super) engine: u64,
     pub(super) members: Vec<GenerationId>,
+    pub(super) goal: Goal,
     pub(super) outcome: Result<P, ()>,
     /// How long it took, when it ran in one go.
     pub(super) taken: Option<Duration>,
@@ -55,14 +58,21 @@ impl<P: Send + 'static> Runner<P> {
         let (stopped, owner) = (Arc::clone(&stop), thread::current());
         let work = move || {
             Urgency::Idle.apply();
-            for Flight { members, mut pass } in queue {
+            for flight in queue {
+                let Flight {
+                    members,
+                    goal,
+                    mut pass,
+                } = flight;
                 let whole = !ahead.is_begun(&pass);
                 let started = Instant::now();
-                let done = guarded(|| ahead.run(&mut pass, &|| stopped.load(Ordering::Acquire)));
+                let done =
+                    guarded(|| ahead.run(&mut pass, goal, &|| stopped.load(Ordering::Acquire)));
                 let taken = (done == Ok(true) && whole).then(|| started.elapsed());
                 let computed = Computed {
                     engine,
                     members,
+                    goal,
                     outcome: done.map(|_| pass),
                     taken,
                 };

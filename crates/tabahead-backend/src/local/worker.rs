@@ -27,7 +27,7 @@ use std::{
 };
 
 use tabahead_context::{
-    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Priority,
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority,
 };
 use tabahead_engine::{EngineError, EngineSettings, SequenceRequest};
 
@@ -166,7 +166,14 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         if let Some(runner) = &mut self.runner {
             runner.rest();
         }
-        self.land(computed.members, computed.outcome, computed.taken);
+        let Computed {
+            members,
+            goal,
+            outcome,
+            taken,
+            ..
+        } = computed;
+        self.land(members, goal, outcome, taken);
     }
 
     fn obey(&mut self, command: Command) {
@@ -185,7 +192,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             Command::Cancel(id) => {
                 if let Some(i) = self.position(id) {
                     let live = self.live.remove(i);
-                    self.keep(live.running);
+                    self.keep(live);
                     self.abandon();
                 }
             }
@@ -334,7 +341,11 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
         let pass = guarded(|| compute.begin(&mut sequences));
         match pass {
-            Ok(pass) => Some(Flight { members, pass }),
+            Ok(pass) => Some(Flight {
+                goal: self.goal_of(&members),
+                members,
+                pass,
+            }),
             Err(()) => {
                 self.break_off(members);
                 None
@@ -347,13 +358,17 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         if priority == Priority::Speculative {
             return self.compute_ahead(flight);
         }
-        let Flight { members, mut pass } = flight;
+        let Flight {
+            members,
+            goal,
+            mut pass,
+        } = flight;
         let (compute, waiting) = (&mut self.compute, &self.shared.waiting);
         let whole = !compute.is_begun(&pass);
         let started = Instant::now();
         let done = guarded(|| compute.run(&mut pass, &|| waiting.load(Ordering::Acquire) > 0));
         let taken = (done == Ok(true) && whole).then(|| started.elapsed());
-        self.land(members, done.map(|_| pass), taken);
+        self.land(members, goal, done.map(|_| pass), taken);
     }
 
     fn compute_ahead(&mut self, flight: Flight<C::Pass>) {
@@ -374,6 +389,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     fn land(
         &mut self,
         members: Vec<GenerationId>,
+        goal: Goal,
         outcome: Result<C::Pass, ()>,
         taken: Option<Duration>,
     ) {
@@ -387,7 +403,11 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             self.timed.1 += taken;
         }
         if !self.compute.is_complete(&pass) {
-            self.left.push(Flight { members, pass });
+            self.left.push(Flight {
+                members,
+                goal,
+                pass,
+            });
             return self.abandon();
         }
         let mut sequences: Vec<Option<&mut C::Sequence>> = members.iter().map(|_| None).collect();
@@ -423,6 +443,17 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
+    /// What all of these are there for: `Read` only where none decodes.
+    fn goal_of(&self, members: &[GenerationId]) -> Goal {
+        let decodes = |live: &Live<_>| {
+            live.request.goal == Goal::Decode && members.contains(&live.request.id)
+        };
+        match self.live.iter().any(decodes) {
+            true => Goal::Decode,
+            false => Goal::Read,
+        }
+    }
+
     fn is_needed(&self, members: &[GenerationId]) -> bool {
         self.live
             .iter()
@@ -449,9 +480,14 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let id = current.request.id;
         match guarded(|| work(compute, current, &mut |event| shared.emit(event))) {
             Ok(Ok(Outcome::Continue)) => {}
+            Ok(Ok(Outcome::Read)) => {
+                let live = self.live.remove(i);
+                self.keep(live);
+                self.shared.emit(GenerationEvent::Read { id });
+            }
             Ok(Ok(Outcome::Ended(end))) => {
                 let live = self.live.remove(i);
-                self.keep(live.running);
+                self.keep(live);
                 self.shared.emit(GenerationEvent::Ended { id, end });
             }
             Ok(Ok(Outcome::Refused(failure))) => {
@@ -541,10 +577,14 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     }
 
     /// Keys and values of what ran serve later prompts.
-    fn keep(&mut self, running: Option<Running<C::Sequence>>) {
-        if let Some(running) = running {
+    fn keep(&mut self, live: Live<C::Sequence>) {
+        if let Some(Running { sequence, .. }) = live.running {
             let compute = &mut self.compute;
-            if guarded(|| compute.retire(running.sequence)).is_err() {
+            let retire = || match live.request.goal {
+                Goal::Read => compute.retire_read_ahead(sequence),
+                Goal::Decode => compute.retire(sequence),
+            };
+            if guarded(retire).is_err() {
                 self.rebuild();
             }
         }

@@ -239,6 +239,44 @@ fn an_unfinished_prompt_serves_the_next() {
     assert_eq!(engine.counters().prefilled, 200);
 }
 
+/// Reads a prompt before anybody asks for it.
+fn read_ahead(engine: &mut Engine, prompt: &[TokenId]) {
+    let mut sequence = engine.start(request(prompt, b"")).unwrap();
+    while engine.missing(&mut sequence) > 0 {
+        engine.step(&mut sequence).unwrap();
+    }
+    engine.retire_read_ahead(sequence);
+}
+
+#[test]
+fn what_is_read_ahead_takes_the_room_of_one_prompt_from_what_was_asked_for() {
+    let model = Recipe::LLAMA.model();
+    let prompt = |first: TokenId| -> Vec<TokenId> { (first..first + 96).collect() };
+    let mut roomy = engine(&model, 1, 1 << 30);
+    go(&mut roomy, request(&prompt(0), b""), 1);
+    let room = roomy.counters().kv_bytes as usize;
+
+    let mut engine = engine(&model, 1, 3 * room);
+    let missing = |engine: &mut Engine, prompt: &[TokenId]| {
+        let mut sequence = engine.start(request(prompt, b"")).unwrap();
+        let missing = engine.missing(&mut sequence);
+        engine.retire(sequence);
+        missing
+    };
+    go(&mut engine, request(&prompt(0), b""), 1);
+    // One that was asked for after it was read is no longer read ahead.
+    read_ahead(&mut engine, &prompt(1));
+    go(&mut engine, request(&prompt(1), b""), 1);
+    for first in 2..10 {
+        read_ahead(&mut engine, &prompt(first));
+        assert!(engine.counters().kv_bytes as usize <= 3 * room);
+    }
+    assert_eq!(missing(&mut engine, &prompt(9)), 0);
+    assert_eq!(missing(&mut engine, &prompt(1)), 0);
+    assert_eq!(missing(&mut engine, &prompt(0)), 0);
+    assert_eq!(missing(&mut engine, &prompt(8)), 96);
+}
+
 #[test]
 fn a_pass_that_is_given_up_loses_nothing_that_was_known_before() {
     let model = Recipe::LLAMA.model();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tabahead_backend::{BackendError, DirectGeneration, DirectModel, LocalSettings};
 use tabahead_context::{
-    GenerationEvent, GenerationFailure, GenerationRequest, Layout, ModelProfile,
+    GenerationEvent, GenerationFailure, GenerationRequest, Goal, Layout, ModelProfile,
 };
 
 use super::{Beginning, Said, Source, StateKey};
@@ -63,7 +63,8 @@ impl Source for RealModel {
     ) -> Result<Beginning, GenerationFailure> {
         let (prompt, draft) = self.model.prompt_tokens(request);
         let request = GenerationRequest {
-            // The answer to the state, whatever part of it is known already.
+            // The answer to the state, whatever part of it is known already or asked for.
+            goal: Goal::Decode,
             continued: Vec::new(),
             ..request.clone()
         };
@@ -96,7 +97,9 @@ impl Source for RealModel {
                 GenerationFailure::TooLong => "the prompt is too long".to_owned(),
                 GenerationFailure::Broken(line) => line,
             }),
-            GenerationEvent::Started { .. } | GenerationEvent::Characters { .. } => {
+            GenerationEvent::Started { .. }
+            | GenerationEvent::Characters { .. }
+            | GenerationEvent::Read { .. } => {
                 Said::Broken("the model told what nobody asked".to_owned())
             }
         }

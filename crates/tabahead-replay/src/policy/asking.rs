@@ -3,8 +3,8 @@
 
 use tabahead_context::{
     ContextSettings, ContextWindow, Cut, CutSettings, DocumentName, GenerationEvent,
-    GenerationFailure, GenerationId, GenerationRequest, ModelProfile, Path, PathEnd, Priority,
-    Suggestion, cut,
+    GenerationFailure, GenerationId, GenerationRequest, Goal, ModelProfile, Path, PathEnd,
+    Priority, Suggestion, cut,
 };
 use tabahead_speculation::{DocumentId, Input, RequestId, SpeculatorSettings};
 use tabahead_text::{Document, Offset};
@@ -108,6 +108,7 @@ impl Asker {
         let id = GenerationId(self.asked);
         let request = GenerationRequest {
             id,
+            goal: Goal::Decode,
             prompt: self
                 .profile
                 .template
@@ -140,7 +141,7 @@ impl Asker {
                 ..
             } => asking.path.push(token, canonical_until),
             // Nobody asks for them here.
-            GenerationEvent::Characters { .. } => {}
+            GenerationEvent::Characters { .. } | GenerationEvent::Read { .. } => {}
             GenerationEvent::Ended { end, .. } => asking.path.finish(end),
             GenerationEvent::Failed { failure, .. } => match failure {
                 GenerationFailure::TooLong => {
@@ -214,6 +215,8 @@ pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId)
         | Input::AcceptedPart { .. }
         | Input::Displayed { .. }
         | Input::Dismissed { .. }
+        | Input::Focused { .. }
+        | Input::FocusLost
         | Input::CursorMoved { .. } => false,
     }
 }
@@ -222,6 +225,8 @@ pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId)
 pub(crate) fn is_last(event: &GenerationEvent) -> bool {
     matches!(
         event,
-        GenerationEvent::Ended { .. } | GenerationEvent::Failed { .. }
+        GenerationEvent::Read { .. }
+            | GenerationEvent::Ended { .. }
+            | GenerationEvent::Failed { .. }
     )
 }

@@ -425,6 +425,8 @@ impl Policy for Copilot {
             | Input::AcceptedPart { .. }
             | Input::Displayed { .. }
             | Input::Dismissed { .. }
+            | Input::Focused { .. }
+            | Input::FocusLost
             | Input::CursorMoved { .. } => {}
         }
     }

@@ -307,6 +307,8 @@ impl Policy for LlamaVim {
             | Input::AcceptedPart { .. }
             | Input::Displayed { .. }
             | Input::Dismissed { .. }
+            | Input::Focused { .. }
+            | Input::FocusLost
             | Input::CursorMoved { .. } => {}
         }
     }

@@ -122,6 +122,8 @@ impl Policy for AskAlways {
             | Input::AcceptedPart { .. }
             | Input::Displayed { .. }
             | Input::Dismissed { .. }
+            | Input::Focused { .. }
+            | Input::FocusLost
             | Input::CursorMoved { .. } => {}
         }
     }

@@ -8,7 +8,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use tabahead_backend::schedule::{Candidate, Costs, precedence, schedule};
-use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, Priority, TokenId};
+use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, Goal, Priority, TokenId};
 use tabahead_speculation::Timestamp;
 
 use super::known::{KnownTokens, Node};
@@ -268,7 +268,11 @@ impl Engine {
     fn choose(&mut self, answers: &mut Answers, events: &mut Vec<GenerationEvent>) {
         let mut at = 0;
         while let Some(live) = self.live.get_mut(at) {
-            let mut ended = false;
+            let id = live.request.id;
+            let mut ended = live.request.goal == Goal::Read && live.pending.is_empty();
+            if ended {
+                events.push(GenerationEvent::Read { id });
+            }
             while live.pending.is_empty() && !ended {
                 let said = answers.said(&live.request, live.key, live.place);
                 if live.looks_ahead(answers.steps(live.key, live.place)) {
@@ -278,7 +282,7 @@ impl Engine {
                     Said::Token(token, _) => live.follow(token.id, &mut self.known),
                     Said::End(_) | Said::Broken(_) => ended = true,
                 }
-                events.push(event_of(live.request.id, said));
+                events.push(event_of(id, said));
             }
             if ended {
                 let live = self.live.remove(at);

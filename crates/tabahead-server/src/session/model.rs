@@ -110,6 +110,7 @@ impl SessionLoop {
             self.show(document);
         }
         self.tell_status();
+        self.attend();
     }
 
     /// Begins to load a model where none answers. What waits goes on waiting.
@@ -207,6 +208,7 @@ impl SessionLoop {
             }
             self.show(document);
         }
+        self.attend();
         self.ask_again();
         if let Some(backend) = &self.backend
             && !self.documents.is_empty()

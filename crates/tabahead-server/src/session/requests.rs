@@ -58,6 +58,9 @@ impl SessionLoop {
         }
         self.scribe.ask(request, document, &snapshot, cursor, came);
         self.touch(document);
+        if let Some(open) = self.documents.get_mut(&document) {
+            open.cursor = Some(cursor);
+        }
         let input = Input::CompletionRequested {
             request,
             document,

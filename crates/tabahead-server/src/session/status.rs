@@ -2,7 +2,7 @@
 
 use tabahead_backend::ModelState;
 
-use super::{Notice, SessionLoop, Status, StatusKind};
+use super::{Focus, Notice, SessionLoop, Status, StatusKind};
 use crate::suitability::{Unsuitable, unsuitable};
 
 impl SessionLoop {
@@ -44,7 +44,10 @@ impl SessionLoop {
     }
 
     fn unsuitable_focus(&self) -> Option<Unsuitable> {
-        let open = self.documents.get(&self.focused?)?;
+        let Focus::Reported(focused) = self.focus else {
+            return None;
+        };
+        let open = self.documents.get(&focused?)?;
         unsuitable(&open.file, open.snapshot.len(), &self.settings)
     }
 }

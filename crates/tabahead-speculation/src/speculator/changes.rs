@@ -1,7 +1,7 @@
 //! What each input changes in what is known. What follows from it, `reconcile` decides.
 
 use tabahead_context::{
-    DocumentName, GenerationEvent, GenerationFailure, GenerationId, Suggestion,
+    DocumentName, GenerationEvent, GenerationFailure, GenerationId, Goal, Suggestion,
 };
 use tabahead_text::{Document, Offset};
 
@@ -15,13 +15,20 @@ use crate::{
 
 impl Speculator {
     pub(super) fn document_changed(&mut self, document: DocumentId, snapshot: Document) {
+        if self.follow_change(document, snapshot) {
+            self.reading_follows(document);
+        }
+    }
+
+    /// Follows the user to a document's new text; false where nothing was known of it, or it is the same.
+    fn follow_change(&mut self, document: DocumentId, snapshot: Document) -> bool {
         let open = self.documents.entry(document).or_default();
         let Some(from) = open.place.take() else {
-            return;
+            return false;
         };
         if is_same_text(&from.document, &snapshot, from.cursor) {
             open.place = Some(from);
-            return;
+            return false;
         }
         let waiting = open.request.take();
         let told = open.follow_offers(&from, &snapshot, &mut self.stats);
@@ -55,9 +62,11 @@ impl Speculator {
         if let Some(request) = waiting {
             self.supersede(request.id);
         }
+        true
     }
 
     pub(super) fn document_closed(&mut self, document: DocumentId) {
+        self.is_not_read(document);
         if let Some(open) = self.documents.remove(&document)
             && let Some(request) = open.request
         {
@@ -100,13 +109,14 @@ impl Speculator {
         self.suggestion += 1;
         let id = SuggestionId(self.suggestion);
         let (context, profile) = (&self.settings.context, &self.profile);
-        let state = BufferState::new(snapshot.clone(), cursor, name, context, profile);
+        let state = BufferState::new(snapshot.clone(), cursor, name.clone(), context, profile);
         let accepted = state.accepted(suggestion, context, profile);
         let place = Place {
             document: snapshot,
             cursor,
         };
         let offer = Offer::new(id, place.clone(), suggestion.clone(), accepted);
+        self.attended_by_request(document, name);
         let open = self.documents.entry(document).or_default();
         open.place = Some(place);
         let waiting = open.request.take();
@@ -165,20 +175,6 @@ impl Speculator {
         }
     }
 
-    /// What is shown at a cursor goes with it.
-    pub(super) fn cursor_moved(&mut self, document: DocumentId, cursor: Offset) {
-        if let Some(open) = self.documents.get_mut(&document)
-            && let Some(place) = &mut open.place
-        {
-            let cursor = place.document.clamp(cursor);
-            if place.cursor != cursor {
-                place.cursor = cursor;
-                open.chain = None;
-                open.offers.clear();
-            }
-        }
-    }
-
     pub(super) fn generation_reported(&mut self, event: GenerationEvent) {
         match event {
             GenerationEvent::Started {
@@ -202,6 +198,12 @@ impl Speculator {
                     self.stats.tokens_wasted += running.known.push(token, canonical_until);
                 }
             }
+            GenerationEvent::Read { id } => {
+                if let Some(running) = self.running.remove(&id) {
+                    self.stats.reads_finished += 1;
+                    self.was_read(running.known.view.key);
+                }
+            }
             GenerationEvent::Ended { id, end } => {
                 if let Some(running) = self.running.get_mut(&id) {
                     running.known.path.finish(end);
@@ -216,6 +218,7 @@ impl Speculator {
             return;
         };
         self.stats.speculations_failed += u64::from(running.speculation);
+        self.stats.reads_failed += u64::from(running.goal == Goal::Read);
         let line = match failure {
             GenerationFailure::TooLong => {
                 self.too_long.put(running.known.view.key, ());
@@ -223,6 +226,10 @@ impl Speculator {
             }
             GenerationFailure::Broken(line) => line,
         };
+        if running.goal == Goal::Read {
+            // Whoever waits for it does without.
+            return self.was_read(running.known.view.key);
+        }
         for open in self.documents.values_mut() {
             if open.chain_waits_for == Some(id) {
                 open.chain = None;

@@ -2,24 +2,32 @@
 //!
 //! Decides nothing: `reconcile` says what is wanted.
 
-use tabahead_context::{GenerationId, GenerationRequest, PathEnd, Priority};
+use tabahead_context::{GenerationId, GenerationRequest, Goal, PathEnd, Priority};
 use tabahead_text::Document;
 
 use super::{For, Need, Running, Speculator};
 use crate::{Effect, known_path::KnownPath};
 
+/// What a generation begins with.
+enum Begin {
+    /// The prompt alone.
+    Reading,
+    /// A path that lies in a document, and this many of the likeliest characters to report.
+    Decoding { text: Document, characters: usize },
+}
+
 impl Speculator {
     /// Makes the running generations the first `in_flight` of those wanted.
     pub(super) fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
         let mut keep: Vec<(GenerationId, For)> = Vec::new();
-        let mut start: Vec<(For, KnownPath, Document, usize)> = Vec::new();
+        let mut start: Vec<(For, KnownPath, Begin)> = Vec::new();
         for open in self.documents.values_mut() {
             open.request_waits_for.clear();
             open.chain_waits_for = None;
         }
         for (waiting, need) in wanted {
             let full = keep.len() + start.len() >= self.settings.in_flight.max(1);
-            let (known, text, characters) = match need {
+            let (known, begin) = match need {
                 Need::Keep(id) => {
                     if keep.iter().any(|(kept, _)| *kept == id) {
                         self.note_wait(waiting, id);
@@ -31,13 +39,20 @@ impl Speculator {
                 }
                 Need::Begin(view, text, characters) => {
                     let known = KnownPath::new(*view, waiting.priority(), &self.profile);
-                    (known, text, characters)
+                    (known, Begin::Decoding { text, characters })
                 }
-                Need::Continue(known, text) => (*known, text, 0),
+                Need::Continue(known, text) => {
+                    let characters = 0;
+                    (*known, Begin::Decoding { text, characters })
+                }
+                Need::Read(view) => {
+                    let known = KnownPath::new(*view, waiting.priority(), &self.profile);
+                    (known, Begin::Reading)
+                }
             };
             let wanted_already = start.iter().any(|(_, k, ..)| k.view.key == known.view.key);
             if !full && !wanted_already {
-                start.push((waiting, known, text, characters));
+                start.push((waiting, known, begin));
             }
         }
         let idle: Vec<GenerationId> = self
@@ -52,8 +67,8 @@ impl Speculator {
         for (id, waiting) in keep {
             self.prioritize(id, waiting);
         }
-        for (waiting, known, text, characters) in start {
-            self.start(waiting, known, &text, characters);
+        for (waiting, known, begin) in start {
+            self.start(waiting, known, begin);
         }
     }
 
@@ -65,6 +80,7 @@ impl Speculator {
         };
         if running.known.path.end() == PathEnd::Open {
             self.effects.push_back(Effect::CancelGeneration(id));
+            self.stats.reads_cancelled += u64::from(running.goal == Goal::Read);
             self.stats.speculations_cancelled += u64::from(running.speculation);
         } else {
             self.stats.speculations_finished += u64::from(running.speculation);
@@ -85,7 +101,8 @@ impl Speculator {
         if running.priority != priority {
             running.priority = priority;
             // What answered a request and goes on ahead of it is a speculation from here on.
-            if matches!(waiting, For::Hypothesis(_)) && !running.speculation {
+            let decodes = running.goal == Goal::Decode;
+            if matches!(waiting, For::Hypothesis(_)) && decodes && !running.speculation {
                 running.speculation = true;
                 running.known.speculation_begins(id);
                 self.stats.speculations_started += 1;
@@ -95,12 +112,17 @@ impl Speculator {
         }
     }
 
-    /// Begins a generation; `text` is the document that the path's window lies in.
-    fn start(&mut self, waiting: For, mut known: KnownPath, text: &Document, characters: usize) {
+    /// Begins a generation.
+    fn start(&mut self, waiting: For, mut known: KnownPath, begin: Begin) {
         self.generation += 1;
         let id = GenerationId(self.generation);
         let priority = waiting.priority();
-        let speculation = priority == Priority::Speculative;
+        let (goal, characters) = match &begin {
+            Begin::Reading => (Goal::Read, 0),
+            Begin::Decoding { characters, .. } => (Goal::Decode, *characters),
+        };
+        let speculation = priority == Priority::Speculative && goal == Goal::Decode;
+        self.stats.reads_started += u64::from(goal == Goal::Read);
         if speculation {
             known.speculation_begins(id);
             self.stats.speculations_started += 1;
@@ -115,16 +137,21 @@ impl Speculator {
         self.effects
             .push_back(Effect::StartGeneration(GenerationRequest {
                 id,
+                goal,
                 prompt: template.render(window, self.profile.pre_tokenizer),
                 tail: window.tail.clone(),
                 continued: known.path.token_ids(),
                 priority,
                 reserve: self.settings.cut.max_tokens,
                 characters,
-                copy_source: window.copy_source(text),
+                copy_source: match &begin {
+                    Begin::Reading => None,
+                    Begin::Decoding { text, .. } => window.copy_source(text),
+                },
             }));
         let running = Running {
             known,
+            goal,
             priority,
             speculation,
             tells_characters: characters > 0,
@@ -145,6 +172,7 @@ impl Speculator {
                     open.chain_waits_for = Some(id);
                 }
             }
+            For::Reading => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use tabahead_text::{Document, Offset};
 use super::{Decided, First, Knowledge, Need, Other, Request, Source, Speculator};
 use crate::{
     DocumentId, Origin, RequestId, SelectedCompletion,
-    chain::{Place, shown_bytes},
+    chain::{Place, place_of_cursor, shown_bytes},
     known_path::KnownPath,
     state::BufferState,
 };
@@ -41,9 +41,8 @@ impl Speculator {
         self.turn += 1;
         // Following the text first lets the chain keep what this request may join.
         self.document_changed(document, snapshot.clone());
-        let line = snapshot.line_range(snapshot.line_of(asked.cursor));
-        // Nobody stands between `\r` and `\n`.
-        let cursor = snapshot.clamp(asked.cursor).min(line.end);
+        self.attended_by_request(document, asked.name.clone());
+        let cursor = place_of_cursor(&snapshot, asked.cursor);
         let open = self.documents.entry(document).or_default();
         if open
             .place

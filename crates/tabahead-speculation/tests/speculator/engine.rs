@@ -14,8 +14,8 @@ use std::{
 
 use fancy_regex::Regex;
 use tabahead_context::{
-    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Marker, ModelProfile,
-    PathEnd, PathToken, PreTokenizer, Segment, TokenId, stable_boundary,
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Marker,
+    ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId, stable_boundary,
 };
 
 /// A rule that an engine breaks.
@@ -207,6 +207,7 @@ fn logits(history: &[TokenId]) -> Vec<f32> {
 #[derive(Debug, Clone)]
 struct Sequence {
     started: bool,
+    goal: Goal,
     history: Vec<TokenId>,
     prompt_tokens: usize,
     /// Tokens behind the stable boundary, continued ones included.
@@ -268,6 +269,7 @@ impl Engine {
         let prompt_tokens = history.len() - around;
         let mut sequence = Sequence {
             started: false,
+            goal: request.goal,
             history,
             prompt_tokens,
             decoded: Vec::new(),
@@ -316,6 +318,10 @@ impl Engine {
                 prompt_tokens,
                 continued: sequence.decoded.len(),
             };
+        }
+        if sequence.goal == Goal::Read {
+            self.sequences.remove(&id);
+            return GenerationEvent::Read { id };
         }
         if sequence.history.len() >= context_tokens {
             self.sequences.remove(&id);

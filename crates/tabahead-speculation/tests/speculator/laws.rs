@@ -44,6 +44,8 @@ fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
         ("prompts too long", counts.too_long),
         ("superseded requests", counts.superseded),
         ("alternatives", counts.alternatives),
+        ("prompts read ahead", counts.reads),
+        ("prompts that a request went on reading", counts.taken_over),
     ];
     let kinds = KINDS.iter().map(|(kind, _)| {
         let met = counts.met.get(kind).copied();

@@ -103,6 +103,17 @@ impl Shown {
         self.changes(&[(at - 1..at, "")])
     }
 
+    /// The editor reports the cursor.
+    fn moves(&mut self, cursor: usize) -> &mut Self {
+        let snapshot = self.document.clone();
+        self.tell(Input::CursorMoved {
+            document: DOCUMENT,
+            snapshot,
+            cursor: Offset(cursor),
+            name: DocumentName::default(),
+        })
+    }
+
     fn undoes(&mut self) -> &mut Self {
         (self.document, self.cursor) = self.earlier.pop().expect("a change");
         self.changed()
@@ -284,22 +295,14 @@ fn what_is_gone_is_not_counted() {
         .tell(dismissed.clone())
         .tell(dismissed)
         .counts("dismissed 1");
-    let moved = Input::CursorMoved {
-        document: DOCUMENT,
-        cursor: Offset(0),
-    };
     shown("let x = $0\n", "foo")
-        .tell(moved)
+        .moves(0)
         .types("foo")
         .counts("");
     // A report of the place where the cursor is known to be changes nothing.
-    let stays = Input::CursorMoved {
-        document: DOCUMENT,
-        cursor: Offset(9),
-    };
     shown("let x = $0\n", "foo")
         .types("f")
-        .tell(stays)
+        .moves(9)
         .types("oo")
         .counts("all 1, along 1");
     let unknown = SuggestionId(77);

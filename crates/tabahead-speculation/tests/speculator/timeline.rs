@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 use expect_test::Expect;
 use tabahead_context::{
     CanonicalMarks, ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent,
-    GenerationFailure, GenerationId, GenerationRequest, Layout, ModelProfile, PathEnd, PathToken,
-    PreTokenizer, Priority, Suggestion, TokenId,
+    GenerationFailure, GenerationId, GenerationRequest, Goal, Layout, ModelProfile, PathEnd,
+    PathToken, PreTokenizer, Priority, Suggestion, TokenId,
 };
 use tabahead_speculation::{
     Alternative, Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator,
@@ -207,6 +207,55 @@ impl Timeline {
         })
     }
 
+    /// The document gets the focus.
+    pub fn focuses(&mut self) -> &mut Self {
+        self.does("focus");
+        self.input(Input::Focused {
+            document: DocumentId(1),
+            snapshot: self.document.clone(),
+            cursor: None,
+            name: DocumentName::default(),
+        })
+    }
+
+    /// No document has the focus.
+    pub fn loses_focus(&mut self) -> &mut Self {
+        self.does("focus nowhere");
+        self.input(Input::FocusLost)
+    }
+
+    /// The cursor goes before the first place where the text says this.
+    pub fn moves_to(&mut self, text: &str) -> &mut Self {
+        self.does(&format!("move to {text:?}"));
+        let found = self.document.text().find(text);
+        self.cursor = Offset(found.expect("the text says so"));
+        self.input(Input::CursorMoved {
+            document: DocumentId(1),
+            snapshot: self.document.clone(),
+            cursor: self.cursor,
+            name: DocumentName::default(),
+        })
+    }
+
+    /// So much time passes: whatever the Speculator waits for is over then.
+    pub fn waits(&mut self, milliseconds: u64) -> &mut Self {
+        self.does(&format!("wait {milliseconds} ms"));
+        self.now += milliseconds;
+        let now = Timestamp(Duration::from_millis(self.now));
+        if self.speculator.poll_timeout().is_some_and(|due| due <= now) {
+            self.speculator.handle_timeout(now);
+            self.take_effects();
+        }
+        self
+    }
+
+    /// The engine has read a prompt.
+    pub fn has_read(&mut self, id: u64) -> &mut Self {
+        self.does(&format!("g{id} has read"));
+        let id = GenerationId(id);
+        self.input(Input::Generation(GenerationEvent::Read { id }))
+    }
+
     pub fn dismisses(&mut self) -> &mut Self {
         self.does("dismiss");
         let document = DocumentId(1);
@@ -304,11 +353,15 @@ impl Timeline {
         let now = Timestamp(Duration::from_millis(self.now));
         self.speculator.handle_input(now, input);
         self.now += 5;
+        self.take_effects();
+        self
+    }
+
+    fn take_effects(&mut self) {
         while let Some(effect) = self.speculator.poll_effect() {
             let line = self.describe(effect);
             self.log.push_str(&format!("       -> {line}\n"));
         }
-        self
     }
 
     fn describe(&mut self, effect: Effect) -> String {
@@ -350,7 +403,11 @@ impl Timeline {
                 let id = request.id.0;
                 let end: String = request.tail.chars().rev().take(12).collect();
                 let end: String = end.chars().rev().collect();
-                let line = format!("start g{id} {} at {end:?}", who(request.priority));
+                let reads = match request.goal {
+                    Goal::Read => " reading",
+                    Goal::Decode => "",
+                };
+                let line = format!("start g{id} {}{reads} at {end:?}", who(request.priority));
                 self.generations.insert(id, Telling::new(request));
                 line
             }

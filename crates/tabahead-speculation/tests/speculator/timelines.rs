@@ -524,3 +524,331 @@ fn a_part_that_several_suggestions_share_is_counted_once() {
     }
     assert_eq!(counted(&timeline), (0, 1));
 }
+
+#[test]
+fn where_a_document_is_opened_its_prompt_is_read_and_the_next_key_has_little_left() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .focuses()
+        .moves_to("\nlet y")
+        .moves_to(" = \n")
+        .waits(100)
+        .has_read(1)
+        .waits(1_000)
+        .types(" ")
+        .request()
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    focus
+            10ms   move to "\nlet y"
+            15ms   move to " = \n"
+            20ms   wait 100 ms
+                   -> start g1 speculative reading at "oo(a);\nlet y"
+            120ms  g1 has read
+            125ms  wait 1000 ms
+            1125ms type " "
+            1130ms request r1
+                   -> start g2 foreground at "o(a);\nlet y "
+        "#]]);
+}
+
+#[test]
+fn a_request_goes_on_with_the_reading_where_it_is() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .moves_to("\nlet y")
+        .waits(100)
+        .types("f")
+        .request()
+        .has_read(1)
+        .says(2, "oo(b);\n")
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    move to "\nlet y"
+            10ms   wait 100 ms
+                   -> start g1 speculative reading at " x = foo(a);"
+            110ms  type "f"
+            115ms  request r1
+                   -> g1 is foreground now
+            120ms  g1 has read
+                   -> start g2 foreground at "x = foo(a);f"
+            125ms  g2 says "oo(b);\n"
+                   -> respond r1 "oo(b);" Miss
+                   -> g2 is speculative now
+        "#]]);
+}
+
+#[test]
+fn who_types_on_before_an_answer_keeps_the_reading() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .moves_to("\nlet y")
+        .waits(100)
+        .types("f")
+        .request()
+        .cancels_request()
+        .types("o")
+        .request()
+        .has_read(1)
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    move to "\nlet y"
+            10ms   wait 100 ms
+                   -> start g1 speculative reading at " x = foo(a);"
+            110ms  type "f"
+            115ms  request r1
+                   -> g1 is foreground now
+            120ms  cancel r1
+                   -> superseded r1
+                   -> g1 is speculative now
+            125ms  type "o"
+            130ms  request r2
+                   -> g1 is foreground now
+            135ms  g1 has read
+                   -> start g2 foreground at " = foo(a);fo"
+        "#]]);
+}
+
+#[test]
+fn a_request_elsewhere_ends_the_reading() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .moves_to("foo")
+        .waits(100)
+        .backspaces()
+        .request()
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    move to "foo"
+            10ms   wait 100 ms
+                   -> start g1 speculative reading at "let x = "
+            110ms  backspace
+                   -> cancel g1
+            115ms  request r1
+                   -> start g2 foreground at "let x ="
+        "#]]);
+}
+
+#[test]
+fn a_cursor_on_the_move_reads_nothing_and_each_rest_ends_the_one_before() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .moves_to("x = foo")
+        .waits(90)
+        .moves_to("foo")
+        .waits(90)
+        .moves_to("(a)")
+        .waits(100)
+        .moves_to("y = ")
+        .waits(100)
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    move to "x = foo"
+            10ms   wait 90 ms
+            100ms  move to "foo"
+            105ms  wait 90 ms
+            195ms  move to "(a)"
+            200ms  wait 100 ms
+                   -> start g1 speculative reading at "let x = foo"
+            300ms  move to "y = "
+                   -> cancel g1
+            305ms  wait 100 ms
+                   -> start g2 speculative reading at "foo(a);\nlet "
+        "#]]);
+}
+
+#[test]
+fn a_state_is_read_once_while_the_user_stays() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .moves_to("foo")
+        .waits(100)
+        .has_read(1)
+        .moves_to("foo")
+        .waits(100)
+        .focuses()
+        .waits(100)
+        .moves_to("(a)")
+        .moves_to("foo")
+        .waits(100)
+        .moves_to("(a)")
+        .waits(100)
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    move to "foo"
+            10ms   wait 100 ms
+                   -> start g1 speculative reading at "let x = "
+            110ms  g1 has read
+            115ms  move to "foo"
+            120ms  wait 100 ms
+            220ms  focus
+            225ms  wait 100 ms
+            325ms  move to "(a)"
+            330ms  move to "foo"
+            335ms  wait 100 ms
+            435ms  move to "(a)"
+            440ms  wait 100 ms
+                   -> start g2 speculative reading at "let x = foo"
+        "#]]);
+}
+
+#[test]
+fn what_a_request_has_read_is_not_read_again() {
+    open("let x = $0\n")
+        .request()
+        .says(1, "foo(a);\n")
+        .stops(1)
+        .waits(1_000)
+        .focuses()
+        .waits(1_000)
+        .check(expect![[r#"
+            0ms    open "let x = $0\n"
+            5ms    request r1
+                   -> start g1 foreground at "let x = "
+            10ms   g1 says "foo(a);\n"
+                   -> respond r1 "foo(a);" Miss
+                   -> g1 is speculative now
+            45ms   g1 stops
+            50ms   wait 1000 ms
+            1050ms focus
+            1055ms wait 1000 ms
+        "#]]);
+}
+
+#[test]
+fn a_text_that_changes_without_a_request_is_read_again() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .moves_to("foo")
+        .waits(100)
+        .has_read(1)
+        .becomes("let x = $0(a);\nlet y = \n")
+        .waits(100)
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    move to "foo"
+            10ms   wait 100 ms
+                   -> start g1 speculative reading at "let x = "
+            110ms  g1 has read
+            115ms  becomes "let x = $0(a);\nlet y = \n"
+            120ms  wait 100 ms
+                   -> start g2 speculative reading at "let x = "
+        "#]]);
+}
+
+#[test]
+fn nothing_is_read_while_something_else_is_computed_ahead() {
+    let mut timeline = open("let x = $0\n");
+    timeline.request().says(1, "foo(a);").stops(1);
+    timeline.focuses().waits(1_000);
+    timeline.says(2, "\n").stops(2).waits(1_000);
+    timeline.check(expect![[r#"
+        0ms    open "let x = $0\n"
+        5ms    request r1
+               -> start g1 foreground at "let x = "
+        10ms   g1 says "foo(a);"
+        40ms   g1 stops
+               -> respond r1 "foo(a);" Miss
+               -> start g2 speculative at " x = foo(a);"
+        45ms   focus
+        50ms   wait 1000 ms
+        1050ms g2 says "\n"
+        1065ms g2 stops
+        1070ms wait 1000 ms
+    "#]]);
+}
+
+#[test]
+fn nothing_is_read_where_the_user_is_not() {
+    open("let x = foo(a);\nlet y = $0\n")
+        .moves_to("foo")
+        .loses_focus()
+        .waits(1_000)
+        .moves_to("(a)")
+        .waits(100)
+        .loses_focus()
+        .moves_to("y")
+        .closes()
+        .waits(1_000)
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    move to "foo"
+            10ms   focus nowhere
+            15ms   wait 1000 ms
+            1015ms move to "(a)"
+            1020ms wait 100 ms
+                   -> start g1 speculative reading at "let x = foo"
+            1120ms focus nowhere
+                   -> cancel g1
+            1125ms move to "y"
+            1130ms close
+            1135ms wait 1000 ms
+        "#]]);
+}
+
+#[test]
+fn nothing_is_read_ahead_without_speculation() {
+    open_with("let x = foo(a);\nlet y = $0\n", 0)
+        .focuses()
+        .waits(1_000)
+        .moves_to("foo")
+        .waits(1_000)
+        .check(expect![[r#"
+            0ms    open "let x = foo(a);\nlet y = $0\n"
+            5ms    focus
+            10ms   wait 1000 ms
+            1010ms move to "foo"
+            1015ms wait 1000 ms
+        "#]]);
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_read_as_short_as_it_would_be_asked() {
+    let mut timeline = open("let x = foo(a);\nlet y = $0\n");
+    timeline.moves_to("foo").waits(100);
+    timeline.fails(1, GenerationFailure::TooLong);
+    timeline.fails(2, GenerationFailure::TooLong);
+    timeline.fails(3, GenerationFailure::TooLong);
+    timeline.waits(1_000).request().check(expect![[r#"
+        0ms    open "let x = foo(a);\nlet y = $0\n"
+        5ms    move to "foo"
+        10ms   wait 100 ms
+               -> start g1 speculative reading at "let x = "
+        110ms  g1 fails: TooLong
+               -> start g2 speculative reading at "let x = "
+        115ms  g2 fails: TooLong
+               -> start g3 speculative reading at "let x = "
+        120ms  g3 fails: TooLong
+        125ms  wait 1000 ms
+        1125ms request r1
+               -> silent r1: too long for the model None
+    "#]]);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_not_read() {
+    let long = format!("let x = $0{};\n", "a".repeat(3_000));
+    let mut timeline = open(&long);
+    timeline.log.clear();
+    timeline.focuses().moves_to("= ").waits(1_000);
+    timeline.check(expect![[r#"
+        5ms    focus
+        10ms   move to "= "
+        15ms   wait 1000 ms
+    "#]]);
+}
+
+#[test]
+fn a_request_does_without_a_reading_that_broke() {
+    let broken = GenerationFailure::Broken("out of memory".to_string());
+    let mut timeline = open("let x = foo(a);\nlet y = $0\n");
+    timeline.moves_to("\nlet y").waits(100);
+    timeline.types("f").request().fails(1, broken);
+    timeline.says(2, "oo(b);\n").check(expect![[r#"
+        0ms    open "let x = foo(a);\nlet y = $0\n"
+        5ms    move to "\nlet y"
+        10ms   wait 100 ms
+               -> start g1 speculative reading at " x = foo(a);"
+        110ms  type "f"
+        115ms  request r1
+               -> g1 is foreground now
+        120ms  g1 fails: Broken("out of memory")
+               -> start g2 foreground at "x = foo(a);f"
+        125ms  g2 says "oo(b);\n"
+               -> respond r1 "oo(b);" Miss
+               -> g2 is speculative now
+    "#]]);
+}

@@ -8,8 +8,8 @@ use std::{
 
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, CutSettings, DocumentName, FimTemplate,
-    GenerationEvent, GenerationFailure, GenerationId, Layout, ModelProfile, OpenFile, OpenFiles,
-    PreTokenizer, Suggestion,
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Layout,
+    ModelProfile, OpenFile, OpenFiles, PreTokenizer, Priority, Suggestion,
 };
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
@@ -70,6 +70,9 @@ pub struct Counts {
     pub popup_items: u64,
     pub broken: u64,
     pub alternatives: u64,
+    /// Prompts read ahead to their end, and requests that waited for one.
+    pub reads: u64,
+    pub taken_over: u64,
     /// By the names of `acts::KINDS`.
     pub met: BTreeMap<&'static str, u64>,
 }
@@ -111,6 +114,8 @@ pub struct World {
     requests: u64,
     seen: BTreeSet<GenerationId>,
     cancelled: BTreeSet<GenerationId>,
+    /// Prompts that are read ahead now.
+    reading: BTreeSet<GenerationId>,
     now: Duration,
     pub counts: Counts,
 }
@@ -228,6 +233,7 @@ impl World {
             requests: 0,
             seen: BTreeSet::new(),
             cancelled: BTreeSet::new(),
+            reading: BTreeSet::new(),
             now: Duration::ZERO,
             counts: Counts::default(),
         }
@@ -283,6 +289,7 @@ impl World {
         if let GenerationEvent::Failed { .. } = event {
             self.counts.too_long += 1;
         }
+        self.counts.reads += u64::from(matches!(event, GenerationEvent::Read { .. }));
         self.input(Input::Generation(event))
     }
 
@@ -315,6 +322,18 @@ impl World {
         } else {
             Err(format!("another key from scratch for {:?}", scratch.text()))
         }
+    }
+
+    /// What is due is done now, or later.
+    fn time_passes(&mut self) -> Checked {
+        let due = self.speculator.poll_timeout();
+        if due.is_some_and(|due| due.0 <= self.now) && !self.random.one_in(4) {
+            self.speculator.handle_timeout(Timestamp(self.now));
+            if self.speculator.poll_timeout() == due {
+                return Err(format!("{due:?} is not over when it is past"));
+            }
+        }
+        self.take_effects()
     }
 
     fn input(&mut self, input: Input) -> Checked {
@@ -352,13 +371,19 @@ impl World {
                     return Err(format!("{id:?} was started twice"));
                 }
                 self.counts.continued += u64::from(!request.continued.is_empty());
+                let checked = match request.goal {
+                    Goal::Read => self.check_read(&request),
+                    Goal::Decode => Ok(()),
+                };
                 self.engine.start(request);
-                Ok(())
+                checked
             }
-            Effect::PrioritizeGeneration(id, _) => {
+            Effect::PrioritizeGeneration(id, priority) => {
                 if self.cancelled.contains(&id) || !self.seen.contains(&id) {
                     return Err(format!("{id:?} does not run and was prioritized"));
                 }
+                let taken_over = self.reading.contains(&id) && priority == Priority::Foreground;
+                self.counts.taken_over += u64::from(taken_over);
                 Ok(())
             }
             Effect::CancelGeneration(id) => {
@@ -366,6 +391,7 @@ impl World {
                     return Err(format!("{id:?} does not run and was cancelled"));
                 }
                 self.counts.cancels += 1;
+                self.reading.remove(&id);
                 // What was under way when the cancel was asked for may still be reported.
                 let late = self.engine.running().contains(&id) && self.random.one_in(3);
                 let event = late.then(|| self.engine.step(id));
@@ -380,6 +406,21 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Law: a prompt is read ahead at low priority, while nothing else runs; nothing is to be
+    /// decoded.
+    fn check_read(&mut self, request: &GenerationRequest) -> Checked {
+        let decodes = !request.continued.is_empty() || request.copy_source.is_some();
+        let running = self.engine.running();
+        if !self.settings.speculate || request.priority != Priority::Speculative || decodes {
+            return Err(format!("this is no reading ahead: {request:?}"));
+        }
+        if !running.is_empty() {
+            return Err(format!("{:?} reads ahead beside {running:?}", request.id));
+        }
+        self.reading.insert(request.id);
+        Ok(())
     }
 
     fn check_answer(&mut self, request: RequestId, asked: Asked, answer: Answer) -> Checked {
@@ -461,8 +502,10 @@ impl World {
                 != stats.speculations_finished
                     + stats.speculations_cancelled
                     + stats.speculations_failed
+            || stats.reads_started
+                != stats.reads_finished + stats.reads_cancelled + stats.reads_failed
             || stats.speculations_used > stats.speculations_started
-            || (!self.settings.speculate && stats.speculations_started > 0)
+            || (!self.settings.speculate && stats.speculations_started + stats.reads_started > 0)
         {
             return Err(format!(
                 "the counters do not add up: {stats:?} {:?}",
@@ -495,6 +538,8 @@ impl Counts {
             (&mut self.popup_items, other.popup_items),
             (&mut self.broken, other.broken),
             (&mut self.alternatives, other.alternatives),
+            (&mut self.reads, other.reads),
+            (&mut self.taken_over, other.taken_over),
         ];
         for (sum, more) in pairs {
             *sum += more;

@@ -16,7 +16,7 @@ use indicatif::ProgressBar;
 use tabahead_backend::{Backend, BackendEvent, LocalBackend, LocalSettings};
 use tabahead_context::{
     ContextWindow, DocumentName, GenerationEvent, GenerationFailure, GenerationId,
-    GenerationRequest, ModelProfile, Priority, Segment,
+    GenerationRequest, Goal, ModelProfile, Priority, Segment,
 };
 use tabahead_speculation::SpeculatorSettings;
 use tabahead_text::{Document, Offset, Version};
@@ -209,7 +209,8 @@ impl Desk {
                     failure: GenerationFailure::TooLong,
                 }) if of == id => return Ok(None),
                 BackendEvent::Generation(
-                    event @ (GenerationEvent::Ended { id: of, .. }
+                    event @ (GenerationEvent::Read { id: of }
+                    | GenerationEvent::Ended { id: of, .. }
                     | GenerationEvent::Failed { id: of, .. }),
                 ) if of == id => bail!("the model gives no token: {event:?}"),
                 event => self.note(&event),
@@ -246,7 +247,9 @@ impl Desk {
         };
         let (id, over) = match event {
             GenerationEvent::Token { id, .. } => (*id, false),
-            GenerationEvent::Ended { id, .. } | GenerationEvent::Failed { id, .. } => (*id, true),
+            GenerationEvent::Read { id }
+            | GenerationEvent::Ended { id, .. }
+            | GenerationEvent::Failed { id, .. } => (*id, true),
             GenerationEvent::Started { .. } | GenerationEvent::Characters { .. } => return,
         };
         let Some(index) = self.ahead.iter().position(|ahead| ahead.id == id) else {
@@ -296,6 +299,7 @@ impl Desk {
         } = &self.profile;
         GenerationRequest {
             id,
+            goal: Goal::Decode,
             prompt: template.render(window, *pre_tokenizer),
             tail: window.tail.clone(),
             continued: Vec::new(),

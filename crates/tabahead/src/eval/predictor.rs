@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use tabahead_backend::{Backend, BackendEvent, LocalBackend, LocalSettings};
 use tabahead_context::{
     ContextSettings, ContextWindow, Cut, CutSettings, GenerationEvent, GenerationFailure,
-    GenerationId, GenerationRequest, Layout, ModelProfile, Path, Priority, Suggestion, cut,
+    GenerationId, GenerationRequest, Goal, Layout, ModelProfile, Path, Priority, Suggestion, cut,
 };
 use tabahead_server::BufferState;
 use tabahead_speculation::SpeculatorSettings;
@@ -135,6 +135,7 @@ impl Predictor {
         let pre_tokenizer = self.profile.pre_tokenizer;
         self.backend.start(GenerationRequest {
             id,
+            goal: Goal::Decode,
             prompt: self.profile.template.render(window, pre_tokenizer),
             tail: window.tail.clone(),
             continued: Vec::new(),
@@ -156,7 +157,7 @@ impl Predictor {
                     path.started(prompt_tokens);
                     continue;
                 }
-                GenerationEvent::Characters { .. } => continue,
+                GenerationEvent::Characters { .. } | GenerationEvent::Read { .. } => continue,
                 GenerationEvent::Token {
                     token,
                     canonical_until,

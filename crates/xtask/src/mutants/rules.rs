@@ -42,6 +42,7 @@ const SPECULATOR_ITSELF: &str = "crates/tabahead-speculation/src/speculator.rs";
 const CHANGES: &str = "crates/tabahead-speculation/src/speculator/changes.rs";
 const REQUESTS: &str = "crates/tabahead-speculation/src/speculator/requests.rs";
 const GENERATIONS: &str = "crates/tabahead-speculation/src/speculator/generations.rs";
+const READING: &str = "crates/tabahead-speculation/src/speculator/reading.rs";
 
 const LAW: &str = "laws::every_answer_is_the_fresh_answer_whatever_the_inputs";
 const COPIED: &str = "what_may_be_copied_is_part_of_the_key_and_typing_leaves_it";
@@ -780,5 +781,41 @@ pub(super) const MUTANTS: &[Mutant] = &[
         becomes: "_ => alternatives,",
         program: SPECULATOR,
         test: LAW,
+    },
+    Mutant {
+        rule: "Reading ahead",
+        off: "prompts are read beside what else runs",
+        file: SPECULATOR_ITSELF,
+        piece: "if wanted.is_empty() {",
+        becomes: "if true {",
+        program: SPECULATOR,
+        test: LAW,
+    },
+    Mutant {
+        rule: "Reading ahead",
+        off: "a state is read again and again",
+        file: READING,
+        piece: "Need::Begin(view, ..) if self.reading.read != Some(key) => {",
+        becomes: "Need::Begin(view, ..) => {",
+        program: SPECULATOR,
+        test: "timelines::a_state_is_read_once_while_the_user_stays",
+    },
+    Mutant {
+        rule: "Reading ahead",
+        off: "the cursor is at rest at once",
+        file: READING,
+        piece: "Timestamp(self.now.0 + REST)",
+        becomes: "self.now",
+        program: SPECULATOR,
+        test: "timelines::a_cursor_on_the_move_reads_nothing_and_each_rest_ends_the_one_before",
+    },
+    Mutant {
+        rule: "Reading ahead",
+        off: "what is read takes the room of what was asked for",
+        file: ENGINE_ITSELF,
+        piece: "self.tree.demote(&self.read_ahead);",
+        becomes: "",
+        program: ENGINE,
+        test: "tests::prefixes::what_is_read_ahead_takes_the_room_of_one_prompt_from_what_was_asked_for",
     },
 ];

@@ -352,10 +352,12 @@ function M.dismissed(buffer)
   call('notify', 'tabahead/didDismiss', { textDocument = document(buffer) })
 end
 
---- The cursor moved, and the text did not change.
+--- The cursor of the current window is elsewhere than it was, in this buffer.
 ---@param buffer integer
 function M.moved(buffer)
-  call('notify', 'tabahead/didMoveCursor', { textDocument = document(buffer), position = position() })
+  if buffer == vim.api.nvim_get_current_buf() and M.is_attached(buffer) then
+    call('notify', 'tabahead/didMoveCursor', { textDocument = document(buffer), position = position() })
+  end
 end
 
 --- The user is in a buffer.
@@ -366,6 +368,7 @@ function M.focus(buffer)
     params = { textDocument = document(buffer) }
   end
   call('notify', 'textDocument/didFocus', params)
+  M.moved(buffer)
 end
 
 --- Replaces the settings that the server was started with.

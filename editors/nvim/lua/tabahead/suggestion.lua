@@ -305,7 +305,11 @@ function M.follow(number)
     client.moved(number)
   end
   local is_drawn = draw(self)
-  if not config.options.auto or self.dismissed then
+  if not config.options.auto then
+    client.moved(number)
+    return
+  end
+  if self.dismissed then
     return
   end
   if not is_drawn then

@@ -24,6 +24,45 @@ actor.scenario('off', function()
   seen('`:Tabahead disable` and `enable`, for all and for one buffer')
 end)
 
+-- What stands at the cursor is read ahead where a file is opened, and where the cursor comes to rest.
+actor.scenario('reading', function()
+  local lines = {}
+  for number = 1, 400 do
+    table.insert(lines, ('let width_%d = measure(side_%d, "side %d");'):format(number, number, number))
+  end
+  local path = actor.folder .. '/reading.rs'
+  vim.fn.writefile(lines, path)
+  input('<Esc><Esc>')
+  local before = test.stats()
+  local reads = before and before.reads_ahead.finished or 0
+  local function wait_for_reads(count)
+    local stats
+    wait('the prompt to be read ahead', function()
+      stats = test.settle()
+      return stats.reads_ahead.finished >= reads + count
+    end)
+    return stats
+  end
+  lua('vim.cmd.edit(...)', path)
+  wait('the server to follow it', actor.is_attached)
+  wait_for_reads(1)
+  lua('vim.api.nvim_win_set_cursor(0, { 200, 0 })')
+  wait_for_reads(2)
+  -- The text changes, and the cursor does not move.
+  input('D')
+  before = wait_for_reads(3)
+  input('i.')
+  wait('the key to be typed and asked about', function()
+    return lua('return vim.api.nvim_get_current_line()') == '.' and test.stats().requests > before.requests
+  end)
+  local after = test.settle()
+  local read = after.tokens.prefilled - before.tokens.prefilled
+  if before.tokens.prefilled < 400 or read > 100 then
+    test.fail(('%d tokens were read ahead, and %d for the first key'):format(before.tokens.prefilled, read))
+  end
+  seen(('the prompt at the cursor was read ahead; the first key left %d tokens to read'):format(read))
+end)
+
 -- What a status line shows.
 actor.scenario('status', function()
   actor.open('status.rs', samples.rust)

@@ -62,6 +62,40 @@ async function untitledDocuments(seen) {
   assert(!/[^\r]\n/.test(windows), JSON.stringify(windows));
 }
 
+// The server has computed whatever it wanted to, and has read this many prompts ahead.
+async function readAhead(least) {
+  // A cursor rests a while before anything is read.
+  await pause(500);
+  return wait(`${least} prompts read ahead`, async () => {
+    const now = await stats();
+    return now.reads_ahead.finished >= least && now.generations.running === 0 && now;
+  });
+}
+
+// The prompt at the cursor is read where a document is opened and where the cursor is put: a request there has little left to
+// read.
+async function reading(seen) {
+  const { reads_ahead: { finished } } = await readAhead(0);
+  const content = Array.from({ length: 200 }, (_, n) => `width_${n} = measure(side_${n}, "side ${n}")\n`).join('');
+  const document = await vscode.workspace.openTextDocument({ language: 'python', content });
+  const editor = await vscode.window.showTextDocument(document);
+  await readAhead(finished + 1);
+  const end = document.lineAt(100).range.end;
+  editor.selection = new vscode.Selection(end, end);
+  const before = await readAhead(finished + 2);
+  await vscode.commands.executeCommand('type', { text: '.' });
+  await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+  const after = await wait('an answer', async () => {
+    const now = await stats();
+    return now.requests > before.requests && now.generations.running === 0 && now;
+  });
+  const read = after.tokens.prefilled - before.tokens.prefilled;
+  assert(before.tokens.prefilled > 400, `windows are long: ${before.tokens.prefilled} tokens`);
+  assert(read < 100, `${read} prompt tokens were left to read`);
+  await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  seen(`the prompt at the cursor was read ahead; the first key there left ${read} tokens to read`);
+}
+
 async function settings(seen) {
   const configuration = vscode.workspace.getConfiguration('tabahead');
   const { contributes } = vscode.extensions.getExtension('tabahead.tabahead').packageJSON;
@@ -106,6 +140,7 @@ exports.run = async () => {
     await vscode.extensions.getExtension('tabahead.tabahead').activate();
     await wait('the model', async () => (await stats()).model?.state === 'ready');
     await untitledDocuments(seen);
+    await reading(seen);
     await settings(seen);
     await commands(seen);
   } catch (error) {

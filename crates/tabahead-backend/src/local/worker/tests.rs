@@ -7,7 +7,7 @@ use std::{
 };
 
 use tabahead_context::{
-    FimTemplate, Layout, Marker, ModelProfile, PreTokenizer, Prompt, Segment, TokenId,
+    FimTemplate, Goal, Layout, Marker, ModelProfile, PreTokenizer, Prompt, Segment, TokenId,
 };
 use tabahead_engine::{Counters, KvPrecision, SpecialToken, Step};
 
@@ -45,7 +45,7 @@ struct Group {
 struct Fuse(Arc<Mutex<HashSet<TokenId>>>);
 
 impl Ahead<Group> for Fuse {
-    fn run(&mut self, group: &mut Group, stop: Stop<'_>) -> bool {
+    fn run(&mut self, group: &mut Group, _: Goal, stop: Stop<'_>) -> bool {
         if stop() {
             return false;
         }
@@ -120,7 +120,7 @@ impl Compute for Alphabet {
     }
 
     fn run(&mut self, group: &mut Group, stop: Stop<'_>) -> bool {
-        self.ahead().run(group, stop)
+        self.ahead().run(group, Goal::Decode, stop)
     }
 
     fn finish(&mut self, _: Group, sequences: &mut [Option<&mut Letters>]) {
@@ -151,6 +151,8 @@ impl Compute for Alphabet {
 
     fn retire(&mut self, _: Letters) {}
 
+    fn retire_read_ahead(&mut self, _: Letters) {}
+
     fn counters(&self) -> Counters {
         self.counters
     }
@@ -175,6 +177,7 @@ impl Compute for Alphabet {
 fn request(id: u64, priority: Priority, tail: &str) -> Command {
     Command::Start(Box::new(GenerationRequest {
         id: GenerationId(id),
+        goal: Goal::Decode,
         prompt: Prompt {
             segments: vec![
                 Segment::Marker(Marker::Prefix),
@@ -239,7 +242,10 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
         let mut over = 0;
         while over < ends {
             let event = reported.recv().expect("it reports");
-            if let GenerationEvent::Ended { .. } | GenerationEvent::Failed { .. } = event {
+            if let GenerationEvent::Read { .. }
+            | GenerationEvent::Ended { .. }
+            | GenerationEvent::Failed { .. } = event
+            {
                 over += 1;
             }
             events.push(event);
@@ -261,6 +267,7 @@ fn story(events: &[GenerationEvent]) -> String {
                 format!("{}:{}", id.0, String::from_utf8_lossy(&token.bytes))
             }
             GenerationEvent::Characters { id, .. } => format!("{}:characters", id.0),
+            GenerationEvent::Read { id } => format!("{}:read", id.0),
             GenerationEvent::Ended { id, .. } => format!("{}:end", id.0),
             GenerationEvent::Failed { id, failure } => match failure {
                 GenerationFailure::TooLong => format!("{}:long", id.0),
@@ -284,6 +291,30 @@ fn generations_run_in_the_order_of_who_waits() {
         story(&events),
         "2:start 2:y 2:z 2:end 3:start 3:y 3:z 3:end 1:start 1:y 1:z 1:end"
     );
+}
+
+#[test]
+fn a_prompt_that_is_only_read_says_no_token() {
+    let read = |id, tail: &str| match request(id, Priority::Speculative, tail) {
+        Command::Start(mut request) => {
+            request.goal = Goal::Read;
+            Command::Start(request)
+        }
+        other => other,
+    };
+    let commands = vec![
+        read(1, "x"),
+        request(2, Priority::Foreground, "x"),
+        read(3, "x"),
+        read(4, "x"),
+        Command::Prioritize(GenerationId(4), Priority::Foreground),
+    ];
+    let (events, decoded) = events(b"", commands, 4);
+    assert_eq!(
+        story(&events),
+        "4:start 4:read 2:start 2:y 2:z 2:end 1:start 3:start 1:read 3:read"
+    );
+    assert_eq!(decoded, 2);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Each kind is counted in [`Counts::met`](super::Counts), so that one that no longer happens is
 //! noticed.
 
+use std::time::Duration;
+
 use tabahead_speculation::{DocumentId, Input, RequestId, SelectedCompletion, SuggestionId};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
@@ -24,7 +26,7 @@ const MULTI_BYTE: &[&str] = &["é", "😀", "e\u{301}", "日本", "👩‍💻",
 pub const KINDS: &[(&str, usize)] = &[
     ("the engine works", 26),
     ("the engine works until nothing is left", 8),
-    ("typing along", 20),
+    ("typing along", 24),
     ("typing along without a request", 7),
     ("accepting all", 7),
     ("accepting a word", 10),
@@ -37,6 +39,9 @@ pub const KINDS: &[(&str, usize)] = &[
     ("backspace", 4),
     ("the cursor goes elsewhere", 3),
     ("the cursor is reported elsewhere", 2),
+    ("the cursor rests", 4),
+    ("a document gets the focus", 2),
+    ("no document has the focus", 2),
     ("a request", 8),
     ("asking for several", 4),
     ("showing another one", 3),
@@ -74,7 +79,8 @@ impl Open {
 
 impl World {
     pub(super) fn random_input(&mut self) -> Checked {
-        self.now += std::time::Duration::from_millis(self.random.below(40) as u64);
+        self.now += Duration::from_millis(self.random.below(40) as u64);
+        self.time_passes()?;
         let document = self.random.below(self.open.len());
         // A document that grows for ever tests nothing new.
         if self.open[document].document.len() > 600 {
@@ -148,12 +154,34 @@ impl World {
             }
             "the cursor is reported elsewhere" => {
                 self.jump(document);
-                let cursor = self.open[document].cursor;
-                self.input(Input::CursorMoved {
+                self.cursor_moved(document)?;
+            }
+            "the cursor rests" => {
+                if self.random.one_in(2) {
+                    self.jump(document);
+                }
+                self.cursor_moved(document)?;
+                self.now += Duration::from_millis(60 + self.random.below(200) as u64);
+                self.time_passes()?;
+                // Somebody may type on before all is read.
+                if self.random.one_in(2) {
+                    let text = self.random.pick(TYPED);
+                    self.type_text(document, text)?;
+                    self.request(document)?;
+                }
+            }
+            "a document gets the focus" => {
+                let (name, open) = (self.name(document), &self.open[document]);
+                let (snapshot, cursor) = (open.document.clone(), open.cursor);
+                let cursor = self.random.one_in(2).then_some(cursor);
+                self.input(Input::Focused {
                     document: id,
+                    snapshot,
                     cursor,
+                    name,
                 })?;
             }
+            "no document has the focus" => self.input(Input::FocusLost)?,
             "a request" => self.request(document)?,
             "asking for several" => {
                 let alternatives = 1 + self.random.below(4);
@@ -227,6 +255,17 @@ impl World {
             other => return Err(format!("nobody knows how {other} happens")),
         }
         Ok(true)
+    }
+
+    fn cursor_moved(&mut self, document: usize) -> Checked {
+        let (name, open) = (self.name(document), &self.open[document]);
+        let (snapshot, cursor) = (open.document.clone(), open.cursor);
+        self.input(Input::CursorMoved {
+            document: DocumentId(document as u64),
+            snapshot,
+            cursor,
+            name,
+        })
     }
 
     fn type_along(&mut self, document: usize) -> Checked {
