@@ -9,7 +9,7 @@ use crate::vocabulary::peer::Peer;
 fn check(known: &Known, file: &Path) {
     let peer = Peer::of_gguf(file);
     let mut random = Random(31);
-    let mut check = |text: &str| assert_eq!(known.encode(text), peer.encode(text), "{text:?}");
+    let check = |text: &str| assert_eq!(known.encode(text), peer.encode(text), "{text:?}");
     check("");
     // Long enough for merges to depend on what was merged far before.
     for piece in ["a", "=", " ", "\n", "ab", "é", "漢", "e\u{301}", "\u{2028}"] {
