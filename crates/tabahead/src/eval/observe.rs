@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tabahead_backend::{DirectModel, LocalSettings};
 use tabahead_context::{
-    ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Layout, Priority,
+    ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Goal, Layout, Priority,
 };
 use tabahead_engine::{Observation, ObservedToken};
 use tabahead_server::BufferState;
@@ -87,6 +87,7 @@ fn observe(
         let Ok(window) = window else { return Ok(None) };
         let request = GenerationRequest {
             id: GenerationId(0),
+            goal: Goal::Decode,
             prompt: profile.template.render(&window, profile.pre_tokenizer),
             tail: window.tail.clone(),
             continued: Vec::new(),
