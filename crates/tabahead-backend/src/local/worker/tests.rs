@@ -76,8 +76,8 @@ impl Compute for Alphabet {
         &self.bytes[token as usize..][..1]
     }
 
-    fn special(&self, _: SpecialToken) -> Option<TokenId> {
-        Some(0)
+    fn special(&self, token: SpecialToken) -> Option<TokenId> {
+        (token != SpecialToken::Begin).then_some(0)
     }
 
     fn pre_tokenizer(&self) -> PreTokenizer {
