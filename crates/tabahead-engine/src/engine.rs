@@ -55,6 +55,10 @@ pub struct SequenceRequest {
     /// How many of the likeliest characters behind `forced` to tell, with the token that says the first of
     /// them.
     pub characters: usize,
+    /// Whether the prompt is read before anybody asks for it. What was read so before, and was not asked
+    /// for since, is then forgotten first: however much is read ahead, one prompt of it at most takes the
+    /// room of what was asked for.
+    pub read_ahead: bool,
     /// What may be copied; `before` ends where the prompt does.
     pub copy_source: Option<CopySource>,
 }
@@ -246,6 +250,13 @@ impl Engine {
             draft.clear();
         }
         self.counters.prompt += request.prompt.len() as u64;
+        if request.read_ahead {
+            // One that goes on with it needs it still.
+            if !request.prompt.starts_with(&self.read_ahead) {
+                self.tree.demote(&self.read_ahead);
+            }
+            self.read_ahead.clone_from(&request.prompt);
+        }
         let mut sequence = Sequence {
             tokens: request.prompt.clone(),
             healed: request.prompt.len(),
@@ -284,7 +295,7 @@ impl Engine {
         if let Some(unknown) = (prompt..=place.length()).find(|end| !known.contains_key(end)) {
             place.cut(unknown - 1);
         }
-        if all.starts_with(&self.read_ahead) {
+        if !sequence.request.read_ahead && all.starts_with(&self.read_ahead) {
             self.read_ahead.clear();
         }
         if place.length() > sequence.known.place.length() {
@@ -461,15 +472,6 @@ impl Engine {
         self.tree
             .keep(&sequence.known.place, &sequence.known.logits);
         self.evict();
-    }
-
-    /// Ends a sequence that read a prompt before anybody asked for it. If nobody has asked since for what
-    /// was read like this before, that is forgotten first: however much is read ahead, only one such
-    /// prompt takes the room of what was asked for.
-    pub fn retire_read_ahead(&mut self, sequence: Sequence) {
-        self.tree.demote(&self.read_ahead);
-        self.read_ahead.clone_from(&sequence.request.prompt);
-        self.retire(sequence);
     }
 
     /// Computes the next chunk of a sequence's prompt, or decodes its next token.

@@ -30,7 +30,6 @@ pub(super) trait Compute {
     fn abandon(&mut self, pass: Self::Pass);
     fn choose(&mut self, sequence: &mut Self::Sequence) -> Result<Step, EngineError>;
     fn retire(&mut self, sequence: Self::Sequence);
-    fn retire_read_ahead(&mut self, sequence: Self::Sequence);
     fn counters(&self) -> Counters;
     fn rows(&self, pass: &Self::Pass) -> usize;
     fn is_begun(&self, pass: &Self::Pass) -> bool;
@@ -133,10 +132,6 @@ impl Compute for LocalCompute {
 
     fn retire(&mut self, sequence: Sequence) {
         self.engine.retire(sequence);
-    }
-
-    fn retire_read_ahead(&mut self, sequence: Sequence) {
-        self.engine.retire_read_ahead(sequence);
     }
 
     fn counters(&self) -> Counters {

@@ -177,6 +177,7 @@ fn start<C: Compute>(
         // What fits does not depend on how much of the path is known.
         reserve: request.reserve.saturating_sub(known.len()),
         characters: request.characters,
+        read_ahead: request.goal == Goal::Read,
         copy_source,
     })?;
     Ok(Running { sequence, marks })

@@ -192,7 +192,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             Command::Cancel(id) => {
                 if let Some(i) = self.position(id) {
                     let live = self.live.remove(i);
-                    self.keep(live);
+                    self.keep(live.running);
                     self.abandon();
                 }
             }
@@ -482,12 +482,12 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             Ok(Ok(Outcome::Continue)) => {}
             Ok(Ok(Outcome::Read)) => {
                 let live = self.live.remove(i);
-                self.keep(live);
+                self.keep(live.running);
                 self.shared.emit(GenerationEvent::Read { id });
             }
             Ok(Ok(Outcome::Ended(end))) => {
                 let live = self.live.remove(i);
-                self.keep(live);
+                self.keep(live.running);
                 self.shared.emit(GenerationEvent::Ended { id, end });
             }
             Ok(Ok(Outcome::Refused(failure))) => {
@@ -577,14 +577,10 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     }
 
     /// Keys and values of what ran serve later prompts.
-    fn keep(&mut self, live: Live<C::Sequence>) {
-        if let Some(Running { sequence, .. }) = live.running {
+    fn keep(&mut self, running: Option<Running<C::Sequence>>) {
+        if let Some(running) = running {
             let compute = &mut self.compute;
-            let retire = || match live.request.goal {
-                Goal::Read => compute.retire_read_ahead(sequence),
-                Goal::Decode => compute.retire(sequence),
-            };
-            if guarded(retire).is_err() {
+            if guarded(|| compute.retire(running.sequence)).is_err() {
                 self.rebuild();
             }
         }

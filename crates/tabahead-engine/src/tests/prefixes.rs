@@ -241,11 +241,15 @@ fn an_unfinished_prompt_serves_the_next() {
 
 /// Reads a prompt before anybody asks for it.
 fn read_ahead(engine: &mut Engine, prompt: &[TokenId]) {
-    let mut sequence = engine.start(request(prompt, b"")).unwrap();
+    let request = SequenceRequest {
+        read_ahead: true,
+        ..request(prompt, b"")
+    };
+    let mut sequence = engine.start(request).unwrap();
     while engine.missing(&mut sequence) > 0 {
         engine.step(&mut sequence).unwrap();
     }
-    engine.retire_read_ahead(sequence);
+    engine.retire(sequence);
 }
 
 #[test]

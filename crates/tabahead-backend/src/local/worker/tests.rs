@@ -151,8 +151,6 @@ impl Compute for Alphabet {
 
     fn retire(&mut self, _: Letters) {}
 
-    fn retire_read_ahead(&mut self, _: Letters) {}
-
     fn counters(&self) -> Counters {
         self.counters
     }
