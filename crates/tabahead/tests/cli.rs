@@ -779,8 +779,8 @@ fn a_model_without_a_tokenizer_is_inspected_and_asked_but_does_not_complete() {
 #[test]
 fn a_directory_reads_text_and_is_completed_with_as_the_file_is() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("short.rs");
-    // The model is random: this is a text that it says something behind.
+    let file = folder.path().join("a.py");
+    // The model is random: this is a name and a text after which it says something.
     fs::write(&file, "fn a() {").expect("written");
     let place = format!("{}:1", file.display());
     let asked = |name: &str| {
