@@ -176,7 +176,7 @@ commands.model = {
       end)
       return
     end
-    -- The command is typed where files are: a relative path counts from Neovim's folder, and the server learns the whole.
+    -- A relative path counts from Neovim's folder, as in `:edit`; the server gets the whole path.
     local path = model == 'mini' and model or vim.fn.fnamemodify(vim.fs.normalize(model), ':p')
     local settings = vim.tbl_extend('force', config.options.settings, { model = path })
     client.stats(function(before)

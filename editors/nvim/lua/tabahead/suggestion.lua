@@ -489,7 +489,7 @@ function M.suggest()
   return true
 end
 
---- Another model answers from now on: it is asked what the one before was asked. A request that waits is answered by it.
+--- Another model answers from now on: it is asked what the one before was asked. It answers a request that waits.
 function M.renew()
   local number = vim.api.nvim_get_current_buf()
   local self = buffers[number]

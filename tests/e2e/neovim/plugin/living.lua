@@ -188,7 +188,8 @@ end)
 ---@param path string
 ---@return string path
 local function copy_model(path)
-  local mini = assert(io.open(vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-mini/mini.gguf'), 'rb'))
+  local mini =
+    assert(io.open(vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-mini/mini.gguf'), 'rb'))
   local bytes = mini:read('a')
   mini:close()
   local at = bytes:find('tabahead-mini', 1, true)
@@ -226,7 +227,11 @@ actor.scenario('model', function()
     lua('return vim.fn.getcompletion(..., "cmdline")', line .. 'a\\ co'),
     { folder .. '/a\\ copy.gguf' }
   )
-  expect('completion of no file', lua([[return vim.fn.getcompletion('Tabahead model mi', 'cmdline')]])[1], 'mini')
+  expect(
+    'completion of no file',
+    lua([[return vim.fn.getcompletion('Tabahead model mi', 'cmdline')]])[1],
+    'mini'
+  )
   lua([[
     vim.cmd.messages('clear')
     _G.statuses = {}
