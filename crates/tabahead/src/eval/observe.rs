@@ -125,7 +125,7 @@ fn observation(observation: &Observation) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tabahead_server::{Folders, Settings};
+    use tabahead_server::{CopyingSettings, Folders, Settings};
 
     use super::{
         super::{compare, predictor::Predictor},
@@ -144,9 +144,14 @@ mod tests {
 
     #[test]
     fn what_is_likeliest_in_every_place_is_what_is_predicted() {
-        let mut settings = Settings::default();
-        settings.lookahead = false;
-        settings.copying.enabled = false;
+        let settings = Settings {
+            lookahead: false,
+            copying: CopyingSettings {
+                enabled: false,
+                ..CopyingSettings::default()
+            },
+            ..Settings::default()
+        };
         let local = settings
             .local(tabahead_mini::WEIGHTS, &Folders::default())
             .expect("the built-in model needs no folder");
