@@ -1,6 +1,6 @@
 //! Reads what comes before the tensors in a GGUF file: metadata, names, shapes and types.
 //!
-//! Follows https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Invariant: no count or length
+//! Follows <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>. Invariant: no count or length
 //! that the file states takes memory before it is compared with what is left of the file.
 
 use std::collections::HashMap;
