@@ -101,8 +101,8 @@ fn the_spellings_of_each_family_are_known() {
             assert_eq!(specials.markers[&Suffix], 1, "{family:?}");
             assert_eq!(specials.markers[&Middle], 2, "{family:?}");
             assert_eq!(specials.end, Some(3), "{family:?}");
-            for id in 0..family.len() {
-                assert!(specials.stops.contains(&id), "{}", family[id]);
+            for (id, spelling) in family.iter().enumerate() {
+                assert!(specials.stops.contains(&id), "{spelling}");
             }
         }
     }
