@@ -31,6 +31,10 @@ impl SessionLoop {
             return;
         };
         open.cursor = Some(cursor);
+        // A cursor moves where the user is, also while the model is loaded.
+        if self.focus == Focus::Reported(None) {
+            self.focus = Focus::Reported(Some(document));
+        }
         let snapshot = open.snapshot.clone();
         if self.is_suitable(document) {
             let name = self.document_name(document);
