@@ -25,7 +25,7 @@ const PLACES: usize = 12;
 
 /// Nothing is computed but what requests need and what is read ahead.
 fn reading_alone() -> Value {
-    json!({"speculation": {"depth": 0}, "lookahead": false})
+    json!({"speculation": {"depth": 0}})
 }
 
 /// A server in which the file is open, and nothing is read before the cursor is reported.
