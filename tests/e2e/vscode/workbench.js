@@ -124,8 +124,9 @@ class Window {
     await wait('the dialog', async () => (await this.text('.quick-input-widget .quick-input-title')).includes('Model'));
     await look();
     await this.page.fill(input, file);
-    await wait('the file to be found', async () =>
-      (await this.text('.quick-input-widget .monaco-list-row.focused .label-name')).includes(path.basename(file)));
+    await wait('the file to be found', () => this.page.evaluate((name) =>
+      [...document.querySelectorAll('.quick-input-widget .monaco-list-row .label-name')]
+        .some((row) => row.textContent.trim() === name), path.basename(file)));
     await this.keyboard.press('Enter');
     await this.page.waitForSelector('.quick-input-widget', { state: 'hidden', timeout: PATIENCE });
   }
