@@ -154,7 +154,11 @@ local item = offered()
 seen('the menu has it, not selected: ' .. vim.inspect({ item.abbr, item.menu, item.kind }))
 accept()
 stands(head .. '    let result = area(width, height);$0\n}')
-local counted = test.settle()
+local counted
+wait('the accept to be counted', function()
+  counted = test.settle()
+  return counted.outcomes.accepted_all > 0
+end)
 expect('accepts', { counted.outcomes.accepted_all, counted.accepted }, { 1, 1 })
 seen('it was accepted: the buffer is exactly as suggested, and the server counted that')
 local next_item, figures = offered()
