@@ -4,7 +4,7 @@
 //! no sum is ever split: an output depends on its row and its weights alone, however many rows
 //! are worked on together and by however many threads.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use rayon::prelude::*;
 
@@ -27,6 +27,22 @@ pub(crate) struct Linear {
     inputs: usize,
     weights: Weights,
     bias: Option<Vec<f32>>,
+    /// Where the weights are until they are read.
+    unread: Option<Unread>,
+}
+
+/// A tensor that is to be read into memory that is reserved for it.
+struct Unread {
+    name: String,
+    raw: RawTensor,
+    /// The tensor's row of an output.
+    source: Box<dyn Fn(usize) -> usize + Send + Sync>,
+}
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Unread").field(&self.name).finish()
+    }
 }
 
 /// Quantised rows of numbers, laid out as the kernels read them.
@@ -182,13 +198,17 @@ impl Rows<'_> {
 }
 
 impl Linear {
-    /// Loads a matrix; output row `r` is the file's row `source(r)`.
-    pub(crate) fn load(
+    /// Takes memory for a matrix, which is zeros until it is [`Linear::read`]; output row `r` is the
+    /// file's row `source(r)`.
+    ///
+    /// # Errors
+    /// When the file has no such matrix, or not all of it.
+    pub(crate) fn reserve(
         file: &impl TensorSource,
         name: &str,
         outputs: usize,
         inputs: usize,
-        source: impl Fn(usize) -> usize + Sync,
+        source: impl Fn(usize) -> usize + Send + Sync + 'static,
     ) -> Result<Self, EngineError> {
         let raw = file.tensor(&format!("{name}.weight"), outputs, inputs)?;
         let bias_name = format!("{name}.bias");
@@ -199,27 +219,52 @@ impl Linear {
             }
             false => None,
         };
-        Self::new(&raw, bias, outputs, source).map_err(|error| match error {
+        Ok(Self {
+            outputs,
+            inputs,
+            weights: Weights::reserve(&raw, outputs),
+            bias,
+            unread: Some(Unread {
+                name: name.to_owned(),
+                raw,
+                source: Box::new(source),
+            }),
+        })
+    }
+
+    /// Reads the weights of a matrix for which memory is reserved.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub(crate) fn read(&mut self) -> Result<(), EngineError> {
+        let Some(Unread { name, raw, source }) = self.unread.take() else {
+            return Ok(());
+        };
+        let read = self.weights.read(&raw, self.outputs, source);
+        read.map_err(|error| match error {
             EngineError::Model(reason) => refuse(format!("tensor '{name}.weight' {reason}")),
             other => other,
         })
     }
 
-    /// Lays out a matrix; output row `r` is the file's row `source(r)`.
+    /// Makes a matrix of a tensor; output row `r` is the tensor's row `source(r)`.
     ///
     /// # Errors
-    /// As [`Weights::new`].
+    /// As [`Weights::read`].
     pub(crate) fn new(
         raw: &RawTensor,
         bias: Option<Vec<f32>>,
         outputs: usize,
         source: impl Fn(usize) -> usize + Sync,
     ) -> Result<Self, EngineError> {
+        let mut weights = Weights::reserve(raw, outputs);
+        weights.read(raw, outputs, source)?;
         Ok(Self {
             outputs,
             inputs: raw.columns,
-            weights: Weights::new(raw, outputs, source)?,
+            weights,
             bias,
+            unread: None,
         })
     }
 

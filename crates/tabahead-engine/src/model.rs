@@ -438,6 +438,10 @@ impl Model {
                 "a vocabulary of {rows} tokens is too large"
             )));
         }
+        // All memory is taken before the vocabulary gives any back: to the C library's allocator, a
+        // large piece that is given back is a sign to keep pieces of that size, and it would keep
+        // more than it gives out.
+        let mut weights = Weights::reserve(source, stated, &shape, rows)?;
         // The vocabulary takes about so long as to read a part of the weights.
         let share = meter.expected() / VOCABULARY_SHARE;
         meter.expect(share);
@@ -446,11 +450,8 @@ impl Model {
             meter.advance(share);
             (vocabulary, hash())
         };
-        let (weights, (vocabulary, hash)) = {
-            let (others, weights) =
-                rayon::join(others, || Weights::load(source, stated, &shape, rows));
-            (weights?, others)
-        };
+        let ((vocabulary, hash), read) = rayon::join(others, || weights.read());
+        read?;
         let hash = hash.map_err(unread)?;
         info.id = format!("{}-{hash:016x}", info.name);
         let vocabulary = vocabulary.map_err(|error| match error {
@@ -484,17 +485,18 @@ struct Weights {
 }
 
 impl Weights {
-    fn load(
+    /// Takes memory for all weights, and reads the vectors.
+    fn reserve(
         source: &impl TensorSource,
         stated: &Stated,
         shape: &Shape,
         rows: usize,
     ) -> Result<Self, EngineError> {
         let straight = |row| row;
-        let embedding = Linear::load(source, "token_embd", rows, shape.width, straight)?;
+        let embedding = Linear::reserve(source, "token_embd", rows, shape.width, straight)?;
         let mut layers = Vec::new();
         for index in 0..stated.layers {
-            layers.push(Layer::load(source, index, stated, shape)?);
+            layers.push(Layer::reserve(source, index, stated, shape)?);
         }
         if source.has_tensor(&format!("blk.{}.attn_norm.weight", stated.layers)) {
             return Err(refuse(format!(
@@ -508,7 +510,13 @@ impl Weights {
             .unwrap_or_else(|| !source.has_tensor("output.weight"));
         let head = match tied {
             true => None,
-            false => Some(Linear::load(source, "output", rows, shape.width, straight)?),
+            false => Some(Linear::reserve(
+                source,
+                "output",
+                rows,
+                shape.width,
+                straight,
+            )?),
         };
         Ok(Self {
             embedding,
@@ -516,6 +524,13 @@ impl Weights {
             output_norm,
             head,
         })
+    }
+
+    /// Reads all matrices.
+    fn read(&mut self) -> Result<(), EngineError> {
+        let ends = [&mut self.embedding].into_iter().chain(&mut self.head);
+        let layers = self.layers.iter_mut().flat_map(Layer::matrices_mut);
+        ends.chain(layers).try_for_each(Linear::read)
     }
 }
 

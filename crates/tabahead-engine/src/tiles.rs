@@ -52,87 +52,107 @@ pub(crate) struct Tiles {
 }
 
 impl Weights {
-    /// Lays out a matrix; output row `r` is the file's row `source(r)`. The threads of the current
-    /// pool share out the tiles.
+    /// Takes and fills the memory of a matrix, see `reserve` and `read`.
     ///
     /// # Errors
-    /// When a number is infinite or none, in words that follow the tensor's name.
+    /// As `read`.
+    #[cfg(test)]
     pub(crate) fn new(
         raw: &RawTensor,
         outputs: usize,
         source: impl Fn(usize) -> usize + Sync,
     ) -> Result<Self, EngineError> {
+        let mut weights = Self::reserve(raw, outputs);
+        weights.read(raw, outputs, source)?;
+        Ok(weights)
+    }
+
+    /// Takes memory for a matrix of zeros. Nothing is written: the system gives a page when the
+    /// thread that reads its part of the file first writes to it.
+    pub(crate) fn reserve(raw: &RawTensor, outputs: usize) -> Self {
+        let count = outputs.div_ceil(LANES);
+        let numbers = count * LANES * raw.columns;
+        let tiles = |size: usize| Tiles {
+            bytes: Aligned::filled(0, count * size),
+            size,
+        };
+        match raw.dtype {
+            GgmlDType::F32 => Self::Full(Aligned::filled(0.0, numbers)),
+            GgmlDType::F16 => Self::Half(Aligned::filled(0, numbers)),
+            GgmlDType::BF16 => Self::Brain(Aligned::filled(0, numbers)),
+            GgmlDType::Q4K | GgmlDType::Q5K => {
+                let fifth = raw.dtype == GgmlDType::Q5K;
+                let tiles = tiles(nibbles::tile_bytes(fifth, raw.columns));
+                Self::Nibbles { fifth, tiles }
+            }
+            GgmlDType::Q6K => Self::Sixes(tiles(six::tile_bytes(raw.columns))),
+            GgmlDType::Q4_0 | GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 => {
+                let kind = Short::of(raw.dtype);
+                let tiles = tiles(kind.tile_bytes(raw.columns));
+                Self::Short { kind, tiles }
+            }
+            _ => Self::Bytes {
+                quants: Aligned::filled(0, numbers),
+                scales: Aligned::filled(0, numbers / QUANT_BLOCK),
+            },
+        }
+    }
+
+    /// Reads a matrix into the memory that is reserved for it; output row `r` is the file's row
+    /// `source(r)`. The threads of the current pool share out the tiles.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a number is infinite or none, in words that follow the
+    /// tensor's name.
+    pub(crate) fn read(
+        &mut self,
+        raw: &RawTensor,
+        outputs: usize,
+        source: impl Fn(usize) -> usize + Sync,
+    ) -> Result<(), EngineError> {
         let rows = Rows {
             raw,
             outputs,
             source,
         };
-        match raw.dtype {
-            GgmlDType::F32 => {
-                let mut tiles = rows.memory(rows.tile());
-                rows.lay_out(tiles.par_chunks_mut(rows.tile()), |rows, out| {
-                    full_tile(rows, out);
-                    expect_finite(out.iter().all(|number| number.is_finite()))
-                })?;
-                Ok(Self::Full(tiles))
-            }
-            GgmlDType::F16 => {
-                let mut tiles = rows.memory(rows.tile());
-                rows.lay_out(tiles.par_chunks_mut(rows.tile()), |rows, out| {
-                    sixteens_tile(rows, out);
-                    expect_finite(halves_are_finite(out))
-                })?;
-                Ok(Self::Half(tiles))
-            }
-            GgmlDType::BF16 => {
-                let mut tiles = rows.memory(rows.tile());
-                rows.lay_out(tiles.par_chunks_mut(rows.tile()), |rows, out| {
-                    sixteens_tile(rows, out);
-                    expect_finite(out.iter().all(|&half| widen_brain(half).is_finite()))
-                })?;
-                Ok(Self::Brain(tiles))
-            }
-            GgmlDType::Q4K | GgmlDType::Q5K => {
-                let fifth = raw.dtype == GgmlDType::Q5K;
-                let size = nibbles::tile_bytes(fifth, raw.columns);
-                let tiles = Tiles::new(&rows, size, |rows, out| {
-                    nibbles::tile(fifth, rows, out);
-                    expect_finite(
-                        nibbles::halves(fifth, out).all(|half| halves_are_finite(&[half])),
-                    )
-                })?;
-                Ok(Self::Nibbles { fifth, tiles })
-            }
-            GgmlDType::Q6K => {
-                let tiles = Tiles::new(&rows, six::tile_bytes(raw.columns), |rows, out| {
-                    six::tile(rows, out);
-                    expect_finite(six::halves(out).all(|half| halves_are_finite(&[half])))
-                })?;
-                Ok(Self::Sixes(tiles))
-            }
-            GgmlDType::Q4_0 | GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 => {
-                let kind = Short::of(raw.dtype);
-                let size = kind.tile_bytes(raw.columns);
-                let tiles = Tiles::new(&rows, size, |rows, out| {
-                    kind.tile(rows, out);
-                    let mut halves = kind.halves(out, raw.columns);
-                    expect_finite(halves.all(|half| halves_are_finite(&[half])))
-                })?;
-                Ok(Self::Short { kind, tiles })
-            }
-            dtype => {
-                let size = rows.tile();
-                let (mut quants, mut scales) = (rows.memory(size), rows.memory(size / QUANT_BLOCK));
-                let tiles = quants.par_chunks_mut(size);
-                let tiles = tiles.zip(scales.par_chunks_mut(size / QUANT_BLOCK));
+        let (columns, dtype) = (raw.columns, raw.dtype);
+        let tile = LANES * columns;
+        match self {
+            Self::Full(tiles) => rows.lay_out(tiles.par_chunks_mut(tile), |rows, out| {
+                full_tile(rows, out);
+                expect_finite(out.iter().all(|number| number.is_finite()))
+            }),
+            Self::Half(tiles) => rows.lay_out(tiles.par_chunks_mut(tile), |rows, out| {
+                sixteens_tile(rows, out);
+                expect_finite(halves_are_finite(out))
+            }),
+            Self::Brain(tiles) => rows.lay_out(tiles.par_chunks_mut(tile), |rows, out| {
+                sixteens_tile(rows, out);
+                expect_finite(out.iter().all(|&half| widen_brain(half).is_finite()))
+            }),
+            Self::Nibbles { fifth, tiles } => rows.lay_out(tiles.parts(), |rows, out| {
+                nibbles::tile(*fifth, rows, out);
+                expect_finite(nibbles::halves(*fifth, out).all(|half| halves_are_finite(&[half])))
+            }),
+            Self::Sixes(tiles) => rows.lay_out(tiles.parts(), |rows, out| {
+                six::tile(rows, out);
+                expect_finite(six::halves(out).all(|half| halves_are_finite(&[half])))
+            }),
+            Self::Short { kind, tiles } => rows.lay_out(tiles.parts(), |rows, out| {
+                kind.tile(rows, out);
+                let mut halves = kind.halves(out, columns);
+                expect_finite(halves.all(|half| halves_are_finite(&[half])))
+            }),
+            Self::Bytes { quants, scales } => {
+                let scales = scales.par_chunks_mut(tile / QUANT_BLOCK);
+                let tiles = quants.par_chunks_mut(tile).zip(scales);
                 rows.lay_out(tiles, |rows, (quants, scales): (&mut [u8], &mut [u16])| {
                     match dtype {
                         GgmlDType::Q8_0 => bytes_tile(rows, quants, scales),
                         dtype => rounded_tile(dtype, rows, quants, scales)?,
                     }
                     expect_finite(halves_are_finite(scales))
-                })?;
-                Ok(Self::Bytes { quants, scales })
+                })
             }
         }
     }
@@ -204,15 +224,9 @@ impl Weights {
 }
 
 impl Tiles {
-    /// Lays out a matrix in tiles of `size` bytes, each by `fill`, which is given zeros.
-    fn new<S: Fn(usize) -> usize + Sync>(
-        rows: &Rows<'_, S>,
-        size: usize,
-        fill: impl Fn(&TileRows<'_>, &mut [u8]) -> Result<(), EngineError> + Sync,
-    ) -> Result<Self, EngineError> {
-        let mut bytes: Aligned<u8> = rows.memory(size);
-        rows.lay_out(bytes.par_chunks_mut(size), fill)?;
-        Ok(Self { bytes, size })
+    /// The tiles one by one, to be filled.
+    fn parts(&mut self) -> impl IndexedParallelIterator<Item = &mut [u8]> {
+        self.bytes.par_chunks_mut(self.size)
     }
 
     pub(crate) fn tile(&self, index: usize) -> &[u8] {
@@ -232,17 +246,6 @@ struct Rows<'a, S> {
 }
 
 impl<S: Fn(usize) -> usize + Sync> Rows<'_, S> {
-    /// Numbers in a tile.
-    fn tile(&self) -> usize {
-        LANES * self.raw.columns
-    }
-
-    /// Zeros for all tiles when a tile takes `size` of them. Nothing is written yet: memory comes
-    /// to be where the thread that fills a tile first touches it.
-    fn memory<T: Copy + Default>(&self, size: usize) -> Aligned<T> {
-        Aligned::filled(T::default(), self.outputs.div_ceil(LANES) * size)
-    }
-
     /// Fills all tiles, each by one thread.
     fn lay_out<T: Send>(
         &self,

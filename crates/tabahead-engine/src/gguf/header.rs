@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What is read at once.
-const CHUNK: u64 = 1 << 20;
+const CHUNK: u64 = 1 << 16;
 
 /// Most dimensions of a tensor, as in ggml.
 const MOST_DIMENSIONS: u32 = 4;

@@ -26,7 +26,8 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    pub(super) fn load(
+    /// Takes memory for a layer, whose matrices are to be read.
+    pub(super) fn reserve(
         source: &impl TensorSource,
         index: usize,
         stated: &Stated,
@@ -42,8 +43,9 @@ impl Layer {
         let (query_width, kv_width) = (shape.heads * head_width, shape.kv_heads * head_width);
         // Moving the rows of queries and keys alike changes no product of theirs and makes all
         // models turn (i, i + half).
-        let turned = |row| match stated.paired {
-            true => unpaired(row, head_width, stated.rotated),
+        let (paired, rotated) = (stated.paired, stated.rotated);
+        let turned = move |row| match paired {
+            true => unpaired(row, head_width, rotated),
             false => row,
         };
         let straight = |row| row;
@@ -55,7 +57,7 @@ impl Layer {
         let query_norm = head_norm("attn_q_norm.weight")?;
         let key_norm = head_norm("attn_k_norm.weight")?;
         let matrix = |part: &str, outputs: usize, inputs: usize| {
-            Linear::load(source, &name(part), outputs, inputs, straight)
+            Linear::reserve(source, &name(part), outputs, inputs, straight)
         };
         let value = matrix("attn_v", kv_width, width)?;
         let attention_output = matrix("attn_output", width, query_width)?;
@@ -64,8 +66,8 @@ impl Layer {
         let down = matrix("ffn_down", width, feed_forward)?;
         Ok(Self {
             attention_norm,
-            query: Linear::load(source, &name("attn_q"), query_width, width, turned)?,
-            key: Linear::load(source, &name("attn_k"), kv_width, width, turned)?,
+            query: Linear::reserve(source, &name("attn_q"), query_width, width, turned)?,
+            key: Linear::reserve(source, &name("attn_k"), kv_width, width, turned)?,
             value,
             query_norm,
             key_norm,
@@ -75,6 +77,18 @@ impl Layer {
             up,
             down,
         })
+    }
+
+    pub(super) fn matrices_mut(&mut self) -> [&mut Linear; 7] {
+        [
+            &mut self.query,
+            &mut self.key,
+            &mut self.value,
+            &mut self.attention_output,
+            &mut self.gate,
+            &mut self.up,
+            &mut self.down,
+        ]
     }
 
     /// Bytes of the matrices.
