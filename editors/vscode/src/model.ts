@@ -7,6 +7,7 @@ import { Uri, commands, window } from 'vscode';
 import { setModel, userModel } from './config';
 import type { Ctx } from './ctx';
 import type { Status } from './protocol';
+import { nameOf } from './status';
 
 /** Where the documentation puts models. */
 const FOLDER = path.join(homedir(), '.local', 'share', 'tabahead');
@@ -47,7 +48,7 @@ export class ModelChoice {
     if (now === undefined || now === id) return;
     await commands.executeCommand('editor.action.inlineSuggest.trigger');
     // Not awaited: the message stays until the user closes it.
-    void window.showInformationMessage(`tabahead: the model is ${now}`);
+    void window.showInformationMessage(`tabahead: the model is ${nameOf(now)}`);
   }
 
   private async use(model: string): Promise<void> {

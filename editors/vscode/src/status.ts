@@ -13,8 +13,10 @@ import type { Stats, Status } from './protocol';
 /** A thought that is shorter than this is not drawn: an icon that flickers at each key draws the eye. */
 const UNNOTICED = 150;
 
-/** The end of a model's id, which tells files of one name apart. */
-const HASH = /-[0-9a-f]{16}$/;
+/** A model's name: its id without the end, which tells files of one name apart. */
+export function nameOf(id: string): string {
+  return id.replace(/-[0-9a-f]{16}$/, '');
+}
 
 export class StatusBar implements Disposable {
   private readonly item: StatusBarItem;
@@ -107,7 +109,7 @@ export class StatusBar implements Disposable {
       const { stats } = this.figures;
       const { model, tokens } = stats;
       const lines = [
-        `model: ${model.id?.replace(HASH, '') ?? model.state}`,
+        `model: ${model.id === undefined ? model.state : nameOf(model.id)}`,
         `answered at once: ${hitRate(stats)}`,
         `waiting saved today: ${savedToday(this.figures.saved)}`,
         `speed: ${speed(tokens.per_second)}`,
