@@ -51,10 +51,10 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     if let Some(least) = args.min_log_prob {
         settings.cut.least_log_prob = Some(least);
     }
-    if args.without_suffix {
-        rows.iter_mut().for_each(|row| row.suffix.clear());
-    }
     if let Some(file) = &args.observe {
+        if args.without_suffix {
+            rows.iter_mut().for_each(|row| row.suffix.clear());
+        }
         observe::run(&rows, &settings, &config.local(), args.layout, file)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -70,7 +70,8 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     let started = Instant::now();
     let bar = output::progress(rows.len(), "rows");
     for row in &rows {
-        let state = row.state();
+        // The copiers see the suffix in any case.
+        let state = row.state(if args.without_suffix { "" } else { &row.suffix });
         let mut prediction = predictor.predict(&state)?;
         if args.gate && !prediction.shown {
             prediction.suggestion = None;

@@ -51,7 +51,8 @@ pub fn run(
         if middle.is_empty() || middle.contains('\n') {
             continue;
         }
-        let Some((window, observations)) = observe(&mut model, settings, &row.state(), middle)?
+        let Some((window, observations)) =
+            observe(&mut model, settings, &row.state(&row.suffix), middle)?
         else {
             continue;
         };
@@ -179,14 +180,16 @@ mod tests {
             let observed = observe(
                 &mut model,
                 &settings.speculator(),
-                &row.state(),
+                &row.state(&row.suffix),
                 &row.middle,
             );
             let (_, observations) = observed
                 .expect("the model answers")
                 .expect("the line is short");
             assert!(observations.iter().all(|one| one.right <= 1e-3));
-            let predicted = predictor.predict(&row.state()).expect("the model answers");
+            let predicted = predictor
+                .predict(&row.state(&row.suffix))
+                .expect("the model answers");
             let outcome = compare(&row, predicted.suggestion.as_ref());
             if is_likeliest(&observations) {
                 // Only the cut can keep it back.

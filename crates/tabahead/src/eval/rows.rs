@@ -34,10 +34,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// The document without its middle, and the cursor there.
-    pub fn state(&self) -> BufferState {
+    /// The document without its middle, and the cursor there; `shown` is as much of it after the cursor as the
+    /// model may see.
+    pub fn state(&self, shown: &str) -> BufferState {
         BufferState {
-            document: Document::new(&format!("{}{}", self.prefix, self.suffix), Version(0)),
+            document: Document::new(&format!("{}{shown}", self.prefix), Version(0)),
             cursor: Offset(self.prefix.len()),
             name: self.name(),
         }
