@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, DocumentName, FimTemplate, Layout, ModelProfile,
-    PreTokenizer,
+    PreTokenizer, WindowBudgets,
 };
 use tabahead_text::{Document, Version};
 
@@ -34,6 +34,7 @@ fn window_and_key(criterion: &mut Criterion) {
                 },
                 pre_tokenizer: PreTokenizer::Qwen2,
                 context_tokens: 2048,
+                window: WindowBudgets::default(),
                 least_log_prob: None,
             };
             group.bench_function(BenchmarkId::new(order, size), |bencher| {

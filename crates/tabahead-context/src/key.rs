@@ -40,12 +40,13 @@ impl Fields {
     fn of_base(profile: &ModelProfile, settings: &ContextSettings, window: &ContextWindow) -> Self {
         // Destructured so that a new setting cannot be forgotten here.
         let ContextSettings {
-            prefix_budget,
-            suffix_budget,
+            prefix_budget: _,
+            suffix_budget: _,
             longest_line,
             anchor_lines,
             copy_budget,
         } = *settings;
+        let budgets = settings.budgets(0).expect("the first try is allowed");
         let mut fields = Self(Xxh3::new());
         fields.text(&profile.id);
         fields.number(match profile.template.layout {
@@ -56,8 +57,8 @@ impl Fields {
         fields.number(u64::from(profile.template.file_name));
         fields.number(u64::from(window.attempt));
         for setting in [
-            prefix_budget,
-            suffix_budget,
+            budgets.prefix,
+            budgets.suffix,
             longest_line,
             anchor_lines,
             copy_budget,

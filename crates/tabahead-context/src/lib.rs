@@ -37,4 +37,4 @@ pub use marks::CanonicalMarks;
 pub use open_files::{OpenFile, OpenFiles};
 pub use path::{Answering, Path, PathEnd, PathToken, TokenId};
 pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
-pub use window::{ContextSettings, ContextWindow, DocumentName};
+pub use window::{ContextSettings, ContextWindow, DocumentName, WindowBudgets};

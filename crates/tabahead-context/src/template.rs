@@ -3,7 +3,7 @@
 //! Names markers by role and never spells them: a marker in the edited text is text. See
 //! `boundary.rs` for where the prompt ends and the forced text begins.
 
-use crate::{ContextWindow, PreTokenizer, stable_boundary};
+use crate::{ContextWindow, PreTokenizer, WindowBudgets, stable_boundary};
 
 /// The two orders of section "Base and tail" in ARCHITECTURE.md, and the one that others use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +93,8 @@ pub struct ModelProfile {
     pub pre_tokenizer: PreTokenizer,
     /// Tokens that fit its context.
     pub context_tokens: usize,
+    /// How much of a document it is shown where the user has not said otherwise.
+    pub window: WindowBudgets,
     /// Mean natural log-probability of a suggestion's tokens from which showing it is worth it, where the
     /// model's file says so.
     pub least_log_prob: Option<f32>,

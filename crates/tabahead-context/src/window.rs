@@ -12,7 +12,7 @@ use std::ops::Range;
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{CopySource, Elsewhere, Layout, OpenFiles, Silence, left_out_closers};
+use crate::{CopySource, Elsewhere, Layout, ModelProfile, OpenFiles, Silence, left_out_closers};
 
 /// How many lines before the cursor's line an anchor is looked for.
 const ANCHOR_REACH: usize = 64;
@@ -43,10 +43,11 @@ impl DocumentName {
 /// Everything besides document and cursor that decides what the model sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContextSettings {
-    /// Bytes of text before the cursor's line at most.
-    pub prefix_budget: usize,
-    /// Bytes of text after the cursor's line at most.
-    pub suffix_budget: usize,
+    /// Bytes of text before the cursor's line at most; `None` is what suits the model, see
+    /// [`ContextSettings::for_model`].
+    pub prefix_budget: Option<usize>,
+    /// Bytes of text after the cursor's line at most; `None` is what suits the model.
+    pub suffix_budget: Option<usize>,
     /// A longer line ends the window; a longer cursor's line means silence.
     pub longest_line: usize,
     /// Distance in lines of the forced middle's anchors (prefix-first layout only).
@@ -59,8 +60,8 @@ pub struct ContextSettings {
 impl Default for ContextSettings {
     fn default() -> Self {
         Self {
-            prefix_budget: 1536,
-            suffix_budget: 512,
+            prefix_budget: None,
+            suffix_budget: None,
             longest_line: 2048,
             // Measured, see docs/layouts.md: with 32, hardly an anchor lies within half the budget.
             anchor_lines: 8,
@@ -70,14 +71,44 @@ impl Default for ContextSettings {
 }
 
 impl ContextSettings {
-    /// The settings for the n-th try after the engine said that the prompt is too long: budgets
-    /// divided by 2^n. `None` when there is no further try.
-    pub fn scaled(&self, attempt: u8) -> Option<Self> {
-        (attempt <= 2).then(|| Self {
-            prefix_budget: self.prefix_budget >> attempt,
-            suffix_budget: self.suffix_budget >> attempt,
-            ..*self
+    /// The same with what suits the model where nothing else is set.
+    pub fn for_model(&self, profile: &ModelProfile) -> Self {
+        Self {
+            prefix_budget: self.prefix_budget.or(Some(profile.window.prefix)),
+            suffix_budget: self.suffix_budget.or(Some(profile.window.suffix)),
+            ..self.clone()
+        }
+    }
+
+    /// The budgets for the n-th try after the engine said that the prompt is too long: divided by
+    /// 2^n. `None` when there is no further try.
+    pub fn budgets(&self, attempt: u8) -> Option<WindowBudgets> {
+        let default = WindowBudgets::default();
+        let prefix = self.prefix_budget.unwrap_or(default.prefix);
+        let suffix = self.suffix_budget.unwrap_or(default.suffix);
+        (attempt <= 2).then_some(WindowBudgets {
+            prefix: prefix >> attempt,
+            suffix: suffix >> attempt,
         })
+    }
+}
+
+/// How much of a document a window holds at most, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WindowBudgets {
+    /// Before the cursor's line.
+    pub prefix: usize,
+    /// After the cursor's line.
+    pub suffix: usize,
+}
+
+impl Default for WindowBudgets {
+    /// What a small model reads well: the embedded one was trained with up to 800 and 300 bytes.
+    fn default() -> Self {
+        Self {
+            prefix: 1536,
+            suffix: 512,
+        }
     }
 }
 
@@ -121,7 +152,7 @@ impl ContextWindow {
         settings: &ContextSettings,
         attempt: u8,
     ) -> Result<Self, Silence> {
-        let settings = settings.scaled(attempt).ok_or(Silence::LongLine)?;
+        let budgets = settings.budgets(attempt).ok_or(Silence::LongLine)?;
         let lines = Lines {
             document,
             longest: settings.longest_line,
@@ -134,9 +165,9 @@ impl ContextWindow {
         // Where the tail begins that the text up to the cursor is split into.
         let anchor = match layout {
             Layout::SuffixFirst | Layout::Split => None,
-            Layout::PrefixFirst => lines.anchor(line, &settings),
+            Layout::PrefixFirst => lines.anchor(line, settings.anchor_lines, budgets.prefix),
         };
-        let first = lines.first_line(anchor.unwrap_or(line), settings.prefix_budget);
+        let first = lines.first_line(anchor.unwrap_or(line), budgets.prefix);
         let before_anchor = anchor.map_or_else(String::new, |anchor| lines.text(first, anchor));
         let mut tail = lines.text(anchor.unwrap_or(first), line);
         tail.push_str(&document.slice(range.start..cursor));
@@ -144,7 +175,7 @@ impl ContextWindow {
         // The closers are looked for in what a suffix could hold at most; where they end, the suffix
         // begins, and its own end is measured from there: so Enter between two brackets moves nothing.
         let rest = document.slice(cursor..range.end);
-        let reach = lines.reach(line, settings.suffix_budget);
+        let reach = lines.reach(line, budgets.suffix);
         let after = rest.clone() + &lines.below(line, reach);
         let left_out = match layout {
             Layout::SuffixFirst | Layout::PrefixFirst => left_out_closers(&tail, &after),
@@ -153,7 +184,7 @@ impl ContextWindow {
         };
         let left_out = after[..left_out].to_string();
         let base_line = line + left_out.matches('\n').count();
-        let last = lines.last_line(base_line, settings.suffix_budget);
+        let last = lines.last_line(base_line, budgets.suffix);
         let mut suffix = rest + &lines.below(line, last);
         suffix.drain(..left_out.len());
         let start = document.line_range(first).start;
@@ -271,15 +302,15 @@ impl Lines<'_> {
         last
     }
 
-    /// The forced middle's anchor: the nearest line above `line` whose hash says so. It lies within
-    /// half the prefix budget, because what follows it is encoded anew when it moves.
-    fn anchor(&self, line: usize, settings: &ContextSettings) -> Option<usize> {
-        let spacing = settings.anchor_lines.max(1) as u64;
+    /// The forced middle's anchor: the nearest line above `line` whose hash says so, one in so many lines.
+    /// It lies within half the prefix budget, because what follows it is encoded anew when it moves.
+    fn anchor(&self, line: usize, spacing: usize, budget: usize) -> Option<usize> {
+        let spacing = spacing.max(1) as u64;
         let mut distance = 0;
         for candidate in (line.saturating_sub(ANCHOR_REACH)..line).rev() {
             let range = self.range(candidate)?;
             distance += length(&range) + 1;
-            if distance > settings.prefix_budget / 2 {
+            if distance > budget / 2 {
                 return None;
             }
             if self

@@ -3,13 +3,13 @@
 use proptest::prelude::*;
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, DocumentName, FimTemplate, Layout, ModelProfile,
-    OpenFile, OpenFiles, PreTokenizer, Segment, Silence,
+    OpenFile, OpenFiles, PreTokenizer, Segment, Silence, WindowBudgets,
 };
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
 const SMALL: ContextSettings = ContextSettings {
-    prefix_budget: 160,
-    suffix_budget: 80,
+    prefix_budget: Some(160),
+    suffix_budget: Some(80),
     longest_line: 60,
     anchor_lines: 4,
     copy_budget: 0,
@@ -24,6 +24,7 @@ fn profile(layout: Layout) -> ModelProfile {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 2048,
+        window: WindowBudgets::default(),
         least_log_prob: None,
     }
 }
@@ -84,7 +85,7 @@ proptest! {
         prop_assert_eq!(&edited, &window_of(&scratch, cursor, layout));
         if let Ok(window) = edited {
             prop_assert!(![&window.tail, &window.suffix, &window.before_anchor].iter().any(|part| part.contains('\r')));
-            prop_assert!(window.suffix.len() <= SMALL.suffix_budget + SMALL.longest_line + 1);
+            prop_assert!(window.suffix.len() <= budgets(&SMALL).suffix + SMALL.longest_line + 1);
         }
     }
 
@@ -101,7 +102,7 @@ proptest! {
         (lines, cursor) in places(), layout in layouts(), above in lines(1..6), below in lines(1..6),
     ) {
         // The budget is measured from an anchor in the prefix-first layout, which reaches half as far again.
-        let reach = 2 * SMALL.prefix_budget + SMALL.longest_line + 100;
+        let reach = 2 * budgets(&SMALL).prefix + SMALL.longest_line + 100;
         let padding = "some padding\n".repeat(reach / 10);
         let text = format!("{padding}{}{}", lines.join("\n"), padding.replace("some", "\nmore"));
         let cursor = padding.len() + cursor;
@@ -193,7 +194,7 @@ proptest! {
             }
             let closed = ContextWindow { left_out: "\n}".into(), ..one.clone() };
             prop_assert_eq!(key(&one), key(&closed));
-            let settings = ContextSettings { suffix_budget: 81, ..SMALL };
+            let settings = ContextSettings { suffix_budget: Some(81), ..SMALL };
             prop_assert_ne!(key(&one), ContextKey::of_window(&profile(Layout::SuffixFirst), &settings, &one));
         }
     }
@@ -223,12 +224,39 @@ fn no_end_is_a_line_that_files_repeat() {
 #[test]
 fn budgets_are_halved_and_quartered() {
     for attempt in 0..3u8 {
-        let scaled = SMALL.scaled(attempt).expect("there are three attempts");
+        let scaled = SMALL.budgets(attempt).expect("there are three attempts");
         let part = [1, 2, 4][usize::from(attempt)];
-        assert_eq!(scaled.prefix_budget, SMALL.prefix_budget / part);
-        assert_eq!(scaled.suffix_budget, SMALL.suffix_budget / part);
+        assert_eq!(scaled.prefix, 160 / part);
+        assert_eq!(scaled.suffix, 80 / part);
     }
-    assert_eq!(SMALL.scaled(3), None);
+    assert_eq!(SMALL.budgets(3), None);
+}
+
+#[test]
+fn budgets_that_nobody_set_are_those_of_the_model() {
+    let model = ModelProfile {
+        window: WindowBudgets {
+            prefix: 3000,
+            suffix: 700,
+        },
+        ..profile(Layout::PrefixFirst)
+    };
+    let of_model = ContextSettings::default().for_model(&model);
+    assert_eq!(budgets(&of_model), model.window);
+    let set = ContextSettings {
+        suffix_budget: Some(9),
+        ..ContextSettings::default()
+    };
+    let both = WindowBudgets {
+        suffix: 9,
+        ..model.window
+    };
+    assert_eq!(budgets(&set.for_model(&model)), both);
+    assert_eq!(SMALL.for_model(&model), SMALL);
+}
+
+fn budgets(settings: &ContextSettings) -> WindowBudgets {
+    settings.budgets(0).expect("the first try is allowed")
 }
 
 #[test]
@@ -286,8 +314,8 @@ fn all_that_decides_what_is_seen_is_part_of_the_key() {
         assert_ne!(key, ContextKey::of_window(&model, &SMALL, &here));
     }
     let changes: [fn(&mut ContextSettings); 5] = [
-        |settings| settings.prefix_budget += 1,
-        |settings| settings.suffix_budget += 1,
+        |settings| settings.prefix_budget = Some(161),
+        |settings| settings.suffix_budget = Some(81),
         |settings| settings.longest_line += 1,
         |settings| settings.anchor_lines += 1,
         |settings| settings.copy_budget += 1,
@@ -446,7 +474,7 @@ fn the_ends_move_rarely_while_lines_are_accepted() {
             ContextWindow::new(&document, cursor, &name, Layout::SuffixFirst, &settings, 0)
                 .expect("no line is too long");
         // While the window still begins with the document, nothing can move.
-        if let Some(last) = last.filter(|_| above.len() > settings.prefix_budget) {
+        if let Some(last) = last.filter(|_| above.len() > budgets(&settings).prefix) {
             accepted += 1;
             start_moved += usize::from(!window.tail.starts_with(&last.tail));
             end_moved +=

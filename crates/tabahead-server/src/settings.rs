@@ -57,13 +57,13 @@ pub struct Settings {
 }
 
 /// How much of the file the model reads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowSettings {
-    /// Bytes before the cursor's line that the model reads at most. Default 1536.
-    pub prefix_bytes: usize,
-    /// Bytes after the cursor's line that the model reads at most. Default 512.
-    pub suffix_bytes: usize,
+    /// Bytes before the cursor's line that the model reads at most. Absent (default): what suits the model.
+    pub prefix_bytes: Option<usize>,
+    /// Bytes after the cursor's line that the model reads at most. Absent (default): what suits the model.
+    pub suffix_bytes: Option<usize>,
 }
 
 /// Computing ahead.
@@ -162,20 +162,6 @@ impl Default for Settings {
             completion_menu: true,
             languages: BTreeMap::new(),
             paths: Vec::new(),
-        }
-    }
-}
-
-impl Default for WindowSettings {
-    fn default() -> Self {
-        let ContextSettings {
-            prefix_budget,
-            suffix_budget,
-            ..
-        } = ContextSettings::default();
-        Self {
-            prefix_bytes: prefix_budget,
-            suffix_bytes: suffix_budget,
         }
     }
 }
@@ -335,7 +321,7 @@ impl Settings {
             })
         };
         for (key, bounds, value) in BOUNDS {
-            if !bounds.contains(&value(&self)) {
+            if value(&self).is_some_and(|value| !bounds.contains(&value)) {
                 let (least, most) = (bounds.start(), bounds.end());
                 return invalid(key, &format!("it must be from {least} to {most}"));
             }
@@ -350,13 +336,15 @@ impl Settings {
     }
 }
 
-/// The values that numbers may have: a setting's dotted key, its bounds, and where it stands.
+/// The values that numbers may have: a setting's dotted key, its bounds, and where it is, if it is set.
 pub const BOUNDS: &[Bounded] = &[
-    ("threads", 0..=1024, |settings| settings.threads),
-    ("max_tokens", 1..=1024, |settings| settings.max_tokens),
-    ("alternatives", 0..=8, |settings| settings.alternatives),
+    ("threads", 0..=1024, |settings| Some(settings.threads)),
+    ("max_tokens", 1..=1024, |settings| Some(settings.max_tokens)),
+    ("alternatives", 0..=8, |settings| {
+        Some(settings.alternatives)
+    }),
     ("speculation.depth", 0..=32, |settings| {
-        settings.speculation.depth
+        Some(settings.speculation.depth)
     }),
     ("context.prefix_bytes", 256..=65536, |settings| {
         settings.context.prefix_bytes
@@ -367,7 +355,11 @@ pub const BOUNDS: &[Bounded] = &[
 ];
 
 /// A number that has bounds.
-pub type Bounded = (&'static str, RangeInclusive<usize>, fn(&Settings) -> usize);
+pub type Bounded = (
+    &'static str,
+    RangeInclusive<usize>,
+    fn(&Settings) -> Option<usize>,
+);
 
 /// Where the embedded model is as often right behind an end that it must not take as it is elsewhere.
 const LEAST_LOG_PROB_AT_END: f64 = -0.7;

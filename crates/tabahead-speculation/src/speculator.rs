@@ -54,6 +54,17 @@ pub struct SpeculatorSettings {
     pub in_flight: usize,
 }
 
+impl SpeculatorSettings {
+    /// The same with what suits the model where nothing else is set.
+    pub fn for_model(self, profile: &ModelProfile) -> Self {
+        Self {
+            context: self.context.for_model(profile),
+            cut: self.cut.for_model(profile),
+            ..self
+        }
+    }
+}
+
 /// The state machine.
 #[derive(Debug)]
 pub struct Speculator {
@@ -194,8 +205,8 @@ enum For {
 
 impl Speculator {
     /// A Speculator for one model.
-    pub fn new(mut settings: SpeculatorSettings, profile: ModelProfile) -> Self {
-        settings.cut = settings.cut.for_model(&profile);
+    pub fn new(settings: SpeculatorSettings, profile: ModelProfile) -> Self {
+        let settings = settings.for_model(&profile);
         Self {
             cache: SuggestionCache::new(settings.cache_bytes),
             settings,
@@ -270,8 +281,8 @@ impl Speculator {
     }
 
     /// Changes the settings. Answers follow the new ones from now on.
-    pub fn configure(&mut self, mut settings: SpeculatorSettings) {
-        settings.cut = settings.cut.for_model(&self.profile);
+    pub fn configure(&mut self, settings: SpeculatorSettings) {
+        let settings = settings.for_model(&self.profile);
         self.cache.set_budget(settings.cache_bytes);
         // What fits depends on the reserve, and a chain's steps on the cut.
         self.too_long.clear();

@@ -101,7 +101,7 @@ impl View {
         profile: &ModelProfile,
         attempt: u8,
     ) -> Result<Self, &'static str> {
-        settings.scaled(attempt).ok_or("too long for the model")?;
+        settings.budgets(attempt).ok_or("too long for the model")?;
         let layout = profile.template.layout;
         let window = ContextWindow::new(document, cursor, name, layout, settings, attempt)
             .map_err(Silence::as_str)?;
@@ -120,7 +120,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use tabahead_context::{FimTemplate, Layout, PreTokenizer};
+    use tabahead_context::{FimTemplate, Layout, PreTokenizer, WindowBudgets};
     use tabahead_text::Version;
 
     use super::*;
@@ -135,6 +135,7 @@ mod tests {
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: 100,
+            window: WindowBudgets::default(),
             least_log_prob: None,
         };
         let view = |text: &str| {

@@ -8,6 +8,7 @@ use std::{
     error::Error,
     fs,
     io::{self, Write},
+    ops::RangeInclusive,
     path::{self, Path, PathBuf},
     process::{self, ExitCode},
     sync::Arc,
@@ -94,12 +95,12 @@ const DOCS: &[(&str, &str)] = &[
     ),
     (
         "context.prefix_bytes",
-        "Bytes before the cursor's line that the model reads at most. A model from a file can use more \
-         than the built-in one, and takes longer to read it where the cursor jumps to another place.",
+        "Bytes before the cursor's line that the model reads at most; unset, what suits the model: a larger one \
+         makes more of them, and each takes it longer to read where the cursor jumps to another place.",
     ),
     (
         "context.suffix_bytes",
-        "Bytes after the cursor's line that the model reads at most.",
+        "Bytes after the cursor's line that the model reads at most; unset, what suits the model.",
     ),
     (
         "copying.enabled",
@@ -403,6 +404,11 @@ fn schema() -> Value {
     root
 }
 
+fn bounds_of(key: &str) -> Option<&'static RangeInclusive<usize>> {
+    let bounded = BOUNDS.iter().find(|(bounded, ..)| *bounded == key);
+    bounded.map(|(_, bounds, _)| bounds)
+}
+
 /// Which values a setting may have, in the words of JSON Schema.
 fn values_of(key: &str, default: &Value) -> Map<String, Value> {
     let values = match (key, default) {
@@ -419,16 +425,20 @@ fn values_of(key: &str, default: &Value) -> Map<String, Value> {
         ("kv.precision", _) => json!({"type": "string", "enum": Precision::ALL}),
         (_, Value::Bool(_)) => json!({"type": "boolean"}),
         (_, Value::String(_)) => json!({"type": "string"}),
-        (_, Value::Null) => json!({"type": ["number", "null"]}),
-        (_, Value::Number(number)) if number.is_u64() => {
-            let bounds = BOUNDS.iter().find(|(bounded, ..)| *bounded == key);
-            match bounds {
-                Some((_, bounds, _)) => {
-                    json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
-                }
-                None => json!({"type": "integer", "minimum": 0}),
+        (_, Value::Null) => match bounds_of(key) {
+            Some(bounds) => json!({
+                "type": ["integer", "null"],
+                "minimum": bounds.start(),
+                "maximum": bounds.end(),
+            }),
+            None => json!({"type": ["number", "null"]}),
+        },
+        (_, Value::Number(number)) if number.is_u64() => match bounds_of(key) {
+            Some(bounds) => {
+                json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
             }
-        }
+            None => json!({"type": "integer", "minimum": 0}),
+        },
         _ => json!({"type": "number"}),
     };
     match values {

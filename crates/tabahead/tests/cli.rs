@@ -913,9 +913,11 @@ fn the_engine_is_compared_with_llama_cpp() {
         let llama = &report[work]["llama"];
         assert_eq!(llama["threads"], threads, "{report}");
         assert_eq!(llama["tokens_per_s"], rate, "{report}");
-        let ours = report[work]["tabahead"]["tokens_per_s"].as_f64();
-        let ratio = report[work]["ratio"].as_f64();
-        assert_eq!(ratio, ours.map(|ours| ours / rate), "{report}");
+        let number = |pointer: &str| report[work].pointer(pointer).and_then(Value::as_f64);
+        let ours = number("/tabahead/tokens_per_s").expect("a number");
+        let ratio = number("/ratio").expect("a number");
+        // A number that was written and read again may differ in its last digit.
+        assert!((ratio * rate / ours - 1.0).abs() < 1e-12, "{report}");
     }
     let bandwidth = report.pointer("/bandwidth/gb_per_s");
     assert!(bandwidth.and_then(Value::as_f64) > Some(0.0), "{report}");

@@ -152,8 +152,8 @@ fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArgument
             ..ContextSettings::default()
         };
         if dice.share() < arguments.small {
-            settings.prefix_budget = 300 + dice.below(501);
-            settings.suffix_budget = 100 + dice.below(201);
+            settings.prefix_budget = Some(300 + dice.below(501));
+            settings.suffix_budget = Some(100 + dice.below(201));
         }
         let buffer = document.with_replaced(Offset(cut.start)..Offset(cut.end), "");
         let cursor = Offset(cut.start);

@@ -2,7 +2,7 @@
 //!
 //! A family that is not in the table gets the order that most models were trained in.
 
-use tabahead_context::{FimTemplate, Layout, Marker, ModelProfile, PreTokenizer};
+use tabahead_context::{FimTemplate, Layout, Marker, ModelProfile, PreTokenizer, WindowBudgets};
 use tabahead_engine::{ModelInfo, SpecialToken};
 
 /// Families by the beginning of `general.name`, lower case: layout, and whether they were trained
@@ -23,6 +23,9 @@ const QWEN: (Layout, bool) = (Layout::PrefixFirst, true);
 /// Of a family that is not in the table. Those that were trained in both orders (StarCoder, Code
 /// Llama) can read it, and most others (DeepSeek-Coder, CodeGemma) were trained in it alone.
 const OTHERS: (Layout, bool) = (Layout::PrefixFirst, false);
+
+/// Weights from which a model makes more of a larger window.
+const LARGE: usize = 100_000_000;
 
 /// What the pure crates must know of a model, or in one line why it cannot be used.
 pub(super) fn profile(
@@ -63,8 +66,21 @@ pub(super) fn profile(
         },
         pre_tokenizer,
         context_tokens: info.context_tokens,
+        window: window(info.parameters),
         least_log_prob: info.least_log_prob,
     })
+}
+
+/// How much of a document suits a model of so many weights. It follows from the file alone, and not from how
+/// fast a machine is, so that a fresh process answers as this one does. docs/models.md has the measurements.
+fn window(parameters: usize) -> WindowBudgets {
+    match parameters {
+        ..LARGE => WindowBudgets::default(),
+        LARGE.. => WindowBudgets {
+            prefix: 3072,
+            suffix: 1024,
+        },
+    }
 }
 
 /// The marker that a layout needs and a model has not.

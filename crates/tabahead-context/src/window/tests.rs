@@ -6,8 +6,8 @@ use tabahead_text::{Document, Offset, Version};
 use crate::{ContextSettings, ContextWindow, DocumentName, Layout, Silence};
 
 const SMALL: ContextSettings = ContextSettings {
-    prefix_budget: 40,
-    suffix_budget: 24,
+    prefix_budget: Some(40),
+    suffix_budget: Some(24),
     longest_line: 60,
     anchor_lines: 2,
     copy_budget: 0,

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use tabahead_context::{
     CanonicalMarks, FimTemplate, GenerationFailure, GenerationRequest, Layout, Marker,
-    ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId,
+    ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId, WindowBudgets,
 };
 
 use super::{Beginning, Said, Source, StateKey};
@@ -78,6 +78,7 @@ impl Ngram {
                 },
                 pre_tokenizer: PreTokenizer::Qwen2,
                 context_tokens: CONTEXT,
+                window: WindowBudgets::default(),
                 least_log_prob: None,
             },
             vocabulary: Vocabulary::default(),

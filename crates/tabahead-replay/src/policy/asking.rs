@@ -70,7 +70,7 @@ pub(crate) struct Asker {
 impl Asker {
     pub(crate) fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
-            context: settings.context.clone(),
+            context: settings.context.for_model(profile),
             cut: settings.cut.for_model(profile),
             profile: profile.clone(),
             asked: 0,
@@ -92,7 +92,7 @@ impl Asker {
         priority: Priority,
         attempt: u8,
     ) -> Result<(Asking, GenerationRequest), Shown> {
-        if self.context.scaled(attempt).is_none() {
+        if self.context.budgets(attempt).is_none() {
             return Err(Err("too long for the model"));
         }
         let window = ContextWindow::new(

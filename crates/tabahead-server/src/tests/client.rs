@@ -9,7 +9,9 @@ use std::{
 
 use serde_json::{Value, json};
 use tabahead_backend::{Backend, LocalBackend, LocalSettings, Script, ScriptedBackend};
-use tabahead_context::{FimTemplate, GenerationRequest, Layout, ModelProfile, PreTokenizer};
+use tabahead_context::{
+    FimTemplate, GenerationRequest, Layout, ModelProfile, PreTokenizer, WindowBudgets,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream},
     task::JoinHandle,
@@ -47,6 +49,7 @@ pub(super) fn profile() -> ModelProfile {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 100_000,
+        window: WindowBudgets::default(),
         least_log_prob: None,
     }
 }

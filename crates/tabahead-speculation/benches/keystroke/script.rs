@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use tabahead_context::{
     ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent, GenerationId,
-    GenerationRequest, Layout, ModelProfile, PathToken, PreTokenizer, Suggestion, stable_boundary,
+    GenerationRequest, Layout, ModelProfile, PathToken, PreTokenizer, Suggestion, WindowBudgets,
+    stable_boundary,
 };
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings, Timestamp,
@@ -119,6 +120,7 @@ impl Desk {
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: 10_000,
+            window: WindowBudgets::default(),
             least_log_prob: None,
         };
         Self {

@@ -2,7 +2,7 @@
 
 use tabahead_context::{
     ContextSettings, DocumentName, FimTemplate, Layout, ModelProfile, OpenFile, OpenFiles, PathEnd,
-    PathToken, PreTokenizer, Priority,
+    PathToken, PreTokenizer, Priority, WindowBudgets,
 };
 use tabahead_text::{Document, Offset, Version};
 
@@ -24,6 +24,7 @@ fn path_saying(text: &str, said: &str) -> KnownPath {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 100,
+        window: WindowBudgets::default(),
         least_log_prob: None,
     };
     let document = Document::new(text, Version(0));

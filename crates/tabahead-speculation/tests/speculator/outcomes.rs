@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tabahead_context::{
     ContextSettings, CutSettings, DocumentName, FimTemplate, Layout, ModelProfile, PreTokenizer,
-    Suggestion,
+    Suggestion, WindowBudgets,
 };
 use tabahead_speculation::{
     DocumentId, Input, Speculator, SpeculatorSettings, SuggestionId, Timestamp,
@@ -50,6 +50,7 @@ fn shown(fixture: &str, text: &str) -> Shown {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 1_000,
+        window: WindowBudgets::default(),
         least_log_prob: None,
     };
     let mut shown = Shown {

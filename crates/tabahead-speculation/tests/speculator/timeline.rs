@@ -9,7 +9,7 @@ use expect_test::Expect;
 use tabahead_context::{
     CanonicalMarks, ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent,
     GenerationFailure, GenerationId, GenerationRequest, Goal, Layout, ModelProfile, PathEnd,
-    PathToken, PreTokenizer, Priority, Suggestion, TokenId,
+    PathToken, PreTokenizer, Priority, Suggestion, TokenId, WindowBudgets,
 };
 use tabahead_speculation::{
     Alternative, Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator,
@@ -79,6 +79,7 @@ pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 1_000,
+        window: WindowBudgets::default(),
         least_log_prob: None,
     };
     let mut timeline = Timeline {

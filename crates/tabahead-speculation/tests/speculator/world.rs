@@ -9,7 +9,7 @@ use std::{
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, CutSettings, DocumentName, FimTemplate,
     GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Layout,
-    ModelProfile, OpenFile, OpenFiles, PreTokenizer, Priority, Suggestion,
+    ModelProfile, OpenFile, OpenFiles, PreTokenizer, Priority, Suggestion, WindowBudgets,
 };
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
@@ -184,8 +184,8 @@ impl World {
         let mut random = Random(seed);
         let settings = SpeculatorSettings {
             context: ContextSettings {
-                prefix_budget: *random.pick(&[&60, &160, &400]),
-                suffix_budget: *random.pick(&[&30, &60]),
+                prefix_budget: Some(*random.pick(&[&60, &160, &400])),
+                suffix_budget: Some(*random.pick(&[&30, &60])),
                 longest_line: 60,
                 anchor_lines: 2,
                 copy_budget: *random.pick(&[&0, &50, &2_000]),
@@ -208,6 +208,7 @@ impl World {
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: *random.pick(&[&60, &120, &5_000, &5_000, &5_000]),
+            window: WindowBudgets::default(),
             least_log_prob: None,
         };
         let open = (0..1 + random.below(2))

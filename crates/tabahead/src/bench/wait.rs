@@ -120,6 +120,7 @@ impl Desk {
         let sink = Box::new(move |event| drop(sender.send(event)));
         let backend = LocalBackend::new(local, sink);
         let profile = backend.wait_until_loaded()?;
+        let settings = settings.for_model(&profile);
         let document = Document::new(TEXT, Version(0));
         let window = window_at(&document, LINE, &profile, &settings, 0)
             .context("the text cannot be completed at its middle")?;

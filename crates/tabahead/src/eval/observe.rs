@@ -41,6 +41,7 @@ pub fn run(
     if let Some(layout) = layout {
         model.lay_out(layout)?;
     }
+    let settings = settings.clone().for_model(model.profile());
     let name = file.display();
     let open = File::create(file).with_context(|| format!("cannot write {name}"))?;
     let mut out = BufWriter::new(open);
@@ -52,7 +53,7 @@ pub fn run(
             continue;
         }
         let Some((window, observations)) =
-            observe(&mut model, settings, &row.state(&row.suffix), middle)?
+            observe(&mut model, &settings, &row.state(&row.suffix), middle)?
         else {
             continue;
         };

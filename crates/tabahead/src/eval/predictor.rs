@@ -43,7 +43,7 @@ impl Predictor {
     /// # Errors
     /// When the model cannot be used.
     pub fn new(
-        mut settings: SpeculatorSettings,
+        settings: SpeculatorSettings,
         local: LocalSettings,
         layout: Option<Layout>,
     ) -> Result<Self> {
@@ -52,7 +52,7 @@ impl Predictor {
         let backend = LocalBackend::new(local, sink);
         let mut profile = backend.wait_until_loaded()?;
         profile.template.layout = layout.unwrap_or(profile.template.layout);
-        settings.cut = settings.cut.for_model(&profile);
+        let settings = settings.for_model(&profile);
         Ok(Self {
             backend,
             events,

@@ -8,6 +8,7 @@ use std::{
 
 use tabahead_context::{
     FimTemplate, Goal, Layout, Marker, ModelProfile, PreTokenizer, Prompt, Segment, TokenId,
+    WindowBudgets,
 };
 use tabahead_engine::{Counters, KvPrecision, SpecialToken, Step};
 
@@ -211,6 +212,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
             },
             pre_tokenizer: PreTokenizer::Qwen2,
             context_tokens: 100,
+            window: WindowBudgets::default(),
             least_log_prob: None,
         })),
         model_changed: std::sync::Condvar::new(),

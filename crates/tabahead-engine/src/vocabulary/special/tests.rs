@@ -1,3 +1,5 @@
+//! Special tokens by metadata and by spelling, over the vocabularies of all families.
+
 use super::super::CONTROL;
 use super::*;
 

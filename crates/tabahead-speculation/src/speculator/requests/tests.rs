@@ -2,7 +2,7 @@
 
 use tabahead_context::{
     ContextSettings, CutSettings, FimTemplate, GenerationEvent, GenerationId, Layout, ModelProfile,
-    PathToken, PreTokenizer,
+    PathToken, PreTokenizer, WindowBudgets,
 };
 use tabahead_text::Version;
 
@@ -56,6 +56,7 @@ fn profile(least_log_prob: Option<f32>) -> ModelProfile {
         },
         pre_tokenizer: PreTokenizer::Qwen2,
         context_tokens: 1_000,
+        window: WindowBudgets::default(),
         least_log_prob,
     }
 }
