@@ -369,6 +369,15 @@ impl CopyingRule {
         ],
     };
 
+    /// For models of half a billion weights and more: fitted to what Qwen2.5-Coder 0.5B and 1.5B say, see
+    /// docs/models.md. They are surer of more tokens, so that votes decide less often.
+    pub(crate) const LARGE: Self = Self {
+        weights: [
+            -4.421, -0.086, 2.162, 0.923, 1.154, -2.051, 1.497, 1.199, 1.197, 1.896, -1.629, 0.505,
+            -0.532, 1.682, -1.386,
+        ],
+    };
+
     /// Summed up, and to the power of e.
     fn added(&self, features: &Features) -> f32 {
         /// Logarithm of what is added at most.

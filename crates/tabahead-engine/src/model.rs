@@ -107,6 +107,17 @@ pub struct ModelInfo {
     pub least_log_prob: Option<f32>,
 }
 
+impl ModelInfo {
+    /// Whether the model has so many weights that it knows more names and longer texts than the embedded one: what
+    /// suits it was measured with models of 0.5 and 1.5 billion weights, what suits smaller ones with the embedded one.
+    pub fn is_large(&self) -> bool {
+        self.parameters >= LARGE
+    }
+}
+
+/// Between the embedded model's 7 million weights and the 360 million of the smallest that people download.
+const LARGE: usize = 100_000_000;
+
 /// Metadata key of the mean natural log-probability of a suggestion's tokens from which enough of what is
 /// shown is right to show it.
 const LEAST_LOG_PROB: &str = "tabahead.gate.least_log_prob";
@@ -340,7 +351,10 @@ impl Model {
 
     /// How much copying adds.
     pub(crate) fn copying_rule(&self) -> &'static CopyingRule {
-        &CopyingRule::MINI
+        match self.info.is_large() {
+            false => &CopyingRule::MINI,
+            true => &CopyingRule::LARGE,
+        }
     }
 
     pub(crate) fn shape(&self) -> &Shape {

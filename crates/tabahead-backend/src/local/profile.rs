@@ -24,9 +24,6 @@ const QWEN: (Layout, bool) = (Layout::PrefixFirst, true);
 /// Llama) can read it, and most others (DeepSeek-Coder, CodeGemma) were trained in it alone.
 const OTHERS: (Layout, bool) = (Layout::PrefixFirst, false);
 
-/// Weights from which a model makes more of a larger window.
-const LARGE: usize = 100_000_000;
-
 /// What the pure crates must know of a model, or in one line why it cannot be used.
 pub(super) fn profile(
     info: &ModelInfo,
@@ -66,17 +63,17 @@ pub(super) fn profile(
         },
         pre_tokenizer,
         context_tokens: info.context_tokens,
-        window: window(info.parameters),
+        window: window(info),
         least_log_prob: info.least_log_prob,
     })
 }
 
-/// How much of a document suits a model of so many weights. It follows from the file alone, and not from how
+/// How much of a document suits a model. It follows from the file alone, and not from how
 /// fast a machine is, so that a fresh process answers as this one does. docs/models.md has the measurements.
-fn window(parameters: usize) -> WindowBudgets {
-    match parameters {
-        ..LARGE => WindowBudgets::default(),
-        LARGE.. => WindowBudgets {
+fn window(info: &ModelInfo) -> WindowBudgets {
+    match info.is_large() {
+        false => WindowBudgets::default(),
+        true => WindowBudgets {
             prefix: 3072,
             suffix: 1024,
         },
@@ -137,6 +134,19 @@ mod tests {
         check("Qwen2.5 Coder 0.5B", Layout::PrefixFirst, true);
         check("Qwen2.5-Coder-1.5B-Instruct", Layout::PrefixFirst, true);
         check("my-fine-tune", Layout::PrefixFirst, true);
+    }
+
+    #[test]
+    fn a_large_model_is_shown_more() {
+        let small = info("my-fine-tune");
+        let large = ModelInfo {
+            parameters: 494_032_768,
+            ..small.clone()
+        };
+        let window = |info: &ModelInfo| profile(info, |_| true).expect("usable").window;
+        assert_eq!(window(&small), WindowBudgets::default());
+        let (large, small) = (window(&large), window(&small));
+        assert!(large.prefix > small.prefix && large.suffix > small.suffix);
     }
 
     #[test]
