@@ -14,7 +14,7 @@
 
 use std::{cmp::Reverse, collections::HashMap, ops::Range, sync::Arc};
 
-use crate::{TokenId, vocabulary::Vocabulary};
+use crate::{ModelInfo, TokenId, vocabulary::Vocabulary};
 
 /// The text that may be copied from, besides what is decoded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -377,6 +377,14 @@ impl CopyingRule {
             -0.532, 1.682, -1.386,
         ],
     };
+
+    /// The rule that suits a model.
+    pub(crate) fn for_model(info: &ModelInfo) -> &'static Self {
+        match info.is_large() {
+            false => &Self::MINI,
+            true => &Self::LARGE,
+        }
+    }
 
     /// Summed up, and to the power of e.
     fn added(&self, features: &Features) -> f32 {

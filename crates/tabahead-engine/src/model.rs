@@ -351,10 +351,7 @@ impl Model {
 
     /// How much copying adds.
     pub(crate) fn copying_rule(&self) -> &'static CopyingRule {
-        match self.info.is_large() {
-            false => &CopyingRule::MINI,
-            true => &CopyingRule::LARGE,
-        }
+        CopyingRule::for_model(&self.info)
     }
 
     pub(crate) fn shape(&self) -> &Shape {

@@ -1,6 +1,9 @@
 //! Which places vote, for what, and how strongly.
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::ModelFormat;
 use crate::tests::Recipe;
 
 fn source(before: &str, after: &str) -> Source {
@@ -241,4 +244,39 @@ fn long_lines_and_many_are_not_searched_for_the_next_line() {
     let mut source = source(&format!("{many};a"), "\nnext\n");
     assert_eq!(source.matches().len(), FOLLOWED.min(MOST));
     assert_eq!(source.matches()[0].distance, ")\nnext\n;a".len());
+}
+
+fn info(parameters: usize) -> ModelInfo {
+    ModelInfo {
+        id: String::new(),
+        name: String::new(),
+        format: ModelFormat::Gguf,
+        architecture: "qwen2".to_owned(),
+        context_tokens: 1,
+        parameters,
+        tensor_types: BTreeMap::new(),
+        file_bytes: 1,
+        pre_tokenizer: "qwen2".to_owned(),
+        least_log_prob: None,
+    }
+}
+
+#[test]
+fn a_large_model_is_contradicted_less() {
+    let small = CopyingRule::for_model(&info(7_000_000));
+    let large = CopyingRule::for_model(&info(494_032_768));
+    // Two matches of eight bytes that agree, at a place where the model is sure of another token.
+    let votes = Votes {
+        votes: vec![Vote {
+            token: 5,
+            share: 1.0,
+            longest: 8,
+            next: 0,
+            count: 2,
+        }],
+        longest: 8,
+        next: 0,
+    };
+    let added = |rule| votes.added(rule, |_| -3.0, 0.9)[0].1;
+    assert!(added(large) < added(small) / 2.0);
 }
