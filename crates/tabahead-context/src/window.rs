@@ -71,11 +71,15 @@ impl Default for ContextSettings {
 }
 
 impl ContextSettings {
-    /// The same with what suits the model where nothing else is set.
+    /// The same with what suits the model where nothing else is set, and with no more than can fit the model's
+    /// context: a quarter, which is the last try, has at most as many bytes as the context has tokens.
     pub fn for_model(&self, profile: &ModelProfile) -> Self {
+        let most = profile.context_tokens;
+        let prefix = self.prefix_budget.unwrap_or(profile.window.prefix);
+        let suffix = self.suffix_budget.unwrap_or(profile.window.suffix);
         Self {
-            prefix_budget: self.prefix_budget.or(Some(profile.window.prefix)),
-            suffix_budget: self.suffix_budget.or(Some(profile.window.suffix)),
+            prefix_budget: Some(prefix.min(most.saturating_mul(3))),
+            suffix_budget: Some(suffix.min(most)),
             ..self.clone()
         }
     }

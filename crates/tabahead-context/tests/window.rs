@@ -255,6 +255,21 @@ fn budgets_that_nobody_set_are_those_of_the_model() {
     assert_eq!(SMALL.for_model(&model), SMALL);
 }
 
+#[test]
+fn budgets_beyond_the_context_are_cut_to_what_a_quarter_of_can_fit() {
+    let context = ContextSettings {
+        prefix_budget: Some(65_536),
+        suffix_budget: Some(65_536),
+        ..SMALL
+    };
+    let model = ModelProfile {
+        context_tokens: 1_024,
+        ..profile(Layout::PrefixFirst)
+    };
+    let last = context.for_model(&model).budgets(2).expect("the last try");
+    assert_eq!(last.prefix + last.suffix, model.context_tokens);
+}
+
 fn budgets(settings: &ContextSettings) -> WindowBudgets {
     settings.budgets(0).expect("the first try is allowed")
 }
