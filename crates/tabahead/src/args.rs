@@ -206,9 +206,15 @@ pub struct EvalArgs {
     /// Lay prompts out like this, whatever the model was trained for.
     #[arg(long, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
+    /// Distance in lines of the places where the forced middle of prefix-first may begin.
+    #[arg(long, value_name = "N", hide = true)]
+    pub anchor_lines: Option<NonZeroUsize>,
     /// Hide the text behind the cursor from the model.
     #[arg(long)]
     pub without_suffix: bool,
+    /// Cut the text before the cursor into tokens as if it ended there, as others do, with --observe.
+    #[arg(long, requires = "observe", hide = true)]
+    pub without_healing: bool,
     /// Predict nothing: write for each token of each middle how likely it is to the model and to copying.
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub observe: Option<PathBuf>,

@@ -51,11 +51,14 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     if let Some(least) = args.min_log_prob {
         settings.cut.least_log_prob = Some(least);
     }
+    if let Some(lines) = args.anchor_lines {
+        settings.context.anchor_lines = lines.get();
+    }
     if let Some(file) = &args.observe {
         if args.without_suffix {
             rows.iter_mut().for_each(|row| row.suffix.clear());
         }
-        observe::run(&rows, &settings, &config.local(), args.layout, file)?;
+        observe::run(&rows, &settings, &config.local(), args, file)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut predictor = Predictor::new(settings, config.local(), args.layout)?;

@@ -13,14 +13,14 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tabahead_backend::{DirectModel, LocalSettings};
 use tabahead_context::{
-    ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Goal, Layout, Priority,
+    ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority, Segment,
 };
 use tabahead_engine::{Observation, ObservedToken};
 use tabahead_server::BufferState;
 use tabahead_speculation::SpeculatorSettings;
 
 use super::rows::Row;
-use crate::output;
+use crate::{args::EvalArgs, output};
 
 /// Writes what is said of each row whose middle is within one line.
 ///
@@ -30,7 +30,7 @@ pub fn run(
     rows: &[Row],
     settings: &SpeculatorSettings,
     local: &LocalSettings,
-    layout: Option<Layout>,
+    args: &EvalArgs,
     file: &Path,
 ) -> Result<()> {
     // Nothing is chosen, so nothing is looked ahead for.
@@ -38,10 +38,11 @@ pub fn run(
         lookahead: false,
         ..local.clone()
     })?;
-    if let Some(layout) = layout {
+    if let Some(layout) = args.layout {
         model.lay_out(layout)?;
     }
     let settings = settings.clone().for_model(model.profile());
+    let heals = !args.without_healing;
     let name = file.display();
     let open = File::create(file).with_context(|| format!("cannot write {name}"))?;
     let mut out = BufWriter::new(open);
@@ -52,8 +53,13 @@ pub fn run(
         if middle.is_empty() || middle.contains('\n') {
             continue;
         }
-        let Some((window, observations)) =
-            observe(&mut model, &settings, &row.state(&row.suffix), middle)?
+        let Some((window, observations)) = observe(
+            &mut model,
+            &settings,
+            heals,
+            &row.state(&row.suffix),
+            middle,
+        )?
         else {
             continue;
         };
@@ -73,6 +79,7 @@ pub fn run(
 fn observe(
     model: &mut DirectModel,
     settings: &SpeculatorSettings,
+    heals: bool,
     state: &BufferState,
     middle: &str,
 ) -> Result<Option<(ContextWindow, Vec<Observation>)>> {
@@ -87,10 +94,14 @@ fn observe(
             attempt,
         );
         let Ok(window) = window else { return Ok(None) };
+        let mut prompt = profile.template.render(&window, profile.pre_tokenizer);
+        if !heals && let Some(Segment::Text(text)) = prompt.segments.last_mut() {
+            text.push_str(&std::mem::take(&mut prompt.forced));
+        }
         let request = GenerationRequest {
             id: GenerationId(0),
             goal: Goal::Decode,
-            prompt: profile.template.render(&window, profile.pre_tokenizer),
+            prompt,
             tail: window.tail.clone(),
             continued: Vec::new(),
             priority: Priority::Foreground,
@@ -181,6 +192,7 @@ mod tests {
             let observed = observe(
                 &mut model,
                 &settings.speculator(),
+                true,
                 &row.state(&row.suffix),
                 &row.middle,
             );
