@@ -5,9 +5,8 @@
 //! first to its own; rows that meet the same block (of one chunk, or of sequences that share a
 //! beginning) read it together, each with sums of its own.
 
-use rayon::prelude::*;
-
 use crate::{
+    crew::Crew,
     forward::Row,
     kernels::{Gathered, KV_BLOCK, Query},
     kv::Numbers,
@@ -16,8 +15,8 @@ use crate::{
     simd::Isa,
 };
 
-/// Multiplications below which a second thread costs more than it brings.
-const WORTH_SPLITTING: usize = 1 << 19;
+/// Multiplications that are worth a second thread: some microseconds.
+const WORTH_SPLITTING: usize = 1 << 16;
 
 /// Working memory.
 #[derive(Debug, Default)]
@@ -49,7 +48,7 @@ impl Attention {
         rows: &[Row],
         spans: &[Span],
         queries: &[f32],
-        threads: usize,
+        crew: Crew<'_>,
         out: &mut [f32],
     ) {
         let width = shape.heads * shape.head_width;
@@ -62,14 +61,16 @@ impl Attention {
                 head.queries.extend_from_slice(queries);
             }
         }
-        let work = |(index, head): (usize, &mut Head)| {
-            head.attend(isa, shape, (layer, index), rows, spans);
+        let work = |(index, head): &mut (usize, &mut Head)| {
+            head.attend(isa, shape, (layer, *index), rows, spans);
         };
         let met: usize = rows.iter().map(|row| row.position + 1).sum();
-        match threads > 1 && met * width >= WORTH_SPLITTING {
-            true => self.heads.par_iter_mut().enumerate().for_each(work),
-            false => self.heads.iter_mut().enumerate().for_each(work),
-        }
+        let crew = match met * width >= WORTH_SPLITTING {
+            true => crew,
+            false => Crew::ALONE,
+        };
+        let mut heads: Vec<_> = self.heads.iter_mut().enumerate().collect();
+        crew.each(&mut heads, work);
         for (index, head) in self.heads.iter().enumerate() {
             let out = out.chunks_mut(width);
             for (out, attended) in out.zip(head.attended.chunks(group)) {

@@ -10,11 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rayon::prelude::*;
-
 use crate::{
     Model,
     attention::Attention,
+    crew::Crew,
     kv::{KvPrecision, Numbers},
     linear::{Activations, Rows},
     model::{Layer, Shape},
@@ -39,9 +38,9 @@ const NEAR: usize = 2 << 20;
 #[derive(Debug)]
 pub struct Processor {
     isa: Isa,
-    /// Absent when the calling thread computes alone.
+    /// Those that help the calling thread; absent when it computes alone.
     pool: Option<Arc<rayon::ThreadPool>>,
-    /// Threads that compute now, of those in the pool.
+    /// Threads that compute now: the calling one, and so many less one of the pool.
     threads: usize,
     /// When their number was last fitted to what else the machine does; absent when it was chosen
     /// by somebody.
@@ -99,7 +98,7 @@ impl Processor {
         let pool = (threads > 1)
             .then(|| {
                 rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
+                    .num_threads(threads - 1)
                     .thread_name(move |index| format!("{}-{index}", urgency.thread_name()))
                     .start_handler(move |_| urgency.apply())
                     .build()
@@ -136,7 +135,7 @@ impl Processor {
         if let (Some(pool), Some(fitted)) = (&self.pool, self.fitted)
             && fitted.elapsed() > HOLDS
         {
-            self.threads = threads::fitting(pool.current_num_threads());
+            self.threads = threads::fitting(pool.current_num_threads() + 1);
             self.fitted = Some(Instant::now());
         }
     }
@@ -163,8 +162,10 @@ impl Processor {
         let threads = if near { shares } else { self.threads };
         let _computing = Computing::on(threads);
         match (self.pool.clone(), threads) {
-            (Some(pool), 2..) => pool.install(|| self.run_here(model, pass, shares, threads, stop)),
-            _ => self.run_here(model, pass, shares, 1, stop),
+            (Some(pool), 2..) => Crew::with(&pool, threads, |crew| {
+                self.run_here(model, pass, shares, crew, stop)
+            }),
+            _ => self.run_here(model, pass, shares, Crew::ALONE, stop),
         }
     }
 
@@ -173,27 +174,27 @@ impl Processor {
         model: &Model,
         pass: &mut Pass,
         shares: usize,
-        threads: usize,
+        crew: Crew<'_>,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> bool {
         let shape = model.shape();
         let used = self.share_out(model, pass, shares);
         let (isa, angles) = (self.isa, &self.angles);
         let shares = &mut self.shares[..used];
-        let inner = if used == 1 { threads } else { 1 };
+        let inner = if used == 1 { crew } else { Crew::ALONE };
         while let Some(layer) = model.layers.get(pass.layer) {
             if stop() {
                 store(shares, pass);
                 return false;
             }
-            each(shares, |share| {
+            crew.each(shares, |share| {
                 share.before_attention(isa, shape, layer, angles, inner)
             });
             for share in shares.iter_mut() {
                 share.write(pass.layer, shape, isa, &mut pass.spans);
             }
             let spans = &pass.spans;
-            each(shares, |share| {
+            crew.each(shares, |share| {
                 share.attend(isa, shape, pass.layer, spans, inner);
                 share.after_attention(isa, shape, layer, inner);
             });
@@ -203,7 +204,7 @@ impl Processor {
         if stop() {
             return false;
         }
-        self.logits(model, pass, threads);
+        self.logits(model, pass, crew);
         pass.complete = true;
         true
     }
@@ -241,7 +242,7 @@ impl Processor {
     }
 
     /// Scores of all tokens after each row that wants them.
-    fn logits(&mut self, model: &Model, pass: &mut Pass, threads: usize) {
+    fn logits(&mut self, model: &Model, pass: &mut Pass, crew: Crew<'_>) {
         let (shape, head) = (model.shape(), model.head());
         let width = shape.width;
         let Some(share) = self.shares.first_mut() else {
@@ -267,7 +268,7 @@ impl Processor {
             isa: self.isa,
             numbers: &share.normed,
             quantized: &share.quantized,
-            threads,
+            crew,
         };
         let mut logits = Vec::new();
         rows.multiply([(head, &mut logits)]);
@@ -285,13 +286,6 @@ fn store(shares: &[Share], pass: &mut Pass) {
     pass.x.clear();
     for share in shares {
         pass.x.extend_from_slice(&share.x);
-    }
-}
-
-fn each(shares: &mut [Share], work: impl Fn(&mut Share) + Sync + Send) {
-    match shares {
-        [share] => work(share),
-        shares => shares.par_iter_mut().for_each(work),
     }
 }
 
@@ -316,14 +310,14 @@ impl Share {
         shape: &Shape,
         layer: &Layer,
         angles: &Angles,
-        threads: usize,
+        crew: Crew<'_>,
     ) {
         self.normalize(isa, shape, &layer.attention_norm);
         let rows = Rows {
             isa,
             numbers: &self.normed,
             quantized: &self.quantized,
-            threads,
+            crew,
         };
         rows.multiply([
             (&layer.query, &mut self.queries),
@@ -375,7 +369,7 @@ impl Share {
         }
     }
 
-    fn attend(&mut self, isa: Isa, shape: &Shape, layer: usize, spans: &[Span], threads: usize) {
+    fn attend(&mut self, isa: Isa, shape: &Shape, layer: usize, spans: &[Span], crew: Crew<'_>) {
         self.attended.resize(self.queries.len(), 0.0);
         self.attention.run(
             isa,
@@ -384,19 +378,19 @@ impl Share {
             &self.rows,
             spans,
             &self.queries,
-            threads,
+            crew,
             &mut self.attended,
         );
     }
 
-    fn after_attention(&mut self, isa: Isa, shape: &Shape, layer: &Layer, threads: usize) {
+    fn after_attention(&mut self, isa: Isa, shape: &Shape, layer: &Layer, crew: Crew<'_>) {
         self.quantized
             .set(isa, &self.attended, shape.heads * shape.head_width);
         let rows = Rows {
             isa,
             numbers: &self.attended,
             quantized: &self.quantized,
-            threads,
+            crew,
         };
         rows.multiply([(&layer.attention_output, &mut self.added)]);
         add(&mut self.x, &self.added);
@@ -406,7 +400,7 @@ impl Share {
             isa,
             numbers: &self.normed,
             quantized: &self.quantized,
-            threads,
+            crew,
         };
         rows.multiply([(&layer.gate, &mut self.gate), (&layer.up, &mut self.up)]);
         isa.silu_mul(&mut self.gate, &self.up);
@@ -415,7 +409,7 @@ impl Share {
             isa,
             numbers: &self.gate,
             quantized: &self.quantized,
-            threads,
+            crew,
         };
         rows.multiply([(&layer.down, &mut self.added)]);
         add(&mut self.x, &self.added);

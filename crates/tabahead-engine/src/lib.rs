@@ -17,6 +17,7 @@ mod attention;
 mod checkpoint;
 mod choice;
 mod copying;
+mod crew;
 mod engine;
 mod error;
 mod forward;

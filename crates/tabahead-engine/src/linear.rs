@@ -6,10 +6,9 @@
 
 use std::{fmt, ops::Range};
 
-use rayon::prelude::*;
-
 use crate::{
     EngineError,
+    crew::Crew,
     error::refuse,
     kernels::{LANES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
     simd::Isa,
@@ -17,8 +16,11 @@ use crate::{
     tiles::Weights,
 };
 
-/// Multiplications below which a second thread costs more than it brings.
-const WORTH_SPLITTING: usize = 1 << 20;
+/// Multiplications of a part of a product that are worth another thread: some microseconds.
+const WORTH_SPLITTING: usize = 1 << 17;
+
+/// Parts of a large product for each thread, so that one that is slowed down does fewer of them.
+const PARTS: usize = 8;
 
 /// A matrix of `outputs` rows and `inputs` columns, and what is added to its products.
 #[derive(Debug)]
@@ -62,9 +64,9 @@ pub(crate) struct Rows<'a> {
     pub(crate) numbers: &'a [f32],
     /// The same rows.
     pub(crate) quantized: &'a Activations,
-    /// Threads of the current pool to which a large product of few rows is shared out by outputs,
-    /// so that all weights are read once.
-    pub(crate) threads: usize,
+    /// Threads to which a large product of few rows is shared out by outputs, so that all weights are
+    /// read once.
+    pub(crate) crew: Crew<'a>,
 }
 
 /// Tiles of a matrix that one thread works on.
@@ -148,7 +150,7 @@ impl Activations {
 
 impl Rows<'_> {
     /// The rows times matrices that have as many columns. Several at once cost less than one after
-    /// the other: other threads are woken once.
+    /// the other: all threads have something to do until the last of them.
     pub(crate) fn multiply<const N: usize>(&self, products: [(&Linear, &mut Vec<f32>); N]) {
         let [(Linear { inputs, .. }, _), ..] = &products[..] else {
             return;
@@ -156,11 +158,12 @@ impl Rows<'_> {
         let rows = self.numbers.len() / inputs;
         let outputs: usize = products.iter().map(|(linear, _)| linear.outputs).sum();
         let tiles: usize = products.iter().map(|(linear, _)| linear.tiles()).sum();
-        let threads = match self.numbers.len().saturating_mul(outputs) < WORTH_SPLITTING {
-            true => 1,
-            false => self.threads.clamp(1, tiles),
+        let most = match self.crew.threads() {
+            1 => 1,
+            threads => threads * PARTS,
         };
-        let share = tiles.div_ceil(threads);
+        let worth = self.numbers.len().saturating_mul(outputs) / WORTH_SPLITTING;
+        let share = tiles.div_ceil(worth.clamp(1, most));
         let mut parts: Vec<Vec<Piece<'_>>> = Vec::new();
         let mut before = 0;
         for (linear, out) in products {
@@ -190,10 +193,7 @@ impl Rows<'_> {
                 piece.linear.multiply(self, piece.tile, &mut piece.out);
             }
         };
-        match &mut parts[..] {
-            [part] => work(part),
-            parts => parts.par_iter_mut().for_each(work),
-        }
+        self.crew.each(&mut parts, work);
     }
 }
 

@@ -8,6 +8,7 @@ use candle_core::{
 };
 
 use crate::{
+    crew::Crew,
     linear::{Activations, Linear, Rows},
     simd::Isa,
     tensors::RawTensor,
@@ -56,7 +57,7 @@ impl Products {
 
     /// Computes with this many threads from now on.
     pub fn share_out(&mut self, threads: usize) {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(2) - 1);
         self.pool = (threads > 1).then(|| pool.build().expect("threads can be started"));
         self.threads = threads;
     }
@@ -77,15 +78,16 @@ impl Products {
         let rows = &self.numbers[..rows * self.inputs];
         let mut quantized = Activations::default();
         quantized.set(self.isa, rows, self.inputs);
-        let rows = Rows {
-            isa: self.isa,
-            numbers: rows,
-            quantized: &quantized,
-            threads: self.threads,
-        };
+        let (isa, quantized) = (self.isa, &quantized);
         let mut out = Vec::new();
         let (next, matrices) = (&mut self.next, &self.matrices);
-        let mut work = || {
+        let mut work = |crew: Crew<'_>| {
+            let rows = Rows {
+                isa,
+                numbers: rows,
+                quantized,
+                crew,
+            };
             let started = Instant::now();
             for _ in 0..times {
                 rows.multiply([(&matrices[*next], &mut out)]);
@@ -94,8 +96,8 @@ impl Products {
             started.elapsed()
         };
         match &self.pool {
-            Some(pool) => pool.install(work),
-            None => work(),
+            Some(pool) => Crew::with(pool, self.threads, work),
+            None => work(Crew::ALONE),
         }
     }
 }

@@ -8,6 +8,7 @@ use half::f16;
 
 use super::{Random, bitwise::bits};
 use crate::{
+    crew::Crew,
     kernels::{CORRECTION, QUANT_BLOCK, SCALE, SUM, float},
     linear::{Activations, Linear, Rows},
     simd::Isa,
@@ -94,14 +95,14 @@ fn wild_bytes(
     bytes
 }
 
-fn product(isa: Isa, linear: &Linear, rows: &[f32], inputs: usize, threads: usize) -> Vec<f32> {
+fn product(isa: Isa, linear: &Linear, rows: &[f32], inputs: usize, crew: Crew<'_>) -> Vec<f32> {
     let mut quantized = Activations::default();
     quantized.set(isa, rows, inputs);
     let rows = Rows {
         isa,
         numbers: rows,
         quantized: &quantized,
-        threads,
+        crew,
     };
     let mut out = Vec::new();
     rows.multiply([(linear, &mut out)]);
@@ -136,7 +137,7 @@ fn check(raw: &RawTensor, outputs: usize, bias: Option<Vec<f32>>, rows: &[f32]) 
     let linear = Linear::new(raw, bias.clone(), outputs, source).unwrap();
     let expected: Vec<f32> = rows
         .chunks(inputs)
-        .flat_map(|row| product(Isa::detect(), &linear, row, inputs, 1))
+        .flat_map(|row| product(Isa::detect(), &linear, row, inputs, Crew::ALONE))
         .collect();
     let quantized = !DENSE.contains(&dtype);
     let mut weights = vec![0.0; inputs];
@@ -168,7 +169,13 @@ fn check(raw: &RawTensor, outputs: usize, bias: Option<Vec<f32>>, rows: &[f32]) 
     }
     for isa in Isa::available() {
         for rows_count in (1..=count).filter(|&rows| rows <= 26 || rows == count) {
-            let found = product(isa, &linear, &rows[..rows_count * inputs], inputs, 1);
+            let found = product(
+                isa,
+                &linear,
+                &rows[..rows_count * inputs],
+                inputs,
+                Crew::ALONE,
+            );
             assert_eq!(
                 bits(&found),
                 bits(&expected[..rows_count * outputs]),
@@ -237,7 +244,7 @@ fn check_rounding(dtype: GgmlDType) {
     let raw = random_raw(dtype, outputs, inputs, &mut random);
     let linear = Linear::new(&raw, None, outputs, |row| row).unwrap();
     let row: Vec<f32> = (0..inputs).map(|_| random.next()).collect();
-    let found = product(Isa::detect(), &linear, &row, inputs, 1);
+    let found = product(Isa::detect(), &linear, &row, inputs, Crew::ALONE);
     for (output, found) in found.into_iter().enumerate() {
         let (mut sum, mut most) = (0.0, 0.0);
         let weights = raw.row(output).unwrap();
@@ -270,9 +277,11 @@ fn threads_share_out_a_large_product_without_changing_a_bit() {
         let linear = Linear::new(&raw, Some(bias), outputs, |row| row).unwrap();
         for count in [1, 2, 3, 8, 17] {
             let rows: Vec<f32> = (0..count * inputs).map(|_| random.next()).collect();
-            let alone = product(isa, &linear, &rows, inputs, 1);
+            let alone = product(isa, &linear, &rows, inputs, Crew::ALONE);
             for threads in [2, 3] {
-                let shared = pool.install(|| product(isa, &linear, &rows, inputs, threads));
+                let shared = Crew::with(&pool, threads, |crew| {
+                    product(isa, &linear, &rows, inputs, crew)
+                });
                 assert_eq!(
                     bits(&shared),
                     bits(&alone),
@@ -306,16 +315,18 @@ fn matrices_that_are_multiplied_together_give_what_each_gives_alone() {
             // What stood there before must not matter.
             let mut found = [vec![7.0; 3], Vec::new(), vec![7.0; 9_000]];
             let [a, b, c] = &mut found;
-            let together = Rows {
-                isa,
-                numbers: &rows,
-                quantized: &quantized,
-                threads,
-            };
             let [first, second, third] = &matrices;
-            pool.install(|| together.multiply([(first, a), (second, b), (third, c)]));
+            Crew::with(&pool, threads, |crew| {
+                let together = Rows {
+                    isa,
+                    numbers: &rows,
+                    quantized: &quantized,
+                    crew,
+                };
+                together.multiply([(first, a), (second, b), (third, c)]);
+            });
             for (matrix, found) in matrices.iter().zip(&found) {
-                let alone = product(isa, matrix, &rows, inputs, 1);
+                let alone = product(isa, matrix, &rows, inputs, Crew::ALONE);
                 assert_eq!(bits(found), bits(&alone), "{count} rows, {threads} threads");
             }
         }
