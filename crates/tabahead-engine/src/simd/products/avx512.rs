@@ -111,6 +111,7 @@ pub(in super::super) fn nibble_tile<const M: usize, const FIFTH: bool>(
         let super_minima = _mm512_cvtph_ps(load_256(&halves[1]));
         let parts = block[NIBBLE_HEAD..].chunks_exact(lines(FIFTH) * LINE);
         for (part, (block, rows)) in parts.zip(rows).enumerate() {
+            ask_ahead(block);
             let widened = |at: usize| {
                 _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load_128(&heads[at / 16 + part])))
             };
