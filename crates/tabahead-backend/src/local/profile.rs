@@ -24,6 +24,9 @@ const QWEN: (Layout, bool) = (Layout::PrefixFirst, true);
 /// Llama) can read it, and most others (DeepSeek-Coder, CodeGemma) were trained in it alone.
 const OTHERS: (Layout, bool) = (Layout::PrefixFirst, false);
 
+/// Weights from which a model reads so slowly that a larger window costs more than it brings.
+const SLOW: usize = 1_000_000_000;
+
 /// What the pure crates must know of a model, or in one line why it cannot be used.
 pub(super) fn profile(
     info: &ModelInfo,
@@ -68,15 +71,16 @@ pub(super) fn profile(
     })
 }
 
-/// How much of a document suits a model. It follows from the file alone, and not from how
+/// How much of a document suits a model: one of half a billion weights gets more lines right with twice as much, one of
+/// 1.5 billion does not, and takes three times as long to read it. It follows from the file alone, and not from how
 /// fast a machine is, so that a fresh process answers as this one does. docs/models.md has the measurements.
 fn window(info: &ModelInfo) -> WindowBudgets {
-    match info.is_large() {
-        false => WindowBudgets::default(),
+    match info.is_large() && info.parameters < SLOW {
         true => WindowBudgets {
             prefix: 3072,
             suffix: 1024,
         },
+        false => WindowBudgets::default(),
     }
 }
 
@@ -137,16 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn a_large_model_is_shown_more() {
-        let small = info("my-fine-tune");
-        let large = ModelInfo {
-            parameters: 494_032_768,
-            ..small.clone()
+    fn a_model_is_shown_more_where_that_brings_something() {
+        let window = |parameters| {
+            let info = ModelInfo {
+                parameters,
+                ..info("my-fine-tune")
+            };
+            profile(&info, |_| true).expect("usable").window
         };
-        let window = |info: &ModelInfo| profile(info, |_| true).expect("usable").window;
-        assert_eq!(window(&small), WindowBudgets::default());
-        let (large, small) = (window(&large), window(&small));
-        assert!(large.prefix > small.prefix && large.suffix > small.suffix);
+        let (embedded, half, larger) = (7_000_000, 494_032_768, 1_543_714_304);
+        assert_eq!(window(embedded), WindowBudgets::default());
+        assert!(window(half).prefix > window(embedded).prefix);
+        assert!(window(half).suffix > window(embedded).suffix);
+        assert_eq!(window(larger), WindowBudgets::default());
     }
 
     #[test]
