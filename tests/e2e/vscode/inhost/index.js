@@ -76,7 +76,8 @@ async function readAhead(least) {
 // read.
 async function reading(seen) {
   const { reads_ahead: { finished } } = await readAhead(0);
-  const content = Array.from({ length: 200 }, (_, n) => `width_${n} = measure(side_${n}, "side ${n}")\n`).join('');
+  // Few tokens for its bytes: a window that just fits the built-in model's context no longer does after another key.
+  const content = Array.from({ length: 200 }, (_, n) => `width_of_box_${n} = measure(box, "the whole width")\n`).join('');
   const document = await vscode.workspace.openTextDocument({ language: 'python', content });
   const editor = await vscode.window.showTextDocument(document);
   await readAhead(finished + 1);
