@@ -28,9 +28,8 @@ const FOLDERS: [&str; 4] = ["crates", "editors", "examples", "tests"];
 const NOT_OURS: [&str; 4] = ["node_modules", "out", "dist", "target"];
 
 /// Fewest places that must be right, in percent.
-// FIXME: chosen from every fifth of these places, of which 32 % were right (37 % without copying) before copying was fitted
-// to real models. It is mended when it is three standard errors, 8 points, below what a run over all of them notes.
-const LEAST: f64 = 22.0;
+// Three standard errors, 8 points, below what a run over all of them noted: 33.3 %, 35.3 % without copying.
+const LEAST: f64 = 25.0;
 
 #[test]
 fn of_three_hundred_lines_enough_are_right() {
