@@ -61,7 +61,7 @@ impl<T> DerefMut for Aligned<T> {
 /// How the system backs memory.
 mod pages {
     /// Asks for large pages where there is much memory: a processor reads ahead within a page only, and remembers
-    /// where few pages are. Without them decoding reads a large model's weights a third slower.
+    /// where few pages are. docs/engine.md has what it brings.
     #[cfg(target_os = "linux")]
     #[expect(unsafe_code, reason = "the system is told about memory by its address")]
     pub(super) fn prefer_large<T>(memory: &mut [T]) {
