@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A file that is longer than any window.
-const FILE: &str = include_str!("../../crates/tabahead-text/src/document.rs");
+pub const FILE: &str = include_str!("../../crates/tabahead-text/src/document.rs");
 
 /// Tokens that a key may have left to read where its prompt was read ahead: what follows the stable boundary.
 const FEW: u64 = 8;
@@ -29,7 +29,7 @@ fn reading_alone() -> Value {
 }
 
 /// A server in which the file is open, and nothing is read before the cursor is reported.
-fn open(buffer: &Buffer) -> Client {
+pub fn open(buffer: &Buffer) -> Client {
     let mut client = Client::start(reading_alone());
     client.notify("textDocument/didFocus", json!({}));
     client.open(buffer);
@@ -39,7 +39,7 @@ fn open(buffer: &Buffer) -> Client {
 /// Goes to the end of a line, as a user's editor reports it, and waits until a figure of what is read ahead grows. Nothing else
 /// may be about to be read.
 #[track_caller]
-fn arrive(client: &mut Client, buffer: &mut Buffer, line: usize, figure: &str) -> Value {
+pub fn arrive(client: &mut Client, buffer: &mut Buffer, line: usize, figure: &str) -> Value {
     let lines = buffer.text().split_inclusive('\n').take(line + 1);
     let end = lines.map(str::len).sum::<usize>() - 1;
     buffer.move_to(end);
