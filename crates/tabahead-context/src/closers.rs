@@ -43,7 +43,13 @@ pub fn left_out_closers(tail: &str, after: &str) -> usize {
 /// closer without its opener is ignored; one that closes an outer bracket closes the inner ones too,
 /// so that a bracket counted by mistake is forgotten at the end of its block.
 fn open_brackets(text: &str) -> Vec<char> {
-    let mut open = Vec::new();
+    unmatched(text).1
+}
+
+/// The closers without an opener in `text`, and those that are missing in it, innermost last; see
+/// `open_brackets`.
+pub(crate) fn unmatched(text: &str) -> (Vec<char>, Vec<char>) {
+    let (mut unopened, mut open) = (Vec::new(), Vec::new());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
@@ -51,17 +57,16 @@ fn open_brackets(text: &str) -> Vec<char> {
             '(' => open.push(')'),
             '[' => open.push(']'),
             '{' => open.push('}'),
-            ')' | ']' | '}' => {
-                if let Some(at) = open.iter().rposition(|&closer| closer == c) {
-                    open.truncate(at);
-                }
-            }
+            ')' | ']' | '}' => match open.iter().rposition(|&closer| closer == c) {
+                Some(at) => open.truncate(at),
+                None => unopened.push(c),
+            },
             '"' => rest = &rest[literal_length(rest, '"', usize::MAX)..],
             '\'' => rest = &rest[literal_length(rest, '\'', 1)..],
             _ => {}
         }
     }
-    open
+    (unopened, open)
 }
 
 /// Bytes up to behind the quote that ends a literal of at most `longest` characters (an escape is one),

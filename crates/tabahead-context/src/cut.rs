@@ -2,12 +2,19 @@
 //!
 //! Shown is the rest of the line; where the model goes to the next line at once, that line. Knows no
 //! model and no history: a pure function of document, cursor, path and settings. `scan` reads the
-//! path, `cut` fits what was read to the text behind the cursor.
+//! path, `joint` fits what was read to the text behind the cursor, `repetition` keeps back what is said again.
 
-use std::ops::Range;
+mod joint;
+mod repetition;
+
+use std::{mem, ops::Range};
 
 use tabahead_text::{Document, Offset};
 
+use self::{
+    joint::{End, Meeting, is_quote},
+    repetition::{Made, loops},
+};
 use crate::{ModelProfile, Path, PathEnd};
 
 /// Line ends that a suggestion may begin with.
@@ -49,6 +56,8 @@ pub enum Silence {
     Unsure,
     /// What it says stands behind the cursor already.
     RepeatsSuffix,
+    /// What follows on the line would be glued to it, or stand in a bracket that it opens.
+    Apart,
     /// The text loops.
     Repetition,
 }
@@ -62,6 +71,7 @@ impl Silence {
             Self::EndOfMiddle => "end of the middle",
             Self::Unsure => "unsure",
             Self::RepeatsSuffix => "repeats what follows",
+            Self::Apart => "does not join what follows",
             Self::Repetition => "repetition",
         }
     }
@@ -108,29 +118,27 @@ pub fn cut(
     at: usize,
     settings: &CutSettings,
 ) -> Cut {
-    let line = document.line_of(cursor);
-    let behind_cursor = document.slice(cursor..document.line_range(line).end);
-    let on_line = left_out.split('\n').next().unwrap_or_default();
-    // The left-out text was cut from the document, so it stands at the start of the line's rest.
-    let rest = behind_cursor.get(on_line.len()..).unwrap_or_default();
-    let scanned = match scan(
-        left_out,
-        !behind_cursor.trim().is_empty(),
-        path,
-        at,
-        settings,
-    ) {
-        Some(scanned) => scanned,
-        None => return Cut::NeedMore,
+    let line = document.line_range(document.line_of(cursor));
+    let behind = document.slice(cursor..line.end);
+    let Some(scanned) = scan(left_out, !behind.trim().is_empty(), path, at, settings) else {
+        return Cut::NeedMore;
     };
-    let text = without_overlap(scanned.text.trim_end(), rest.trim_end()).trim_end();
-    if text.trim().is_empty() {
-        let overlapped = !scanned.text.trim().is_empty();
-        return Cut::Silent(if overlapped {
-            Silence::RepeatsSuffix
-        } else {
-            Silence::Empty
-        });
+    let joint = Meeting {
+        before: &document.slice(line.start..cursor),
+        behind: &behind,
+        // The left-out text was cut from the document, so it stands at the start of the line's rest.
+        left_out: left_out.split('\n').next().unwrap_or_default().len(),
+        text: &scanned.text,
+        covered: (scanned.covered, scanned.covered_by),
+        end: scanned.end,
+    }
+    .joint();
+    let text = &scanned.text[..joint.length];
+    if scanned.text.trim().is_empty() {
+        return Cut::Silent(Silence::Empty);
+    }
+    if text.trim().is_empty() || text == &behind[..joint.covered] {
+        return Cut::Silent(Silence::RepeatsSuffix);
     }
     let least = settings.least_log_prob.unwrap_or(f32::NEG_INFINITY);
     if scanned.mean_log_prob < least {
@@ -139,23 +147,23 @@ pub fn cut(
     if scanned.ends_at_cursor && scanned.mean_log_prob < settings.least_log_prob_at_end {
         return Cut::Silent(Silence::EndOfMiddle);
     }
-    if loops(text) || repeats_line_above(document, cursor, text) {
+    if !joint.joins {
+        return Cut::Silent(Silence::Apart);
+    }
+    let made = Made {
+        document,
+        cursor,
+        text,
+        kept: &behind[joint.covered..],
+    };
+    if loops(text) || made.repeats_line_above() || made.redefines() {
         return Cut::Silent(Silence::Repetition);
     }
-    if repeats_next_line(document, line, text) {
+    if made.repeats_line_below() {
         return Cut::Silent(Silence::RepeatsSuffix);
     }
-    // What the text covers is only what it still spells after the trimming.
-    let covered = if text.len() >= scanned.covered_by {
-        scanned.covered
-    } else {
-        0
-    };
-    if redefines(document, cursor, text, &behind_cursor[covered..]) {
-        return Cut::Silent(Silence::Repetition);
-    }
     Cut::Show(Suggestion {
-        range: cursor..Offset(cursor.0 + covered),
+        range: cursor..Offset(cursor.0 + joint.covered),
         text: text.replace('\n', document.line_end().as_str()),
     })
 }
@@ -167,6 +175,7 @@ struct Scanned {
     covered: usize,
     /// Length of `text` up to behind the last covered closer.
     covered_by: usize,
+    end: End,
     mean_log_prob: f32,
     /// A stop was likelier than the token that starts at the cursor.
     ends_at_cursor: bool,
@@ -184,7 +193,7 @@ fn scan(
     let mut text: Vec<u8> = Vec::new();
     let mut log_probs: Vec<(usize, f32)> = Vec::new();
     let mut token_end = path.boundary();
-    let mut end = None;
+    let mut ended = None;
     let mut ends_at_cursor = false;
     for token in path.tokens() {
         let token_start = token_end;
@@ -195,31 +204,33 @@ fn scan(
         ends_at_cursor |= token_start == at && token.masked_stop.is_some();
         log_probs.push((text.len(), token.log_prob));
         text.extend_from_slice(&token.bytes[at.saturating_sub(token_start)..]);
-        end = line.read(&text);
-        if end.is_some() {
+        ended = line.read(&text);
+        if ended.is_some() {
             break;
         }
         if log_probs.len() >= settings.max_tokens {
-            end = Some(line.at);
+            ended = Some((line.at, End::Broken));
             break;
         }
     }
-    let end = match path.end() {
-        _ if end.is_some() => end?,
-        PathEnd::Open => return None,
-        PathEnd::Stop { .. } | PathEnd::ContextFull => line.at,
+    let (length, end) = match (ended, path.end()) {
+        (Some(ended), _) => ended,
+        (None, PathEnd::Open) => return None,
+        (None, PathEnd::Stop { .. }) => (line.at, End::Middle),
+        (None, PathEnd::ContextFull) => (line.at, End::Broken),
     };
     let used: Vec<f32> = log_probs
         .iter()
-        .filter(|&&(start, _)| start < end)
+        .filter(|&&(start, _)| start < length)
         .map(|&(_, p)| p)
         .collect();
     let mean_log_prob = used.iter().sum::<f32>() / used.len().max(1) as f32;
-    text.truncate(end);
+    text.truncate(length);
     Some(Scanned {
         text: String::from_utf8(text).expect("the scan ends between characters it has read"),
         covered: line.covered,
         covered_by: line.covered_by,
+        end,
         mean_log_prob,
         ends_at_cursor,
     })
@@ -239,6 +250,11 @@ struct LineScan<'a> {
     open: Vec<char>,
     covered: usize,
     covered_by: usize,
+    /// The quote that ends the literal that is being read.
+    literal: Option<char>,
+    /// A backslash takes the meaning of the next character.
+    escapes: bool,
+    last: Option<char>,
 }
 
 impl<'a> LineScan<'a> {
@@ -253,12 +269,17 @@ impl<'a> LineScan<'a> {
             open: Vec::new(),
             covered: 0,
             covered_by: 0,
+            // The cursor stands in the literal that a quote which was left out ends.
+            literal: (left_out.trim_start_matches([' ', '\t']).chars().next())
+                .filter(|&c| is_quote(c)),
+            escapes: false,
+            last: None,
         }
     }
 
-    /// Reads on; the length of the suggestion once it is known. Half a character at the end is held
-    /// back, bytes that are no character end the suggestion.
-    fn read(&mut self, text: &[u8]) -> Option<usize> {
+    /// Reads on; the length of the suggestion and how it ends once they are known. Half a character at the end is
+    /// held back, bytes that are no character end the suggestion.
+    fn read(&mut self, text: &[u8]) -> Option<(usize, End)> {
         let unread = &text[self.at..];
         let (valid, broken) = match std::str::from_utf8(unread) {
             Ok(valid) => (valid, false),
@@ -270,14 +291,14 @@ impl<'a> LineScan<'a> {
         };
         for c in valid.chars() {
             if let Some(end) = self.character(c) {
-                return Some(end);
+                return Some((end, End::Line));
             }
             self.at += c.len_utf8();
             if !c.is_whitespace() {
                 self.blank_from = self.at;
             }
         }
-        broken.then_some(self.at)
+        broken.then_some((self.at, End::Broken))
     }
 
     /// Where the suggestion ends, if it ends before `c`.
@@ -287,9 +308,11 @@ impl<'a> LineScan<'a> {
             let ends = self.has_text || self.mid_line || self.line_ends > LEADING_LINE_ENDS;
             return ends.then_some(self.at);
         }
+        let in_literal = self.in_literal(c);
         if let Some(closer) = self.next_left_out()
             && c == closer
             && self.open.is_empty()
+            && !in_literal
         {
             let before = self.left_out[self.covered..]
                 .find(closer)
@@ -301,11 +324,27 @@ impl<'a> LineScan<'a> {
             }
             self.covered += before + closer.len_utf8();
             self.covered_by = self.at + closer.len_utf8();
-        } else {
+        } else if !in_literal {
             self.bracket(c);
         }
         self.has_text |= !c.is_whitespace();
         None
+    }
+
+    /// Whether `c` belongs to the content of a string literal, in which brackets mean nothing.
+    fn in_literal(&mut self, c: char) -> bool {
+        let last = self.last.replace(c);
+        if let Some(quote) = self.literal {
+            let escaped = mem::take(&mut self.escapes);
+            self.escapes = c == '\\' && !escaped;
+            if c != quote || escaped {
+                return true;
+            }
+            self.literal = None;
+        } else if c == '"' && last != Some('\'') {
+            self.literal = Some(c);
+        }
+        false
     }
 
     fn bracket(&mut self, c: char) {
@@ -326,145 +365,6 @@ impl<'a> LineScan<'a> {
             .chars()
             .find(|c| !c.is_whitespace())
     }
-}
-
-/// The text without its longest end that is the start of what follows on the line.
-fn without_overlap<'a>(text: &'a str, rest: &str) -> &'a str {
-    let overlap = rest
-        .char_indices()
-        .map(|(at, c)| at + c.len_utf8())
-        .filter(|&length| text.ends_with(&rest[..length]))
-        .max()
-        .unwrap_or_default();
-    &text[..text.len() - overlap]
-}
-
-/// Whether the text goes in circles: a piece four times in a row and long enough that no table or pattern is meant;
-/// without letters that is longer, and one character may be repeated for ever, as in a ruled line.
-fn loops(text: &str) -> bool {
-    let chars: Vec<char> = text.chars().collect();
-    (2..=chars.len() / 4).any(|period| {
-        let least = (3 * period).max(20);
-        let (mut run, mut letters, mut changes) = (0, 0, 0);
-        chars.windows(period + 1).any(|window| {
-            let (earlier, later, before) = (window[0], window[period], window[period - 1]);
-            if later != earlier {
-                (run, letters, changes) = (0, 0, 0);
-                return false;
-            }
-            run += 1;
-            letters += usize::from(later.is_alphanumeric());
-            changes += usize::from(later != before);
-            run >= least && (letters > 0 || run >= 40 && changes > 0)
-        })
-    })
-}
-
-/// Whether the text makes a line that says what the line above it says: a small model that has begun to repeat itself
-/// goes on for as long as it is accepted.
-fn repeats_line_above(document: &Document, cursor: Offset, text: &str) -> bool {
-    let line = document.line_of(cursor);
-    let before = document.slice(document.line_range(line).start..cursor);
-    let (above, added) = match text.rsplit_once('\n') {
-        Some((_, added)) => (before, added.to_owned()),
-        None if line > 0 => {
-            let above = document.slice(document.line_range(line - 1));
-            (above, before + text)
-        }
-        None => return false,
-    };
-    has_words(&added) && above.trim() == added.trim()
-}
-
-/// Words that begin a definition.
-const DEFINITIONS: [&str; 9] = [
-    "def",
-    "fn",
-    "func",
-    "function",
-    "class",
-    "struct",
-    "enum",
-    "trait",
-    "interface",
-];
-/// Words that may stand before them.
-const MODIFIERS: [&str; 12] = [
-    "pub",
-    "pub(crate)",
-    "pub(super)",
-    "async",
-    "unsafe",
-    "const",
-    "export",
-    "default",
-    "abstract",
-    "public",
-    "private",
-    "static",
-];
-/// Lines of a block that are looked at in either direction.
-const BLOCK_LINES: usize = 500;
-
-/// Whether the text defines what its block defines already, in the same words. Copying does it to whoever accepts
-/// on and on: behind a copied end of a function comes, as in the original, the next function.
-///
-/// `kept` is what stands behind the suggestion on its line.
-fn redefines(document: &Document, cursor: Offset, text: &str, kept: &str) -> bool {
-    let line = document.line_of(cursor);
-    let before = document.slice(document.line_range(line).start..cursor);
-    let new = match text.rsplit_once('\n') {
-        Some((_, last)) => format!("{last}{kept}"),
-        None => format!("{before}{text}{kept}"),
-    };
-    let new = new.trim_end();
-    let mut words = new
-        .split_whitespace()
-        .skip_while(|word| MODIFIERS.contains(word));
-    // What goes on on further lines may differ there.
-    if !words.next().is_some_and(|word| DEFINITIONS.contains(&word)) || new.ends_with(['(', ',']) {
-        return false;
-    }
-    let indentation = |text: &str| text.len() - text.trim_start().len();
-    // The cursor's own line stands above a new one.
-    let above = line + usize::from(text.contains('\n'));
-    let stands_in = |lines: &mut dyn Iterator<Item = usize>| {
-        lines
-            .take(BLOCK_LINES)
-            .map(|line| document.slice(document.line_range(line)))
-            .filter(|line| !line.trim().is_empty())
-            .take_while(|line| indentation(line) >= indentation(new))
-            .any(|line| line.trim_end() == new)
-    };
-    stands_in(&mut (0..above).rev()) || stands_in(&mut (line + 1..document.line_count()))
-}
-
-/// Whether a line is more than closers and punctuation, which stand below each other everywhere.
-fn has_words(line: &str) -> bool {
-    line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
-}
-
-/// Whether the last line of the text is the next line below that is not blank.
-fn repeats_next_line(document: &Document, line: usize, text: &str) -> bool {
-    let last = text.lines().last().unwrap_or_default().trim();
-    if !has_words(last) {
-        return false;
-    }
-    // Looking far would cost more than it finds.
-    (line + 1..document.line_count().min(line + 8))
-        .map(|below| document.line_range(below))
-        .find(|range| !document.slice(range.clone()).trim().is_empty())
-        .is_some_and(|range| {
-            // A suggestion that begins in the middle of its line repeats a line only with its start.
-            let start = document.line_range(line).start;
-            let before = if text.contains('\n') {
-                String::new()
-            } else {
-                document.slice(start..document.line_range(line).end)
-            };
-            let below = document.slice(range);
-            below.trim() == last || below.trim() == format!("{}{last}", before.trim_start()).trim()
-        })
 }
 
 #[cfg(test)]

@@ -1,0 +1,253 @@
+//! Where a suggestion meets what follows the cursor on its line.
+//!
+//! An accept puts the text before what stands there. So the text covers closers that it spells itself, ends
+//! before what it would repeat, and is not shown where what is left would be glued to it. Functions of
+//! characters, the same for every language.
+
+use crate::closers::unmatched;
+
+/// Closers that are not single brackets or quotes. The editor's templates and people write them in pairs with
+/// their openers, so a suggestion between the two must not bring a second one. Longer ones first.
+const LONG_CLOSERS: [&str; 9] = ["-->", "]]>", "/>", "%}", "%>", "?>", "}}", "*/", ">"];
+
+/// How the reading of a path ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The model ended the middle: it expects what follows the cursor.
+    Middle,
+    /// The line ends there.
+    Line,
+    /// There is too much of it, or it is no text.
+    Broken,
+}
+
+/// A text fitted to what follows the cursor.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Joint {
+    /// Length of the text that is kept.
+    pub(super) length: usize,
+    /// Bytes behind the cursor that the text replaces.
+    pub(super) covered: usize,
+    /// What is left there goes on where the text ends.
+    pub(super) joins: bool,
+}
+
+/// What is known about the place and the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meeting<'a> {
+    /// The line before the cursor.
+    pub(super) before: &'a str,
+    /// The line behind the cursor.
+    pub(super) behind: &'a str,
+    /// Bytes of it that are left out of the prompt.
+    pub(super) left_out: usize,
+    /// The text, one line of it or more.
+    pub(super) text: &'a str,
+    /// Bytes behind the cursor that it covers by spelling closers that were left out, and its length when it had
+    /// spelled the last of them.
+    pub(super) covered: (usize, usize),
+    pub(super) end: End,
+}
+
+impl Meeting<'_> {
+    /// Fits the text to what follows.
+    pub(super) fn joint(self) -> Joint {
+        let (mut covered, mut spelled) = self.covered;
+        let (length, met) = loop {
+            let (text, kept) = (&self.text[spelled..], &self.behind[covered..]);
+            // Closers that were left out are covered while the text is read, or stay before what it spells.
+            let overlap = overlap(text, &self.behind[self.left_out.max(covered)..]);
+            if overlap.whole || kept.trim().is_empty() {
+                break (spelled + overlap.start, overlap.whole);
+            }
+            if spelled > 0 && meets(text, kept) {
+                break (spelled, true);
+            }
+            let Some((end, bytes)) = self.covers_long(text, kept) else {
+                break (spelled + overlap.start, false);
+            };
+            spelled += end;
+            covered += bytes;
+        };
+        let kept = &self.behind[covered..];
+        let text = &self.text[..length];
+        // A blank before a closer or at a line's end is none of the user's.
+        let text = if is_closing(kept) || kept.starts_with(char::is_whitespace) {
+            text.trim_end()
+        } else {
+            text
+        };
+        Joint {
+            length: text.len(),
+            covered,
+            joins: self.joins(text, covered, met),
+        }
+    }
+
+    /// Whether what is left behind the cursor goes on where the text ends.
+    fn joins(self, text: &str, covered: usize, met: bool) -> bool {
+        let kept = &self.behind[covered..];
+        if kept.trim().is_empty() {
+            return true;
+        }
+        let within_word =
+            |before: &str, behind: &str| before.ends_with(is_word) && behind.starts_with(is_word);
+        if within_word(self.before, self.behind)
+            || within_word(text, kept)
+            || !self.is_balanced(text, covered)
+        {
+            return false;
+        }
+        match self.end {
+            _ if is_closing(kept) => true,
+            End::Middle => true,
+            End::Line => met,
+            End::Broken => false,
+        }
+    }
+
+    /// Whether the text closes what it opens, and nothing else but what it covers.
+    fn is_balanced(self, text: &str, covered: usize) -> bool {
+        let covered = &self.behind[..covered];
+        let quote = self.behind.trim_start().chars().next();
+        let code = match quote.filter(|&c| is_quote(c)) {
+            // Up to the quote that it covers it is the content of a literal.
+            Some(quote) if self.left_out > 0 => match text.find(quote) {
+                Some(at) => &text[at + quote.len_utf8()..],
+                None => return true,
+            },
+            _ => text,
+        };
+        let brackets = covered.chars().filter(|c| matches!(c, ')' | ']' | '}'));
+        let (unopened, open) = unmatched(code);
+        open.is_empty() && unopened.into_iter().eq(brackets)
+    }
+
+    /// Where the text ends a closer that stands first in `kept`, and the bytes of it there.
+    fn covers_long(self, text: &str, kept: &str) -> Option<(usize, usize)> {
+        let blank = kept.len() - kept.trim_start().len();
+        let closer = LONG_CLOSERS
+            .into_iter()
+            .find(|closer| kept[blank..].starts_with(closer))?;
+        let at = match closer {
+            ">" => unopened_angle(self.before, text)?,
+            _ => text.find(closer)?,
+        };
+        Some((at + closer.len(), blank + closer.len()))
+    }
+}
+
+/// The end of a text that stands behind the cursor already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Overlap {
+    /// Where it begins in the text.
+    start: usize,
+    /// All that stands behind the cursor is spelled.
+    whole: bool,
+}
+
+/// The longest end of `text` that `rest` begins with, whatever blanks stand between signs.
+fn overlap(text: &str, rest: &str) -> Overlap {
+    let signs = rest.chars().filter(|c| !c.is_whitespace()).count();
+    let found = text.char_indices().find_map(|(start, _)| {
+        let count = begins_with(rest, &text[start..])?;
+        Some(Overlap {
+            start,
+            whole: count == signs,
+        })
+    });
+    found.unwrap_or(Overlap {
+        start: text.len(),
+        whole: false,
+    })
+}
+
+/// How many signs of `rest` the `end` of a text spells; `None` when `rest` does not begin so.
+fn begins_with(rest: &str, end: &str) -> Option<usize> {
+    if end.starts_with(char::is_whitespace) && !rest.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let mut rest = rest.chars().peekable();
+    let mut end = end.chars().peekable();
+    let (mut count, mut last) = (0, None);
+    loop {
+        let blanks = skip_blanks(&mut rest) != skip_blanks(&mut end);
+        let Some(&c) = end.peek() else { break };
+        if rest.peek() != Some(&c) {
+            return None;
+        }
+        // A blank within words is not one between signs.
+        if blanks && last.is_some_and(is_word) && is_word(c) {
+            return None;
+        }
+        last = Some(c);
+        (rest.next(), end.next());
+        count += 1;
+    }
+    (count > 0).then_some(count)
+}
+
+/// Whether there were any.
+fn skip_blanks(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
+    let mut any = false;
+    while chars.next_if(|c| c.is_whitespace()).is_some() {
+        any = true;
+    }
+    any
+}
+
+/// Whether what follows in the text begins with the sign that follows behind the cursor.
+fn meets(text: &str, kept: &str) -> bool {
+    let first = |text: &str| text.trim_start().chars().next();
+    first(kept).is_some() && first(text) == first(kept)
+}
+
+/// Where the text spells the `>` of a `<` that stands open before the cursor.
+fn unopened_angle(before: &str, text: &str) -> Option<usize> {
+    let open = |text: &str| {
+        let mut depth = 0usize;
+        let mut last = ' ';
+        for (at, c) in text.char_indices() {
+            let next = text[at + c.len_utf8()..].chars().next();
+            match c {
+                '<' if last != '<' && !matches!(next, Some('<' | '=' | '-' | ' ')) => depth += 1,
+                '>' if !matches!(last, '-' | '=' | ' ') => match depth.checked_sub(1) {
+                    Some(less) => depth = less,
+                    None => return Err(at),
+                },
+                _ => {}
+            }
+            last = c;
+        }
+        Ok(depth)
+    };
+    match (open(before), open(text)) {
+        (Ok(1..), Err(at)) => Some(at),
+        _ => None,
+    }
+}
+
+/// Whether there are only closers and signs behind which a line ends.
+fn is_closing(kept: &str) -> bool {
+    let mut kept = kept.trim();
+    while let Some(c) = kept.chars().next() {
+        let long = LONG_CLOSERS
+            .iter()
+            .find(|closer| kept.starts_with(**closer));
+        kept = match (c, long) {
+            (_, Some(closer)) => &kept[closer.len()..],
+            (')' | ']' | '}' | '"' | '\'' | '`' | ';' | ',' | ':' | '{', _) => &kept[1..],
+            _ => return false,
+        }
+        .trim_start();
+    }
+    true
+}
+
+pub(super) fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`')
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}

@@ -1,0 +1,155 @@
+//! What is not said again: circles, the lines around, and what the block defines.
+//!
+//! All look at the lines that an accept makes, with what stays behind the cursor.
+
+use tabahead_text::{Document, Offset};
+
+/// Whether the text goes in circles: a piece four times in a row and long enough that no table or pattern is meant;
+/// without letters that is longer, and one character may be repeated for ever, as in a ruled line.
+pub(super) fn loops(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    (2..=chars.len() / 4).any(|period| {
+        let least = (3 * period).max(20);
+        let (mut run, mut letters, mut changes) = (0, 0, 0);
+        chars.windows(period + 1).any(|window| {
+            let (earlier, later, before) = (window[0], window[period], window[period - 1]);
+            if later != earlier {
+                (run, letters, changes) = (0, 0, 0);
+                return false;
+            }
+            run += 1;
+            letters += usize::from(later.is_alphanumeric());
+            changes += usize::from(later != before);
+            run >= least && (letters > 0 || run >= 40 && changes > 0)
+        })
+    })
+}
+
+/// Words that begin a definition.
+const DEFINITIONS: [&str; 9] = [
+    "def",
+    "fn",
+    "func",
+    "function",
+    "class",
+    "struct",
+    "enum",
+    "trait",
+    "interface",
+];
+/// Words that may stand before them.
+const MODIFIERS: [&str; 12] = [
+    "pub",
+    "pub(crate)",
+    "pub(super)",
+    "async",
+    "unsafe",
+    "const",
+    "export",
+    "default",
+    "abstract",
+    "public",
+    "private",
+    "static",
+];
+/// Lines of a block that are looked at in either direction.
+const BLOCK_LINES: usize = 500;
+
+/// The line that an accept makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Made<'a> {
+    pub(super) document: &'a Document,
+    pub(super) cursor: Offset,
+    /// What an accept puts at the cursor.
+    pub(super) text: &'a str,
+    /// What stays behind it on its line.
+    pub(super) kept: &'a str,
+}
+
+impl Made<'_> {
+    /// Whether it says what the line above it says: a small model that has begun to repeat itself goes on for as long
+    /// as it is accepted.
+    pub(super) fn repeats_line_above(self) -> bool {
+        let line = self.document.line_of(self.cursor);
+        let above = match self.new_line() {
+            Some(_) => self.before(),
+            None if line > 0 => self.line(line - 1),
+            None => return false,
+        };
+        let made = self.line_made();
+        has_words(&made) && above.trim() == made.trim()
+    }
+
+    /// Whether it says what the next line below that is not blank says.
+    pub(super) fn repeats_line_below(self) -> bool {
+        /// Blank lines that are passed over. Looking far would cost more than it finds.
+        const BLANK: usize = 7;
+
+        let added = self.new_line().unwrap_or(self.text).trim();
+        if !has_words(added) {
+            return false;
+        }
+        let made = self.line_made();
+        let below = self.document.line_of(self.cursor) + 1;
+        (below..self.document.line_count().min(below + BLANK))
+            .map(|line| self.line(line))
+            .find(|line| !line.trim().is_empty())
+            .is_some_and(|below| below.trim() == made.trim() || below.trim() == added)
+    }
+
+    /// Whether it defines what its block defines already, in the same words. Copying does it to whoever accepts on and
+    /// on: behind a copied end of a function comes, as in the original, the next function.
+    pub(super) fn redefines(self) -> bool {
+        let made = self.line_made();
+        let new = made.trim_end();
+        let mut words = new
+            .split_whitespace()
+            .skip_while(|word| MODIFIERS.contains(word));
+        // What goes on on further lines may differ there.
+        if !words.next().is_some_and(|word| DEFINITIONS.contains(&word))
+            || new.ends_with(['(', ','])
+        {
+            return false;
+        }
+        let indentation = |text: &str| text.len() - text.trim_start().len();
+        let line = self.document.line_of(self.cursor);
+        // The cursor's own line stands above a new one.
+        let above = line + usize::from(self.new_line().is_some());
+        let stands_in = |lines: &mut dyn Iterator<Item = usize>| {
+            lines
+                .take(BLOCK_LINES)
+                .map(|line| self.line(line))
+                .filter(|line| !line.trim().is_empty())
+                .take_while(|line| indentation(line) >= indentation(new))
+                .any(|line| line.trim_end() == new)
+        };
+        stands_in(&mut (0..above).rev()) || stands_in(&mut (line + 1..self.document.line_count()))
+    }
+
+    /// What an accept adds below the cursor's line, if it adds a line.
+    fn new_line(&self) -> Option<&str> {
+        self.text.rsplit_once('\n').map(|(_, last)| last)
+    }
+
+    fn line_made(self) -> String {
+        match self.new_line() {
+            Some(last) => format!("{last}{}", self.kept),
+            None => format!("{}{}{}", self.before(), self.text, self.kept),
+        }
+    }
+
+    /// The cursor's line before the cursor.
+    fn before(self) -> String {
+        let line = self.document.line_of(self.cursor);
+        (self.document).slice(self.document.line_range(line).start..self.cursor)
+    }
+
+    fn line(self, line: usize) -> String {
+        self.document.slice(self.document.line_range(line))
+    }
+}
+
+/// Whether a line is more than closers and punctuation, which stand below each other everywhere.
+fn has_words(line: &str) -> bool {
+    line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
+}
