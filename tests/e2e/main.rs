@@ -9,6 +9,7 @@ mod program;
 mod random;
 mod report;
 
+mod breakage;
 mod emacs;
 mod idle;
 mod law;

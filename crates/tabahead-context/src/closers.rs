@@ -43,30 +43,46 @@ pub fn left_out_closers(tail: &str, after: &str) -> usize {
 /// closer without its opener is ignored; one that closes an outer bracket closes the inner ones too,
 /// so that a bracket counted by mistake is forgotten at the end of its block.
 fn open_brackets(text: &str) -> Vec<char> {
-    unmatched(text).1
+    Unmatched::of(text).missing
 }
 
-/// The closers without an opener in `text`, and those that are missing in it, innermost last; see
-/// `open_brackets`.
-pub(crate) fn unmatched(text: &str) -> (Vec<char>, Vec<char>) {
-    let (mut unopened, mut open) = (Vec::new(), Vec::new());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '(' => open.push(')'),
-            '[' => open.push(']'),
-            '{' => open.push('}'),
-            ')' | ']' | '}' => match open.iter().rposition(|&closer| closer == c) {
-                Some(at) => open.truncate(at),
-                None => unopened.push(c),
-            },
-            '"' => rest = &rest[literal_length(rest, '"', usize::MAX)..],
-            '\'' => rest = &rest[literal_length(rest, '\'', 1)..],
-            _ => {}
+/// Brackets without their like.
+#[derive(Debug, Default)]
+pub(crate) struct Unmatched {
+    /// The closers that are missing, innermost last.
+    pub(crate) missing: Vec<char>,
+    /// How many closers have no opener.
+    pub(crate) unopened: usize,
+    /// How many openers were passed over when an outer one was closed.
+    pub(crate) passed_over: usize,
+}
+
+impl Unmatched {
+    /// Those of a text, see `open_brackets`.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut found = Self::default();
+        let open = &mut found.missing;
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            rest = &rest[c.len_utf8()..];
+            match c {
+                '(' => open.push(')'),
+                '[' => open.push(']'),
+                '{' => open.push('}'),
+                ')' | ']' | '}' => match open.iter().rposition(|&closer| closer == c) {
+                    Some(at) => {
+                        found.passed_over += open.len() - at - 1;
+                        open.truncate(at);
+                    }
+                    None => found.unopened += 1,
+                },
+                '"' => rest = &rest[literal_length(rest, '"', usize::MAX)..],
+                '\'' => rest = &rest[literal_length(rest, '\'', 1)..],
+                _ => {}
+            }
         }
+        found
     }
-    (unopened, open)
 }
 
 /// Bytes up to behind the quote that ends a literal of at most `longest` characters (an escape is one),

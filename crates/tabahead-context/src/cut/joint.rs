@@ -4,7 +4,7 @@
 //! before what it would repeat, and is not shown where what is left would be glued to it. Functions of
 //! characters, the same for every language.
 
-use crate::closers::unmatched;
+use crate::closers::Unmatched;
 
 /// Closers that are not single brackets or quotes. The editor's templates and people write them in pairs with
 /// their openers, so a suggestion between the two must not bring a second one. Longer ones first.
@@ -90,45 +90,34 @@ impl Meeting<'_> {
         if kept.trim().is_empty() {
             return true;
         }
-        let within_word =
-            |before: &str, behind: &str| before.ends_with(is_word) && behind.starts_with(is_word);
-        if within_word(self.before, self.behind)
-            || within_word(text, kept)
-            || !self.is_balanced(text, covered)
+        if is_one_token(self.before, self.behind)
+            || runs_into(text, kept)
+            || !self.is_balanced(text, kept)
         {
             return false;
         }
         match self.end {
-            _ if is_closing(kept) => true,
+            // Closers that begin a line close what stands above.
+            _ if is_closing(kept) => !self.before.trim().is_empty(),
             End::Middle => true,
             End::Line => met,
             End::Broken => false,
         }
     }
 
-    /// Whether the text closes what it opens, and nothing else but what it covers.
-    fn is_balanced(self, text: &str, covered: usize) -> bool {
-        let covered = &self.behind[..covered];
-        let quote = self.behind.trim_start().chars().next();
-        let code = match quote.filter(|&c| is_quote(c)) {
-            // Up to the quote that it covers it is the content of a literal.
-            Some(quote) if self.left_out > 0 => match text.find(quote) {
-                Some(at) => &text[at + quote.len_utf8()..],
-                None => return true,
-            },
-            _ => text,
-        };
-        let brackets = covered.chars().filter(|c| matches!(c, ')' | ']' | '}'));
-        let (unopened, open) = unmatched(code);
-        open.is_empty() && unopened.into_iter().eq(brackets)
+    /// Whether an accept leaves no more brackets of the line open, and no more closers without an opener.
+    fn is_balanced(self, text: &str, kept: &str) -> bool {
+        let before = Unmatched::of(&[self.before, self.behind].concat());
+        let after = Unmatched::of(&[self.before, text, kept].concat());
+        after.unopened <= before.unopened
+            && after.missing.len() <= before.missing.len()
+            && after.passed_over <= before.passed_over
     }
 
     /// Where the text ends a closer that stands first in `kept`, and the bytes of it there.
     fn covers_long(self, text: &str, kept: &str) -> Option<(usize, usize)> {
         let blank = kept.len() - kept.trim_start().len();
-        let closer = LONG_CLOSERS
-            .into_iter()
-            .find(|closer| kept[blank..].starts_with(closer))?;
+        let closer = long_closer(&kept[blank..])?;
         let at = match closer {
             ">" => unopened_angle(self.before, text)?,
             _ => text.find(closer)?,
@@ -196,6 +185,11 @@ fn skip_blanks(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
     any
 }
 
+/// The long closer that a text begins with.
+fn long_closer(text: &str) -> Option<&'static str> {
+    (LONG_CLOSERS.into_iter()).find(|closer| text.starts_with(closer))
+}
+
 /// Whether what follows in the text begins with the sign that follows behind the cursor.
 fn meets(text: &str, kept: &str) -> bool {
     let first = |text: &str| text.trim_start().chars().next();
@@ -231,10 +225,7 @@ fn unopened_angle(before: &str, text: &str) -> Option<usize> {
 fn is_closing(kept: &str) -> bool {
     let mut kept = kept.trim();
     while let Some(c) = kept.chars().next() {
-        let long = LONG_CLOSERS
-            .iter()
-            .find(|closer| kept.starts_with(**closer));
-        kept = match (c, long) {
+        kept = match (c, long_closer(kept)) {
             (_, Some(closer)) => &kept[closer.len()..],
             (')' | ']' | '}' | '"' | '\'' | '`' | ';' | ',' | ':' | '{', _) => &kept[1..],
             _ => return false,
@@ -242,6 +233,21 @@ fn is_closing(kept: &str) -> bool {
         .trim_start();
     }
     true
+}
+
+/// Whether a place is within a word or an operator.
+fn is_one_token(before: &str, behind: &str) -> bool {
+    let both = |of: fn(char) -> bool| before.ends_with(of) && behind.starts_with(of);
+    let is_pair = ["<", "%", "?", "*"].iter().any(|end| before.ends_with(end))
+        && long_closer(behind).is_some();
+    both(is_word) || both(|c| "-+*/%=<>!&|^~:.?".contains(c)) && !is_pair
+}
+
+/// Whether a word or a value ends where another begins.
+fn runs_into(text: &str, kept: &str) -> bool {
+    text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
+        && kept.starts_with(|c| is_word(c) || is_quote(c))
+        && !is_closing(kept)
 }
 
 pub(super) fn is_quote(c: char) -> bool {

@@ -160,6 +160,10 @@ fn nothing_is_glued_to_code_that_follows() {
             ("x = $0total\n", "sub", APART),
             ("x = f(a$0, b)\n", ")\ny = 1", APART),
             ("x = $0 + tail\n", "a\nb", APART),
+            ("x = $0tail\n", "f()", APART),
+            ("f($0'a')\n", "b", APART),
+            ("fn f() -$0> u8 {\n", "-", APART),
+            ("f(\n  a\n$0);\n", "b", APART),
         ],
     );
 }
@@ -207,6 +211,12 @@ fn a_bracket_that_is_opened_before_closers_is_closed() {
                 "others.map(item => f({item}))$0;\n",
             ),
             ("if (a$0)\n", " && f(b)) {\n", "if (a && f(b)) {$0\n"),
+            ("f($0;\n", "a, b);\n", "f(a, b)$0;\n"),
+            (
+                "for ($0 {\n",
+                "const a of b) {\n",
+                "for (const a of b)$0 {\n",
+            ),
             ("say($0);\n", "\"(\");\n", "say(\"(\")$0;\n"),
             ("say(\"$0\");\n", "a (b\", c);\n", "say(\"a (b\", c)$0;\n"),
         ],
@@ -258,7 +268,7 @@ fn closers_that_are_no_brackets_are_covered_too() {
                 "first part-->\n",
                 "<!-- first part$0 -->\n",
             ),
-            ("{{ $0 }}\n", "name }}\n", "{{ name $0}}\n"),
+            ("{{ $0 }}\n", "name }}\n", "{{ name }}$0\n"),
             ("<?php $0 ?>\n", "echo $a;?>\n", "<?php echo $a;$0 ?>\n"),
         ],
     );
