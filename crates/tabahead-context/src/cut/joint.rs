@@ -99,17 +99,24 @@ impl Meeting<'_> {
         match self.end {
             // Closers that begin a line close what stands above.
             _ if is_closing(kept) => !self.before.trim().is_empty(),
-            End::Middle => true,
+            // To go on with a word that is written, before code that is written, is to guess at a change.
+            End::Middle => !self.before.ends_with(is_word),
             End::Line => met,
             End::Broken => false,
         }
     }
 
-    /// Whether an accept leaves no more brackets of the line open, and no more closers without an opener.
+    /// Whether an accept leaves no more brackets and literals of the line open, and no more closers without an opener.
     fn is_balanced(self, text: &str, kept: &str) -> bool {
-        let before = Unmatched::of(&[self.before, self.behind].concat());
-        let after = Unmatched::of(&[self.before, text, kept].concat());
-        after.unopened <= before.unopened
+        let line = [self.before, self.behind].concat();
+        let made = [self.before, text, kept].concat();
+        let (before, after) = (Unmatched::of(&line), Unmatched::of(&made));
+        let is_even = |line: &str, quote| line.matches(quote).count().is_multiple_of(2);
+        let literals = ['"', '`']
+            .iter()
+            .all(|&quote| !is_even(&line, quote) || is_even(&made, quote));
+        literals
+            && after.unopened <= before.unopened
             && after.missing.len() <= before.missing.len()
             && after.passed_over <= before.passed_over
     }
@@ -235,19 +242,27 @@ fn is_closing(kept: &str) -> bool {
     true
 }
 
-/// Whether a place is within a word or an operator.
+/// Whether a place is within a word, an operator or the quotes of a long literal.
 fn is_one_token(before: &str, behind: &str) -> bool {
     let both = |of: fn(char) -> bool| before.ends_with(of) && behind.starts_with(of);
     let is_pair = ["<", "%", "?", "*"].iter().any(|end| before.ends_with(end))
         && long_closer(behind).is_some();
-    both(is_word) || both(|c| "-+*/%=<>!&|^~:.?".contains(c)) && !is_pair
+    let is_long_quote = ["\"", "'", "`"]
+        .iter()
+        .any(|quote| before.ends_with(&quote.repeat(2)) && behind.starts_with(quote));
+    both(is_word) || both(is_operator) && !is_pair || is_long_quote
 }
 
-/// Whether a word or a value ends where another begins.
+/// Whether a word or a value ends where another begins, or two operators become one.
 fn runs_into(text: &str, kept: &str) -> bool {
-    text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
-        && kept.starts_with(|c| is_word(c) || is_quote(c))
-        && !is_closing(kept)
+    let operators = text.ends_with(is_operator) && kept.starts_with(is_operator);
+    let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
+        && kept.starts_with(|c| is_word(c) || is_quote(c));
+    (operators || values) && !is_closing(kept)
+}
+
+fn is_operator(c: char) -> bool {
+    "-+*/%=<>!&|^~:.?".contains(c)
 }
 
 pub(super) fn is_quote(c: char) -> bool {
