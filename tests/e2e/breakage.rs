@@ -270,7 +270,10 @@ impl Count {
         let name = format!("{number}/{}", source.name);
         let mut buffer = Buffer::with_text(&name, source.language, text, *cursor);
         client.open(&buffer);
-        let answer = client.complete(&buffer);
+        // Who asks by hand is shown most.
+        let mut request = buffer.request();
+        request["context"]["triggerKind"] = json!(1);
+        let answer = client.result("textDocument/inlineCompletion", request);
         client.notify(
             "textDocument/didClose",
             json!({"textDocument": {"uri": buffer.uri()}}),

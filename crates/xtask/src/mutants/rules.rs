@@ -35,6 +35,7 @@ const BOUNDARY: &str = "crates/tabahead-context/src/boundary.rs";
 const MARKS: &str = "crates/tabahead-context/src/marks.rs";
 const PATH: &str = "crates/tabahead-context/src/path.rs";
 const CUT: &str = "crates/tabahead-context/src/cut.rs";
+const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
 const KEY: &str = "crates/tabahead-context/src/key.rs";
 const STATE: &str = "crates/tabahead-speculation/src/state.rs";
 const KNOWN_PATH: &str = "crates/tabahead-speculation/src/known_path.rs";
@@ -318,8 +319,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Closers",
         off: "those that the path spells are not covered",
         file: CUT,
-        piece: "text.len() >= scanned.covered_by",
-        becomes: "false",
+        piece: "covered: (scanned.covered, scanned.covered_by),",
+        becomes: "covered: (0, 0),",
         program: CONTEXT,
         test: "cut::tests::covered_closers_are_replaced_and_not_doubled",
     },
@@ -444,10 +445,64 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Cut",
         off: "it decides before it knows, and more tokens change it",
         file: CUT,
-        piece: "PathEnd::Open => return None,",
-        becomes: "PathEnd::Open => line.at,",
+        piece: "(None, PathEnd::Open) => return None,",
+        becomes: "(None, PathEnd::Open) => (line.at, End::Middle),",
         program: CONTEXT,
         test: "cut::tests::a_decided_cut_is_the_same_for_every_longer_path",
+    },
+    Mutant {
+        rule: "Text behind the cursor",
+        off: "long closers are not covered",
+        file: JOINT,
+        piece: "let closer = long_closer(&kept[blank..])?;",
+        becomes: "let closer = long_closer(&kept[blank..]).filter(|_| false)?;",
+        program: CONTEXT,
+        test: "cut::tests::closers_that_are_no_brackets_are_covered_too",
+    },
+    Mutant {
+        rule: "Text behind the cursor",
+        off: "the text goes on where it meets what follows",
+        file: JOINT,
+        piece: "spelled > 0 && meets(text, kept)",
+        becomes: "false && meets(text, kept)",
+        program: CONTEXT,
+        test: "cut::tests::the_text_ends_where_it_meets_what_follows_a_covered_closer",
+    },
+    Mutant {
+        rule: "Text behind the cursor",
+        off: "words may be changed",
+        file: JOINT,
+        piece: "both(is_word) || both(is_operator)",
+        becomes: "both(is_operator)",
+        program: CONTEXT,
+        test: "cut::tests::nothing_is_glued_to_code_that_follows",
+    },
+    Mutant {
+        rule: "Text behind the cursor",
+        off: "brackets need no balance",
+        file: JOINT,
+        piece: "after.missing.len() <= before.missing.len()",
+        becomes: "true",
+        program: CONTEXT,
+        test: "cut::tests::a_bracket_that_is_opened_before_closers_is_closed",
+    },
+    Mutant {
+        rule: "Text behind the cursor",
+        off: "whole lines are put before code",
+        file: JOINT,
+        piece: "End::Line => met,",
+        becomes: "End::Line => true,",
+        program: CONTEXT,
+        test: "cut::tests::nothing_is_glued_to_code_that_follows",
+    },
+    Mutant {
+        rule: "Text behind the cursor",
+        off: "repetition forgets what stays behind the cursor",
+        file: CUT,
+        piece: "kept: &behind[joint.covered..],",
+        becomes: "kept: \"\",",
+        program: CONTEXT,
+        test: "cut::tests::what_stays_behind_the_cursor_is_part_of_the_line_that_is_made",
     },
     Mutant {
         rule: "End of the middle",
