@@ -87,38 +87,33 @@ impl Meeting<'_> {
     /// Whether what is left behind the cursor goes on where the text ends.
     fn joins(self, text: &str, covered: usize, met: bool) -> bool {
         let kept = &self.behind[covered..];
+        if self.behind.trim().is_empty() {
+            return true;
+        }
+        let line = [self.before, self.behind].concat();
+        let made = [self.before, text, kept].concat();
+        let (before, after) = (Unmatched::of(&line), Unmatched::of(&made));
+        if after.unopened > before.unopened || after.passed_over > before.passed_over {
+            return false;
+        }
         if kept.trim().is_empty() {
             return true;
         }
-        if is_one_token(self.before, self.behind)
+        if after.missing.len() > before.missing.len()
+            || opens_literal(&line, &made)
+            || is_one_token(self.before, self.behind)
             || runs_into(text, kept)
-            || !self.is_balanced(text, kept)
         {
             return false;
         }
         match self.end {
+            End::Broken => false,
             // Closers that begin a line close what stands above.
             _ if is_closing(kept) => !self.before.trim().is_empty(),
             // To go on with a word that is written, before code that is written, is to guess at a change.
             End::Middle => !self.before.ends_with(is_word),
             End::Line => met,
-            End::Broken => false,
         }
-    }
-
-    /// Whether an accept leaves no more brackets and literals of the line open, and no more closers without an opener.
-    fn is_balanced(self, text: &str, kept: &str) -> bool {
-        let line = [self.before, self.behind].concat();
-        let made = [self.before, text, kept].concat();
-        let (before, after) = (Unmatched::of(&line), Unmatched::of(&made));
-        let is_even = |line: &str, quote| line.matches(quote).count().is_multiple_of(2);
-        let literals = ['"', '`']
-            .iter()
-            .all(|&quote| !is_even(&line, quote) || is_even(&made, quote));
-        literals
-            && after.unopened <= before.unopened
-            && after.missing.len() <= before.missing.len()
-            && after.passed_over <= before.passed_over
     }
 
     /// Where the text ends a closer that stands first in `kept`, and the bytes of it there.
@@ -242,6 +237,14 @@ fn is_closing(kept: &str) -> bool {
     true
 }
 
+/// Whether a line with no open literal has become one with one.
+fn opens_literal(line: &str, made: &str) -> bool {
+    let is_even = |line: &str, quote| line.matches(quote).count().is_multiple_of(2);
+    ['"', '`']
+        .into_iter()
+        .any(|quote| is_even(line, quote) && !is_even(made, quote))
+}
+
 /// Whether a place is within a word, an operator or the quotes of a long literal.
 fn is_one_token(before: &str, behind: &str) -> bool {
     let both = |of: fn(char) -> bool| before.ends_with(of) && behind.starts_with(of);
@@ -253,8 +256,12 @@ fn is_one_token(before: &str, behind: &str) -> bool {
     both(is_word) || both(is_operator) && !is_pair || is_long_quote
 }
 
-/// Whether a word or a value ends where another begins, or two operators become one.
+/// Whether a word or a value ends where another begins, two operators become one, or a list or statement ends twice.
 fn runs_into(text: &str, kept: &str) -> bool {
+    let ended = text.trim_end().ends_with([',', ';']);
+    if ended && kept.trim_start().starts_with([',', ';']) {
+        return true;
+    }
     let operators = text.ends_with(is_operator) && kept.starts_with(is_operator);
     let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
         && kept.starts_with(|c| is_word(c) || is_quote(c));

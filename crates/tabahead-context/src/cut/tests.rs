@@ -216,6 +216,10 @@ fn a_bracket_that_is_opened_before_closers_is_closed() {
             ),
             ("if (a$0)\n", " && f(b)) {\n", "if (a && f(b)) {$0\n"),
             ("f($0;\n", "a, b);\n", "f(a, b)$0;\n"),
+            ("expect(a).is($0)\n", "{}))\n", APART),
+            ("f({\n  a\n$0}\n", "})\n", APART),
+            ("#[a(b(\"c\"$0))]\n", "]))]\n", APART),
+            ("f(\"a\"$0,\n", ");\n", APART),
             (
                 "for ($0 {\n",
                 "const a of b) {\n",
