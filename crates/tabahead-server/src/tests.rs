@@ -385,7 +385,7 @@ async fn answers_copy_from_the_other_open_files_but_not_from_secrets() {
     assert_eq!(client.backend().started().len(), 1);
 
     // To look into another file and come back changes nothing, to write into it does.
-    client.suggestion("file:///w/b.rs", (0, 3)).await;
+    client.suggestion("file:///w/b.rs", (0, 14)).await;
     assert_eq!(copied(&client), ["let a = ", "one = 1\n"]);
     client.suggestion(URI, (0, 8)).await;
     assert_eq!(client.backend().started().len(), 2);

@@ -107,9 +107,9 @@ impl Meeting<'_> {
             return false;
         }
         match self.end {
-            End::Broken => false,
             // Closers that begin a line close what stands above.
             _ if is_closing(kept) => !self.before.trim().is_empty(),
+            End::Broken => false,
             // To go on with a word that is written, before code that is written, is to guess at a change.
             End::Middle => !self.before.ends_with(is_word),
             End::Line => met,

@@ -362,7 +362,22 @@ fn in_mid_line_what_follows_is_not_repeated() {
 }
 
 #[test]
-fn the_line_below_is_not_suggested_again() {
+fn the_lines_below_are_not_suggested_again() {
+    check_table(
+        STOP,
+        &[
+            (
+                "{\n$0\n\"bbb\": 2,\n\n\"ccc\": 3,\n}\n",
+                "\"ccc\": 3,\n",
+                REPEATS,
+            ),
+            (
+                "{\n$0\n\"bbb\": 2,\n\"ccc\": 3,\n\"ddd\": 4,\n}\n",
+                "\"ddd\": 4,\n",
+                "{\n\"ddd\": 4,$0\n\"bbb\": 2,\n\"ccc\": 3,\n\"ddd\": 4,\n}\n",
+            ),
+        ],
+    );
     assert_eq!(
         accepted("a();\n$0\nreturn total;\n", "return total;"),
         "Silent(RepeatsSuffix)"

@@ -328,7 +328,8 @@ fn what_llama_vim_computes_ahead_mid_line_is_never_found() {
     let mut setup = setup();
     setup.settings.cut.max_tokens = 2;
     let told = |policy, text: &str| tell_with(policy, text, &TYPED_AND_ACCEPTED, &setup).0;
-    let mid_line = format!("{CALLS}$0 //\n");
+    let words = "let first = one two three four five six seven eight;\n";
+    let mid_line = format!("{words}\nlet first$0 )\n");
     let theirs = told(PolicyName::LlamaVim, &mid_line);
     assert!(theirs.with_next > 0, "{theirs:?}");
     assert_eq!(theirs.hits_after_accept, 0, "{theirs:?}");
