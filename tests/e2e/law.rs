@@ -89,8 +89,9 @@ fn every_answer_is_the_one_of_a_fresh_process() {
         &format!("{states} states, {shown} suggestions and {several} others, hits {kinds:?}"),
     );
     assert!(several > 0, "nobody was given several suggestions");
+    // The user goes to many places where code follows, and nothing is to be shown.
     assert!(
-        shown * 2 > states as u64,
+        shown * 5 > states as u64 * 2,
         "only {shown} suggestions in {states} states"
     );
     for (kind, count) in &kinds {

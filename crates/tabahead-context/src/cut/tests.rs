@@ -182,6 +182,8 @@ fn what_goes_on_in_code_that_follows_is_shown() {
             ("x = $0+ tail\n", "head ", "x = head $0+ tail\n"),
             ("let $0 = b;\n", "a = b;\nlet c", "let a$0 = b;\n"),
             ("let $0= b;\n", "a = b;\nlet c", "let a $0= b;\n"),
+            ("half = f($0) * 2\n", "a)\nb", "half = f(a)$0 * 2\n"),
+            ("half = f($0) * 2\n", "a) + 1\nb", APART),
             ("f($0, c)\n", "a, b", "f(a, b$0, c)\n"),
             ("f($0, c)\n", "g(a)", "f(g(a)$0, c)\n"),
             ("f($0, c)\n", "g(a, c)\n", APART),
