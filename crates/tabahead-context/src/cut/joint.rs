@@ -60,8 +60,8 @@ impl Meeting<'_> {
             if overlap.whole || kept.trim().is_empty() {
                 break (spelled + overlap.start, overlap.whole);
             }
-            // Behind a closer that it covers, it ends, or says what follows there.
-            if spelled > 0 && (text.trim().is_empty() || meets(text, kept)) {
+            // What stands behind a closer that it covers was written to follow that closer.
+            if spelled > 0 && (!is_closing(kept) || meets(text, kept)) {
                 break (spelled, true);
             }
             let Some((end, bytes)) = self.covers_long(text, kept) else {

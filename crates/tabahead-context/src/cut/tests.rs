@@ -183,7 +183,7 @@ fn what_goes_on_in_code_that_follows_is_shown() {
             ("let $0 = b;\n", "a = b;\nlet c", "let a$0 = b;\n"),
             ("let $0= b;\n", "a = b;\nlet c", "let a $0= b;\n"),
             ("half = f($0) * 2\n", "a)\nb", "half = f(a)$0 * 2\n"),
-            ("half = f($0) * 2\n", "a) + 1\nb", APART),
+            ("half = f($0) * 2\n", "a) + 1\nb", "half = f(a)$0 * 2\n"),
             ("f($0, c)\n", "a, b", "f(a, b$0, c)\n"),
             ("f($0, c)\n", "g(a)", "f(g(a)$0, c)\n"),
             ("f($0, c)\n", "g(a, c)\n", APART),

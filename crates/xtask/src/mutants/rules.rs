@@ -463,7 +463,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Text behind the cursor",
         off: "the text goes on where it meets what follows",
         file: JOINT,
-        piece: "spelled > 0 && (text.trim().is_empty() || meets(text, kept))",
+        piece: "spelled > 0 && (!is_closing(kept) || meets(text, kept))",
         becomes: "false",
         program: CONTEXT,
         test: "cut::tests::the_text_ends_where_it_meets_what_follows_a_covered_closer",
