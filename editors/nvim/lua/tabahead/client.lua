@@ -159,7 +159,7 @@ local function ended()
 end
 
 --- Starts the program. An end that we make up for ourselves is no message to the user, who types: Neovim
---- would say it, so it is told that all is well.
+--- would say it, so it is told that all is well. What is said of texts is said as the server can read it.
 ---@param command string[]
 ---@return fun(dispatchers: vim.lsp.rpc.Dispatchers): vim.lsp.rpc.PublicClient
 local function start(command)
@@ -168,7 +168,12 @@ local function start(command)
     dispatchers.on_exit = function()
       on_exit(0, 0)
     end
-    return vim.lsp.rpc.start(command, dispatchers)
+    local connection = vim.lsp.rpc.start(command, dispatchers)
+    local notify = connection.notify
+    connection.notify = function(method, params)
+      return notify(method, require('tabahead.encoding').readable(method, params))
+    end
+    return connection
   end
 end
 
@@ -315,7 +320,7 @@ end
 local function position()
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   local before = vim.api.nvim_get_current_line():sub(1, column)
-  return { line = row - 1, character = vim.fn.strutf16len(before) }
+  return { line = row - 1, character = require('tabahead.encoding').units(before) }
 end
 
 --- Asks for suggestions at the cursor. Gives the request's number; nil where nobody can be asked.

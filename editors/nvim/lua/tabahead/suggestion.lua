@@ -6,6 +6,7 @@
 
 local client = require('tabahead.client')
 local config = require('tabahead.config')
+local encoding = require('tabahead.encoding')
 local ghost = require('tabahead.ghost')
 local part = require('tabahead.part')
 
@@ -223,7 +224,7 @@ end
 ---@param position lsp.Position
 ---@return integer
 local function bytes(line, position)
-  local at = vim.fn.byteidx(line, position.character, true)
+  local at = vim.fn.byteidx(encoding.for_vim(line), position.character, true)
   return at < 0 and #line or at
 end
 
@@ -238,6 +239,10 @@ local function take(self, asked, items)
   if not vim.deep_equal(asked, place(self)) then
     return
   end
+  -- What stands for bytes that are no character would be inserted as a sign.
+  items = vim.tbl_filter(function(item)
+    return not item.insertText:find(encoding.REPLACEMENT, 1, true)
+  end, items)
   local first = items[1]
   if not first then
     hide(self)
@@ -245,7 +250,7 @@ local function take(self, asked, items)
   end
   for _, item in ipairs(items) do
     -- A buffer's lines end with `\n` whatever the file's end with.
-    item.insertText = item.insertText:gsub('\r\n', '\n')
+    item.insertText = item.insertText:gsub('\r\n?', '\n')
   end
   -- Items of one answer have one range, which is on the cursor's line.
   local line = vim.api.nvim_buf_get_lines(self.number, asked.row, asked.row + 1, false)[1] or ''
@@ -456,6 +461,10 @@ function M.accept(which)
   local reported = (left.typed .. text):sub(self.shown.kept + 1)
   local here, line = place(self), vim.api.nvim_get_current_line()
   local covered = is_all and left.covered or 0
+  -- Where a carriage return ends the line as well, it ends the lines behind it, too.
+  if line:sub(here.column + covered + 1) == '\r' then
+    text = text:gsub('\r?\n', '\r\n')
+  end
   cancel(self)
   end_undo_step()
   if covered > 0 then
