@@ -50,7 +50,7 @@ fn the_extension_does_in_vscode_what_people_do_with_it() {
         .env("VSIX", extension.join("dist/tabahead.vsix"))
         .output()
         .expect("Node runs");
-    report::relay("VS Code", &output, 39);
+    report::relay("VS Code", &output, 40);
     if env::var_os("UPDATE_EXPECT").is_some() {
         let shown = extension.join("images/tab.png");
         fs::copy(pictures.join("chain.png"), shown).expect("the picture can be copied");

@@ -49,7 +49,7 @@ pub struct Settings {
     pub alternatives: usize,
     /// Whether editors that cannot show suggestions inline get them in their completion menu. Default true.
     pub completion_menu: bool,
-    /// On or off per LSP language id; `"*"` stands for all that are not named. Default: all on.
+    /// On or off per language, by any of its names; `"*"` stands for all that are not named. Default: all on.
     pub languages: BTreeMap<String, bool>,
     /// On or off per path; the last rule that matches decides. Default: none, all on. Files that
     /// look like secrets are always off.

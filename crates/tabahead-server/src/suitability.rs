@@ -4,6 +4,7 @@
 //! here: the context window is silent on them by itself.
 
 use tabahead_context::DocumentName;
+use tabahead_text::is_language;
 
 use crate::settings::{PathRule, Settings};
 
@@ -106,10 +107,20 @@ pub(crate) fn unsuitable(file: &File, bytes: usize, settings: &Settings) -> Opti
 
 fn language_enabled(language: &str, settings: &Settings) -> bool {
     let languages = &settings.languages;
-    *languages
-        .get(language)
-        .or_else(|| languages.get("*"))
-        .unwrap_or(&true)
+    if let Some(enabled) = languages.get(language) {
+        return *enabled;
+    }
+    // Editors differ in what they call a language, and one file of settings is for all. Who says both is taken at
+    // the word that keeps text from the model.
+    let by_another_name = || {
+        languages
+            .iter()
+            .filter(|(name, _)| is_language(language, name))
+    };
+    if by_another_name().next().is_some() {
+        return by_another_name().all(|(_, enabled)| *enabled);
+    }
+    languages.get("*").copied().unwrap_or(true)
 }
 
 fn path_enabled(path: &str, rules: &[PathRule]) -> bool {
@@ -361,6 +372,34 @@ mod tests {
         };
         assert_eq!(unsuitable(&python, 1, &but), Some(Unsuitable::LanguageOff));
         assert_eq!(unsuitable(&python, 1, &only), None);
+    }
+
+    #[test]
+    fn a_language_is_turned_off_by_any_name_that_it_has() {
+        let is_on = |language: &str, languages: serde_json::Value| {
+            let settings = Settings::resolve(&[&json!({ "languages": languages })]);
+            let file = File {
+                language: language.to_owned(),
+                ..file("a")
+            };
+            unsuitable(&file, 1, &settings.expect("good settings")).is_none()
+        };
+        // Neovim's word and VS Code's.
+        for language in ["sh", "shellscript"] {
+            assert!(
+                !is_on(language, json!({"shellscript": false})),
+                "{language}"
+            );
+            assert!(!is_on(language, json!({"sh": false})), "{language}");
+            assert!(
+                is_on(language, json!({"*": false, "shellscript": true})),
+                "{language}"
+            );
+            assert!(is_on(language, json!({"python": false})), "{language}");
+        }
+        // The editor's own word decides; of others, the one that is off.
+        assert!(is_on("zsh", json!({"shellscript": false, "zsh": true})));
+        assert!(!is_on("sh", json!({"shellscript": false, "bash": true})));
     }
 
     #[test]

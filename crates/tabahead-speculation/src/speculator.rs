@@ -99,11 +99,21 @@ struct OpenDocument {
     offers: Vec<Offer>,
     /// The one that the latest change completed: its accept may still be reported.
     completed: Option<Offer>,
+    gone: Gone,
     /// When its latest request came, as a turn.
     turn: u64,
     /// The generations that request and chain wait for.
     request_waits_for: Vec<GenerationId>,
     chain_waits_for: Option<GenerationId>,
+}
+
+/// The suggestions that a change took away. Their accept may still be reported: an editor whose menu takes the typed
+/// word away and puts the item there may send the one before the other.
+#[derive(Debug, Default)]
+struct Gone {
+    offers: Vec<Offer>,
+    /// It was counted that the user typed something else.
+    has_diverged: bool,
 }
 
 /// A request without an answer yet.

@@ -16,5 +16,5 @@ mod language;
 mod position;
 
 pub use document::{Document, Edit, LineEnd, Version};
-pub use language::{extension_of, language_of};
+pub use language::{extension_of, is_language, language_of};
 pub use position::{Offset, Position, PositionEncoding, Range};

@@ -63,8 +63,8 @@ const DOCS: &[(&str, &str)] = &[
     ),
     (
         "languages",
-        "On or off by LSP language id, such as `{ markdown = false }`; `*` stands for all that are \
-         not named.",
+        "On or off by language, such as `{ markdown = false }`; `*` stands for all that are not named. \
+         Any name counts that an editor or people have for it, such as `shellscript`, `sh` and `bash`.",
     ),
     (
         "paths",

@@ -15,8 +15,9 @@ local group = vim.api.nvim_create_augroup('tabahead', {})
 
 ---@param events string[]
 ---@param callback fun(args: vim.api.keyset.create_autocmd.callback_args)
-local function on(events, callback)
-  vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
+---@param pattern? string
+local function on(events, callback, pattern)
+  vim.api.nvim_create_autocmd(events, { group = group, callback = callback, pattern = pattern })
 end
 
 -- Name and type may come later than the buffer. Whoever wants no suggestions there says so in the same events, so
@@ -30,19 +31,18 @@ on({ 'BufReadPost', 'BufNewFile', 'BufFilePost', 'FileType' }, function(args)
   end)
 end)
 
+-- Neovim sends lines with the ends that the option says, from the next change on.
+on({ 'OptionSet' }, function()
+  local buffer, client = vim.api.nvim_get_current_buf(), package.loaded['tabahead.client']
+  vim.schedule(function()
+    if client and vim.api.nvim_buf_is_valid(buffer) then
+      client.reattach(buffer)
+    end
+  end)
+end, 'fileformat')
+
 on({ 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteChanged' }, function(args)
   require('tabahead.suggestion').follow(args.buf)
-end)
-
-on({ 'InsertEnter' }, function(args)
-  -- Neovim says so before it is in insert mode.
-  vim.schedule(function()
-    require('tabahead.suggestion').follow(args.buf)
-  end)
-end)
-
-on({ 'InsertLeave' }, function(args)
-  require('tabahead.suggestion').leave(args.buf)
 end)
 
 --- A module that was needed before; whoever was not needed has nothing to do.
@@ -51,6 +51,45 @@ end)
 local function known(name)
   return package.loaded['tabahead.' .. name]
 end
+
+--- Ghost text goes where nobody inserts any more, and comes where somebody does.
+local function settle()
+  if vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' then
+    require('tabahead.suggestion').follow(vim.api.nvim_get_current_buf())
+    return
+  end
+  local suggestion = known('suggestion')
+  if suggestion then
+    suggestion.look_around()
+  end
+end
+
+-- `InsertLeave` does not come for `<C-c>`, and `InsertEnter` comes before the mode.
+on({ 'ModeChanged' }, function()
+  local is_entered = vim.v.event.new_mode:sub(1, 1) == 'i'
+  if is_entered and vim.v.event.old_mode:sub(1, 1) == 'i' then
+    return
+  end
+  -- A mapping with `<C-r>=` is over before anybody sees the command line.
+  if is_entered or vim.v.event.new_mode:sub(1, 1) == 'c' then
+    vim.schedule(settle)
+  else
+    settle()
+  end
+end)
+
+-- Another window or buffer, without the end of insert mode. Who is back before Neovim waits for a key was not away.
+on({ 'WinEnter', 'BufEnter', 'LspDetach' }, function()
+  vim.schedule(settle)
+end)
+
+-- Some windows are opened without events. Nothing is left to do for Neovim now but to wait for a key.
+on({ 'SafeState' }, function()
+  local suggestion = known('suggestion')
+  if suggestion then
+    suggestion.look_around()
+  end
+end)
 
 on({ 'BufEnter' }, function(args)
   local client = known('client')

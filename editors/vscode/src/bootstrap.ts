@@ -1,6 +1,6 @@
 // Which program is the server: the setting's, the one in the package, or the one that is installed.
 
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
@@ -37,9 +37,10 @@ export function tooOld(version: string | undefined): string | undefined {
   return `The program tabahead is of version ${version ?? 'unknown'}; this extension needs ${OLDEST.join('.')} or newer.`;
 }
 
+/** Whether a place is a file that may be run. A folder may be run, too, as far as `access` knows: that is to be entered. */
 async function isProgram(place: string): Promise<boolean> {
-  return access(place, constants.X_OK).then(
-    () => true,
+  return Promise.all([stat(place), access(place, constants.X_OK)]).then(
+    ([found]) => found.isFile(),
     () => false,
   );
 }

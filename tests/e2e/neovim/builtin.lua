@@ -220,4 +220,28 @@ if messages ~= '' then
   fail('the user was told: ' .. messages)
 end
 seen('a request that a newer one replaced was answered null, and the user was told nothing')
+
+-- A byte that is no UTF-8, as in a file of another encoding that is read as it is.
+local latin = vim.env.FOLDER .. '/latin.rs'
+local written = assert(io.open(latin, 'wb'))
+written:write('// caf\xe9\n' .. accepted .. '\n')
+written:close()
+lua('vim.cmd("edit ++bin " .. ...)', latin)
+wait('the server to follow the file', function()
+  return lua([[return #vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })]]) == 1
+end)
+local requests = test.settle().requests
+input('GA ')
+wait('a request', function()
+  return stats().requests > requests
+end)
+test.settle()
+if lua('return vim.api.nvim_buf_get_lines(0, 0, 1, true)[1]') ~= '// caf\xe9' then
+  fail('the byte is not there:\n' .. buffer())
+end
+messages = vim.trim((lua('return vim.fn.execute("messages")'):gsub('"[^\n]*"[^\n]*', '')))
+if messages ~= '' then
+  fail('the user was told: ' .. messages)
+end
+seen('a file with a byte that is no UTF-8 is followed, and the user was told nothing')
 test.finish(0)

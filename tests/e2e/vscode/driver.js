@@ -494,6 +494,11 @@ async function saysWhatIsWrong(workbench, window) {
   assert.match(await window.status(), /tabahead is not working/);
   await window.shoot('missing');
   seen(`without a program: "${missing.replace(workbench.folder, '…')}"`);
+  // A folder may be entered, which is the same right as to run a file.
+  await window.changeSettings({ 'tabahead.server.path': workbench.folder }, 'Remote');
+  const folder = await wait('the user to be told', async () => (await window.messages())[0]);
+  assert(folder.includes(`tabahead.server.path is "${workbench.folder}", but there is no program`), folder);
+  seen('a folder is no program');
   await window.changeSettings({ 'tabahead.server.path': oldServer(workbench) }, 'Remote');
   const old = await wait('the user to be told', async () => (await window.messages())[0]);
   assert.match(old, /is of version 0\.0\.9; this extension needs 0\.1 or newer/);

@@ -265,6 +265,46 @@ async fn an_accept_from_a_menu_is_counted_and_answered_from_speculation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_accept_in_neovims_menu_is_counted_however_its_changes_are_sent() {
+    // From selecting the item to accepting it; Neovim sends the first at once, and others together after a while.
+    let changes = [
+        json!({"range": range(0, 9, 10), "text": ""}),
+        json!({"range": range(0, 8, 9), "text": ""}),
+        json!({"range": range(0, 8, 8), "text": "width;"}),
+        json!({"range": range(0, 8, 14), "text": ""}),
+        json!({"range": range(0, 8, 8), "text": "width;"}),
+    ];
+    for parts in 0..1 << (changes.len() - 1) {
+        let mut client = neovim("dth;\nlet b = 1;\n").await;
+        let here = item(&mut client, "let a = wi$0\n").await;
+        assert_eq!(here["label"], "width;");
+        let mut sent: Vec<&Value> = Vec::new();
+        for (number, change) in changes.iter().enumerate() {
+            sent.push(change);
+            if number + 1 == changes.len() || parts & (1 << number) != 0 {
+                let message = json!({
+                    "textDocument": {"uri": URI, "version": number + 2},
+                    "contentChanges": std::mem::take(&mut sent),
+                });
+                client.notify("textDocument/didChange", message).await;
+            }
+        }
+        client
+            .request("workspace/executeCommand", here["command"].clone())
+            .await;
+        let stats = client.stats().await;
+        let outcomes = &stats["outcomes"];
+        let counted = (
+            &outcomes["accepted_all"],
+            &outcomes["diverged"],
+            &stats["accepted"],
+        );
+        assert_eq!(counted, (&json!(1), &json!(0), &json!(1)), "{parts:b}");
+        client.stop(0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn neovim_gets_a_snippet_that_is_the_text() {
     let mut client = neovim("x(\"${a}\\n\");\n").await;
     let here = item(&mut client, "    let a = b$0\n").await;

@@ -15,7 +15,7 @@ impl Speculator {
             return;
         };
         open.chain = None;
-        open.offers.clear();
+        open.forget_offers();
         let Some(first) = request.decided.first.take() else {
             return;
         };

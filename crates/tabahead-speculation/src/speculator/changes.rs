@@ -5,11 +5,11 @@ use tabahead_context::{
 };
 use tabahead_text::{Document, Offset};
 
-use super::{OpenDocument, Speculator};
+use super::{Gone, OpenDocument, Speculator};
 use crate::{
     Answer, DocumentId, Effect, RequestId, Stats, SuggestionId,
     chain::{Chain, Place, cursor_after, is_same_text},
-    offer::{Followed, Offer},
+    offer::{Followed, Offer, Outcome},
     state::BufferState,
 };
 
@@ -145,11 +145,23 @@ impl Speculator {
 
     /// An accept may be reported before the changed text: the chain moves with whichever is first.
     pub(super) fn accepted(&mut self, suggestion: SuggestionId) {
+        let depth = self.settings.depth;
         for open in self.documents.values_mut() {
+            if let Some(accepted) = open.gone.take(suggestion, &mut self.stats)
+                && self.settings.speculate
+                && depth > 0
+                && open.request.is_none()
+                && let Some(place) = &open.place
+                && is_same_text(&place.document, &accepted.document, accepted.cursor)
+            {
+                let mut chain = Chain::after(suggestion, accepted, depth);
+                open.place = Some(chain.reach(0, depth));
+                open.chain = Some(chain);
+            }
             if let Some(chain) = &mut open.chain
                 && chain.suggestion == Some(suggestion)
             {
-                open.place = Some(chain.reach(0, self.settings.depth));
+                open.place = Some(chain.reach(0, depth));
             }
             let offers = open.offers.iter_mut().chain(&mut open.completed);
             for offer in offers.filter(|offer| offer.id == suggestion) {
@@ -170,8 +182,8 @@ impl Speculator {
     pub(super) fn dismissed(&mut self, document: DocumentId) {
         if let Some(open) = self.documents.get_mut(&document) {
             open.chain = None;
-            let shown = std::mem::take(&mut open.offers);
-            self.stats.dismissed += u64::from(!shown.is_empty());
+            self.stats.dismissed += u64::from(!open.offers.is_empty());
+            open.forget_offers();
         }
     }
 
@@ -252,6 +264,7 @@ impl OpenDocument {
     /// one of them tells.
     fn follow_offers(&mut self, from: &Place, to: &Document, stats: &mut Stats) -> Option<Offset> {
         let (mut along, mut away, mut cursor) = (None, None, None);
+        let mut gone = Vec::new();
         self.completed = None;
         let offers = std::mem::take(&mut self.offers);
         // They stand in the editor's order, and what is accepted is the first one that agrees.
@@ -267,6 +280,7 @@ impl OpenDocument {
                 Followed::Back(at) => at,
                 Followed::Away(outcome) => {
                     away = away.or(outcome);
+                    gone.push(offer);
                     continue;
                 }
             };
@@ -278,9 +292,38 @@ impl OpenDocument {
             }
         }
         // A key that one of them agrees with differs from none.
-        if let Some(outcome) = along.or(away.filter(|_| cursor.is_none())) {
+        let verdict = along.or(away.filter(|_| cursor.is_none()));
+        if let Some(outcome) = verdict {
             stats.count_outcome(outcome);
         }
+        if cursor.is_none() && !gone.is_empty() {
+            self.gone = Gone {
+                offers: gone,
+                has_diverged: verdict == Some(Outcome::Diverged),
+            };
+        }
         cursor
+    }
+
+    /// The editor has no suggestions any more.
+    pub(super) fn forget_offers(&mut self) {
+        self.offers.clear();
+        self.gone = Gone::default();
+    }
+}
+
+impl Gone {
+    /// The editor reports that one of them is accepted, which makes up for the verdict. Gives the state behind the accept.
+    fn take(&mut self, suggestion: SuggestionId, stats: &mut Stats) -> Option<BufferState> {
+        let at = self
+            .offers
+            .iter()
+            .position(|offer| offer.id == suggestion)?;
+        let offer = self.offers.swap_remove(at);
+        if std::mem::take(&mut self.has_diverged) {
+            stats.diverged -= 1;
+        }
+        stats.count_outcome(Outcome::AcceptedAll);
+        Some(offer.accepted)
     }
 }

@@ -84,7 +84,7 @@ impl Speculator {
                 cursor,
             });
             open.chain = None;
-            open.offers.clear();
+            open.forget_offers();
             self.attends(document, name);
         } else if self.reading.document != Some(document) {
             self.attends(document, name);

@@ -274,6 +274,34 @@ fn an_accept_of_one_character_is_known_by_its_report() {
 }
 
 #[test]
+fn an_accept_whose_change_comes_in_parts_is_known_by_its_report() {
+    // A menu takes the typed word away, and puts the item there.
+    let mut menu = shown("area(wi$0\n", "dth, height);");
+    menu.backspace().counts("diverged 1");
+    menu.changes(&[(5..6, "width, height);")])
+        .counts("diverged 1");
+    menu.reports_accept().reports_accept().counts("all 1");
+    let mut menu = shown("area(wi$0\n", "dth, height);");
+    menu.backspace()
+        .backspace()
+        .reports_accept()
+        .types("width, height);")
+        .counts("all 1");
+    // What the cursor left, and what was taken away before, is not accepted.
+    let mut left = shown("area(wi$0\n", "dth);");
+    left.backspace()
+        .moves(0)
+        .reports_accept()
+        .counts("diverged 1");
+    let mut dismissed = shown("area(wi$0\n", "dth);");
+    dismissed
+        .tell(Input::Dismissed { document: DOCUMENT })
+        .backspace()
+        .reports_accept()
+        .counts("dismissed 1");
+}
+
+#[test]
 fn lengths_are_utf_16_units() {
     shown("$0\n", "😀a b")
         .types("😀")

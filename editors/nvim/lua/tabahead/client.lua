@@ -106,6 +106,13 @@ function M.is_wanted(buffer)
   return here ~= false and here ~= 0
 end
 
+--- Whether suggestions are for a buffer as it is now.
+---@param buffer integer
+---@return boolean
+function M.is_served(buffer)
+  return M.is_attached(buffer) and M.is_wanted(buffer) and vim.bo[buffer].modifiable
+end
+
 --- Whether a buffer is a file's. Buffers without a name all have one address, so one could be taken for another.
 --- What the server would refuse for its size is not copied in the first place.
 ---@param buffer integer
@@ -118,10 +125,12 @@ local function is_file(buffer)
     and vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) <= LARGEST
 end
 
+--- What a buffer is opened with: with another one it is another document.
 ---@param buffer integer
 ---@return string
 local function identity(buffer)
-  return vim.bo[buffer].filetype .. ' ' .. vim.api.nvim_buf_get_name(buffer)
+  local options = vim.bo[buffer]
+  return options.filetype .. ' ' .. options.fileformat .. ' ' .. vim.api.nvim_buf_get_name(buffer)
 end
 
 ---@return lsp.ClientCapabilities
@@ -150,7 +159,7 @@ local function ended()
 end
 
 --- Starts the program. An end that we make up for ourselves is no message to the user, who types: Neovim
---- would say it, so it is told that all is well.
+--- would say it, so it is told that all is well. What is said of texts is said as the server can read it.
 ---@param command string[]
 ---@return fun(dispatchers: vim.lsp.rpc.Dispatchers): vim.lsp.rpc.PublicClient
 local function start(command)
@@ -159,7 +168,12 @@ local function start(command)
     dispatchers.on_exit = function()
       on_exit(0, 0)
     end
-    return vim.lsp.rpc.start(command, dispatchers)
+    local connection = vim.lsp.rpc.start(command, dispatchers)
+    local notify = connection.notify
+    connection.notify = function(method, params)
+      return notify(method, require('tabahead.encoding').readable(method, params))
+    end
+    return connection
   end
 end
 
@@ -221,16 +235,23 @@ function M.attach(buffer)
   server.id = id
 end
 
---- Lets the server know a buffer by another type or name, if it has one.
+--- Lets the server know a buffer by another type, name or line end, if it has one.
 ---@param buffer integer
 function M.reattach(buffer)
   if M.is_attached(buffer) then
     if server.follows[buffer] == identity(buffer) then
       return
     end
-    vim.lsp.buf_detach_client(buffer, server.client.id)
+    M.detach(buffer)
   end
   M.attach(buffer)
+end
+
+--- The server follows a buffer no longer.
+---@param buffer integer
+function M.detach(buffer)
+  server.follows[buffer] = nil
+  vim.lsp.buf_detach_client(buffer, server.client.id)
 end
 
 --- Lets the server follow every buffer that it may.
@@ -244,9 +265,10 @@ end
 function M.follow_wishes()
   for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
     if M.is_attached(buffer) and not M.is_wanted(buffer) then
-      vim.lsp.buf_detach_client(buffer, server.client.id)
+      M.detach(buffer)
     end
   end
+  require('tabahead.suggestion').look_around()
   M.attach_all()
   M.focus(vim.api.nvim_get_current_buf())
   require('tabahead.status').changed()
@@ -298,7 +320,7 @@ end
 local function position()
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   local before = vim.api.nvim_get_current_line():sub(1, column)
-  return { line = row - 1, character = vim.fn.strutf16len(before) }
+  return { line = row - 1, character = require('tabahead.encoding').units(before) }
 end
 
 --- Asks for suggestions at the cursor. Gives the request's number; nil where nobody can be asked.

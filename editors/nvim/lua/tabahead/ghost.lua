@@ -1,5 +1,6 @@
 -- Draws a suggestion, and takes it away. Knows the screen, not what a suggestion is.
 
+local encoding = require('tabahead.encoding')
 local part = require('tabahead.part')
 
 local M = {}
@@ -66,7 +67,7 @@ end
 ---@param ghost tabahead.Ghost
 function M.draw(buffer, row, column, ghost)
   M.clear(buffer)
-  local line = vim.api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or ''
+  local line = encoding.for_vim(vim.api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or '')
   local behind = line:sub(column + 1)
   local covered = behind:sub(1, ghost.covered)
   local lines = vim.split(ghost.text, '\n', { plain = true })

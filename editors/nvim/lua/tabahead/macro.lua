@@ -32,7 +32,7 @@ end
 ---@param text string
 ---@return string
 local function keys_for(text)
-  local quoted = text:gsub('[\\"]', '\\%0'):gsub('\n', '\\n'):gsub('\t', '\\t')
+  local quoted = text:gsub('[\\"]', '\\%0'):gsub('\n', '\\n'):gsub('\r', '\\r'):gsub('\t', '\\t')
   return vim.keycode('<C-r><C-o>') .. '="' .. quoted .. '"\r'
 end
 

@@ -6,6 +6,7 @@
 
 local client = require('tabahead.client')
 local config = require('tabahead.config')
+local encoding = require('tabahead.encoding')
 local ghost = require('tabahead.ghost')
 local part = require('tabahead.part')
 
@@ -15,10 +16,13 @@ local M = {}
 ---@field tick integer The text, by the buffer's `changedtick`.
 ---@field row integer
 ---@field column integer
+---@field is_nowhere boolean It is no place in the text: beyond the line's end or within a tab, where 'virtualedit' lets
+--- the cursor be, or behind a carriage return that ends the line.
 
 ---@class tabahead.Shown
 ---@field items tabahead.Item[]
 ---@field choice integer
+---@field window integer The window whose cursor it is for.
 ---@field row integer Where the region begins.
 ---@field column integer
 ---@field from integer The same, in bytes from the buffer's start.
@@ -59,6 +63,15 @@ local function cancel(self)
   self.pending = nil
 end
 
+--- Nobody waits for any answer.
+---@param self tabahead.Buffer
+local function give_up(self)
+  if self.pending then
+    cancel(self)
+    require('tabahead.status').thinking(false)
+  end
+end
+
 ---@param number integer
 ---@return tabahead.Buffer
 local function buffer(number)
@@ -86,6 +99,8 @@ local function buffer(number)
       hide(self)
     end,
     on_detach = function()
+      give_up(self)
+      hide(self)
       buffers[number] = nil
     end,
   })
@@ -97,7 +112,13 @@ end
 ---@return tabahead.Place
 local function place(self)
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  return { tick = vim.api.nvim_buf_get_changedtick(self.number), row = row - 1, column = column }
+  local line = vim.api.nvim_get_current_line()
+  return {
+    tick = vim.api.nvim_buf_get_changedtick(self.number),
+    row = row - 1,
+    column = column,
+    is_nowhere = vim.fn.getcurpos()[4] > 0 or (column == #line and line:sub(-1) == '\r'),
+  }
 end
 
 --- Whether a suggestion may take the place of what stands behind the cursor: what it was made to replace, or brackets
@@ -122,7 +143,7 @@ local function remaining(self)
   end
   local here = place(self)
   local is_behind = here.row > shown.row or (here.row == shown.row and here.column >= shown.column)
-  if not is_behind then
+  if not is_behind or here.is_nowhere then
     return nil
   end
   local typed = table.concat(
@@ -162,11 +183,18 @@ local function is_inserting()
   return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
 end
 
+--- Whether somebody inserts in this buffer now, and suggestions are for it.
+---@param number integer
+---@return boolean
+local function is_at_home(number)
+  return number == vim.api.nvim_get_current_buf() and is_inserting() and client.is_served(number)
+end
+
 --- Draws what is left of the suggestion, or nothing.
 ---@param self tabahead.Buffer
 ---@return boolean is_drawn
 local function draw(self)
-  local left = is_inserting() and not self.dismissed and remaining(self)
+  local left = is_at_home(self.number) and not self.dismissed and remaining(self)
   if not left then
     hide(self)
     return false
@@ -196,7 +224,7 @@ end
 ---@param position lsp.Position
 ---@return integer
 local function bytes(line, position)
-  local at = vim.fn.byteidx(line, position.character, true)
+  local at = vim.fn.byteidx(encoding.for_vim(line), position.character, true)
   return at < 0 and #line or at
 end
 
@@ -211,6 +239,10 @@ local function take(self, asked, items)
   if not vim.deep_equal(asked, place(self)) then
     return
   end
+  -- What stands for bytes that are no character would be inserted as a sign.
+  items = vim.tbl_filter(function(item)
+    return not item.insertText:find(encoding.REPLACEMENT, 1, true)
+  end, items)
   local first = items[1]
   if not first then
     hide(self)
@@ -218,7 +250,7 @@ local function take(self, asked, items)
   end
   for _, item in ipairs(items) do
     -- A buffer's lines end with `\n` whatever the file's end with.
-    item.insertText = item.insertText:gsub('\r\n', '\n')
+    item.insertText = item.insertText:gsub('\r\n?', '\n')
   end
   -- Items of one answer have one range, which is on the cursor's line.
   local line = vim.api.nvim_buf_get_lines(self.number, asked.row, asked.row + 1, false)[1] or ''
@@ -238,6 +270,7 @@ local function take(self, asked, items)
     self.shown = {
       items = items,
       choice = 1,
+      window = vim.api.nvim_get_current_win(),
       covered = line:sub(start + 1, stop),
       kept = 0,
       row = asked.row,
@@ -287,13 +320,8 @@ end
 --- The text changed, the cursor moved, or somebody began to insert.
 ---@param number integer
 function M.follow(number)
-  if number ~= vim.api.nvim_get_current_buf() or not is_inserting() then
-    return
-  end
-  if not client.is_attached(number) or not client.is_wanted(number) then
-    if buffers[number] then
-      hide(buffers[number])
-    end
+  M.look_around()
+  if not is_at_home(number) then
     return
   end
   local self = buffer(number)
@@ -305,7 +333,12 @@ function M.follow(number)
     client.moved(number)
   end
   local is_drawn = draw(self)
-  if not config.options.auto then
+  if here.is_nowhere then
+    -- There is nothing to ask, and what was asked before is asked again where it was.
+    give_up(self)
+    self.asked = here
+  end
+  if not config.options.auto or here.is_nowhere then
     client.moved(number)
     return
   end
@@ -318,26 +351,37 @@ function M.follow(number)
   end
   -- The answer will most likely say what is drawn already, so the frame with the letter goes first.
   vim.schedule(function()
-    if vim.api.nvim_get_current_buf() == number and is_inserting() then
+    if is_at_home(number) and not place(self).is_nowhere then
       ask(self, false)
     end
   end)
 end
 
---- Somebody stopped inserting.
----@param number integer
-function M.leave(number)
-  local self = buffers[number]
-  if not self then
-    return
-  end
-  cancel(self)
-  require('tabahead.status').thinking(false)
+--- Forgets what is shown and what was asked in a buffer that the user is no longer in.
+---@param self tabahead.Buffer
+local function leave(self)
+  give_up(self)
   if self.shown then
-    client.dismissed(number)
+    client.dismissed(self.number)
   end
   hide(self)
   self.asked = nil
+end
+
+--- Takes away what is shown where nobody inserts any more, where another window is the current one, or where nothing
+--- is suggested any more. A buffer is left in many ways, and some of them come without an event of their own.
+function M.look_around()
+  for number, self in pairs(buffers) do
+    local is_shown_elsewhere = self.shown and self.shown.window ~= vim.api.nvim_get_current_win()
+    if (self.shown or self.asked) and (is_shown_elsewhere or not is_at_home(number)) then
+      local was_drawn = self.drawn ~= nil
+      leave(self)
+      if was_drawn and vim.api.nvim_get_mode().mode:sub(1, 1) == 'c' then
+        -- Nothing else is drawn while somebody types a command line.
+        vim.cmd.redraw()
+      end
+    end
+  end
 end
 
 --- What is left of the suggestion on the screen, if there is one.
@@ -345,7 +389,11 @@ end
 ---@return tabahead.Buffer? self
 local function on_screen()
   local self = buffers[vim.api.nvim_get_current_buf()]
-  if self and self.shown and is_inserting() and not self.dismissed and not menu_has_choice() then
+  local shown = self and self.shown
+  if not shown or shown.window ~= vim.api.nvim_get_current_win() or not is_at_home(self.number) then
+    return nil
+  end
+  if not self.dismissed and not menu_has_choice() then
     return remaining(self), self
   end
 end
@@ -411,12 +459,15 @@ function M.accept(which)
   local text = part.take(left.text, which)
   local is_all = text == left.text
   local reported = (left.typed .. text):sub(self.shown.kept + 1)
-  local here = place(self)
+  local here, line = place(self), vim.api.nvim_get_current_line()
   local covered = is_all and left.covered or 0
+  -- Where a carriage return ends the line as well, it ends the lines behind it, too.
+  if line:sub(here.column + covered + 1) == '\r' then
+    text = text:gsub('\r?\n', '\r\n')
+  end
   cancel(self)
   end_undo_step()
   if covered > 0 then
-    local line = vim.api.nvim_get_current_line()
     local deleted = vim.fn.strchars(line:sub(here.column + 1, here.column + covered))
     vim.api.nvim_buf_set_text(self.number, here.row, here.column, here.row, here.column + covered, { '' })
     require('tabahead.macro').accepted(text, deleted)
@@ -469,7 +520,7 @@ function M.dismiss()
   if not self then
     return false
   end
-  cancel(self)
+  give_up(self)
   hide(self)
   self.dismissed = true
   client.dismissed(self.number)
@@ -480,10 +531,13 @@ end
 ---@return boolean
 function M.suggest()
   local number = vim.api.nvim_get_current_buf()
-  if not is_inserting() or not client.is_attached(number) then
+  if not is_at_home(number) then
     return false
   end
   local self = buffer(number)
+  if place(self).is_nowhere then
+    return false
+  end
   self.dismissed = false
   ask(self, true)
   return true

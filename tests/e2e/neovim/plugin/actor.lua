@@ -48,6 +48,29 @@ function M.ghost()
   return test.ghost('tabahead')
 end
 
+--- How many marks ghost text is drawn with, in buffers of this name or in all.
+---@param name? string
+---@return integer
+function M.marks(name)
+  return lua(
+    [[
+    local namespace, count = vim.api.nvim_get_namespaces()['tabahead'], 0
+    for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+      if ... == nil or vim.fs.basename(vim.api.nvim_buf_get_name(buffer)) == ... then
+        count = count + #vim.api.nvim_buf_get_extmarks(buffer, namespace, 0, -1, {})
+      end
+    end
+    return count
+  ]],
+    name
+  )
+end
+
+---@return string
+function M.mode()
+  return lua('return vim.api.nvim_get_mode().mode')
+end
+
 function M.is_attached()
   return lua([[
     local clients = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })
@@ -59,15 +82,16 @@ end
 ---@param name string
 ---@param lines string[]
 ---@param ending? string
+---@param how? string How it is read, as `:edit` takes it.
 ---@return string text What stands in the buffer.
-function M.open(name, lines, ending)
+function M.open(name, lines, ending, how)
   input('<Esc><Esc>')
   local path = M.folder .. '/' .. name
   local text = table.concat(lines, ending or '\n') .. (ending or '\n')
   local file = assert(io.open(path, 'wb'))
   file:write(text)
   file:close()
-  lua('vim.cmd.edit(...)', path)
+  lua('vim.cmd(...)', ('edit %s %s'):format(how or '', path))
   wait('the server to follow ' .. name, M.is_attached)
   input('G$a')
   wait('insert mode', function()
@@ -108,10 +132,11 @@ function M.fresh()
   local copy = M.folder .. '/fresh/' .. name
   vim.fn.mkdir(M.folder .. '/fresh', 'p')
   local file = assert(io.open(copy, 'wb'))
-  local ending = lua('return vim.bo.fileformat') == 'dos' and '\r\n' or '\n'
+  local ending = ({ unix = '\n', dos = '\r\n', mac = '\r' })[lua('return vim.bo.fileformat')]
   file:write((test.buffer():gsub('\n', ending)) .. ending)
   file:close()
-  local place = ('%s:%d:%d'):format(copy, row + 1, vim.fn.strchars(line:sub(1, column)) + 1)
+  local before = line:sub(1, column):gsub('%z', '\n')
+  local place = ('%s:%d:%d'):format(copy, row + 1, vim.fn.strchars(before) + 1)
   local answer = vim.system({ vim.env.TABAHEAD, 'complete', place, '--json', '--no-speculation' }):wait()
   if answer.code ~= 0 then
     test.fail('tabahead complete: ' .. answer.stderr)
@@ -121,7 +146,7 @@ function M.fresh()
     return '', 0
   end
   local from, to = unpack(suggestion.range)
-  return (suggestion.text:gsub('\r\n', '\n')), to - from
+  return (suggestion.text:gsub('\r\n?', '\n')), to - from
 end
 
 --- The cursor's line as it is read on the screen, with ghost text, and the lines that are drawn below it.

@@ -11,10 +11,10 @@ require('tabahead').setup({
   settings = { copying = { open_files = false } },
 })
 
--- What is said to the server, by name.
-local sent = { names = {} }
+-- What is said to the server, by name, and what is said of texts.
+local sent = { names = {}, texts = {} }
 function sent.clear()
-  sent.names = {}
+  sent.names, sent.texts = {}, {}
 end
 package.loaded.sent = sent
 local start = vim.lsp.rpc.start
@@ -23,6 +23,9 @@ vim.lsp.rpc.start = function(...)
   local notify = client.notify
   client.notify = function(method, params)
     table.insert(sent.names, method)
+    if method == 'textDocument/didOpen' or method == 'textDocument/didChange' then
+      table.insert(sent.texts, vim.deepcopy(params))
+    end
     return notify(method, params)
   end
   return client
