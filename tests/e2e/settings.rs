@@ -37,6 +37,40 @@ fn files_that_hold_secrets_are_never_shown_to_the_model() {
     }
 }
 
+/// A value is typed in a script, letter by letter, while another file that holds it is open.
+#[test]
+fn values_of_secrets_are_copied_from_no_file() {
+    let value = "sk_live_51Hq7ZkTopSecretValue9aX";
+    let line = format!("API_TOKEN=\"{value}\"\n");
+    for name in [".env", "deploy.sh", "terraform.tfstate.backup", "notes.txt"] {
+        let mut client = Client::start(json!({}));
+        client.open(&Buffer::new(
+            name,
+            "shellscript",
+            &format!("{line}{line}$0"),
+        ));
+        let mut buffer = Buffer::new(
+            "main.sh",
+            "shellscript",
+            "#!/bin/sh\nexport A=1\nAPI_TOKEN=\"$0",
+        );
+        client.open(&buffer);
+        let mut typed = String::new();
+        for letter in value[..14].chars() {
+            let answer = client.complete(&buffer);
+            if let Some(item) = buffer.item(&answer) {
+                assert!(
+                    !(typed.clone() + &item.text).contains(&value[..16]),
+                    "{name}: {answer}"
+                );
+            }
+            typed.push(letter);
+            client.change(buffer.insert(&letter.to_string()));
+        }
+        client.settle();
+    }
+}
+
 #[test]
 fn a_minified_line_is_silence() {
     let long = format!("var a=[{}$0];\n", "1,".repeat(4000));

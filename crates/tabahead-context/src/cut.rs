@@ -15,7 +15,7 @@ use self::{
     joint::{End, Meeting, is_quote},
     repetition::{Made, loops},
 };
-use crate::{ModelProfile, Path, PathEnd};
+use crate::{ModelProfile, Path, PathEnd, secrets::writes_secret};
 
 /// Line ends that a suggestion may begin with.
 const LEADING_LINE_ENDS: usize = 3;
@@ -60,6 +60,8 @@ pub enum Silence {
     Apart,
     /// The text loops.
     Repetition,
+    /// A key, a token or a password stands on the line, or would with the suggestion.
+    Secret,
 }
 
 impl Silence {
@@ -73,6 +75,7 @@ impl Silence {
             Self::RepeatsSuffix => "repeats what follows",
             Self::Apart => "does not join what follows",
             Self::Repetition => "repetition",
+            Self::Secret => "secret",
         }
     }
 }
@@ -161,6 +164,9 @@ pub fn cut(
     }
     if made.repeats_line_below() {
         return Cut::Silent(Silence::RepeatsSuffix);
+    }
+    if writes_secret(document, cursor, text, &behind[joint.covered..]) {
+        return Cut::Silent(Silence::Secret);
     }
     Cut::Show(Suggestion {
         range: cursor..Offset(cursor.0 + joint.covered),

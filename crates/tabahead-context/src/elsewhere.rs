@@ -1,12 +1,15 @@
 //! The text around a window: what the model does not read, and an answer may copy from.
 //!
 //! It is measured from the window's ends and so moves when they do: a key at the cursor changes nothing
-//! of it. Like the window it is a pure function of document and settings.
+//! of it. Like the window it is a pure function of document and settings. It consists of whole lines, so that
+//! no secret value is cut in two, and secret values are left out when its text is taken.
 
 use std::ops::Range;
 
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::Xxh3;
+
+use crate::secrets::{Scan, whole_end, without_secrets};
 
 /// Where the text around a window lies in its document, and a digest of it.
 ///
@@ -21,16 +24,19 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Up to `budget` bytes before `start` and as many behind `end`; nothing when that is 0.
+    /// Up to `budget` bytes before `start` and as many behind `end`, which are starts of lines; nothing when that
+    /// is 0.
     pub(crate) fn around(document: &Document, start: Offset, end: Offset, budget: usize) -> Self {
         if budget == 0 {
             return Self::default();
         }
-        let first = document.clamp(Offset(start.0.saturating_sub(budget)));
-        let last = document.clamp(Offset(end.0.saturating_add(budget)));
+        let first = line_start(document, Offset(start.0.saturating_sub(budget)), start);
+        let last = whole_end(document, Offset(end.0.saturating_add(budget))).max(end);
         let mut hash = Xxh3::new();
         for range in [first..start, end..last] {
             hash.update(&(range.end.0 - range.start.0).to_le_bytes());
+            // What is left out of it depends on the lines above, too.
+            hash.update(&scan(document, range.start).number().to_le_bytes());
             for chunk in document.chunks(range) {
                 hash.update(chunk.as_bytes());
             }
@@ -52,11 +58,29 @@ impl Elsewhere {
         self.digest
     }
 
-    /// The text before the window and the text behind it, LF only.
+    /// The text before the window and the text behind it, LF only, without secrets.
     pub(crate) fn texts(&self, document: &Document) -> [String; 2] {
-        [&self.before, &self.after]
-            .map(|range| lf_text(document, Offset(range.start)..Offset(range.end)))
+        [&self.before, &self.after].map(|range| {
+            let (start, end) = (Offset(range.start), Offset(range.end));
+            without_secrets(scan(document, start), lf_text(document, start..end))
+        })
     }
+}
+
+/// The first start of a line from `offset` on, and `most` at most.
+fn line_start(document: &Document, offset: Offset, most: Offset) -> Offset {
+    let line = document.line_of(document.clamp(offset));
+    let start = document.line_range(line).start;
+    let first = if start < offset && line + 1 < document.line_count() {
+        document.line_range(line + 1).start
+    } else {
+        start
+    };
+    first.min(most)
+}
+
+fn scan(document: &Document, start: Offset) -> Scan {
+    Scan::at(document, document.line_of(start))
 }
 
 /// A stretch of a document with LF at every line's end.

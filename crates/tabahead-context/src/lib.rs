@@ -2,8 +2,8 @@
 //! fresh one.
 //!
 //! Pure: functions of a document, a cursor and settings. No model handles, no clock, no I/O.
-//! Read in the order of the modules: `window` cuts the text, `closers` leaves auto-inserted
-//! brackets out, `template` puts the pieces in the model's order, `boundary` finds where
+//! Read in the order of the modules: `window` cuts the text, `secrets` leaves keys and passwords out,
+//! `closers` auto-inserted brackets, `template` puts the pieces in the model's order, `boundary` finds where
 //! tokens stay put, `path` holds what a model answered and which states that answers, `cut`
 //! turns it into what is shown, `key` names it in a cache.
 //!
@@ -22,6 +22,7 @@ mod key;
 mod marks;
 mod open_files;
 mod path;
+mod secrets;
 mod template;
 mod window;
 
@@ -36,5 +37,6 @@ pub use key::ContextKey;
 pub use marks::CanonicalMarks;
 pub use open_files::{OpenFile, OpenFiles};
 pub use path::{Answering, Path, PathEnd, PathToken, TokenId};
+pub use secrets::{holds_secret, holds_secret_at, holds_secret_within};
 pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
 pub use window::{ContextSettings, ContextWindow, DocumentName, WindowBudgets};

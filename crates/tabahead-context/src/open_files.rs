@@ -5,14 +5,17 @@ use std::sync::Arc;
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use crate::elsewhere::lf_text;
+use crate::{
+    elsewhere::lf_text,
+    secrets::{Scan, whole_end, without_secrets},
+};
 
 /// Bytes of one file that are copied from: its first ones.
 const MOST_OF_ONE: usize = 64 << 10;
 /// Bytes of all files: they are searched for every token.
 const MOST_OF_ALL: usize = 128 << 10;
 
-/// A file as far as it may be copied from, LF only.
+/// A file as far as it may be copied from, LF only, without secret values.
 #[derive(Debug, Clone)]
 pub struct OpenFile {
     text: Arc<str>,
@@ -22,8 +25,8 @@ pub struct OpenFile {
 impl OpenFile {
     /// The beginning of a document.
     pub fn new(document: &Document) -> Self {
-        let end = document.clamp(Offset(document.len().min(MOST_OF_ONE)));
-        let text = lf_text(document, Offset(0)..end);
+        let end = whole_end(document, Offset(MOST_OF_ONE));
+        let text = without_secrets(Scan::default(), lf_text(document, Offset(0)..end));
         Self {
             digest: xxh3_128(text.as_bytes()),
             text: text.into(),

@@ -3,7 +3,8 @@
 //! Its outer ends are chosen by content, not by distance: of the lines in the outermost quarter of a
 //! budget, the one with the highest hash. So they stay where they are while the text between them
 //! grows, and when they move, they move far. Distances count LF bytes, so that line ends do not
-//! decide what the model sees. The cost depends on the budgets and not on the document.
+//! decide what the model sees. The cost depends on the budgets and not on the document. Secret values
+//! are left out (`secrets.rs`), and where the cursor's line holds one there is no window.
 //!
 //! Knows nothing of tokens; see `template.rs` for the order in which a model reads the parts.
 
@@ -12,7 +13,10 @@ use std::ops::Range;
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{CopySource, Elsewhere, Layout, ModelProfile, OpenFiles, Silence, left_out_closers};
+use crate::{
+    CopySource, Elsewhere, Layout, ModelProfile, OpenFiles, Silence, left_out_closers,
+    secrets::{Scan, holds_secret_at, without_secrets},
+};
 
 /// How many lines before the cursor's line an anchor is looked for.
 const ANCHOR_REACH: usize = 64;
@@ -146,8 +150,8 @@ impl ContextWindow {
     /// A cursor inside a line end stands at the end of its line.
     ///
     /// # Errors
-    /// A [`Silence`] when nothing may be suggested here: the cursor's line is too long, or there is
-    /// no such attempt.
+    /// A [`Silence`] when nothing may be suggested here: the cursor's line is too long or holds a secret,
+    /// or there is no such attempt.
     pub fn new(
         document: &Document,
         cursor: Offset,
@@ -165,6 +169,9 @@ impl ContextWindow {
         let line = document.line_of(cursor);
         let range = lines.range(line).ok_or(Silence::LongLine)?;
         let cursor = cursor.min(range.end);
+        if holds_secret_at(document, cursor) {
+            return Err(Silence::Secret);
+        }
 
         // Where the tail begins that the text up to the cursor is split into.
         let anchor = match layout {
@@ -180,7 +187,7 @@ impl ContextWindow {
         // begins, and its own end is measured from there: so Enter between two brackets moves nothing.
         let rest = document.slice(cursor..range.end);
         let reach = lines.reach(line, budgets.suffix);
-        let after = rest.clone() + &lines.below(line, reach);
+        let after = rest + &lines.below(line, reach);
         let left_out = match layout {
             Layout::SuffixFirst | Layout::PrefixFirst => left_out_closers(&tail, &after),
             // Its suffix stands behind text that changes with every key: there is nothing to keep.
@@ -189,8 +196,13 @@ impl ContextWindow {
         let left_out = after[..left_out].to_string();
         let base_line = line + left_out.matches('\n').count();
         let last = lines.last_line(base_line, budgets.suffix);
-        let mut suffix = rest + &lines.below(line, last);
-        suffix.drain(..left_out.len());
+        let suffix_start = if base_line == line {
+            cursor.0 + left_out.len()
+        } else {
+            let base_line = document.line_range(base_line).start.0;
+            base_line + left_out.rsplit('\n').next().map_or(0, str::len)
+        };
+        let suffix = lines.visible(base_line, Offset(suffix_start), last);
         let start = document.line_range(first).start;
         let end = match last + 1 < document.line_count() {
             true => document.line_range(last + 1).start,
@@ -327,12 +339,32 @@ impl Lines<'_> {
         None
     }
 
-    /// The lines from `first` up to `end`, each with a line feed.
+    /// What stands above a line.
+    fn scan(&self, line: usize) -> Scan {
+        Scan::at(self.document, line)
+    }
+
+    /// The lines from `first` up to `end`, each with a line feed, without secrets.
     fn text(&self, first: usize, end: usize) -> String {
         let mut text = String::new();
         for line in first..end {
             text.push_str(&self.document.slice(self.document.line_range(line)));
             text.push('\n');
+        }
+        without_secrets(self.scan(first), text)
+    }
+
+    /// The text from `start`, which is in `line`, to the end of `last`, without secrets, and the line feed behind it
+    /// if there is one.
+    fn visible(&self, line: usize, start: Offset, last: usize) -> String {
+        let range = self.document.line_range(line);
+        let whole = self.document.slice(range.clone());
+        let found = self.scan(line).next(&whole);
+        let mut text = found.without_from(&whole, start.0 - range.start.0);
+        let mut below = self.below(line, last);
+        if !below.is_empty() {
+            text.push(below.remove(0));
+            text.push_str(&without_secrets(self.scan(line + 1), below));
         }
         text
     }

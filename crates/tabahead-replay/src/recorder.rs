@@ -4,7 +4,7 @@
 //! `recording.rs` for the entries.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -64,6 +64,29 @@ impl RecordingFile {
     }
 }
 
+/// Makes a file that only its owner may read, and the folder that it is in where there is none. A file that is
+/// there is taken away first, so that neither its readers nor what it is a link to get the new one.
+///
+/// # Errors
+/// When the folder cannot be made or written to.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        make_private_folder(folder)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Makes a folder that only its owner can look into; one that exists stays as it is.
 fn make_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
@@ -105,6 +128,30 @@ mod tests {
         };
         assert_eq!(mode(recording.path()), 0o600);
         assert_eq!(mode(&folder), 0o700);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_is_replaced_and_not_written_into() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().expect("a folder");
+        let (old, link) = (folder.path().join("old"), folder.path().join("link"));
+        fs::write(&old, "before").expect("written");
+        symlink(&old, &link).expect("a link");
+        for path in [&link, &old] {
+            let mut file = create_private(path).expect("a file");
+            file.write_all(b"text").expect("there is room");
+            let metadata = fs::symlink_metadata(path).expect("it is there");
+            assert!(metadata.is_file());
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+            if path == &link {
+                assert_eq!(fs::read_to_string(&old).expect("it is there"), "before");
+            }
+        }
+        let inner = folder.path().join("new/inner.jsonl");
+        create_private(&inner).expect("a file");
+        let mode = folder.path().join("new").metadata().expect("it is there");
+        assert_eq!(mode.permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! From a file to the user who edits as it says.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use crate::{
     editing::Editing,
-    recording::Entries,
+    recording::{Entries, Entry, EntryKind, RecordingError},
     user::{Happenings, Injected, Recorded, Typing, User, UserError},
 };
 
@@ -19,16 +19,149 @@ pub enum Mode {
     Typist,
 }
 
-/// The user of a recording. `seed` is for what is drawn by chance.
+/// The user of a recording. `seed` is for what is drawn by chance. Documents whose path `is_private` are left out: their
+/// text is shown to no model.
 ///
 /// # Errors
 /// When the recording cannot be read.
-pub fn user(mode: Mode, recording: &Path, seed: u64) -> Result<Box<dyn User>, UserError> {
-    let entries = Entries::open(recording)?;
+pub fn user(
+    mode: Mode,
+    recording: &Path,
+    seed: u64,
+    is_private: Box<dyn Fn(&str) -> bool>,
+) -> Result<Box<dyn User>, UserError> {
+    let entries = LeftOut::new(Entries::open(recording)?, is_private);
     let happenings: Happenings = Box::new(Editing::new(entries));
     Ok(match mode {
         Mode::Recorded => Box::new(Recorded::new(happenings)),
         Mode::Inject => Box::new(Injected::new(happenings, seed)),
         Mode::Typist => Box::new(Typing::new(happenings, seed)),
     })
+}
+
+/// Entries without those of private documents.
+struct LeftOut<I> {
+    entries: I,
+    is_private: Box<dyn Fn(&str) -> bool>,
+    documents: HashSet<u64>,
+    requests: HashSet<u64>,
+}
+
+impl<I> LeftOut<I> {
+    fn new(entries: I, is_private: Box<dyn Fn(&str) -> bool>) -> Self {
+        Self {
+            entries,
+            is_private,
+            documents: HashSet::new(),
+            requests: HashSet::new(),
+        }
+    }
+
+    fn is_left_out(&mut self, kind: &EntryKind) -> bool {
+        match kind {
+            // It may have had another name before.
+            EntryKind::DocumentEncountered { id, path } if (self.is_private)(path) => {
+                self.documents.insert(*id);
+                true
+            }
+            EntryKind::DocumentEncountered { id, .. } => {
+                self.documents.remove(id);
+                false
+            }
+            EntryKind::FetchStarted { id, request, .. } if self.documents.contains(id) => {
+                self.requests.insert(*request);
+                true
+            }
+            EntryKind::FetchEnded { request, .. } => self.requests.remove(request),
+            EntryKind::SetContent { id, .. }
+            | EntryKind::StoreContent { id, .. }
+            | EntryKind::RestoreContent { id, .. }
+            | EntryKind::Opened { id }
+            | EntryKind::Closed { id }
+            | EntryKind::Changed { id, .. }
+            | EntryKind::ChangeReason { id, .. }
+            | EntryKind::SelectionChanged { id, .. }
+            | EntryKind::FetchStarted { id, .. } => self.documents.contains(id),
+            _ => false,
+        }
+    }
+}
+
+impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for LeftOut<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let entry = self.entries.next()?;
+            if !(entry.as_ref()).is_ok_and(|entry| self.is_left_out(&entry.kind)) {
+                return Some(entry);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{Form, Replacement, line};
+
+    #[test]
+    fn private_documents_are_left_out_with_all_that_happens_in_them() {
+        let document = |id: u64, path: &str| {
+            let edit = Replacement::new(0..0, "x");
+            [
+                EntryKind::DocumentEncountered {
+                    id,
+                    path: path.to_owned(),
+                },
+                EntryKind::SetContent {
+                    id,
+                    version: Some(1),
+                    content: format!("text of {path}"),
+                },
+                EntryKind::Opened { id },
+                EntryKind::Changed {
+                    id,
+                    version: Some(2),
+                    edits: vec![edit],
+                },
+                EntryKind::FetchStarted {
+                    id,
+                    request: id,
+                    version: Some(2),
+                },
+                EntryKind::FetchEnded {
+                    request: id,
+                    duration: std::time::Duration::ZERO,
+                    cancelled: false,
+                    result: Vec::new(),
+                },
+                EntryKind::Closed { id },
+            ]
+        };
+        let header = [EntryKind::Header { root: None }];
+        let all = header
+            .into_iter()
+            .chain(document(1, "a.rs"))
+            .chain(document(2, ".env"));
+        let lines: String = all.map(|kind| line(Some(1), &kind)).collect();
+        let read = || {
+            Entries::read(
+                Path::new("r"),
+                Form::Lines,
+                std::io::Cursor::new(lines.clone()),
+            )
+        };
+        let is_private = |path: &str| path == ".env";
+        let left = LeftOut::new(read(), Box::new(is_private));
+        let left: Vec<_> = left.map(|entry| entry.expect("it is good").kind).collect();
+        let expected: Vec<_> = read()
+            .take(8)
+            .map(|entry| entry.expect("it is good").kind)
+            .collect();
+        assert_eq!(left, expected);
+        for happening in Editing::new(LeftOut::new(read(), Box::new(is_private))) {
+            happening.expect("nothing is missing");
+        }
+    }
 }

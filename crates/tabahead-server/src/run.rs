@@ -137,12 +137,37 @@ pub(crate) async fn serve(
     lifeline.code()
 }
 
-/// The text of an [`EnvFilter`]: our own events from `level` on, and nothing of tower-lsp, which
-/// writes whole messages, and so the user's text, into its own.
+/// The text of an [`EnvFilter`] for what a user asks to be logged: levels, and targets with levels, between commas. Our
+/// own events only, because others put what they read into theirs, and so the user's text.
+///
+/// # Errors
+/// One line when another program part is named.
 ///
 /// [`EnvFilter`]: https://docs.rs/tracing-subscriber
-pub fn log_directives(level: &str) -> String {
-    format!("{level},tower_lsp=off")
+pub fn log_directives(asked: &str) -> Result<String, String> {
+    let mut directives = vec!["off".to_owned()];
+    for directive in asked
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        let is_level = |word: &str| {
+            ["off", "error", "warn", "info", "debug", "trace"]
+                .contains(&word.to_ascii_lowercase().as_str())
+                || matches!(word, "0" | "1" | "2" | "3" | "4" | "5")
+        };
+        if is_level(directive) {
+            directives.push(format!("tabahead={directive}"));
+        } else if directive.starts_with("tabahead") {
+            directives.push(directive.to_owned());
+        } else {
+            return Err(format!(
+                "'{directive}' is not a log level; write error, warn, info, debug or trace, or one of these behind \
+                 'tabahead_server=' or another part of tabahead"
+            ));
+        }
+    }
+    Ok(directives.join(","))
 }
 
 /// A panic's message may quote a buffer (`byte index 3 is not a char boundary; it is inside …`), so
@@ -153,4 +178,39 @@ fn keep_text_out_of_panics() {
         let place = place.as_deref().unwrap_or("an unknown place");
         tracing::error!(place, "panicked");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_our_own_events_can_be_asked_for() {
+        for (asked, directives) in [
+            ("warn", "off,tabahead=warn"),
+            ("TRACE", "off,tabahead=TRACE"),
+            ("5", "off,tabahead=5"),
+            ("", "off"),
+            (
+                "info, tabahead_server=trace",
+                "off,tabahead=info,tabahead_server=trace",
+            ),
+            ("tabahead[request]=trace", "off,tabahead[request]=trace"),
+        ] {
+            assert_eq!(log_directives(asked).as_deref(), Ok(directives));
+        }
+        for asked in [
+            "tower_lsp::codec=trace",
+            "tower_lsp",
+            "info,tower_lsp=trace",
+            "[request]=trace",
+            "[{text}]=trace",
+            "tokio=trace",
+            "a=b=c",
+            "verbose",
+        ] {
+            let line = log_directives(asked).expect_err("it is refused");
+            assert!(line.contains("not a log level"), "{line}");
+        }
+    }
 }

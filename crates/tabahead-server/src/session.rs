@@ -37,7 +37,7 @@ use crate::{
     recorder::Recorder,
     settings::Settings,
     stats::{Latencies, SessionCounts, StatsFile},
-    suitability::{File, unsuitable},
+    suitability::{File, Suitability},
 };
 
 /// What the front tells the session.
@@ -193,6 +193,10 @@ struct Reply {
 pub(crate) struct SessionLoop {
     config: SessionConfig,
     settings: Settings,
+    /// What they say of documents.
+    suitability: Suitability,
+    /// What of the settings was refused last.
+    refused: Vec<String>,
     initial: Value,
     pushed: Value,
     start: Instant,
@@ -240,6 +244,8 @@ impl SessionLoop {
         Self {
             config,
             settings: Settings::default(),
+            suitability: Suitability::default(),
+            refused: Vec::new(),
             initial: Value::Null,
             pushed: Value::Null,
             start: Instant::now(),
@@ -463,7 +469,7 @@ impl SessionLoop {
         let Some(open) = self.documents.get(&document) else {
             return;
         };
-        if unsuitable(&open.file, snapshot.len(), &self.settings).is_none() {
+        if (self.suitability.unsuitable(&open.file, snapshot.len())).is_none() {
             let name = self.document_name(document);
             self.tell(Input::Shown {
                 document,
@@ -519,7 +525,7 @@ impl SessionLoop {
             return;
         };
         let now = Timestamp(self.start.elapsed());
-        if unsuitable(&open.file, open.snapshot.len(), &self.settings).is_none() {
+        if (self.suitability.unsuitable(&open.file, open.snapshot.len())).is_none() {
             open.shown = true;
             let snapshot = open.snapshot.clone();
             speculator.handle_input(now, Input::DocumentChanged { document, snapshot });

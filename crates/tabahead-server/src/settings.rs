@@ -1,18 +1,19 @@
 //! The settings of the server: one struct, and how its sources are laid over each other.
 //!
 //! Knows nothing of where a layer came from: the binary reads the file, the LSP front hands on what
-//! the editor sent. A later layer wins key by key. A layer with an unknown key or a value of the
-//! wrong kind is refused as a whole, with the key's name, and everything stays as it was.
+//! the editor sent. A later layer wins key by key. An unknown key, or a value that cannot be used, is refused by its
+//! name, and everything else holds. What cannot be read of a rule that keeps text away from the model keeps away what
+//! it could mean: the language, the files of the rule, or, where even that cannot be read, everything.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tabahead_backend::{KvPrecision, LocalSettings, ModelSource};
 use tabahead_context::{ContextSettings, CutSettings};
 use tabahead_speculation::SpeculatorSettings;
 
-use crate::folders::Folders;
+use crate::{folders::Folders, suitability::problem_of};
 
 /// What the embedded model is called in the setting `model`; a file of that name is `./mini`.
 pub const EMBEDDED: &str = "mini";
@@ -137,9 +138,10 @@ pub struct CopyingSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PathRule {
-    /// `*` stands for anything but `/`, `**` for anything, `?` for one character but `/`. Without a
-    /// `/` it is matched with the file name, with one at the beginning with the whole path, else
-    /// with the end of the path.
+    /// A path or a part of one: with a `/` or a drive at the beginning the whole path, else any part of it. `*`, `?`,
+    /// `[ab]` and `{a,b}` stand for what they do in shells, `**` between slashes for any folders, `~` for the
+    /// home. One that matches a folder holds for what is in it; one that turns on does so only if it does not
+    /// end with a wildcard.
     pub glob: String,
     /// Whether suggestions are made there.
     pub enabled: bool,
@@ -229,6 +231,27 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// A rule of `paths` that is not understood.
+    pub(crate) fn of_rule(glob: &str, problem: &str) -> Self {
+        Self::Invalid {
+            key: "paths".to_owned(),
+            problem: format!("the rule '{glob}' is not understood: {problem}"),
+        }
+    }
+}
+
+/// Settings as far as they can be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Readable {
+    /// The settings.
+    pub settings: Settings,
+    /// What was refused: the number of its layer, and why.
+    pub problems: Vec<(usize, SettingsError)>,
+    /// What was refused may have been to keep any text from the model: until it is mended, all must be kept.
+    pub is_closed: bool,
+}
+
 fn did_you_mean(meant: &Option<String>) -> String {
     meant
         .as_ref()
@@ -243,19 +266,38 @@ impl Settings {
     /// # Errors
     /// The first unknown key or unusable value.
     pub fn resolve(layers: &[&Value]) -> Result<Self, SettingsError> {
+        let readable = Self::readable(layers);
+        match readable.problems.into_iter().next() {
+            Some((_, problem)) => Err(problem),
+            None => Ok(readable.settings),
+        }
+    }
+
+    /// The same without what cannot be used.
+    pub fn readable(layers: &[&Value]) -> Readable {
         let mut merged = Self::default().to_value();
         let known = merged.clone();
-        for layer in layers {
-            let layer = nested(layer)?;
-            check(&layer, &known, "")?;
+        let mut problems = Vec::new();
+        let mut is_closed = false;
+        for (number, layer) in layers.iter().enumerate() {
+            let mut reader = Reader::default();
+            let layer = match nested(layer) {
+                Ok(layer) => reader.object(layer, &known, ""),
+                Err(problem) => {
+                    reader.problems.push(problem);
+                    Map::new()
+                }
+            };
+            problems.extend(reader.problems.into_iter().map(|problem| (number, problem)));
+            is_closed |= reader.is_closed;
             lay_over(&mut merged, layer);
         }
-        let settings: Self =
-            serde_json::from_value(merged).map_err(|error| SettingsError::Invalid {
-                key: "tabahead".to_owned(),
-                problem: error.to_string(),
-            })?;
-        settings.in_bounds()
+        let settings = serde_json::from_value(merged);
+        Readable {
+            settings: settings.expect("every value was tried by itself"),
+            problems,
+            is_closed,
+        }
     }
 
     /// What the local backend is made of; `embedded` is what `mini` stands for.
@@ -313,7 +355,7 @@ impl Settings {
         serde_json::to_value(self).expect("settings are plain data")
     }
 
-    fn in_bounds(self) -> Result<Self, SettingsError> {
+    fn in_bounds(&self) -> Result<(), SettingsError> {
         let invalid = |key: &str, problem: &str| {
             Err(SettingsError::Invalid {
                 key: key.to_owned(),
@@ -321,7 +363,7 @@ impl Settings {
             })
         };
         for (key, bounds, value) in BOUNDS {
-            if value(&self).is_some_and(|value| !bounds.contains(&value)) {
+            if value(self).is_some_and(|value| !bounds.contains(&value)) {
                 let (least, most) = (bounds.start(), bounds.end());
                 return invalid(key, &format!("it must be from {least} to {most}"));
             }
@@ -332,7 +374,7 @@ impl Settings {
                 "it must be 'mini' or the path of a GGUF file or a directory with safetensors",
             );
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -383,11 +425,17 @@ fn nested(layer: &Value) -> Result<Map<String, Value>, SettingsError> {
             });
         }
     };
-    if let Some(section) = object.get("tabahead") {
-        return nested(section);
+    let section = object.get("tabahead");
+    if let Some(section) = section {
+        result = nested(section)?;
     }
     for (key, value) in object {
-        let key = key.strip_prefix("tabahead.").unwrap_or(key);
+        let key = match (key.strip_prefix("tabahead."), section) {
+            (Some(key), _) => key,
+            (None, None) => key,
+            // Another program's, beside the section.
+            (None, Some(_)) => continue,
+        };
         let value = key.rsplit('.').fold(value.clone(), |value, part| {
             Value::Object(Map::from_iter([(part.to_owned(), value)]))
         });
@@ -398,45 +446,115 @@ fn nested(layer: &Value) -> Result<Map<String, Value>, SettingsError> {
     Ok(result)
 }
 
-/// Refuses keys that `known` does not have and values that do not fit.
-fn check(layer: &Map<String, Value>, known: &Value, path: &str) -> Result<(), SettingsError> {
-    for (name, value) in layer {
-        let key = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
-        let Some(expected) = known.get(name) else {
-            return Err(SettingsError::Unknown {
-                meant: nearest(name, known, path),
-                key,
-            });
-        };
-        match (value, expected) {
-            (Value::Null, _) => {}
-            (Value::Object(object), Value::Object(_)) if !FREE_KEYS.contains(&key.as_str()) => {
-                check(object, expected, &key)?;
-            }
-            _ => fits(&key, value)?,
-        }
-    }
-    Ok(())
+/// Reads a layer key by key.
+#[derive(Default)]
+struct Reader {
+    problems: Vec<SettingsError>,
+    is_closed: bool,
 }
 
-/// Objects whose keys are the user's own.
-const FREE_KEYS: [&str; 1] = ["languages"];
+impl Reader {
+    /// What of an object can be used: keys that `known` has, and values that fit.
+    fn object(
+        &mut self,
+        layer: Map<String, Value>,
+        known: &Value,
+        path: &str,
+    ) -> Map<String, Value> {
+        let mut read = Map::new();
+        for (name, value) in layer {
+            let key = match path {
+                "" => name.clone(),
+                path => format!("{path}.{name}"),
+            };
+            let Some(expected) = known.get(&name) else {
+                let meant = nearest(&name, known, path);
+                self.is_closed |= (meant.as_deref()).is_some_and(|meant| PRIVACY.contains(&meant));
+                self.problems.push(SettingsError::Unknown { key, meant });
+                continue;
+            };
+            let value = match (key.as_str(), value, expected) {
+                (_, Value::Null, _) => continue,
+                ("languages", Value::Object(languages), _) => self.languages(languages).into(),
+                ("paths", Value::Array(rules), _) => self.rules(rules).into(),
+                (_, Value::Object(object), Value::Object(_))
+                    if !PRIVACY.contains(&key.as_str()) =>
+                {
+                    self.object(object, expected, &key).into()
+                }
+                (_, value, _) => {
+                    if let Err(problem) = fits(&key, &value) {
+                        self.is_closed |= PRIVACY.contains(&key.as_str());
+                        self.problems.push(problem);
+                        continue;
+                    }
+                    value
+                }
+            };
+            read.insert(name, value);
+        }
+        read
+    }
+
+    /// A language for which it cannot be read whether it is on is off.
+    fn languages(&mut self, languages: Map<String, Value>) -> Map<String, Value> {
+        let read = languages.into_iter().map(|(language, value)| {
+            if !value.is_boolean() {
+                self.problems.push(SettingsError::Invalid {
+                    key: format!("languages.{language}"),
+                    problem: "it must be true or false".to_owned(),
+                });
+            }
+            (language, Value::Bool(value.as_bool().unwrap_or(false)))
+        });
+        read.collect()
+    }
+
+    /// A rule for which it cannot be read whether it turns on turns off.
+    fn rules(&mut self, rules: Vec<Value>) -> Vec<Value> {
+        let mut read = Vec::new();
+        for value in rules {
+            let rule = serde_json::from_value::<PathRule>(value.clone()).map_err(|error| {
+                let problem = error.to_string();
+                let key = "paths".to_owned();
+                self.problems.push(SettingsError::Invalid { key, problem });
+                let glob = value.as_str().or_else(|| value.get("glob")?.as_str());
+                let enabled = value.get("enabled").and_then(Value::as_bool);
+                glob.map(|glob| PathRule {
+                    glob: glob.to_owned(),
+                    enabled: enabled.unwrap_or(false),
+                })
+            });
+            match rule.or_else(|rule| rule.ok_or(())) {
+                Ok(rule) => match problem_of(&rule) {
+                    Some(problem) => {
+                        self.is_closed |= !rule.enabled;
+                        self.problems
+                            .push(SettingsError::of_rule(&rule.glob, &problem));
+                    }
+                    None => read.push(json!(rule)),
+                },
+                Err(()) => self.is_closed = true,
+            }
+        }
+        read
+    }
+}
+
+/// The settings that keep text from the model.
+const PRIVACY: [&str; 2] = ["languages", "paths"];
 
 /// Whether the defaults with this one value are settings.
 fn fits(key: &str, value: &Value) -> Result<(), SettingsError> {
     let layer = key.rsplit('.').fold(value.clone(), |value, part| {
         Value::Object(Map::from_iter([(part.to_owned(), value)]))
     });
-    serde_json::from_value::<Settings>(layer)
-        .map(drop)
-        .map_err(|error| SettingsError::Invalid {
+    let settings =
+        serde_json::from_value::<Settings>(layer).map_err(|error| SettingsError::Invalid {
             key: key.to_owned(),
             problem: error.to_string(),
-        })
+        })?;
+    settings.in_bounds()
 }
 
 fn nearest(name: &str, known: &Value, path: &str) -> Option<String> {
@@ -473,8 +591,6 @@ fn lay_over(below: &mut Value, above: Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[track_caller]
@@ -515,6 +631,7 @@ mod tests {
             json!({"tabahead": {"speculation": {"enabled": false}, "kv.bytes": 5}}),
             json!({"tabahead.speculation.enabled": false, "tabahead.kv": {"bytes": 5}}),
             json!({"tabahead": {"speculation.enabled": false, "kv": {"bytes": 5}}, "other": {}}),
+            json!({"tabahead": {"speculation.enabled": false}, "tabahead.kv.bytes": 5}),
         ] {
             assert_eq!(resolve(&[layer]), expected);
         }
@@ -553,7 +670,10 @@ mod tests {
             (json!({"threads": -1}), "'threads'"),
             (json!({"speculation": true}), "'speculation'"),
             (json!({"speculation.enabled": 1}), "'speculation.enabled'"),
-            (json!({"languages": {"rust": "yes"}}), "'languages'"),
+            (json!({"languages": {"rust": "yes"}}), "'languages.rust'"),
+            (json!({"languages": ["rust"]}), "'languages'"),
+            (json!({"paths": "private"}), "'paths'"),
+            (json!({"paths": [{"glob": "[a", "enabled": false}]}), "'[a'"),
             (json!({"max_tokens": 0}), "'max_tokens'"),
             (json!({"model": ""}), "'model'"),
             (json!([1]), "'tabahead'"),
@@ -561,6 +681,81 @@ mod tests {
             let line = refused(layer);
             assert!(line.contains(key), "{line}");
         }
+    }
+
+    #[test]
+    fn a_bad_key_costs_no_other() {
+        for (bad, part) in [
+            (json!({"typo": 1}), "'typo'"),
+            (json!({"max_tokens": 0}), "'max_tokens'"),
+            (json!({"threads": "two"}), "'threads'"),
+            (json!({"model": ""}), "'model'"),
+            (
+                json!({"speculation": {"depth": 3, "depht": 2}}),
+                "'speculation.depht'",
+            ),
+            (json!({"speculation": 5}), "'speculation'"),
+        ] {
+            let mut layer = json!({
+                "languages": {"python": false},
+                "paths": [{"glob": "private", "enabled": false}],
+                "alternatives": 1,
+            });
+            let good = resolve(&[layer.clone()]);
+            let object = layer.as_object_mut().expect("an object");
+            object.extend(bad.as_object().expect("an object").clone());
+            let read = Settings::readable(&[&json!({}), &layer]);
+            assert_eq!(read.settings, good, "{bad}");
+            assert_eq!(read.problems.len(), 1, "{bad}");
+            assert_eq!(read.problems[0].0, 1);
+            assert!(read.problems[0].1.to_string().contains(part), "{bad}");
+            assert!(!read.is_closed, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_read_is_off_for_what_it_could_mean() {
+        let read = |layer: Value| Settings::readable(&[&layer]);
+        let languages = read(json!({"languages": {"python": "no", "rust": true, "go": null}}));
+        assert_eq!(languages.problems.len(), 2);
+        let expected = [("go", false), ("python", false), ("rust", true)];
+        let expected = expected.map(|(language, on)| (language.to_owned(), on));
+        assert_eq!(languages.settings.languages, BTreeMap::from(expected));
+        assert!(!languages.is_closed);
+
+        for rule in [
+            json!("private"),
+            json!({"glob": "private"}),
+            json!({"glob": "private", "enabled": "no"}),
+            json!({"glob": "private", "enabled": false, "x": 1}),
+        ] {
+            let paths = read(json!({"paths": [rule, {"glob": "a.rs", "enabled": true}]}));
+            assert_eq!(paths.problems.len(), 1, "{rule}");
+            assert!(!paths.is_closed, "{rule}");
+            let rules = paths.settings.paths.iter();
+            let rules: Vec<_> = rules
+                .map(|rule| (rule.glob.as_str(), rule.enabled))
+                .collect();
+            assert_eq!(rules, [("private", false), ("a.rs", true)], "{rule}");
+        }
+
+        for layer in [
+            json!({"languages": ["python"]}),
+            json!({"languages": false}),
+            json!({"paths": "private"}),
+            json!({"paths": {"private": false}}),
+            json!({"paths": [1]}),
+            json!({"paths": [{"globs": "private", "enabled": false}]}),
+            json!({"paths": [{"glob": "[a", "enabled": false}]}),
+            json!({"path": [{"glob": "private", "enabled": false}]}),
+            json!({"language": {"python": false}}),
+        ] {
+            let read = read(layer.clone());
+            assert_eq!(read.problems.len(), 1, "{layer}");
+            assert!(read.is_closed, "{layer}");
+        }
+        let on = read(json!({"paths": [{"glob": "[a", "enabled": true}]}));
+        assert_eq!((on.problems.len(), on.is_closed), (1, false));
     }
 
     #[test]

@@ -1,19 +1,32 @@
 //! Which documents get suggestions at all: not secrets, not giants, not what the user turned off.
 //!
-//! A pure function of a file's identity, its size and the settings. Long lines are not decided
-//! here: the context window is silent on them by itself.
+//! A pure function of a file's identity, its size and the settings, the same for the server and for every command
+//! that shows text to a model or writes it down. Long lines and secret values are not decided here: the context
+//! window is silent on them by itself. `names.rs` has the names of secrets, `rules.rs` the setting `paths`.
+
+mod names;
+mod rules;
+
+use std::collections::BTreeMap;
 
 use tabahead_context::DocumentName;
 use tabahead_text::is_language;
 
-use crate::settings::{PathRule, Settings};
+pub use names::is_secret;
+pub(crate) use rules::{canonical, problem_of};
+
+use crate::{
+    folders::Folders,
+    settings::{Settings, SettingsError},
+};
+use rules::PathRules;
 
 /// What is known of a document besides its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct File {
     /// Where its text lives.
     pub(crate) home: Home,
-    /// The path with `/`, decoded; empty for an untitled buffer.
+    /// The path, decoded and canonical; of a buffer without a file what the editor calls it, perhaps nothing.
     pub(crate) path: String,
     /// LSP language id; empty when unknown.
     pub(crate) language: String,
@@ -25,7 +38,7 @@ pub(crate) enum Home {
     /// On this machine's disk.
     #[default]
     Disk,
-    /// In the editor, without a name yet.
+    /// In the editor; not saved yet.
     Untitled,
     /// In a cell of the notebook at the path.
     Notebook,
@@ -43,6 +56,10 @@ impl File {
     pub(crate) fn document_name(&self) -> DocumentName {
         let name = self.name();
         match (self.home, name.rsplit_once('.')) {
+            // What the editor calls a buffer that has no path yet says nothing.
+            (Home::Untitled, _) if !self.path.contains('/') => {
+                DocumentName::new("", &self.language)
+            }
             (Home::Notebook, Some((stem, _))) if self.language == "python" => {
                 DocumentName::new(format!("{stem}.py"), &self.language)
             }
@@ -68,8 +85,10 @@ pub(crate) enum Unsuitable {
     Minified,
     #[error("off for this language, by the setting 'languages'")]
     LanguageOff,
-    #[error("off for this file")]
+    #[error("off for this file, by the setting 'paths'")]
     PathOff,
+    #[error("off, because a rule in the settings cannot be read")]
+    RuleUnread,
 }
 
 impl Unsuitable {
@@ -82,99 +101,106 @@ impl Unsuitable {
             Self::Minified => "minified",
             Self::LanguageOff => "language off",
             Self::PathOff => "path off",
+            Self::RuleUnread => "rule unread",
         }
     }
 }
 
-/// Why a document gets no suggestions; `None` when it does.
-pub(crate) fn unsuitable(file: &File, bytes: usize, settings: &Settings) -> Option<Unsuitable> {
-    if file.home == Home::Elsewhere {
-        Some(Unsuitable::Elsewhere)
-    } else if is_secret(&file.path) {
-        Some(Unsuitable::Secret)
-    } else if bytes > LARGEST_DOCUMENT {
-        Some(Unsuitable::Huge)
-    } else if is_minified(file.name()) {
-        Some(Unsuitable::Minified)
-    } else if !language_enabled(&file.language, settings) {
-        Some(Unsuitable::LanguageOff)
-    } else if !path_enabled(&file.path, &settings.paths) {
-        Some(Unsuitable::PathOff)
-    } else {
-        None
-    }
+/// What the settings say of documents, ready to be asked often.
+#[derive(Debug, Clone, Default)]
+pub struct Suitability {
+    languages: BTreeMap<String, bool>,
+    paths: PathRules,
+    /// A rule that turns something off is not understood: it may mean anything.
+    is_closed: bool,
 }
 
-fn language_enabled(language: &str, settings: &Settings) -> bool {
-    let languages = &settings.languages;
-    if let Some(enabled) = languages.get(language) {
-        return *enabled;
-    }
-    // Editors differ in what they call a language, and one file of settings is for all. Who says both is taken at
-    // the word that keeps text from the model.
-    let by_another_name = || {
-        languages
-            .iter()
-            .filter(|(name, _)| is_language(language, name))
-    };
-    if by_another_name().next().is_some() {
-        return by_another_name().all(|(_, enabled)| *enabled);
-    }
-    languages.get("*").copied().unwrap_or(true)
-}
-
-fn path_enabled(path: &str, rules: &[PathRule]) -> bool {
-    rules
-        .iter()
-        .rev()
-        .find(|rule| rule_matches(&rule.glob, path))
-        .is_none_or(|rule| rule.enabled)
-}
-
-fn rule_matches(pattern: &str, path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    if pattern.starts_with('/') {
-        glob(pattern.as_bytes(), path.as_bytes())
-    } else if pattern.contains('/') {
-        let at_any_component = std::iter::once(path)
-            .chain(path.match_indices('/').map(|(slash, _)| &path[slash + 1..]));
-        at_any_component
+impl Suitability {
+    /// What these settings say, and which of their rules are not understood. Where such a rule turns something off,
+    /// everything is off: nobody knows what it was to protect.
+    pub fn new(settings: &Settings, folders: &Folders) -> (Self, Vec<SettingsError>) {
+        let home = folders.home.as_deref().map(|home| home.to_string_lossy());
+        let (paths, refused) = PathRules::new(&settings.paths, home.as_deref());
+        let suitability = Self {
+            languages: settings.languages.clone(),
+            paths,
+            is_closed: refused.iter().any(|(rule, _)| !rule.enabled),
+        };
+        let problems = refused
             .into_iter()
-            .any(|end| glob(pattern.as_bytes(), end.as_bytes()))
-    } else {
-        glob(pattern.as_bytes(), name.as_bytes())
+            .map(|(rule, problem)| SettingsError::of_rule(&rule.glob, &problem));
+        (suitability, problems.collect())
     }
-}
 
-/// Whether `pattern` matches the whole of `text`. `*` and `?` do not match `/`, `**` does.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    // Row by row: `reach[i]` says whether the pattern read so far matches `text[..i]`.
-    let mut reach = vec![false; text.len() + 1];
-    reach[0] = true;
-    let mut rest = pattern;
-    while let Some((&first, tail)) = rest.split_first() {
-        let many = first == b'*';
-        let across = many && tail.first() == Some(&b'*');
-        rest = if across { &tail[1..] } else { tail };
-        let mut next = vec![false; text.len() + 1];
-        if many {
-            let mut open = false;
-            for i in 0..=text.len() {
-                if i > 0 && text[i - 1] == b'/' && !across {
-                    open = false;
-                }
-                open |= reach[i];
-                next[i] = open;
-            }
-        } else {
-            for i in 0..text.len() {
-                let same = text[i] == first || (first == b'?' && text[i] != b'/');
-                next[i + 1] = reach[i] && same;
-            }
+    /// The same with everything off.
+    #[must_use]
+    pub(crate) fn closed(self) -> Self {
+        Self {
+            is_closed: true,
+            ..self
         }
-        reach = next;
     }
-    reach[text.len()]
+
+    /// Whether everything is off, because a rule is not understood.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Why a document gets no suggestions; `None` when it does.
+    pub(crate) fn unsuitable(&self, file: &File, bytes: usize) -> Option<Unsuitable> {
+        if is_secret(&file.path) {
+            Some(Unsuitable::Secret)
+        } else if file.home == Home::Elsewhere {
+            Some(Unsuitable::Elsewhere)
+        } else if bytes > LARGEST_DOCUMENT {
+            Some(Unsuitable::Huge)
+        } else if is_minified(file.name()) {
+            Some(Unsuitable::Minified)
+        } else if !self.is_language_on(&file.language) {
+            Some(Unsuitable::LanguageOff)
+        } else if self.is_closed {
+            Some(Unsuitable::RuleUnread)
+        } else if !self.paths.is_enabled(&file.path) {
+            Some(Unsuitable::PathOff)
+        } else {
+            None
+        }
+    }
+
+    /// Why a file on disk gets no suggestions, as a clause; `None` when it does.
+    pub fn why_not(&self, path: &str, language: &str, bytes: usize) -> Option<String> {
+        let file = File {
+            home: Home::Disk,
+            path: canonical(path),
+            language: language.to_owned(),
+        };
+        self.unsuitable(&file, bytes)
+            .map(|reason| reason.to_string())
+    }
+
+    /// Whether a path is a secret's, or turned off by a rule: no text from there is to be shown to a model or written
+    /// down.
+    pub fn is_private(&self, path: &str) -> bool {
+        is_secret(path) || self.is_closed || !self.paths.is_enabled(&canonical(path))
+    }
+
+    fn is_language_on(&self, language: &str) -> bool {
+        let languages = &self.languages;
+        if let Some(enabled) = languages.get(language) {
+            return *enabled;
+        }
+        // Editors differ in what they call a language, and one file of settings is for all. Who says both is taken at
+        // the word that keeps text from the model.
+        let by_another_name = || {
+            languages
+                .iter()
+                .filter(|(name, _)| is_language(language, name))
+        };
+        if by_another_name().next().is_some() {
+            return by_another_name().all(|(_, enabled)| *enabled);
+        }
+        languages.get("*").copied().unwrap_or(true)
+    }
 }
 
 fn is_minified(name: &str) -> bool {
@@ -184,75 +210,6 @@ fn is_minified(name: &str) -> bool {
     ]
     .iter()
     .any(|end| name.ends_with(end))
-}
-
-/// Whether a path, with `/`, is one of those that hold keys and passwords. Better silent once too often than a secret in a model, a
-/// cache or a log.
-pub fn is_secret(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    // Editors keep copies beside the file: `.env~`, `key.pem.swp`, `id_rsa.bak`.
-    const BEGINNINGS: [&str; 8] = [
-        ".env",
-        "id_rsa",
-        "id_dsa",
-        "id_ecdsa",
-        "id_ed25519",
-        ".netrc",
-        ".npmrc",
-        ".pypirc",
-    ];
-    const NAMES: [&str; 12] = [
-        "_netrc",
-        ".pgpass",
-        ".my.cnf",
-        ".htpasswd",
-        ".dockercfg",
-        ".git-credentials",
-        ".vault-token",
-        ".authinfo",
-        ".yarnrc.yml",
-        "shadow",
-        "kubeconfig",
-        "service-account.json",
-    ];
-    const EXTENSIONS: [&str; 16] = [
-        "env", "pem", "key", "p12", "p8", "pfx", "jks", "keystore", "kdbx", "ppk", "pkcs12", "gpg",
-        "asc", "tfvars", "tfstate", "ovpn",
-    ];
-    const ENDS: [&str; 3] = [
-        "/.docker/config.json",
-        "/.kube/config",
-        "/.cargo/credentials.toml",
-    ];
-    const DATA: [&str; 12] = [
-        "",
-        "yaml",
-        "yml",
-        "json",
-        "toml",
-        "ini",
-        "conf",
-        "cfg",
-        "properties",
-        "txt",
-        "xml",
-        "enc",
-    ];
-    let speaks_of_secrets = ["secret", "credential", "password", "passwd"]
-        .iter()
-        .any(|word| name.contains(word));
-    BEGINNINGS
-        .iter()
-        .any(|beginning| name.starts_with(beginning))
-        || NAMES.contains(&name)
-        || EXTENSIONS.contains(&extension)
-        || ["pem", "key", "p12", "keystore"].iter().any(|inner| {
-            name.contains(&format!(".{inner}.")) || name.ends_with(&format!(".{inner}~"))
-        })
-        || ENDS.iter().any(|end| path.ends_with(end))
-        || (speaks_of_secrets && DATA.contains(&extension))
 }
 
 #[cfg(test)]
@@ -269,62 +226,34 @@ mod tests {
         }
     }
 
+    fn some(layer: serde_json::Value) -> Suitability {
+        let settings = Settings::resolve(&[&layer]).expect("good settings");
+        Suitability::new(&settings, &Folders::default()).0
+    }
+
     fn why(path: &str) -> Option<Unsuitable> {
-        unsuitable(&file(path), 10, &Settings::default())
+        Suitability::default().unsuitable(&file(path), 10)
     }
 
     #[test]
-    fn secrets_are_silent() {
-        for path in [
-            "/w/.env",
-            "/w/.env.local",
-            "/w/.envrc",
-            "/w/prod.env",
-            "/w/server.pem",
-            "/w/server.PEM",
-            "/w/server.pem.bak",
-            "/w/tls.key",
-            "/data/u/.ssh/id_rsa",
-            "/data/u/.ssh/id_rsa.pub",
-            "/data/u/.ssh/id_ed25519_work",
-            "/data/u/.aws/credentials",
-            "/w/credentials.json",
-            "/data/u/.netrc",
-            "/data/u/.npmrc",
-            "/data/u/.pypirc",
-            "/data/u/.kube/config",
-            "/w/a.p12",
-            "/w/a.keystore",
-            "/w/k8s/my-secret.yaml",
-            "/w/Secrets.json",
-            "/w/passwords.txt",
-        ] {
-            assert_eq!(why(path), Some(Unsuitable::Secret), "{path}");
-        }
-    }
-
-    #[test]
-    fn source_about_secrets_is_not_a_secret() {
-        for path in [
-            "/w/src/secret.rs",
-            "/w/credentials.py",
-            "/w/environment.ts",
-            "/w/key.rs",
-            "/w/keys/mod.rs",
-            "/w/config.json",
-            "/w/.github/workflows/ci.yml",
-        ] {
-            assert_eq!(why(path), None, "{path}");
+    fn secrets_are_silent_wherever_they_live() {
+        for home in [Home::Disk, Home::Untitled, Home::Notebook, Home::Elsewhere] {
+            let file = File {
+                home,
+                ..file("/w/.env")
+            };
+            let why = Suitability::default().unsuitable(&file, 10);
+            assert_eq!(why, Some(Unsuitable::Secret));
         }
     }
 
     #[test]
     fn giants_and_minified_files_are_silent() {
-        let settings = Settings::default();
+        let all = Suitability::default();
         let main = file("/w/main.rs");
-        assert_eq!(unsuitable(&main, LARGEST_DOCUMENT, &settings), None);
+        assert_eq!(all.unsuitable(&main, LARGEST_DOCUMENT), None);
         assert_eq!(
-            unsuitable(&main, LARGEST_DOCUMENT + 1, &settings),
+            all.unsuitable(&main, LARGEST_DOCUMENT + 1),
             Some(Unsuitable::Huge)
         );
         assert_eq!(why("/w/jquery.min.js"), Some(Unsuitable::Minified));
@@ -336,10 +265,10 @@ mod tests {
             home,
             ..File::default()
         };
-        let settings = Settings::default();
-        assert_eq!(unsuitable(&at(Home::Untitled), 1, &settings), None);
+        let all = Suitability::default();
+        assert_eq!(all.unsuitable(&at(Home::Untitled), 1), None);
         assert_eq!(
-            unsuitable(&at(Home::Elsewhere), 1, &settings),
+            all.unsuitable(&at(Home::Elsewhere), 1),
             Some(Unsuitable::Elsewhere)
         );
     }
@@ -351,81 +280,63 @@ mod tests {
             path: "/w/first.look.ipynb".to_owned(),
             language: language.to_owned(),
         };
-        assert_eq!(unsuitable(&cell("python"), 1, &Settings::default()), None);
+        assert_eq!(Suitability::default().unsuitable(&cell("python"), 1), None);
         assert_eq!(cell("python").document_name().file_name, "first.look.py");
         assert_eq!(cell("julia").document_name().file_name, "first.look");
     }
 
     #[test]
+    fn a_buffer_has_the_name_of_the_file_that_it_is_to_become() {
+        let untitled = |path: &str| File {
+            home: Home::Untitled,
+            ..file(path)
+        };
+        assert_eq!(untitled("/w/a.rs").document_name().file_name, "a.rs");
+        assert_eq!(untitled("Untitled-1").document_name().file_name, "");
+    }
+
+    #[test]
     fn languages_are_turned_off_by_name_or_all_but_some() {
-        let some = |layer| Settings::resolve(&[&layer]).expect("good settings");
         let only = some(json!({"languages": {"*": false, "python": true}}));
         assert_eq!(
-            unsuitable(&file("a"), 1, &only),
+            only.unsuitable(&file("a"), 1),
             Some(Unsuitable::LanguageOff)
         );
         let but = some(json!({"languages": {"python": false}}));
-        assert_eq!(unsuitable(&file("a"), 1, &but), None);
+        assert_eq!(but.unsuitable(&file("a"), 1), None);
         let python = File {
             language: "python".to_owned(),
             ..file("a")
         };
-        assert_eq!(unsuitable(&python, 1, &but), Some(Unsuitable::LanguageOff));
-        assert_eq!(unsuitable(&python, 1, &only), None);
+        assert_eq!(but.unsuitable(&python, 1), Some(Unsuitable::LanguageOff));
+        assert_eq!(only.unsuitable(&python, 1), None);
     }
 
     #[test]
-    fn a_language_is_turned_off_by_any_name_that_it_has() {
-        let is_on = |language: &str, languages: serde_json::Value| {
-            let settings = Settings::resolve(&[&json!({ "languages": languages })]);
-            let file = File {
-                language: language.to_owned(),
-                ..file("a")
-            };
-            unsuitable(&file, 1, &settings.expect("good settings")).is_none()
-        };
-        // Neovim's word and VS Code's.
-        for language in ["sh", "shellscript"] {
-            assert!(
-                !is_on(language, json!({"shellscript": false})),
-                "{language}"
-            );
-            assert!(!is_on(language, json!({"sh": false})), "{language}");
-            assert!(
-                is_on(language, json!({"*": false, "shellscript": true})),
-                "{language}"
-            );
-            assert!(is_on(language, json!({"python": false})), "{language}");
-        }
-        // The editor's own word decides; of others, the one that is off.
-        assert!(is_on("zsh", json!({"shellscript": false, "zsh": true})));
-        assert!(!is_on("sh", json!({"shellscript": false, "bash": true})));
+    fn a_rule_for_a_home_that_is_unknown_turns_everything_off_or_nothing() {
+        let rule = |enabled| json!({"paths": [{"glob": "~/x", "enabled": enabled}]});
+        let a = file("/w/a.rs");
+        assert_eq!(
+            some(rule(false)).unsuitable(&a, 1),
+            Some(Unsuitable::RuleUnread)
+        );
+        assert_eq!(some(rule(true)).unsuitable(&a, 1), None);
+        let settings = Settings::resolve(&[&rule(false)]).expect("good settings");
+        let (_, problems) = Suitability::new(&settings, &Folders::default());
+        let line = problems.iter().map(ToString::to_string).collect::<String>();
+        assert!(line.contains("'~/x'") && line.contains("HOME"), "{line}");
     }
 
     #[test]
-    fn the_last_path_rule_that_matches_decides() {
-        let rules = |list: &[(&str, bool)]| -> Vec<PathRule> {
-            list.iter()
-                .map(|(glob, enabled)| PathRule {
-                    glob: (*glob).to_owned(),
-                    enabled: *enabled,
-                })
-                .collect()
-        };
-        let path = "/code/app/vendor/lib/a.rs";
-        for (list, enabled) in [
-            (&[] as &[_], true),
-            (&[("*.rs", false)], false),
-            (&[("*.py", false)], true),
-            (&[("vendor/**", false)], false),
-            (&[("vendor/*", false)], true),
-            (&[("vendor/*/?.rs", false)], false),
-            (&[("/code/**", false), ("a.rs", true)], true),
-            (&[("a.rs", true), ("/code/**", false)], false),
-            (&[("/app/**", false)], true),
-            (&[("endor/**", false)], true),
-        ] {
-            assert_eq!(path_enabled(path, &rules(list)), enabled, "{list:?}");
-        }
+    fn commands_ask_the_same() {
+        let off = some(json!({"paths": [{"glob": "generated", "enabled": false}]}));
+        assert!(off.is_private("/w/generated/a.py") && off.is_private(".env"));
+        assert!(!off.is_private("/w/a.py"));
+        let why = off.why_not("generated/a.py", "python", 1);
+        assert_eq!(
+            why.as_deref(),
+            Some("off for this file, by the setting 'paths'")
+        );
+        assert_eq!(off.why_not("a.py", "python", 1), None);
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
 use tabahead_engine::Model;
 use tabahead_server::{
-    BOUNDS, EMBEDDED, Folders, Precision, Recorder, ServerConfig, Session, Settings,
+    BOUNDS, EMBEDDED, Folders, Precision, Recorder, ServerConfig, Session, Settings, Suitability,
     default_stats_dir, run_stdio,
 };
 
@@ -68,8 +68,9 @@ const DOCS: &[(&str, &str)] = &[
     ),
     (
         "paths",
-        "On or off by path, such as `[{ glob = \"generated/**\", enabled = false }]`; the last rule \
-         that matches decides. Files that look like secrets are always off.",
+        "On or off by path, such as `[{ glob = \"generated\", enabled = false }]`: a folder with all that is in it, a name, \
+         a pattern, or the whole path, with `~` for your home; the last rule that matches decides. Files that look like \
+         secrets are always off. See docs/privacy.md.",
     ),
     (
         "speculation.enabled",
@@ -158,7 +159,47 @@ pub fn load(named: Option<&Path>) -> Result<Resolved> {
     Resolved::new(file_layer, Value::Null, folders(named)?)
 }
 
-/// The folders that a model's path counts from.
+/// Serves an editor until it leaves; the settings of the editor come between file and flags. What cannot be read of
+/// the file's settings is told to the editor, and the rest holds.
+///
+/// # Errors
+/// When the file cannot be read at all, or the server cannot be started.
+pub fn run_server(
+    named: Option<&Path>,
+    args: &EngineArgs,
+    recorder: impl FnOnce() -> Option<Box<dyn Recorder>>,
+) -> Result<ExitCode> {
+    // An editor starts the server where it was started itself, often in a repository.
+    if let Some(model) = args.model.as_deref()
+        && model != EMBEDDED
+        && Folders::is_relative(model)
+    {
+        bail!(
+            "--model '{model}' would count from where the editor was started; write the whole path, or one \
+             that begins with ~/"
+        );
+    }
+    let file = match find(named) {
+        Some(file) if named.is_some() || file.exists() => parse_layer(&file)?,
+        _ => Value::Null,
+    };
+    // The flags are this call's own: they are good or nothing is started.
+    let flags = Resolved::new(Value::Null, Value::Null, folders(named)?)?.with_engine(args)?;
+    let code = run_stdio(ServerConfig {
+        embedded: tabahead_mini::WEIGHTS,
+        folders: flags.folders,
+        file,
+        flags: flags.flags,
+        stats_dir: default_stats_dir(),
+        version: env!("CARGO_PKG_VERSION"),
+        recorder: recorder(),
+    })
+    .context("the server cannot be started")?;
+    // A thread may still wait for input that never comes.
+    process::exit(code)
+}
+
+/// The folders that paths in the settings count from.
 fn folders(named: Option<&Path>) -> Result<Folders> {
     let file = find(named).map(path::absolute).transpose();
     let file = file.context("the working directory cannot be read")?;
@@ -196,14 +237,15 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
 }
 
 fn read_layer(file: &Path) -> Result<Value> {
+    let layer = parse_layer(file)?;
+    Settings::resolve(&[&layer]).with_context(|| file.display().to_string())?;
+    Ok(layer)
+}
+
+fn parse_layer(file: &Path) -> Result<Value> {
     let text = fs::read_to_string(file)
         .with_context(|| format!("cannot read the configuration {}", file.display()))?;
-    layer_from_toml(&text)
-        .and_then(|layer| {
-            Settings::resolve(&[&layer])?;
-            Ok(layer)
-        })
-        .with_context(|| file.display().to_string())
+    layer_from_toml(&text).with_context(|| file.display().to_string())
 }
 
 fn layer_from_toml(text: &str) -> Result<Value> {
@@ -273,38 +315,16 @@ impl Resolved {
         local.expect("`new` has seen that the path counts from somewhere")
     }
 
-    /// Serves an editor until it leaves; the settings of the editor come between file and flags.
+    /// Which files get suggestions, by these settings.
     ///
     /// # Errors
-    /// When the server cannot be started.
-    pub fn run_server(
-        &self,
-        args: &EngineArgs,
-        recorder: Option<Box<dyn Recorder>>,
-    ) -> Result<ExitCode> {
-        // An editor starts the server where it was started itself, often in a repository.
-        if let Some(model) = args.model.as_deref()
-            && model != EMBEDDED
-            && Folders::is_relative(model)
-        {
-            bail!(
-                "--model '{model}' would count from where the editor was started; write the whole path, or one \
-                 that begins with ~/"
-            );
+    /// When a rule of `paths` is not understood.
+    pub fn suitability(&self) -> Result<Suitability> {
+        let (suitability, problems) = Suitability::new(&self.settings, &self.folders);
+        match problems.into_iter().next() {
+            Some(problem) => Err(problem.into()),
+            None => Ok(suitability),
         }
-        let config = self.with_engine(args)?;
-        let code = run_stdio(ServerConfig {
-            embedded: tabahead_mini::WEIGHTS,
-            folders: config.folders,
-            file: config.file_layer,
-            flags: config.flags,
-            stats_dir: default_stats_dir(),
-            version: env!("CARGO_PKG_VERSION"),
-            recorder,
-        })
-        .context("the server cannot be started")?;
-        // A thread may still wait for input that never comes.
-        process::exit(code)
     }
 
     /// A session without an editor.

@@ -43,8 +43,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
     start_logging(&cli.log)?;
     let config = cli.config.as_deref();
     match cli.command {
-        Command::Lsp(args) => config::load(config)?.run_server(&args.engine, None),
-        Command::Record(args) => record::run(&args, &config::load(config)?),
+        Command::Lsp(args) => config::run_server(config, &args.engine, || None),
+        Command::Record(args) => record::run(&args, config),
         Command::Complete(args) => complete::run(&args, &config::load(config)?),
         Command::Eval(args) => eval::run(&args, &config::load(config)?),
         Command::Bench(args) => bench::run(&args, &config::load(config)?),
@@ -64,7 +64,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 /// Logs to standard error only: standard output belongs to answers and to the protocol.
 fn start_logging(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(tabahead_server::log_directives(filter))
+    let directives = tabahead_server::log_directives(filter).map_err(anyhow::Error::msg)?;
+    let filter = EnvFilter::try_new(directives)
         .with_context(|| format!("'{filter}' is not a log level; try --log debug"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -4,11 +4,12 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use tabahead_context::DocumentName;
+use tabahead_server::Suitability;
 use tabahead_text::{Document, Offset, Position, PositionEncoding, Version, language_of};
 
 /// A place as it was typed; not yet looked up.
@@ -56,6 +57,24 @@ impl Place {
             bail!("'{text}': lines and columns are counted from 1");
         }
         Ok(place)
+    }
+
+    /// Refuses a file that gets no suggestions in an editor either, before it is read.
+    ///
+    /// # Errors
+    /// One line that says why.
+    pub fn refuse_private(&self, suitability: &Suitability) -> Result<()> {
+        let language = document_name(&self.file).language;
+        let bytes = fs::metadata(&self.file).map_or(0, |metadata| metadata.len() as usize);
+        // The name that it was given, and the name of the file that a link leads to.
+        let absolute = path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
+        let real = fs::canonicalize(&self.file).unwrap_or_else(|_| absolute.clone());
+        for path in [absolute, real] {
+            if let Some(why) = suitability.why_not(&path.to_string_lossy(), &language, bytes) {
+                bail!("{} gets no suggestions: {why}", self.file.display());
+            }
+        }
+        Ok(())
     }
 
     /// Reads the file and finds the place in it.

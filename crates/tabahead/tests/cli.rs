@@ -302,6 +302,16 @@ fn commits_become_recordings_that_can_be_replayed() {
     assert_eq!(record("HEAD~1..HEAD", name, "1"), recordings[1..]);
     assert_ne!(record("HEAD", name, "2"), recordings);
     assert!(!recordings.concat().contains("hunter"), "a secret is typed");
+    #[cfg(unix)]
+    for place in [Path::new(name), &Path::new(name).join("..")] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode(place), 0o700, "{}", place.display());
+        for entry in fs::read_dir(place).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 });
+        }
+    }
     let report = json(&["replay", name, "--answers", "ngram", "--json"]);
     assert_eq!(report["recordings"].as_array().map(Vec::len), Some(2));
     let requests = report["policies"]["tabahead"]["requests"].as_u64();
@@ -354,6 +364,170 @@ fn a_folder_that_cannot_be_written_costs_a_warning_and_no_suggestions() {
     assert_eq!(error.lines().count(), 1, "{error}");
     assert!(error.contains("nothing is recorded"), "{error}");
     assert!(error.contains("/dev/null/recordings"), "{error}");
+}
+
+/// Sends messages to a server, and gives what it wrote on both ends.
+fn served(home: &Path, arguments: &[&str], log: &str, bodies: &[&str]) -> Output {
+    let mut server = tabahead(home, arguments)
+        .env("TABAHEAD_LOG", log)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut input = server.stdin.take().expect("a pipe");
+    for body in bodies {
+        // One that refuses its arguments reads nothing.
+        let _ = write!(input, "Content-Length: {}\r\n\r\n{body}", body.len());
+    }
+    drop(input);
+    server.wait_with_output().expect("it ends")
+}
+
+const INITIALIZE: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}"#;
+
+#[test]
+fn no_log_level_prints_text_of_files() {
+    let home = tempfile::tempdir().expect("a folder");
+    let bodies = [
+        INITIALIZE,
+        r#"{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{"textDocument":{"uri":"file:///w/a.py","languageId":"python","version":1,"text":"canary = 1\ncanary"}}}"#,
+        r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"file:///w/a.py"},"contentChanges":"canary"}}"#,
+        r#"{"jsonrpc":"2.0","method":"canary}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"textDocument/inlineCompletion","params":{"textDocument":{"uri":"file:///w/a.py"},"position":{"line":1,"character":6}}}"#,
+        r#"{"jsonrpc":"2.0","id":3,"method":"shutdown"}"#,
+        r#"{"jsonrpc":"2.0","method":"exit"}"#,
+    ];
+    for log in [
+        "trace",
+        "5",
+        "tabahead=trace,tabahead_server=trace",
+        "tabahead[request]=trace",
+    ] {
+        let output = served(home.path(), &["lsp"], log, &bodies);
+        let error = text(&output.stderr);
+        assert!(
+            text(&output.stdout).contains("inlineCompletionProvider"),
+            "{error}"
+        );
+        assert!(!error.contains("canary"), "{log}: {error}");
+    }
+    for log in [
+        "tower_lsp::codec=trace",
+        "tower_lsp=trace",
+        "trace,tower_lsp",
+        "[{message}]=trace",
+    ] {
+        let output = served(home.path(), &["lsp"], log, &bodies);
+        let error = text(&output.stderr);
+        assert!(!output.status.success());
+        assert!(error.contains("is not a log level"), "{error}");
+        assert!(!error.contains("canary"), "{log}: {error}");
+    }
+}
+
+#[test]
+fn a_wrong_key_in_the_file_is_told_to_the_editor_and_the_server_serves() {
+    let home = tempfile::tempdir().expect("a folder");
+    configure(home.path(), "typo = 1\nlanguages = { python = false }\n");
+    let bodies = [
+        INITIALIZE,
+        r#"{"jsonrpc":"2.0","method":"initialized","params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"tabahead/stats"}"#,
+        r#"{"jsonrpc":"2.0","id":3,"method":"shutdown"}"#,
+        r#"{"jsonrpc":"2.0","method":"exit"}"#,
+    ];
+    let output = served(home.path(), &["lsp"], "error", &bodies);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("unknown setting 'typo' (in the configuration file)"),
+        "{said}"
+    );
+    // Whoever types a command reads the same and gets nothing else.
+    let output = tabahead(home.path(), &["complete", "examples/inventory.py:48"]).output();
+    let output = output.expect("the binary starts");
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("unknown setting 'typo'"));
+}
+
+#[test]
+fn a_file_that_gets_no_suggestions_is_shown_to_no_model_by_a_command_either() {
+    let home = tempfile::tempdir().expect("a folder");
+    let rules =
+        "paths = [{ glob = \"~/private\", enabled = false }]\nlanguages = { ruby = false }\n";
+    configure(home.path(), rules);
+    let private = home.path().join("private");
+    fs::create_dir(&private).expect("a folder");
+    for (name, why) in [
+        (".env", "may hold secrets"),
+        ("id_rsa", "may hold secrets"),
+        ("private/a.py", "'paths'"),
+        ("a.rb", "'languages'"),
+        ("a.min.js", "minified"),
+    ] {
+        fs::write(home.path().join(name), "canary = 1\ncanary").expect("written");
+        let place = format!("{}:2", home.path().join(name).display());
+        let output = tabahead(home.path(), &["complete", &place]).output();
+        let output = output.expect("the binary starts");
+        let error = text(&output.stderr);
+        assert!(!output.status.success(), "{name}");
+        assert!(
+            error.contains(why) && error.lines().count() == 1,
+            "{name}: {error}"
+        );
+        assert!(output.stdout.is_empty() && !error.contains("canary"));
+    }
+    // Nor by another name of the same file.
+    #[cfg(unix)]
+    {
+        let link = home.path().join("plain.txt");
+        std::os::unix::fs::symlink(home.path().join(".env"), &link).expect("a link");
+        let output =
+            tabahead(home.path(), &["complete", &format!("{}:2", link.display())]).output();
+        let output = output.expect("the binary starts");
+        assert!(text(&output.stderr).contains("may hold secrets"));
+    }
+}
+
+#[test]
+fn a_line_that_holds_a_secret_is_not_completed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.py");
+    fs::write(&file, "password = 'h7Gd93kKs02Lw'\nx = 1\n").expect("written");
+    let report = json(&["complete", &format!("{}:1:14", file.display()), "--json"]);
+    assert_eq!(report["chain"][0]["reason"], "secret", "{report}");
+}
+
+#[test]
+fn rows_of_secrets_are_left_out_of_an_evaluation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let row = |path: &str, middle: &str| {
+        format!(
+            r#"{{"prefix":"token = ","suffix":"\n","middle":"{middle}","language":"python","path":"{path}"}}"#
+        )
+    };
+    let file = folder.path().join("rows.jsonl");
+    let eval = |rows: &[String]| {
+        fs::write(&file, rows.join("\n")).expect("written");
+        run(&["eval", file.to_str().expect("a plain path"), "--json"])
+    };
+    let private = [
+        row("w/.env", "1"),
+        row("secrets/a.json", "1"),
+        row("a.py", "'9f86d081884c7d65'"),
+    ];
+    let output = eval(&private);
+    assert!(!output.status.success());
+    assert!(
+        text(&output.stderr).contains("only rows of secrets"),
+        "{}",
+        text(&output.stderr)
+    );
+    let output = eval(&[&private[..], &[row("a.py", "1")]].concat());
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["rows"], 1, "{report}");
 }
 
 #[test]

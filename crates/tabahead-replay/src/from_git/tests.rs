@@ -131,7 +131,7 @@ impl Repository {
     fn sessions(&self, range: &str, paths: &[String], seed: u64) -> Vec<Option<Session>> {
         let choice = Choice {
             paths,
-            is_secret: &|path| path.ends_with(".env"),
+            is_private: &|path| path.ends_with(".env"),
         };
         let commits = commits(self.0.path(), range).expect("commits");
         let typed = |commit| session(self.0.path(), commit, seed, &choice).expect("it is read");
@@ -276,5 +276,24 @@ fn what_git_refuses_is_one_line() {
         assert!(message.starts_with("git log: "), "{message}");
         assert!(message.contains(part), "{message}");
         assert_eq!(message.lines().count(), 1);
+    }
+}
+
+#[test]
+fn a_file_in_which_a_secret_value_stands_is_not_typed() {
+    let repository = Repository::new();
+    let secret = b"token = '9f86d081884c7d659a2feaa0c55ad015'\n";
+    repository.commit(&[("a.py", b"x = 1\n"), ("b.py", secret), ("c.py", b"y = 1\n")]);
+    // What is deleted would stay in the recording.
+    repository.commit(&[
+        ("a.py", b"x = 2\n"),
+        ("b.py", b"token = ''\n"),
+        ("c.py", secret),
+    ]);
+    for session in repository.sessions("HEAD", &[], 1) {
+        let (texts, _) = replayed(&session.expect("text is typed"));
+        assert!(texts.iter().all(|(_, text)| !text.contains("9f86d081")));
+        assert!(texts.iter().any(|(path, _)| path == "a.py"));
+        assert!(texts.iter().all(|(path, _)| path != "b.py"));
     }
 }

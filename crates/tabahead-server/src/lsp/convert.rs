@@ -11,7 +11,7 @@ use super::{
     menu::Menu,
     types::{Command, InlineCompletionItem, InlineCompletionList, WireRange},
 };
-use crate::suitability::{File, Home};
+use crate::suitability::{File, Home, canonical};
 
 /// The command of every suggestion: the editor runs it after an accept.
 pub(super) const ACCEPTED_COMMAND: &str = "tabahead.accepted";
@@ -104,18 +104,30 @@ pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
     }
 }
 
-/// What a document's address says of it.
+/// What a document's address says of it. Whatever its scheme, its path says whether it is a secret.
 pub(super) fn file(uri: &str, language: String) -> File {
     let (home, path) = match Url::parse(uri) {
-        Ok(url) if url.scheme() == "file" => (Home::Disk, decoded(url.path())),
-        Ok(url) if url.scheme() == "untitled" => (Home::Untitled, String::new()),
-        // A cell's address is its notebook's path and a fragment.
-        Ok(url) if url.scheme() == "vscode-notebook-cell" => (Home::Notebook, decoded(url.path())),
-        _ => (Home::Elsewhere, String::new()),
+        Ok(url) => {
+            let home = match url.scheme() {
+                "file" => Home::Disk,
+                "untitled" => Home::Untitled,
+                // A cell's address is its notebook's path and a fragment.
+                "vscode-notebook-cell" => Home::Notebook,
+                _ => Home::Elsewhere,
+            };
+            let path = decoded(url.path());
+            // Of a file, what stands there is the machine that shares it.
+            let path = match url.host_str() {
+                Some(host) if home == Home::Disk && !host.is_empty() => format!("//{host}{path}"),
+                _ => path,
+            };
+            (home, path)
+        }
+        Err(_) => (Home::Elsewhere, decoded(uri)),
     };
     File {
         home,
-        path,
+        path: canonical(&path),
         language,
     }
 }
@@ -141,4 +153,50 @@ fn decoded(path: &str) -> String {
         }
     }
     String::from_utf8_lossy(&result).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(uri: &str, home: Home, path: &str) {
+        let file = file(uri, String::new());
+        assert_eq!((file.home, file.path.as_str()), (home, path), "{uri}");
+    }
+
+    #[test]
+    fn every_address_has_the_path_that_it_says() {
+        check("file:///w/a%20b.rs", Home::Disk, "/w/a b.rs");
+        check("file:///c%3A/w/a.rs", Home::Disk, "c:/w/a.rs");
+        check("file:///C:/w/a.rs", Home::Disk, "c:/w/a.rs");
+        check(
+            "file://server/share/a.rs",
+            Home::Disk,
+            "//server/share/a.rs",
+        );
+        check("file:///w/cafe%CC%81.rs", Home::Disk, "/w/caf\u{e9}.rs");
+        check("untitled:/w/.env", Home::Untitled, "/w/.env");
+        check("untitled:.env", Home::Untitled, ".env");
+        check("untitled:Untitled-1", Home::Untitled, "Untitled-1");
+        check("untitled:C:%5Cw%5C.env", Home::Untitled, "c:/w/.env");
+        check(
+            "vscode-notebook-cell:/w/a.ipynb#W0",
+            Home::Notebook,
+            "/w/a.ipynb",
+        );
+        check(
+            "vscode-remote://ssh-remote%2Bhost/w/.env",
+            Home::Elsewhere,
+            "/w/.env",
+        );
+        check("scp://host//w/.ssh/work", Home::Elsewhere, "//w/.ssh/work");
+        check(
+            "vscode-userdata:/data/u/settings.json",
+            Home::Elsewhere,
+            "/data/u/settings.json",
+        );
+        check("git:/w/.env?%7B%7D", Home::Elsewhere, "/w/.env");
+        check("/w/no-address/.env", Home::Elsewhere, "/w/no-address/.env");
+    }
 }

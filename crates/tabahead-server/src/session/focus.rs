@@ -4,7 +4,6 @@ use tabahead_speculation::{DocumentId, Input};
 use tabahead_text::Offset;
 
 use super::SessionLoop;
-use crate::suitability::unsuitable;
 
 /// What the editor reports of its focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +35,7 @@ impl SessionLoop {
             self.focus = Focus::Reported(Some(document));
         }
         let snapshot = open.snapshot.clone();
+        self.tell_status();
         if self.is_suitable(document) {
             let name = self.document_name(document);
             self.tell(Input::CursorMoved {
@@ -74,7 +74,7 @@ impl SessionLoop {
 
     fn is_suitable(&self, document: DocumentId) -> bool {
         self.documents.get(&document).is_some_and(|open| {
-            unsuitable(&open.file, open.snapshot.len(), &self.settings).is_none()
+            (self.suitability.unsuitable(&open.file, open.snapshot.len())).is_none()
         })
     }
 }

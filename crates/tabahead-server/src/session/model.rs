@@ -12,9 +12,14 @@ use tabahead_speculation::Speculator;
 
 use super::{EditorLayer, Notice, SessionLoop, report};
 use crate::{
-    settings::{Settings, SettingsError},
+    settings::{EMBEDDED, Settings},
     stats::{Latencies, SessionCounts},
+    suitability::Suitability,
 };
+
+/// Where settings come from, in messages.
+const FILE: &str = "configuration file";
+const EDITOR: &str = "editor's settings";
 
 /// A backend whose model is loaded while another one answers.
 pub(super) struct Candidate {
@@ -33,42 +38,72 @@ fn answer_alike(one: &LocalSettings, other: &LocalSettings) -> bool {
 }
 
 impl SessionLoop {
+    /// Takes the editor's settings as far as they can be read, and tells what cannot.
     pub(super) fn take_settings(&mut self, layer: EditorLayer, value: Value) {
-        let (initial, pushed) = match layer {
-            EditorLayer::Initial => (&value, &self.pushed),
-            EditorLayer::Pushed => (&self.initial, &value),
+        match layer {
+            EditorLayer::Initial => self.initial = value,
+            EditorLayer::Pushed => self.pushed = value,
+        }
+        let layers = [
+            (&self.config.file, FILE),
+            (&self.initial, EDITOR),
+            (&self.pushed, EDITOR),
+            (&self.config.flags, "command line"),
+        ];
+        let readable = Settings::readable(&layers.map(|(layer, _)| layer));
+        let mut lines = Vec::new();
+        for (number, problem) in &readable.problems {
+            lines.push(format!("{problem} (in the {})", layers[*number].1));
+        }
+        let settings = readable.settings;
+        let (suitability, refused) = Suitability::new(&settings, &self.config.folders);
+        lines.extend(refused.iter().map(ToString::to_string));
+        self.suitability = if readable.is_closed {
+            suitability.closed()
+        } else {
+            suitability
         };
-        let layers = [&self.config.file, initial, pushed, &self.config.flags];
-        match self.resolved(&layers) {
-            Ok((settings, local)) => {
-                match layer {
-                    EditorLayer::Initial => self.initial = value,
-                    EditorLayer::Pushed => self.pushed = value,
-                }
-                self.apply(settings, local);
+        let local = match settings.local(self.config.embedded, &self.config.folders) {
+            Ok(local) => local,
+            Err(problem) => {
+                lines.push(problem.to_string());
+                self.local_without_model(&settings)
             }
-            Err(error) => {
-                tracing::error!(%error, "settings refused");
-                let _ = self.notices.send(Notice::Problem(error.to_string()));
-                if self.launched.is_none() {
-                    self.apply_own();
-                }
+        };
+        self.tell_problems(lines);
+        self.apply(settings, local);
+    }
+
+    /// What a backend is made of when the setting `model` leads nowhere: the model that is there stays.
+    fn local_without_model(&self, settings: &Settings) -> LocalSettings {
+        let embedded = Settings {
+            model: EMBEDDED.to_owned(),
+            ..settings.clone()
+        };
+        let local = embedded.local(self.config.embedded, &self.config.folders);
+        let mut local = local.expect("the embedded model is nowhere");
+        if let Some(running) = &self.launched {
+            local.model = running.model.clone();
+        }
+        local
+    }
+
+    /// Tells the user what was refused, unless that was told before and nothing has changed.
+    fn tell_problems(&mut self, lines: Vec<String>) {
+        for line in &lines {
+            tracing::error!(line, "setting refused");
+            if !self.refused.contains(line) {
+                let closed = if self.suitability.is_closed() {
+                    "; until every rule can be read there are no suggestions"
+                } else {
+                    "; every other setting holds"
+                };
+                let _ = self
+                    .notices
+                    .send(Notice::Problem(format!("{line}{closed}")));
             }
         }
-    }
-
-    fn resolved(&self, layers: &[&Value]) -> Result<(Settings, LocalSettings), SettingsError> {
-        let settings = Settings::resolve(layers)?;
-        let local = settings.local(self.config.embedded, &self.config.folders)?;
-        Ok((settings, local))
-    }
-
-    /// The editor's first settings are bad: starts with those that are not its own.
-    fn apply_own(&mut self) {
-        let layers = [&self.config.file, &self.config.flags];
-        let own = (self.resolved(&layers)).or_else(|_| self.resolved(&[]));
-        let (settings, local) = own.expect("the defaults are good");
-        self.apply(settings, local);
+        self.refused = lines;
     }
 
     /// Brings backend and Speculator to these settings.

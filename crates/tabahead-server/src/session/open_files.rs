@@ -6,7 +6,6 @@ use tabahead_context::{DocumentName, OpenFile, OpenFiles};
 use tabahead_speculation::DocumentId;
 
 use super::SessionLoop;
-use crate::suitability::unsuitable;
 
 impl SessionLoop {
     /// A document was opened, changed or asked about.
@@ -36,7 +35,7 @@ impl SessionLoop {
         }
         let others = self.documents.iter_mut().filter(|(id, open)| {
             let bytes = open.snapshot.len();
-            **id != document && unsuitable(&open.file, bytes, &self.settings).is_none()
+            **id != document && self.suitability.unsuitable(&open.file, bytes).is_none()
         });
         let mut others: Vec<_> = others.map(|(_, open)| open).collect();
         others.sort_unstable_by_key(|open| Reverse(open.turn));

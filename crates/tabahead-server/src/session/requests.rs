@@ -7,7 +7,6 @@ use tabahead_text::{Document, Offset};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Reply, SessionLoop, Trigger};
-use crate::suitability::unsuitable;
 
 /// What a request asks about.
 pub(super) struct Asked {
@@ -46,7 +45,7 @@ impl SessionLoop {
             self.counts.superseded += 1;
             return;
         };
-        if let Some(reason) = unsuitable(&open.file, snapshot.len(), &self.settings) {
+        if let Some(reason) = self.suitability.unsuitable(&open.file, snapshot.len()) {
             let reason = reason.as_str();
             tracing::debug!(request = request.0, reason, "silent");
             self.counts.unsuitable += 1;
@@ -61,6 +60,7 @@ impl SessionLoop {
         if let Some(open) = self.documents.get_mut(&document) {
             open.cursor = Some(cursor);
         }
+        self.tell_status();
         let input = Input::CompletionRequested {
             request,
             document,

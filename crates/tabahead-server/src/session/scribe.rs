@@ -1,10 +1,12 @@
 //! The session's side of recording: which documents are recorded, and what is said of them.
 //!
 //! Without a recorder every function here does nothing. It follows the texts itself, because edits
-//! that are sent together are each relative to what the one before left.
+//! that are sent together are each relative to what the one before left. A document in which a secret value
+//! stands is recorded no further, until it is closed and opened without one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use tabahead_context::{holds_secret, holds_secret_within};
 use tabahead_speculation::{Answer, DocumentId, RequestId, SuggestionId};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding};
 use tokio::time::Instant;
@@ -12,7 +14,7 @@ use tokio::time::Instant;
 use super::SessionLoop;
 use crate::{
     recorder::{Recorded, Recorder},
-    suitability::{File, unsuitable},
+    suitability::File,
 };
 
 impl SessionLoop {
@@ -21,7 +23,7 @@ impl SessionLoop {
         if let Some(open) = self.documents.get(&document)
             && self.scribe.is_on()
         {
-            let reason = unsuitable(&open.file, open.snapshot.len(), &self.settings);
+            let reason = self.suitability.unsuitable(&open.file, open.snapshot.len());
             let is_suitable = reason.is_none();
             self.scribe
                 .see(document, &open.file, &open.snapshot, is_suitable);
@@ -36,12 +38,19 @@ impl SessionLoop {
         encoding: PositionEncoding,
     ) {
         let was_recorded = self.scribe.pages.contains_key(&document);
+        if let Some(open) = self.documents.get(&document)
+            && was_recorded
+        {
+            self.scribe
+                .look_for_secrets(document, &open.snapshot, &edits);
+        }
         // First, because the edits may be what makes it unsuitable. If it is only recorded from now on,
         // the edits are in its text already.
         self.record(document);
         if let Some(open) = self.documents.get(&document)
             && was_recorded
         {
+            // Does nothing where it is recorded no longer.
             self.scribe
                 .change(document, edits, encoding, &open.snapshot);
         }
@@ -53,6 +62,8 @@ pub(super) struct Scribe {
     recorder: Option<Box<dyn Recorder>>,
     /// The documents that are recorded.
     pages: HashMap<DocumentId, Page>,
+    /// Those in which a secret value was seen.
+    secret: HashSet<DocumentId>,
     asked: HashMap<RequestId, Asked>,
 }
 
@@ -87,6 +98,7 @@ impl Scribe {
         Self {
             recorder,
             pages: HashMap::new(),
+            secret: HashSet::new(),
             asked: HashMap::new(),
         }
     }
@@ -105,7 +117,13 @@ impl Scribe {
         snapshot: &Document,
         is_suitable: bool,
     ) {
-        match (is_suitable, self.pages.contains_key(&document)) {
+        let is_recorded = self.pages.contains_key(&document);
+        let is_suitable = is_suitable && !self.secret.contains(&document);
+        if is_suitable && !is_recorded && self.is_on() && holds_secret(&snapshot.text()) {
+            self.has_secret(document);
+            return;
+        }
+        match (is_suitable, is_recorded) {
             (true, false) if self.is_on() => {
                 self.tell(Recorded::Opened {
                     document: document.0,
@@ -120,12 +138,47 @@ impl Scribe {
                 };
                 self.pages.insert(document, page);
             }
-            (false, true) => self.close(document),
+            (false, true) => self.stop(document),
             _ => {}
         }
     }
 
+    /// Looks at the lines that edits have changed.
+    fn look_for_secrets(&mut self, document: DocumentId, snapshot: &Document, edits: &[Edit]) {
+        let is_secret = match edits {
+            [
+                Edit {
+                    range: Some(range),
+                    text,
+                },
+            ] => {
+                let first = range.start.line.min(range.end.line) as usize;
+                let written = text.matches(['\r', '\n']).count();
+                holds_secret_within(snapshot, first..first + written + 1)
+            }
+            // Where the lines of the first of several are now is not worth finding out.
+            _ => holds_secret(&snapshot.text()),
+        };
+        if is_secret {
+            self.has_secret(document);
+        }
+    }
+
+    fn has_secret(&mut self, document: DocumentId) {
+        tracing::info!(
+            document = document.0,
+            "not recorded: a secret value stands in it"
+        );
+        self.secret.insert(document);
+        self.stop(document);
+    }
+
     pub(super) fn close(&mut self, document: DocumentId) {
+        self.secret.remove(&document);
+        self.stop(document);
+    }
+
+    fn stop(&mut self, document: DocumentId) {
         if self.pages.remove(&document).is_some() {
             self.tell(Recorded::Closed {
                 document: document.0,

@@ -1,9 +1,9 @@
 //! What the editor is told of how the server is: of its model, and of the document that has the focus.
 
 use tabahead_backend::ModelState;
+use tabahead_context::holds_secret_at;
 
 use super::{Focus, Notice, SessionLoop, Status, StatusKind};
-use crate::suitability::{Unsuitable, unsuitable};
 
 impl SessionLoop {
     /// Tells the editor how the server is, if that is news.
@@ -20,8 +20,8 @@ impl SessionLoop {
         let (kind, message) = match self.model() {
             ModelState::Loading => (StatusKind::Inactive, loading(self.loaded)),
             ModelState::Unusable(line) => (StatusKind::Error, line),
-            ModelState::Ready(_) => match self.unsuitable_focus() {
-                Some(reason) => (StatusKind::Inactive, reason.to_string()),
+            ModelState::Ready(_) => match self.why_not_here() {
+                Some(reason) => (StatusKind::Inactive, reason),
                 None => (StatusKind::Normal, "ready".to_owned()),
             },
         };
@@ -43,14 +43,24 @@ impl SessionLoop {
         }
     }
 
-    fn unsuitable_focus(&self) -> Option<Unsuitable> {
+    /// Why there are no suggestions where the focus is; nothing of the text is in it.
+    fn why_not_here(&self) -> Option<String> {
         let Focus::Reported(focused) = self.focus else {
             return None;
         };
         let open = self.documents.get(&focused?)?;
-        unsuitable(&open.file, open.snapshot.len(), &self.settings)
+        if let Some(reason) = self.suitability.unsuitable(&open.file, open.snapshot.len()) {
+            return Some(reason.to_string());
+        }
+        let is_secret = open
+            .cursor
+            .is_some_and(|cursor| holds_secret_at(&open.snapshot, cursor));
+        is_secret.then(|| SECRET_LINE.to_owned())
     }
 }
+
+/// What is told where the cursor's line holds a secret value.
+const SECRET_LINE: &str = "this line holds what looks like a key, a token or a password";
 
 fn loading(percent: Option<u8>) -> String {
     let loaded = percent.map(|percent| format!(", {percent} %"));

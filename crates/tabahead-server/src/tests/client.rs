@@ -309,7 +309,7 @@ impl Log {
     pub(super) fn capture(&self) -> tracing::subscriber::DefaultGuard {
         let log = self.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(log_directives("trace"))
+            .with_env_filter(log_directives("trace").expect("a level"))
             .with_writer(move || log.clone())
             .finish();
         tracing::subscriber::set_default(subscriber)

@@ -271,3 +271,26 @@ async fn a_document_is_recorded_only_while_it_is_small_enough() {
     assert_eq!(told(&mut client, &lines).await, expected);
     client.stop(0).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_document_is_recorded_until_a_secret_value_stands_in_it() {
+    let (mut client, lines) = ready(holds).await;
+    client.open(URI, "password = '9f86d081884c7d65'\n").await;
+    assert_eq!(told(&mut client, &lines).await, [""; 0]);
+    // Nor when it is taken out: what stands elsewhere in the text is not looked through again.
+    client.change(URI, 2, "password = ''\n").await;
+    assert_eq!(told(&mut client, &lines).await, [""; 0]);
+
+    client.open(URI, "password = ''\nx = 1\n").await;
+    assert_eq!(told(&mut client, &lines).await.len(), 1);
+    edit(&mut client, 2, &[([1, 0, 1, 1], "y")]).await;
+    edit(&mut client, 3, &[([0, 12, 0, 12], "9f86d081884c7d65")]).await;
+    edit(&mut client, 4, &[([1, 0, 1, 1], "z")]).await;
+    let told = told(&mut client, &lines).await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("changed") && told[1].starts_with("closed"),
+        "{told:?}"
+    );
+    client.stop(0).await;
+}

@@ -26,6 +26,7 @@ use crate::{
 /// When the place does not exist, the model cannot be used or standard output is closed.
 pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
     let place = Place::parse(&args.place)?;
+    place.refuse_private(&config.suitability()?)?;
     let OpenPlace {
         document,
         cursor,

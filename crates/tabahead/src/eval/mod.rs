@@ -23,10 +23,11 @@ use self::{
     rows::Row,
 };
 use crate::{args::EvalArgs, config::Resolved, output, output::percent};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use console::style;
 use serde_json::{Map, Value, json};
 use tabahead_context::Suggestion;
+use tabahead_server::Suitability;
 
 /// Points of the curve of exact match over the share of the surest rows.
 const POINTS: u32 = 20;
@@ -44,6 +45,19 @@ const NAMED_SHARE: f64 = 0.3;
 pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     let mut rows = rows::read(&args.file, args.limit.unwrap_or(usize::MAX))?;
     let config = config.with_engine(&args.engine)?;
+    let left_out = leave_out_private(&mut rows, &config.suitability()?);
+    if left_out > 0 {
+        tracing::warn!(
+            rows = left_out,
+            "left out: secrets, and files that are turned off"
+        );
+    }
+    if rows.is_empty() {
+        bail!(
+            "{} holds only rows of secrets and of files that are turned off",
+            args.file.display()
+        );
+    }
     if !config.settings.copying.open_files {
         rows.iter_mut().for_each(|row| row.open_files.clear());
     }
@@ -95,6 +109,16 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
         report.print(&mut output::stdout())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves out the rows of files that are not shown to a model, and those whose middle is a secret; says how many.
+fn leave_out_private(rows: &mut Vec<Row>, suitability: &Suitability) -> usize {
+    let all = rows.len();
+    rows.retain(|row| {
+        let is_private = |path: &String| suitability.is_private(path);
+        !row.path.as_ref().is_some_and(is_private) && !row.has_secret_middle()
+    });
+    all - rows.len()
 }
 
 /// What is suggested, the model alone, each copier, and either of these two, on the same rows.

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
-use tabahead_context::{DocumentName, OpenFile, OpenFiles};
+use tabahead_context::{DocumentName, OpenFile, OpenFiles, holds_secret};
 use tabahead_server::BufferState;
 use tabahead_text::{Document, Offset, Version};
 
@@ -42,6 +42,14 @@ impl Row {
             cursor: Offset(self.prefix.len()),
             name: self.name(),
         }
+    }
+
+    /// Whether the middle is a secret value, or a part of one.
+    pub fn has_secret_middle(&self) -> bool {
+        let line = self.prefix.rfind('\n').map_or(0, |end| end + 1);
+        let behind = self.suffix.lines().next().unwrap_or_default();
+        let written = format!("{}{}{behind}", &self.prefix[line..], self.middle);
+        holds_secret(&written)
     }
 
     /// What an editor would tell of the file, and of those beside it.

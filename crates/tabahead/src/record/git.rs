@@ -1,9 +1,8 @@
 //! `tabahead record --from-git`: one recording per commit.
 
 use std::{
-    fs::{self, File},
     io::{BufWriter, Write},
-    path::Path,
+    path::{self, Path},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -11,16 +10,20 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tabahead_replay::{
     from_git::{Choice, Session, commits, session},
+    recorder::create_private,
     recording::line,
 };
-use tabahead_server::is_secret;
 
-use crate::{args::RecordArgs, output};
+use crate::{args::RecordArgs, config::Resolved, output};
 
 /// Nobody wants to see a bar for less.
 const SHORT: Duration = Duration::from_secs(1);
 
-pub(super) fn run(repository: &Path, args: &RecordArgs) -> Result<ExitCode> {
+pub(super) fn run(repository: &Path, args: &RecordArgs, config: &Resolved) -> Result<ExitCode> {
+    let suitability = config.suitability()?;
+    let root = path::absolute(repository).context("the working directory cannot be read")?;
+    // Rules may name the whole path.
+    let is_private = |path: &str| suitability.is_private(&root.join(path).to_string_lossy());
     let range = args.commits.as_deref().unwrap_or("HEAD~1..HEAD");
     let commits = commits(repository, range)?;
     if commits.is_empty() {
@@ -28,7 +31,7 @@ pub(super) fn run(repository: &Path, args: &RecordArgs) -> Result<ExitCode> {
     }
     let choice = Choice {
         paths: &args.paths,
-        is_secret: &is_secret,
+        is_private: &is_private,
     };
     let start = Instant::now();
     let mut bar = None;
@@ -60,10 +63,7 @@ pub(super) fn run(repository: &Path, args: &RecordArgs) -> Result<ExitCode> {
 }
 
 fn write(file: &Path, session: &Session) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut out = BufWriter::new(File::create(file)?);
+    let mut out = BufWriter::new(create_private(file)?);
     for (time, kind) in &session.entries {
         out.write_all(line(Some(*time), kind).as_bytes())?;
     }

@@ -15,18 +15,21 @@ use anyhow::Result;
 use tabahead_replay::recorder::RecordingFile;
 use tabahead_server::Recorder;
 
-use crate::{args::RecordArgs, config::Resolved};
+use crate::{args::RecordArgs, config};
 use writer::Writer;
 
 /// Runs the command.
 ///
 /// # Errors
 /// When the server cannot be started, or the repository cannot be read.
-pub fn run(args: &RecordArgs, config: &Resolved) -> Result<ExitCode> {
+pub fn run(args: &RecordArgs, named: Option<&Path>) -> Result<ExitCode> {
     match (&args.from_git, &args.folder) {
-        (None, Some(folder)) => config.run_server(&args.engine, recorder(folder)),
+        (None, Some(folder)) => config::run_server(named, &args.engine, || recorder(folder)),
         // One of them is there: the arguments say so.
-        (repository, _) => git::run(repository.as_deref().unwrap_or(Path::new(".")), args),
+        (repository, _) => {
+            let repository = repository.as_deref().unwrap_or(Path::new("."));
+            git::run(repository, args, &config::load(named)?)
+        }
     }
 }
 

@@ -161,6 +161,12 @@ pub(crate) fn mode(mode: ReplayMode) -> Mode {
     }
 }
 
+/// Whether a recorded document is left out: its text is not shown to a model.
+pub(crate) fn is_private(config: &Resolved) -> Result<Box<dyn Fn(&str) -> bool>> {
+    let suitability = config.suitability()?;
+    Ok(Box::new(move |path| suitability.is_private(path)))
+}
+
 /// What is wrong with a recording, with the file's name.
 pub(crate) fn in_file(file: &Path, error: UserError) -> anyhow::Error {
     match error {

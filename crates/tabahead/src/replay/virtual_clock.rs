@@ -16,7 +16,7 @@ use tabahead_replay::{
     simulation::{EngineCosts, Setup, run},
 };
 
-use super::{Measured, in_file, mode, name_of, policies, words};
+use super::{Measured, in_file, is_private, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::{Resolved, cache_folder},
@@ -43,7 +43,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
     for file in files {
         let mut of_policies = Vec::new();
         for &policy in &policies {
-            let ran = user(mode, file, args.seed)
+            let ran = user(mode, file, args.seed, is_private(config)?)
                 .and_then(|mut user| run(policy, &mut *user, &mut answers, &setup))
                 .map_err(|error| in_file(file, error))?;
             of_policies.push((policy, ran));

@@ -14,7 +14,7 @@ use tabahead_replay::{
     wall::{WallError, WallSetup, run},
 };
 
-use super::{Measured, in_file, mode, name_of, policies, words};
+use super::{Measured, in_file, is_private, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::Resolved,
@@ -53,7 +53,8 @@ pub(super) fn measure(
     for file in files {
         let mut of_policies = Vec::new();
         for &policy in &policies {
-            let mut user = user(mode, file, args.seed).map_err(|error| in_file(file, error))?;
+            let user = user(mode, file, args.seed, is_private(config)?);
+            let mut user = user.map_err(|error| in_file(file, error))?;
             let ran = run(policy, &mut *user, &setup).map_err(|error| match error {
                 WallError::Recording(error) => in_file(file, error),
                 other => other.into(),

@@ -1,0 +1,349 @@
+//! Secret values in a text: keys, tokens and passwords, found by what they look like.
+//!
+//! The model, and whoever copies, sees a text without them, and nothing is suggested on a line that holds one. A
+//! pure function of a line and of what the lines above it say, so an answer in the cache equals a fresh one here,
+//! too. What is looked at is bounded: the lines that a window holds, and above them as far as a private key reaches.
+//!
+//! Knows no file names: which files are left alone as a whole is the server's business. `line.rs` finds values in a
+//! line, `tokens.rs` has what issuers begin theirs with.
+
+mod line;
+mod random;
+mod tokens;
+
+use std::{borrow::Cow, ops::Range};
+
+use tabahead_text::{Document, Offset};
+
+/// Lines that the body of a private key has at most: 32 kB in lines of 64 characters.
+const LONGEST_BODY: u16 = 512;
+
+/// Lines between a key's header and its body: `Proc-Type`, `DEK-Info`, `Version`, and a blank one.
+const MOST_HEADERS: u8 = 8;
+
+/// A shorter line ends the body of a key.
+const SHORTEST_BODY_LINE: usize = 16;
+
+/// Behind a header that stands within other text, the body begins with a line of this length at least.
+const SURE_BODY_LINE: usize = 32;
+
+/// What a longer line says of the next one is not looked at: it would be read again at each key.
+const LONGEST_LINE: usize = 16 << 10;
+
+/// Whether a secret value stands anywhere in a text.
+pub fn holds_secret(text: &str) -> bool {
+    let mut scan = Scan::default();
+    lines(text).any(|line| scan.next(line) != Found::Nothing)
+}
+
+/// Whether a secret value stands on the line of an offset, or belongs there: below the header of a private key. Not
+/// looked for on a line that is too long for a window.
+pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
+    let line = document.line_of(document.clamp(offset));
+    let Some(text) = short_line(document, line) else {
+        return false;
+    };
+    let mut scan = Scan::at(document, line);
+    let is_awaited = matches!(scan.above, Above::Header { bare: true, .. });
+    (is_awaited && text.trim().is_empty()) || scan.next(&text) != Found::Nothing
+}
+
+/// Whether a secret value stands on one of these lines, on the one below them, or on further ones if what is above says so.
+pub fn holds_secret_within(document: &Document, lines: Range<usize>) -> bool {
+    let mut scan = Scan::at(document, lines.start);
+    for line in lines.start..document.line_count() {
+        if line > lines.end && scan.above == Above::Nothing {
+            break;
+        }
+        if scan.next(&document.slice(document.line_range(line))) != Found::Nothing {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a secret value stands on one of the lines that `text` makes of the cursor's line, whose rest behind the
+/// replaced range is `rest`.
+pub(crate) fn writes_secret(document: &Document, cursor: Offset, text: &str, rest: &str) -> bool {
+    let line = document.line_of(cursor);
+    let start = document.line_range(line).start;
+    let mut scan = Scan::at(document, line);
+    let written = document.slice(start..cursor) + text + rest;
+    lines(&written).any(|line| scan.next(line) != Found::Nothing)
+}
+
+/// A text of LF lines without the secret values in it. `scan` knows what stands above it.
+pub(crate) fn without_secrets(mut scan: Scan, text: String) -> String {
+    let mut result: Option<String> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let content = line.strip_suffix('\n').unwrap_or(line);
+        let found = scan.next(content);
+        if found != Found::Nothing {
+            let seen = found.without(content);
+            let result = result.get_or_insert_with(|| text[..at].to_owned());
+            if let Some(seen) = seen {
+                result.push_str(&seen);
+                result.push_str(&line[content.len()..]);
+            }
+        } else if let Some(result) = &mut result {
+            result.push_str(line);
+        }
+        at += line.len();
+    }
+    result.unwrap_or(text)
+}
+
+/// An end of a stretch of text, not behind `end`, that cuts no value in two.
+pub(crate) fn whole_end(document: &Document, end: Offset) -> Offset {
+    let end = document.clamp(end);
+    if end.0 == document.len() {
+        return end;
+    }
+    let start = document.line_range(document.line_of(end)).start;
+    if end.0 - start.0 <= LONGEST_LINE_LEFT_OUT {
+        return start;
+    }
+    // Of a longer value enough is left to know it by.
+    let before = document.clamp(Offset(end.0 - SURE_VALUE));
+    let last = document.slice(before..end);
+    match last.rfind(line::is_delimiter) {
+        Some(at) => Offset(before.0 + at),
+        None => end,
+    }
+}
+
+/// A longer line is cut where it must be: it is minified or data.
+const LONGEST_LINE_LEFT_OUT: usize = 2048;
+
+/// A value of this length is recognised without its end.
+const SURE_VALUE: usize = 64;
+
+/// What is secret in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Nothing,
+    /// These stretches, from left to right and apart.
+    Values(Vec<Range<usize>>),
+    /// The line: it belongs to a key.
+    Line,
+}
+
+impl Found {
+    fn of(values: Vec<Range<usize>>) -> Self {
+        if values.is_empty() {
+            Self::Nothing
+        } else {
+            Self::Values(values)
+        }
+    }
+
+    /// What is left of a line from `at` on, where nothing before that is secret.
+    pub(crate) fn without_from(self, line: &str, at: usize) -> String {
+        let found = match self {
+            Self::Values(values) => {
+                let behind = values.into_iter().filter(|value| value.start >= at);
+                Self::Values(
+                    behind
+                        .map(|value| value.start - at..value.end - at)
+                        .collect(),
+                )
+            }
+            other => other,
+        };
+        found.without(&line[at..]).unwrap_or_default().into_owned()
+    }
+
+    /// The line without what is secret; `None` when nothing of it is left.
+    pub(crate) fn without<'a>(&self, line: &'a str) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Nothing => Some(Cow::Borrowed(line)),
+            Self::Line => None,
+            Self::Values(values) => {
+                let mut rest = String::with_capacity(line.len());
+                let mut at = 0;
+                for value in values {
+                    rest.push_str(&line[at..value.start]);
+                    at = value.end;
+                }
+                rest.push_str(&line[at..]);
+                Some(Cow::Owned(rest))
+            }
+        }
+    }
+}
+
+/// Reads lines from top to bottom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Scan {
+    above: Above,
+}
+
+/// What the lines above say of the next one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Above {
+    #[default]
+    Nothing,
+    /// They end with a name and a separator: its value comes next.
+    Name,
+    /// They end with a key's header, and this many lines behind it.
+    Header { bare: bool, lines: u8 },
+    /// They end with so many lines of a key's body.
+    Body(u16),
+}
+
+impl Scan {
+    /// Begins at a line of a document. What stands above it is looked at as far as it decides.
+    pub(crate) fn at(document: &Document, line: usize) -> Self {
+        // A longer line says nothing of the next one.
+        let text = |line: usize| short_line(document, line).unwrap_or_default();
+        let mut first = line;
+        let mut body = 0;
+        while first > 0
+            && body < LONGEST_BODY
+            && body_length(&text(first - 1)) >= SHORTEST_BODY_LINE
+        {
+            first -= 1;
+            body += 1;
+        }
+        let mut headers = 0;
+        while first > 0 && headers <= MOST_HEADERS {
+            let above = text(first - 1);
+            if begins_key(&above).is_some() {
+                let mut scan = Self::default();
+                for line in first - 1..line {
+                    scan.next(&text(line));
+                }
+                return scan;
+            }
+            if !is_header(&above) {
+                break;
+            }
+            first -= 1;
+            headers += 1;
+        }
+        let mut scan = Self::default();
+        if line > 0 && line::ends_with_name(&text(line - 1)) {
+            scan.above = Above::Name;
+        }
+        scan
+    }
+
+    /// What is secret in the next line.
+    pub(crate) fn next(&mut self, line: &str) -> Found {
+        let above = std::mem::take(&mut self.above);
+        if line.len() > LONGEST_LINE {
+            return Found::of(line::values(line, above == Above::Name));
+        }
+        if let Some(bare) = begins_key(line) {
+            self.above = Above::Header { bare, lines: 0 };
+        } else if let Above::Header { .. } | Above::Body(_) = above {
+            let body = body_length(line);
+            match above {
+                Above::Header { bare, .. } if body >= SURE_BODY_LINE || (bare && body > 0) => {
+                    self.body(1, body);
+                    return Found::Line;
+                }
+                Above::Header { bare, lines } if lines < MOST_HEADERS && is_header(line) => {
+                    let lines = lines + 1;
+                    self.above = Above::Header { bare, lines };
+                    return Found::Nothing;
+                }
+                Above::Body(lines) if body > 0 && lines < LONGEST_BODY => {
+                    self.body(lines + 1, body);
+                    return Found::Line;
+                }
+                _ => {}
+            }
+        }
+        if self.above == Above::Nothing && line::ends_with_name(line) {
+            self.above = Above::Name;
+        }
+        Found::of(line::values(line, above == Above::Name))
+    }
+
+    fn body(&mut self, lines: u16, length: usize) {
+        if length >= SHORTEST_BODY_LINE {
+            self.above = Above::Body(lines);
+        }
+    }
+
+    /// A number for what stands above, for digests.
+    pub(crate) fn number(self) -> u64 {
+        match self.above {
+            Above::Nothing => 0,
+            Above::Name => 1,
+            Above::Header { bare, lines } => 2 + 2 * u64::from(lines) + u64::from(bare),
+            Above::Body(lines) => 100 + u64::from(lines),
+        }
+    }
+}
+
+/// A line that is not too long.
+fn short_line(document: &Document, line: usize) -> Option<String> {
+    let range = document.line_range(line);
+    (range.end.0 - range.start.0 <= LONGEST_LINE).then(|| document.slice(range))
+}
+
+/// The lines of a text, without their ends, whichever they are.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.find(['\r', '\n']) else {
+            rest = None;
+            return Some(text);
+        };
+        let length = if text[end..].starts_with("\r\n") {
+            2
+        } else {
+            1
+        };
+        let behind = end + length;
+        rest = Some(&text[behind..]);
+        Some(&text[..end])
+    })
+}
+
+/// Whether the body of a private key begins below a line, and whether the line holds nothing but the header.
+fn begins_key(line: &str) -> Option<bool> {
+    if line.starts_with('P') && line.starts_with("Private-Lines:") {
+        // PuTTY's.
+        return Some(true);
+    }
+    let header = line::key_header(line)?;
+    let before = line[..header.start].chars().any(char::is_alphanumeric);
+    let behind = line[header.end..].replace("\\n", "").replace("\\r", "");
+    (!behind.chars().any(char::is_alphanumeric)).then_some(!before)
+}
+
+/// How many characters of base64 a line has, if it has nothing else but what strings and comments put around them;
+/// else 0.
+fn body_length(line: &str) -> usize {
+    let around = |c: char| c.is_whitespace() || "\"'`,;+()\\#*>|-".contains(c);
+    let mut body = line.trim_matches(around);
+    // Of a comment; slashes in front of a body say nothing of its length.
+    body = body.trim_start_matches('/').trim_start();
+    for escape in ["\\n", "\\r"] {
+        body = body.strip_suffix(escape).unwrap_or(body);
+    }
+    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    if body.bytes().all(is_base64) {
+        body.len()
+    } else {
+        0
+    }
+}
+
+/// Whether a line may stand between a key's header and its body: `Name: value`, or nothing.
+fn is_header(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty()
+        || line.split_once(':').is_some_and(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-')
+        })
+}
+
+#[cfg(test)]
+mod tests;

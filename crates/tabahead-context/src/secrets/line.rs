@@ -1,0 +1,317 @@
+//! Secret values in one line: tokens of known issuers, what looks drawn behind a name such as `password`, passwords
+//! in addresses, and private keys that stand in one line.
+//!
+//! Values are looked for before names are, because they are rarer: a line of ordinary code is read once, byte by
+//! byte, and nothing in it is looked at twice.
+
+use std::ops::Range;
+
+use super::{
+    random::{SHORTEST, is_diverse, is_random},
+    tokens::{BEGINNINGS_OF_TOKENS, Beginnings, PREFIXES, SHORT_PREFIXES},
+};
+
+/// How far before a value its name may stand, in bytes.
+const NAME_REACH: usize = 64;
+
+/// A shorter run holds no issuer's token.
+const SHORTEST_TOKEN: usize = 16;
+
+/// Names that secrets go by, in small letters and without what joins words.
+const NAMES: [&str; 22] = [
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "accountkey",
+    "authkey",
+    "sharedkey",
+    "sessionkey",
+    "servicekey",
+    "licensekey",
+    "credential",
+    "authorization",
+    "bearer",
+    "connectionstring",
+];
+
+static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
+
+/// Names that count only as whole words.
+const WORDS: [&str; 5] = ["pass", "auth", "creds", "cred", "pat"];
+
+/// Whether no value goes on behind a character.
+pub(super) fn is_delimiter(c: char) -> bool {
+    u8::try_from(c).is_ok_and(is_delimiting)
+}
+
+const fn is_delimiting(byte: u8) -> bool {
+    DELIMITERS[byte as usize]
+}
+
+const DELIMITERS: [bool; 256] = {
+    let delimiters = b" \t\r\n\x0b\x0c\"'`,;()[]{}<>=:&?|\\";
+    let mut is_one = [false; 256];
+    let mut at = 0;
+    while at < delimiters.len() {
+        is_one[delimiters[at] as usize] = true;
+        at += 1;
+    }
+    is_one
+};
+
+/// The secret values of a line, from left to right and apart. `named`: the line above ends with a name.
+pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let bytes = line.as_bytes();
+    // A value may reach over values that were found before it, and over those behind it.
+    let mut add = |value: Range<usize>| match found.last_mut() {
+        Some(last) if last.end >= value.start => {
+            *last = last.start.min(value.start)..last.end.max(value.end);
+        }
+        _ => found.push(value),
+    };
+    let mut literal = Literal::default();
+    let mut start = 0;
+    while start <= bytes.len() {
+        let length = bytes[start..]
+            .iter()
+            .take_while(|byte| !is_delimiting(**byte))
+            .count();
+        let at = start + length;
+        if length >= SHORTEST {
+            let run = start..at;
+            if let Some(value) = token(line, run.clone()) {
+                add(value);
+            } else if let Some(value) = password_of_address(line, run.clone()) {
+                add(value);
+            } else if is_random(&bytes[run.clone()])
+                && is_value(line, &run)
+                && (named || is_named(&line[..start]))
+            {
+                add(whole_value(line, run));
+            }
+        }
+        if let Some(value) = bytes.get(at).and_then(|byte| literal.read(at, *byte))
+            && is_random(&bytes[value.clone()])
+            && !line[value.clone()].contains("://")
+            && !(line[value.clone()].contains('&') && line[value.clone()].contains('='))
+            && (named || is_named(&line[..value.start]))
+        {
+            add(value);
+        }
+        start = at + 1;
+    }
+    if let Some(body) = key_in_line(line) {
+        found.retain(|value| value.end <= body.start || body.end <= value.start);
+        found.push(body);
+        found.sort_by_key(|value| value.start);
+    }
+    found
+}
+
+/// Finds literals that hold delimiters and neither blanks nor brackets: a password may have any of them.
+#[derive(Default)]
+struct Literal {
+    /// Its quote, and where its text begins.
+    open: Option<(u8, usize)>,
+    is_divided: bool,
+}
+
+impl Literal {
+    /// Reads a delimiter; the text of the literal that it closes.
+    fn read(&mut self, at: usize, byte: u8) -> Option<Range<usize>> {
+        match (byte, self.open) {
+            (b'"' | b'\'' | b'`', Some((quote, start))) if quote == byte => {
+                self.open = None;
+                let literal = start..at;
+                (self.is_divided && literal.len() >= SHORTEST).then_some(literal)
+            }
+            (b'"' | b'\'' | b'`', None) => {
+                self.open = Some((byte, at + 1));
+                self.is_divided = false;
+                None
+            }
+            (b'=' | b':' | b'&' | b'?' | b'|' | b',' | b';', _) => {
+                self.is_divided = true;
+                None
+            }
+            _ => {
+                self.open = None;
+                None
+            }
+        }
+    }
+}
+
+/// The header of a private key.
+pub(super) fn key_header(line: &str) -> Option<Range<usize>> {
+    // `contains` takes no preparation, and nearly every line has none.
+    if !line.contains("PRIVATE KEY") {
+        return None;
+    }
+    let name = line.find("PRIVATE KEY")?;
+    let begin = line[..name].rfind("BEGIN ")?;
+    let dashes = line[..begin].trim_end_matches([' ', '-']).len();
+    let behind = &line[name + "PRIVATE KEY".len()..];
+    let behind = behind.strip_prefix(" BLOCK").unwrap_or(behind);
+    let end = behind.trim_start_matches([' ', '-']);
+    let has_dashes =
+        line[dashes..begin].contains("----") && behind.trim_start().starts_with("----");
+    has_dashes.then(|| dashes..line.len() - end.len())
+}
+
+/// The body of a private key whose header stands before it in the line, as in JSON.
+fn key_in_line(line: &str) -> Option<Range<usize>> {
+    let start = key_header(line)?.end;
+    let rest = &line[start..];
+    let end = rest
+        .find("-----END")
+        .or_else(|| rest.find(['"', '\'', '`']));
+    let body = &rest[..end.unwrap_or(rest.len())];
+    let is_body = body
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '+' || c == '/'))
+        .any(|part| part.len() > SHORTEST_TOKEN);
+    is_body.then(|| start..start + body.len())
+}
+
+/// A token of a known issuer in a run.
+fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
+    if run.len() < SHORTEST_TOKEN {
+        return None;
+    }
+    let bytes = line.as_bytes();
+    let is_start = |at: usize| at == run.start || !bytes[at - 1].is_ascii_alphanumeric();
+    for at in (run.start..run.end).filter(|&at| is_start(at)) {
+        let rest = &bytes[at..run.end];
+        if !BEGINNINGS_OF_TOKENS.may_begin(rest) {
+            continue;
+        }
+        let length = |rest: &[u8]| rest.iter().take_while(|byte| is_of_token(**byte)).count();
+        let sure = PREFIXES.iter().map(|prefix| (prefix, true));
+        let all = sure.chain(SHORT_PREFIXES.iter().map(|prefix| (prefix, false)));
+        for ((prefix, least), is_sure) in all {
+            if let Some(value) = rest.strip_prefix(prefix.as_bytes()) {
+                let length = length(value);
+                let value = &value[..length];
+                if length >= *least && is_diverse(value) && (is_sure || is_random(value)) {
+                    return Some(at..at + prefix.len() + length);
+                }
+            }
+        }
+        // A signed token: three parts, of which the first two are objects.
+        if rest.starts_with(b"eyJ") {
+            let length = length(rest);
+            let token = &line[at..at + length];
+            if length > 2 * SHORTEST_TOKEN && token.contains(".eyJ") {
+                return Some(at..at + length);
+            }
+        }
+    }
+    None
+}
+
+fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'~' | b'$')
+}
+
+/// The password in `scheme://user:password@host`, where the run begins behind the second colon.
+fn password_of_address(line: &str, run: Range<usize>) -> Option<Range<usize>> {
+    let before = line[..run.start].strip_suffix(':')?;
+    let at = run.start + line[run.clone()].find('@')?;
+    let address = before.rfind("://")?;
+    let user = &before[address + 3..];
+    let password = &line.as_bytes()[run.start..at];
+    (is_random(password) && !user.contains(['/', ' ', '"', '\''])).then_some(run.start..at)
+}
+
+/// Whether a run is a value rather than a piece of an expression: it is quoted, or assigned and long, and nothing is called.
+fn is_value(line: &str, run: &Range<usize>) -> bool {
+    let before = &line[..run.start];
+    let behind = &line[run.end..];
+    if before.ends_with(['"', '\'', '`']) {
+        return !behind.starts_with('(');
+    }
+    let is_tag = behind.starts_with('<') && !behind.starts_with("</");
+    let is_called = behind.starts_with(['(', '[']) || is_tag || behind.starts_with("::");
+    let is_part = before.ends_with(['(', '[', '<', '{']) || before.ends_with("::");
+    !is_called && !is_part
+}
+
+/// The run, or the whole value that it is a part of: a literal that is no sentence and no address, or what is assigned
+/// up to a blank.
+fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
+    let is_quote = |c: char| matches!(c, '"' | '\'' | '`');
+    let ends = |c: char| is_quote(c) || c.is_whitespace() || ",;()[]{}<>\\".contains(c);
+    let before = &line[..run.start];
+    let open = before
+        .rfind(is_quote)
+        .filter(|open| !before[*open..].contains(char::is_whitespace));
+    if let Some(open) = open {
+        let quote = char::from(line.as_bytes()[open]);
+        let close = line[run.end..].find(quote).map(|close| run.end + close);
+        let literal = open + 1..close.unwrap_or(run.end);
+        let text = &line[literal.clone()];
+        let is_one =
+            !text.contains(char::is_whitespace) && !text.contains("://") && !text.contains('\\');
+        let is_one = is_one && !(text.contains('&') && text.contains('='));
+        return if is_one { literal } else { run };
+    }
+    let is_address = before.contains("://") || before.contains(['?', '&']);
+    let end = line[run.end..].find(ends).unwrap_or(line.len() - run.end);
+    if is_address {
+        run
+    } else {
+        run.start..run.end + end
+    }
+}
+
+/// Whether a name that secrets go by stands at the end of a line, and what it is for comes below.
+pub(super) fn ends_with_name(line: &str) -> bool {
+    let line = line.trim_end();
+    let line = line.strip_suffix(['-', '+']).unwrap_or(line);
+    line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line)
+}
+
+/// Whether a name that secrets go by stands near the end of a text.
+fn is_named(before: &str) -> bool {
+    let near = before.as_bytes();
+    let near = &near[near.len().saturating_sub(NAME_REACH)..];
+    holds_word(near) || holds_name(near)
+}
+
+fn holds_name(text: &[u8]) -> bool {
+    let mut letters = [0; NAME_REACH];
+    let mut length = 0;
+    for byte in text
+        .iter()
+        .filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' '))
+    {
+        letters[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let letters = &letters[..length];
+    (0..length).any(|at| {
+        let rest = &letters[at..];
+        BEGINNINGS.may_begin(rest) && NAMES.iter().any(|name| rest.starts_with(name.as_bytes()))
+    })
+}
+
+fn holds_word(text: &[u8]) -> bool {
+    let is_start = |at: usize| at == 0 || !text[at - 1].is_ascii_alphabetic();
+    (0..text.len()).filter(|at| is_start(*at)).any(|at| {
+        WORDS.iter().any(|word| {
+            let (here, behind) = text[at..].split_at_checked(word.len()).unwrap_or_default();
+            here.eq_ignore_ascii_case(word.as_bytes())
+                && matches!(behind.first(), Some(b'=' | b':' | b'"' | b'\''))
+        })
+    })
+}

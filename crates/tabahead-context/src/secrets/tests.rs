@@ -1,0 +1,286 @@
+//! Tables of what is a secret value and what is not, and that the lines above say the same from wherever one looks.
+
+use proptest::prelude::*;
+use tabahead_text::Version;
+
+use super::*;
+
+/// What is left of a text.
+fn seen(text: &str) -> String {
+    without_secrets(Scan::default(), text.to_owned())
+}
+
+/// `⟦⟧` marks what is left out.
+#[track_caller]
+fn check(marked: &str) {
+    if let Err((text, left, expected)) = compare(marked) {
+        panic!("{text:?} is {left:?} and not {expected:?}");
+    }
+}
+
+fn compare(marked: &str) -> Result<(), (String, String, String)> {
+    let text = marked.replace(['⟦', '⟧'], "");
+    let mut expected = String::new();
+    for (at, part) in marked.split('⟦').enumerate() {
+        let left = part.split_once('⟧').map_or(part, |(_, left)| left);
+        expected += if at == 0 { part } else { left };
+    }
+    let left = seen(&text);
+    if left == expected {
+        Ok(())
+    } else {
+        Err((text, left, expected))
+    }
+}
+
+/// All lines of a table, so that a change of the rules shows all that it changes.
+#[track_caller]
+fn check_all(lines: &[&str]) {
+    let wrong: Vec<_> = lines
+        .iter()
+        .filter_map(|line| compare(line).err())
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn tokens_of_known_issuers_are_secret_wherever_they_stand() {
+    check_all(&[
+        "⟦sk_live_51Hq7ZkTopSecretValue9aX⟧",
+        "stripe.api = '⟦sk_live_51Hq7ZkTopSecretValue9aX⟧'",
+        "git clone https://⟦ghp_16C7e42F292c6912E7710c838347Ae178B4a⟧@github.com/a/b",
+        "export A=⟦AKIAIOSFODNN7EXAMPLE⟧ B=1",
+        "    - ⟦xoxb-2451346834-2451394938-Ab3dEf7hIjKlMnOp⟧",
+        "x = \"⟦glpat-Zy8xWv7uTs6rQp5oNm4l⟧\"; y = 1",
+        "⟦hooks.slack.com/services/T00000000/B00000000/XxXxYyYyZzZz123⟧",
+        "Authorization: Bearer ⟦eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N⟧",
+        "# ⟦AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY⟧ is the key of maps",
+        "(\"⟦npm_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2⟧\")",
+        "⟦AGE-SECRET-KEY-1QYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQ⟧",
+        "⟦gsk_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2⟧",
+    ]);
+}
+
+#[test]
+fn what_looks_drawn_is_secret_behind_a_name_that_secrets_go_by() {
+    check_all(&[
+        "API_TOKEN=\"⟦9f86d081884c7d659a2feaa0c55ad015⟧\"",
+        "password: ⟦Tr0ub4dor&3⟧",
+        "  \"client_secret\": \"⟦aB3dE5fG7hJ9kL1mN3pQ⟧\",",
+        "let db_password = \"⟦S3cr3tP@ssw0rd!⟧\";",
+        "const apiKey: string = '⟦a81bc81b-dead-4e5d-abff-90865d1e13b1⟧';",
+        "define('DB_PASSWORD', '⟦x8#Kq2!vT9z⟧');",
+        "machine example.com login me password ⟦h7Gd93kKs02Lw⟧",
+        "<password>⟦k3yB0ard9Cat7⟧</password>",
+        "curl -H 'Authorization: Basic ⟦dXNlcjpwYTU1dzByZA==⟧'",
+        "DATABASE_URL=postgres://app:⟦q7Zx91mNpL⟧@db.example.com/app",
+        "//registry.npmjs.org/:_auth=⟦dXNlcjpwYTU1dzByZA==⟧",
+        "AWS_SECRET_ACCESS_KEY=⟦wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY⟧",
+        "  password: ⟦MWYyZDFlMmU2N2Rm⟧",
+        "?access_token=⟦2YotnFZFEjr1zCsicMWpAA⟧&x=1",
+        "smtp_pass='⟦abcd=W0rd:9x7Kq2⟧'",
+        "app_password = \"⟦qzkvxwjpfghrtbcd⟧\"",
+        "{\\\"token\\\":\\\"⟦4eC39HqLyjWDarjtT1zdp7dc⟧\\\"}",
+    ]);
+}
+
+#[test]
+fn a_name_may_stand_on_the_line_above() {
+    check("password = (\n    \"⟦9f86d081884c7d65⟧\"\n)\n\"9f86d081884c7d65\"");
+    check("token: >-\n  ⟦4eC39HqLyjWDarjtT1zdp7dc⟧\n");
+}
+
+#[test]
+fn ordinary_code_about_secrets_is_no_secret() {
+    check_all(&[
+        "let token = self.tokens.next();",
+        "password = os.environ[\"DATABASE_PASSWORD\"]",
+        "API_TOKEN=\"${API_TOKEN}\"",
+        "API_KEY=your-api-key-here",
+        "token = \"<token>\"",
+        "def reset_password(user, token, new_password):",
+        "\"password\": \"Please enter your new password\"",
+        "const TOKEN_TYPE_SHA256 = 0x80000012;",
+        "\"token.debug-token\": \"#b5cea8ff\",",
+        "GITHUB_TOKEN: ${{ secrets.GITHUB_TOKEN }}",
+        "password = \"password123\"",
+        "secret = generate_secret(32)",
+        "Sha256Token::new(Md5Digest::default())",
+        "let secret_key = SecretKey::from_bytes(&bytes)?;",
+        "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "sk-fading-circle-and-some-more-words-for-it",
+        "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+        "integrity: sha512-q7Zx91mNpLq7Zx91mNpL",
+        "if text.contains(\"-----BEGIN PRIVATE KEY-----\") {",
+        "return",
+        "secret: [u8; 8], long_hash_fn: LongHashFn128",
+        "(Ed25519PrivateKey, Ed448PublicKey)",
+        "`npm_config_allow_same_version`",
+        "'return _PyCmplNoType(token)'",
+        "ftp://rms:secret123@example.com",
+        "token_endpoint = https://login.example.com/oauth2/v2.0/token",
+        "postgres://user:password@localhost/db",
+    ]);
+}
+
+/// A key's body of so many lines, which is no key.
+fn body(lines: usize) -> String {
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
+    line.repeat(lines) + "4f2E=\n"
+}
+
+#[test]
+fn the_body_of_a_private_key_is_secret_whatever_stands_around_its_lines() {
+    for kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "] {
+        let (begin, end) = (
+            format!("-----BEGIN {kind}PRIVATE KEY-----"),
+            format!("-----END {kind}PRIVATE KEY-----"),
+        );
+        let text = format!("a = 1\n{begin}\n{}{end}\nb = 2\n", body(20));
+        assert_eq!(seen(&text), format!("a = 1\n{begin}\n{end}\nb = 2\n"));
+        let text = format!(
+            "{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,B\n\n{}{end}\n",
+            body(3)
+        );
+        let left = format!("{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,B\n\n{end}\n");
+        assert_eq!(seen(&text), left);
+    }
+    let begin = "-----BEGIN PRIVATE KEY-----";
+    for (before, around) in [
+        ("  key: |", ("    ", "")),
+        ("key = \"\" +", ("    \"", "\\n\" +")),
+        ("// the key:", ("// ", "")),
+        ("KEY = [", ("  '", "',")),
+    ] {
+        let decorate = |line: &str| format!("{}{line}{}\n", around.0, around.1);
+        let lines: String = body(3).lines().map(decorate).collect();
+        let text = format!("{before}\n{}{lines}x = 1\n", decorate(begin));
+        assert_eq!(seen(&text), format!("{before}\n{}x = 1\n", decorate(begin)));
+    }
+    check(
+        "{\"private_key\": \"-----BEGIN PRIVATE KEY-----⟦\\nMIIEvQIBADANBgkqhkiG9w0B\\nabcd\\n⟧-----END PRIVATE KEY-----\\n\"}",
+    );
+    let putty = format!("Private-Lines: 4\n{}Private-MAC: 12\n", body(3));
+    assert_eq!(seen(&putty), "Private-Lines: 4\nPrivate-MAC: 12\n");
+}
+
+#[test]
+fn a_key_that_never_ends_is_secret_for_five_hundred_lines() {
+    let begin = "-----BEGIN PRIVATE KEY-----\n";
+    let text = begin.to_owned() + &body(600);
+    assert_eq!(seen(&text).lines().count(), 1 + 601 - 512);
+    let document = Document::new(&text, Version(0));
+    let is_secret = |line: usize| holds_secret_at(&document, document.line_range(line).start);
+    assert!(is_secret(1) && is_secret(512));
+    assert!(!is_secret(513));
+}
+
+#[test]
+fn the_cursor_below_a_header_is_where_a_key_belongs() {
+    let document = Document::new("-----BEGIN PRIVATE KEY-----\n\nx = 1\n", Version(0));
+    let at = |line: usize| holds_secret_at(&document, document.line_range(line).start);
+    assert!(at(1));
+    assert!(!at(0) && !at(2));
+    assert!(!holds_secret("-----BEGIN PRIVATE KEY-----\n\nx = 1\n"));
+}
+
+#[test]
+fn a_stretch_ends_before_a_value_that_it_would_cut_in_two() {
+    let text = "a = 1\ntoken = '9f86d081884c7d659a2feaa0c55ad015'\n";
+    let document = Document::new(text, Version(0));
+    assert_eq!(whole_end(&document, Offset(20)), Offset(6));
+    assert_eq!(whole_end(&document, Offset(99)), Offset(text.len()));
+    let long = format!(
+        "{};token='9f86d081884c7d659a2feaa0c55ad015'",
+        "x ".repeat(2000)
+    );
+    let document = Document::new(&long, Version(0));
+    let end = whole_end(&document, Offset(4020));
+    assert_eq!(&long[..end.0], &long[..long.find('\'').expect("a quote")]);
+}
+
+#[test]
+fn what_an_accept_would_write_is_looked_at_as_it_would_stand() {
+    let document = Document::new("token = \"9f86d)\n", Version(0));
+    let cursor = Offset(14);
+    assert!(writes_secret(&document, cursor, "081884c7d659a2f\"", ")"));
+    assert!(!writes_secret(&document, cursor, "\"", ")"));
+    let document = Document::new("x = 1\n", Version(0));
+    assert!(writes_secret(
+        &document,
+        Offset(5),
+        "\npassword = 'h7Gd93kKs02Lw'",
+        ""
+    ));
+}
+
+/// Of a thousand values of this length, how many are found behind a name.
+fn found(characters: &str, length: usize) -> usize {
+    let characters: Vec<char> = characters.chars().collect();
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut draw = move |most: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % most as u64) as usize
+    };
+    let is_found = |_: &i32| {
+        let drawn = (0..length).map(|_| characters[draw(characters.len())]);
+        holds_secret(&format!("token = \"{}\"", drawn.collect::<String>()))
+    };
+    (0..1000).filter(is_found).count()
+}
+
+#[test]
+fn values_that_were_drawn_are_found() {
+    let small = "abcdefghijklmnopqrstuvwxyz";
+    let capitals = small.to_uppercase();
+    let digits = "0123456789";
+    let base62 = format!("{small}{capitals}{digits}");
+    for (characters, at_16, at_24) in [
+        (base62.as_str(), 960, 990),
+        ("0123456789abcdef", 940, 985),
+        ("0123456789ABCDEF", 940, 985),
+        (&format!("{base62}+/"), 950, 990),
+        (&format!("{base62}!@#$%^*"), 920, 980),
+        (&format!("{small}{digits}"), 820, 940),
+        (&format!("{capitals}234567"), 700, 930),
+    ] {
+        let here = (found(characters, 16), found(characters, 24));
+        assert!(here.0 >= at_16 && here.1 >= at_24, "{characters}: {here:?}");
+    }
+}
+
+proptest! {
+    /// Whoever begins at a line sees what somebody sees who began at the top.
+    #[test]
+    fn the_lines_above_say_the_same_from_wherever_one_looks(kinds in prop::collection::vec(0_usize..11, 0..40)) {
+        let long = "MIIE".repeat(5000);
+        let lines = [
+            "x = 1", "", "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj",
+            "MIIEvQIBADANBgkqh", "4f2E=", "Version: 1", "password:", "-----END PRIVATE KEY-----",
+            "k = \"-----BEGIN EC PRIVATE KEY-----\\n\" +",
+            &long,
+        ];
+        let text: Vec<&str> = kinds.iter().map(|kind| lines[*kind]).collect();
+        let document = Document::new(&text.join("\n"), Version(0));
+        let mut scan = Scan::default();
+        for (line, content) in text.iter().enumerate() {
+            prop_assert_eq!(Scan::at(&document, line), scan, "line {} of {:?}", line, text);
+            scan.next(content);
+        }
+    }
+
+    /// What is left out is not there, what is left is in order, and nothing panics.
+    #[test]
+    fn any_text_can_be_looked_through(text in "([a-zA-Z0-9=:\"' ./\\\\@é😀_-]{0,20}(token|password|ghp_)?\n?){0,6}") {
+        let left = seen(&text);
+        let mut all = text.chars();
+        prop_assert!(left.chars().all(|c| all.any(|other| other == c)));
+        prop_assert_eq!(left.len() == text.len(), !holds_secret(&text));
+        let document = Document::new(&text, Version(0));
+        for at in 0..=text.len() {
+            whole_end(&document, Offset(at));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What the tokens of known issuers begin with.
+//!
+//! Only prefixes that their issuers document and that mean a secret: identifiers that are public, such as
+//! publishable keys, are not in it.
+
+/// A prefix, and how many characters follow it at least.
+pub(super) type Prefix = (&'static str, usize);
+
+/// All of them.
+pub(super) const PREFIXES: &[Prefix] = &[
+    // Amazon
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("ABIA", 16),
+    ("ACCA", 16),
+    // Version control and continuous integration
+    ("ghp_", 16),
+    ("gho_", 16),
+    ("ghu_", 16),
+    ("ghs_", 16),
+    ("ghr_", 16),
+    ("github_pat_", 16),
+    ("glpat-", 16),
+    ("gldt-", 16),
+    ("glrt-", 16),
+    ("glrtr-", 16),
+    ("glcbt-", 16),
+    ("glptt-", 16),
+    ("glft-", 16),
+    ("glimt-", 16),
+    ("glagent-", 16),
+    ("glsoat-", 16),
+    ("gloas-", 16),
+    ("GR1348941", 16),
+    ("ATATT3", 20),
+    ("ATCTT3", 20),
+    ("BBDC-", 20),
+    // Payment
+    ("sk_live_", 16),
+    ("sk_test_", 16),
+    ("rk_live_", 16),
+    ("rk_test_", 16),
+    ("whsec_", 16),
+    ("sq0atp-", 20),
+    ("sq0csp-", 20),
+    ("access_token$production$", 16),
+    ("shpat_", 16),
+    ("shpca_", 16),
+    ("shppa_", 16),
+    ("shpss_", 16),
+    ("FLWSECK-", 16),
+    ("FLWSECK_TEST-", 12),
+    // Messengers
+    ("xoxb-", 16),
+    ("xoxp-", 16),
+    ("xoxa-", 16),
+    ("xoxr-", 16),
+    ("xoxs-", 16),
+    ("xoxe-", 16),
+    ("xoxe.", 16),
+    ("xoxc-", 16),
+    ("xoxd-", 16),
+    ("xapp-", 16),
+    ("hooks.slack.com/services/", 16),
+    ("discord.com/api/webhooks/", 24),
+    ("discordapp.com/api/webhooks/", 24),
+    ("xkeysib-", 20),
+    // Clouds and hosting
+    ("AIza", 30),
+    ("ya29.", 20),
+    ("GOCSPX-", 16),
+    ("dop_v1_", 16),
+    ("doo_v1_", 16),
+    ("dor_v1_", 16),
+    ("hvs.", 20),
+    ("hvb.", 20),
+    ("hvr.", 20),
+    ("sb_secret_", 16),
+    ("dp.pt.", 20),
+    ("dp.st.", 20),
+    ("dp.ct.", 20),
+    // Models
+    ("sk-ant-", 16),
+    ("sk-proj-", 16),
+    ("sk-svcacct-", 16),
+    ("sk-admin-", 16),
+    ("sk-or-", 16),
+    // Packages and containers
+    ("pypi-AgE", 16),
+    ("dckr_pat_", 16),
+    ("dckr_oat_", 16),
+    // Work
+    ("sntrys_", 20),
+    ("sntryu_", 20),
+    ("ops_eyJ", 20),
+    ("sk.eyJ", 20),
+    // Keys
+    ("AGE-SECRET-KEY-1", 16),
+    ("LS0tLS1CRUdJTi", 40),
+];
+
+/// Prefixes that other words begin with, too: what follows them must look drawn.
+pub(super) const SHORT_PREFIXES: &[Prefix] = &[
+    ("npm_", 24),
+    ("hf_", 24),
+    ("rubygems_", 24),
+    ("lin_api_", 20),
+    ("lin_oauth_", 20),
+    ("nfp_", 20),
+    ("figd_", 20),
+    ("bkua_", 20),
+    ("rdme_", 24),
+    ("gsk_", 24),
+    ("sbp_", 20),
+    ("squ_", 24),
+    ("sqp_", 24),
+    ("sqa_", 24),
+    ("ntn_", 24),
+    ("glsa_", 20),
+    ("duffel_live_", 16),
+    ("duffel_test_", 16),
+    ("xai-", 24),
+    ("pplx-", 24),
+    ("nvapi-", 24),
+    ("fo1_", 20),
+    ("fm2_", 20),
+    ("FlyV1", 20),
+    ("tskey-", 16),
+    ("amzn.mws.", 20),
+    ("CCIPAT_", 16),
+    ("HRKU-", 20),
+    ("NRAK-", 20),
+    ("NRII-", 20),
+    ("PMAK-", 24),
+    ("pat-na1-", 20),
+    ("pat-eu1-", 20),
+    ("sk-", 32),
+    ("key-", 32),
+    ("dapi", 32),
+    ("oy2", 40),
+    ("cio", 32),
+    ("secret_", 40),
+    ("EAAAE", 40),
+    ("EZAK", 40),
+    ("SG.", 30),
+    ("LTAI", 16),
+    ("AKID", 24),
+    ("ATBB", 24),
+    ("rnd_", 24),
+    ("v1.0-", 40),
+    ("scw_", 24),
+    ("pul-", 32),
+    ("r8_", 24),
+    ("glc_", 24),
+    ("phx_", 20),
+    ("sgp_", 24),
+    ("xprv", 60),
+];
+
+/// Which two bytes words begin with, so that most text is compared with none of them: a bit for each second byte below
+/// 128, by the first.
+pub(super) struct Beginnings([u128; 128]);
+
+pub(super) static BEGINNINGS_OF_TOKENS: Beginnings = Beginnings::none()
+    .with(&words(PREFIXES))
+    .with(&words(SHORT_PREFIXES));
+
+/// The prefixes alone, and in the places behind them what a signed token begins with.
+const fn words(prefixes: &[Prefix]) -> [&'static str; 128] {
+    let mut words = ["eyJ"; 128];
+    let mut at = 0;
+    while at < prefixes.len() {
+        words[at] = prefixes[at].0;
+        at += 1;
+    }
+    words
+}
+
+impl Beginnings {
+    pub(super) const fn none() -> Self {
+        Self([0; 128])
+    }
+
+    /// These words, too, which have two characters of ASCII at least.
+    pub(super) const fn with(mut self, words: &[&str]) -> Self {
+        let mut at = 0;
+        while at < words.len() {
+            let word = words[at].as_bytes();
+            self.0[word[0] as usize] |= 1 << word[1];
+            at += 1;
+        }
+        self
+    }
+
+    /// Whether one of the words may begin a text.
+    pub(super) const fn may_begin(&self, text: &[u8]) -> bool {
+        match text {
+            [first @ ..128, second @ ..128, ..] => self.0[*first as usize] >> *second & 1 == 1,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! How many files of some folders are taken for secrets, by their names and by what stands in them: the precision of both.
+//!
+//! `cargo run --release -p tabahead-server --example secrets -- FOLDER…` prints each with the lines that decided, and
+//! sums for each folder. Files that are not text, and links, are not counted.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+use tabahead_context::holds_secret;
+use tabahead_server::is_secret;
+
+fn main() -> io::Result<()> {
+    for folder in env::args().skip(1) {
+        let mut files = Vec::new();
+        walk(Path::new(&folder), &mut files)?;
+        let (mut texts, mut by_name, mut by_value) = (0, 0, 0);
+        for file in files {
+            let name = file.to_string_lossy();
+            if is_secret(&name) {
+                by_name += 1;
+                println!("{name}: by its name");
+            }
+            let Ok(text) = fs::read_to_string(&file) else {
+                continue;
+            };
+            texts += 1;
+            if holds_secret(&text) {
+                by_value += 1;
+                let lines = text.lines().enumerate();
+                for (number, line) in lines.filter(|(_, line)| holds_secret(line)).take(3) {
+                    println!("{name}:{}: {line}", number + 1);
+                }
+            }
+        }
+        println!(
+            "{folder}: {texts} texts, {by_value} with a value; {by_name} files by their names"
+        );
+    }
+    Ok(())
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            walk(&entry.path(), files)?;
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,690 @@
+//! Files that hold keys and passwords by their names: by the folder they are in, by the name itself, by the words in
+//! it, and by its extension. Better silent once too often than a secret in a model, a cache or a log.
+//!
+//! A pure function of a path. What stands in the file is `tabahead_context`'s to look at.
+
+/// Folders all of whose files are secret, whatever they are called.
+const FOLDERS: [&str; 27] = [
+    ".ssh",
+    ".gnupg",
+    ".gpg",
+    ".aws",
+    ".azure",
+    ".kube",
+    ".gcloud",
+    ".oci",
+    ".aliyun",
+    ".bluemix",
+    ".tccli",
+    ".password-store",
+    ".secrets",
+    ".secret",
+    ".credentials",
+    ".creds",
+    ".private-keys",
+    ".terraform.d",
+    ".env.d",
+    ".vault",
+    ".pki",
+    ".keyrings",
+    ".kaggle",
+    ".ngrok2",
+    ".databricks",
+    ".purple",
+    "keyrings",
+];
+
+/// The same of programs that keep them in one folder for all: what is in `.config/NAME`.
+const CONFIG_FOLDERS: [&str; 16] = [
+    "gh",
+    "hub",
+    "glab-cli",
+    "op",
+    "1password",
+    "gcloud",
+    "doctl",
+    "rclone",
+    "sops",
+    "heroku",
+    "netlify",
+    "configstore",
+    "github-copilot",
+    "containers",
+    "openstack",
+    "filezilla",
+];
+
+/// Folders whose files are secret unless they are source code: it may be about secrets.
+const FOLDERS_OF_DATA: [&str; 16] = [
+    "secret",
+    "secrets",
+    "credential",
+    "credentials",
+    "creds",
+    "passwords",
+    "private-keys",
+    "private_keys",
+    "keystore",
+    "keystores",
+    "sealed-secrets",
+    "sealed_secrets",
+    ".env",
+    "env.d",
+    "wireguard",
+    "system-connections",
+];
+
+/// Files without an extension that are no data.
+const SOURCES: [&str; 8] = [
+    "makefile",
+    "dockerfile",
+    "justfile",
+    "rakefile",
+    "gemfile",
+    "readme",
+    "license",
+    "codeowners",
+];
+
+/// Paths that end so.
+const ENDS: [&str; 30] = [
+    "/.docker/config.json",
+    "/.cargo/credentials",
+    "/.m2/settings.xml",
+    "/.m2/settings-security.xml",
+    "/.gradle/gradle.properties",
+    "/.nuget/nuget.config",
+    "/nuget/nuget.config",
+    "/.bundle/config",
+    "/.netlify/config.json",
+    "/.fly/config.yml",
+    "/.snowsql/config",
+    "/.dbt/profiles.yml",
+    "/pip/pip.conf",
+    "/.pip/pip.conf",
+    "/.irssi/config",
+    "/.jupyter/jupyter_server_config.json",
+    "/.jupyter/jupyter_notebook_config.json",
+    "/.vscode/sftp.json",
+    "/.huggingface/token",
+    "/.git/config",
+    "/.git/config.worktree",
+    "/.subversion/auth",
+    "/.sentryclirc",
+    "/.config/git/credentials",
+    "/.hg/hgrc",
+    "/.bitcoin/bitcoin.conf",
+    "/.electrum/config",
+    "/wpa_supplicant/wpa_supplicant.conf",
+    "/rclone/rclone.conf",
+    "/kubernetes/admin.conf",
+];
+
+/// Names that begin so; a dot before them does not count for those that have none.
+const BEGINNINGS: [&str; 18] = [
+    ".env",
+    ".netrc",
+    ".npmrc",
+    ".pypirc",
+    ".dev.vars",
+    ".git-credentials",
+    ".pgpass",
+    ".htpasswd",
+    ".vault",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_ed448",
+    "id_xmss",
+    "wp-config",
+    "kubeconfig",
+    "client_secret",
+];
+
+/// Names, without a dot before them.
+const NAMES: [&str; 64] = [
+    "_netrc",
+    "my.cnf",
+    "mylogin.cnf",
+    "pgpass.conf",
+    "htpasswd",
+    "htdigest",
+    "dockercfg",
+    "dockerconfigjson",
+    "authinfo",
+    "yarnrc.yml",
+    "yarnrc",
+    "curlrc",
+    "wgetrc",
+    "shadow",
+    "shadow-",
+    "gshadow",
+    "opasswd",
+    "master.passwd",
+    "env",
+    "s3cfg",
+    "boto",
+    "passwd-s3fs",
+    "hgrc",
+    "esmtprc",
+    "msmtprc",
+    "fetchmailrc",
+    "offlineimaprc",
+    "mbsyncrc",
+    "getmailrc",
+    "ftpconfig",
+    "ftppass",
+    "remote-sync.json",
+    "sftp-config.json",
+    "filezilla.xml",
+    "sitemanager.xml",
+    "recentservers.xml",
+    "winscp.ini",
+    "localsettings.php",
+    "local.settings.json",
+    "database.yml",
+    "master.key",
+    "databrickscfg",
+    "kaggle.json",
+    "ngrok.yml",
+    "rclone.conf",
+    "clouds.yaml",
+    "secure.yaml",
+    "terraformrc",
+    "terraform.rc",
+    "credentials.tfrc.json",
+    "wpa_supplicant.conf",
+    "lesshst",
+    "viminfo",
+    "histfile",
+    "zhistory",
+    "fish_history",
+    "consolehost_history.txt",
+    "wallet.dat",
+    "logins.json",
+    "vault.yml",
+    "vault.yaml",
+    "gradle-secrets.properties",
+    "proxychains.conf",
+    "rhosts",
+];
+
+/// Extensions of files that hold nothing else.
+const EXTENSIONS: [&str; 50] = [
+    "env",
+    "pem",
+    "key",
+    "p12",
+    "p8",
+    "pk8",
+    "pfx",
+    "pvk",
+    "jks",
+    "jceks",
+    "bks",
+    "keystore",
+    "keytab",
+    "keychain",
+    "keychain-db",
+    "kdb",
+    "kdbx",
+    "kwallet",
+    "agilekeychain",
+    "opvault",
+    "1pif",
+    "psafe3",
+    "ppk",
+    "pkcs12",
+    "pkcs8",
+    "gpg",
+    "asc",
+    "age",
+    "tfvars",
+    "tfstate",
+    "ovpn",
+    "nmconnection",
+    "mobileprovision",
+    "publishsettings",
+    "rdp",
+    "secret",
+    "secrets",
+    "credential",
+    "credentials",
+    "cred",
+    "creds",
+    "passwd",
+    "password",
+    "passwords",
+    "token",
+    "htpasswd",
+    "netrc",
+    "kubeconfig",
+    "vault",
+    "wallet",
+];
+
+/// Extensions that say in which form data is written.
+const DATA: [&str; 29] = [
+    "",
+    "yaml",
+    "yml",
+    "json",
+    "json5",
+    "jsonc",
+    "jsonl",
+    "toml",
+    "ini",
+    "conf",
+    "config",
+    "cfg",
+    "cnf",
+    "properties",
+    "txt",
+    "text",
+    "xml",
+    "plist",
+    "csv",
+    "tsv",
+    "list",
+    "lst",
+    "dat",
+    "data",
+    "b64",
+    "base64",
+    "bin",
+    "rc",
+    "enc",
+];
+
+/// Extensions that say nothing of what is in a file: it is a copy, a template, encrypted, or for one of several places.
+const MEANINGLESS: [&str; 58] = [
+    "bak",
+    "backup",
+    "bkp",
+    "old",
+    "orig",
+    "original",
+    "save",
+    "saved",
+    "swp",
+    "swo",
+    "swn",
+    "tmp",
+    "temp",
+    "new",
+    "copy",
+    "rej",
+    "dist",
+    "default",
+    "defaults",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "template",
+    "tmpl",
+    "tpl",
+    "j2",
+    "jinja",
+    "jinja2",
+    "erb",
+    "mustache",
+    "hbs",
+    "in",
+    "enc",
+    "encrypted",
+    "sops",
+    "crypt",
+    "local",
+    "prod",
+    "production",
+    "dev",
+    "devel",
+    "development",
+    "staging",
+    "stage",
+    "test",
+    "testing",
+    "qa",
+    "uat",
+    "ci",
+    "demo",
+    "live",
+    "gz",
+    "zip",
+    "bz2",
+    "xz",
+    "disabled",
+    "auto",
+];
+
+/// Words of which one in the name of a data file is enough, without what joins words.
+const WORDS: [&str; 35] = [
+    "secret",
+    "credential",
+    "password",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "accountkey",
+    "servicekey",
+    "serviceaccount",
+    "sshkey",
+    "deploykey",
+    "hostkey",
+    "rsakey",
+    "dsakey",
+    "ecdsakey",
+    "ed25519key",
+    "gpgkey",
+    "jwtkey",
+    "awskey",
+    "gcpkey",
+    "sessionkey",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "firebaseadminsdk",
+    "apitoken",
+    "githubtoken",
+    "gitlabtoken",
+    "bottoken",
+    "connectionstring",
+];
+
+/// Names of data files, without what joins words.
+const STEMS: [&str; 17] = [
+    "token",
+    "tokens",
+    "auth",
+    "oauth",
+    "cred",
+    "creds",
+    "vault",
+    "vaultpass",
+    "logins",
+    "keyring",
+    "keystore",
+    "wallet",
+    "pass",
+    "pwd",
+    "keys",
+    "key",
+    "pgpass",
+];
+
+/// Whether a path, with `/` or `\`, is one of those that hold keys and passwords.
+pub fn is_secret(path: &str) -> bool {
+    let path = format!("/{}", path.to_lowercase().replace('\\', "/"));
+    let path = path.trim_end_matches(['/', '.', ' ']);
+    let mut folders: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let name = folders.pop().unwrap_or_default();
+    // Of a copy, `.env~` or `key.pem.bak`, the name says what it was copied from.
+    let names: Vec<&str> = std::iter::successors(Some(name), |name| shorter(name)).collect();
+    is_in_secret_folder(&folders, &names)
+        || ENDS.iter().any(|end| path.ends_with(end))
+        || names.iter().any(|name| is_secret_name(name))
+}
+
+fn is_in_secret_folder(folders: &[&str], names: &[&str]) -> bool {
+    let is_of_programs = |pair: &[&str]| {
+        pair[0] == ".config" && CONFIG_FOLDERS.contains(&pair[1]) || pair == [".subversion", "auth"]
+    };
+    folders
+        .iter()
+        .any(|folder| FOLDERS.contains(folder) || folder.starts_with(".env."))
+        || folders.windows(2).any(is_of_programs)
+        || (folders.contains(&".git") && names.contains(&"config"))
+        || (folders
+            .iter()
+            .any(|folder| FOLDERS_OF_DATA.contains(folder))
+            && !SOURCES.contains(&names[0])
+            && names.iter().any(|name| DATA.contains(&split(name).1)))
+}
+
+/// The name without what is at its end and says nothing of its content; `None` when there is nothing.
+fn shorter(name: &str) -> Option<&str> {
+    if let Some(shorter) = name
+        .strip_suffix(['~', '#'])
+        .or_else(|| name.strip_prefix('#'))
+    {
+        return Some(shorter);
+    }
+    // A lock of Emacs.
+    if let Some(shorter) = name.strip_prefix(".#") {
+        return Some(shorter);
+    }
+    let (_, extension) = split(name);
+    let says_nothing = MEANINGLESS.contains(&extension)
+        || DATA.contains(&extension)
+        || extension.bytes().all(|digit| digit.is_ascii_digit());
+    (says_nothing && !extension.is_empty()).then(|| &name[..name.len() - extension.len() - 1])
+}
+
+/// The name without dots before it and without its extension, and the extension.
+fn split(name: &str) -> (&str, &str) {
+    let name = name.trim_start_matches('.');
+    name.rsplit_once('.').unwrap_or((name, ""))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let undotted = name.trim_start_matches('.');
+    let (stem, extension) = split(name);
+    let is_hidden = undotted.len() < name.len();
+    let joined: String = stem.chars().filter(|c| c.is_alphanumeric()).collect();
+    let parts = || stem.split(|c: char| !c.is_alphanumeric());
+    BEGINNINGS
+        .iter()
+        .any(|beginning| name.starts_with(beginning) || undotted.starts_with(beginning))
+        || NAMES.contains(&undotted)
+        || EXTENSIONS.contains(&extension)
+        || [".pem.", ".key.", ".p12.", ".keystore."]
+            .iter()
+            .any(|inner| name.contains(inner))
+        || (is_hidden && (undotted.ends_with("history") || undotted.ends_with("_hist")))
+        || (undotted.starts_with("appsettings.")
+            && undotted != "appsettings.json"
+            && extension == "json")
+        || (DATA.contains(&extension)
+            && (WORDS.iter().any(|word| joined.contains(word))
+                || STEMS.contains(&joined.as_str())
+                || (joined.ends_with("token") && !["", "xml"].contains(&extension))
+                || parts().any(|part| matches!(part, "cred" | "creds" | "pwd" | "pass"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_folder_name_words_and_extension() {
+        for path in [
+            // Environments.
+            "/w/.env",
+            "/w/.env.local",
+            "/w/.envrc",
+            "/w/prod.env",
+            "/w/prod.env.j2",
+            "/w/env.local",
+            "/w/env.prod",
+            "/w/sealed.env.enc",
+            "/w/.env.d/db",
+            "/w/.env~",
+            "/w/#.env#",
+            "/w/.#.env",
+            "/w/.env.swp",
+            "/w/.ENV",
+            "/w/.dev.vars",
+            "/w/.dev.vars.production",
+            "/w/.flaskenv.env",
+            // Keys.
+            "/w/server.pem",
+            "/w/server.PEM",
+            "/w/server.pem.bak",
+            "/w/tls.key",
+            "/w/tls.key.old",
+            "/w/tls.key~",
+            "/w/.id_rsa.swp",
+            "/w/id_rsa",
+            "/data/u/.ssh/id_rsa.pub",
+            "/data/u/.ssh/id_ed25519_work",
+            "/data/u/.ssh/work",
+            "/data/u/.ssh/config",
+            "/w/a.p12",
+            "/w/a.keystore",
+            "/w/private_key.txt",
+            "/w/deploy-key",
+            "/etc/ssh/ssh_host_rsa_key",
+            "/w/AuthKey_1A2B3C.p8",
+            "/w/serviceAccountKey.json",
+            "/w/service-account-prod.json",
+            "/w/gcp-key.json",
+            "/w/my-app-firebase-adminsdk-x1.json",
+            "/w/keys.txt",
+            // Accounts.
+            "/data/u/.aws/credentials",
+            "/data/u/.aws/config",
+            "/data/u/.azure/accessTokens.json",
+            "/data/u/.config/gh/hosts.yml",
+            "/data/u/.config/gcloud/application_default_credentials.json",
+            "/data/u/.config/rclone/rclone.conf",
+            "/data/u/.kube/config",
+            "/data/u/.kube/cache/x",
+            "/w/kubeconfig",
+            "/w/kubeconfig.yaml",
+            "/w/prod.kubeconfig",
+            "/data/u/.docker/config.json",
+            "/data/u/.dockercfg",
+            "/data/u/.netrc",
+            "/data/u/_netrc",
+            "/data/u/.npmrc",
+            "/data/u/.pypirc",
+            "/data/u/.s3cfg",
+            "/data/u/.boto",
+            "/data/u/.m2/settings.xml",
+            "/data/u/.cargo/credentials.toml",
+            "/data/u/.gem/credentials",
+            "/data/u/.pgpass",
+            "/data/u/.my.cnf",
+            "/data/u/.git-credentials",
+            "/w/.git/config",
+            "/w/.git/modules/lib/config",
+            "/data/u/.gnupg/secring",
+            "/data/u/.password-store/mail",
+            "/data/u/.vault-token",
+            "/w/.vault_pass",
+            "/w/vault.yml",
+            "/w/group_vars/all/vault.yml",
+            "/w/auth.json",
+            "/w/token.txt",
+            "/w/github-token",
+            "/w/creds.json",
+            "/w/db_creds.ini",
+            "/w/smtp-pass.txt",
+            // Words.
+            "/w/credentials.json",
+            "/w/k8s/my-secret.yaml",
+            "/w/Secrets.json",
+            "/w/secrets.yaml.example",
+            "/w/.secrets",
+            "/w/.secret",
+            "/w/secrets",
+            "/w/secrets/prod.yaml",
+            "/w/secrets/db",
+            "/run/secrets/db.json",
+            "/w/passwords.txt",
+            "/w/api_key.txt",
+            "/w/api_keys.json",
+            "/w/apikeys.yml",
+            "/w/connectionStrings.config",
+            "/w/client_secret_1.apps.json",
+            // Programs' own.
+            "/w/terraform.tfvars",
+            "/w/terraform.tfvars.json",
+            "/w/prod.auto.tfvars.json",
+            "/w/terraform.tfstate",
+            "/w/terraform.tfstate.backup",
+            "/w/appsettings.Production.json",
+            "/w/local.settings.json",
+            "/w/wp-config.php",
+            "/w/config/database.yml",
+            "/w/config/master.key",
+            "/w/LocalSettings.php",
+            "/etc/wireguard/wg0.conf",
+            "/etc/shadow",
+            "/w/.htpasswd",
+            "/w/site.htpasswd",
+            // Histories.
+            "/data/u/.bash_history",
+            "/data/u/.zsh_history",
+            "/data/u/.python_history",
+            "/data/u/.node_repl_history",
+            "/data/u/.psql_history",
+            "/data/u/.lesshst",
+            "/data/u/.viminfo",
+            // However a path is written.
+            ".env",
+            "id_rsa",
+            ".ssh/work",
+            "C:\\people\\me\\.aws\\config",
+            "c:/people/me/.SSH/work",
+            "/w/.env ",
+            "/w/.env.",
+        ] {
+            assert!(is_secret(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn source_about_secrets_and_ordinary_data_are_none() {
+        for path in [
+            "",
+            "/",
+            "Untitled-1",
+            "/w/src/secret.rs",
+            "/w/src/secrets/mod.rs",
+            "/w/lib/vault/engine.go",
+            "/w/credentials.py",
+            "/w/password_reset.html",
+            "/w/environment.ts",
+            "/w/env.py",
+            "/w/env.d.ts",
+            "/w/key.rs",
+            "/w/keys/mod.rs",
+            "/w/config.json",
+            "/w/package.json",
+            "/w/tokenizer.json",
+            "/w/special_tokens_map.json",
+            "/w/added_tokens.json",
+            "/w/design-tokens.json",
+            "/w/author.json",
+            "/w/passenger.conf",
+            "/w/compass.yml",
+            "/w/bypass-list.txt",
+            "/w/monkey.json",
+            "/w/keyboard.toml",
+            "/w/appsettings.json",
+            "/w/history.md",
+            "/w/HISTORY.rst",
+            "/w/docs/secrets.md",
+            "/w/.github/workflows/ci.yml",
+            "/w/.docker/Dockerfile",
+            "/w/.env/lib/python3/site-packages/six.py",
+            "/w/.gitignore",
+            "/w/.git/COMMIT_EDITMSG",
+            "/data/u/.config/nvim/init.lua",
+            "/w/token.rs",
+            "/w/tests/auth/login.py",
+            "/usr/include/c++/12/stop_token",
+            "/w/credential/Makefile",
+        ] {
+            assert!(!is_secret(path), "{path}");
+        }
+    }
+}
