@@ -164,7 +164,7 @@ pub fn cut(
     }
     Cut::Show(Suggestion {
         range: cursor..Offset(cursor.0 + joint.covered),
-        text: text.replace('\n', document.line_end().as_str()),
+        text: text.replace('\n', document.line_end(cursor).as_str()),
     })
 }
 
