@@ -728,10 +728,6 @@ async fn whatever_may_have_been_a_change_puts_its_document_out_of_step() {
             r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"#.to_owned(),
             false,
         ),
-        (
-            r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":7}"#.to_owned(),
-            false,
-        ),
     ];
     for (body, is_named) in lost {
         let mut client = Client::ready(says("1;\n")).await;

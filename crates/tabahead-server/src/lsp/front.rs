@@ -257,18 +257,12 @@ impl Front {
     /// Something could not be read that may have changed documents: of those nothing is known until they are
     /// sent whole.
     pub(super) fn lose_track(&mut self, text: &str) {
-        match suspects(text) {
-            Suspects::None => tracing::warn!("a message could not be read"),
-            Suspects::Named(addresses) => {
-                for address in addresses {
-                    self.lose(&address);
-                }
-            }
-            Suspects::All => {
-                let all: Vec<String> = self.documents.keys().cloned().collect();
-                all.iter().for_each(|address| self.lose(address));
-            }
-        }
+        let addresses = match suspects(text) {
+            Suspects::None => return tracing::warn!("a message could not be read"),
+            Suspects::Named(addresses) => addresses,
+            Suspects::All => self.documents.keys().cloned().collect(),
+        };
+        addresses.iter().for_each(|address| self.lose(address));
     }
 
     fn lose(&mut self, uri: &str) {
@@ -517,11 +511,10 @@ impl Front {
         Some(respond(id?, result.map(|()| Value::Null)))
     }
 
-    /// A text or a change of one cannot be read.
+    /// A text or a change of one cannot be read. What is whole and names no document is about none.
     fn refuse_text(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
-        match call.params::<AboutDocument>() {
-            Ok(params) => self.lose(&params.text_document.uri),
-            Err(_) => self.lose_track(call.body),
+        if let Suspects::Named(addresses) = suspects(call.body) {
+            addresses.iter().for_each(|address| self.lose(address));
         }
         Err(error)
     }
