@@ -34,9 +34,11 @@ pub struct CutSettings {
 }
 
 impl CutSettings {
-    /// The same with what the model's file says where nothing else is set.
+    /// The same with what the model's file says where nothing else is set, and with no more tokens than
+    /// leave half of the model's context to what it reads: otherwise it would be silent everywhere.
     pub fn for_model(&self, profile: &ModelProfile) -> Self {
         Self {
+            max_tokens: self.max_tokens.min(profile.context_tokens / 2).max(1),
             least_log_prob: self.least_log_prob.or(profile.least_log_prob),
             ..self.clone()
         }
@@ -170,7 +172,7 @@ pub fn cut(
     }
     Cut::Show(Suggestion {
         range: cursor..Offset(cursor.0 + joint.covered),
-        text: text.replace('\n', document.line_end().as_str()),
+        text: text.replace('\n', document.line_end(cursor).as_str()),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The other files that are open: what an answer may copy from besides its own file.
 
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
 use tabahead_text::{Document, Offset};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -14,6 +14,8 @@ use crate::{
 const MOST_OF_ONE: usize = 64 << 10;
 /// Bytes of all files: they are searched for every token.
 const MOST_OF_ALL: usize = 128 << 10;
+/// Files at most, however small: an answer costs the same however many are open.
+const MOST_FILES: usize = 64;
 
 /// A file as far as it may be copied from, LF only, without secret values.
 #[derive(Debug, Clone)]
@@ -47,11 +49,13 @@ pub struct OpenFiles {
 
 impl OpenFiles {
     /// The first of these, as far as all of them fit. What is left is the same in whatever order they come: to go
-    /// from one file to another and back changes nothing.
-    pub fn new<'a>(files: impl IntoIterator<Item = &'a OpenFile>) -> Self {
+    /// from one file to another and back changes nothing. Takes no more of them than it looks at.
+    pub fn new(files: impl IntoIterator<Item: Borrow<OpenFile>>) -> Self {
         let mut room = MOST_OF_ALL;
-        let mut files: Vec<_> = files
+        let mut files: Vec<OpenFile> = files
             .into_iter()
+            .take(MOST_FILES)
+            .map(|file| file.borrow().clone())
             .take_while(|file| {
                 let fits = file.text.len() <= room;
                 room = room.saturating_sub(file.text.len());

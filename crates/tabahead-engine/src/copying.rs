@@ -270,6 +270,14 @@ impl Source {
 
     /// The longest matches of [`least`] bytes or more.
     fn long_matches(&self) -> Vec<Match> {
+        let mut matches = self.matches_to_consider();
+        only_first(&mut matches, CONSIDERED, |one| one.length);
+        matches
+    }
+
+    /// Matches of [`least`] bytes or more, and among them the longest. A text that repeats itself has
+    /// as many as it has lines: those are left out that can be none of the longest.
+    fn matches_to_consider(&self) -> Vec<Match> {
         let before = &self.copied.before;
         let mut matches = Vec::new();
         if let Some(start) = before.len().checked_sub(least(before)) {
@@ -281,11 +289,28 @@ impl Source {
                 let ends = found.map(|at| at + before.len() - start);
                 // At a text's end is the place itself, or nothing follows.
                 let ends = ends.take_while(|&end| end < text.len());
-                matches.extend(ends.map(|end| self.match_at(place, end)));
+                if place == Place::BeforeCursor {
+                    let ends: Vec<usize> = ends.collect();
+                    self.consider(place, ends.into_iter().rev(), &mut matches);
+                } else {
+                    self.consider(place, ends, &mut matches);
+                }
             }
         }
-        only_first(&mut matches, CONSIDERED, |one| one.length);
         matches
+    }
+
+    /// Takes the matches of one text, the nearest first, until there are enough that nothing exceeds.
+    fn consider(&self, place: Place, ends: impl Iterator<Item = usize>, matches: &mut Vec<Match>) {
+        let mut longest = 0;
+        for end in ends {
+            let one = self.match_at(place, end);
+            longest += usize::from(one.length == LONGEST);
+            matches.push(one);
+            if longest == CONSIDERED {
+                return;
+            }
+        }
     }
 
     /// The longest of the shorter matches, in lines that the next line stands behind.

@@ -34,7 +34,24 @@ pub(crate) fn unread(error: io::Error) -> EngineError {
     refuse(format!("cannot be read: {line}"))
 }
 
-/// A one-line refusal.
+/// Characters of a refusal at most; a reason that quotes a file may be as long as the file says.
+const LONGEST_REASON: usize = 400;
+
+/// A refusal: one line of bounded length, whatever a file holds that it quotes.
 pub(crate) fn refuse(reason: impl Into<String>) -> EngineError {
-    EngineError::Model(reason.into())
+    let reason: String = reason.into();
+    let printable = |c: char| match c.is_control() {
+        true => c.escape_default().collect::<String>(),
+        false => c.to_string(),
+    };
+    let escaped: String = reason.chars().map(printable).collect();
+    let characters = escaped.chars().count();
+    if characters <= LONGEST_REASON {
+        return EngineError::Model(escaped);
+    }
+    // What is wrong may stand at either end, beside what is quoted.
+    let half = LONGEST_REASON / 2;
+    let first = escaped.chars().take(half);
+    let last = escaped.chars().skip(characters - half);
+    EngineError::Model(first.chain(['…']).chain(last).collect())
 }

@@ -31,6 +31,11 @@ impl Lifeline {
         self.ended.cancel();
     }
 
+    /// Whether the server ends.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
     /// Returns when the server ends.
     pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;

@@ -1,19 +1,24 @@
 //! The protocol: the only place with LSP types.
 //!
-//! Bytes come in through `wire.rs`, which lets only well-formed messages pass to tower-lsp. Its
-//! server calls `front.rs` in the order of arrival; the front applies edits and stamps requests
-//! there and then, and hands what must only be answered to `lifecycle.rs`, the tower-lsp service.
-//! `types.rs` has the messages that tower-lsp does not know, `convert.rs` what they mean to us, and `menu.rs`
-//! what a suggestion is to a client that has only a completion menu.
+//! `converse.rs` reads and writes. What it reads, `wire.rs` takes apart, message by message, and
+//! `unicode.rs` makes text of; `rpc.rs` has what is the same for all methods. Each message goes to `front.rs` in the
+//! order of arrival; the front applies edits and stamps requests there and then, and returns what must only
+//! be waited for. `types.rs` has the messages, `convert.rs` what they mean to us, `handshake.rs` what the
+//! server says of itself, and `menu.rs` what a suggestion is to a client that has only a completion menu.
 
+mod converse;
 mod convert;
 mod front;
+mod handshake;
 pub mod intake;
-mod lifecycle;
 mod menu;
+mod rpc;
 mod types;
+mod unicode;
 mod wire;
 
+pub(crate) use converse::converse;
 pub(crate) use front::Front;
-pub(crate) use lifecycle::{Lifecycle, deliver_notices};
-pub(crate) use wire::pump;
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,15 @@
-//! Puts the parts together: pump, tower-lsp's server with the front, session, notices, parent.
+//! Puts the parts together: the conversation with its front, the session, the parent.
 //!
-//! Nothing is decided here. When the lifeline ends, the pump closes the server's input, the server
-//! writes what is answered and returns, the front goes with it, and with the front the session.
+//! Nothing is decided here. When the lifeline ends, nothing more is read, the front goes, and with the
+//! front the session; what is answered is written still.
 
-use std::{io, panic, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io, panic,
+    path::PathBuf,
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
 
 use serde_json::Value;
 use tabahead_backend::{Backend, LocalBackend};
@@ -12,12 +18,11 @@ use tokio::{
     sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
-use tower_lsp::{LspService, Server};
 
 use crate::{
     folders::Folders,
     lifeline::Lifeline,
-    lsp::{Front, Lifecycle, deliver_notices, pump},
+    lsp::{Front, converse},
     recorder::Recorder,
     session::{Launch, SessionConfig, SessionLoop},
 };
@@ -40,10 +45,6 @@ pub struct ServerConfig {
     pub recorder: Option<Box<dyn Recorder>>,
 }
 
-/// Requests that may wait at once. Far above what an editor has open, because tower-lsp stops
-/// reading at this number, and then it would not see a cancel.
-const CONCURRENCY: usize = 1024;
-
 /// How long a client may take to read the last answers.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -54,6 +55,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// When the threads of the server cannot be started.
 pub fn run_stdio(config: ServerConfig) -> io::Result<i32> {
     keep_text_out_of_panics();
+    threads_can_be_started()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -65,6 +67,21 @@ pub fn run_stdio(config: ServerConfig) -> io::Result<i32> {
     let code = runtime.block_on(served);
     runtime.shutdown_background();
     Ok(code)
+}
+
+/// Starts as many threads as the server has at least, and ends them. The runtime panics where it can start none.
+fn threads_can_be_started() -> io::Result<()> {
+    // Two for tasks, two for the streams, one for files, one for the engine.
+    const THREADS: usize = 6;
+    let barrier = Arc::new(Barrier::new(THREADS + 1));
+    for _ in 0..THREADS {
+        let barrier = Arc::clone(&barrier);
+        let started = thread::Builder::new().spawn(move || barrier.wait());
+        // Those that wait end with the process.
+        started.map_err(|error| io::Error::new(error.kind(), format!("no thread: {error}")))?;
+    }
+    barrier.wait();
+    Ok(())
 }
 
 /// Serves an editor on any two streams.
@@ -95,27 +112,13 @@ pub(crate) async fn serve(
     );
     let session = tokio::spawn(session.run());
 
-    let mut client = None;
-    let (service, socket) = LspService::new(|its| {
-        client = Some(its);
-        Lifecycle { version }
-    });
-    let delivery = client.map(|client| {
-        let greeted = greeted.clone();
-        tokio::spawn(async move {
-            greeted.cancelled().await;
-            deliver_notices(client, outbox).await;
-        })
-    });
-
-    let front = Front::new(service, session_inbox, Arc::clone(&lifeline), greeted);
-    let (checked, server_input) = tokio::io::duplex(64 << 10);
-    let server = Server::new(server_input, output, socket)
-        .concurrency_level(CONCURRENCY)
-        .serve(front);
-    let served = async {
-        tokio::join!(pump(input, checked, &lifeline), server);
-    };
+    let front = Front::new(
+        version,
+        session_inbox,
+        Arc::clone(&lifeline),
+        greeted.clone(),
+    );
+    let served = converse(input, output, front, outbox, greeted, &lifeline);
     let cut_off = async {
         lifeline.ended().await;
         tokio::time::sleep(LAST_WORDS).await;
@@ -125,11 +128,6 @@ pub(crate) async fn serve(
         () = cut_off => tracing::warn!("the editor does not read its last answers"),
         // Ends the lifeline and then waits for the others to follow.
         () = async { lifeline.watch_parent().await; std::future::pending().await } => {}
-    }
-    // A notice may be waiting for a client that does not read, or was never greeted.
-    if let Some(delivery) = delivery {
-        delivery.abort();
-        let _ = delivery.await;
     }
     if let Err(error) = session.await {
         tracing::error!(panicked = error.is_panic(), "the session ended early");

@@ -29,6 +29,7 @@ use tokio::{
 
 use focus::Focus;
 use model::Candidate;
+use open_files::Recency;
 use requests::Asked;
 use scribe::Scribe;
 
@@ -173,8 +174,6 @@ struct Open {
     snapshot: Document,
     /// Whether the Speculator was told of it.
     shown: bool,
-    /// When it was opened, changed or asked about last, as a turn.
-    turn: u64,
     /// Where its cursor was reported last.
     cursor: Option<Offset>,
     /// What answers in other documents may copy from it, once somebody asked for that.
@@ -220,7 +219,7 @@ pub(crate) struct SessionLoop {
     /// Takes the backend's place as soon as its model is ready.
     candidate: Option<Candidate>,
     documents: HashMap<DocumentId, Open>,
-    turn: u64,
+    recency: Recency,
     focus: Focus,
     /// What the editor was told last.
     told: Option<Status>,
@@ -261,7 +260,7 @@ impl SessionLoop {
             speculator: None,
             candidate: None,
             documents: HashMap::new(),
-            turn: 0,
+            recency: Recency::default(),
             focus: Focus::default(),
             told: None,
             replies: HashMap::new(),
@@ -365,12 +364,11 @@ impl SessionLoop {
                     file,
                     snapshot,
                     shown: false,
-                    turn: 0,
                     cursor: None,
                     copied: None,
                 };
                 self.documents.insert(document, open);
-                self.touch(document);
+                self.recency.touch(document);
                 self.record(document);
                 self.show(document);
                 self.opened();
@@ -387,7 +385,7 @@ impl SessionLoop {
                 if let Some(open) = self.documents.get_mut(&document) {
                     open.snapshot = snapshot;
                     open.copied = None;
-                    self.touch(document);
+                    self.recency.touch(document);
                     self.record_change(document, edits, encoding);
                     self.supersede_early(document);
                     self.show(document);
@@ -395,6 +393,7 @@ impl SessionLoop {
             }
             Message::Closed { document } => {
                 if let Some(open) = self.documents.remove(&document) {
+                    self.recency.forget(document);
                     self.supersede_early(document);
                     self.scribe.close(document);
                     if open.shown {

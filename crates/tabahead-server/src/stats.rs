@@ -221,10 +221,17 @@ pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let pid = name.strip_prefix("stats-")?.strip_suffix(".json")?;
-            let pid = pid.parse().ok()?;
+            let name = name.strip_prefix("stats-")?;
+            // Beside it lies one that is being written.
+            let new = name.strip_suffix(BESIDE);
+            let pid = new.or(name.strip_suffix(".json"))?.parse().ok()?;
             if !crate::lifeline::process_lives(pid) {
                 let _ = fs::remove_file(entry.path());
+                return None;
+            }
+            // Neither a link to another file nor a pipe, which nobody may ever write to.
+            let metadata = entry.metadata().ok()?;
+            if new.is_some() || !metadata.is_file() || metadata.len() > LARGEST_FILE {
                 return None;
             }
             let text = fs::read_to_string(entry.path()).ok()?;
@@ -234,6 +241,12 @@ pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
     running.sort_unstable_by_key(|(pid, _)| *pid);
     running
 }
+
+/// What the name of a file ends with that is being written.
+const BESIDE: &str = ".json.new";
+
+/// Figures take some kilobytes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// The file of this process; removed when dropped.
 #[derive(Debug)]
@@ -277,9 +290,11 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let beside = path.with_extension("json.new");
+    let beside = path.with_extension(BESIDE.trim_start_matches('.'));
+    // One that another process of this number has left, or a link that somebody has laid there.
+    let _ = fs::remove_file(&beside);
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     io::Write::write_all(&mut options.open(&beside)?, text.as_bytes())?;
@@ -351,9 +366,43 @@ mod tests {
     fn files_of_dead_servers_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         // Beyond the largest process id that Linux gives.
-        let dead = folder.path().join("stats-4194999.json");
-        fs::write(&dead, "{}").expect("written");
+        for name in ["stats-4194999.json", "stats-4194999.json.new"] {
+            let dead = folder.path().join(name);
+            fs::write(&dead, "{}").expect("written");
+            assert!(running_stats(folder.path()).is_empty());
+            assert!(!dead.exists(), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_of_figures_is_neither_read_nor_written_through() {
+        use std::os::unix::fs::symlink;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let (other, own) = (
+            folder.path().join("other"),
+            folder.path().join(format!("stats-{}.json", process::id())),
+        );
+        fs::write(&other, "{}").expect("written");
+        // A link is not followed, in either direction.
+        symlink(&other, &own).expect("linked");
         assert!(running_stats(folder.path()).is_empty());
-        assert!(!dead.exists());
+        symlink(&other, own.with_extension("json.new")).expect("linked");
+        write(&own, "{\"requests\": 7}").expect("written");
+        assert_eq!(fs::read_to_string(&other).expect("there"), "{}");
+        assert_eq!(
+            running_stats(folder.path()),
+            [(process::id(), json!({"requests": 7}))]
+        );
+        fs::remove_file(&own).expect("removed");
+        // Nobody ever writes to this pipe: whoever reads it waits.
+        let made = process::Command::new("mkfifo").arg(&own).status();
+        assert!(made.expect("mkfifo is everywhere").success());
+        assert!(running_stats(folder.path()).is_empty());
+        // A folder is left alone.
+        fs::remove_file(&own).expect("removed");
+        fs::create_dir(&own).expect("made");
+        assert!(running_stats(folder.path()).is_empty());
     }
 }

@@ -148,16 +148,20 @@ async fn a_superseded_request_is_answered_null() {
 async fn malformed_messages_get_an_error_and_change_nothing() {
     let mut client = Client::ready(says("1;\n")).await;
     client.open(URI, "let a = ").await;
-    for (body, code) in [
-        ("{", -32700),
-        ("", -32700),
-        ("[]", -32600),
-        (r#"{"jsonrpc":"2.0","method":5}"#, -32600),
-        (r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#, -32600),
+    // Neovim shows an answer to nobody as an error: what has no id gets none.
+    for body in ["{", "", "[]", "\u{fffd}", r#"{"jsonrpc":"2.0","method":5}"#] {
+        client.send_raw(body).await;
+    }
+    for (body, id) in [
+        (r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":901,"method":7}"#, json!(901)),
+        (r#"{"jsonrpc":"1.0","id":"b","method":"x"}"#, json!("b")),
+        (r#"{"jsonrpc":"2.0","id":902}"#, json!(902)),
     ] {
         client.send_raw(body).await;
         let answer = client.message().await;
-        assert_eq!(answer["error"]["code"], code, "{body}: {answer}");
+        assert_eq!(answer["error"]["code"], -32600, "{body}: {answer}");
+        assert_eq!(answer["id"], id, "{body}: {answer}");
     }
     for (method, params, code) in [
         ("nonsense/method", json!({}), -32601),
@@ -543,6 +547,213 @@ async fn requests_before_initialize_and_after_shutdown_are_refused() {
     assert_eq!(late["error"]["code"], -32600);
     client.notify("exit", Value::Null).await;
     assert_eq!(client.ended().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_answered_once_whatever_else_it_holds() {
+    let mut client = Client::ready(holds).await;
+    client.open(URI, "let a = ").await;
+    let waiting = client.send_completion(URI, (0, 8)).await;
+    for (body, id, code) in [
+        // A cancel is a notification: as a request it is refused, and cancels nothing.
+        (
+            json!({"id": "c", "method": "$/cancelRequest", "params": {"id": waiting}}),
+            json!("c"),
+            -32601,
+        ),
+        // Whatever has a method asks for something.
+        (
+            json!({"id": 500, "method": "nonsense", "result": null}),
+            json!(500),
+            -32601,
+        ),
+        (
+            json!({"id": 501, "method": "nonsense", "error": {"code": 1, "message": ""}}),
+            json!(501),
+            -32601,
+        ),
+        (
+            json!({"id": 502, "method": "initialize", "params": {"capabilities": {}}}),
+            json!(502),
+            -32600,
+        ),
+    ] {
+        let mut body = body;
+        body["jsonrpc"] = json!("2.0");
+        client.send_raw(&body.to_string()).await;
+        let answer = client.message().await;
+        assert_eq!(
+            (&answer["id"], &answer["error"]["code"]),
+            (&id, &json!(code))
+        );
+    }
+    // An answer to what nobody asked is no message to answer.
+    client
+        .send_raw(r#"{"jsonrpc":"2.0","id":7,"result":null}"#)
+        .await;
+    let repeated = format!(
+        r#"{{"jsonrpc":1,"method":"x","id":9,"method":"tabahead/stats","jsonrpc":"2.0","id":{}}}"#,
+        503
+    );
+    client.send_raw(&repeated).await;
+    let answer = client.message().await;
+    assert_eq!(
+        (&answer["id"], &answer["result"]["requests"]),
+        (&json!(503), &json!(1))
+    );
+    client
+        .notify("$/cancelRequest", json!({"id": waiting}))
+        .await;
+    assert_eq!(client.response(waiting).await["error"]["code"], -32800);
+    // Some clients send parameters where LSP has none.
+    let answer = client.request("shutdown", json!({})).await;
+    assert_eq!(answer.get("error"), None, "{answer}");
+    client.notify("exit", json!({})).await;
+    assert_eq!(client.ended().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_requests_wait_and_the_server_still_listens() {
+    const DOCUMENTS: usize = 2_000;
+    for ends in ["exit", "the input's end"] {
+        let mut client = Client::start(holds).await;
+        client.initialize(json!({})).await;
+        let mut waiting = Vec::new();
+        for n in 0..DOCUMENTS {
+            let uri = format!("file:///w/{n}.rs");
+            client.open(&uri, "let a = ").await;
+            waiting.push(client.send_completion(&uri, (0, 8)).await);
+        }
+        // A cancel is seen behind all of them.
+        let cancelled = waiting.swap_remove(DOCUMENTS / 2);
+        client
+            .notify("$/cancelRequest", json!({"id": cancelled}))
+            .await;
+        assert_eq!(client.response(cancelled).await["error"]["code"], -32800);
+        assert_eq!(client.stats().await["requests"], DOCUMENTS);
+        match ends {
+            "exit" => client.notify("exit", Value::Null).await,
+            _ => client.close_input(),
+        }
+        for id in waiting {
+            assert_eq!(client.response(id).await["error"]["code"], -32800);
+        }
+        assert_eq!(client.ended().await, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_more_ends_the_server_by_closing_either_side() {
+    // It fills what lies between the two, and closes its end of the input.
+    let mut client = Client::ready(says("1;\n")).await;
+    for id in 0..20_000 {
+        client
+            .send_raw(&json!({"jsonrpc": "2.0", "id": id, "method": "tabahead/stats"}).to_string())
+            .await;
+    }
+    client.close_input();
+    assert_eq!(client.ended_unread().await, 1);
+
+    // It closes its end of the output, and goes on sending.
+    let mut client = Client::ready(says("1;\n")).await;
+    client.open(URI, "let a = ").await;
+    client.close_output();
+    client.send_completion(URI, (0, 8)).await;
+    assert_eq!(client.ended_unread().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_an_emoji_at_a_time_and_bytes_that_are_no_text_keep_the_document() {
+    let mut client = Client::ready(says("1;\n")).await;
+    let tail = |client: &Client| client.backend().started().last().map(|r| r.tail.clone());
+    // Two changes, as JavaScript writes them.
+    client.open(URI, "let a = ").await;
+    for (version, half) in [(2, "\\ud83d"), (3, "\\ude00")] {
+        let at = json!({"line": 0, "character": 5 + version});
+        client
+            .send_raw(&format!(
+                r#"{{"jsonrpc":"2.0","method":"textDocument/didChange","params":{{"textDocument":{{"uri":"{URI}","version":{version}}},"contentChanges":[{{"range":{{"start":{at},"end":{at}}},"text":"{half}"}}]}}}}"#
+            ))
+            .await;
+    }
+    client.suggestion(URI, (0, 10)).await;
+    assert_eq!(tail(&client).as_deref(), Some("let a =\u{fffd}\u{fffd} "));
+    // A buffer of Latin-1, as Neovim sends it.
+    let other = "file:///w/b.rs";
+    let body = [
+        format!(r#"{{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{{"textDocument":{{"uri":"{other}","languageId":"rust","version":1,"text":"// caf"#).as_bytes(),
+        b"\xe9\\nlet b = \"}}}",
+    ]
+    .concat();
+    client.send_bytes(&body).await;
+    client.suggestion(other, (1, 8)).await;
+    assert_eq!(tail(&client).as_deref(), Some("// caf\u{fffd}\nlet b = "));
+    // Nobody is told of an error.
+    assert_eq!(
+        client.all_notified("window/showMessage").await,
+        Vec::<Value>::new()
+    );
+    assert!(client.has_read_everything());
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_may_have_been_a_change_puts_its_document_out_of_step() {
+    let other = "file:///w/b.rs";
+    let change = |uri: &str, rest: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"textDocument/didChange","params":{{"textDocument":{{"uri":"{uri}","version":2}}{rest}"#
+        )
+    };
+    let lost = [
+        (change(URI, ""), true),
+        (change(URI, r#","contentChanges":[{"range":1}]}}"#), true),
+        (change(URI, r#","contentChanges":[{"text":null}]}}"#), true),
+        (
+            format!("[{}]", change(URI, r#","contentChanges":[]}}"#)),
+            true,
+        ),
+        (
+            change(URI, r#","contentChanges":[{"text":"x"}]}}"#).replace("2.0", "3.0"),
+            true,
+        ),
+        // Opened anew, with a text that cannot be read.
+        (
+            format!(
+                r#"{{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{{"textDocument":{{"uri":"{URI}","text":7}}}}}}"#
+            ),
+            true,
+        ),
+        // It does not say which one changes: any may.
+        (
+            r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"#.to_owned(),
+            false,
+        ),
+    ];
+    for (body, is_named) in lost {
+        let mut client = Client::ready(says("1;\n")).await;
+        client.open(URI, "let a = ").await;
+        client.open(other, "let b = ").await;
+        client.send_raw(&body).await;
+        assert_eq!(
+            client.complete(URI, (0, 8)).await["result"],
+            Value::Null,
+            "{body}"
+        );
+        if is_named {
+            client.suggestion(other, (0, 8)).await;
+        } else {
+            assert_eq!(
+                client.complete(other, (0, 8)).await["result"],
+                Value::Null,
+                "{body}"
+            );
+        }
+        // Sent whole it is known again.
+        client.change(URI, 3, "let c = ").await;
+        client.suggestion(URI, (0, 8)).await;
+        client.stop(0).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -1063,6 +1274,7 @@ async fn no_text_is_logged() {
         )
         .await;
     client.send_raw("{\"PLUGH\": ").await;
+    client.send_raw("{\"id\": 7, \"PLUGH\": \"PLUGH\"}").await;
     client.message().await;
     client.stop(0).await;
     let log = log.text();

@@ -11,7 +11,7 @@ mod reading;
 mod requests;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     num::NonZeroUsize,
 };
 
@@ -26,7 +26,8 @@ use reading::Reading;
 use requests::Asked;
 
 use crate::{
-    DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Stats, Timestamp,
+    DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Stats, SuggestionId,
+    Timestamp,
     cache::SuggestionCache,
     chain::{Chain, Place},
     known_path::KnownPath,
@@ -36,6 +37,13 @@ use crate::{
 
 /// Windows remembered as too long for the model's context.
 const TOO_LONG_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+
+/// Documents of which it is looked ahead, those that were asked in last. The user is in one, and comes back to
+/// a few.
+const MOST_CHAINS: usize = 16;
+
+/// Suggestions remembered by their ids, for reports of what became of them.
+const SUGGESTIONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// Settings, resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +79,10 @@ pub struct Speculator {
     settings: SpeculatorSettings,
     profile: ModelProfile,
     documents: BTreeMap<DocumentId, OpenDocument>,
+    /// The documents that may have a request or a chain: all that a decision looks at.
+    attended: BTreeSet<DocumentId>,
+    /// Where suggestions were offered.
+    offered: LruCache<SuggestionId, DocumentId>,
     running: BTreeMap<GenerationId, Running>,
     reading: Reading,
     cache: SuggestionCache,
@@ -222,6 +234,8 @@ impl Speculator {
             settings,
             profile,
             documents: BTreeMap::new(),
+            attended: BTreeSet::new(),
+            offered: LruCache::new(SUGGESTIONS_REMEMBERED),
             running: BTreeMap::new(),
             reading: Reading::default(),
             too_long: LruCache::new(TOO_LONG_REMEMBERED),
@@ -347,6 +361,9 @@ impl Speculator {
     /// accepting what is shown (and accepting again, up to `depth` times). At most `in_flight`
     /// generations run, the first ones of that list; whatever else runs is cancelled. Only when that
     /// list is empty, the prompt where the cursor rests is read.
+    ///
+    /// It looks only at documents in which something waits or is looked ahead of, so that its cost is the same
+    /// however many are open.
     fn reconcile(&mut self) {
         let mut wanted: Vec<(For, Need)> = Vec::new();
         for document in self.documents_by_turn() {
@@ -358,13 +375,30 @@ impl Speculator {
                 None => {}
             }
         }
+        let mut chains = 0;
         for document in self.documents_by_turn().into_iter().rev() {
-            wanted.extend(self.advance_chain(document));
+            let Some(open) = self.documents.get_mut(&document) else {
+                continue;
+            };
+            if open.chain.is_none() {
+                continue;
+            }
+            chains += 1;
+            if chains > MOST_CHAINS {
+                open.chain = None;
+            } else {
+                wanted.extend(self.advance_chain(document));
+            }
         }
         if wanted.is_empty() {
             wanted.extend(self.read_ahead());
         }
         self.run_exactly(wanted);
+        let documents = &self.documents;
+        self.attended.retain(|document| {
+            let open = documents.get(document);
+            open.is_some_and(|open| open.request.is_some() || open.chain.is_some())
+        });
         self.stats.running = self.running.len() as u64;
         self.stats.cache_paths = self.cache.len() as u64;
         self.stats.cache_bytes = self.cache.bytes() as u64;
@@ -408,6 +442,7 @@ impl Speculator {
     /// What running and stored paths know of a state. Among several that answer, the one that is
     /// decoded furthest is asked: they agree, and it needs more least often.
     fn look_up(&mut self, state: &mut BufferState) -> Knowledge {
+        self.stats.looked_at += 1;
         while let Ok(view) = &state.view
             && self.too_long.contains(&view.key)
         {
@@ -491,15 +526,19 @@ impl Speculator {
         ))
     }
 
-    /// The documents, the one whose request came first first.
-    fn documents_by_turn(&self) -> Vec<DocumentId> {
-        let mut documents: Vec<_> = self
-            .documents
-            .iter()
-            .map(|(&id, open)| (open.turn, id))
-            .collect();
+    /// The documents that may have a request or a chain, the one whose request came first first.
+    fn documents_by_turn(&mut self) -> Vec<DocumentId> {
+        self.stats.looked_at += self.attended.len() as u64;
+        let turn = |id: &DocumentId| self.documents.get(id).map(|open| (open.turn, *id));
+        let mut documents: Vec<_> = self.attended.iter().filter_map(turn).collect();
         documents.sort_unstable();
         documents.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// A document of which something becomes known: the next decision looks at it.
+    fn attended_document(&mut self, document: DocumentId) -> &mut OpenDocument {
+        self.attended.insert(document);
+        self.documents.entry(document).or_default()
     }
 }
 

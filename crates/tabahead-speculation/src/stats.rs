@@ -61,6 +61,8 @@ pub struct Stats {
     /// Tokens computed before anybody asked for them that no answer has read so far: of
     /// speculative generations, and of others what they decoded after they had answered.
     pub tokens_wasted: u64,
+    /// Documents and states looked at to decide what to answer and what to compute: what decisions cost.
+    pub looked_at: u64,
     /// Paths held.
     pub cache_paths: u64,
     /// Bytes held.

@@ -4,6 +4,8 @@
 //! string[] = ['\n', '\r\n', '\r']`"). Knows nothing of the protocol that edits arrive in. See
 //! `position.rs` for the units.
 
+use std::borrow::Cow;
+
 use ropey::Rope;
 
 use crate::{Offset, Position, PositionEncoding, Range};
@@ -67,20 +69,63 @@ impl Document {
 
     /// Applies edits in order, each to the text that the one before it left, then sets the version.
     ///
-    /// A range whose end stands before its start is taken the other way round, as VS Code's own
-    /// document does.
+    /// [`Document::replaced_by`] says what each of them replaces.
     pub fn apply(&mut self, edits: &[Edit], encoding: PositionEncoding, version: Version) {
         for edit in edits {
-            match edit.range {
-                Some(range) => {
-                    let start = self.offset_of(range.start, encoding);
-                    let end = self.offset_of(range.end, encoding);
-                    self.replace(start..end, &edit.text);
-                }
-                None => self.rope = Rope::from_str(&edit.text),
+            if edit.range.is_none() {
+                self.rope = Rope::from_str(&edit.text);
+            } else {
+                let (range, text) = self.replaced_by(edit, encoding);
+                self.replace(range, &text);
             }
         }
         self.version = version;
+    }
+
+    /// What an edit replaces, in whole characters, and what stands there afterwards.
+    ///
+    /// A range whose end stands before its start is taken the other way round, as VS Code's own
+    /// document does. A range may begin or end inside a character, as a client's does that compares
+    /// texts unit by unit. It has half of the character left. Here a substitute stands for each unit that
+    /// stays and spells nothing ([`PositionEncoding::substitute`]), so positions behind it mean the same.
+    pub fn replaced_by<'a>(
+        &self,
+        edit: &'a Edit,
+        encoding: PositionEncoding,
+    ) -> (std::ops::Range<Offset>, Cow<'a, str>) {
+        let text = Cow::Borrowed(edit.text.as_str());
+        let Some(range) = edit.range else {
+            return (Offset(0)..Offset(self.len()), text);
+        };
+        let (one, other) = (
+            self.unit_of(range.start, encoding),
+            self.unit_of(range.end, encoding),
+        );
+        let ((start, before), (end, inside)) = (one.min(other), one.max(other));
+        if (before, inside) == (0, 0) {
+            return (start..end, text);
+        }
+        let mut replaced = start..end;
+        let (mut kept_before, mut kept_behind) = (String::new(), String::new());
+        if before > 0 {
+            kept_before.extend(self.char_at(start));
+        }
+        if inside > 0 {
+            kept_behind.extend(self.char_at(end));
+            replaced.end.0 += kept_behind.len();
+        }
+        let text = match encoding {
+            PositionEncoding::Utf16 => {
+                let (left, right) = (kept_before.encode_utf16(), kept_behind.encode_utf16());
+                let units = left.take(before).chain(edit.text.encode_utf16());
+                encoding.of_utf16(units.chain(right.skip(inside)))
+            }
+            _ => {
+                let kept = [&kept_before.as_bytes()[..before], edit.text.as_bytes()];
+                encoding.of_utf8(&[&kept.concat(), &kept_behind.as_bytes()[inside..]].concat())
+            }
+        };
+        (replaced, Cow::Owned(text))
     }
 
     /// The document in which `range` (byte offsets) holds `text` instead; same version.
@@ -120,6 +165,31 @@ impl Document {
             }
         };
         self.clamp(Offset(byte.min(range.end.0)))
+    }
+
+    /// The start of the character that a position stands before or inside, and how many of the
+    /// character's units stand before the position.
+    fn unit_of(&self, position: Position, encoding: PositionEncoding) -> (Offset, usize) {
+        let start = self.offset_of(position, encoding);
+        let width = self.char_at(start).map_or(1, |c| encoding.units_of(c));
+        if width == 1 {
+            return (start, 0);
+        }
+        let whole = self.position_of(start, encoding);
+        let is_same_line = whole.line == position.line;
+        let inside = position.character.saturating_sub(whole.character) as usize;
+        (
+            start,
+            if is_same_line && inside < width {
+                inside
+            } else {
+                0
+            },
+        )
+    }
+
+    fn char_at(&self, offset: Offset) -> Option<char> {
+        self.rope.get_char(self.rope.byte_to_char(offset.0))
     }
 
     /// The position of a byte offset, clamped to the document and to a character boundary.
@@ -237,16 +307,20 @@ impl Document {
         Offset(start)..Offset(end)
     }
 
-    /// The first line end in the text, LF when there is none.
-    pub fn line_end(&self) -> LineEnd {
-        let first = self.line_range(0);
-        if first.end.0 == self.len() {
-            return LineEnd::Lf;
-        }
-        match self.rope.byte(first.end.0) {
-            b'\n' => LineEnd::Lf,
-            _ if self.rope.get_byte(first.end.0 + 1) == Some(b'\n') => LineEnd::CrLf,
-            _ => LineEnd::Cr,
+    /// How the line ends that an offset is in; of the last line, how the one above it ends. LF when
+    /// there is only one line.
+    pub fn line_end(&self, offset: Offset) -> LineEnd {
+        let line = self.line_of(offset);
+        let ended = if line + 1 < self.line_count() {
+            line
+        } else {
+            line.saturating_sub(1)
+        };
+        let end = self.line_range(ended).end.0;
+        match (self.rope.get_byte(end), self.rope.get_byte(end + 1)) {
+            (Some(b'\r'), Some(b'\n')) => LineEnd::CrLf,
+            (Some(b'\r'), _) => LineEnd::Cr,
+            _ => LineEnd::Lf,
         }
     }
 

@@ -18,6 +18,43 @@ pub enum PositionEncoding {
     Utf32,
 }
 
+impl PositionEncoding {
+    /// How many units a character takes.
+    pub fn units_of(self, character: char) -> usize {
+        match self {
+            Self::Utf8 => character.len_utf8(),
+            Self::Utf16 => character.len_utf16(),
+            Self::Utf32 => 1,
+        }
+    }
+
+    /// What stands for a unit that is no character by itself: half of a surrogate pair, a byte that is not
+    /// UTF-8. It takes one unit, so that positions behind it hold.
+    pub fn substitute(self) -> char {
+        match self {
+            Self::Utf8 => '?',
+            Self::Utf16 | Self::Utf32 => char::REPLACEMENT_CHARACTER,
+        }
+    }
+
+    /// The text that units of UTF-16 spell, with a substitute for each half of a pair.
+    pub fn of_utf16(self, units: impl IntoIterator<Item = u16>) -> String {
+        char::decode_utf16(units)
+            .map(|decoded| decoded.unwrap_or(self.substitute()))
+            .collect()
+    }
+
+    /// The text that bytes of UTF-8 spell, with a substitute for each byte that is no part of a character.
+    pub fn of_utf8(self, bytes: &[u8]) -> String {
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| self.substitute()));
+        }
+        text
+    }
+}
+
 /// A zero-based line and a zero-based character in it, counted in a `PositionEncoding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {

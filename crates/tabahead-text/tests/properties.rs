@@ -63,11 +63,44 @@ impl Plain {
         match edit.range {
             None => self.0 = edit.text.clone(),
             Some(range) => {
-                let one = self.offset_of(range.start, encoding);
-                let other = self.offset_of(range.end, encoding);
-                self.0
-                    .replace_range(one.min(other)..one.max(other), &edit.text);
+                let (one, other) = (
+                    self.unit_of(range.start, encoding),
+                    self.unit_of(range.end, encoding),
+                );
+                let (start, end) = (one.min(other), one.max(other));
+                self.0 = match encoding {
+                    PositionEncoding::Utf8 => {
+                        let mut bytes = self.0.clone().into_bytes();
+                        bytes.splice(start..end, edit.text.bytes());
+                        encoding.of_utf8(&bytes)
+                    }
+                    PositionEncoding::Utf16 => {
+                        let mut units: Vec<u16> = self.0.encode_utf16().collect();
+                        units.splice(start..end, edit.text.encode_utf16());
+                        encoding.of_utf16(units)
+                    }
+                    PositionEncoding::Utf32 => {
+                        let mut characters: Vec<char> = self.0.chars().collect();
+                        characters.splice(start..end, edit.text.chars());
+                        characters.into_iter().collect()
+                    }
+                };
             }
+        }
+    }
+}
+
+impl Plain {
+    /// Where a position is among all units.
+    fn unit_of(&self, position: Position, encoding: PositionEncoding) -> usize {
+        let count = |text: &str| text.chars().map(|c| units(c, encoding)).sum::<usize>();
+        let lines = self.lines();
+        match lines.get(position.line as usize) {
+            Some(&(start, end)) => {
+                let longest = count(&self.0[start..end]);
+                count(&self.0[..start]) + longest.min(position.character as usize)
+            }
+            None => count(&self.0),
         }
     }
 }
@@ -159,13 +192,18 @@ proptest! {
         for (line, &(start, end)) in lines.iter().enumerate() {
             prop_assert_eq!(document.line_range(line), Offset(start)..Offset(end));
         }
-        let first_end = &plain.0[lines[0].1..];
-        let line_end = match first_end.as_bytes() {
-            [b'\r', b'\n', ..] => LineEnd::CrLf,
-            [b'\r', ..] => LineEnd::Cr,
-            _ => LineEnd::Lf,
-        };
-        prop_assert_eq!(document.line_end(), line_end);
+        for (line, &(start, end)) in lines.iter().enumerate() {
+            let ended = match line + 1 < lines.len() || line == 0 {
+                true => end,
+                false => lines[line - 1].1,
+            };
+            let line_end = match plain.0[ended..].as_bytes() {
+                [b'\r', b'\n', ..] => LineEnd::CrLf,
+                [b'\r', ..] => LineEnd::Cr,
+                _ => LineEnd::Lf,
+            };
+            prop_assert_eq!(document.line_end(Offset(start)), line_end);
+        }
         for position in asked {
             prop_assert_eq!(
                 document.offset_of(position, encoding),

@@ -3,7 +3,7 @@
 //!
 //! The reference counts UTF-16 code units, so this is about that encoding. One kind of position is
 //! left out: inside a surrogate pair the reference cuts the character in two, which leaves a text that
-//! is no Unicode; ours takes the start of the character. `reference.js` says where the reference has to
+//! is no Unicode; ours has a substitute for each half (`properties.rs`). `reference.js` says where the reference has to
 //! be helped.
 
 use std::{

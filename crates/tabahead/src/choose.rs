@@ -32,8 +32,13 @@ pub fn run(model: &str, config: &Resolved, named: Option<&Path>) -> Result<()> {
     };
     name_in(&file, &setting)?;
     let mut out = output::stdout();
-    writeln!(out, "{name} is the model now, by {}:", file.display())?;
-    writeln!(out, "model = {}", json!(setting))?;
+    let (name, file) = (output::plain(&name), file.display().to_string());
+    writeln!(out, "{name} is the model now, by {}:", output::plain(&file))?;
+    writeln!(
+        out,
+        "{}",
+        output::plain(&format!("model = {}", json!(setting)))
+    )?;
     writeln!(
         out,
         "A server that runs already keeps its own: in VS Code \"tabahead: Restart\", in Neovim :Tabahead restart"

@@ -45,7 +45,7 @@ const DOCS: &[(&str, &str)] = &[
     ),
     (
         "max_tokens",
-        "Longest suggestion, in tokens of the model (1 to 1024).",
+        "Longest suggestion, in tokens of the model (1 to 1024); never more than half of what the model reads at once.",
     ),
     (
         "lookahead",
@@ -475,8 +475,15 @@ fn print(
     settings: &Value,
 ) -> io::Result<()> {
     match file {
-        Some(file) if file.exists() => writeln!(out, "# {}", file.display())?,
-        Some(file) => writeln!(out, "# {} (does not exist: all defaults)", file.display())?,
+        Some(file) => {
+            let missing = if file.exists() {
+                ""
+            } else {
+                " (does not exist: all defaults)"
+            };
+            let file = file.display().to_string();
+            writeln!(out, "# {}{missing}", output::plain(&file))?;
+        }
         None => writeln!(out, "# no HOME, so no file is looked for")?,
     }
     let mut section = "";
@@ -510,7 +517,7 @@ fn toml_value(value: &Value) -> String {
         Value::Object(keys) => {
             let pairs: Vec<String> = keys
                 .iter()
-                .map(|(key, value)| format!("{} = {}", json!(key), toml_value(value)))
+                .map(|(key, value)| format!("{} = {}", toml_text(key), toml_value(value)))
                 .collect();
             match pairs.is_empty() {
                 true => "{}".to_owned(),
@@ -521,8 +528,22 @@ fn toml_value(value: &Value) -> String {
             let values: Vec<String> = values.iter().map(toml_value).collect();
             format!("[{}]", values.join(", "))
         }
+        Value::String(text) => toml_text(text),
         value => value.to_string(),
     }
+}
+
+/// A text as TOML has it, with an escape for each character that a terminal would obey.
+fn toml_text(text: &str) -> String {
+    let quoted = json!(text).to_string();
+    let mut result = String::with_capacity(quoted.len());
+    for c in quoted.chars() {
+        match output::plain(c.encode_utf8(&mut [0; 4])) {
+            Cow::Borrowed(_) => result.push(c),
+            Cow::Owned(_) => result += &format!("\\u{:04x}", u32::from(c)),
+        }
+    }
+    result
 }
 
 /// Lines of at most `width` characters, broken at spaces.
@@ -592,7 +613,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_can_be_read_again() {
-        let text = "threads = 1\nlanguages = { markdown = false, \"*\" = true }\n\
+        let text = "threads = 1\nmodel = \"/a\\u009b\\u202e\\u007f.gguf\"\nlanguages = { markdown = false, \"*\" = true }\n\
                     paths = [{ glob = \"*.x\", enabled = false }]\n[speculation]\ndepth = 2\n";
         let layer = layer_from_toml(text).expect("valid TOML");
         let config = Resolved::new(layer, Value::Null, Folders::default()).expect("valid settings");

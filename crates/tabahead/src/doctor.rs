@@ -106,7 +106,7 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
                 State::Hint => style("hint   ").yellow(),
                 State::Problem => style("problem").red().bold(),
             };
-            let mut lines = check.message.lines();
+            let mut lines = check.message.lines().map(output::plain);
             let first = lines.next().unwrap_or_default();
             writeln!(out, "{state}  {:<14} {first}", check.name)?;
             for line in lines {
@@ -247,6 +247,13 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
     };
     match answered.answer {
         Answer::Failed(why) => problem(format!("{id} does not answer: {why}; try --model mini")),
+        // It is silent everywhere, and no editor says why.
+        Answer::Silent {
+            reason,
+            origin: None,
+        } => problem(format!(
+            "{id} is not asked ({reason}); lower max_tokens or context.prefix_bytes"
+        )),
         _ => Check::new(
             "model",
             State::Ok,
@@ -294,7 +301,9 @@ fn figures() -> Check {
         );
     };
     let probe = folder.join(format!("doctor-{}", std::process::id()));
-    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&probe, ""));
+    let _ = fs::remove_file(&probe);
+    // Never through a link that somebody has laid there.
+    let written = fs::create_dir_all(&folder).and_then(|()| fs::File::create_new(&probe).map(drop));
     let removed = written.and_then(|()| fs::remove_file(&probe));
     match removed {
         Ok(()) => Check::new(NAME, State::Ok, folder.display().to_string()),

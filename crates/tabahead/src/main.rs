@@ -19,7 +19,10 @@ mod record;
 mod replay;
 mod stats;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
@@ -33,7 +36,12 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tabahead: {error:#}");
+            // Where nobody can be told, the code tells.
+            let _ = writeln!(
+                io::stderr(),
+                "tabahead: {}",
+                output::plain(&format!("{error:#}"))
+            );
             ExitCode::FAILURE
         }
     }
@@ -56,7 +64,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tabahead", &mut script);
-            io::Write::write_all(&mut io::stdout(), &script)?;
+            io::stdout().write_all(&script)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -70,7 +78,10 @@ fn start_logging(filter: &str) -> Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(console::colors_enabled_stderr())
+        // Colours would need a feature of the library, without which it complains on each terminal.
+        .with_ansi(false)
+        // Of a log that cannot be written it would tell by a panic.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

@@ -45,7 +45,8 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
     }
     let info = model.info();
     let mut out = output::stdout();
-    let mut line = |what: &str, value: String| writeln!(out, "{what:<16} {value}");
+    let mut line =
+        |what: &str, value: String| writeln!(out, "{what:<16} {}", output::plain(&value));
     line("name", info.name.clone())?;
     line("id", info.id.clone())?;
     line("format", info.format.name().to_owned())?;

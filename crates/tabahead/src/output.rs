@@ -1,9 +1,11 @@
 //! What reaches the terminal: styles, times, progress, JSON.
 //!
+//! Whatever comes from a file, a model or an argument goes through [`plain`] first.
 //! Every command writes through a handle that reports a closed pipe instead of panicking.
 //! Styles appear only on a terminal and never under `NO_COLOR`.
 
 use std::{
+    borrow::Cow,
     io::{self, Write},
     time::Duration,
 };
@@ -15,6 +17,29 @@ use serde::Serialize;
 /// Standard output, locked.
 pub fn stdout() -> io::StdoutLock<'static> {
     io::stdout().lock()
+}
+
+/// Text of a file, a model or an argument as it may be shown on a terminal: on one line, with a picture or a
+/// number for each character that would move the cursor, change colours or the order of letters. A tab stays.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    let is_harmless = |c: char| {
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c == '\t' || !(c.is_control() || turns)
+    };
+    if text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if is_harmless(c) => shown.push(c),
+            '\u{7f}' => shown.push('␡'),
+            // Unicode has a picture of each, in the same order.
+            c if c.is_ascii() => shown.extend(char::from_u32(0x2400 + u32::from(c))),
+            c => shown.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Prints a value as indented JSON.
@@ -138,6 +163,23 @@ mod tests {
         assert_eq!(bytes(999), "999 bytes");
         assert_eq!(bytes(5_839_328), "5.8 MB");
         assert_eq!(percent(0.1234), "12.3 %");
+    }
+
+    #[test]
+    fn what_commands_a_terminal_is_shown_and_not_done() {
+        for text in ["", "a b\tc", "é日本🙂", "„“ \u{a0} \u{200d}"] {
+            assert!(matches!(plain(text), Cow::Borrowed(same) if same == text));
+        }
+        assert_eq!(plain("\u{1b}]0;title\u{7}x\r\n\0"), "␛]0;title␇x␍␊␀");
+        assert_eq!(plain("\u{7f}\u{9b}2J"), "␡\\u{9b}2J");
+        assert_eq!(plain("a\u{202e}b\u{2066}"), "a\\u{202e}b\\u{2066}");
+        for code in (0..0x3000).filter_map(char::from_u32) {
+            let shown = plain(code.encode_utf8(&mut [0; 4])).into_owned();
+            assert!(
+                shown.chars().all(|c| c == '\t' || !c.is_control()),
+                "{code:?}"
+            );
+        }
     }
 
     #[test]

@@ -87,15 +87,17 @@ impl Place {
         let file = self.file.display();
         let lines = document.line_count();
         if self.line > lines {
-            bail!("{file} has {lines} lines; there is no line {}", self.line);
+            let lines = counted(lines, "line");
+            bail!("{file} has {lines}; there is no line {}", self.line);
         }
         let range = document.line_range(self.line - 1);
         let characters = document.slice(range.clone()).chars().count();
         let column = self.column.unwrap_or(characters + 1);
         if column > characters + 1 {
             bail!(
-                "line {} of {file} has {characters} characters; there is no column {column}",
-                self.line
+                "line {} of {file} has {}; there is no column {column}",
+                self.line,
+                counted(characters, "character")
             );
         }
         let position = Position {
@@ -125,6 +127,11 @@ pub struct OpenPlace {
     pub column: usize,
     /// What the model is told of the file.
     pub name: DocumentName,
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn split_number(text: &str) -> Option<(&str, usize)> {

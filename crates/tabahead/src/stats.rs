@@ -50,7 +50,7 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
         out,
         "{}  {}, {} documents, up {} s",
         style(format!("server {pid}")).bold(),
-        model.unwrap_or("no model yet"),
+        output::plain(model.unwrap_or("no model yet")),
         count("/documents"),
         count("/uptime_seconds")
     )?;

@@ -1139,3 +1139,202 @@ fn a_reader_that_stops_reading_is_no_failure() {
 fn a_wrong_log_level_is_refused() {
     fails(&["--log", "a=b=c", "config"], "log level");
 }
+
+#[test]
+fn nothing_but_the_output_is_printed_on_a_terminal_with_colours() {
+    let home = tempfile::tempdir().expect("a folder");
+    for arguments in [
+        &["stats"][..],
+        &["config"],
+        &["model", "inspect"],
+        &["completions", "bash"],
+        &["complete", "crates/tabahead/src/main.rs:3", "--tabs", "0"],
+    ] {
+        let output = tabahead(home.path(), arguments)
+            .env_remove("NO_COLOR")
+            .env("CLICOLOR_FORCE", "1")
+            .env("TERM", "xterm-256color")
+            .output()
+            .expect("the binary starts");
+        assert!(output.status.success(), "{arguments:?}");
+        assert_eq!(text(&output.stderr), "", "{arguments:?}");
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+/// Whether a text would do anything to a terminal besides going on to the next line.
+fn commands(text: &str) -> bool {
+    text.chars()
+        .any(|c| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c))
+}
+
+#[test]
+fn text_of_files_and_models_does_not_command_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a\u{1b}]0;name\u{7}.py");
+    fs::write(
+        &file,
+        "# \u{1b}]0;title\u{7} \u{1b}[2J \u{9b}8m \u{202e} x\r\rdef add(a, b):\n    return ",
+    )
+    .expect("written");
+    let place = format!("{}:4", file.display());
+    let shown = succeeds(&["complete", &place, "--tabs", "1", "--no-speculation"]);
+    assert!(shown.contains("␛]0;title␇"), "{shown}");
+    assert!(!commands(&shown), "{shown:?}");
+    // In an error, too.
+    let place = format!("{}:40", file.display());
+    let output = run(&["complete", &place]);
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("there is no line 40") && !commands(&error),
+        "{error:?}"
+    );
+
+    let mut model = fs::read(root().join("crates/tabahead-mini/mini.gguf")).expect("it is there");
+    let key = b"general.name";
+    let at = model.windows(key.len()).position(|bytes| bytes == key);
+    // Behind the key stand the value's type and its length.
+    let name = at.expect("it has a name") + key.len() + 4 + 8;
+    model[name..name + 4].copy_from_slice(b"\x1b[2J");
+    let file = folder.path().join("model.gguf");
+    fs::write(&file, model).expect("written");
+    let file = file.to_str().expect("Unicode");
+    for arguments in [
+        &["model", "inspect", file][..],
+        &["doctor", "--model", file],
+        &["complete", "crates/tabahead/src/main.rs:3", "--model", file],
+    ] {
+        let output = run(arguments);
+        let shown = text(&output.stdout) + &text(&output.stderr);
+        assert!(shown.contains("mini") || shown.contains("␛[2J"), "{shown}");
+        assert!(!commands(&shown), "{arguments:?}: {shown:?}");
+    }
+}
+
+#[test]
+fn the_longest_suggestion_that_may_be_set_leaves_room_to_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    fs::write(&file, "max_tokens = 1024\n").expect("written");
+    let config = file.to_str().expect("Unicode");
+    let place = "crates/tabahead/tests/cli.rs:200";
+    let answer = json(&[
+        "--config",
+        config,
+        "complete",
+        place,
+        "--json",
+        "--no-speculation",
+    ]);
+    assert_ne!(answer["chain"][0]["reason"], "too long for the model");
+    assert_eq!(answer["chain"][0]["origin"], "miss");
+    let checks = run(&["--config", config, "doctor", "--json"]);
+    let checks: Value = serde_json::from_slice(&checks.stdout).expect("output is JSON");
+    let model = checks["checks"].as_array().expect("checks").iter();
+    let model = model
+        .filter(|check| check["name"] == "model")
+        .map(|check| &check["state"]);
+    assert_eq!(model.collect::<Vec<_>>(), ["ok"]);
+}
+
+/// A server, and frames for it.
+fn server(home: &Path) -> std::process::Child {
+    tabahead(home, &["lsp"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
+}
+
+fn frame(body: &str) -> Vec<u8> {
+    format!("Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+#[test]
+fn a_client_that_closes_its_end_of_the_output_ends_the_server_quietly() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut server = server(home.path());
+    drop(server.stdout.take());
+    let mut input = server.stdin.take().expect("piped");
+    input.write_all(&frame(INITIALIZE)).expect("it reads");
+    // The input stays open.
+    let status = server.wait().expect("it ends");
+    drop(input);
+    let mut log = String::new();
+    let mut stderr = server.stderr.take().expect("piped");
+    stderr.read_to_string(&mut log).expect("text");
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_message_takes_no_more_memory_than_a_few_times_its_length() {
+    const BYTES: usize = 48 << 20;
+    let home = tempfile::tempdir().expect("a folder");
+    let mut server = server(home.path());
+    let mut input = server.stdin.take().expect("piped");
+    let output = server.stdout.take().expect("piped");
+    let wide = "0,".repeat(BYTES / 2);
+    for (method, params) in [
+        ("nonsense", format!("[{wide}0]")),
+        (
+            "workspace/didChangeConfiguration",
+            format!(r#"{{"settings":[{wide}0]}}"#),
+        ),
+        (
+            "workspace/executeCommand",
+            format!(r#"{{"command":"tabahead.accepted","arguments":[7,{wide}0]}}"#),
+        ),
+    ] {
+        let initialize = frame(INITIALIZE);
+        if method == "nonsense" {
+            input.write_all(&initialize).expect("it reads");
+        }
+        let body = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+        input.write_all(&frame(&body)).expect("it reads");
+    }
+    let shutdown = r#"{"jsonrpc":"2.0","id":"last","method":"shutdown"}"#;
+    input.write_all(&frame(shutdown)).expect("it reads");
+    // It answers behind all of that.
+    let mut seen = Vec::new();
+    let mut output = std::io::BufReader::new(output);
+    while !String::from_utf8_lossy(&seen).contains(r#""id":"last""#) {
+        let mut byte = [0];
+        output.read_exact(&mut byte).expect("it answers");
+        seen.push(byte[0]);
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok());
+    let peak = peak.expect("the system says so") << 10;
+    // The message, what it was read into, and the model.
+    assert!(peak < 4 * BYTES, "{} MiB", peak >> 20);
+    drop(input);
+    server.wait().expect("it ends");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_that_nobody_can_be_told_is_an_exit_code() {
+    let home = tempfile::tempdir().expect("a folder");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    let status = tabahead(home.path(), &["complete", "nowhere:1"])
+        .stderr(full.expect("Linux has it"))
+        .status()
+        .expect("the binary starts");
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn an_error_of_the_system_is_quoted_once() {
+    for arguments in [
+        &["replay", "nowhere"][..],
+        &["replay", "tests/replay", "--memo", "nowhere/answers"],
+    ] {
+        let output = run(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(error.matches("os error").count(), 1, "{error}");
+    }
+}

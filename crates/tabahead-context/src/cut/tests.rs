@@ -469,6 +469,19 @@ fn inserted_lines_end_as_the_document_s_lines_do() {
         accepted("if a:$0\r\n", "\n    b()"),
         "if a:\r\n    b()$0\r\n"
     );
+    // In a file of several, as the cursor's line does.
+    assert_eq!(
+        accepted("# x\nif a:$0\r\nc\n", "\n    b()"),
+        "# x\nif a:\r\n    b()$0\r\nc\n"
+    );
+    assert_eq!(
+        accepted("# x\r\nif a:$0\nc\r\n", "\n    b()"),
+        "# x\r\nif a:\n    b()$0\nc\r\n"
+    );
+    assert_eq!(
+        accepted("# x\nb\r\nif a:$0", "\n    b()"),
+        "# x\nb\r\nif a:\r\n    b()$0"
+    );
 }
 
 #[test]

@@ -280,3 +280,20 @@ fn a_large_model_is_contradicted_less() {
     let added = |rule| votes.added(rule, |_| -3.0, 0.9)[0].1;
     assert!(added(large) < added(small) / 2.0);
 }
+
+#[test]
+fn a_text_that_repeats_itself_costs_no_more_than_the_matches_that_count() {
+    let lines = "  \n".repeat(20_000);
+    let files = [lines.as_str(), "a short one\n"];
+    let source = with_open_files(&lines, &lines, &files);
+    // So many of each of the three texts.
+    assert_eq!(source.matches_to_consider().len(), 3 * CONSIDERED);
+    let nearest: Vec<_> = source
+        .long_matches()
+        .iter()
+        .map(|one| one.distance)
+        .collect();
+    // Each match is found behind the one before it, from the text's beginning on.
+    assert_eq!(nearest.len(), CONSIDERED);
+    assert_eq!(nearest[..3], [3, 6, 9]);
+}

@@ -281,3 +281,39 @@ fn a_model_is_known_by_its_bytes() {
     assert_ne!(id(file.clone()), id(other));
     assert!(id(file).starts_with("tiny-"));
 }
+
+/// A text as a GGUF file has it.
+fn length_and(text: &[u8]) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes(), text].concat()
+}
+
+#[test]
+fn an_alignment_of_zero_is_refused_wherever_it_stands() {
+    // A chunk of the file is read at once: the alignment stands in it, at its end, and far behind it.
+    for filling in [0, (1 << 16) - 80, 64 << 20] {
+        let text = [
+            length_and(b"k"),
+            vec![8, 0, 0, 0],
+            length_and(&vec![b'a'; filling]),
+        ]
+        .concat();
+        let alignment = [
+            length_and(b"general.alignment"),
+            vec![4, 0, 0, 0, 0, 0, 0, 0],
+        ]
+        .concat();
+        let refused = refusal(stating(0, 2, &[&text, &alignment]));
+        assert!(refused.contains("alignment of 0"), "{refused}");
+    }
+}
+
+#[test]
+fn a_refusal_is_short_and_printable_whatever_it_quotes() {
+    let dimensions = 3_170_893_824_u32.to_le_bytes();
+    for name in [&b"\0\x1b[2Jblk.0\x07\n"[..], &b"\x1b]0;\n".repeat(1_000)] {
+        let refused = refusal(stating(1, 0, &[&length_and(name), &dimensions]));
+        assert!(refused.ends_with("has 3170893824 dimensions"), "{refused}");
+        assert!(refused.chars().count() < 500, "{refused}");
+        assert!(!refused.contains(char::is_control), "{refused}");
+    }
+}

@@ -19,7 +19,7 @@ use super::{Beginning, Said, State, StateKey};
 
 /// Why a file of answers cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("answers in '{}' cannot be {what}: {source}; name another file", path.display())]
+#[error("answers in '{}' cannot be {what}; name another file", path.display())]
 pub struct AnswersFileError {
     path: PathBuf,
     what: &'static str,

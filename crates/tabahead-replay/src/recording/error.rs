@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The file is missing, may not be read, or its disk failed.
-    #[error("recording \"{}\" cannot be read: {source}; give a file that exists and may be read", file.display())]
+    #[error("recording \"{}\" cannot be read; give a file that exists and may be read", file.display())]
     Unreadable {
         /// The recording.
         file: PathBuf,

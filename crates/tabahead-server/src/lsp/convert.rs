@@ -5,12 +5,9 @@ use std::{iter, ops::Range};
 use serde_json::{Value, json};
 use tabahead_speculation::{Alternative, Answer, Origin, SuggestionId};
 use tabahead_text::{Document, Offset, PositionEncoding};
-use tower_lsp::{jsonrpc::Response, lsp_types::Url};
+use tower_lsp::lsp_types::Url;
 
-use super::{
-    menu::Menu,
-    types::{Command, InlineCompletionItem, InlineCompletionList, WireRange},
-};
+use super::types::{Command, InlineCompletionItem, InlineCompletionList, WireRange};
 use crate::suitability::{File, Home, canonical};
 
 /// The command of every suggestion: the editor runs it after an accept.
@@ -32,29 +29,6 @@ pub(super) fn negotiate(params: &Value) -> PositionEncoding {
     } else {
         PositionEncoding::Utf16
     }
-}
-
-/// Adds to the answer of `initialize` what lsp-types 0.94 cannot say.
-pub(super) fn with_capabilities(
-    answer: Response,
-    encoding: PositionEncoding,
-    menu: Option<Menu>,
-) -> Response {
-    let (id, mut result) = answer.into_parts();
-    if let Ok(result) = &mut result {
-        let name = match encoding {
-            PositionEncoding::Utf8 => "utf-8",
-            PositionEncoding::Utf16 => "utf-16",
-            PositionEncoding::Utf32 => "utf-32",
-        };
-        result["capabilities"]["positionEncoding"] = json!(name);
-        result["capabilities"]["inlineCompletionProvider"] = json!({});
-        if menu.is_some() {
-            // No trigger characters: a suggestion joins a menu that opens anyway.
-            result["capabilities"]["completionProvider"] = json!({"resolveProvider": false});
-        }
-    }
-    Response::from_parts(id, result)
 }
 
 pub(super) fn on_the_wire(

@@ -1,8 +1,11 @@
-//! The service that tower-lsp calls for each message, in the order of arrival.
+//! What each message does, in the order of arrival.
 //!
-//! Everything whose order matters happens inside `call`, before it returns: edits are applied,
+//! Everything whose order matters happens inside [`Front::take`], before it returns: edits are applied,
 //! requests are stamped with the snapshot that they must see, cancels take effect. What is returned
 //! is only the waiting for an answer. [`Front::call`] lists every method.
+//!
+//! **A document is the editor's text or is known not to be.** Whatever may have been a change and could not
+//! be read puts its document out of step: it gets no suggestions until it is sent whole ([`Front::lose_track`]).
 //!
 //! **What a superseded request is answered**: `null`. VS Code's client and Neovim's both take it
 //! as "nothing to show" without a word to the user, and Neovim keeps what it shows already; an error
@@ -11,14 +14,12 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
 };
 
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tabahead_context::Suggestion;
 use tabahead_speculation::{DocumentId, RequestId, SelectedCompletion, SuggestionId};
 use tabahead_text::{Document, Edit, PositionEncoding, Range, Version};
@@ -27,26 +28,27 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use tower::Service;
-use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 
 use super::{
-    convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire, with_capabilities},
+    convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire},
+    handshake::capabilities,
     menu::{Asked, Menu},
+    rpc::{Error, FirstOf, Id, Leaf, Response, not_initialized},
     types::{
-        AboutDocument, AboutItem, Change, DidChange, DidFocus, DidMoveCursor, DidOpen, DidShow,
-        ExecuteCommand, InlineCompletionParams,
+        AboutDocument, AboutItem, Cancel, Change, DidChange, DidChangeConfiguration, DidFocus,
+        DidMoveCursor, DidOpen, DidShow, ExecuteCommand, InlineCompletionParams,
     },
-    wire::{END_OF_INPUT, MALFORMED},
+    wire::{Call, Suspects, read_message, suspects},
 };
 use crate::{
     lifeline::Lifeline,
     session::{EditorLayer, Message, Trigger},
 };
 
-/// The service in front of tower-lsp's.
-pub(crate) struct Front<S> {
-    inner: S,
+/// The documents as the client has them, and what it waits for.
+pub(crate) struct Front {
+    /// The program's, for the client.
+    version: &'static str,
     session: mpsc::UnboundedSender<Message>,
     lifeline: Arc<Lifeline>,
     /// Tripped when the client may be sent anything.
@@ -76,25 +78,25 @@ struct Open {
     /// Shared, because each request takes it along.
     language: Arc<str>,
     document: Document,
-    /// False after a change that could not be read: until the next full text nothing is known.
+    /// False after a change that could not be read: until the next full text nothing is known of it.
     in_step: bool,
 }
 
 /// Requests that wait for the session, by the client's id.
 type Pending = Arc<Mutex<HashMap<Id, (RequestId, CancellationToken)>>>;
 
-/// What the service gives for a message.
-type Answering<E> = Pin<Box<dyn Future<Output = Result<Option<Response>, E>> + Send>>;
+/// The waiting for an answer.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-impl<S> Front<S> {
+impl Front {
     pub(crate) fn new(
-        inner: S,
+        version: &'static str,
         session: mpsc::UnboundedSender<Message>,
         lifeline: Arc<Lifeline>,
         greeted: CancellationToken,
     ) -> Self {
         Self {
-            inner,
+            version,
             session,
             lifeline,
             greeted,
@@ -114,9 +116,64 @@ impl<S> Front<S> {
         let _ = self.session.send(message);
     }
 
-    /// Takes what matters from `initialize`, and leaves tower-lsp only what it cannot refuse: its
-    /// types are older than many clients.
-    fn initialize(&mut self, params: &Value) {
+    /// What the client counts in a line.
+    pub(super) fn encoding(&self) -> PositionEncoding {
+        self.encoding
+    }
+
+    /// Takes the body of a message; what there is to wait for when it wants an answer.
+    pub(super) fn take(&mut self, body: &str) -> Option<Answering> {
+        match read_message(body) {
+            Ok(Some(call)) => self.call(&call),
+            Ok(None) => None,
+            Err(broken) => {
+                self.lose_track(body);
+                Some(respond(broken.id?, Err(broken.error)))
+            }
+        }
+    }
+
+    /// Handles a request or a notification. A request that LSP knows as a notification is answered `null`, a
+    /// notification that it knows as a request has no answer.
+    fn call(&mut self, call: &Call<'_>) -> Option<Answering> {
+        let id = call.id.clone();
+        let error = match (call.method.as_str(), self.phase) {
+            ("initialize", Phase::Fresh) => {
+                let id = id?;
+                return Some(match call.values() {
+                    Ok(params) => respond(id, Ok(self.initialize(&params))),
+                    Err(error) => respond(id, Err(error)),
+                });
+            }
+            ("initialized", _) => {
+                self.greeted.cancel();
+                return None;
+            }
+            ("shutdown", Phase::Running) => {
+                let id = id?;
+                self.phase = Phase::ShutDown;
+                return Some(respond(id, Ok(Value::Null)));
+            }
+            ("exit", phase) => {
+                self.lifeline.end(i32::from(phase != Phase::ShutDown));
+                return None;
+            }
+            ("$/cancelRequest", _) if id.is_none() => {
+                self.cancel(call);
+                return None;
+            }
+            (method, Phase::Running) if OURS.contains(&method) => return self.handle(call),
+            // "If a server or client receives a request starting with `$/` it must error the request".
+            (method, _) if method.starts_with("$/") => Error::method_not_found(),
+            (_, Phase::Fresh) => not_initialized(),
+            ("initialize", _) | (_, Phase::ShutDown) => Error::invalid_request(),
+            (_, Phase::Running) => Error::method_not_found(),
+        };
+        Some(respond(id?, Err(error)))
+    }
+
+    /// Takes what matters from `initialize`; returns the answer.
+    fn initialize(&mut self, params: &Value) -> Value {
         self.phase = Phase::Running;
         self.encoding = negotiate(params);
         self.menu = Menu::of(params);
@@ -138,6 +195,7 @@ impl<S> Front<S> {
             layer: EditorLayer::Initial,
             value: options,
         });
+        capabilities(self.version, self.encoding, self.menu)
     }
 
     fn open(&mut self, params: DidOpen) {
@@ -196,10 +254,19 @@ impl<S> Front<S> {
         self.tell(message);
     }
 
-    /// A change that cannot be read: its document is unknown until the next full text.
-    fn lose(&mut self, params: Option<&Value>) {
-        let uri = params.and_then(|p| p.pointer("/textDocument/uri")?.as_str());
-        if let Some(open) = uri.and_then(|uri| self.documents.get_mut(uri)) {
+    /// Something could not be read that may have changed documents: of those nothing is known until they are
+    /// sent whole.
+    pub(super) fn lose_track(&mut self, text: &str) {
+        let addresses = match suspects(text) {
+            Suspects::None => return tracing::warn!("a message could not be read"),
+            Suspects::Named(addresses) => addresses,
+            Suspects::All => self.documents.keys().cloned().collect(),
+        };
+        addresses.iter().for_each(|address| self.lose(address));
+    }
+
+    fn lose(&mut self, uri: &str) {
+        if let Some(open) = self.documents.get_mut(uri) {
             tracing::warn!("a change could not be read: no suggestions until the next full text");
             open.in_step = false;
             let document = open.id;
@@ -214,12 +281,12 @@ impl<S> Front<S> {
     }
 
     /// Stamps a request with what it must see; returns the waiting for its answer.
-    fn complete<E>(
+    fn complete(
         &mut self,
         id: Id,
         params: InlineCompletionParams,
         menu: Option<Menu>,
-    ) -> Answering<E> {
+    ) -> Answering {
         let nothing = Value::Null;
         let Some(open) = self.documents.get(&params.text_document.uri) else {
             return respond(id, Ok(nothing));
@@ -276,11 +343,13 @@ impl<S> Front<S> {
             let result = tokio::select! {
                 biased;
                 () = cancelled.cancelled() => Err(Error::request_cancelled()),
-                // A session that is gone has nothing to show.
-                answer = answer => Ok(answer.map_or(Value::Null, |answer| match menu {
-                    Some(menu) => menu.on_the_wire(answer, &asked),
-                    None => on_the_wire(answer, &asked.document, encoding),
-                })),
+                answer = answer => match (answer, menu) {
+                    (Ok(answer), Some(menu)) => Ok(menu.on_the_wire(answer, &asked)),
+                    (Ok(answer), None) => Ok(on_the_wire(answer, &asked.document, encoding)),
+                    // The session goes with the server, and otherwise has nothing to show.
+                    (Err(_), _) if lifeline.has_ended() => Err(Error::request_cancelled()),
+                    (Err(_), _) => Ok(Value::Null),
+                },
                 () = lifeline.ended() => Err(Error::request_cancelled()),
             };
             let mut pending = lock(&pending);
@@ -288,31 +357,31 @@ impl<S> Front<S> {
                 pending.remove(&id);
             }
             drop(pending);
-            Ok(Some(Response::from_parts(id, result)))
+            Response::from_parts(id, result)
         })
     }
 
-    /// Cancels a request of ours; false when it is none.
-    fn cancel(&mut self, params: Option<&Value>) -> bool {
-        let id = params.and_then(|params| params.get("id"));
-        let Some(Ok(id)) = id.map(|id| serde_json::from_value::<Id>(id.clone())) else {
-            return false;
+    /// Cancels a request, if it waits.
+    fn cancel(&mut self, call: &Call<'_>) {
+        let id = match call.params::<Cancel>().map(|params| params.id) {
+            Ok(Leaf::Number(number)) => Id::Number(number),
+            Ok(Leaf::Text(text)) => Id::String(text),
+            _ => return,
         };
-        let Some((request, cancelled)) = lock(&self.pending).remove(&id) else {
-            return false;
-        };
-        cancelled.cancel();
-        self.tell(Message::Cancelled { request });
-        true
+        let waiting = lock(&self.pending).remove(&id);
+        if let Some((request, cancelled)) = waiting {
+            cancelled.cancel();
+            self.tell(Message::Cancelled { request });
+        }
     }
 
-    fn execute(&mut self, params: ExecuteCommand) -> Result<Value, Error> {
+    fn execute(&mut self, params: ExecuteCommand) -> Result<(), Error> {
         if params.command != ACCEPTED_COMMAND {
             return Err(Error::invalid_params("unknown command"));
         }
-        let suggestion = suggestion_of(&params.arguments)?;
+        let suggestion = suggestion_of(params.arguments)?;
         self.tell(Message::Accepted { suggestion });
-        Ok(Value::Null)
+        Ok(())
     }
 
     fn focus(&mut self, params: DidFocus) {
@@ -369,112 +438,100 @@ impl<S> Front<S> {
         self.tell(message);
     }
 
-    fn stats<E>(&mut self, id: Id) -> Answering<E> {
+    fn stats(&mut self, id: Id) -> Answering {
         let (reply, stats) = oneshot::channel();
         self.tell(Message::Stats { reply });
         Box::pin(async move {
             let stats = stats.await.map_err(|_| Error::internal_error());
-            Ok(Some(Response::from_parts(id, stats)))
+            Response::from_parts(id, stats)
         })
     }
 
-    /// Handles a message that is ours. Notifications sent as requests are answered `null`, requests
-    /// sent as notifications are not answered.
-    fn handle<E: Send + 'static>(
-        &mut self,
-        method: &str,
-        id: Option<Id>,
-        params: Option<Value>,
-    ) -> Answering<E> {
-        let mut result = Ok(Value::Null);
-        match method {
-            "textDocument/didOpen" => match read(params) {
-                Ok(params) => self.open(params),
-                Err(error) => result = Err(error),
-            },
-            "textDocument/didChange" => match read(params.clone()) {
-                Ok(params) => self.change(params),
-                Err(error) => {
-                    self.lose(params.as_ref());
-                    result = Err(error);
+    /// Handles a message that is ours.
+    fn handle(&mut self, call: &Call<'_>) -> Option<Answering> {
+        let id = call.id.clone();
+        let result = match call.method.as_str() {
+            "textDocument/didOpen" => match call.params() {
+                Ok(params) => {
+                    self.open(params);
+                    Ok(())
                 }
+                Err(error) => self.refuse_text(call, error),
             },
-            "textDocument/didClose" => match read::<AboutDocument>(params) {
-                Ok(params) => self.close(&params.text_document.uri),
-                Err(error) => result = Err(error),
+            "textDocument/didChange" => match call.params() {
+                Ok(params) => {
+                    self.change(params);
+                    Ok(())
+                }
+                Err(error) => self.refuse_text(call, error),
             },
-            "textDocument/inlineCompletion" => match (id.clone(), read(params)) {
-                (Some(id), Ok(params)) => return self.complete(id, params, None),
-                (_, Err(error)) => result = Err(error),
-                (None, Ok(_)) => {}
+            "textDocument/didClose" => call
+                .params::<AboutDocument>()
+                .map(|params| self.close(&params.text_document.uri)),
+            "textDocument/inlineCompletion" => match call.params() {
+                Ok(params) => return Some(self.complete(id?, params, None)),
+                Err(error) => Err(error),
             },
-            "textDocument/completion" => match (id.clone(), read(params), self.menu) {
-                (_, _, None) => result = Err(Error::method_not_found()),
-                (Some(id), Ok(params), menu) => return self.complete(id, params, menu),
-                (_, Err(error), _) => result = Err(error),
-                (None, Ok(_), _) => {}
+            "textDocument/completion" => match (call.params(), self.menu) {
+                (_, None) => Err(Error::method_not_found()),
+                (Ok(params), menu) => return Some(self.complete(id?, params, menu)),
+                (Err(error), _) => Err(error),
             },
-            "workspace/executeCommand" => match read(params) {
-                Ok(params) => result = self.execute(params),
-                Err(error) => result = Err(error),
-            },
+            "workspace/executeCommand" => call.params().and_then(|params| self.execute(params)),
             "workspace/didChangeConfiguration" => {
-                let settings = params.as_ref().and_then(|params| params.get("settings"));
-                // `null` says that something changed, not what.
-                if let Some(value) = settings
-                    && !value.is_null()
-                    && value.get("tabahead") != Some(&Value::Null)
-                {
-                    self.tell(Message::Settings {
-                        layer: EditorLayer::Pushed,
-                        value: value.clone(),
-                    });
-                }
+                call.values().map(|params| self.configure(params))
             }
-            "tabahead/didDismiss" => {
-                if let Ok(params) = read::<AboutDocument>(params)
-                    && let Some(open) = self.documents.get(&params.text_document.uri)
-                {
-                    let document = open.id;
-                    self.tell(Message::Dismissed { document });
-                }
+            "tabahead/didDismiss" => call
+                .params::<AboutDocument>()
+                .map(|params| self.dismissed(&params.text_document.uri)),
+            "textDocument/didShowCompletion" => call
+                .params()
+                .and_then(of_item)
+                .map(|(suggestion, _)| self.tell(Message::Displayed { suggestion })),
+            "textDocument/didPartiallyAcceptCompletion" => {
+                let item = call.params().and_then(of_item);
+                item.map(|(suggestion, length)| {
+                    self.tell(Message::AcceptedPart { suggestion, length });
+                })
             }
-            "textDocument/didShowCompletion" => match read(params).and_then(of_item) {
-                Ok((suggestion, _)) => self.tell(Message::Displayed { suggestion }),
-                Err(error) => result = Err(error),
-            },
-            "textDocument/didPartiallyAcceptCompletion" => match read(params).and_then(of_item) {
-                Ok((suggestion, length)) => self.tell(Message::AcceptedPart { suggestion, length }),
-                Err(error) => result = Err(error),
-            },
-            "textDocument/didFocus" => match read(params) {
-                Ok(params) => self.focus(params),
-                Err(error) => result = Err(error),
-            },
-            "tabahead/didMoveCursor" => match read(params) {
-                Ok(params) => self.moved(params),
-                Err(error) => result = Err(error),
-            },
-            "tabahead/didShow" => match read(params) {
-                Ok(params) => self.shown(params),
-                Err(error) => result = Err(error),
-            },
-            "tabahead/stats" => {
-                if let Some(id) = id {
-                    return self.stats(id);
-                }
-            }
+            "textDocument/didFocus" => call.params().map(|params| self.focus(params)),
+            "tabahead/didMoveCursor" => call.params().map(|params| self.moved(params)),
+            "tabahead/didShow" => call.params().map(|params| self.shown(params)),
+            "tabahead/stats" => return Some(self.stats(id?)),
             // Copilot's clients say more than is needed.
-            _ => tracing::trace!(method, "noted"),
+            _ => Ok(()),
+        };
+        if let (None, Err(error)) = (&id, &result) {
+            tracing::warn!(
+                method = call.method,
+                code = error.code.code(),
+                "unreadable notification"
+            );
         }
-        match id {
-            Some(id) => respond(id, result),
-            None => {
-                if let Err(error) = result {
-                    tracing::warn!(method, code = error.code.code(), "unreadable notification");
-                }
-                Box::pin(async { Ok(None) })
-            }
+        Some(respond(id?, result.map(|()| Value::Null)))
+    }
+
+    /// A text or a change of one cannot be read. What is whole and names no document is about none.
+    fn refuse_text(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
+        if let Suspects::Named(addresses) = suspects(call.body) {
+            addresses.iter().for_each(|address| self.lose(address));
+        }
+        Err(error)
+    }
+
+    fn configure(&mut self, params: DidChangeConfiguration) {
+        let value = params.settings;
+        // `null` says that something changed, not what.
+        if !value.is_null() && value.get("tabahead") != Some(&Value::Null) {
+            let layer = EditorLayer::Pushed;
+            self.tell(Message::Settings { layer, value });
+        }
+    }
+
+    fn dismissed(&mut self, uri: &str) {
+        if let Some(open) = self.documents.get(uri) {
+            let document = open.id;
+            self.tell(Message::Dismissed { document });
         }
     }
 }
@@ -497,121 +554,25 @@ const OURS: [&str; 14] = [
     "tabahead/stats",
 ];
 
-impl<S> Service<Request> for Front<S>
-where
-    S: Service<Request, Response = Option<Response>>,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-{
-    type Response = Option<Response>;
-    type Error = S::Error;
-    type Future = Answering<S::Error>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (method, id, params) = request.into_parts();
-        // eglot and LSP4IJ send `"params": null`, which tower-lsp refuses.
-        let params = params.filter(|params| !params.is_null());
-        match (method.as_ref(), self.phase) {
-            (MALFORMED, _) => return malformed(params),
-            (END_OF_INPUT, _) => {
-                self.lifeline.end(1);
-                return Box::pin(async { Ok(None) });
-            }
-            ("initialize", Phase::Fresh) => {
-                self.initialize(params.as_ref().unwrap_or(&Value::Null));
-                let request = Request::build(method)
-                    .params(json!({"capabilities": {}}))
-                    .id(id.unwrap_or_default())
-                    .finish();
-                let (answer, encoding, menu) = (self.inner.call(request), self.encoding, self.menu);
-                return Box::pin(async move {
-                    Ok(answer
-                        .await?
-                        .map(|answer| with_capabilities(answer, encoding, menu)))
-                });
-            }
-            ("initialized", _) => self.greeted.cancel(),
-            ("shutdown", Phase::Running) => self.phase = Phase::ShutDown,
-            ("exit", phase) => {
-                // tower-lsp's own handling of `exit` would leave its reader hanging.
-                self.lifeline.end(i32::from(phase != Phase::ShutDown));
-                return Box::pin(async { Ok(None) });
-            }
-            ("$/cancelRequest", _) if self.cancel(params.as_ref()) => {
-                return Box::pin(async { Ok(None) });
-            }
-            (method, Phase::Running) if OURS.contains(&method) => {
-                return self.handle(method, id, params);
-            }
-            (method, phase) if OURS.contains(&method) => {
-                let error = match phase {
-                    Phase::Fresh => Error {
-                        code: ErrorCode::ServerError(-32002),
-                        message: "server not initialized".into(),
-                        data: None,
-                    },
-                    Phase::Running | Phase::ShutDown => Error::invalid_request(),
-                };
-                return match id {
-                    Some(id) => respond(id, Err(error)),
-                    None => Box::pin(async { Ok(None) }),
-                };
-            }
-            // "If a server or client receives a request starting with `$/` it must error the request":
-            // tower-lsp would leave it without an answer.
-            (method, _) if method.starts_with("$/") && id.is_some() => {
-                return respond(id.unwrap_or_default(), Err(Error::method_not_found()));
-            }
-            _ => {}
-        }
-        let mut request = Request::build(method);
-        if let Some(id) = id {
-            request = request.id(id);
-        }
-        if let Some(params) = params {
-            request = request.params(params);
-        }
-        Box::pin(self.inner.call(request.finish()))
-    }
-}
-
-/// The suggestion that the arguments of its command name.
-fn suggestion_of(arguments: &[Value]) -> Result<SuggestionId, Error> {
-    let id = arguments.first().and_then(|id| match id {
-        Value::String(id) => id.parse().ok(),
-        id => id.as_u64(),
-    });
+/// The suggestion that the first argument of its command names.
+fn suggestion_of(FirstOf(first): FirstOf) -> Result<SuggestionId, Error> {
+    let id = match first {
+        Leaf::Text(id) => id.parse().ok(),
+        Leaf::Number(id) => u64::try_from(id).ok(),
+        Leaf::Null | Leaf::Other => None,
+    };
     id.map(SuggestionId)
         .ok_or_else(|| Error::invalid_params("the first argument must be a suggestion's id"))
 }
 
 /// The suggestion that an item is, and how much of it is accepted.
 fn of_item(params: AboutItem) -> Result<(SuggestionId, usize), Error> {
-    let suggestion = suggestion_of(&params.item.command.arguments)?;
+    let suggestion = suggestion_of(params.item.command.arguments)?;
     Ok((suggestion, params.accepted_length))
 }
 
-fn malformed<E>(params: Option<Value>) -> Answering<E> {
-    let params = params.unwrap_or_default();
-    let code = params["code"]
-        .as_i64()
-        .map_or(ErrorCode::ParseError, ErrorCode::from);
-    let id = serde_json::from_value(params["id"].clone()).unwrap_or_default();
-    respond(id, Err(Error::new(code)))
-}
-
-fn respond<E>(id: Id, result: Result<Value, Error>) -> Answering<E> {
-    Box::pin(async move { Ok(Some(Response::from_parts(id, result))) })
-}
-
-fn read<T: DeserializeOwned>(params: Option<Value>) -> Result<T, Error> {
-    // The parser's message may quote the buffer; it goes to the one who sent it, never to the log.
-    serde_json::from_value(params.unwrap_or_default())
-        .map_err(|error| Error::invalid_params(error.to_string()))
+fn respond(id: Id, result: Result<Value, Error>) -> Answering {
+    Box::pin(ready(Response::from_parts(id, result)))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 use tabahead_text::{Position, Range};
 
+use super::rpc::{FirstOf, Leaf};
+
 /// `textDocument` of most messages; Copilot's clients add the version.
 #[derive(Debug, Deserialize)]
 pub(super) struct WireDocument {
@@ -114,7 +116,7 @@ pub(super) struct ReportedItem {
 #[derive(Debug, Deserialize)]
 pub(super) struct ReportedCommand {
     #[serde(default)]
-    pub(super) arguments: Vec<Value>,
+    pub(super) arguments: FirstOf,
 }
 
 /// `tabahead/didMoveCursor`.
@@ -207,7 +209,20 @@ pub(super) struct TextEdit {
 pub(super) struct ExecuteCommand {
     pub(super) command: String,
     #[serde(default)]
-    pub(super) arguments: Vec<Value>,
+    pub(super) arguments: FirstOf,
+}
+
+/// `$/cancelRequest`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Cancel {
+    pub(super) id: Leaf,
+}
+
+/// `workspace/didChangeConfiguration`.
+#[derive(Debug, Deserialize)]
+pub(super) struct DidChangeConfiguration {
+    #[serde(default)]
+    pub(super) settings: Value,
 }
 
 /// A position; numbers outside of the type are the nearest inside.

@@ -1,22 +1,22 @@
-//! Standard input, message by message: what is not a message never reaches tower-lsp.
+//! Standard input, message by message: frames, and what stands in them.
 //!
-//! tower-lsp's reader stops for good at the first body that it cannot read, and never returns when
-//! input stays open after `exit`. So frames are taken apart and checked here, and put together again
-//! for it; a broken one becomes a notification that the front answers with the error that JSON-RPC
-//! asks for; and when the server ends, so does the input.
+//! Nothing that a client sends ends the reading. What is no message is reported as [`Frame::Broken`] or
+//! [`Broken`], with as much of it as tells which documents it may have been about. A message is read
+//! where it lies: its parameters go into the types of `types.rs` at once, and what those do not have is passed
+//! over, so that no message takes more memory than it is long.
+//!
+//! **A member that is repeated**: the last one counts, as for JavaScript.
 
-use std::{io, time::Duration};
+use std::{fmt, io};
 
-use serde_json::{Value, json};
-use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
 };
-use tower_lsp::jsonrpc::{ErrorCode, Id, Request, Response};
+use serde_json::Value;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-use crate::lifeline::Lifeline;
-
-/// Stands for a message that could not be read; no client can send it, see [`check`].
-pub(super) const MALFORMED: &str = "$/tabahead/malformed";
+use super::rpc::{Error, Id, Leaf};
 
 /// A body beyond this is skipped: no document worth completing is as large.
 const LARGEST_BODY: usize = 256 << 20;
@@ -24,102 +24,62 @@ const LARGEST_BODY: usize = 256 << 20;
 /// A header line beyond this is garbage.
 const LONGEST_HEADER: u64 = 64 << 10;
 
-/// Stands behind the last message; no client can send it either.
-pub(super) const END_OF_INPUT: &str = "$/tabahead/endOfInput";
+/// Bytes kept of what is skipped.
+const KEPT: usize = 64 << 10;
 
-const END_OF_INPUT_BODY: &str = r#"{"jsonrpc":"2.0","method":"$/tabahead/endOfInput"}"#;
+/// Bytes of a message whose values are taken as they come: settings, and members that are repeated. They
+/// take many times as much memory as they are long.
+const MOST_VALUES: usize = 4 << 20;
 
-/// How long the end of the input waits for its turn.
-const TURN: Duration = Duration::from_secs(1);
-
-/// Copies messages from `input` to `output` until the input or the server ends, and then ends the
-/// server.
-pub(crate) async fn pump(
-    input: impl AsyncRead + Unpin,
-    mut output: impl AsyncWrite + Unpin,
-    lifeline: &Lifeline,
-) {
-    let mut input = BufReader::new(input);
-    let copy = async {
-        while let Some(frame) = read_frame(&mut input).await? {
-            let body = match frame {
-                Frame::Body(body) => match check(&body) {
-                    Ok(()) => body,
-                    Err(malformed) => malformed.to_string().into_bytes(),
-                },
-                Frame::Garbage => malformed(ErrorCode::ParseError, &Id::Null)
-                    .to_string()
-                    .into_bytes(),
-            };
-            let header = format!("Content-Length: {}\r\n\r\n", body.len());
-            output.write_all(header.as_bytes()).await?;
-            output.write_all(&body).await?;
-        }
-        io::Result::Ok(())
-    };
-    tokio::select! {
-        biased;
-        () = lifeline.ended() => return,
-        result = copy => {
-            if let Err(error) = result {
-                tracing::warn!(%error, "input broke off");
-            }
-        }
-    }
-    // An `exit` may be among what was read last, and decides the exit code: so the end takes its
-    // turn behind it. A front that takes nothing any more is not waited for.
-    let end = async {
-        let frame = format!(
-            "Content-Length: {}\r\n\r\n{END_OF_INPUT_BODY}",
-            END_OF_INPUT_BODY.len()
-        );
-        if output.write_all(frame.as_bytes()).await.is_ok() {
-            lifeline.ended().await;
-        }
-    };
-    let _ = tokio::time::timeout(TURN, end).await;
-    lifeline.end(1);
-}
-
-enum Frame {
+/// A piece of the input.
+#[derive(Debug, PartialEq)]
+pub(super) enum Frame {
+    /// What a header announced.
     Body(Vec<u8>),
-    /// Something that is no message, to be reported once however long it is.
-    Garbage,
+    /// Something that is no message, to be reported once however long it is: its beginning.
+    Broken(Vec<u8>),
 }
 
 /// The next frame; `None` at the end of the input.
-async fn read_frame(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Frame>> {
+pub(super) async fn read_frame(
+    input: &mut (impl AsyncBufRead + Unpin),
+) -> io::Result<Option<Frame>> {
     let mut length: Option<usize> = None;
     loop {
-        let mut line = Vec::new();
+        let mut bytes = Vec::new();
         (&mut *input)
             .take(LONGEST_HEADER)
-            .read_until(b'\n', &mut line)
+            .read_until(b'\n', &mut bytes)
             .await?;
-        if line.is_empty() {
+        if bytes.is_empty() {
             return Ok(None);
         }
-        let line = String::from_utf8_lossy(&line).to_ascii_lowercase();
+        let line = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
         let line = line.trim();
         // Behind a body that was longer than it said, a header begins in the middle of a line.
         if let Some((_, value)) = line.split_once("content-length:") {
             match value.trim().parse() {
                 Ok(value) => length = Some(value),
-                Err(_) => return Ok(Some(Frame::Garbage)),
+                Err(_) => return Ok(Some(Frame::Broken(bytes))),
             }
         } else if line.is_empty() {
             if length.is_some() {
                 break;
             }
         } else if !line.starts_with("content-type:") {
-            return skip_garbage(input).await;
+            return skip_garbage(input, bytes).await;
         }
     }
     let length = length.unwrap_or_default();
     if length > LARGEST_BODY {
         let mut body = (&mut *input).take(length as u64);
+        let mut beginning = Vec::new();
+        (&mut body)
+            .take(KEPT as u64)
+            .read_to_end(&mut beginning)
+            .await?;
         tokio::io::copy(&mut body, &mut tokio::io::sink()).await?;
-        return Ok(Some(Frame::Garbage));
+        return Ok(Some(Frame::Broken(beginning)));
     }
     let mut body = vec![0; length];
     match input.read_exact(&mut body).await {
@@ -130,101 +90,209 @@ async fn read_frame(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Optio
 }
 
 /// Skips to where a header begins, so that garbage of many lines is reported once.
-async fn skip_garbage(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Frame>> {
+async fn skip_garbage(
+    input: &mut (impl AsyncBufRead + Unpin),
+    mut beginning: Vec<u8>,
+) -> io::Result<Option<Frame>> {
     const HEADER: &[u8] = b"content-length:";
     loop {
         let buffered = input.fill_buf().await?;
-        if buffered.is_empty() {
-            return Ok(Some(Frame::Garbage));
-        }
         let lower = buffered.to_ascii_lowercase();
         let begins =
             |i: &usize| HEADER.starts_with(&lower[*i..]) || lower[*i..].starts_with(HEADER);
-        match (0..lower.len()).find(begins) {
-            Some(0) => return Ok(Some(Frame::Garbage)),
-            Some(garbage) => input.consume(garbage),
-            None => {
-                let all = lower.len();
-                input.consume(all);
+        let skipped = (0..lower.len()).find(begins).unwrap_or(lower.len());
+        if skipped == 0 {
+            return Ok(Some(Frame::Broken(beginning)));
+        }
+        let room = KEPT.saturating_sub(beginning.len());
+        beginning.extend_from_slice(&buffered[..skipped.min(room)]);
+        input.consume(skipped);
+    }
+}
+
+/// A request or a notification.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) method: String,
+    pub(super) id: Option<Id>,
+    pub(super) body: &'a str,
+}
+
+/// A message that is none.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) error: Error,
+    /// Of a message that has an id: whom to answer. What has none gets no answer, because Neovim shows an
+    /// answer to nobody as an error.
+    pub(super) id: Option<Id>,
+}
+
+/// Reads a message as far as it is the same for all methods; `None` for an answer, since nothing is asked
+/// of clients.
+pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
+    let envelope: Envelope = serde_json::from_str(body).map_err(|error| Broken {
+        // What is JSON, but no object, is no request.
+        error: if error.is_data() {
+            Error::invalid_request()
+        } else {
+            Error::parse_error()
+        },
+        id: None,
+    })?;
+    let id = envelope.id.map(|id| match id {
+        Leaf::Number(number) => Ok(Id::Number(number)),
+        Leaf::Text(text) => Ok(Id::String(text)),
+        Leaf::Null => Ok(Id::Null),
+        Leaf::Other => Err(Id::Null),
+    });
+    let is_json_rpc = envelope.version == Leaf::Text("2.0".to_owned());
+    match (envelope.method, id) {
+        (Some(Leaf::Text(method)), None) if is_json_rpc => Ok(Some(Call {
+            method,
+            id: None,
+            body,
+        })),
+        (Some(Leaf::Text(method)), Some(Ok(id))) if is_json_rpc => Ok(Some(Call {
+            method,
+            id: Some(id),
+            body,
+        })),
+        (None, Some(Ok(_))) if is_json_rpc && envelope.answers => Ok(None),
+        (_, id) => Err(Broken {
+            error: Error::invalid_request(),
+            id: id.map(|id| id.unwrap_or_else(|null| null)),
+        }),
+    }
+}
+
+/// What is the same for all methods.
+#[derive(Default)]
+struct Envelope {
+    version: Leaf,
+    method: Option<Leaf>,
+    id: Option<Leaf>,
+    /// It holds `result` or `error`.
+    answers: bool,
+}
+
+impl<'de> Deserialize<'de> for Envelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Envelope;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope, A::Error> {
+                let mut envelope = Envelope::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    match name.as_str() {
+                        "jsonrpc" => envelope.version = map.next_value()?,
+                        "method" => envelope.method = Some(map.next_value()?),
+                        "id" => envelope.id = Some(map.next_value()?),
+                        name => {
+                            envelope.answers |= matches!(name, "result" | "error");
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(envelope)
             }
         }
+        deserializer.deserialize_map(Members)
     }
 }
 
-/// Whether tower-lsp can read a body; else what to send in its place.
-pub(super) fn check(body: &[u8]) -> Result<(), Value> {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return Err(malformed(ErrorCode::ParseError, &Id::Null));
-    };
-    let id = value
-        .get("id")
-        .and_then(|id| serde_json::from_value(id.clone()).ok())
-        .unwrap_or(Id::Null);
-    let method = value.get("method").and_then(Value::as_str);
-    let is_ours = method.is_some_and(|method| [MALFORMED, END_OF_INPUT].contains(&method));
-    let readable = match value.get("method") {
-        Some(Value::String(_)) => serde_json::from_value::<Request>(value).is_ok(),
-        Some(_) => false,
-        None => serde_json::from_value::<Response>(value).is_ok(),
-    };
-    if readable && !is_ours {
-        Ok(())
+impl Call<'_> {
+    /// The parameters, in a type that passes over what it does not have.
+    pub(super) fn params<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        #[derive(Deserialize)]
+        struct Of<T> {
+            params: T,
+        }
+        serde_json::from_str::<Of<T>>(self.body)
+            .map(|of| of.params)
+            // A member may be repeated, which types refuse.
+            .or_else(|error| self.values().map_err(|_| invalid(&error)))
+    }
+
+    /// The parameters, in a type that takes values as they come.
+    pub(super) fn values<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if self.body.len() > MOST_VALUES {
+            return Err(Error::invalid_params("the message is too long"));
+        }
+        let mut message: Value =
+            serde_json::from_str(self.body).map_err(|error| invalid(&error))?;
+        serde_json::from_value(message["params"].take()).map_err(|error| invalid(&error))
+    }
+}
+
+fn invalid(error: &serde_json::Error) -> Error {
+    // The parser's message may quote the buffer; it goes to the one who sent it, never to the log.
+    Error::invalid_params(error.to_string())
+}
+
+/// Which documents a message that cannot be read may have changed.
+#[derive(Debug, PartialEq)]
+pub(super) enum Suspects {
+    /// It changes none.
+    None,
+    /// Those of these addresses.
+    Named(Vec<String>),
+    /// Any.
+    All,
+}
+
+/// Names the documents that a message may have changed, as far as its text tells.
+pub(super) fn suspects(text: &str) -> Suspects {
+    let changes = text.contains("didChange\"");
+    if !changes && !text.contains("didOpen\"") {
+        return Suspects::None;
+    }
+    let addresses = text.match_indices("\"uri\"").filter_map(|(at, name)| {
+        let value = text[at + name.len()..].trim_start().strip_prefix(':')?;
+        let mut values = serde_json::Deserializer::from_str(value).into_iter::<String>();
+        values.next()?.ok()
+    });
+    let addresses: Vec<String> = addresses.collect();
+    if !addresses.is_empty() {
+        Suspects::Named(addresses)
+    } else if changes {
+        Suspects::All
     } else {
-        Err(malformed(ErrorCode::InvalidRequest, &id))
+        // A document that is opened is another one.
+        Suspects::None
     }
-}
-
-fn malformed(code: ErrorCode, id: &Id) -> Value {
-    json!({"jsonrpc": "2.0", "method": MALFORMED, "params": {"code": code.code(), "id": id}})
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+    use tokio::io::{AsyncRead, BufReader};
 
-    /// What tower-lsp is given for these bytes, one body per line.
-    async fn pumped(input: &[u8]) -> String {
-        let (output, read) = tokio::io::duplex(1 << 20);
-        let lifeline = Lifeline::new();
-        let mut read = BufReader::new(read);
-        let mut bodies = String::new();
-        let front = async {
-            while let Ok(Some(Frame::Body(body))) = read_frame(&mut read).await {
-                if body == END_OF_INPUT_BODY.as_bytes() {
-                    return lifeline.end(1);
-                }
-                bodies.push_str(&String::from_utf8(body).expect("JSON"));
-                bodies.push('\n');
-            }
-        };
-        tokio::join!(pump(input, output, &lifeline), front);
-        bodies
-    }
+    use super::*;
 
     fn frame(body: &str) -> String {
         format!("Content-Length: {}\r\n\r\n{body}", body.len())
     }
 
+    /// The frames of these bytes.
+    async fn frames(input: impl AsyncRead + Unpin) -> Vec<Frame> {
+        let mut input = BufReader::new(input);
+        let mut frames = Vec::new();
+        while let Some(frame) = read_frame(&mut input).await.expect("in memory") {
+            frames.push(frame);
+        }
+        frames
+    }
+
+    fn body(text: &str) -> Frame {
+        Frame::Body(text.as_bytes().to_vec())
+    }
+
     const GOOD: &str = r#"{"jsonrpc":"2.0","method":"x"}"#;
-    const PARSE_ERROR: &str =
-        r#"{"jsonrpc":"2.0","method":"$/tabahead/malformed","params":{"code":-32700,"id":null}}"#;
-
-    #[track_caller]
-    fn code_in(line: &str) -> i64 {
-        let value: Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(value["method"], MALFORMED, "{line}");
-        value["params"]["code"].as_i64().expect("a code")
-    }
-
-    #[tokio::test]
-    async fn good_messages_pass_unchanged() {
-        let answer = r#"{"jsonrpc":"2.0","id":3,"result":null}"#;
-        let input = frame(GOOD) + &frame(answer);
-        assert_eq!(
-            pumped(input.as_bytes()).await,
-            format!("{GOOD}\n{answer}\n")
-        );
-    }
 
     #[tokio::test]
     async fn headers_are_read_in_any_dress() {
@@ -232,35 +300,7 @@ mod tests {
             "content-type: application/vscode-jsonrpc; charset=utf-8\r\nCONTENT-LENGTH:{}\n\r\n{GOOD}",
             GOOD.len()
         );
-        assert_eq!(pumped(dressed.as_bytes()).await, format!("{GOOD}\n"));
-    }
-
-    #[tokio::test]
-    async fn broken_bodies_become_errors_and_the_next_message_passes() {
-        for (body, code) in [
-            (r#"{"jsonrpc":"2.0","method":"#, -32700),
-            ("", -32700),
-            (r#"[{"jsonrpc":"2.0","method":"x"}]"#, -32600),
-            (r#"{"jsonrpc":"2.0","method":5,"id":1}"#, -32600),
-            (r#"{"jsonrpc":"1.0","method":"x"}"#, -32600),
-            (r#"{"method":"x"}"#, -32600),
-            (r#"{"jsonrpc":"2.0","method":"x","id":1.5}"#, -32600),
-            (r#"{"jsonrpc":"2.0","id":1}"#, -32600),
-            (
-                r#"{"jsonrpc":"2.0","method":"$/tabahead/malformed","params":{}}"#,
-                -32600,
-            ),
-            (END_OF_INPUT_BODY, -32600),
-            ("7", -32600),
-        ] {
-            let output = pumped((frame(body) + &frame(GOOD)).as_bytes()).await;
-            let lines: Vec<_> = output.lines().collect();
-            assert_eq!(lines.len(), 2, "{body}: {output}");
-            assert_eq!(code_in(lines[0]), code, "{body}");
-            assert_eq!(lines[1], GOOD);
-        }
-        let not_text = [b"Content-Length: 2\r\n\r\n\xff\xfe", frame(GOOD).as_bytes()].concat();
-        assert_eq!(pumped(&not_text).await, format!("{PARSE_ERROR}\n{GOOD}\n"));
+        assert_eq!(frames(dressed.as_bytes()).await, [body(GOOD)]);
     }
 
     #[tokio::test]
@@ -272,34 +312,161 @@ mod tests {
             "a\nb\nc\n",
         ] {
             let input = frame(GOOD) + garbage + &frame(GOOD);
-            let output = pumped(input.as_bytes()).await;
-            let lines: Vec<_> = output.lines().collect();
-            assert_eq!(lines.first(), Some(&GOOD), "{garbage:?}: {output}");
-            assert_eq!(lines.last(), Some(&GOOD), "{garbage:?}: {output}");
-            assert!(lines.len() <= 3, "{garbage:?}: {output}");
+            let frames = frames(input.as_bytes()).await;
+            assert_eq!(frames.first(), Some(&body(GOOD)), "{garbage:?}: {frames:?}");
+            assert_eq!(frames.last(), Some(&body(GOOD)), "{garbage:?}: {frames:?}");
+            assert!(frames.len() <= 3, "{garbage:?}: {frames:?}");
         }
     }
 
     #[tokio::test]
-    async fn the_end_of_input_ends_the_server() {
+    async fn an_input_that_is_cut_off_ends() {
         for input in ["", "Content-Le", "Content-Length: 10\r\n\r\n{", "garbage"] {
-            let lifeline = Lifeline::new();
-            pump(input.as_bytes(), tokio::io::sink(), &lifeline).await;
-            lifeline.ended().await;
-            assert_eq!(lifeline.code(), 1);
+            assert!(frames(input.as_bytes()).await.len() <= 1, "{input}");
         }
     }
 
     #[tokio::test]
-    async fn the_end_of_the_server_ends_the_input() {
-        let (_open, input) = tokio::io::duplex(64);
-        let (output, mut read) = tokio::io::duplex(64);
-        let lifeline = Lifeline::new();
-        lifeline.end(0);
-        pump(input, output, &lifeline).await;
-        let mut rest = Vec::new();
-        read.read_to_end(&mut rest).await.expect("in memory");
-        assert!(rest.is_empty());
-        assert_eq!(lifeline.code(), 0);
+    async fn of_a_body_that_is_too_long_the_beginning_is_kept() {
+        let length = LARGEST_BODY + 1;
+        let begins = format!("Content-Length: {length}\r\n\r\n{GOOD}");
+        let spaces = tokio::io::repeat(b' ').take((length - GOOD.len()) as u64);
+        let next = frame(GOOD);
+        let input = begins.as_bytes().chain(spaces).chain(next.as_bytes());
+        let frames = frames(input).await;
+        assert_eq!(frames.len(), 2);
+        let Frame::Broken(beginning) = &frames[0] else {
+            panic!("it is taken for a body");
+        };
+        assert_eq!(beginning.len(), KEPT);
+        assert!(beginning.starts_with(GOOD.as_bytes()));
+        assert_eq!(frames[1], body(GOOD));
+    }
+
+    /// The method and id that a message has, or the code of the error and whom it is for.
+    fn read(text: &str) -> Result<Option<(String, Option<Id>)>, (i64, Option<Id>)> {
+        match read_message(text) {
+            Ok(call) => Ok(call.map(|call| (call.method, call.id))),
+            Err(broken) => Err((broken.error.code.code(), broken.id)),
+        }
+    }
+
+    #[test]
+    fn a_message_has_a_method_and_what_is_none_is_answered_if_it_has_an_id() {
+        let call = |id| Ok(Some(("x".to_owned(), id)));
+        assert_eq!(read(GOOD), call(None));
+        for (id, read_as) in [
+            ("7", Id::Number(7)),
+            ("\"7\"", Id::String("7".to_owned())),
+            ("null", Id::Null),
+        ] {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x","params":[[1]]}}"#);
+            assert_eq!(read(&text), call(Some(read_as)));
+        }
+        // Whatever has a method asks for something.
+        let both = r#"{"jsonrpc":"2.0","method":"x","id":1,"result":null}"#;
+        assert_eq!(read(both), call(Some(Id::Number(1))));
+        assert_eq!(read(r#"{"jsonrpc":"2.0","id":3,"result":null}"#), Ok(None));
+        let (invalid, unreadable) = (-32600, -32700);
+        for (text, code, id) in [
+            (r#"{"jsonrpc":"2.0","method":"#, unreadable, None),
+            ("", unreadable, None),
+            (r#"{"jsonrpc":"2.0","method":"x"} {}"#, unreadable, None),
+            (r#"[{"jsonrpc":"2.0","method":"x"}]"#, invalid, None),
+            ("7", invalid, None),
+            (r#"{"jsonrpc":"2.0","method":5}"#, invalid, None),
+            (
+                r#"{"jsonrpc":"2.0","method":5,"id":1}"#,
+                invalid,
+                Some(Id::Number(1)),
+            ),
+            (
+                r#"{"jsonrpc":"1.0","method":"x","id":1}"#,
+                invalid,
+                Some(Id::Number(1)),
+            ),
+            (r#"{"method":"x"}"#, invalid, None),
+            (
+                r#"{"jsonrpc":"2.0","method":"x","id":1.5}"#,
+                invalid,
+                Some(Id::Null),
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"x","id":{}}"#,
+                invalid,
+                Some(Id::Null),
+            ),
+            (r#"{"jsonrpc":"2.0","id":1}"#, invalid, Some(Id::Number(1))),
+        ] {
+            assert_eq!(read(text), Err((code, id)), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_member_that_is_repeated_the_last_one_counts() {
+        for text in [
+            r#"{"jsonrpc":"1.0","jsonrpc":"2.0","id":1,"method":"x","params":{"a":2}}"#,
+            r#"{"jsonrpc":"2.0","id":{},"id":1,"method":"x","params":{"a":2}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":7,"method":"x","params":{"a":2}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"x","params":[],"params":{"a":2}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":1,"a":2}}"#,
+        ] {
+            #[derive(Deserialize)]
+            struct Params {
+                a: u32,
+            }
+            let call = read_message(text).expect("a message").expect("a call");
+            assert_eq!(
+                (call.method.as_str(), &call.id),
+                ("x", &Some(Id::Number(1)))
+            );
+            assert_eq!(call.params::<Params>().expect("readable").a, 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_tells_which_documents_it_may_have_changed() {
+        let named = |uri: &str| Suspects::Named(vec![uri.to_owned()]);
+        for (text, expected) in [
+            ("", Suspects::None),
+            (
+                r#"{"method":"workspace/didChangeConfiguration""#,
+                Suspects::None,
+            ),
+            (r#"{"method":"textDocument/didChange","para"#, Suspects::All),
+            (
+                r#"{"method":"textDocument/didChange","params":{"textDocument":{"uri" : "file:///a\u0062""#,
+                named("file:///ab"),
+            ),
+            (
+                r#"{"params":{"textDocument":{"uri":"file:\/\/\/a"}},"method":"textDocument\/didOpen","#,
+                named("file:///a"),
+            ),
+            (
+                r#"{"method":"textDocument/didChange","uri":5,"#,
+                Suspects::All,
+            ),
+            (
+                r#"{"method":"textDocument/didOpen","params":7}"#,
+                Suspects::None,
+            ),
+        ] {
+            assert_eq!(suspects(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_asked_for_takes_no_memory() {
+        // More than would be taken as values, and with what would be refused among them.
+        let wide =
+            json!({"jsonrpc": "2.0", "method": "x", "params": {"a": 1, "b": vec![0; MOST_VALUES]}});
+        let text = wide.to_string();
+        let call = read_message(&text).expect("a message").expect("a call");
+        #[derive(Deserialize)]
+        struct Params {
+            a: u32,
+        }
+        assert_eq!(call.params::<Params>().expect("readable").a, 1);
+        assert!(call.values::<Value>().is_err());
     }
 }

@@ -51,10 +51,7 @@ impl SessionLoop {
     pub(super) fn attend(&mut self) {
         let document = match self.focus {
             Focus::Reported(document) => document,
-            Focus::Unreported => {
-                let latest = self.documents.iter().max_by_key(|(_, open)| open.turn);
-                latest.map(|(document, _)| *document)
-            }
+            Focus::Unreported => self.recency.newest().next(),
         };
         let Some(document) = document.filter(|document| self.is_suitable(*document)) else {
             return self.tell(Input::FocusLost);

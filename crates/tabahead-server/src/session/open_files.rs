@@ -1,21 +1,46 @@
 //! Which of the open documents an answer in one of them may copy from.
 
-use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use tabahead_context::{DocumentName, OpenFile, OpenFiles};
 use tabahead_speculation::DocumentId;
 
 use super::SessionLoop;
 
-impl SessionLoop {
-    /// A document was opened, changed or asked about.
+/// Documents looked at to find those to copy from: an answer costs the same however many are open.
+const MOST_LOOKED_AT: usize = 256;
+
+/// The open documents, in the order in which they were opened, changed or asked about last.
+#[derive(Debug, Default)]
+pub(super) struct Recency {
+    turn: u64,
+    by_turn: BTreeMap<u64, DocumentId>,
+    turns: HashMap<DocumentId, u64>,
+}
+
+impl Recency {
+    /// Puts a document before all others.
     pub(super) fn touch(&mut self, document: DocumentId) {
+        self.forget(document);
         self.turn += 1;
-        if let Some(open) = self.documents.get_mut(&document) {
-            open.turn = self.turn;
+        self.by_turn.insert(self.turn, document);
+        self.turns.insert(document, self.turn);
+    }
+
+    /// Takes a document out.
+    pub(super) fn forget(&mut self, document: DocumentId) {
+        if let Some(turn) = self.turns.remove(&document) {
+            self.by_turn.remove(&turn);
         }
     }
 
+    /// The documents, the one that was touched last first.
+    pub(super) fn newest(&self) -> impl Iterator<Item = DocumentId> {
+        self.by_turn.values().rev().copied()
+    }
+}
+
+impl SessionLoop {
     /// What decides an answer in a document besides its text.
     pub(super) fn document_name(&mut self, document: DocumentId) -> DocumentName {
         let open_files = self.open_files_beside(document);
@@ -29,20 +54,39 @@ impl SessionLoop {
 
     /// The others that get suggestions themselves, those that were touched last first.
     fn open_files_beside(&mut self, document: DocumentId) -> OpenFiles {
-        let copying = &self.settings.copying;
-        if !copying.enabled || !copying.open_files {
+        let (documents, settings) = (&mut self.documents, &self.settings);
+        if !settings.copying.enabled || !settings.copying.open_files {
             return OpenFiles::default();
         }
-        let others = self.documents.iter_mut().filter(|(id, open)| {
+        let suitability = &self.suitability;
+        let others = self.recency.newest().filter(|id| *id != document);
+        OpenFiles::new(others.take(MOST_LOOKED_AT).filter_map(|id| {
+            let open = documents.get_mut(&id)?;
             let bytes = open.snapshot.len();
-            **id != document && self.suitability.unsuitable(&open.file, bytes).is_none()
-        });
-        let mut others: Vec<_> = others.map(|(_, open)| open).collect();
-        others.sort_unstable_by_key(|open| Reverse(open.turn));
-        OpenFiles::new(others.into_iter().map(|open| {
+            if suitability.unsuitable(&open.file, bytes).is_some() {
+                return None;
+            }
             let snapshot = &open.snapshot;
             let copied = open.copied.get_or_insert_with(|| OpenFile::new(snapshot));
-            &*copied
+            Some(copied.clone())
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_that_was_touched_last_comes_first() {
+        let mut recency = Recency::default();
+        let newest = |recency: &Recency| recency.newest().map(|id| id.0).collect::<Vec<_>>();
+        for id in [1, 2, 3, 2] {
+            recency.touch(DocumentId(id));
+        }
+        assert_eq!(newest(&recency), [2, 3, 1]);
+        recency.forget(DocumentId(3));
+        recency.forget(DocumentId(4));
+        assert_eq!(newest(&recency), [2, 1]);
     }
 }

@@ -56,7 +56,7 @@ impl SessionLoop {
             return;
         }
         self.scribe.ask(request, document, &snapshot, cursor, came);
-        self.touch(document);
+        self.recency.touch(document);
         if let Some(open) = self.documents.get_mut(&document) {
             open.cursor = Some(cursor);
         }

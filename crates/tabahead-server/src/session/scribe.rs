@@ -201,21 +201,15 @@ impl Scribe {
         let mut changes = Vec::with_capacity(edits.len());
         for edit in edits {
             let text = &page.text;
-            let (start, end) = match edit.range {
-                Some(range) => {
-                    let start = text.offset_of(range.start, encoding);
-                    let end = text.offset_of(range.end, encoding);
-                    (start.min(end), start.max(end))
-                }
-                None => (Offset(0), Offset(text.len())),
-            };
-            let range = text.utf16_unit_of(start)..text.utf16_unit_of(end);
-            page.text = text.with_replaced(start..end, &edit.text);
+            let (replaced, inserted) = text.replaced_by(&edit, encoding);
+            let range = text.utf16_unit_of(replaced.start)..text.utf16_unit_of(replaced.end);
+            let inserted = inserted.into_owned();
+            page.text = text.with_replaced(replaced, &inserted);
             changes.push(Recorded::Changed {
                 document: document.0,
                 version: version.0,
                 range,
-                text: edit.text,
+                text: inserted,
             });
         }
         page.text = snapshot.clone();

@@ -163,9 +163,20 @@ impl Client {
     }
 
     pub(super) async fn send_raw(&mut self, body: &str) {
-        let frame = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        self.send_bytes(body.as_bytes()).await;
+    }
+
+    pub(super) async fn send_bytes(&mut self, body: &[u8]) {
+        let header = format!("Content-Length: {}\r\n\r\n", body.len());
         let input = self.input.as_mut().expect("input is open");
-        input.write_all(frame.as_bytes()).await.expect("it reads");
+        let frame = [header.as_bytes(), body].concat();
+        input.write_all(&frame).await.expect("it reads");
+    }
+
+    /// Whether every message that has come was taken.
+    pub(super) fn has_read_everything(&self) -> bool {
+        let is_status = |message: &Value| message["method"] == "tabahead/status";
+        self.unread.iter().all(is_status)
     }
 
     pub(super) async fn notify(&mut self, method: &str, params: Value) {
@@ -285,6 +296,18 @@ impl Client {
 
     pub(super) fn close_input(&mut self) {
         self.input = None;
+    }
+
+    /// Closes the reading end of the server's output.
+    pub(super) fn close_output(&mut self) {
+        let (closed, _) = tokio::io::duplex(1);
+        self.output = BufReader::new(closed);
+    }
+
+    /// The exit code, once the server has ended without a reader.
+    pub(super) async fn ended_unread(self) -> i32 {
+        let _output = self.output;
+        self.server.await.expect("it does not panic")
     }
 
     /// The exit code, once the server has ended.

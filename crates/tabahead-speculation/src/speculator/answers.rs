@@ -81,11 +81,15 @@ impl Speculator {
 
     /// The editor has these suggestions now, and shows the first one.
     pub(super) fn offer(&mut self, document: DocumentId, offers: Vec<Offer>) {
-        let looks_ahead = self.settings.speculate && self.settings.depth > 0;
-        let open = self.documents.entry(document).or_default();
+        let depth = self.settings.depth;
+        let looks_ahead = self.settings.speculate && depth > 0;
+        for offer in &offers {
+            self.offered.put(offer.id, document);
+        }
+        let open = self.attended_document(document);
         open.chain = (offers.first())
             .filter(|_| looks_ahead)
-            .map(|first| Chain::after(first.id, first.accepted.clone(), self.settings.depth));
+            .map(|first| Chain::after(first.id, first.accepted.clone(), depth));
         open.offers = offers;
     }
 

@@ -22,6 +22,7 @@ impl Speculator {
 
     /// Follows the user to a document's new text; false where nothing was known of it, or it is the same.
     fn follow_change(&mut self, document: DocumentId, snapshot: Document) -> bool {
+        self.attended.insert(document);
         let open = self.documents.entry(document).or_default();
         let Some(from) = open.place.take() else {
             return false;
@@ -67,6 +68,7 @@ impl Speculator {
 
     pub(super) fn document_closed(&mut self, document: DocumentId) {
         self.is_not_read(document);
+        self.attended.remove(&document);
         if let Some(open) = self.documents.remove(&document)
             && let Some(request) = open.request
         {
@@ -77,7 +79,8 @@ impl Speculator {
     /// The user no longer waits, but may be about to ask again, having typed: what runs already
     /// is kept until a change or a request tells.
     pub(super) fn request_cancelled(&mut self, id: RequestId) {
-        let waiting = self.documents.values_mut().find_map(|open| {
+        let waiting = self.attended.iter().find_map(|document| {
+            let open = self.documents.get_mut(document)?;
             let request = open.request.take_if(|request| request.id == id)?;
             open.chain = Some(Chain::expecting(request.state));
             Some(request.id)
@@ -117,7 +120,7 @@ impl Speculator {
         };
         let offer = Offer::new(id, place.clone(), suggestion.clone(), accepted);
         self.attended_by_request(document, name);
-        let open = self.documents.entry(document).or_default();
+        let open = self.attended_document(document);
         open.place = Some(place);
         let waiting = open.request.take();
         self.offer(document, vec![offer]);
@@ -128,53 +131,67 @@ impl Speculator {
 
     /// Another one of the suggestions that the editor has is on the screen.
     pub(super) fn displayed(&mut self, suggestion: SuggestionId) {
-        for (&document, open) in &mut self.documents {
-            let Some(place) = &open.place else { continue };
-            let shown = open.offers.iter().position(|offer| offer.id == suggestion);
-            // Of one that was typed along, the chain is where it should be.
-            if let Some(shown) = shown
-                && open.offers[shown].is_at(&place.document, place.cursor)
-                && open.chain.as_ref().and_then(|chain| chain.suggestion) != Some(suggestion)
-            {
-                let mut offers = std::mem::take(&mut open.offers);
-                offers[..=shown].rotate_right(1);
-                return self.offer(document, offers);
-            }
+        let Some((document, open)) = self.offered_in(suggestion) else {
+            return;
+        };
+        let shown = open.offers.iter().position(|offer| offer.id == suggestion);
+        // Of one that was typed along, the chain is where it should be.
+        if let (Some(shown), Some(place)) = (shown, &open.place)
+            && open.offers[shown].is_at(&place.document, place.cursor)
+            && open.chain.as_ref().and_then(|chain| chain.suggestion) != Some(suggestion)
+        {
+            let mut offers = std::mem::take(&mut open.offers);
+            offers[..=shown].rotate_right(1);
+            self.offer(document, offers);
         }
+    }
+
+    /// The document in which a suggestion was offered.
+    fn offered_in(&mut self, suggestion: SuggestionId) -> Option<(DocumentId, &mut OpenDocument)> {
+        let document = *self.offered.get(&suggestion)?;
+        Some((document, self.documents.get_mut(&document)?))
     }
 
     /// An accept may be reported before the changed text: the chain moves with whichever is first.
     pub(super) fn accepted(&mut self, suggestion: SuggestionId) {
         let depth = self.settings.depth;
-        for open in self.documents.values_mut() {
-            if let Some(accepted) = open.gone.take(suggestion, &mut self.stats)
-                && self.settings.speculate
-                && depth > 0
-                && open.request.is_none()
-                && let Some(place) = &open.place
-                && is_same_text(&place.document, &accepted.document, accepted.cursor)
-            {
-                let mut chain = Chain::after(suggestion, accepted, depth);
-                open.place = Some(chain.reach(0, depth));
-                open.chain = Some(chain);
-            }
-            if let Some(chain) = &mut open.chain
-                && chain.suggestion == Some(suggestion)
-            {
-                open.place = Some(chain.reach(0, depth));
-            }
-            let offers = open.offers.iter_mut().chain(&mut open.completed);
-            for offer in offers.filter(|offer| offer.id == suggestion) {
-                offer.report_whole(&mut self.stats);
-            }
+        let speculate = self.settings.speculate && depth > 0;
+        let Some(&document) = self.offered.get(&suggestion) else {
+            return;
+        };
+        let Some(open) = self.documents.get_mut(&document) else {
+            return;
+        };
+        if let Some(accepted) = open.gone.take(suggestion, &mut self.stats)
+            && speculate
+            && open.request.is_none()
+            && let Some(place) = &open.place
+            && is_same_text(&place.document, &accepted.document, accepted.cursor)
+        {
+            let mut chain = Chain::after(suggestion, accepted, depth);
+            open.place = Some(chain.reach(0, depth));
+            open.chain = Some(chain);
+            self.attended.insert(document);
         }
+        if let Some(chain) = &mut open.chain
+            && chain.suggestion == Some(suggestion)
+        {
+            open.place = Some(chain.reach(0, depth));
+        }
+        self.report(suggestion, |offer, stats| offer.report_whole(stats));
     }
 
     pub(super) fn accepted_part(&mut self, suggestion: SuggestionId, length: usize) {
-        for open in self.documents.values_mut() {
+        self.report(suggestion, |offer, stats| offer.report(length, stats));
+    }
+
+    /// Tells of a suggestion what became of it.
+    fn report(&mut self, suggestion: SuggestionId, told: impl Fn(&mut Offer, &mut Stats)) {
+        let document = self.offered.get(&suggestion);
+        if let Some(open) = document.and_then(|document| self.documents.get_mut(document)) {
             let offers = open.offers.iter_mut().chain(&mut open.completed);
             for offer in offers.filter(|offer| offer.id == suggestion) {
-                offer.report(length, &mut self.stats);
+                told(offer, &mut self.stats);
             }
         }
     }
@@ -242,7 +259,10 @@ impl Speculator {
             // Whoever waits for it does without.
             return self.was_read(running.known.view.key);
         }
-        for open in self.documents.values_mut() {
+        for document in &self.attended {
+            let Some(open) = self.documents.get_mut(document) else {
+                continue;
+            };
             if open.chain_waits_for == Some(id) {
                 open.chain = None;
             }

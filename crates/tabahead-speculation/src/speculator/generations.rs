@@ -21,9 +21,11 @@ impl Speculator {
     pub(super) fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
         let mut keep: Vec<(GenerationId, For)> = Vec::new();
         let mut start: Vec<(For, KnownPath, Begin)> = Vec::new();
-        for open in self.documents.values_mut() {
-            open.request_waits_for.clear();
-            open.chain_waits_for = None;
+        for document in &self.attended {
+            if let Some(open) = self.documents.get_mut(document) {
+                open.request_waits_for.clear();
+                open.chain_waits_for = None;
+            }
         }
         for (waiting, need) in wanted {
             let full = keep.len() + start.len() >= self.settings.in_flight.max(1);

@@ -47,7 +47,7 @@ impl Speculator {
         name: DocumentName,
     ) {
         self.document_changed(document, snapshot.clone());
-        let open = self.documents.entry(document).or_default();
+        let open = self.attended_document(document);
         open.place.get_or_insert_with(|| Place {
             cursor: place_of_cursor(&snapshot, cursor.unwrap_or_default()),
             document: snapshot,
@@ -77,7 +77,7 @@ impl Speculator {
     ) {
         self.document_changed(document, snapshot.clone());
         let cursor = place_of_cursor(&snapshot, cursor);
-        let open = self.documents.entry(document).or_default();
+        let open = self.attended_document(document);
         if open.place.as_ref().map(|place| place.cursor) != Some(cursor) {
             open.place = Some(Place {
                 document: snapshot,

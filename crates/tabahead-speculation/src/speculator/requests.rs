@@ -43,6 +43,7 @@ impl Speculator {
         self.document_changed(document, snapshot.clone());
         self.attended_by_request(document, asked.name.clone());
         let cursor = place_of_cursor(&snapshot, asked.cursor);
+        self.attended.insert(document);
         let open = self.documents.entry(document).or_default();
         if open
             .place

@@ -130,6 +130,33 @@ impl Timeline {
         })
     }
 
+    /// A suggestion is asked for at the end of another document, and shown there.
+    pub fn is_shown_in(&mut self, document: u64, text: &str) -> &mut Self {
+        let snapshot = Document::new(text, Version(1));
+        let document = DocumentId(document);
+        self.input(Input::DocumentChanged {
+            document,
+            snapshot: snapshot.clone(),
+        });
+        self.requests += 1;
+        self.input(Input::CompletionRequested {
+            request: RequestId(self.requests),
+            document,
+            cursor: Offset(snapshot.len()),
+            snapshot,
+            name: DocumentName::default(),
+            selected: None,
+            alternatives: 0,
+        });
+        self.says(self.newest(), "foo(a);\n")
+    }
+
+    /// The generation that was started last.
+    pub fn newest(&self) -> u64 {
+        let newest = self.generations.last_key_value();
+        *newest.expect("one was started").0
+    }
+
     /// The model tells the likeliest characters at the cursor.
     pub fn thinks_of(&mut self, id: u64, characters: &str) -> &mut Self {
         self.does(&format!("g{id} thinks of {characters:?}"));

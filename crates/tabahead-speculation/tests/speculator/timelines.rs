@@ -852,3 +852,38 @@ fn a_request_does_without_a_reading_that_broke() {
                -> g2 is speculative now
     "#]]);
 }
+
+#[test]
+fn a_request_costs_the_same_however_many_documents_are_open() {
+    let looked_at = |documents: u64| {
+        let mut timeline = open("let x = $0\n");
+        for document in 2..2 + documents {
+            timeline.is_shown_in(document, &format!("let y{document} = "));
+        }
+        let before = timeline.speculator.stats().looked_at;
+        timeline.request();
+        let newest = timeline.newest();
+        timeline.says(newest, "foo(a);").says(newest, "\n");
+        assert!(timeline.log().ends_with(&format!(
+            "-> respond r{} \"foo(a);\" Miss\n       -> g{newest} is speculative now\n",
+            documents + 1
+        )));
+        timeline.speculator.stats().looked_at - before
+    };
+    assert!(looked_at(1) < looked_at(30));
+    assert_eq!(looked_at(30), looked_at(2_000));
+}
+
+#[test]
+fn an_accept_is_known_among_many_documents() {
+    let mut timeline = open("let x = $0\n");
+    timeline.request().says(1, "foo(a);\n");
+    for document in 2..40 {
+        timeline.is_shown_in(document, &format!("let y{document} = "));
+    }
+    // It is not looked ahead of any more, and counted all the same.
+    let suggestion = SuggestionId(1);
+    timeline.input(Input::Accepted { suggestion });
+    timeline.accepts();
+    assert_eq!(timeline.speculator.stats().accepted_all, 1);
+}

@@ -117,12 +117,65 @@ fn offsets_out_of_range_or_inside_characters_never_panic() {
 }
 
 #[test]
-fn the_first_line_end_counts() {
-    assert_eq!(document("a\nb\r\n").line_end(), LineEnd::Lf);
-    assert_eq!(document("a\r\nb\n").line_end(), LineEnd::CrLf);
-    assert_eq!(document("\rb").line_end(), LineEnd::Cr);
-    assert_eq!(document("b\r").line_end(), LineEnd::Cr);
-    assert_eq!(document("b").line_end(), LineEnd::Lf);
+fn the_line_s_own_end_counts_and_at_the_last_line_the_one_above() {
+    let ends = |text: &str| -> Vec<LineEnd> {
+        let document = document(text);
+        let lines = 0..document.line_count();
+        lines
+            .map(|line| document.line_end(document.line_range(line).end))
+            .collect()
+    };
+    use LineEnd::{Cr, CrLf, Lf};
+    assert_eq!(ends("a\nb\r\nc\rd"), [Lf, CrLf, Cr, Cr]);
+    assert_eq!(ends("a\r\nb\n"), [CrLf, Lf, Lf]);
+    assert_eq!(ends("\rb\r\n"), [Cr, CrLf, CrLf]);
+    assert_eq!(ends("b"), [Lf]);
+    assert_eq!(ends(""), [Lf]);
+    assert_eq!(document("a\r\n").line_end(Offset(99)), CrLf);
+}
+
+#[track_caller]
+fn check_cut(
+    text: &str,
+    (start, end): (u32, u32),
+    encoding: PositionEncoding,
+    inserted: &str,
+    expected: &str,
+) {
+    let at = |character| Position { line: 0, character };
+    for (start, end) in [(start, end), (end, start)] {
+        let range = Some(Range {
+            start: at(start),
+            end: at(end),
+        });
+        let mut document = document(text);
+        let edit = Edit {
+            range,
+            text: inserted.to_owned(),
+        };
+        document.apply(&[edit], encoding, Version(1));
+        assert_eq!(document.text(), expected);
+    }
+}
+
+#[test]
+fn half_a_character_that_an_edit_leaves_keeps_its_width() {
+    // The second half of the pair is replaced by another second half: 🙂 becomes 🙃.
+    check_cut("a🙂b", (2, 3), Utf16, "\u{fffd}", "a\u{fffd}\u{fffd}b");
+    check_cut("a🙂b", (1, 2), Utf16, "", "a\u{fffd}b");
+    check_cut("a🙂b", (2, 2), Utf16, "x", "a\u{fffd}x\u{fffd}b");
+    check_cut("🙂🙃b", (1, 3), Utf16, "x", "\u{fffd}x\u{fffd}b");
+    check_cut("🙂b", (1, 3), Utf16, "", "\u{fffd}");
+    check_cut("éb", (1, 2), Utf8, "", "?b");
+    check_cut("日本", (1, 5), Utf8, "", "??");
+    // Two halves that make a whole are one; an empty edit changes nothing.
+    check_cut("🙂🙂b", (1, 3), Utf16, "", "🙂b");
+    check_cut("🙂b", (1, 1), Utf16, "", "🙂b");
+    check_cut("éèb", (1, 3), Utf8, "", "èb");
+    check_cut("é日b", (1, 3), Utf8, "", "×?b");
+    // Positions that end a line, or lie behind it, cut nothing.
+    check_cut("a🙂", (3, 9), Utf16, "x", "a🙂x");
+    check_cut("a🙂b", (1, 2), Utf32, "", "ab");
 }
 
 #[test]

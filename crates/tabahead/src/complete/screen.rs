@@ -13,12 +13,17 @@ use tabahead_speculation::Answer;
 use tabahead_text::{Document, Offset};
 
 use super::{Step, origin_word, tab_to_next};
-use crate::{args::CompleteArgs, output::milliseconds};
+use crate::{
+    args::CompleteArgs,
+    output::{milliseconds, plain},
+};
 
 /// Lines shown before what is marked.
 const LINES_BEFORE: usize = 4;
 /// Lines shown behind it.
 const LINES_AFTER: usize = 2;
+/// Characters shown of what stands on a line beside what is marked, on each side.
+const LINE_WIDTH: usize = 160;
 /// Characters of a suggestion that the table shows.
 const TEXT_WIDTH: usize = 44;
 
@@ -33,6 +38,7 @@ pub fn draw(
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
         return Ok(());
     };
+    let (place, model) = (plain(place), plain(model));
     writeln!(out, "{}  {}\n", style(place).bold(), style(model).dim())?;
     buffer(out, first, first.state.cursor)?;
     writeln!(out)?;
@@ -102,12 +108,23 @@ fn marked_line(
     let (start, end) = (range.start.0, range.end.0);
     let part = |from: usize, to: usize| {
         let (from, to) = (from.clamp(start, end), to.clamp(start, end));
-        document.slice(Offset(from)..Offset(to.max(from)))
+        let text = document.slice(Offset(from)..Offset(to.max(from)));
+        plain(&text).into_owned()
     };
     let before = part(start, accepted.start);
     let taken = part(accepted.start, accepted.end);
     let shown = part(ghost.start, ghost.end);
     let after = part(ghost.end, end);
+    let is_above = end < accepted.start;
+    let before = if is_above {
+        beginning(&before)
+    } else {
+        match before.char_indices().rev().nth(LINE_WIDTH - 1) {
+            Some((from, _)) if from > 0 => format!("…{}", &before[from..]),
+            _ => before,
+        }
+    };
+    let after = beginning(&after);
     let holds_cursor = (start..=end).contains(&ghost.start);
     let shown = match (shown.is_empty(), colours) {
         (true, _) if holds_cursor && ghost.is_empty() => "▏".to_owned(),
@@ -121,6 +138,13 @@ fn marked_line(
         taken
     };
     format!("{before}{taken}{shown}{after}").replace('\t', "    ")
+}
+
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(LINE_WIDTH) {
+        Some((to, _)) => format!("{}…", &text[..to]),
+        None => text.to_owned(),
+    }
 }
 
 /// One row per request.
@@ -149,7 +173,7 @@ fn table(out: &mut impl Write, steps: &[Step]) -> io::Result<()> {
                 origin.map_or("-", origin_word),
             ),
             Answer::Superseded => ("nothing (superseded)".to_owned(), "-"),
-            Answer::Failed(why) => (format!("failed: {why}"), "-"),
+            Answer::Failed(why) => (format!("failed: {}", plain(why)), "-"),
         };
         let text = console::truncate_str(&text, TEXT_WIDTH, "…");
         let fresh = step.fresh.as_ref().map_or_else(String::new, |fresh| {
@@ -171,9 +195,8 @@ fn table(out: &mut impl Write, steps: &[Step]) -> io::Result<()> {
 
 /// A suggestion on one line.
 fn quoted(text: &str) -> String {
-    text.replace("\r\n", "⏎")
-        .replace(['\n', '\r'], "⏎")
-        .replace('\t', "→")
+    let text = text.replace("\r\n", "⏎").replace(['\n', '\r'], "⏎");
+    plain(&text).replace('\t', "→")
 }
 
 fn summary(out: &mut impl Write, args: &CompleteArgs, steps: &[Step]) -> io::Result<()> {
@@ -255,6 +278,36 @@ mod tests {
             ef
         "#]]
         .assert_eq(&lines("abcd\nef", 2..2, 2..2));
+    }
+
+    #[test]
+    fn of_a_long_line_only_what_stands_beside_the_mark_is_shown() {
+        let text = format!("{}b{}", "a".repeat(1_000), "c".repeat(1_000));
+        let (before, after) = ("a".repeat(LINE_WIDTH), "c".repeat(LINE_WIDTH));
+        assert_eq!(
+            lines(&text, 1_000..1_000, 1_000..1_001),
+            format!("…{before}⟦b⟧{after}…\n")
+        );
+        // Of other lines, the beginning.
+        let above = format!("{}\nb", "ac".repeat(1_000));
+        let beginning = "ac".repeat(LINE_WIDTH / 2);
+        let end = above.len()..above.len();
+        assert_eq!(
+            lines(&above, end.clone(), end),
+            format!("{beginning}…\nb▏\n")
+        );
+        let short = "é".repeat(LINE_WIDTH);
+        let all = short.len()..short.len();
+        assert_eq!(lines(&short, all.clone(), all), format!("{short}▏\n"));
+    }
+
+    #[test]
+    fn text_does_not_command_the_terminal() {
+        expect![[r#"
+            a␛[2J⟦␛]0;b␇⟧␛[8mc
+        "#]]
+        .assert_eq(&lines("a\u{1b}[2J\u{1b}]0;b\u{7}\u{1b}[8mc", 5..5, 5..11));
+        assert_eq!(quoted("\u{1b}[2J\n"), "␛[2J⏎");
     }
 
     #[test]

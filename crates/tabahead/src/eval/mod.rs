@@ -316,7 +316,7 @@ impl Report {
         writeln!(
             out,
             "{} · {rows} rows · {:.1} ms per row\n",
-            self.model,
+            output::plain(&self.model),
             self.milliseconds_per_row()
         )?;
         let head = format!(

@@ -119,7 +119,7 @@ impl Measured {
                 .map_or_else(String::new, |layout| format!(" · {}", layout.as_str())),
             self.seed
         );
-        writeln!(out, "{}\n", style(about).dim())?;
+        writeln!(out, "{}\n", style(output::plain(&about)).dim())?;
         out.write_all(aligned(&self.table()).as_bytes())?;
         Ok(())
     }

@@ -40,6 +40,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
     let (policies, mode) = (policies(args, &PolicyName::ALL), mode(args.mode));
     let bar = output::progress(files.len() * policies.len(), "runs");
     let mut recordings = Vec::new();
+    let mut unsaved = false;
     for file in files {
         let mut of_policies = Vec::new();
         for &policy in &policies {
@@ -49,7 +50,13 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
             of_policies.push((policy, ran));
             bar.inc(1);
         }
-        answers.save()?;
+        // They only save time in the next run: what was measured stands without them.
+        if let Err(error) = answers.save()
+            && !std::mem::replace(&mut unsaved, true)
+        {
+            let error = anyhow::Error::new(error);
+            tracing::warn!("{error:#}; what was measured is not remembered");
+        }
         recordings.push(OfRecording {
             name: name_of(file),
             policies: of_policies,

@@ -298,7 +298,7 @@ impl World {
         let line = self.random.pick(&["foo", "  bar(a);", "}"]);
         let name = self.name(document);
         let open = &mut self.open[document];
-        let line_end = open.document.line_end().as_str();
+        let line_end = open.document.line_end(open.cursor).as_str();
         let suggestion = tabahead_context::Suggestion {
             range: open.cursor..open.cursor,
             text: format!("let foo{line_end}{line}{line_end}ret"),
@@ -377,10 +377,16 @@ impl World {
         Ok(kind == "accepting all")
     }
 
+    /// How the cursor's line ends.
+    fn line_end(&self, document: usize) -> &'static str {
+        let open = &self.open[document];
+        open.document.line_end(open.cursor).as_str()
+    }
+
     /// Types a text at the cursor; what is shown stays as far as it agrees.
     fn type_text(&mut self, document: usize, text: &str) -> Checked {
         let text = match text {
-            "\n" => self.open[document].document.line_end().as_str(),
+            "\n" => self.line_end(document),
             text => text,
         };
         let open = &mut self.open[document];
@@ -415,7 +421,7 @@ impl World {
     fn enter(&mut self, document: usize) -> Checked {
         let open = &self.open[document];
         let (text, at) = (&open.document, open.cursor);
-        let line_end = text.line_end().as_str();
+        let line_end = text.line_end(at).as_str();
         let line = text.slice(text.line_range(text.line_of(at)).start..at);
         let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
         let deeper = match line.trim_end().ends_with(['{', '(', '[']) {
@@ -457,7 +463,7 @@ impl World {
         let line = self.random.below(open.document.line_count());
         let at = open.document.line_range(line).start;
         let behind = at <= open.cursor;
-        let text = format!("foo{}", open.document.line_end().as_str());
+        let text = format!("foo{}", open.document.line_end(at).as_str());
         self.replace(document, at..at, &text)?;
         if behind {
             self.open[document].cursor.0 += text.len();
@@ -510,7 +516,7 @@ impl World {
         let formatted = match self.random.below(3) {
             0 => text.replace("  ", " "),
             1 => text.replace(" = ", "="),
-            _ => format!("foo;{}{text}", open.document.line_end().as_str()),
+            _ => format!("foo;{}{text}", open.document.line_end(Offset(0)).as_str()),
         };
         if self.random.one_in(2) {
             self.become_text(document, &formatted)?;
@@ -538,7 +544,7 @@ impl World {
         let before = open.document.slice(line.start..open.cursor);
         let word = before.len() - before.trim_end_matches(char::is_alphanumeric).len();
         let start = Offset(open.cursor.0 - word);
-        let line_end = open.document.line_end().as_str();
+        let line_end = open.document.line_end(open.cursor).as_str();
         let text = format!("foo(a) {{{line_end}    {line_end}}}");
         let cursor = Offset(start.0 + text.len() - line_end.len() - 1);
         let end = open.cursor;

@@ -1,0 +1,168 @@
+//! The conversation with a client: messages in, in order, each to the front at once; answers and notices out, as they come.
+//!
+//! Decides nothing. Reading never waits for an answer, and for a client that does not read only when more
+//! than [`MOST_WAITING`] of its requests have no answer yet: so a cancel, `exit` and the end of the input are seen
+//! whatever goes on. It ends when the lifeline does, and ends the lifeline when a stream ends.
+
+use std::{io, sync::Arc};
+
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use serde::Serialize;
+use serde_json::json;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    front::{Answering, Front},
+    rpc::{Outgoing, Response},
+    unicode::readable,
+    wire::{Frame, read_frame},
+};
+use crate::{
+    lifeline::Lifeline,
+    session::{Notice, Status, StatusKind},
+};
+
+/// Requests that may be without an answer, or with one that the client has not read. An editor has a few;
+/// a client that never reads takes no more memory than these.
+const MOST_WAITING: usize = 1 << 16;
+
+/// An answer that is there or on its way, and its place among those that may be.
+struct Owed {
+    answering: Answering,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+/// Speaks with a client until the lifeline or a stream ends. The front goes when nothing more is read.
+pub(crate) async fn converse(
+    input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Unpin,
+    front: Front,
+    notices: mpsc::UnboundedReceiver<Notice>,
+    greeted: CancellationToken,
+    lifeline: &Lifeline,
+) {
+    let (sender, owed) = mpsc::unbounded_channel();
+    let reading = async {
+        tokio::select! {
+            biased;
+            () = lifeline.ended() => {}
+            result = read_messages(input, front, sender) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "input broke off");
+                }
+            }
+        }
+        // An `exit` among what was read has decided already.
+        lifeline.end(1);
+    };
+    let writing = async {
+        if let Err(error) = write_messages(output, owed, notices, greeted).await {
+            tracing::warn!(%error, "the editor does not read any more");
+            lifeline.end(1);
+        }
+    };
+    tokio::join!(reading, writing);
+}
+
+async fn read_messages(
+    input: impl AsyncRead + Unpin,
+    mut front: Front,
+    sender: mpsc::UnboundedSender<Owed>,
+) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(MOST_WAITING));
+    let mut input = BufReader::new(input);
+    while let Some(frame) = read_frame(&mut input).await? {
+        let answering = match &frame {
+            Frame::Body(body) => front.take(&readable(body, front.encoding())),
+            Frame::Broken(beginning) => {
+                front.lose_track(&readable(beginning, front.encoding()));
+                continue;
+            }
+        };
+        // A notification is done by now.
+        let Some(mut answering) = answering else {
+            continue;
+        };
+        if let Some(response) = (&mut answering).now_or_never() {
+            answering = Box::pin(std::future::ready(response));
+        }
+        let place = Arc::clone(&places).acquire_owned().await.ok();
+        if sender.send(Owed { answering, place }).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn write_messages(
+    mut output: impl AsyncWrite + Unpin,
+    mut owed: mpsc::UnboundedReceiver<Owed>,
+    mut notices: mpsc::UnboundedReceiver<Notice>,
+    greeted: CancellationToken,
+) -> io::Result<()> {
+    let mut answers = FuturesUnordered::new();
+    let (mut reads, mut is_greeted) = (true, false);
+    while reads || !answers.is_empty() {
+        tokio::select! {
+            biased;
+            Some((response, place)) = answers.next() => {
+                write(&mut output, &response).await?;
+                drop::<Option<OwnedSemaphorePermit>>(place);
+            }
+            next = owed.recv(), if reads => match next {
+                Some(Owed { answering, place }) => {
+                    answers.push(answering.map(move |response: Response| (response, place)));
+                }
+                None => reads = false,
+            },
+            // "the server may send … window/showMessage" and the like only behind `initialized`.
+            () = greeted.cancelled(), if reads && !is_greeted => is_greeted = true,
+            Some(notice) = notices.recv(), if reads && is_greeted => {
+                write(&mut output, &on_the_wire(notice)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write(output: &mut (impl AsyncWrite + Unpin), message: &impl Serialize) -> io::Result<()> {
+    let body = serde_json::to_string(message)?;
+    let frame = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    output.write_all(frame.as_bytes()).await?;
+    output.flush().await
+}
+
+fn on_the_wire(notice: Notice) -> Outgoing {
+    match notice {
+        // Of the shape of Copilot's `didChangeStatus`.
+        Notice::Status(Status {
+            kind,
+            busy,
+            message,
+            percent,
+        }) => {
+            let kind = match kind {
+                StatusKind::Normal => "Normal",
+                StatusKind::Inactive => "Inactive",
+                StatusKind::Error => "Error",
+            };
+            let mut params = json!({"kind": kind, "busy": busy, "message": message});
+            if let Some(percent) = percent {
+                params["percent"] = json!(percent);
+            }
+            Outgoing::build("tabahead/status").params(params).finish()
+        }
+        Notice::Problem(line) => {
+            // 1 is an error.
+            let message = format!("tabahead: {line}");
+            let params = json!({"type": 1, "message": message});
+            Outgoing::build("window/showMessage")
+                .params(params)
+                .finish()
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The server's text against the editor's, over the wire: random editing with everything that JSON, UTF-16 and clients make
+//! of a text.
+//!
+//! The editor is a list of UTF-16 units, as in JavaScript. A unit that is no character (half of a pair,
+//! a byte that is not UTF-8) may be a substitute in the server; all others are the same, at the same places. Or the
+//! server knows that it lost track, and says nothing.
+
+use std::{ops::Range, sync::Arc};
+
+use proptest::{prelude::*, sample::select};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, BufReader},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    converse,
+    front::Front,
+    wire::{Frame, read_frame},
+};
+use crate::{lifeline::Lifeline, session::Message};
+
+/// Stands for a byte that is not UTF-8, with the byte in its lower half: a unit that no text has by itself.
+const BYTE: u16 = 0xdc00;
+
+#[derive(Debug, Clone)]
+enum Act {
+    /// A part of the text is replaced. Places are shares of the text.
+    Replace(f64, f64, Vec<u16>, Dress),
+    /// The whole text is.
+    ReplaceAll(Vec<u16>, Dress),
+    /// The message of a change is damaged.
+    Damage(f64, f64, Vec<u16>, Harm),
+    /// The document is closed and opened again.
+    Reopen(Vec<u16>, Dress),
+    /// A message that says nothing of a document.
+    Noise(&'static str),
+    /// A suggestion is asked for.
+    Ask(f64),
+}
+
+/// In which of the ways that mean the same a message is written.
+#[derive(Debug, Clone, Copy)]
+enum Dress {
+    Plain,
+    /// Every letter as an escape.
+    Escaped,
+    /// Members are repeated; the last ones count.
+    RepeatedAround,
+    RepeatedWithin,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    /// It ends in the middle of its parameters.
+    CutOff,
+    /// It has no text, or a number for it.
+    NoText,
+    NumberForText,
+    /// It is one of a batch, which LSP does not have.
+    InBatch,
+    OtherVersion,
+    /// Its header is none.
+    NoHeader,
+}
+
+fn units() -> impl Strategy<Value = Vec<u16>> {
+    let piece = select(vec![
+        "a", "foo ", "é", "漢", "𝒷", "🦀", "\n", "\r\n", "\r", "\n\r", "\u{2028}", "\u{85}",
+        "\u{b}", "\u{0}", "\"", "\\", "\\ud83d", "\u{fffd}",
+    ]);
+    let piece = piece.prop_map(|piece| piece.encode_utf16().collect());
+    // The halves of some emoji, and bytes that begin nothing whole.
+    let half = select(vec![
+        0xd83d,
+        0xd83e,
+        0xde00,
+        0xdd80,
+        BYTE | 0xe9,
+        BYTE | 0xff,
+    ]);
+    let half = half.prop_map(|unit| vec![unit]);
+    prop::collection::vec(prop_oneof![3 => piece, 1 => half], 0..6)
+        .prop_map(|pieces| pieces.concat())
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    use Dress::{Escaped, Plain, RepeatedAround, RepeatedWithin};
+    use Harm::{CutOff, InBatch, NoHeader, NoText, NumberForText, OtherVersion};
+    let place = || 0.0..1.0_f64;
+    let dress = || select(vec![Plain, Plain, Escaped, RepeatedAround, RepeatedWithin]);
+    let harm = select(vec![
+        CutOff,
+        NoText,
+        NumberForText,
+        InBatch,
+        OtherVersion,
+        NoHeader,
+    ]);
+    let noise = select(vec![
+        "{",
+        "[]",
+        r#"{"jsonrpc":"2.0","jsonrpc":"2.0","method":"x"}"#,
+        r#"{"jsonrpc":"2.0","method":"x","params":["\ud83d"]}"#,
+        r#"{"jsonrpc":"2.0","method":"workspace/didChangeConfiguration","params":{"settings":null}}"#,
+    ]);
+    let act = prop_oneof![
+        10 => (place(), place(), units(), dress()).prop_map(|(a, b, text, dress)| Act::Replace(a, b, text, dress)),
+        1 => (units(), dress()).prop_map(|(text, dress)| Act::ReplaceAll(text, dress)),
+        1 => (place(), place(), units(), harm).prop_map(|(a, b, text, harm)| Act::Damage(a, b, text, harm)),
+        1 => (units(), dress()).prop_map(|(text, dress)| Act::Reopen(text, dress)),
+        1 => noise.prop_map(Act::Noise),
+        6 => place().prop_map(Act::Ask),
+    ];
+    prop::collection::vec(act, 1..40)
+}
+
+/// An editor with one document, and what it has sent.
+struct Editor {
+    units: Vec<u16>,
+    /// Whether the server was told of everything.
+    is_told: bool,
+    sent: Vec<u8>,
+    version: i32,
+    requests: i64,
+    /// For each request: the text and where in it, if the server can know.
+    asked: Vec<Option<(Vec<u16>, usize)>>,
+}
+
+const URI: &str = "file:///w/a.rs";
+
+impl Editor {
+    fn new() -> Self {
+        let mut editor = Self {
+            units: Vec::new(),
+            is_told: true,
+            sent: Vec::new(),
+            version: 0,
+            requests: 0,
+            asked: Vec::new(),
+        };
+        editor.send(
+            br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{}}}"#,
+        );
+        editor.open(Dress::Plain);
+        editor
+    }
+
+    fn send(&mut self, body: &[u8]) {
+        let header = format!("Content-Length: {}\r\n\r\n", body.len());
+        self.sent.extend_from_slice(header.as_bytes());
+        self.sent.extend_from_slice(body);
+    }
+
+    fn act(&mut self, act: &Act) {
+        match act {
+            Act::Replace(from, to, text, dress) => {
+                let change = self.replace(*from, *to, text, *dress);
+                self.send(&change);
+            }
+            Act::ReplaceAll(text, dress) => {
+                self.units.clone_from(text);
+                self.is_told = true;
+                let change = self.change(None, text, *dress);
+                self.send(&change);
+            }
+            Act::Damage(from, to, text, harm) => {
+                let change = self.replace(*from, *to, text, Dress::Plain);
+                self.is_told = false;
+                self.send_damaged(&change, *harm);
+            }
+            Act::Reopen(text, dress) => {
+                let close = format!(
+                    r#"{{"jsonrpc":"2.0","method":"textDocument/didClose","params":{{"textDocument":{{"uri":"{URI}"}}}}}}"#
+                );
+                self.send(close.as_bytes());
+                self.units.clone_from(text);
+                self.open(*dress);
+            }
+            Act::Noise(body) => self.send(body.as_bytes()),
+            Act::Ask(at) => self.ask(*at),
+        }
+    }
+
+    fn open(&mut self, dress: Dress) {
+        self.is_told = true;
+        let text = json_text(&self.units, dress);
+        let params = [
+            format!(r#"{{"textDocument":{{"uri":"{URI}","languageId":"rust","version":0,"#)
+                .as_bytes(),
+            &member("text", &text, dress),
+            b"}}",
+        ]
+        .concat();
+        self.version = 0;
+        let message = message("textDocument/didOpen", &params, dress);
+        self.send(&message);
+    }
+
+    /// Changes the text; returns the message that says so.
+    fn replace(&mut self, from: f64, to: f64, text: &[u16], dress: Dress) -> Vec<u8> {
+        let (one, other) = (self.place(from), self.place(to));
+        let range = one.min(other)..one.max(other);
+        let change = self.change(Some(range.clone()), text, dress);
+        self.units.splice(range, text.iter().copied());
+        change
+    }
+
+    fn change(&mut self, range: Option<Range<usize>>, text: &[u16], dress: Dress) -> Vec<u8> {
+        self.version += 1;
+        let range = range.map(|range| {
+            let (start, end) = (self.position(range.start), self.position(range.end));
+            format!(r#""range":{{"start":{start},"end":{end}}},"#)
+        });
+        let params = [
+            format!(
+                r#"{{"textDocument":{{"uri":"{URI}","version":{}}},"contentChanges":[{{{}"#,
+                self.version,
+                range.unwrap_or_default(),
+            )
+            .as_bytes(),
+            &member("text", &json_text(text, dress), dress),
+            b"}]}",
+        ]
+        .concat();
+        message("textDocument/didChange", &params, dress)
+    }
+
+    fn send_damaged(&mut self, change: &[u8], harm: Harm) {
+        let text = find(change, b"\"text\":");
+        match harm {
+            // Behind the address: a message that says nothing of a document changes none.
+            Harm::CutOff => self.send(&change[..text]),
+            Harm::NoText => self.send(&[&change[..text], b"\"x\":", &change[text + 7..]].concat()),
+            Harm::NumberForText => self.send(&[&change[..text], b"\"text\":7}]}}"].concat()),
+            Harm::InBatch => self.send(&[b"[", change, b"]"].concat()),
+            Harm::OtherVersion => {
+                let at = find(change, b"\"2.0\"");
+                self.send(&[&change[..at], b"\"1.0\"", &change[at + 5..]].concat());
+            }
+            Harm::NoHeader => {
+                let header = format!("Content-Size: {}\r\n\r\n", change.len());
+                self.sent.extend_from_slice(header.as_bytes());
+                self.sent.extend_from_slice(change);
+                self.sent.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    fn ask(&mut self, at: f64) {
+        let at = self.place(at);
+        self.requests += 1;
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":{},"method":"textDocument/inlineCompletion","params":{{"textDocument":{{"uri":"{URI}"}},"position":{}}}}}"#,
+            self.requests,
+            self.position(at)
+        );
+        self.send(body.as_bytes());
+        let known = self.is_told.then(|| (self.units.clone(), at));
+        self.asked.push(known);
+    }
+
+    /// A place in the text, never between `\r` and `\n`: no position says that.
+    fn place(&self, share: f64) -> usize {
+        let at = (share * (self.units.len() + 1) as f64) as usize;
+        let is_between =
+            at > 0 && self.units[..at].ends_with(&[13]) && self.units[at..].starts_with(&[10]);
+        if is_between { at - 1 } else { at }
+    }
+
+    fn position(&self, at: usize) -> String {
+        let (mut line, mut start) = (0, 0);
+        for (i, &unit) in self.units[..at].iter().enumerate() {
+            let ends = match unit {
+                10 => true,
+                13 => self.units.get(i + 1) != Some(&10),
+                _ => false,
+            };
+            if ends {
+                (line, start) = (line + 1, i + 1);
+            }
+        }
+        format!(r#"{{"line":{line},"character":{}}}"#, at - start)
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> usize {
+    let found = bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted);
+    found.expect("it is there")
+}
+
+fn message(method: &str, params: &[u8], dress: Dress) -> Vec<u8> {
+    let head = match dress {
+        Dress::RepeatedAround => {
+            format!(
+                r#"{{"jsonrpc":7,"method":"x","params":[],"jsonrpc":"2.0","method":"{method}","params":"#
+            )
+        }
+        _ => format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":"#),
+    };
+    [head.as_bytes(), params, b"}"].concat()
+}
+
+fn member(name: &str, value: &[u8], dress: Dress) -> Vec<u8> {
+    let head = match dress {
+        Dress::RepeatedWithin => format!(r#""{name}":"another","{name}":"#),
+        _ => format!(r#""{name}":"#),
+    };
+    [head.as_bytes(), value].concat()
+}
+
+/// A text as JSON, halves as JavaScript writes them and bytes as they are.
+fn json_text(units: &[u16], dress: Dress) -> Vec<u8> {
+    let mut json = vec![b'"'];
+    for unit in char::decode_utf16(units.iter().copied()) {
+        match unit {
+            Err(half) if half.unpaired_surrogate() & 0xff00 == BYTE => {
+                json.push(half.unpaired_surrogate() as u8);
+            }
+            Err(half) => json.extend(format!("\\u{:04x}", half.unpaired_surrogate()).bytes()),
+            Ok(c) if matches!(dress, Dress::Escaped) => {
+                let mut buffer = [0; 2];
+                let units = c.encode_utf16(&mut buffer).iter();
+                json.extend(units.flat_map(|unit| format!("\\u{unit:04X}").into_bytes()));
+            }
+            Ok(c) => {
+                let quoted = Value::from(c.to_string()).to_string();
+                json.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
+            }
+        }
+    }
+    json.push(b'"');
+    json
+}
+
+/// Whether a text is the editor's: each unit the same, or a substitute for one that is no character.
+fn is_same(ours: &str, theirs: &[u16]) -> bool {
+    let ours: Vec<u16> = ours.encode_utf16().collect();
+    let is_same_unit = |(&one, &other): (&u16, &u16)| {
+        one == other || (one == 0xfffd && (0xd800..0xe000).contains(&other))
+    };
+    ours.len() == theirs.len() && ours.iter().zip(theirs).all(is_same_unit)
+}
+
+/// What the session was told, and what the client was answered, when these bytes were sent.
+async fn conversation(sent: &[u8]) -> (Vec<Message>, Vec<Value>) {
+    let (session, mut inbox) = mpsc::unbounded_channel();
+    let (_notices, outbox) = mpsc::unbounded_channel();
+    let lifeline = Arc::new(Lifeline::new());
+    let greeted = CancellationToken::new();
+    let front = Front::new("0", session, Arc::clone(&lifeline), greeted.clone());
+    let (output, mut answers) = tokio::io::duplex(1 << 20);
+    converse(sent, output, front, outbox, greeted, &lifeline).await;
+    let mut told = Vec::new();
+    while let Some(message) = inbox.recv().await {
+        told.push(message);
+    }
+    let mut bytes = Vec::new();
+    answers.read_to_end(&mut bytes).await.expect("in memory");
+    let (mut input, mut messages) = (BufReader::new(&bytes[..]), Vec::new());
+    while let Some(Frame::Body(body)) = read_frame(&mut input).await.expect("in memory") {
+        messages.push(serde_json::from_slice(&body).expect("JSON"));
+    }
+    (told, messages)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_server_has_the_editor_s_text_or_says_nothing(acts in acts()) {
+        let mut editor = Editor::new();
+        for act in &acts {
+            editor.act(act);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let (told, messages) = runtime.block_on(conversation(&editor.sent));
+
+        let mut asked = told.into_iter().filter_map(|message| match message {
+            Message::Requested { snapshot, cursor, .. } => Some((snapshot, cursor)),
+            _ => None,
+        });
+        for known in &editor.asked {
+            // What is out of step is not asked about.
+            let Some((units, at)) = known else { continue };
+            let (snapshot, cursor) = asked.next().expect("the session is asked");
+            let text = snapshot.text();
+            prop_assert!(is_same(&text, units), "{text:?} is not {:?}", String::from_utf16_lossy(units));
+            let cursor = text[..cursor.0].encode_utf16().count();
+            // Inside a pair it stands before it.
+            let is_inside = text.encode_utf16().nth(*at).is_some_and(|unit| (0xdc00..0xe000).contains(&unit));
+            prop_assert_eq!(cursor, at - usize::from(is_inside));
+        }
+        prop_assert!(asked.next().is_none(), "the session is asked about a text that nobody knows");
+
+        // Each request has one answer, and nobody else has any.
+        let mut ids: Vec<i64> = messages.iter().filter_map(|message| message["id"].as_i64()).collect();
+        ids.sort_unstable();
+        prop_assert_eq!(ids, (0..=editor.requests).collect::<Vec<_>>());
+        prop_assert_eq!(messages.len() as i64, editor.requests + 1);
+    }
+}
