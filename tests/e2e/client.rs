@@ -6,9 +6,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufReader, Read, Write},
     path::Path,
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -16,7 +16,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{buffer::Buffer, program};
+use crate::{
+    buffer::Buffer,
+    frames::{framed, read_message},
+    program,
+};
 
 /// A hang becomes a failure after this long; no test depends on how fast anything is.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -330,31 +334,6 @@ impl Drop for Client {
             self.finish();
         }
     }
-}
-
-/// A message with its header.
-pub fn framed(body: &str) -> String {
-    format!("Content-Length: {}\r\n\r\n{body}", body.len())
-}
-
-fn read_message(output: &mut BufReader<ChildStdout>) -> Option<Value> {
-    let mut length = None;
-    loop {
-        let mut line = String::new();
-        if output.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let line = line.trim_end();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(value) = line.strip_prefix("Content-Length:") {
-            length = value.trim().parse::<usize>().ok();
-        }
-    }
-    let mut body = vec![0; length.expect("each frame has a length")];
-    output.read_exact(&mut body).ok()?;
-    Some(serde_json::from_slice(&body).expect("only JSON goes to stdout"))
 }
 
 fn read_all(mut errors: ChildStderr) -> String {

@@ -5,6 +5,7 @@
 
 mod buffer;
 mod client;
+mod frames;
 mod program;
 mod random;
 mod report;

@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    buffer::Buffer,
-    client::{Client, framed},
-    random::Random,
-    report,
-    typing::fresh_answer,
+    buffer::Buffer, client::Client, frames::framed, random::Random, report, typing::fresh_answer,
 };
 
 const RUST: &str = "fn largest(numbers: &[i32]) -> Option<i32> {\n    let mut best = None;\n    for &number in numbers {\n        $0\n    }\n    best\n}\n";

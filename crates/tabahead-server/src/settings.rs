@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use tabahead_backend::{KvPrecision, LocalSettings, ModelSource};
 use tabahead_context::{ContextSettings, CutSettings};
 use tabahead_speculation::SpeculatorSettings;
+use tabahead_text::quoted;
 
 use crate::{folders::Folders, suitability::problem_of};
 
@@ -210,11 +211,17 @@ impl Default for KvSettings {
     }
 }
 
-/// Why settings were refused.
+/// Characters of a key that a refusal names, at most.
+const LONGEST_KEY: usize = 80;
+
+/// Characters of what is wrong with a value, at most: it may quote the value.
+const LONGEST_PROBLEM: usize = 240;
+
+/// Why settings were refused. The text is one short line, whatever stands in a key or a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// A key that nobody reads.
-    #[error("unknown setting '{key}'{}", did_you_mean(.meant))]
+    #[error("unknown setting '{}'{}", quoted(.key, LONGEST_KEY), did_you_mean(.meant))]
     Unknown {
         /// The key, dotted.
         key: String,
@@ -222,7 +229,7 @@ pub enum SettingsError {
         meant: Option<String>,
     },
     /// A value of the wrong kind.
-    #[error("setting '{key}' cannot be used: {problem}")]
+    #[error("setting '{}' cannot be used: {}", quoted(.key, LONGEST_KEY), quoted(.problem, LONGEST_PROBLEM))]
     Invalid {
         /// The key, dotted.
         key: String,
@@ -661,6 +668,22 @@ mod tests {
             refused(json!({"paths": [{"glob": "*.rs", "enabled": true, "x": 1}]}))
                 .contains("unknown field `x`")
         );
+    }
+
+    #[test]
+    fn a_refusal_is_one_short_line_whatever_it_quotes() {
+        let odd = "x\u{1b}[2J\n".repeat(500);
+        for layer in [
+            json!({ odd.as_str(): 1 }),
+            json!({"gate": { odd.as_str(): 1 }}),
+            json!({"kv.precision": odd}),
+            json!({"languages": { odd.as_str(): 1 }}),
+            json!({"paths": [{"glob": odd, "enabled": odd}]}),
+        ] {
+            let line = refused(layer);
+            assert!(line.chars().count() < 450, "{line}");
+            assert!(!line.contains(char::is_control), "{line}");
+        }
     }
 
     #[test]

@@ -307,18 +307,16 @@ async fn both_encodings_and_crlf_give_the_same_place() {
 #[tokio::test(start_paused = true)]
 async fn a_selected_popup_item_is_extended_or_nothing_is_shown() {
     let mut client = Client::ready(says("th()\n")).await;
-    client.open(URI, "x.le").await;
-    let selecting = |text: &str| {
+    client.open(URI, "x.le\ny").await;
+    let selecting = |text: &str, start: [u32; 2], end: [u32; 2]| {
+        let place = |[line, character]: [u32; 2]| json!({"line": line, "character": character});
         json!({
             "textDocument": {"uri": URI},
             "position": {"line": 0, "character": 4},
             "context": {
                 "triggerKind": 2,
                 "selectedCompletionInfo": {
-                    "range": {
-                        "start": {"line": 0, "character": 2},
-                        "end": {"line": 0, "character": 4},
-                    },
+                    "range": {"start": place(start), "end": place(end)},
                     "text": text,
                 },
             },
@@ -326,13 +324,32 @@ async fn a_selected_popup_item_is_extended_or_nothing_is_shown() {
     };
     for popup in ["leng", "left"] {
         let answer = client
-            .request("textDocument/inlineCompletion", selecting(popup))
+            .request(
+                "textDocument/inlineCompletion",
+                selecting(popup, [0, 2], [0, 4]),
+            )
             .await;
         for item in answer["result"]["items"].as_array().expect("a list") {
             let text = item["insertText"].as_str().expect("a text");
             assert!(text.starts_with(popup), "{answer}");
             assert_eq!(item["range"]["start"], json!({"line": 0, "character": 2}));
         }
+    }
+    let turned = selecting("leng", [0, 4], [0, 2]);
+    let answer = client
+        .request("textDocument/inlineCompletion", turned)
+        .await;
+    let item = &answer["result"]["items"][0];
+    let text = item["insertText"].as_str().expect("a text");
+    assert!(text.starts_with("leng"), "{answer}");
+    assert_eq!(item["range"]["start"], json!({"line": 0, "character": 2}));
+    // Before the cursor, behind it, on two lines.
+    for (start, end) in [([0, 0], [0, 3]), ([1, 0], [1, 1]), ([0, 2], [1, 1])] {
+        let elsewhere = selecting("leng", start, end);
+        let answer = client
+            .request("textDocument/inlineCompletion", elsewhere)
+            .await;
+        assert_eq!(answer["result"], Value::Null, "{answer}");
     }
     client.stop(0).await;
 }

@@ -14,7 +14,9 @@
 mod document;
 mod language;
 mod position;
+mod quoted;
 
 pub use document::{Document, Edit, LineEnd, Version};
 pub use language::{extension_of, is_language, language_of};
 pub use position::{Offset, Position, PositionEncoding, Range};
+pub use quoted::quoted;

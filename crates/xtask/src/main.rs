@@ -5,6 +5,7 @@
 
 mod codegen;
 mod dist;
+mod fuzz;
 mod mutants;
 mod prepare;
 mod prompts;
@@ -33,6 +34,8 @@ enum Task {
     Tidy,
     /// Makes the VS Code package with the program in it, for this platform.
     Dist,
+    /// Tries the fuzzers for longer than a test run does; prints what they find and how to have it again.
+    Fuzz(fuzz::FuzzArguments),
     /// Switches the rules of the law off, one by one, and sees a test fail for each.
     Mutants(mutants::MutantsArguments),
     /// Prepares what the tests need, in the cache folder, and says where it is.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Dist => dist::run(&workspace_root()),
         Task::Codegen => codegen::run(&workspace_root()),
         Task::Tidy => tidy::run(&workspace_root()),
+        Task::Fuzz(arguments) => fuzz::run(&workspace_root(), &arguments),
         Task::Mutants(arguments) => mutants::run(&workspace_root(), &arguments),
         Task::Prepare(arguments) => test::prepare(&workspace_root(), &arguments),
         Task::Prompts(arguments) => prompts::run(&arguments),

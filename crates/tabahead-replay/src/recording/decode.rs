@@ -6,11 +6,17 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Visitor},
 };
-use tabahead_text::Position;
+use tabahead_text::{Position, quoted};
 
 use super::{Entry, EntryKind, FORMAT, FetchedItem, Replacement};
 
-/// Why an entry is not taken.
+/// Characters of a name that a refusal quotes, at most.
+const LONGEST_NAME: usize = 60;
+
+/// Characters of what is wrong, at most: it may quote a document.
+const LONGEST_PROBLEM: usize = 200;
+
+/// Why an entry is not taken. Its texts are short and hold no control characters.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The bytes are not JSON.
@@ -141,7 +147,7 @@ pub(super) fn entry(number: usize, element: &[u8]) -> Result<Entry, Refusal> {
         if error.is_data() {
             refuse("of no kind", &without_place(&error))
         } else {
-            Refusal::Syntax(without_place(&error))
+            Refusal::Syntax(quoted(&without_place(&error), LONGEST_PROBLEM))
         }
     })?;
     let kind = kind_of(&kind, text)?;
@@ -209,7 +215,7 @@ fn header(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
     if document_type == FORMAT {
         Ok(EntryKind::Header { root })
     } else {
-        Err(Refusal::Format(document_type))
+        Err(Refusal::Format(quoted(&document_type, LONGEST_NAME)))
     }
 }
 
@@ -311,8 +317,8 @@ fn fields<T: DeserializeOwned>(kind: &str, text: &str) -> Result<T, Refusal> {
 
 fn refuse(kind: &str, problem: &str) -> Refusal {
     Refusal::Fields {
-        kind: kind.to_owned(),
-        problem: problem.to_owned(),
+        kind: quoted(kind, LONGEST_NAME),
+        problem: quoted(problem, LONGEST_PROBLEM),
     }
 }
 

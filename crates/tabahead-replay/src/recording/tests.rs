@@ -290,6 +290,26 @@ fn an_error_is_one_line_with_file_entry_and_what_to_do() {
 }
 
 #[test]
+fn an_error_is_short_and_printable_whatever_it_quotes() {
+    let long = "x\\u001b[2J\\n".repeat(500);
+    for entry in [
+        format!(r#"{{"kind":"changed","id":"{long}","edit":[]}}"#),
+        format!(r#"{{"kind":{{"{long}":1}}}}"#),
+        format!(
+            r#"{{"kind":"documentEvent","id":1,"data":{{"sourceId":"InlineCompletions.fetch","kind":"end","requestId":1,"durationMs":1,"result":[{{"range":"{long}","text":""}}]}}}}"#
+        ),
+    ] {
+        let error = last_error(read(Form::Object, object(&[&entry])));
+        assert!(error.chars().count() < 400, "{error}");
+        assert!(!error.contains(char::is_control), "{error}");
+    }
+    let header = HEADER.replace("1.0", &long);
+    let error = last_error(read(Form::Lines, header));
+    assert!(error.chars().count() < 400, "{error}");
+    assert!(!error.contains(char::is_control), "{error}");
+}
+
+#[test]
 fn other_files_are_not_recordings() {
     let (object, lines) = (Form::Object, Form::Lines);
     for (form, text, problem) in [

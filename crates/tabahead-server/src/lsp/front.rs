@@ -309,11 +309,21 @@ impl Front {
             .and_then(|context| context.selected_completion_info)
             .map(|info| {
                 let range = Range::from(info.range);
+                let (start, end) = (offset(range.start), offset(range.end));
                 SelectedCompletion {
-                    range: offset(range.start)..offset(range.end),
+                    range: start.min(end)..start.max(end),
                     text: info.text,
                 }
             });
+        // "The range of the edit must be a single line range and it must contain the position at which completion
+        // was requested": what extends an item that stands elsewhere would stand there, too.
+        let line = document.line_range(document.line_of(cursor));
+        if let Some(SelectedCompletion { range, .. }) = &selected {
+            let is_around = range.start <= cursor && cursor <= range.end;
+            if !is_around || range.start < line.start || line.end < range.end {
+                return respond(id, Ok(nothing));
+            }
+        }
         let request = RequestId(self.next_request);
         self.next_request += 1;
         let cancelled = CancellationToken::new();

@@ -1,0 +1,135 @@
+//! `cargo xtask fuzz`: tries the fuzzers of `tests/fuzz` for longer than a test run does.
+//!
+//! The targets run one after the other, each in a process of its own, so that one that dies or hangs takes no
+//! other along. What they try and what must hold stands there; here are only the time and the seeds.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::test::build;
+
+/// What to try, and for how long.
+#[derive(Debug, Args)]
+pub struct FuzzArguments {
+    /// The target, for example `gguf`; without one all of them.
+    target: Option<String>,
+    /// How long to try; all targets together.
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
+    /// How many cases to try of each target, instead of a time.
+    #[arg(long, conflicts_with = "minutes")]
+    cases: Option<u64>,
+    /// The first case; each further one has the next number. Those of the ordinary test run begin with 1.
+    #[arg(long, default_value_t = 1_000_000)]
+    seed: u64,
+}
+
+/// A target and the test that tries it.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    name: String,
+    test: String,
+}
+
+/// Tries the targets. Gives whether none of them found anything.
+pub fn run(root: &Path, arguments: &FuzzArguments) -> Result<bool> {
+    let Some(program) = build(root, &["--bin", "tabahead", "--test", "fuzz"])? else {
+        return Ok(false);
+    };
+    let all = listed(root)?;
+    let known: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
+    let known = known.join(", ");
+    let wanted = arguments.target.as_deref();
+    let targets: Vec<&Target> = all
+        .iter()
+        .filter(|target| wanted.is_none_or(|wanted| wanted == target.name))
+        .collect();
+    ensure!(
+        !targets.is_empty(),
+        "there is no target '{}'; there are {known}",
+        wanted.unwrap_or_default()
+    );
+    let seconds = 60 * arguments.minutes / targets.len() as u64;
+    let folder = root.join("target/fuzz");
+    fs::create_dir_all(&folder).context("target/fuzz cannot be made")?;
+    let mut with_findings = Vec::new();
+    for Target { name, test } in targets {
+        let note = folder.join(format!("{name}.txt"));
+        let _ = fs::remove_file(&note);
+        let mut command = fuzz_tests(root);
+        command
+            .args(["--exact", test, "--nocapture"])
+            .env("TABAHEAD_BIN", &program)
+            .env("TABAHEAD_FUZZ_NOTE", &note)
+            .env("TABAHEAD_FUZZ_SEED", arguments.seed.to_string());
+        match arguments.cases {
+            Some(cases) => command.env("TABAHEAD_FUZZ_CASES", cases.to_string()),
+            None => command.env("TABAHEAD_FUZZ_SECONDS", seconds.to_string()),
+        };
+        let status = command.status().context("cargo test cannot be run")?;
+        // A target that comes to its end takes its note away.
+        if let Ok(last) = fs::read_to_string(&note) {
+            let seed = last.split_whitespace().last().unwrap_or_default();
+            println!(
+                "FOUND by {name}, seed {seed}: the process died\n  again: cargo xtask fuzz {name} --seed {seed} --cases 1"
+            );
+        }
+        if !status.success() {
+            with_findings.push(name.as_str());
+        }
+    }
+    match with_findings[..] {
+        [] => println!("fuzz: no findings"),
+        _ => println!("fuzz: findings by {}", with_findings.join(", ")),
+    }
+    Ok(with_findings.is_empty())
+}
+
+/// The test program of the fuzzers, with what the whole workspace is built with.
+fn fuzz_tests(root: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["test", "--quiet", "--workspace", "--test", "fuzz", "--"])
+        .current_dir(root);
+    command
+}
+
+fn listed(root: &Path) -> Result<Vec<Target>> {
+    let output = fuzz_tests(root)
+        .args(["--list", "--format", "terse"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo test cannot be run")?;
+    ensure!(output.status.success(), "the fuzzers cannot be listed");
+    let list = String::from_utf8_lossy(&output.stdout);
+    Ok(list.lines().filter_map(target).collect())
+}
+
+/// A target by a line of the list: it is called like the first word of its test.
+fn target(line: &str) -> Option<Target> {
+    let test = line.strip_suffix(": test")?;
+    let name = test.rsplit("::").next()?.split('_').next()?;
+    Some(Target {
+        name: name.to_owned(),
+        test: test.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_called_like_the_first_word_of_its_test() {
+        let found = target("lsp::frames_that_are_damaged: test").expect("a target");
+        assert_eq!(found.name, "frames");
+        assert_eq!(found.test, "lsp::frames_that_are_damaged");
+        assert_eq!(target("2 tests, 0 benchmarks"), None);
+    }
+}

@@ -1,0 +1,36 @@
+//! How messages stand in a stream: a header with the length, and a body. Knows nothing of what they say.
+
+use std::io::BufRead;
+
+use serde_json::Value;
+
+/// A message with its header.
+pub fn framed(body: &str) -> String {
+    format!("{}{body}", header(body.len()))
+}
+
+/// The header of a body.
+pub fn header(length: usize) -> String {
+    format!("Content-Length: {length}\r\n\r\n")
+}
+
+/// The next message of a server; `None` at the end of its output.
+pub fn read_message(output: &mut impl BufRead) -> Option<Value> {
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        if output.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("Content-Length:") {
+            length = value.trim().parse::<usize>().ok();
+        }
+    }
+    let mut body = vec![0; length.expect("each frame has a length")];
+    output.read_exact(&mut body).ok()?;
+    Some(serde_json::from_slice(&body).expect("only JSON goes to stdout"))
+}

@@ -1,0 +1,558 @@
+//! Makes messages: most are what an editor would send, some are damaged, and their order is any.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    server::{Asked, CANARY, Item, Server},
+    texts::{self, Encoding, FIRST_HALF, Place, SECOND_HALF},
+};
+use crate::{damage, random::Random, settings::layer};
+
+const ADDRESSES: [&str; 9] = [
+    "file:///project/src/main.rs",
+    "file:///project/tool.py",
+    "file:///w%20x/%C3%BC.js",
+    "untitled:Untitled-1",
+    "vscode-notebook-cell:/n.ipynb#W0",
+    "file:///project/.env",
+    "file:///c%3A/Users/x/y.html",
+    "nonsense",
+    "",
+];
+
+const LANGUAGES: [&str; 6] = ["rust", "python", "javascript", "html", "plaintext", ""];
+
+/// Pieces of texts: code, line ends of every kind, characters of every width, halves of pairs.
+const PIECES: [&str; 34] = [
+    "fn largest(numbers: &[i32]) -> Option<i32> {",
+    "    let mut best = None;",
+    "    for number in numbers {",
+    "def total(items):",
+    "    return sum(item.price for item in items)",
+    "let x = ",
+    "print(",
+    "<div class=\"",
+    "\n",
+    "\n",
+    "\n",
+    "\r\n",
+    "\r\n",
+    "\r",
+    "\n\r",
+    "\t",
+    " ",
+    "(",
+    ")",
+    "{",
+    "}",
+    "\"",
+    "é",
+    "日本",
+    "🙂",
+    "🧑\u{200d}💻",
+    "e\u{301}",
+    "\u{feff}",
+    "\u{2028}",
+    "\0",
+    "\u{202e}",
+    "\u{f8ff}",
+    "\u{f8fe}",
+    CANARY,
+];
+
+/// What an editor knows.
+#[derive(Default)]
+pub struct Client {
+    encoding: Encoding,
+    has_menu: bool,
+    has_plain_settings: bool,
+    documents: BTreeMap<&'static str, Document>,
+}
+
+/// An open document.
+struct Document {
+    /// `None` when a message about it was damaged: the server may have another text until it gets a whole one.
+    text: Option<String>,
+    version: i32,
+}
+
+/// What is to be sent: method, parameters, and what is asked, if it is a request.
+struct Act {
+    method: &'static str,
+    params: Value,
+    wants_answer: bool,
+    asked: Option<Asked>,
+}
+
+impl Act {
+    fn tell(method: &'static str, params: Value) -> Self {
+        Self {
+            method,
+            params,
+            wants_answer: false,
+            asked: None,
+        }
+    }
+
+    fn ask(method: &'static str, params: Value) -> Self {
+        Self {
+            method,
+            params,
+            wants_answer: true,
+            asked: None,
+        }
+    }
+}
+
+impl Client {
+    pub fn has_plain_settings(&self) -> bool {
+        self.has_plain_settings
+    }
+
+    pub fn completion_method(&self) -> &'static str {
+        match self.has_menu {
+            true => "textDocument/completion",
+            false => "textDocument/inlineCompletion",
+        }
+    }
+
+    /// Sends `initialize` and `initialized`.
+    pub fn greet(&mut self, server: &mut Server, random: &mut Random) -> Result<(), String> {
+        let offers = [
+            json!(["utf-8"]),
+            json!(["utf-32"]),
+            json!(["utf-16", "utf-8"]),
+            json!(["utf-8", "utf-32"]),
+            Value::Null,
+        ];
+        self.has_menu = random.below(5) == 0;
+        self.has_plain_settings = random.below(6) > 0;
+        let feature = match self.has_menu {
+            true => {
+                json!({"completion": {"completionItem": {"documentationFormat": ["markdown"]}}})
+            }
+            false => json!({"inlineCompletion": {}}),
+        };
+        let options = match self.has_plain_settings {
+            true => {
+                json!({"threads": random.below(3), "speculation": {"enabled": random.below(4) > 0}})
+            }
+            false => layer(random),
+        };
+        let params = json!({
+            "processId": std::process::id(),
+            "rootUri": null,
+            "capabilities": {
+                "general": {"positionEncodings": random.pick(&offers)},
+                "textDocument": feature,
+                "window": {"workDoneProgress": random.below(2) == 0},
+            },
+            "initializationOptions": options,
+        });
+        let answer = server.call("initialize", params)?;
+        let encoding = answer["result"]["capabilities"]["positionEncoding"].as_str();
+        let encoding = encoding.and_then(Encoding::named);
+        self.encoding = encoding.ok_or_else(|| format!("no position encoding: {answer}"))?;
+        server.notify("initialized", json!({}));
+        // What came before was not heard.
+        self.documents.clear();
+        Ok(())
+    }
+
+    /// Sends one message, and perhaps waits for answers.
+    pub fn act(&mut self, server: &mut Server, random: &mut Random) -> Result<(), String> {
+        let Act {
+            method,
+            params,
+            mut wants_answer,
+            asked,
+        } = self.choose(server, random);
+        if random.below(25) == 0 {
+            wants_answer = !wants_answer;
+        }
+        let mut message = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        let id = server.fresh_id(random);
+        if wants_answer {
+            message["id"] = id.clone();
+            if let Some(asked) = asked {
+                server.note(&id, asked);
+            }
+        }
+        if random.below(8) > 0 {
+            server.send(message.to_string().as_bytes());
+        } else {
+            self.doubt(&message, random.below(2) == 0);
+            server.send(&damaged(message, random));
+        }
+        if random.below(6) == 0 {
+            server.settle()?;
+        }
+        Ok(())
+    }
+
+    /// A sound message, for whoever damages it.
+    pub fn message(&mut self, server: &Server, random: &mut Random) -> Value {
+        let Act {
+            method,
+            params,
+            wants_answer,
+            ..
+        } = self.choose(server, random);
+        let mut message = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        if wants_answer {
+            message["id"] = json!(1_000_000 + random.below(1000));
+        }
+        message
+    }
+
+    /// What the server has of any document is not known any more.
+    pub fn forget_texts(&mut self) {
+        for document in self.documents.values_mut() {
+            document.text = None;
+        }
+    }
+
+    pub fn close_all(&mut self, server: &mut Server) {
+        self.documents.clear();
+        for uri in ADDRESSES {
+            server.notify(
+                "textDocument/didClose",
+                json!({"textDocument": {"uri": uri}}),
+            );
+        }
+    }
+
+    /// A message that changes texts is going to be damaged, so that it may do anything or nothing.
+    fn doubt(&mut self, message: &Value, all: bool) {
+        let method = message["method"].as_str().unwrap_or_default();
+        if !method.starts_with("textDocument/did") {
+            return;
+        }
+        let uri = message["params"]["textDocument"]["uri"].as_str();
+        for (address, document) in &mut self.documents {
+            if all || uri == Some(*address) {
+                document.text = None;
+            }
+        }
+    }
+
+    fn choose(&mut self, server: &Server, random: &mut Random) -> Act {
+        if self.documents.is_empty() {
+            return self.open(random);
+        }
+        match random.below(100) {
+            0..=7 => self.open(random),
+            8..=10 => self.close(random),
+            11..=44 => self.change(random),
+            45..=69 => self.complete(random),
+            70..=77 => self.accept(server, random),
+            78..=83 => self.tell_of_cursor(random),
+            84..=86 => self.tell_of_item(server, random),
+            87..=90 => cancel(server, random),
+            91 | 92 => Act::tell("workspace/didChangeConfiguration", settings(random)),
+            93 => Act::ask("tabahead/stats", Value::Null),
+            _ => other(random),
+        }
+    }
+
+    fn open(&mut self, random: &mut Random) -> Act {
+        let uri = *random.pick(&ADDRESSES);
+        let text = text(random, 30);
+        let version = random.below(5) as i32 - 1;
+        let params = json!({"textDocument": {
+            "uri": uri, "languageId": random.pick(&LANGUAGES), "version": version, "text": text,
+        }});
+        self.documents.insert(
+            uri,
+            Document {
+                text: Some(text),
+                version,
+            },
+        );
+        Act::tell("textDocument/didOpen", params)
+    }
+
+    fn close(&mut self, random: &mut Random) -> Act {
+        let uri = *random.pick(&ADDRESSES);
+        self.documents.remove(uri);
+        Act::tell(
+            "textDocument/didClose",
+            json!({"textDocument": {"uri": uri}}),
+        )
+    }
+
+    /// One of the open documents, or one that is not.
+    fn some_document(&self, random: &mut Random) -> &'static str {
+        let open: Vec<&'static str> = self.documents.keys().copied().collect();
+        match open.is_empty() || random.below(15) == 0 {
+            true => *random.pick(&ADDRESSES),
+            false => *random.pick(&open),
+        }
+    }
+
+    /// A place in a document: mostly one that is there.
+    fn some_place(&self, uri: &str, random: &mut Random) -> Place {
+        let document = self.documents.get(uri);
+        let text = document
+            .and_then(|document| document.text.as_deref())
+            .unwrap_or("\n\n\n");
+        let mut at = random.below(text.len() + 1);
+        if random.below(3) == 0 {
+            at = text.len();
+        }
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let (line, character) = texts::place(text, at, self.encoding);
+        match random.below(20) {
+            0 => (line, character + 1),
+            1 => (line + 1, character),
+            2 => (line, *random.pick(&[1_000_000, 0x7fff_ffff, 0xffff_ffff])),
+            3 => (
+                *random.pick(&[1_000_000, 0x7fff_ffff, 0xffff_ffff]),
+                character,
+            ),
+            _ => (line, character),
+        }
+    }
+
+    fn change(&mut self, random: &mut Random) -> Act {
+        let uri = self.some_document(random);
+        let mut changes = Vec::new();
+        for _ in 0..1 + random.below(3) * random.below(2) {
+            changes.push(self.one_change(uri, random));
+        }
+        let mut about = json!({"uri": uri});
+        if let Some(document) = self.documents.get_mut(uri) {
+            match random.below(12) {
+                0 => document.version = *random.pick(&[0, -1, i32::MAX, i32::MIN]),
+                _ => document.version = document.version.wrapping_add(1),
+            }
+            if random.below(20) > 0 {
+                about["version"] = json!(document.version);
+            }
+        }
+        Act::tell(
+            "textDocument/didChange",
+            json!({"textDocument": about, "contentChanges": changes}),
+        )
+    }
+
+    /// A change, done here as well.
+    fn one_change(&mut self, uri: &str, random: &mut Random) -> Value {
+        let (mut start, mut end) = (self.some_place(uri, random), self.some_place(uri, random));
+        if random.below(3) > 0 {
+            end = start;
+        }
+        let is_known = self
+            .documents
+            .get(uri)
+            .is_some_and(|document| document.text.is_some());
+        let is_whole = random.below(if is_known { 25 } else { 3 }) == 0;
+        let inserted = text(random, if is_whole { 30 } else { 2 });
+        let encoding = self.encoding;
+        if let Some(document) = self.documents.get_mut(uri) {
+            if is_whole {
+                document.text = Some(inserted.clone());
+            } else if let Some(text) = &mut document.text {
+                let mut ends = [
+                    texts::offset(text, start, encoding),
+                    texts::offset(text, end, encoding),
+                ];
+                ends.sort_unstable();
+                text.replace_range(ends[0]..ends[1], &inserted);
+                if text.len() > 20_000 {
+                    document.text = None;
+                }
+            }
+        }
+        if random.below(30) == 0 {
+            std::mem::swap(&mut start, &mut end);
+        }
+        match is_whole {
+            true => json!({"text": inserted}),
+            false => json!({"range": range(start, end), "text": inserted}),
+        }
+    }
+
+    fn complete(&mut self, random: &mut Random) -> Act {
+        let uri = self.some_document(random);
+        let place = self.some_place(uri, random);
+        let document = self.documents.get(uri);
+        let mut about = json!({"uri": uri});
+        if random.below(4) == 0 {
+            let known = document.map_or(1, |document| document.version);
+            about["version"] = json!(known.wrapping_sub(i32::from(random.below(4) == 0)));
+        }
+        let mut context = json!({"triggerKind": 1 + random.below(2)});
+        if random.below(8) == 0 {
+            let start = match random.below(3) {
+                0 => self.some_place(uri, random),
+                _ => (place.0, place.1.saturating_sub(random.below(5) as u64)),
+            };
+            context["selectedCompletionInfo"] =
+                json!({"range": range(start, place), "text": text(random, 1)});
+        }
+        let mut act = Act::ask(
+            self.completion_method(),
+            json!({"textDocument": about, "position": position(place), "context": context}),
+        );
+        act.asked = Some(Asked {
+            uri: uri.to_owned(),
+            text: document.and_then(|document| document.text.clone()),
+            encoding: self.encoding,
+            place,
+        });
+        act
+    }
+
+    /// Accepts a suggestion, if its document is as it was; else only says so.
+    fn accept(&mut self, server: &Server, random: &mut Random) -> Act {
+        if server.items.is_empty() {
+            return self.complete(random);
+        }
+        let item: &Item = random.pick(&server.items);
+        let document = self.documents.iter_mut().find(|(uri, _)| **uri == item.uri);
+        if let Some((uri, document)) = document
+            && item.text.is_some()
+            && document.text == item.text
+            && let Some(text) = &mut document.text
+        {
+            let start = texts::offset(text, item.start, self.encoding);
+            let end = texts::offset(text, item.end, self.encoding);
+            text.replace_range(start..end, &item.insert);
+            document.version = document.version.wrapping_add(1);
+            return Act::tell(
+                "textDocument/didChange",
+                json!({
+                    "textDocument": {"uri": uri, "version": document.version},
+                    "contentChanges": [{"range": range(item.start, item.end), "text": item.insert}],
+                }),
+            );
+        }
+        let command = &item.command;
+        Act::ask(
+            "workspace/executeCommand",
+            json!({"command": command["command"], "arguments": command["arguments"]}),
+        )
+    }
+
+    fn tell_of_cursor(&mut self, random: &mut Random) -> Act {
+        let uri = self.some_document(random);
+        let place = self.some_place(uri, random);
+        let about = json!({"uri": uri});
+        match random.below(4) {
+            0 => Act::tell("textDocument/didFocus", json!({"textDocument": about})),
+            1 => Act::tell("tabahead/didDismiss", json!({"textDocument": about})),
+            2 => Act::tell(
+                "tabahead/didMoveCursor",
+                json!({"textDocument": about, "position": position(place)}),
+            ),
+            _ => {
+                let end = self.some_place(uri, random);
+                let shown = json!({
+                    "textDocument": about, "position": position(place),
+                    "range": range(place, end), "insertText": text(random, 3),
+                });
+                Act::tell("tabahead/didShow", shown)
+            }
+        }
+    }
+
+    fn tell_of_item(&mut self, server: &Server, random: &mut Random) -> Act {
+        let command = match server.items.is_empty() {
+            true => json!({"arguments": [random.below(100).to_string()]}),
+            false => random.pick(&server.items).command.clone(),
+        };
+        let item = json!({"insertText": "x", "command": command});
+        match random.below(2) {
+            0 => Act::tell("textDocument/didShowCompletion", json!({"item": item})),
+            _ => Act::tell(
+                "textDocument/didPartiallyAcceptCompletion",
+                json!({"item": item, "acceptedLength": random.below(40)}),
+            ),
+        }
+    }
+}
+
+fn cancel(server: &Server, random: &mut Random) -> Act {
+    let known = server.known_ids();
+    let id = match known.is_empty() || random.below(6) == 0 {
+        true => json!(random.below(100_000)),
+        false => random.pick(&known).clone(),
+    };
+    Act::tell("$/cancelRequest", json!({"id": id}))
+}
+
+fn settings(random: &mut Random) -> Value {
+    let mut settings = layer(random);
+    // Another model takes a while to load, and a file that is none is tried by others.
+    if let Some(object) = settings.as_object_mut().filter(|_| random.below(4) > 0) {
+        object.remove("model");
+    }
+    json!({"settings": settings})
+}
+
+fn other(random: &mut Random) -> Act {
+    match random.below(8) {
+        0 => Act::ask("textDocument/hover", json!({"position": position((0, 0))})),
+        1 => Act::ask(
+            "workspace/executeCommand",
+            json!({"command": "tabahead.accepted", "arguments": [random.below(50)]}),
+        ),
+        2 => Act::ask("initialize", json!({"capabilities": {}})),
+        3 => Act::tell("$/setTrace", json!({"value": "verbose"})),
+        4 => Act::tell("workspace/didChangeWatchedFiles", json!({"changes": []})),
+        5 => Act::ask("$/unknown", json!([1, 2])),
+        6 => Act::tell("initialized", json!({})),
+        _ => Act::ask("", Value::Null),
+    }
+}
+
+fn text(random: &mut Random, most: usize) -> String {
+    let count = random.below(most + 1);
+    let mut text: String = (0..count).map(|_| *random.pick::<&str>(&PIECES)).collect();
+    if random.below(200) == 0 {
+        text = text.repeat(40);
+    }
+    // Two halves side by side are one character.
+    let pair: String = [FIRST_HALF, SECOND_HALF].iter().collect();
+    text.replace(&pair, "😀")
+}
+
+fn position((line, character): Place) -> Value {
+    json!({"line": line, "character": character})
+}
+
+fn range(start: Place, end: Place) -> Value {
+    json!({"start": position(start), "end": position(end)})
+}
+
+/// A message that an editor with a fault would send.
+fn damaged(mut message: Value, random: &mut Random) -> Vec<u8> {
+    match random.below(4) {
+        0 | 1 => {
+            for _ in 0..damage::pieces(random) {
+                damage::json(&mut message, random);
+            }
+            message.to_string().into_bytes()
+        }
+        // A member twice.
+        2 => {
+            let members = message.as_object().cloned().unwrap_or_else(Map::new);
+            let members: Vec<(String, Value)> = members.into_iter().collect();
+            let (name, value) = random.pick(&members);
+            let again = json!({ name.as_str(): value }).to_string();
+            let rest = message.to_string();
+            let first = again.strip_suffix('}').unwrap_or(&again);
+            format!("{first},{}", &rest[1..]).into_bytes()
+        }
+        _ => {
+            let mut bytes = message.to_string().into_bytes();
+            damage::bytes(&mut bytes, random);
+            bytes
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The client's side of a document: its text, and what positions mean in it. Written from LSP's words, not
+//! from the server's code.
+//!
+//! Half a surrogate pair is kept as a character of private use. It is as wide as what the server has in its place, in each
+//! encoding, and becomes `\ud83d` or `\ude00` when a message is written.
+
+use std::ops::Range;
+
+/// Stands for the first half of a pair.
+pub const FIRST_HALF: char = '\u{f8ff}';
+
+/// Stands for the second half.
+pub const SECOND_HALF: char = '\u{f8fe}';
+
+/// What a character of a position counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Encoding {
+    Utf8,
+    #[default]
+    Utf16,
+    Utf32,
+}
+
+impl Encoding {
+    /// By LSP's name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "utf-8" => Some(Self::Utf8),
+            "utf-16" => Some(Self::Utf16),
+            "utf-32" => Some(Self::Utf32),
+            _ => None,
+        }
+    }
+
+    fn width(self, c: char) -> u64 {
+        match self {
+            Self::Utf8 => c.len_utf8() as u64,
+            Self::Utf16 => c.len_utf16() as u64,
+            Self::Utf32 => 1,
+        }
+    }
+}
+
+/// Line and character.
+pub type Place = (u64, u64);
+
+/// The lines of a text without their ends: "the following strings are used as line endings: '\n', '\r\n' and
+/// '\r'".
+fn lines(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let (mut lines, mut start, mut at) = (Vec::new(), 0, 0);
+    while at < bytes.len() {
+        let end = at;
+        at += match bytes[at] {
+            b'\r' if bytes.get(at + 1) == Some(&b'\n') => 2,
+            _ => 1,
+        };
+        if matches!(bytes[end], b'\n' | b'\r') {
+            lines.push(start..end);
+            start = at;
+        }
+    }
+    lines.push(start..bytes.len());
+    lines
+}
+
+/// The byte of a place: "if the character value is greater than the line length it defaults back to the line length".
+/// Behind the last line it is the end, inside a character its start.
+pub fn offset(text: &str, (line, character): Place, encoding: Encoding) -> usize {
+    let lines = lines(text);
+    let Some(line) = usize::try_from(line).ok().and_then(|line| lines.get(line)) else {
+        return text.len();
+    };
+    let mut units = 0;
+    for (at, c) in text[line.clone()].char_indices() {
+        units += encoding.width(c);
+        if units > character {
+            return line.start + at;
+        }
+    }
+    line.end
+}
+
+/// The place of a byte at which a character begins.
+pub fn place(text: &str, offset: usize, encoding: Encoding) -> Place {
+    let lines = lines(text);
+    let line = lines.partition_point(|line| line.start <= offset) - 1;
+    let before = &text[lines[line].start..offset.min(lines[line].end)];
+    let character = before.chars().map(|c| encoding.width(c)).sum();
+    (line as u64, character)
+}
+
+/// Whether a place is in the text, not beyond it and not inside a character.
+pub fn has(text: &str, wanted: Place, encoding: Encoding) -> bool {
+    place(text, offset(text, wanted, encoding), encoding) == wanted
+}

@@ -1,0 +1,137 @@
+//! Recordings: what fits together is told, what does not is named in one line, and reading comes to an end.
+
+use std::{fs, io::Cursor, path::Path, time::Duration};
+
+use serde_json::{Value, json};
+use tabahead_replay::{
+    editing::{Editing, What},
+    recording::{Entries, Form},
+};
+
+use crate::{
+    bounds::{bounded, check_text},
+    damage,
+    random::Random,
+    run::{Verdict, fuzz},
+};
+
+const RECORDINGS: [&str; 4] = [
+    "02c704eeb368",
+    "048c2f52b6b6",
+    "adb5ed1c1524",
+    "b1b8138c6f3e",
+];
+
+/// Entries of a recording that a case has at most.
+const MOST_ENTRIES: usize = 120;
+
+#[test]
+fn recording_files_are_read_as_far_as_they_fit_together() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("replay/recordings");
+    let recordings: Vec<Vec<Value>> = RECORDINGS
+        .iter()
+        .map(|name| {
+            let file = folder.join(format!("{name}.recording.w.jsonl"));
+            let text = fs::read_to_string(file).expect("a recording");
+            let entries = text.lines().map(|line| serde_json::from_str(line));
+            entries.collect::<Result<_, _>>().expect("JSON")
+        })
+        .collect();
+    fuzz(
+        "recording",
+        600,
+        &[("read", 100), ("refused", 150)],
+        |random| {
+            let (form, file) = damaged(random.pick::<Vec<Value>>(&recordings), random);
+            bounded(file.len(), || read(form, file))?
+        },
+    );
+}
+
+fn read(form: Form, file: Vec<u8>) -> Verdict {
+    let most = 2 * file.len() + 100;
+    let entries = Entries::read(Path::new("a.recording.w.json"), form, Cursor::new(file));
+    let (mut last, mut told, mut refused) = (Duration::ZERO, 0, false);
+    for happening in Editing::new(entries) {
+        told += 1;
+        if told > most {
+            return Err("more happens than was recorded".to_owned());
+        }
+        let happening = match happening {
+            Ok(happening) => happening,
+            Err(error) => {
+                refused = true;
+                check_text(&error)?;
+                continue;
+            }
+        };
+        if happening.at < last {
+            return Err(format!("entry {}: time goes back", happening.entry));
+        }
+        last = happening.at;
+        if let What::Changed {
+            before,
+            after,
+            edits,
+            cursor,
+            ..
+        } = happening.what
+        {
+            let inside = edits.iter().all(|edit| edit.range.end.0 <= before.len());
+            let changed: isize = edits
+                .iter()
+                .map(|edit| {
+                    edit.text.len() as isize - edit.range.end.0 as isize
+                        + edit.range.start.0 as isize
+                })
+                .sum();
+            if !inside || cursor.0 > after.len() {
+                return Err(format!("entry {}: outside of its text", happening.entry));
+            }
+            if before.len() as isize + changed != after.len() as isize {
+                return Err(format!(
+                    "entry {}: the edits make another text",
+                    happening.entry
+                ));
+            }
+        }
+    }
+    Ok(if refused { "refused" } else { "read" })
+}
+
+fn damaged(recording: &[Value], random: &mut Random) -> (Form, Vec<u8>) {
+    // The beginning: the header, the documents and their texts.
+    let length = 10 + random.below(MOST_ENTRIES);
+    let mut entries: Vec<Value> = recording.iter().take(length).cloned().collect();
+    let in_entries = random.below(4) > 0;
+    if in_entries {
+        for _ in 0..damage::pieces(random) {
+            in_entry(&mut entries, random);
+        }
+    }
+    let form = *random.pick(&[Form::Lines, Form::Object]);
+    let mut file = match form {
+        Form::Lines => {
+            let lines = entries.iter().map(|entry| format!("{entry}\n"));
+            lines.collect::<String>().into_bytes()
+        }
+        Form::Object => json!({"log": entries}).to_string().into_bytes(),
+    };
+    if !in_entries {
+        damage::bytes(&mut file, random);
+    }
+    (form, file)
+}
+
+fn in_entry(entries: &mut Vec<Value>, random: &mut Random) {
+    if entries.is_empty() {
+        return;
+    }
+    let (at, other) = (random.below(entries.len()), random.below(entries.len()));
+    match random.below(8) {
+        0 => drop(entries.remove(at)),
+        1 => entries.swap(at, other),
+        2 => entries.insert(at, entries[other].clone()),
+        _ => damage::json(&mut entries[at], random),
+    }
+}
