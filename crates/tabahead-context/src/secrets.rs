@@ -208,8 +208,10 @@ impl Scan {
             body += 1;
         }
         let mut headers = 0;
-        while first > 0 && headers <= MOST_HEADERS {
-            let above = text(first - 1);
+        while first > 0
+            && headers <= MOST_HEADERS
+            && let Some(above) = short_line(document, first - 1)
+        {
             if begins_key(&above).is_some() {
                 let mut scan = Self::default();
                 for line in first - 1..line {

@@ -505,3 +505,81 @@ fn the_ends_move_rarely_while_lines_are_accepted() {
     );
     assert_eq!(end_moved, 0);
 }
+
+/// Stands in every secret of these tests, and nowhere else.
+const SECRET: &str = "Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1";
+
+/// Blocks of lines, some of which hold secrets.
+fn blocks() -> impl Strategy<Value = String> {
+    let key = |lines: usize| {
+        let body = format!("{SECRET}{SECRET}\n").repeat(lines);
+        format!(
+            "-----BEGIN RSA PRIVATE KEY-----\nVersion: 1\n\n{body}-----END RSA PRIVATE KEY-----\n"
+        )
+    };
+    let block = prop_oneof![
+        4 => "[a-z ]{4,18}\n",
+        1 => Just(format!("a(\"sk_live_{SECRET}\", b)\n")),
+        1 => Just(format!("password = '{SECRET}'\n")),
+        1 => Just(format!("password: >-\n  {SECRET}\n")),
+        1 => (1_usize..8).prop_map(key),
+    ];
+    prop::collection::vec(block, 1..20).prop_map(|blocks| blocks.concat())
+}
+
+proptest! {
+    #[test]
+    fn secret_values_are_in_no_window_and_in_nothing_that_is_copied(text in blocks(), layout in layouts(), crlf in any::<bool>()) {
+        let text = if crlf { text.replace('\n', "\r\n") } else { text };
+        let document = Document::new(&text, Version(0));
+        let settings = ContextSettings { longest_line: 90, copy_budget: 130, ..SMALL };
+        let name = DocumentName {
+            open_files: OpenFiles::new([&OpenFile::new(&document)]),
+            ..DocumentName::default()
+        };
+        for line in 0..document.line_count() {
+            let range = document.line_range(line);
+            for cursor in [range.start, range.end] {
+                let window = ContextWindow::new(&document, cursor, &name, layout, &settings, 0);
+                if document.slice(range.clone()).contains(SECRET) {
+                    prop_assert_eq!(window, Err(Silence::Secret));
+                } else if let Ok(window) = window {
+                    let shown = [window.tail.as_str(), &window.before_anchor, &window.suffix].concat();
+                    prop_assert!(!shown.contains(&SECRET[..8]), "line {}: {}", line, shown);
+                    let copied = window.copy_source(&document).expect("copying is on");
+                    let copied = [copied.before, copied.after, copied.open_files.concat()].concat();
+                    prop_assert!(!copied.contains(&SECRET[..8]), "line {}: {}", line, copied);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_lines_above_what_is_copied_are_part_of_the_key() {
+    let body = format!("{SECRET}{SECRET}\n");
+    let text = |header: &str| format!("{header}\n{}{}", body.repeat(8), "let a = 1;\n".repeat(30));
+    let settings = ContextSettings {
+        copy_budget: 130,
+        ..SMALL
+    };
+    let model = profile(Layout::SuffixFirst);
+    // What is copied begins within the body, and what stands above it differs.
+    let seen = |header: &str| {
+        let document = Document::new(&text(header), Version(0));
+        let name = DocumentName::default();
+        let cursor = document.line_range(24).end;
+        let layout = Layout::SuffixFirst;
+        let window = ContextWindow::new(&document, cursor, &name, layout, &settings, 0);
+        let window = window.expect("a window");
+        let copied = window.copy_source(&document).expect("copying is on").before;
+        (ContextKey::of_base(&model, &settings, &window), copied)
+    };
+    let (key, copied) = seen("-----BEGIN PRIVATE KEY-----");
+    let (other_key, other_copied) = seen("-----BEGIN RECIPE OF CAKE-----");
+    assert!(
+        !copied.contains(SECRET) && other_copied.contains(SECRET),
+        "{other_copied}"
+    );
+    assert_ne!(key, other_key);
+}

@@ -36,6 +36,7 @@ const MARKS: &str = "crates/tabahead-context/src/marks.rs";
 const PATH: &str = "crates/tabahead-context/src/path.rs";
 const CUT: &str = "crates/tabahead-context/src/cut.rs";
 const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
+const ELSEWHERE: &str = "crates/tabahead-context/src/elsewhere.rs";
 const KEY: &str = "crates/tabahead-context/src/key.rs";
 const STATE: &str = "crates/tabahead-speculation/src/state.rs";
 const KNOWN_PATH: &str = "crates/tabahead-speculation/src/known_path.rs";
@@ -51,6 +52,7 @@ const COPIES: &str =
     "tests::decoding::what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced";
 const WINNER: &str = "tests::lookahead::of_two_rivals_the_one_of_the_likelier_line_is_chosen";
 const TYPES_ALONG: &str = "tests::lookahead::who_types_along_is_told_the_same";
+const SECRETS: &str = "secret_values_are_in_no_window_and_in_nothing_that_is_copied";
 const KEY_PARTS: &str = "all_that_decides_what_is_seen_is_part_of_the_key";
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -647,6 +649,33 @@ pub(super) const MUTANTS: &[Mutant] = &[
         becomes: "",
         program: SPECULATION,
         test: "state::tests::bases_of_one_hash_are_compared_as_texts",
+    },
+    Mutant {
+        rule: "Secrets",
+        off: "the model reads them",
+        file: WINDOW_ITSELF,
+        piece: "without_secrets(self.scan(first), text)",
+        becomes: "text",
+        program: WINDOW,
+        test: SECRETS,
+    },
+    Mutant {
+        rule: "Secrets",
+        off: "they are copied",
+        file: ELSEWHERE,
+        piece: "without_secrets(scan(document, start), lf_text(document, start..end))",
+        becomes: "lf_text(document, start..end)",
+        program: WINDOW,
+        test: SECRETS,
+    },
+    Mutant {
+        rule: "Secrets",
+        off: "what stands above what is copied is not part of the key",
+        file: ELSEWHERE,
+        piece: "hash.update(&scan(document, range.start).number().to_le_bytes());",
+        becomes: "",
+        program: WINDOW,
+        test: "the_lines_above_what_is_copied_are_part_of_the_key",
     },
     Mutant {
         rule: "Lookahead",
