@@ -251,6 +251,15 @@ fn values_that_were_drawn_are_found() {
     }
 }
 
+#[test]
+fn a_very_long_line_says_nothing_of_the_next_one() {
+    let long = "MIIE".repeat(5000);
+    for above in ["-----BEGIN PRIVATE KEY-----", "password:"] {
+        let document = Document::new(&format!("{above}\n{long}\nx = 1\n"), Version(0));
+        assert_eq!(Scan::at(&document, 2), Scan::default());
+    }
+}
+
 proptest! {
     /// Whoever begins at a line sees what somebody sees who began at the top.
     #[test]

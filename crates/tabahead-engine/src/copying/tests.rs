@@ -288,10 +288,7 @@ fn a_text_that_repeats_itself_costs_no_more_than_the_matches_that_count() {
     let source = with_open_files(&lines, &lines, &files);
     // So many of each of the three texts, and where the others begin those that agree in less.
     let shorter = 2 * (LONGEST / "  \n".len());
-    assert_eq!(
-        source.matches_to_consider().len(),
-        3 * CONSIDERED + shorter
-    );
+    assert_eq!(source.matches_to_consider().len(), 3 * CONSIDERED + shorter);
     let nearest: Vec<_> = source
         .long_matches()
         .iter()
