@@ -5,10 +5,11 @@
 //! line and around the cursor. No text of a document is in the log. Behind all of it, it suggests something at a
 //! plain place.
 //!
-//! `lsp/server.rs` is the process and what it owes, `lsp/client.rs` makes messages, `lsp/texts.rs` is the
-//! client's side of a document.
+//! `lsp/server.rs` is the process and what it owes, `lsp/client.rs` chooses messages, `lsp/material.rs` is
+//! what they are made of, `lsp/texts.rs` is the client's side of a document.
 
 mod client;
+mod material;
 mod server;
 mod texts;
 

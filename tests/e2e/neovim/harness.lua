@@ -132,10 +132,10 @@ function M.ghost(namespace)
   )
 end
 
---- The server's figures.
----@return table
+--- The server's figures; nil where it did not answer in time.
+---@return table?
 function M.stats()
-  return M.lua([[
+  local stats = M.lua([[
     local client = vim.lsp.get_clients({ name = 'tabahead' })[1]
     if not client then return nil end
     local buffer = vim.api.nvim_get_current_buf()
@@ -147,6 +147,8 @@ function M.stats()
     end
     return answer and answer.result
   ]])
+  -- What is nil there comes as a value of its own.
+  return stats ~= vim.NIL and stats or nil
 end
 
 --- Waits until the server computes nothing any more, for an answer or ahead.
