@@ -21,10 +21,10 @@ const PLACES: usize = 12;
 /// Files are longer than this, and shorter than that.
 const SIZES: std::ops::Range<usize> = 400..60_000;
 
-/// How much more often than the end of a line any other kind of place may break code, in halves, and how many
-/// accepts may do so by chance.
-const HALVES: usize = 3;
-const CHANCE: usize = 2;
+/// Of how many accepts one may break code where text follows the cursor, and how many may do so by chance. The built-in model breaks
+/// none to a quarter; put before that text whatever it says, half to three quarters.
+const ONE_IN: usize = 4;
+const CHANCE: usize = 3;
 
 /// What stands behind the cursor on its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -250,11 +250,15 @@ fn accepts_break_code_no_more_often_where_text_follows_the_cursor() {
     for (kind, count) in &all {
         report::note("breakage", &format!("all, {kind:?}: {count}"));
     }
-    let end = all[&Kind::End];
-    assert!(end.parsed > 0 && all[&Kind::Closers].parsed > 0, "{all:?}");
+    assert!(
+        all[&Kind::End].parsed > 0 && all[&Kind::Closers].parsed > 0,
+        "{all:?}"
+    );
     for (kind, count) in &all {
-        let most = HALVES * end.broken * count.parsed / (2 * end.parsed) + CHANCE;
-        assert!(count.broken <= most, "{kind:?}: {count}; {end}");
+        assert!(
+            count.broken <= count.parsed / ONE_IN + CHANCE,
+            "{kind:?}: {count}"
+        );
     }
 }
 

@@ -109,6 +109,10 @@ async fn write_messages(
     while reads || !answers.is_empty() {
         tokio::select! {
             biased;
+            // What was said before an answer is read before it.
+            Some(notice) = notices.recv(), if reads && is_greeted => {
+                write(&mut output, &on_the_wire(notice)).await?;
+            }
             Some((response, place)) = answers.next() => {
                 write(&mut output, &response).await?;
                 drop::<Option<OwnedSemaphorePermit>>(place);
@@ -121,10 +125,13 @@ async fn write_messages(
             },
             // "the server may send … window/showMessage" and the like only behind `initialized`.
             () = greeted.cancelled(), if reads && !is_greeted => is_greeted = true,
-            Some(notice) = notices.recv(), if reads && is_greeted => {
-                write(&mut output, &on_the_wire(notice)).await?;
-            }
         }
+    }
+    // What was to be said before the end is said.
+    while greeted.is_cancelled()
+        && let Ok(notice) = notices.try_recv()
+    {
+        write(&mut output, &on_the_wire(notice)).await?;
     }
     Ok(())
 }

@@ -46,11 +46,11 @@ fn shown(client: &Client) -> String {
 }
 
 async fn status_at(client: &mut Client, line: u32) -> Value {
-    client.all_notified("tabahead/status").await;
+    let mut all = client.all_notified("tabahead/status").await;
     let position = json!({"line": line, "character": 0});
     let params = json!({"textDocument": {"uri": URI}, "position": position});
     client.notify("tabahead/didMoveCursor", params).await;
-    let mut all = client.all_notified("tabahead/status").await;
+    all.extend(client.all_notified("tabahead/status").await);
     all.pop().unwrap_or_default()
 }
 
@@ -148,7 +148,7 @@ async fn secrets_and_rules_hold_whatever_the_scheme() {
         "untitled:/w/.env",
         "untitled:.env",
         "untitled:/w/prod/id_rsa",
-        "vscode-notebook-cell:/w/secrets/a.ipynb#W0",
+        "vscode-notebook-cell:/w/.ssh/a.ipynb#W0",
         "untitled:/people/ada/private/a.py",
         "file:///people/ada/private/b/c.py",
         "file:///w/.ssh/work",

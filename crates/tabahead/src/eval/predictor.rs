@@ -273,10 +273,12 @@ mod tests {
         let document = Document::new(text, Version(0));
         let mut suggestions = 0;
         for line in (0..document.line_count()).step_by(7) {
+            // The rest of the line is what is asked for.
             let range = document.line_range(line);
+            let cursor = Offset((range.start.0 + range.end.0) / 2);
             let state = BufferState {
-                document: document.clone(),
-                cursor: Offset((range.start.0 + range.end.0) / 2),
+                document: document.with_replaced(cursor..range.end, ""),
+                cursor,
                 name: DocumentName::new("copier.rs", "rust"),
             };
             let predicted = predictor.predict(&state).expect("the model answers");
