@@ -37,10 +37,12 @@ pub(crate) fn unread(error: io::Error) -> EngineError {
 /// Characters of a refusal at most; a reason that quotes a file may be as long as the file says.
 const LONGEST_REASON: usize = 400;
 
-/// A refusal: one line of bounded length, whatever a file holds that it quotes.
+/// A refusal: one line of bounded length, whatever a file holds that it quotes. Characters that command a terminal or
+/// turn the order of letters around are escaped.
 pub(crate) fn refuse(reason: impl Into<String>) -> EngineError {
     let reason: String = reason.into();
-    let printable = |c: char| match c.is_control() {
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let printable = |c: char| match c.is_control() || turns(c) {
         true => c.escape_default().collect::<String>(),
         false => c.to_string(),
     };

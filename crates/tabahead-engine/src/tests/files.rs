@@ -310,10 +310,15 @@ fn an_alignment_of_zero_is_refused_wherever_it_stands() {
 #[test]
 fn a_refusal_is_short_and_printable_whatever_it_quotes() {
     let dimensions = 3_170_893_824_u32.to_le_bytes();
-    for name in [&b"\0\x1b[2Jblk.0\x07\n"[..], &b"\x1b]0;\n".repeat(1_000)] {
+    for name in [
+        "\0\x1b[2J\u{202e}blk.0\x07\n",
+        &"\x1b]0;\u{2066}\n".repeat(1_000),
+    ] {
+        let name = name.as_bytes();
         let refused = refusal(stating(1, 0, &[&length_and(name), &dimensions]));
         assert!(refused.ends_with("has 3170893824 dimensions"), "{refused}");
         assert!(refused.chars().count() < 500, "{refused}");
         assert!(!refused.contains(char::is_control), "{refused}");
+        assert!(!refused.contains(['\u{202e}', '\u{2066}']), "{refused}");
     }
 }
