@@ -33,7 +33,7 @@ fn recording_files_are_read_as_far_as_they_fit_together() {
         .map(|name| {
             let file = folder.join(format!("{name}.recording.w.jsonl"));
             let text = fs::read_to_string(file).expect("a recording");
-            let entries = text.lines().map(|line| serde_json::from_str(line));
+            let entries = text.lines().map(serde_json::from_str);
             entries.collect::<Result<_, _>>().expect("JSON")
         })
         .collect();

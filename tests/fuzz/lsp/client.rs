@@ -243,8 +243,8 @@ impl Client {
     fn some_document(&self, random: &mut Random) -> &'static str {
         let open: Vec<&'static str> = self.documents.keys().copied().collect();
         match open.is_empty() || random.below(15) == 0 {
-            true => *random.pick(&ADDRESSES),
-            false => *random.pick(&open),
+            true => random.pick(&ADDRESSES),
+            false => random.pick(&open),
         }
     }
 

@@ -173,7 +173,8 @@ fn begins_with(rest: &str, end: &str) -> Option<usize> {
             return None;
         }
         last = Some(c);
-        (rest.next(), end.next());
+        rest.next();
+        end.next();
         count += 1;
     }
     (count > 0).then_some(count)

@@ -344,7 +344,9 @@ mod tests {
     }
 
     /// The method and id that a message has, or the code of the error and whom it is for.
-    fn read(text: &str) -> Result<Option<(String, Option<Id>)>, (i64, Option<Id>)> {
+    type Read = Result<Option<(String, Option<Id>)>, (i64, Option<Id>)>;
+
+    fn read(text: &str) -> Read {
         match read_message(text) {
             Ok(call) => Ok(call.map(|call| (call.method, call.id))),
             Err(broken) => Err((broken.error.code.code(), broken.id)),

@@ -161,8 +161,11 @@ pub(crate) fn mode(mode: ReplayMode) -> Mode {
     }
 }
 
-/// Whether a recorded document is left out: its text is not shown to a model.
-pub(crate) fn is_private(config: &Resolved) -> Result<Box<dyn Fn(&str) -> bool>> {
+/// Whether a document of this path is left out.
+type IsPrivate = Box<dyn Fn(&str) -> bool>;
+
+/// Which recorded documents are left out: their text is not shown to a model.
+pub(crate) fn is_private(config: &Resolved) -> Result<IsPrivate> {
     let suitability = config.suitability()?;
     Ok(Box::new(move |path| suitability.is_private(path)))
 }
