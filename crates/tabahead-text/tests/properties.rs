@@ -197,7 +197,7 @@ proptest! {
                 true => end,
                 false => lines[line - 1].1,
             };
-            let line_end = match plain.0[ended..].as_bytes() {
+            let line_end = match &plain.0.as_bytes()[ended..] {
                 [b'\r', b'\n', ..] => LineEnd::CrLf,
                 [b'\r', ..] => LineEnd::Cr,
                 _ => LineEnd::Lf,

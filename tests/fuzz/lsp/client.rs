@@ -242,10 +242,13 @@ impl Client {
     /// One of the open documents, or one that is not.
     fn some_document(&self, random: &mut Random) -> &'static str {
         let open: Vec<&'static str> = self.documents.keys().copied().collect();
-        match open.is_empty() || random.below(15) == 0 {
-            true => random.pick(&ADDRESSES),
-            false => random.pick(&open),
-        }
+        let among = if open.is_empty() || random.below(15) == 0 {
+            &ADDRESSES[..]
+        } else {
+            &open[..]
+        };
+        let chosen: &&'static str = random.pick(among);
+        chosen
     }
 
     /// A place in a document: mostly one that is there.
