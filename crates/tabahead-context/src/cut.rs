@@ -142,7 +142,7 @@ pub fn cut(
     if scanned.text.trim().is_empty() {
         return Cut::Silent(Silence::Empty);
     }
-    if text.trim().is_empty() || text == &behind[..joint.covered] {
+    if text.trim().is_empty() {
         return Cut::Silent(Silence::RepeatsSuffix);
     }
     let least = settings.least_log_prob.unwrap_or(f32::NEG_INFINITY);

@@ -108,8 +108,10 @@ impl Meeting<'_> {
             return false;
         }
         match self.end {
-            // Closers that begin a line close what stands above.
-            _ if is_closing(kept) => !self.before.trim().is_empty(),
+            // Closers that begin a line close what stands above, unless the editor put them there.
+            _ if is_closing(kept) => {
+                !self.before.trim().is_empty() || covered + kept.trim_end().len() <= self.left_out
+            }
             End::Broken => false,
             // To go on with a word that is written, before code that is written, is to guess at a change.
             End::Middle => !self.before.ends_with(is_word),
@@ -252,9 +254,11 @@ fn is_one_token(before: &str, behind: &str) -> bool {
     let both = |of: fn(char) -> bool| before.ends_with(of) && behind.starts_with(of);
     let is_pair = ["<", "%", "?", "*"].iter().any(|end| before.ends_with(end))
         && long_closer(behind).is_some();
-    let is_long_quote = ["\"", "'", "`"]
-        .iter()
-        .any(|quote| before.ends_with(&quote.repeat(2)) && behind.starts_with(quote));
+    let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
+        let opened = before.len() - before.trim_end_matches(quote).len();
+        let closed = behind.len() - behind.trim_start_matches(quote).len();
+        (1..3).contains(&opened) && closed > 0 && opened + closed >= 3
+    });
     both(is_word) || both(is_operator) && !is_pair || is_long_quote
 }
 

@@ -166,6 +166,7 @@ fn nothing_is_glued_to_code_that_follows() {
             ("from$0 'a'\n", "ise", APART),
             ("x = [\n    \"a\"$0,\n", ":b\"", APART),
             ("\"\"$0\"\n", "\",", APART),
+            ("\"$0\"\"\n", "a", APART),
             ("fn f() -$0> u8 {\n", "-", APART),
             ("f(\n  a\n$0);\n", "b", APART),
         ],
@@ -185,6 +186,12 @@ fn what_goes_on_in_code_that_follows_is_shown() {
             ("half = f($0) * 2\n", "a)\nb", "half = f(a)$0 * 2\n"),
             ("half = f($0) * 2\n", "a) + 1\nb", "half = f(a)$0 * 2\n"),
             ("f($0, c)\n", "a, b", "f(a, b$0, c)\n"),
+            ("x = \"\"\"$0\"\"\"\n", "bar", "x = \"\"\"bar$0\"\"\"\n"),
+            (
+                "fn f() {\n    $0}\n",
+                "a();\n}\n",
+                "fn f() {\n    a();$0}\n",
+            ),
             ("f($0, c)\n", "g(a)", "f(g(a)$0, c)\n"),
             ("f($0, c)\n", "g(a, c)\n", APART),
             ("f($0, c)\n", "g(a", APART),
@@ -345,14 +352,6 @@ fn what_stays_behind_the_cursor_is_part_of_the_line_that_is_made() {
                 "f(first);\nf(second)$0;\nf(third);\n",
             ),
         ],
-    );
-}
-
-#[test]
-fn what_would_change_nothing_is_not_shown() {
-    check_table(
-        STOP,
-        &[("f(a$0)\n", ")\n", REPEATS), ("f(a$0);\n", ");\n", REPEATS)],
     );
 }
 

@@ -50,7 +50,7 @@ fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
         (*kind, met.unwrap_or_default())
     });
     for (what, count) in often.into_iter().chain(kinds) {
-        assert!(count >= 1_000, "only {count} times {what}");
+        assert!(count >= 800, "only {count} times {what}");
     }
     // A cursor must rest for it, and most inputs come at once.
     assert!(counts.reads >= 200, "{} prompts read ahead", counts.reads);
