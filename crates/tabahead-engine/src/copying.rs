@@ -394,7 +394,7 @@ impl CopyingRule {
         ],
     };
 
-    /// For models of half a billion weights and more: fitted to what Qwen2.5-Coder 0.5B and 1.5B say, see
+    /// For models of half a billion weights and more: fitted to what Qwen2.5-Coder 0.5B says, see
     /// docs/models.md. They are surer of more tokens, so that votes decide less often.
     pub(crate) const LARGE: Self = Self {
         weights: [
