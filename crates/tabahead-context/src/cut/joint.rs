@@ -227,10 +227,16 @@ fn unopened_angle(before: &str, text: &str) -> Option<usize> {
     }
 }
 
-/// Whether there are only closers and signs behind which a line ends.
+/// Whether there are only closers and signs behind which a line ends, and a comment on the line.
 fn is_closing(kept: &str) -> bool {
     let mut kept = kept.trim();
     while let Some(c) = kept.chars().next() {
+        if ["# ", "// ", "/* "]
+            .iter()
+            .any(|mark| kept.starts_with(mark))
+        {
+            return true;
+        }
         kept = match (c, long_closer(kept)) {
             (_, Some(closer)) => &kept[closer.len()..],
             (')' | ']' | '}' | '"' | '\'' | '`' | ';' | ',' | ':' | '{', _) => &kept[1..],

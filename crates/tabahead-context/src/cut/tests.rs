@@ -186,6 +186,12 @@ fn what_goes_on_in_code_that_follows_is_shown() {
             ("half = f($0) * 2\n", "a)\nb", "half = f(a)$0 * 2\n"),
             ("half = f($0) * 2\n", "a) + 1\nb", "half = f(a)$0 * 2\n"),
             ("f($0, c)\n", "a, b", "f(a, b$0, c)\n"),
+            (
+                "n = num$0  # as told\n",
+                "ber\nm",
+                "n = number$0  # as told\n",
+            ),
+            ("f($0); // as told\n", "a);\n", "f(a)$0; // as told\n"),
             ("x = \"\"\"$0\"\"\"\n", "bar", "x = \"\"\"bar$0\"\"\"\n"),
             (
                 "fn f() {\n    $0}\n",
