@@ -26,7 +26,7 @@ const SIZES: std::ops::Range<usize> = 400..60_000;
 const ONE_IN: usize = 4;
 const CHANCE: usize = 3;
 
-/// What stands behind the cursor on its line.
+/// What is after the cursor on its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     /// Nothing: the rest of the line was taken away.
@@ -178,7 +178,7 @@ fn places<'a>(sources: &[&'a Source], count: usize, random: &mut Random) -> Vec<
     places
 }
 
-/// The place at a byte; `cut` takes the rest of the line away where other code stands.
+/// The place at a byte; `cut` takes the rest of the line away where other code is.
 fn place(source: &Source, at: usize, cut: bool) -> Option<Place<'_>> {
     const CLOSERS: &str = ")]}\"'`;,:{> \t";
 

@@ -1,4 +1,4 @@
-//! How messages stand in a stream: a header with the length, and a body. Knows nothing of what they say.
+//! How messages are in a stream: a header with the length, and a body. Knows nothing of what they say.
 
 use std::io::BufRead;
 

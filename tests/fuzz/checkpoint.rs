@@ -86,7 +86,7 @@ fn in_json(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Damages a header and leaves the file in order around it: eight bytes with its length, and the data behind it.
+/// Damages a header and leaves the file in order around it: eight bytes with its length, and the data after it.
 fn in_weights(bytes: &mut Vec<u8>, random: &mut Random) {
     let length = bytes.first_chunk().map(|first| u64::from_le_bytes(*first));
     let header = length.and_then(|length| {

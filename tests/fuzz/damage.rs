@@ -83,7 +83,7 @@ pub fn bytes(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Puts a number where one may stand, the lowest byte first.
+/// Puts a number where one may be, the lowest byte first.
 pub fn overwrite(bytes: &mut [u8], at: usize, width: usize, random: &mut Random) {
     let near = random.below(5) as u64;
     let number = random.pick(&NUMBERS).wrapping_add(near).wrapping_sub(2);

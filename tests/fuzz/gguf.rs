@@ -23,7 +23,7 @@ const FIXTURES: [&str; 8] = [
     "qwen2",
 ];
 
-/// A sound file and where its numbers stand.
+/// A sound file and where its numbers are.
 struct Sound {
     bytes: Vec<u8>,
     fields: Vec<(usize, usize)>,
@@ -103,7 +103,7 @@ fn damaged(sound: &Sound, random: &mut Random) -> Vec<u8> {
                 let (at, width) = *random.pick(&sound.fields);
                 damage::overwrite(&mut file, at, width, random);
             }
-            // What stands before the tensors.
+            // What is before the tensors.
             3 | 4 => {
                 let end = sound.data.min(file.len());
                 let mut header = file[..end].to_vec();
@@ -134,7 +134,7 @@ fn damaged(sound: &Sound, random: &mut Random) -> Vec<u8> {
     file
 }
 
-/// Where the numbers before the tensors stand, with their widths, and where those numbers end.
+/// Where the numbers before the tensors are, with their widths, and where those numbers end.
 fn fields(file: &[u8]) -> (Vec<(usize, usize)>, usize) {
     let mut reader = Reader {
         file,

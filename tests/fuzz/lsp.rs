@@ -2,7 +2,7 @@
 //!
 //! A model of the client knows what must hold. The server ends when it is asked to, with the code that LSP names. It does
 //! not panic. Each request has one answer. The range of a suggestion lies in the text that was asked about, on the cursor's
-//! line and around the cursor. No text of a document is in the log. Behind all of it, it suggests something at a
+//! line and around the cursor. No text of a document is in the log. After all of it, it suggests something at a
 //! plain place.
 //!
 //! `lsp/server.rs` is the process and what it owes, `lsp/client.rs` chooses messages, `lsp/material.rs` is
@@ -93,10 +93,10 @@ fn is_useful(client: &mut Client, server: &mut Server) -> Result<(), String> {
     Ok(())
 }
 
-/// The most that a damaged header may announce; what stands behind damage is longer.
+/// The most that a damaged header may announce; what is after damage is longer.
 const LONGEST_ANNOUNCED: usize = 60_000;
 
-/// Streams of messages with damaged bytes. Whatever a frame swallows of those behind it: behind enough blank
+/// Streams of messages with damaged bytes. Whatever a frame swallows of those after it: after enough blank
 /// lines, a message is read.
 fn stream(random: &mut Random) -> Verdict {
     let mut server = Server::start(random);

@@ -2,7 +2,7 @@
 //!
 //! Shown is the rest of the line; where the model goes to the next line at once, that line. Knows no
 //! model and no history: a pure function of document, cursor, path and settings. `scan` reads the
-//! path, `joint` fits what was read to the text behind the cursor, `repetition` keeps back what is said again.
+//! path, `joint` fits what was read to the text after the cursor, `repetition` keeps back what is said again.
 
 mod joint;
 mod repetition;
@@ -58,11 +58,11 @@ pub enum Silence {
     Unsure,
     /// What it says stands behind the cursor already.
     RepeatsSuffix,
-    /// What follows on the line would be glued to it, or stand in a bracket that it opens.
+    /// What follows on the line would be glued to it, or be in a bracket that it opens.
     Apart,
     /// The text loops.
     Repetition,
-    /// A key, a token or a password stands on the line, or would with the suggestion.
+    /// A key, a token or a password is on the line, or would with the suggestion.
     Secret,
 }
 
@@ -124,14 +124,14 @@ pub fn cut(
     settings: &CutSettings,
 ) -> Cut {
     let line = document.line_range(document.line_of(cursor));
-    let behind = document.slice(cursor..line.end);
-    let Some(scanned) = scan(left_out, !behind.trim().is_empty(), path, at, settings) else {
+    let after = document.slice(cursor..line.end);
+    let Some(scanned) = scan(left_out, !after.trim().is_empty(), path, at, settings) else {
         return Cut::NeedMore;
     };
     let joint = Meeting {
         before: &document.slice(line.start..cursor),
-        behind: &behind,
-        // The left-out text was cut from the document, so it stands at the start of the line's rest.
+        after: &after,
+        // The left-out text was cut from the document, so it is at the start of the line's rest.
         left_out: left_out.split('\n').next().unwrap_or_default().len(),
         text: &scanned.text,
         covered: (scanned.covered, scanned.covered_by),
@@ -159,7 +159,7 @@ pub fn cut(
         document,
         cursor,
         text,
-        kept: &behind[joint.covered..],
+        kept: &after[joint.covered..],
     };
     if loops(text) || made.repeats_line_above() || made.redefines() {
         return Cut::Silent(Silence::Repetition);
@@ -167,7 +167,7 @@ pub fn cut(
     if made.repeats_line_below() {
         return Cut::Silent(Silence::RepeatsSuffix);
     }
-    if writes_secret(document, cursor, text, &behind[joint.covered..]) {
+    if writes_secret(document, cursor, text, &after[joint.covered..]) {
         return Cut::Silent(Silence::Secret);
     }
     Cut::Show(Suggestion {
@@ -181,7 +181,7 @@ struct Scanned {
     text: String,
     /// Bytes of the left-out text that `text` spells and an accept must replace.
     covered: usize,
-    /// Length of `text` up to behind the last covered closer.
+    /// Length of `text` up to the end of the last covered closer.
     covered_by: usize,
     end: End,
     mean_log_prob: f32,
@@ -277,7 +277,7 @@ impl<'a> LineScan<'a> {
             open: Vec::new(),
             covered: 0,
             covered_by: 0,
-            // The cursor stands in the literal that a quote which was left out ends.
+            // The cursor is in the literal that a quote which was left out ends.
             literal: (left_out.trim_start_matches([' ', '\t']).chars().next())
                 .filter(|&c| is_quote(c)),
             escapes: false,

@@ -24,7 +24,7 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Up to `budget` bytes before `start` and as many behind `end`, which are starts of lines; nothing when that
+    /// Up to `budget` bytes before `start` and as many after `end`, which are starts of lines; nothing when that
     /// is 0.
     pub(crate) fn around(document: &Document, start: Offset, end: Offset, budget: usize) -> Self {
         if budget == 0 {
@@ -58,7 +58,7 @@ impl Elsewhere {
         self.digest
     }
 
-    /// The text before the window and the text behind it, LF only, without secrets.
+    /// The text before the window and the text after it, LF only, without secrets.
     pub(crate) fn texts(&self, document: &Document) -> [String; 2] {
         [&self.before, &self.after].map(|range| {
             let (start, end) = (Offset(range.start), Offset(range.end));

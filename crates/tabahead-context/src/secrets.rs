@@ -24,19 +24,19 @@ const MOST_HEADERS: u8 = 8;
 /// A shorter line ends the body of a key.
 const SHORTEST_BODY_LINE: usize = 16;
 
-/// Behind a header that stands within other text, the body begins with a line of this length at least.
+/// After a header that is within other text, the body begins with a line of this length at least.
 const SURE_BODY_LINE: usize = 32;
 
 /// What a longer line says of the next one is not looked at: it would be read again at each key.
 const LONGEST_LINE: usize = 16 << 10;
 
-/// Whether a secret value stands anywhere in a text.
+/// Whether a secret value is anywhere in a text.
 pub fn holds_secret(text: &str) -> bool {
     let mut scan = Scan::default();
     lines(text).any(|line| scan.next(line) != Found::Nothing)
 }
 
-/// Whether a secret value stands on the line of an offset, or belongs there: below the header of a private key. Not
+/// Whether a secret value is on the line of an offset, or belongs there: below the header of a private key. Not
 /// looked for on a line that is too long for a window.
 pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
     let line = document.line_of(document.clamp(offset));
@@ -48,7 +48,7 @@ pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
     (is_awaited && text.trim().is_empty()) || scan.next(&text) != Found::Nothing
 }
 
-/// Whether a secret value stands on one of these lines, on the one below them, or on further ones if what is above says so.
+/// Whether a secret value is on one of these lines, on the one below them, or on further ones if what is above says so.
 pub fn holds_secret_within(document: &Document, lines: Range<usize>) -> bool {
     let mut scan = Scan::at(document, lines.start);
     for line in lines.start..document.line_count() {
@@ -62,7 +62,7 @@ pub fn holds_secret_within(document: &Document, lines: Range<usize>) -> bool {
     false
 }
 
-/// Whether a secret value stands on one of the lines that `text` makes of the cursor's line, whose rest behind the
+/// Whether a secret value is on one of the lines that `text` makes of the cursor's line, whose rest after the
 /// replaced range is `rest`.
 pub(crate) fn writes_secret(document: &Document, cursor: Offset, text: &str, rest: &str) -> bool {
     let line = document.line_of(cursor);
@@ -72,7 +72,7 @@ pub(crate) fn writes_secret(document: &Document, cursor: Offset, text: &str, res
     lines(&written).any(|line| scan.next(line) != Found::Nothing)
 }
 
-/// A text of LF lines without the secret values in it. `scan` knows what stands above it.
+/// A text of LF lines without the secret values in it. `scan` knows what is above it.
 pub(crate) fn without_secrets(mut scan: Scan, text: String) -> String {
     let mut result: Option<String> = None;
     let mut at = 0;
@@ -94,7 +94,7 @@ pub(crate) fn without_secrets(mut scan: Scan, text: String) -> String {
     result.unwrap_or(text)
 }
 
-/// An end of a stretch of text, not behind `end`, that cuts no value in two.
+/// An end of a stretch of text, not after `end`, that cuts no value in two.
 pub(crate) fn whole_end(document: &Document, end: Offset) -> Offset {
     let end = document.clamp(end);
     if end.0 == document.len() {
@@ -187,14 +187,14 @@ enum Above {
     Nothing,
     /// They end with a name and a separator: its value comes next.
     Name,
-    /// They end with a key's header, and this many lines behind it.
+    /// They end with a key's header, and this many lines after it.
     Header { bare: bool, lines: u8 },
     /// They end with so many lines of a key's body.
     Body(u16),
 }
 
 impl Scan {
-    /// Begins at a line of a document. What stands above it is looked at as far as it decides.
+    /// Begins at a line of a document. What is above it is looked at as far as it decides.
     pub(crate) fn at(document: &Document, line: usize) -> Self {
         // A longer line says nothing of the next one.
         let text = |line: usize| short_line(document, line).unwrap_or_default();
@@ -271,7 +271,7 @@ impl Scan {
         }
     }
 
-    /// A number for what stands above, for digests.
+    /// A number for what is above, for digests.
     pub(crate) fn number(self) -> u64 {
         match self.above {
             Above::Nothing => 0,
@@ -338,7 +338,7 @@ fn body_length(line: &str) -> usize {
     }
 }
 
-/// Whether a line may stand between a key's header and its body: `Name: value`, or nothing.
+/// Whether a line may be between a key's header and its body: `Name: value`, or nothing.
 fn is_header(line: &str) -> bool {
     let line = line.trim();
     line.is_empty()

@@ -339,7 +339,7 @@ impl Lines<'_> {
         None
     }
 
-    /// What stands above a line.
+    /// What is above a line.
     fn scan(&self, line: usize) -> Scan {
         Scan::at(self.document, line)
     }
@@ -354,7 +354,7 @@ impl Lines<'_> {
         without_secrets(self.scan(first), text)
     }
 
-    /// The text from `start`, which is in `line`, to the end of `last`, without secrets, and the line feed behind it
+    /// The text from `start`, which is in `line`, to the end of `last`, without secrets, and the line feed after it
     /// if there is one.
     fn visible(&self, line: usize, start: Offset, last: usize) -> String {
         let range = self.document.line_range(line);

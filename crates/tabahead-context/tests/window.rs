@@ -564,7 +564,7 @@ fn the_lines_above_what_is_copied_are_part_of_the_key() {
         ..SMALL
     };
     let model = profile(Layout::SuffixFirst);
-    // What is copied begins within the body, and what stands above it differs.
+    // What is copied begins within the body, and what is above it differs.
     let seen = |header: &str| {
         let document = Document::new(&text(header), Version(0));
         let name = DocumentName::default();

@@ -51,7 +51,7 @@ pub(crate) fn refuse(reason: impl Into<String>) -> EngineError {
     if characters <= LONGEST_REASON {
         return EngineError::Model(escaped);
     }
-    // What is wrong may stand at either end, beside what is quoted.
+    // What is wrong may be at either end, beside what is quoted.
     let half = LONGEST_REASON / 2;
     let first = escaped.chars().take(half);
     let last = escaped.chars().skip(characters - half);

@@ -1,4 +1,4 @@
-//! How many files of some folders are taken for secrets, by their names and by what stands in them: the precision of both.
+//! How many files of some folders are taken for secrets, by their names and by what is in them: the precision of both.
 //!
 //! `cargo run --release -p tabahead-server --example secrets -- FOLDER…` prints each with the lines that decided, and
 //! sums for each folder. Files that are not text, and links, are not counted.

@@ -217,7 +217,7 @@ const LONGEST_KEY: usize = 80;
 /// Characters of what is wrong with a value, at most: it may quote the value.
 const LONGEST_PROBLEM: usize = 240;
 
-/// Why settings were refused. The text is one short line, whatever stands in a key or a value.
+/// Why settings were refused. The text is one short line, whatever is in a key or a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// A key that nobody reads.

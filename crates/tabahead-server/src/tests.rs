@@ -343,7 +343,7 @@ async fn a_selected_popup_item_is_extended_or_nothing_is_shown() {
     let text = item["insertText"].as_str().expect("a text");
     assert!(text.starts_with("leng"), "{answer}");
     assert_eq!(item["range"]["start"], json!({"line": 0, "character": 2}));
-    // Before the cursor, behind it, on two lines.
+    // Before the cursor, after it, on two lines.
     for (start, end) in [([0, 0], [0, 3]), ([1, 0], [1, 1]), ([0, 2], [1, 1])] {
         let elsewhere = selecting("leng", start, end);
         let answer = client
@@ -641,7 +641,7 @@ async fn thousands_of_requests_wait_and_the_server_still_listens() {
             client.open(&uri, "let a = ").await;
             waiting.push(client.send_completion(&uri, (0, 8)).await);
         }
-        // A cancel is seen behind all of them.
+        // A cancel is seen after all of them.
         let cancelled = waiting.swap_remove(DOCUMENTS / 2);
         client
             .notify("$/cancelRequest", json!({"id": cancelled}))

@@ -82,12 +82,12 @@ impl Document {
         self.version = version;
     }
 
-    /// What an edit replaces, in whole characters, and what stands there afterwards.
+    /// What an edit replaces, in whole characters, and what is there afterwards.
     ///
-    /// A range whose end stands before its start is taken the other way round, as VS Code's own
+    /// A range whose end is before its start is taken the other way round, as VS Code's own
     /// document does. A range may begin or end inside a character, as a client's does that compares
     /// texts unit by unit. It has half of the character left. Here a substitute stands for each unit that
-    /// stays and spells nothing ([`PositionEncoding::substitute`]), so positions behind it mean the same.
+    /// stays and spells nothing ([`PositionEncoding::substitute`]), so positions after it mean the same.
     pub fn replaced_by<'a>(
         &self,
         edit: &'a Edit,
@@ -167,8 +167,8 @@ impl Document {
         self.clamp(Offset(byte.min(range.end.0)))
     }
 
-    /// The start of the character that a position stands before or inside, and how many of the
-    /// character's units stand before the position.
+    /// The start of the character that a position is before or inside, and how many of the
+    /// character's units are before the position.
     fn unit_of(&self, position: Position, encoding: PositionEncoding) -> (Offset, usize) {
         let start = self.offset_of(position, encoding);
         let width = self.char_at(start).map_or(1, |c| encoding.units_of(c));

@@ -29,7 +29,7 @@ impl PositionEncoding {
     }
 
     /// What stands for a unit that is no character by itself: half of a surrogate pair, a byte that is not
-    /// UTF-8. It takes one unit, so that positions behind it hold.
+    /// UTF-8. It takes one unit, so that positions after it hold.
     pub fn substitute(self) -> char {
         match self {
             Self::Utf8 => '?',

@@ -1,7 +1,7 @@
 //! Text from a file or an editor, quoted in a message: short, on one line, and harmless to a terminal.
 
 /// At most `most` characters of a text, with an escape for each that would end the line, command a terminal or turn
-/// the order of letters around. Where text was left out stands `…`: in its middle, since what is wrong with it may be at
+/// the order of letters around. Where text was left out is `…`: in its middle, since what is wrong with it may be at
 /// either end.
 pub fn quoted(text: &str, most: usize) -> String {
     let escaped: String = text.chars().map(escaped).collect();

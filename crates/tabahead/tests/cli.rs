@@ -1193,7 +1193,7 @@ fn text_of_files_and_models_does_not_command_the_terminal() {
     let mut model = fs::read(root().join("crates/tabahead-mini/mini.gguf")).expect("it is there");
     let key = b"general.name";
     let at = model.windows(key.len()).position(|bytes| bytes == key);
-    // Behind the key stand the value's type and its length.
+    // After the key are the value's type and its length.
     let name = at.expect("it has a name") + key.len() + 4 + 8;
     model[name..name + 4].copy_from_slice(b"\x1b[2J");
     let file = folder.path().join("model.gguf");
@@ -1297,7 +1297,7 @@ fn a_message_takes_no_more_memory_than_a_few_times_its_length() {
     }
     let shutdown = r#"{"jsonrpc":"2.0","id":"last","method":"shutdown"}"#;
     input.write_all(&frame(shutdown)).expect("it reads");
-    // It answers behind all of that.
+    // It answers after all of that.
     let mut seen = Vec::new();
     let mut output = std::io::BufReader::new(output);
     while !String::from_utf8_lossy(&seen).contains(r#""id":"last""#) {

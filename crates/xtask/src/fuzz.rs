@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: tries the fuzzers of `tests/fuzz` for longer than a test run does.
 //!
 //! The targets run one after the other, each in a process of its own, so that one that dies or hangs takes no
-//! other along. What they try and what must hold stands there; here are only the time and the seeds.
+//! other along. What they try and what must hold is there; here are only the time and the seeds.
 
 use std::{
     fs,

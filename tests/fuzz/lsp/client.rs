@@ -102,7 +102,7 @@ impl Client {
             "initializationOptions": options,
         });
         let mut answer = server.call("initialize", params.clone())?;
-        // Options in which too much stands within each other are refused as a whole.
+        // Options in which too much is within each other are refused as a whole.
         if answer["error"]["code"] == -32602 && !self.has_plain_settings {
             params["initializationOptions"] = Value::Null;
             answer = server.call("initialize", params)?;

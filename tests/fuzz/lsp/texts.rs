@@ -65,7 +65,7 @@ fn lines(text: &str) -> Vec<Range<usize>> {
 }
 
 /// The byte of a place: "if the character value is greater than the line length it defaults back to the line length".
-/// Behind the last line it is the end, inside a character its start.
+/// After the last line it is the end, inside a character its start.
 pub fn offset(text: &str, (line, character): Place, encoding: Encoding) -> usize {
     let lines = lines(text);
     let Some(line) = usize::try_from(line).ok().and_then(|line| lines.get(line)) else {

@@ -1,6 +1,6 @@
 //! Where a suggestion meets what follows the cursor on its line.
 //!
-//! An accept puts the text before what stands there. So the text covers closers that it spells itself, ends
+//! An accept puts the text before what is there. So the text covers closers that it spells itself, ends
 //! before what it would repeat, and is not shown where what is left would be glued to it. Functions of
 //! characters, the same for every language.
 
@@ -26,7 +26,7 @@ pub(super) enum End {
 pub(super) struct Joint {
     /// Length of the text that is kept.
     pub(super) length: usize,
-    /// Bytes behind the cursor that the text replaces.
+    /// Bytes after the cursor that the text replaces.
     pub(super) covered: usize,
     /// What is left there goes on where the text ends.
     pub(super) joins: bool,
@@ -35,15 +35,15 @@ pub(super) struct Joint {
 /// What is known about the place and the text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Meeting<'a> {
-    /// The line before the cursor.
+    /// The line up to the cursor.
     pub(super) before: &'a str,
-    /// The line behind the cursor.
-    pub(super) behind: &'a str,
+    /// The rest of the line.
+    pub(super) after: &'a str,
     /// Bytes of it that are left out of the prompt.
     pub(super) left_out: usize,
     /// The text, one line of it or more.
     pub(super) text: &'a str,
-    /// Bytes behind the cursor that it covers by spelling closers that were left out, and its length when it had
+    /// Bytes after the cursor that it covers by spelling closers that were left out, and its length when it had
     /// spelled the last of them.
     pub(super) covered: (usize, usize),
     pub(super) end: End,
@@ -54,13 +54,13 @@ impl Meeting<'_> {
     pub(super) fn joint(self) -> Joint {
         let (mut covered, mut spelled) = self.covered;
         let (length, met) = loop {
-            let (text, kept) = (&self.text[spelled..], &self.behind[covered..]);
+            let (text, kept) = (&self.text[spelled..], &self.after[covered..]);
             // Closers that were left out are covered while the text is read, or stay before what it spells.
-            let overlap = overlap(text, &self.behind[self.left_out.max(covered)..]);
+            let overlap = overlap(text, &self.after[self.left_out.max(covered)..]);
             if overlap.whole || kept.trim().is_empty() {
                 break (spelled + overlap.start, overlap.whole);
             }
-            // What stands behind a closer that it covers was written to follow that closer.
+            // What is after a closer that it covers was written to follow that closer.
             if spelled > 0 && (!is_closing(kept) || meets(text, kept)) {
                 break (spelled, true);
             }
@@ -70,7 +70,7 @@ impl Meeting<'_> {
             spelled += end;
             covered += bytes;
         };
-        let kept = &self.behind[covered..];
+        let kept = &self.after[covered..];
         let text = &self.text[..length];
         // A blank before a closer or at a line's end is none of the user's.
         let text = if is_closing(kept) || kept.starts_with(char::is_whitespace) {
@@ -85,30 +85,30 @@ impl Meeting<'_> {
         }
     }
 
-    /// Whether what is left behind the cursor goes on where the text ends.
+    /// Whether what is left after the cursor goes on where the text ends.
     fn joins(self, text: &str, covered: usize, met: bool) -> bool {
-        let kept = &self.behind[covered..];
-        if self.behind.trim().is_empty() {
+        let kept = &self.after[covered..];
+        if self.after.trim().is_empty() {
             return true;
         }
-        let line = [self.before, self.behind].concat();
+        let line = [self.before, self.after].concat();
         let made = [self.before, text, kept].concat();
-        let (before, after) = (Unmatched::of(&line), Unmatched::of(&made));
-        if after.unopened > before.unopened || after.passed_over > before.passed_over {
+        let (old, new) = (Unmatched::of(&line), Unmatched::of(&made));
+        if new.unopened > old.unopened || new.passed_over > old.passed_over {
             return false;
         }
         if kept.trim().is_empty() {
             return true;
         }
-        if after.missing.len() > before.missing.len()
+        if new.missing.len() > old.missing.len()
             || opens_literal(&line, &made)
-            || is_one_token(self.before, self.behind)
+            || is_one_token(self.before, self.after)
             || runs_into(text, kept)
         {
             return false;
         }
         match self.end {
-            // Closers that begin a line close what stands above, unless the editor put them there.
+            // Closers that begin a line close what is above, unless the editor put them there.
             _ if is_closing(kept) => {
                 !self.before.trim().is_empty() || covered + kept.trim_end().len() <= self.left_out
             }
@@ -119,7 +119,7 @@ impl Meeting<'_> {
         }
     }
 
-    /// Where the text ends a closer that stands first in `kept`, and the bytes of it there.
+    /// Where the text ends a closer that is first in `kept`, and the bytes of it there.
     fn covers_long(self, text: &str, kept: &str) -> Option<(usize, usize)> {
         let blank = kept.len() - kept.trim_start().len();
         let closer = long_closer(&kept[blank..])?;
@@ -131,16 +131,16 @@ impl Meeting<'_> {
     }
 }
 
-/// The end of a text that stands behind the cursor already.
+/// The end of a text that is after the cursor already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Overlap {
     /// Where it begins in the text.
     start: usize,
-    /// All that stands behind the cursor is spelled.
+    /// All that is after the cursor is spelled.
     whole: bool,
 }
 
-/// The longest end of `text` that `rest` begins with, whatever blanks stand between signs.
+/// The longest end of `text` that `rest` begins with, whatever blanks are between signs.
 fn overlap(text: &str, rest: &str) -> Overlap {
     let signs = rest.chars().filter(|c| !c.is_whitespace()).count();
     let found = text.char_indices().find_map(|(start, _)| {
@@ -196,13 +196,13 @@ fn long_closer(text: &str) -> Option<&'static str> {
     (LONG_CLOSERS.into_iter()).find(|closer| text.starts_with(closer))
 }
 
-/// Whether what follows in the text begins with the sign that follows behind the cursor.
+/// Whether what follows in the text begins with the sign that follows the cursor.
 fn meets(text: &str, kept: &str) -> bool {
     let first = |text: &str| text.trim_start().chars().next();
     first(kept).is_some() && first(text) == first(kept)
 }
 
-/// Where the text spells the `>` of a `<` that stands open before the cursor.
+/// Where the text spells the `>` of a `<` that is open before the cursor.
 fn unopened_angle(before: &str, text: &str) -> Option<usize> {
     let open = |text: &str| {
         let mut depth = 0usize;
@@ -227,7 +227,7 @@ fn unopened_angle(before: &str, text: &str) -> Option<usize> {
     }
 }
 
-/// Whether there are only closers and signs behind which a line ends, and a comment on the line.
+/// Whether there are only closers and signs after which a line ends, and a comment on the line.
 fn is_closing(kept: &str) -> bool {
     let mut kept = kept.trim();
     while let Some(c) = kept.chars().next() {
@@ -256,13 +256,13 @@ fn opens_literal(line: &str, made: &str) -> bool {
 }
 
 /// Whether a place is within a word, an operator or the quotes of a long literal.
-fn is_one_token(before: &str, behind: &str) -> bool {
-    let both = |of: fn(char) -> bool| before.ends_with(of) && behind.starts_with(of);
+fn is_one_token(before: &str, after: &str) -> bool {
+    let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
     let is_pair = ["<", "%", "?", "*"].iter().any(|end| before.ends_with(end))
-        && long_closer(behind).is_some();
+        && long_closer(after).is_some();
     let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
         let opened = before.len() - before.trim_end_matches(quote).len();
-        let closed = behind.len() - behind.trim_start_matches(quote).len();
+        let closed = after.len() - after.trim_start_matches(quote).len();
         (1..3).contains(&opened) && closed > 0 && opened + closed >= 3
     });
     both(is_word) || both(is_operator) && !is_pair || is_long_quote

@@ -1,6 +1,6 @@
 //! What is not said again: circles, the lines around, and what the block defines.
 //!
-//! All look at the lines that an accept makes, with what stays behind the cursor.
+//! All look at the lines that an accept makes, with what stays after the cursor.
 
 use tabahead_text::{Document, Offset};
 
@@ -37,7 +37,7 @@ const DEFINITIONS: [&str; 9] = [
     "trait",
     "interface",
 ];
-/// Words that may stand before them.
+/// Words that may be before them.
 const MODIFIERS: [&str; 12] = [
     "pub",
     "pub(crate)",
@@ -62,7 +62,7 @@ pub(super) struct Made<'a> {
     pub(super) cursor: Offset,
     /// What an accept puts at the cursor.
     pub(super) text: &'a str,
-    /// What stays behind it on its line.
+    /// What stays after it on its line.
     pub(super) kept: &'a str,
 }
 
@@ -109,7 +109,7 @@ impl Made<'_> {
     }
 
     /// Whether it defines what its block defines already, in the same words. Copying does it to whoever accepts on and
-    /// on: behind a copied end of a function comes, as in the original, the next function.
+    /// on: after a copied end of a function comes, as in the original, the next function.
     pub(super) fn redefines(self) -> bool {
         let made = self.line_made();
         let new = made.trim_end();
@@ -123,7 +123,7 @@ impl Made<'_> {
             return false;
         }
         let line = self.document.line_of(self.cursor);
-        // The cursor's own line stands above a new one.
+        // The cursor's own line is above a new one.
         let above = line + usize::from(self.new_line().is_some());
         let stands_in = |lines: &mut dyn Iterator<Item = usize>| {
             lines
@@ -163,7 +163,7 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Whether a line is more than closers and punctuation, which stand below each other everywhere.
+/// Whether a line is more than closers and punctuation, which are below each other everywhere.
 fn has_words(line: &str) -> bool {
     line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
 }

@@ -119,21 +119,16 @@ fn a_closer_on_a_later_line_ends_the_suggestion() {
     assert_eq!(accepted("f() {\n    a();$0\n}\n", "\n}\n"), "Silent(Empty)");
 }
 
-/// A table of documents, what the model says, how it ends, and the document after an accept; where nothing is shown,
-/// why.
+/// A table of documents, what the model says before it ends the middle, and the document after an accept; where nothing
+/// is shown, why.
 #[track_caller]
-fn check_table(end: PathEnd, table: &[(&str, &str, &str)]) {
+fn check_table(table: &[(&str, &str, &str)]) {
     for (fixture, said, expected) in table {
-        let made = match cut_of(fixture, said, end, &settings()) {
-            (Cut::Show(suggestion), document) => {
-                let (after, cursor) = suggestion.apply(&document);
-                let mut text = after.text();
-                text.insert_str(cursor.0, "$0");
-                text
-            }
-            (other, _) => format!("{other:?}"),
-        };
-        assert_eq!(&made, expected, "{fixture:?} and {said:?}");
+        assert_eq!(
+            &accepted(fixture, said),
+            expected,
+            "{fixture:?} and {said:?}"
+        );
     }
 }
 
@@ -142,223 +137,205 @@ const REPEATS: &str = "Silent(RepeatsSuffix)";
 
 #[test]
 fn nothing_is_glued_to_code_that_follows() {
-    check_table(
-        STOP,
-        &[
-            (
-                "\t$0return nil\n",
-                "if err != nil {\n\t\treturn err\n\t}\n",
-                APART,
-            ),
-            ("    $0return total\n", "for item in self.items:\n", APART),
-            ("  $0return n;\n", "for (const item of list) {\n", APART),
-            ("$0import time\n", "import sys\n", APART),
-            ("calc$0ulate(1)\n", "calculate(a):\n", APART),
-            ("self.na$0me = other\n", "me = name\n", APART),
-            ("self.na$0me = other\n", "med", APART),
-            ("se$0lf.start = 0\n", ".pos = 0\n", APART),
-            ("x = $0total\n", "sub", APART),
-            ("x = f(a$0, b)\n", ")\ny = 1", APART),
-            ("x = $0 + tail\n", "a\nb", APART),
-            ("x = $0tail\n", "f()", APART),
-            ("f($0'a')\n", "b", APART),
-            ("let [a, b] $0= f();\n", "+", APART),
-            ("from$0 'a'\n", "ise", APART),
-            ("x = [\n    \"a\"$0,\n", ":b\"", APART),
-            ("\"\"$0\"\n", "\",", APART),
-            ("\"$0\"\"\n", "a", APART),
-            ("fn f() -$0> u8 {\n", "-", APART),
-            ("f(\n  a\n$0);\n", "b", APART),
-        ],
-    );
+    check_table(&[
+        (
+            "\t$0return nil\n",
+            "if err != nil {\n\t\treturn err\n\t}\n",
+            APART,
+        ),
+        ("    $0return total\n", "for item in self.items:\n", APART),
+        ("  $0return n;\n", "for (const item of list) {\n", APART),
+        ("$0import time\n", "import sys\n", APART),
+        ("calc$0ulate(1)\n", "calculate(a):\n", APART),
+        ("self.na$0me = other\n", "me = name\n", APART),
+        ("self.na$0me = other\n", "med", APART),
+        ("se$0lf.start = 0\n", ".pos = 0\n", APART),
+        ("x = $0total\n", "sub", APART),
+        ("x = f(a$0, b)\n", ")\ny = 1", APART),
+        ("x = $0 + tail\n", "a\nb", APART),
+        ("x = $0tail\n", "f()", APART),
+        ("f($0'a')\n", "b", APART),
+        ("let [a, b] $0= f();\n", "+", APART),
+        ("from$0 'a'\n", "ise", APART),
+        ("x = [\n    \"a\"$0,\n", ":b\"", APART),
+        ("\"\"$0\"\n", "\",", APART),
+        ("\"$0\"\"\n", "a", APART),
+        ("fn f() -$0> u8 {\n", "-", APART),
+        ("f(\n  a\n$0);\n", "b", APART),
+    ]);
 }
 
 #[test]
 fn what_goes_on_in_code_that_follows_is_shown() {
-    check_table(
-        STOP,
-        &[
-            ("$0fetch(url)\n", "await ", "await $0fetch(url)\n"),
-            ("x = $0 + tail\n", "head", "x = head$0 + tail\n"),
-            ("x = $0+ tail\n", "head ", "x = head $0+ tail\n"),
-            ("let $0 = b;\n", "a = b;\nlet c", "let a$0 = b;\n"),
-            ("let $0= b;\n", "a = b;\nlet c", "let a $0= b;\n"),
-            ("half = f($0) * 2\n", "a)\nb", "half = f(a)$0 * 2\n"),
-            ("half = f($0) * 2\n", "a) + 1\nb", "half = f(a)$0 * 2\n"),
-            ("f($0, c)\n", "a, b", "f(a, b$0, c)\n"),
-            (
-                "n = num$0  # as told\n",
-                "ber\nm",
-                "n = number$0  # as told\n",
-            ),
-            ("f($0); // as told\n", "a);\n", "f(a)$0; // as told\n"),
-            ("x = \"\"\"$0\"\"\"\n", "bar", "x = \"\"\"bar$0\"\"\"\n"),
-            (
-                "fn f() {\n    $0}\n",
-                "a();\n}\n",
-                "fn f() {\n    a();$0}\n",
-            ),
-            ("f($0, c)\n", "g(a)", "f(g(a)$0, c)\n"),
-            ("f($0, c)\n", "g(a, c)\n", APART),
-            ("f($0, c)\n", "g(a", APART),
-        ],
-    );
+    check_table(&[
+        ("$0fetch(url)\n", "await ", "await $0fetch(url)\n"),
+        ("x = $0 + tail\n", "head", "x = head$0 + tail\n"),
+        ("x = $0+ tail\n", "head ", "x = head $0+ tail\n"),
+        ("let $0 = b;\n", "a = b;\nlet c", "let a$0 = b;\n"),
+        ("let $0= b;\n", "a = b;\nlet c", "let a $0= b;\n"),
+        ("half = f($0) * 2\n", "a)\nb", "half = f(a)$0 * 2\n"),
+        ("half = f($0) * 2\n", "a) + 1\nb", "half = f(a)$0 * 2\n"),
+        ("f($0, c)\n", "a, b", "f(a, b$0, c)\n"),
+        (
+            "n = num$0  # as told\n",
+            "ber\nm",
+            "n = number$0  # as told\n",
+        ),
+        ("f($0); // as told\n", "a);\n", "f(a)$0; // as told\n"),
+        ("x = \"\"\"$0\"\"\"\n", "bar", "x = \"\"\"bar$0\"\"\"\n"),
+        (
+            "fn f() {\n    $0}\n",
+            "a();\n}\n",
+            "fn f() {\n    a();$0}\n",
+        ),
+        ("f($0, c)\n", "g(a)", "f(g(a)$0, c)\n"),
+        ("f($0, c)\n", "g(a, c)\n", APART),
+        ("f($0, c)\n", "g(a", APART),
+    ]);
 }
 
 #[test]
 fn a_bracket_that_is_opened_before_closers_is_closed() {
-    check_table(
-        STOP,
-        &[
-            ("app.get(\"/b\", $0);\n", "(req, res) => {\n", APART),
-            ("others.map($0);\n", "item => {\n", APART),
-            (
-                "let b = items.iter().map($0).collect();\n",
-                "|x| {\n",
-                APART,
-            ),
-            ("test(\"b\", $0)\n", "() => {\n", APART),
-            ("<a onClick={$0} />\n", "() => {\n", APART),
-            (
-                "others.map($0);\n",
-                "item => item.name);\n",
-                "others.map(item => item.name)$0;\n",
-            ),
-            (
-                "others.map($0);\n",
-                "item => f({item}));",
-                "others.map(item => f({item}))$0;\n",
-            ),
-            ("if (a$0)\n", " && f(b)) {\n", "if (a && f(b)) {$0\n"),
-            ("f($0;\n", "a, b);\n", "f(a, b)$0;\n"),
-            ("expect(a).is($0)\n", "{}))\n", APART),
-            ("f({\n  a\n$0}\n", "})\n", APART),
-            ("#[a(b(\"c\"$0))]\n", "]))]\n", APART),
-            ("f(\"a\"$0,\n", ");\n", APART),
-            (
-                "for ($0 {\n",
-                "const a of b) {\n",
-                "for (const a of b)$0 {\n",
-            ),
-            ("say($0);\n", "\"(\");\n", "say(\"(\")$0;\n"),
-            ("say(\"$0\");\n", "a (b\", c);\n", "say(\"a (b\", c)$0;\n"),
-        ],
-    );
+    check_table(&[
+        ("app.get(\"/b\", $0);\n", "(req, res) => {\n", APART),
+        ("others.map($0);\n", "item => {\n", APART),
+        (
+            "let b = items.iter().map($0).collect();\n",
+            "|x| {\n",
+            APART,
+        ),
+        ("test(\"b\", $0)\n", "() => {\n", APART),
+        ("<a onClick={$0} />\n", "() => {\n", APART),
+        (
+            "others.map($0);\n",
+            "item => item.name);\n",
+            "others.map(item => item.name)$0;\n",
+        ),
+        (
+            "others.map($0);\n",
+            "item => f({item}));",
+            "others.map(item => f({item}))$0;\n",
+        ),
+        ("if (a$0)\n", " && f(b)) {\n", "if (a && f(b)) {$0\n"),
+        ("f($0;\n", "a, b);\n", "f(a, b)$0;\n"),
+        ("expect(a).is($0)\n", "{}))\n", APART),
+        ("f({\n  a\n$0}\n", "})\n", APART),
+        ("#[a(b(\"c\"$0))]\n", "]))]\n", APART),
+        ("f(\"a\"$0,\n", ");\n", APART),
+        (
+            "for ($0 {\n",
+            "const a of b) {\n",
+            "for (const a of b)$0 {\n",
+        ),
+        ("say($0);\n", "\"(\");\n", "say(\"(\")$0;\n"),
+        ("say(\"$0\");\n", "a (b\", c);\n", "say(\"a (b\", c)$0;\n"),
+    ]);
 }
 
 #[test]
 fn closers_that_are_no_brackets_are_covered_too() {
-    check_table(
-        STOP,
-        &[
-            (
-                "let b: Vec<$0>\n",
-                "String> = Vec::new();\n",
-                "let b: Vec<String> = Vec::new();$0\n",
-            ),
-            (
-                "let b: Vec<$0>\n",
-                "Option<u8>> = f();\n",
-                "let b: Vec<Option<u8>> = f();$0\n",
-            ),
-            (
-                "const b: Map<string, $0>\n",
-                "() => void> = f;\n",
-                "const b: Map<string, () => void> = f;$0\n",
-            ),
-            (
-                "const b: Map<string, $0>\n",
-                "number>\n",
-                "const b: Map<string, number$0>\n",
-            ),
-            (
-                "fn put(m: &mut HashMap<$0>) {\n",
-                "String, u32>) -> Option<u32> {\n",
-                "fn put(m: &mut HashMap<String, u32>$0) {\n",
-            ),
-            ("if a $0> b {\n", "* 2 > b {\n", "if a * 2 $0> b {\n"),
-            (
-                "<img src=\"a.png\"$0 />\n",
-                " alt=\"A\"/>\n",
-                "<img src=\"a.png\" alt=\"A\"$0 />\n",
-            ),
-            ("{% $0 %}\n", "if user%}\n", "{% if user$0 %}\n"),
-            ("<%= $0 %>\n", "path%>\n", "<%= path$0 %>\n"),
-            ("<%= $0 %>\n", "path%> and\n", "<%= path%> and$0\n"),
-            ("/* $0 */\n", "first part*/\n", "/* first part$0 */\n"),
-            (
-                "<!-- $0 -->\n",
-                "first part-->\n",
-                "<!-- first part$0 -->\n",
-            ),
-            ("{{ $0 }}\n", "name }}\n", "{{ name }}$0\n"),
-            ("<?php $0 ?>\n", "echo $a;?>\n", "<?php echo $a;$0 ?>\n"),
-        ],
-    );
+    check_table(&[
+        (
+            "let b: Vec<$0>\n",
+            "String> = Vec::new();\n",
+            "let b: Vec<String> = Vec::new();$0\n",
+        ),
+        (
+            "let b: Vec<$0>\n",
+            "Option<u8>> = f();\n",
+            "let b: Vec<Option<u8>> = f();$0\n",
+        ),
+        (
+            "const b: Map<string, $0>\n",
+            "() => void> = f;\n",
+            "const b: Map<string, () => void> = f;$0\n",
+        ),
+        (
+            "const b: Map<string, $0>\n",
+            "number>\n",
+            "const b: Map<string, number$0>\n",
+        ),
+        (
+            "fn put(m: &mut HashMap<$0>) {\n",
+            "String, u32>) -> Option<u32> {\n",
+            "fn put(m: &mut HashMap<String, u32>$0) {\n",
+        ),
+        ("if a $0> b {\n", "* 2 > b {\n", "if a * 2 $0> b {\n"),
+        (
+            "<img src=\"a.png\"$0 />\n",
+            " alt=\"A\"/>\n",
+            "<img src=\"a.png\" alt=\"A\"$0 />\n",
+        ),
+        ("{% $0 %}\n", "if user%}\n", "{% if user$0 %}\n"),
+        ("<%= $0 %>\n", "path%>\n", "<%= path$0 %>\n"),
+        ("<%= $0 %>\n", "path%> and\n", "<%= path%> and$0\n"),
+        ("/* $0 */\n", "first part*/\n", "/* first part$0 */\n"),
+        (
+            "<!-- $0 -->\n",
+            "first part-->\n",
+            "<!-- first part$0 -->\n",
+        ),
+        ("{{ $0 }}\n", "name }}\n", "{{ name }}$0\n"),
+        ("<?php $0 ?>\n", "echo $a;?>\n", "<?php echo $a;$0 ?>\n"),
+    ]);
 }
 
 #[test]
 fn the_text_ends_where_it_meets_what_follows_a_covered_closer() {
-    check_table(
-        STOP,
-        &[
-            (
-                "<li class=\"$0\">Two</li>\n",
-                "item\">One</li>\n",
-                "<li class=\"item\"$0>Two</li>\n",
-            ),
-            (
-                "<a href=\"$0\">About</a>\n",
-                "/about\">Home</a>\n",
-                "<a href=\"/about\"$0>About</a>\n",
-            ),
-        ],
-    );
+    check_table(&[
+        (
+            "<li class=\"$0\">Two</li>\n",
+            "item\">One</li>\n",
+            "<li class=\"item\"$0>Two</li>\n",
+        ),
+        (
+            "<a href=\"$0\">About</a>\n",
+            "/about\">Home</a>\n",
+            "<a href=\"/about\"$0>About</a>\n",
+        ),
+    ]);
 }
 
 #[test]
-fn what_stays_behind_the_cursor_is_part_of_the_line_that_is_made() {
-    check_table(
-        STOP,
-        &[
-            (
-                "    \"$0\",\n    \"user_data_dir\",\n",
-                "user_data_dir\",\n",
-                REPEATS,
-            ),
-            (
-                "    include($0),\n    include(operators),\n",
-                "operators),\n",
-                REPEATS,
-            ),
-            (
-                "include('$0')\ninclude('operators')\n",
-                "operators')\n",
-                REPEATS,
-            ),
-            ("d[$0]\nd[\"alpha_key\"]\n", "\"alpha_key\"]\n", REPEATS),
-            (
-                "    include(operators),\n    include($0),\n",
-                "operators),\n",
-                "Silent(Repetition)",
-            ),
-            (
-                "bar(second_value);\nbar($0);\n",
-                "second_value);\n",
-                "Silent(Repetition)",
-            ),
-            (
-                "    \"user_dir\",\n    \"$0\",\n",
-                "user_dir\",\n",
-                "Silent(Repetition)",
-            ),
-            (
-                "f(first);\nf($0);\nf(third);\n",
-                "second);\n",
-                "f(first);\nf(second)$0;\nf(third);\n",
-            ),
-        ],
-    );
+fn what_stays_after_the_cursor_is_part_of_the_line_that_is_made() {
+    check_table(&[
+        (
+            "    \"$0\",\n    \"user_data_dir\",\n",
+            "user_data_dir\",\n",
+            REPEATS,
+        ),
+        (
+            "    include($0),\n    include(operators),\n",
+            "operators),\n",
+            REPEATS,
+        ),
+        (
+            "include('$0')\ninclude('operators')\n",
+            "operators')\n",
+            REPEATS,
+        ),
+        ("d[$0]\nd[\"alpha_key\"]\n", "\"alpha_key\"]\n", REPEATS),
+        (
+            "    include(operators),\n    include($0),\n",
+            "operators),\n",
+            "Silent(Repetition)",
+        ),
+        (
+            "bar(second_value);\nbar($0);\n",
+            "second_value);\n",
+            "Silent(Repetition)",
+        ),
+        (
+            "    \"user_dir\",\n    \"$0\",\n",
+            "user_dir\",\n",
+            "Silent(Repetition)",
+        ),
+        (
+            "f(first);\nf($0);\nf(third);\n",
+            "second);\n",
+            "f(first);\nf(second)$0;\nf(third);\n",
+        ),
+    ]);
 }
 
 #[test]
@@ -370,21 +347,18 @@ fn in_mid_line_what_follows_is_not_repeated() {
 
 #[test]
 fn the_lines_below_are_not_suggested_again() {
-    check_table(
-        STOP,
-        &[
-            (
-                "{\n$0\n\"bbb\": 2,\n\n\"ccc\": 3,\n}\n",
-                "\"ccc\": 3,\n",
-                REPEATS,
-            ),
-            (
-                "{\n$0\n\"bbb\": 2,\n\"ccc\": 3,\n\"ddd\": 4,\n}\n",
-                "\"ddd\": 4,\n",
-                "{\n\"ddd\": 4,$0\n\"bbb\": 2,\n\"ccc\": 3,\n\"ddd\": 4,\n}\n",
-            ),
-        ],
-    );
+    check_table(&[
+        (
+            "{\n$0\n\"bbb\": 2,\n\n\"ccc\": 3,\n}\n",
+            "\"ccc\": 3,\n",
+            REPEATS,
+        ),
+        (
+            "{\n$0\n\"bbb\": 2,\n\"ccc\": 3,\n\"ddd\": 4,\n}\n",
+            "\"ddd\": 4,\n",
+            "{\n\"ddd\": 4,$0\n\"bbb\": 2,\n\"ccc\": 3,\n\"ddd\": 4,\n}\n",
+        ),
+    ]);
     assert_eq!(
         accepted("a();\n$0\nreturn total;\n", "return total;"),
         "Silent(RepeatsSuffix)"

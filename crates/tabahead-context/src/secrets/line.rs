@@ -1,5 +1,5 @@
-//! Secret values in one line: tokens of known issuers, what looks drawn behind a name such as `password`, passwords
-//! in addresses, and private keys that stand in one line.
+//! Secret values in one line: tokens of known issuers, what looks drawn after a name such as `password`, passwords
+//! in addresses, and private keys that are in one line.
 //!
 //! Values are looked for before names are, because they are rarer: a line of ordinary code is read once, byte by
 //! byte, and nothing in it is looked at twice.
@@ -11,7 +11,7 @@ use super::{
     tokens::{BEGINNINGS_OF_TOKENS, Beginnings, PREFIXES, SHORT_PREFIXES},
 };
 
-/// How far before a value its name may stand, in bytes.
+/// How far before a value its name may be, in bytes.
 const NAME_REACH: usize = 64;
 
 /// A shorter run holds no issuer's token.
@@ -48,7 +48,7 @@ static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
 /// Names that count only as whole words.
 const WORDS: [&str; 5] = ["pass", "auth", "creds", "cred", "pat"];
 
-/// Whether no value goes on behind a character.
+/// Whether no value goes on after a character.
 pub(super) fn is_delimiter(c: char) -> bool {
     u8::try_from(c).is_ok_and(is_delimiting)
 }
@@ -72,7 +72,7 @@ const DELIMITERS: [bool; 256] = {
 pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let bytes = line.as_bytes();
-    // A value may reach over values that were found before it, and over those behind it.
+    // A value may reach over values that were found before it, and over those after it.
     let mut add = |value: Range<usize>| match found.last_mut() {
         Some(last) if last.end >= value.start => {
             *last = last.start.min(value.start)..last.end.max(value.end);
@@ -169,7 +169,7 @@ pub(super) fn key_header(line: &str) -> Option<Range<usize>> {
     has_dashes.then(|| dashes..line.len() - end.len())
 }
 
-/// The body of a private key whose header stands before it in the line, as in JSON.
+/// The body of a private key whose header is before it in the line, as in JSON.
 fn key_in_line(line: &str) -> Option<Range<usize>> {
     let start = key_header(line)?.end;
     let rest = &line[start..];
@@ -223,7 +223,7 @@ fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'~' | b'$')
 }
 
-/// The password in `scheme://user:password@host`, where the run begins behind the second colon.
+/// The password in `scheme://user:password@host`, where the run begins after the second colon.
 fn password_of_address(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     let before = line[..run.start].strip_suffix(':')?;
     let at = run.start + line[run.clone()].find('@')?;
@@ -274,14 +274,14 @@ fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
     }
 }
 
-/// Whether a name that secrets go by stands at the end of a line, and what it is for comes below.
+/// Whether a name that secrets go by is at the end of a line, and what it is for comes below.
 pub(super) fn ends_with_name(line: &str) -> bool {
     let line = line.trim_end();
     let line = line.strip_suffix(['-', '+']).unwrap_or(line);
     line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line)
 }
 
-/// Whether a name that secrets go by stands near the end of a text.
+/// Whether a name that secrets go by is near the end of a text.
 fn is_named(before: &str) -> bool {
     let near = before.as_bytes();
     let near = &near[near.len().saturating_sub(NAME_REACH)..];

@@ -214,7 +214,7 @@ fn what_an_accept_would_write_is_looked_at_as_it_would_stand() {
     ));
 }
 
-/// Of a thousand values of this length, how many are found behind a name.
+/// Of a thousand values of this length, how many are found after a name.
 fn found(characters: &str, length: usize) -> usize {
     let characters: Vec<char> = characters.chars().collect();
     let mut state = 88_172_645_463_325_252_u64;

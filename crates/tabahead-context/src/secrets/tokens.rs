@@ -165,7 +165,7 @@ pub(super) static BEGINNINGS_OF_TOKENS: Beginnings = Beginnings::none()
     .with(&words(PREFIXES))
     .with(&words(SHORT_PREFIXES));
 
-/// The prefixes alone, and in the places behind them what a signed token begins with.
+/// The prefixes alone, and in the places after them what a signed token begins with.
 const fn words(prefixes: &[Prefix]) -> [&'static str; 128] {
     let mut words = ["eyJ"; 128];
     let mut at = 0;

@@ -294,7 +294,7 @@ fn a_text_that_repeats_itself_costs_no_more_than_the_matches_that_count() {
         .iter()
         .map(|one| one.distance)
         .collect();
-    // Each match is found behind the one before it, from the text's beginning on.
+    // Each match is found after the one before it, from the text's beginning on.
     assert_eq!(nearest.len(), CONSIDERED);
     assert_eq!(nearest[..3], [3, 6, 9]);
 }

@@ -289,7 +289,7 @@ fn length_and(text: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_alignment_of_zero_is_refused_wherever_it_stands() {
-    // A chunk of the file is read at once: the alignment stands in it, at its end, and far behind it.
+    // A chunk of the file is read at once: the alignment is in it, at its end, and far after it.
     for filling in [0, (1 << 16) - 80, 64 << 20] {
         let text = [
             length_and(b"k"),

@@ -123,7 +123,7 @@ async fn write_messages(
                 }
                 None => reads = false,
             },
-            // "the server may send … window/showMessage" and the like only behind `initialized`.
+            // "the server may send … window/showMessage" and the like only after `initialized`.
             () = greeted.cancelled(), if reads && !is_greeted => is_greeted = true,
         }
     }

@@ -90,7 +90,7 @@ pub(super) fn file(uri: &str, language: String) -> File {
                 _ => Home::Elsewhere,
             };
             let path = decoded(url.path());
-            // Of a file, what stands there is the machine that shares it.
+            // Of a file, what is there is the machine that shares it.
             let path = match url.host_str() {
                 Some(host) if home == Home::Disk && !host.is_empty() => format!("//{host}{path}"),
                 _ => path,

@@ -316,7 +316,7 @@ impl Front {
                 }
             });
         // "The range of the edit must be a single line range and it must contain the position at which completion
-        // was requested": what extends an item that stands elsewhere would stand there, too.
+        // was requested": what extends an item that is elsewhere would be there, too.
         let line = document.line_range(document.line_of(cursor));
         if let Some(SelectedCompletion { range, .. }) = &selected {
             let is_around = range.start <= cursor && cursor <= range.end;

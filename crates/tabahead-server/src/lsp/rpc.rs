@@ -1,4 +1,4 @@
-//! JSON-RPC as it stands on the wire: tower-lsp's ids, errors and answers, and the one-valued members of a message.
+//! JSON-RPC as it is on the wire: tower-lsp's ids, errors and answers, and the one-valued members of a message.
 //!
 //! Knows no method. `wire.rs` reads messages, `front.rs` answers them. tower-lsp's own server is not used: it stops reading at so many
 //! waiting requests and at the first body that it cannot read, and panics when the output is closed.
@@ -22,7 +22,7 @@ pub(super) fn not_initialized() -> Error {
     }
 }
 
-/// A value that is no larger than itself: whatever stands in an array or an object is passed over.
+/// A value that is no larger than itself: whatever is in an array or an object is passed over.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) enum Leaf {
     #[default]

@@ -232,7 +232,7 @@ impl Editor {
     fn send_damaged(&mut self, change: &[u8], harm: Harm) {
         let text = find(change, b"\"text\":");
         match harm {
-            // Behind the address: a message that says nothing of a document changes none.
+            // After the address: a message that says nothing of a document changes none.
             Harm::CutOff => self.send(&change[..text]),
             Harm::NoText => self.send(&[&change[..text], b"\"x\":", &change[text + 7..]].concat()),
             Harm::NumberForText => self.send(&[&change[..text], b"\"text\":7}]}}"].concat()),
@@ -392,7 +392,7 @@ proptest! {
             let text = snapshot.text();
             prop_assert!(is_same(&text, units), "{text:?} is not {:?}", String::from_utf16_lossy(units));
             let cursor = text[..cursor.0].encode_utf16().count();
-            // Inside a pair it stands before it.
+            // Inside a pair it is before it.
             let is_inside = text.encode_utf16().nth(*at).is_some_and(|unit| (0xdc00..0xe000).contains(&unit));
             prop_assert_eq!(cursor, at - usize::from(is_inside));
         }

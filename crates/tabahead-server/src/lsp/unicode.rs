@@ -1,6 +1,6 @@
 //! Text that JSON can carry and Rust cannot: bytes that are not UTF-8, halves of surrogate pairs.
 //!
-//! What stands in its place here is as wide as it is in the editor, so that every position behind it means
+//! What is in its place here is as wide as it is in the editor, so that every position after it means
 //! the same on both sides. JavaScript writes a half that stands alone as `\ud83d`; Neovim sends the bytes of
 //! a buffer as they are, and counts as [`width`] says.
 
@@ -45,7 +45,7 @@ fn without_broken_bytes(body: &[u8], encoding: PositionEncoding) -> String {
 /// it counts there; `None` at the end.
 ///
 /// A byte that begins nothing stands for itself, as does each of a sequence that is cut short, unless the line
-/// ends there. Behind a byte that begins a sequence, and as many bytes as belong to it, it looks no further:
+/// ends there. After a byte that begins a sequence, and as many bytes as belong to it, it looks no further:
 /// surrogates and numbers beyond Unicode are characters to it.
 fn width(bytes: &[u8], encoding: PositionEncoding) -> Option<(usize, usize)> {
     let length = match bytes.first()? {
@@ -103,7 +103,7 @@ fn without_halves(json: &str) -> Option<String> {
                 at += 6;
                 copied = at;
             }
-            // Another escape: the byte behind the backslash is no backslash of its own.
+            // Another escape: the byte after the backslash is no backslash of its own.
             _ => at = (at + 2).min(bytes.len()),
         }
     }
@@ -151,7 +151,7 @@ mod tests {
             r#""\ufffd\ud83d\ude00x""#,
         );
         check(br#""\ud83dx\ude00""#, Utf32, r#""\ufffdx\ufffd""#);
-        // A backslash of its own, and the letters behind it.
+        // A backslash of its own, and the letters after it.
         check(br#""\\ud83d""#, Utf16, r#""\\ud83d""#);
         check(br#""\\\ud83d""#, Utf16, r#""\\\ufffd""#);
         // Cut short, which JSON refuses.

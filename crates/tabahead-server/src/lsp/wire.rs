@@ -1,4 +1,4 @@
-//! Standard input, message by message: frames, and what stands in them.
+//! Standard input, message by message: frames, and what is in them.
 //!
 //! Nothing that a client sends ends the reading. What is no message is reported as [`Frame::Broken`] or
 //! [`Broken`], with as much of it as tells which documents it may have been about. A message is read

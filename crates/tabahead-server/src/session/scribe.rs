@@ -2,7 +2,7 @@
 //!
 //! Without a recorder every function here does nothing. It follows the texts itself, because edits
 //! that are sent together are each relative to what the one before left. A document in which a secret value
-//! stands is recorded no further, until it is closed and opened without one.
+//! is found is recorded no further, until it is closed and opened without one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -167,7 +167,7 @@ impl Scribe {
     fn has_secret(&mut self, document: DocumentId) {
         tracing::info!(
             document = document.0,
-            "not recorded: a secret value stands in it"
+            "not recorded: it holds a secret value"
         );
         self.secret.insert(document);
         self.stop(document);

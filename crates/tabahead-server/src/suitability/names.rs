@@ -1,7 +1,7 @@
 //! Files that hold keys and passwords by their names: by the folder they are in, by the name itself, by the words in
 //! it, and by its extension. Better silent once too often than a secret in a model, a cache or a log.
 //!
-//! A pure function of a path. What stands in the file is `tabahead_context`'s to look at.
+//! A pure function of a path. What is in the file is `tabahead_context`'s to look at.
 
 /// Folders all of whose files are secret, whatever they are called.
 const FOLDERS: [&str; 27] = [

@@ -1,6 +1,6 @@
 //! The rules of the setting `paths`, as people write them: compiled, or refused with the reason.
 //!
-//! `globset` knows what a pattern means; here stands what it is held against. A rule that matches a folder holds for
+//! `globset` knows what a pattern means; here is what it is held against. A rule that matches a folder holds for
 //! all that is in it. Whatever cannot be meant by any rule is refused, because a rule that matches nothing, unseen,
 //! gives away what it was to protect.
 

@@ -277,7 +277,7 @@ async fn a_document_is_recorded_until_a_secret_value_stands_in_it() {
     let (mut client, lines) = ready(holds).await;
     client.open(URI, "password = '9f86d081884c7d65'\n").await;
     assert_eq!(told(&mut client, &lines).await, [""; 0]);
-    // Nor when it is taken out: what stands elsewhere in the text is not looked through again.
+    // Nor when it is taken out: what is elsewhere in the text is not looked through again.
     client.change(URI, 2, "password = ''\n").await;
     assert_eq!(told(&mut client, &lines).await, [""; 0]);
 

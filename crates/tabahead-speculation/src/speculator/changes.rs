@@ -333,7 +333,7 @@ impl OpenDocument {
 }
 
 impl Gone {
-    /// The editor reports that one of them is accepted, which makes up for the verdict. Gives the state behind the accept.
+    /// The editor reports that one of them is accepted, which makes up for the verdict. Gives the state after the accept.
     fn take(&mut self, suggestion: SuggestionId, stats: &mut Stats) -> Option<BufferState> {
         let at = self
             .offers

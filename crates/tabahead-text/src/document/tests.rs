@@ -173,7 +173,7 @@ fn half_a_character_that_an_edit_leaves_keeps_its_width() {
     check_cut("🙂b", (1, 1), Utf16, "", "🙂b");
     check_cut("éèb", (1, 3), Utf8, "", "èb");
     check_cut("é日b", (1, 3), Utf8, "", "×?b");
-    // Positions that end a line, or lie behind it, cut nothing.
+    // Positions that end a line, or lie after it, cut nothing.
     check_cut("a🙂", (3, 9), Utf16, "x", "a🙂x");
     check_cut("a🙂b", (1, 2), Utf32, "", "ab");
 }

@@ -22,7 +22,7 @@ use crate::{
 const LINES_BEFORE: usize = 4;
 /// Lines shown behind it.
 const LINES_AFTER: usize = 2;
-/// Characters shown of what stands on a line beside what is marked, on each side.
+/// Characters shown of what is on a line beside what is marked, on each side.
 const LINE_WIDTH: usize = 160;
 /// Characters of a suggestion that the table shows.
 const TEXT_WIDTH: usize = 44;

@@ -50,7 +50,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
             of_policies.push((policy, ran));
             bar.inc(1);
         }
-        // They only save time in the next run: what was measured stands without them.
+        // They only save time in the next run: the figures need them not.
         if let Err(error) = answers.save()
             && !std::mem::replace(&mut unsaved, true)
         {

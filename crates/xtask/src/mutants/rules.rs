@@ -480,7 +480,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "cut::tests::a_decided_cut_is_the_same_for_every_longer_path",
     },
     Mutant {
-        rule: "Text behind the cursor",
+        rule: "Text after the cursor",
         off: "long closers are not covered",
         file: JOINT,
         piece: "let closer = long_closer(&kept[blank..])?;",
@@ -489,7 +489,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "cut::tests::closers_that_are_no_brackets_are_covered_too",
     },
     Mutant {
-        rule: "Text behind the cursor",
+        rule: "Text after the cursor",
         off: "the text goes on where it meets what follows",
         file: JOINT,
         piece: "spelled > 0 && (!is_closing(kept) || meets(text, kept))",
@@ -498,7 +498,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "cut::tests::the_text_ends_where_it_meets_what_follows_a_covered_closer",
     },
     Mutant {
-        rule: "Text behind the cursor",
+        rule: "Text after the cursor",
         off: "words may be changed",
         file: JOINT,
         piece: "both(is_word) || both(is_operator)",
@@ -507,16 +507,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "cut::tests::nothing_is_glued_to_code_that_follows",
     },
     Mutant {
-        rule: "Text behind the cursor",
+        rule: "Text after the cursor",
         off: "brackets need no balance",
         file: JOINT,
-        piece: "after.missing.len() > before.missing.len()",
+        piece: "new.missing.len() > old.missing.len()",
         becomes: "false",
         program: CONTEXT,
         test: "cut::tests::a_bracket_that_is_opened_before_closers_is_closed",
     },
     Mutant {
-        rule: "Text behind the cursor",
+        rule: "Text after the cursor",
         off: "whole lines are put before code",
         file: JOINT,
         piece: "End::Line => met,",
@@ -525,13 +525,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "cut::tests::nothing_is_glued_to_code_that_follows",
     },
     Mutant {
-        rule: "Text behind the cursor",
-        off: "repetition forgets what stays behind the cursor",
+        rule: "Text after the cursor",
+        off: "repetition forgets what stays after the cursor",
         file: CUT,
-        piece: "kept: &behind[joint.covered..],",
+        piece: "kept: &after[joint.covered..],",
         becomes: "kept: \"\",",
         program: CONTEXT,
-        test: "cut::tests::what_stays_behind_the_cursor_is_part_of_the_line_that_is_made",
+        test: "cut::tests::what_stays_after_the_cursor_is_part_of_the_line_that_is_made",
     },
     Mutant {
         rule: "End of the middle",
@@ -670,7 +670,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Secrets",
-        off: "what stands above what is copied is not part of the key",
+        off: "what is above what is copied is not part of the key",
         file: ELSEWHERE,
         piece: "hash.update(&scan(document, range.start).number().to_le_bytes());",
         becomes: "",

@@ -1,8 +1,8 @@
 -- A buffer's text as others read it: the server, and Vim's functions.
 --
--- The server counts lines and UTF-16 units as LSP says: a carriage return ends a line wherever it stands, and text is
+-- The server counts lines and UTF-16 units as LSP says: a carriage return ends a line wherever it is, and text is
 -- UTF-8. A buffer's lines may hold carriage returns, and bytes that are no UTF-8. Neovim sends them as they are: every
--- line below would have another number for the server, or every character behind on the line another column. So a
+-- line below would have another number for the server, or every character after it on the line another column. So a
 -- carriage return within a line is sent as a blank, and what is no character as U+FFFD. In a file whose lines end with
 -- a line feed, one at a line's end is left: the server knows CRLF.
 
@@ -76,7 +76,7 @@ end
 ---@return boolean
 local function is_plain(text, format)
   if format == 'mac' then
-    -- What ends a line and what stands in one is the same.
+    -- What ends a line and what is in one is the same.
     return false
   end
   local lines = format == 'dos' and text:gsub('\r\n', '\n') or text

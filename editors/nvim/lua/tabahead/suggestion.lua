@@ -17,7 +17,7 @@ local M = {}
 ---@field row integer
 ---@field column integer
 ---@field is_nowhere boolean It is no place in the text: beyond the line's end or within a tab, where 'virtualedit' lets
---- the cursor be, or behind a carriage return that ends the line.
+--- the cursor be, or after a carriage return that ends the line.
 
 ---@class tabahead.Shown
 ---@field items tabahead.Item[]
@@ -461,7 +461,7 @@ function M.accept(which)
   local reported = (left.typed .. text):sub(self.shown.kept + 1)
   local here, line = place(self), vim.api.nvim_get_current_line()
   local covered = is_all and left.covered or 0
-  -- Where a carriage return ends the line as well, it ends the lines behind it, too.
+  -- Where a carriage return ends the line as well, it ends the lines after it, too.
   if line:sub(here.column + covered + 1) == '\r' then
     text = text:gsub('\r?\n', '\r\n')
   end

@@ -125,7 +125,7 @@ actor.scenario('left', function()
     actor.catch_up()
     local last = actor.frames[#actor.frames]
     expect('frames since ' .. way.name, #actor.frames >= first, true)
-    -- The same words stand further above, as text.
+    -- The same words are further above, as text.
     local _, count = table.concat(last.rows, '\n'):gsub(vim.pesc('acc' .. shown), '')
     expect('rows like the ghost text after ' .. way.name, math.max(count, 1), 1)
     expect(

@@ -268,7 +268,7 @@ actor.scenario('mirror', function()
       return { lines, units, vim.bo.fileformat }
     ]])
     local mirrored = lines_of(text)
-    -- Behind the last line end there is a line for LSP, and none for Neovim.
+    -- After the last line end there is a line for LSP, and none for Neovim.
     if mirrored[#mirrored].text == '' then
       table.remove(mirrored)
     end
