@@ -30,6 +30,8 @@ pub(crate) struct File {
     pub(crate) path: String,
     /// LSP language id; empty when unknown.
     pub(crate) language: String,
+    /// Whether its path is a secret's. Asked of all open documents at each key, so it is found out once.
+    is_secret: bool,
 }
 
 /// Where a document's text lives.
@@ -47,6 +49,17 @@ pub(crate) enum Home {
 }
 
 impl File {
+    /// A document of a decoded path.
+    pub(crate) fn new(home: Home, path: &str, language: &str) -> Self {
+        let path = canonical(path);
+        Self {
+            home,
+            is_secret: is_secret(&path),
+            path,
+            language: language.to_owned(),
+        }
+    }
+
     /// The last component of the path.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
@@ -148,7 +161,7 @@ impl Suitability {
 
     /// Why a document gets no suggestions; `None` when it does.
     pub(crate) fn unsuitable(&self, file: &File, bytes: usize) -> Option<Unsuitable> {
-        if is_secret(&file.path) {
+        if file.is_secret {
             Some(Unsuitable::Secret)
         } else if file.home == Home::Elsewhere {
             Some(Unsuitable::Elsewhere)
@@ -169,11 +182,7 @@ impl Suitability {
 
     /// Why a file on disk gets no suggestions, as a clause; `None` when it does.
     pub fn why_not(&self, path: &str, language: &str, bytes: usize) -> Option<String> {
-        let file = File {
-            home: Home::Disk,
-            path: canonical(path),
-            language: language.to_owned(),
-        };
+        let file = File::new(Home::Disk, path, language);
         self.unsuitable(&file, bytes)
             .map(|reason| reason.to_string())
     }
@@ -219,11 +228,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> File {
-        File {
-            path: path.to_owned(),
-            language: "rust".to_owned(),
-            ..File::default()
-        }
+        File::new(Home::Disk, path, "rust")
     }
 
     fn some(layer: serde_json::Value) -> Suitability {
@@ -238,10 +243,7 @@ mod tests {
     #[test]
     fn secrets_are_silent_wherever_they_live() {
         for home in [Home::Disk, Home::Untitled, Home::Notebook, Home::Elsewhere] {
-            let file = File {
-                home,
-                ..file("/w/.env")
-            };
+            let file = File::new(home, "/w/.env", "rust");
             let why = Suitability::default().unsuitable(&file, 10);
             assert_eq!(why, Some(Unsuitable::Secret));
         }
@@ -275,11 +277,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_named_by_its_own_language() {
-        let cell = |language: &str| File {
-            home: Home::Notebook,
-            path: "/w/first.look.ipynb".to_owned(),
-            language: language.to_owned(),
-        };
+        let cell = |language: &str| File::new(Home::Notebook, "/w/first.look.ipynb", language);
         assert_eq!(Suitability::default().unsuitable(&cell("python"), 1), None);
         assert_eq!(cell("python").document_name().file_name, "first.look.py");
         assert_eq!(cell("julia").document_name().file_name, "first.look");
@@ -287,10 +285,7 @@ mod tests {
 
     #[test]
     fn a_buffer_has_the_name_of_the_file_that_it_is_to_become() {
-        let untitled = |path: &str| File {
-            home: Home::Untitled,
-            ..file(path)
-        };
+        let untitled = |path: &str| File::new(Home::Untitled, path, "rust");
         assert_eq!(untitled("/w/a.rs").document_name().file_name, "a.rs");
         assert_eq!(untitled("Untitled-1").document_name().file_name, "");
     }
@@ -304,10 +299,7 @@ mod tests {
         );
         let but = some(json!({"languages": {"python": false}}));
         assert_eq!(but.unsuitable(&file("a"), 1), None);
-        let python = File {
-            language: "python".to_owned(),
-            ..file("a")
-        };
+        let python = File::new(Home::Disk, "a", "python");
         assert_eq!(but.unsuitable(&python, 1), Some(Unsuitable::LanguageOff));
         assert_eq!(only.unsuitable(&python, 1), None);
     }

@@ -8,7 +8,7 @@ use tabahead_text::{Document, Offset, PositionEncoding};
 use tower_lsp::lsp_types::Url;
 
 use super::types::{Command, InlineCompletionItem, InlineCompletionList, WireRange};
-use crate::suitability::{File, Home, canonical};
+use crate::suitability::{File, Home};
 
 /// The command of every suggestion: the editor runs it after an accept.
 pub(super) const ACCEPTED_COMMAND: &str = "tabahead.accepted";
@@ -79,7 +79,7 @@ pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
 }
 
 /// What a document's address says of it. Whatever its scheme, its path says whether it is a secret.
-pub(super) fn file(uri: &str, language: String) -> File {
+pub(super) fn file(uri: &str, language: &str) -> File {
     let (home, path) = match Url::parse(uri) {
         Ok(url) => {
             let home = match url.scheme() {
@@ -99,11 +99,7 @@ pub(super) fn file(uri: &str, language: String) -> File {
         }
         Err(_) => (Home::Elsewhere, decoded(uri)),
     };
-    File {
-        home,
-        path: canonical(&path),
-        language,
-    }
+    File::new(home, &path, language)
 }
 
 /// A path without percent signs; bytes that are no text become replacement characters.
@@ -135,7 +131,7 @@ mod tests {
 
     #[track_caller]
     fn check(uri: &str, home: Home, path: &str) {
-        let file = file(uri, String::new());
+        let file = file(uri, "");
         assert_eq!((file.home, file.path.as_str()), (home, path), "{uri}");
     }
 

@@ -207,7 +207,7 @@ impl Front {
         let language = text_document.language_id.as_str().into();
         self.tell(Message::Opened {
             document: id,
-            file: file(&text_document.uri, text_document.language_id),
+            file: file(&text_document.uri, &text_document.language_id),
             snapshot: document.clone(),
         });
         let open = Open {
