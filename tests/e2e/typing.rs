@@ -113,6 +113,12 @@ fn typing_shows_suggestions_and_an_accepted_one_is_followed_by_the_next() {
     );
 }
 
+/// The text without what follows a place on its line, as somebody has it who types there.
+fn half_a_line(text: &str, at: usize) -> String {
+    let end = text[at..].find('\n').map_or(text.len(), |rest| at + rest);
+    format!("{}{}", &text[..at], &text[end..])
+}
+
 #[test]
 fn after_a_pause_the_suggestion_behind_an_accepted_one_is_there_and_is_the_fresh_one() {
     let (mut wanted, mut speculated) = (0, 0);
@@ -124,8 +130,8 @@ fn after_a_pause_the_suggestion_behind_an_accepted_one_is_there_and_is_the_fresh
         }
         let (name, language, text) = *random.pick(&FILES);
         let mut client = Client::start(json!({}));
-        let mut buffer = Buffer::with_text(name, language, text, 0);
-        buffer.move_to(text.len() / 4 + random.below(text.len() / 2));
+        let at = text.floor_char_boundary(text.len() / 4 + random.below(text.len() / 2));
+        let mut buffer = Buffer::with_text(name, language, &half_a_line(text, at), at);
         client.open(&buffer);
         let answer = client.complete(&buffer);
         let mut item = buffer.item(&answer);
