@@ -550,8 +550,13 @@ async fn a_suggestion_of_another_source_is_looked_ahead_of() {
 #[tokio::test(start_paused = true)]
 async fn requests_before_initialize_and_after_shutdown_are_refused() {
     let mut client = Client::start(says("x")).await;
-    for method in ["textDocument/inlineCompletion", "tabahead/stats"] {
-        let answer = client.request(method, Value::Null).await;
+    let methods = [
+        "textDocument/inlineCompletion",
+        "tabahead/stats",
+        "nonsense",
+    ];
+    for method in methods.into_iter().chain(["initialized", "shutdown"]) {
+        let answer = client.request(method, json!({})).await;
         assert_eq!(answer["error"]["code"], -32002, "{method}");
     }
     client.notify("textDocument/didOpen", json!({})).await;
@@ -560,8 +565,10 @@ async fn requests_before_initialize_and_after_shutdown_are_refused() {
         client.request("shutdown", Value::Null).await["result"],
         Value::Null
     );
-    let late = client.complete(URI, (0, 0)).await;
-    assert_eq!(late["error"]["code"], -32600);
+    for method in methods.into_iter().chain(["initialize", "shutdown"]) {
+        let answer = client.request(method, json!({})).await;
+        assert_eq!(answer["error"]["code"], -32600, "{method}");
+    }
     client.notify("exit", Value::Null).await;
     assert_eq!(client.ended().await, 0);
 }

@@ -31,9 +31,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire},
-    handshake::capabilities,
+    handshake::{Handshake, capabilities},
     menu::{Asked, Menu},
-    rpc::{Error, FirstOf, Id, Leaf, Response, not_initialized},
+    rpc::{Error, FirstOf, Id, Leaf, Response},
     types::{
         AboutDocument, AboutItem, Cancel, Change, DidChange, DidChangeConfiguration, DidFocus,
         DidMoveCursor, DidOpen, DidShow, ExecuteCommand, InlineCompletionParams,
@@ -51,9 +51,7 @@ pub(crate) struct Front {
     version: &'static str,
     session: mpsc::UnboundedSender<Message>,
     lifeline: Arc<Lifeline>,
-    /// Tripped when the client may be sent anything.
-    greeted: CancellationToken,
-    phase: Phase,
+    handshake: Handshake,
     encoding: PositionEncoding,
     /// Of a client that shows suggestions there.
     menu: Option<Menu>,
@@ -63,13 +61,6 @@ pub(crate) struct Front {
     pending: Pending,
     next_document: u64,
     next_request: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Fresh,
-    Running,
-    ShutDown,
 }
 
 /// An open document.
@@ -99,8 +90,7 @@ impl Front {
             version,
             session,
             lifeline,
-            greeted,
-            phase: Phase::Fresh,
+            handshake: Handshake::new(greeted),
             encoding: PositionEncoding::default(),
             menu: None,
             documents: HashMap::new(),
@@ -137,44 +127,46 @@ impl Front {
     /// notification that it knows as a request has no answer.
     fn call(&mut self, call: &Call<'_>) -> Option<Answering> {
         let id = call.id.clone();
-        let error = match (call.method.as_str(), self.phase) {
-            ("initialize", Phase::Fresh) => {
-                let id = id?;
-                return Some(match call.values() {
-                    Ok(params) => respond(id, Ok(self.initialize(&params))),
-                    Err(error) => respond(id, Err(error)),
-                });
+        let method = call.method.as_str();
+        match method {
+            "initialize" => {
+                let params = match call.values() {
+                    Ok(params) => params,
+                    Err(error) => return Some(respond(id?, Err(error))),
+                };
+                let (id, result) = self.handshake.take(method, id)?.into_parts();
+                let result = result.map(|_| self.initialize(&params));
+                Some(respond(id, result))
             }
-            ("initialized", _) => {
-                self.greeted.cancel();
-                return None;
+            "initialized" | "shutdown" => {
+                let answer = self.handshake.take(method, id)?;
+                Some(Box::pin(ready(answer)))
             }
-            ("shutdown", Phase::Running) => {
-                let id = id?;
-                self.phase = Phase::ShutDown;
-                return Some(respond(id, Ok(Value::Null)));
+            "exit" => {
+                self.handshake.take(method, id);
+                let code = i32::from(!self.handshake.has_shut_down());
+                self.lifeline.end(code);
+                None
             }
-            ("exit", phase) => {
-                self.lifeline.end(i32::from(phase != Phase::ShutDown));
-                return None;
-            }
-            ("$/cancelRequest", _) if id.is_none() => {
+            "$/cancelRequest" if id.is_none() => {
                 self.cancel(call);
-                return None;
+                None
             }
-            (method, Phase::Running) if OURS.contains(&method) => return self.handle(call),
+            _ if self.handshake.is_running() && OURS.contains(&method) => self.handle(call),
             // "If a server or client receives a request starting with `$/` it must error the request".
-            (method, _) if method.starts_with("$/") => Error::method_not_found(),
-            (_, Phase::Fresh) => not_initialized(),
-            ("initialize", _) | (_, Phase::ShutDown) => Error::invalid_request(),
-            (_, Phase::Running) => Error::method_not_found(),
-        };
-        Some(respond(id?, Err(error)))
+            _ if self.handshake.is_running() || method.starts_with("$/") => {
+                Some(respond(id?, Err(Error::method_not_found())))
+            }
+            // Too early or too late.
+            _ => {
+                let answer = self.handshake.take(method, id)?;
+                Some(Box::pin(ready(answer)))
+            }
+        }
     }
 
     /// Takes what matters from `initialize`; returns the answer.
     fn initialize(&mut self, params: &Value) -> Value {
-        self.phase = Phase::Running;
         self.encoding = negotiate(params);
         self.menu = Menu::of(params);
         if let Some(pid) = params.get("processId").and_then(Value::as_u64)

@@ -1,9 +1,97 @@
-//! What the server says of itself: the answer to `initialize`.
+//! The handshake: whether a message may come now, which tower-lsp decides, and what the server says of itself.
+//!
+//! tower-lsp's `LspService` keeps the server's state and refuses what comes too early or too late. It is given
+//! the four messages of the handshake and whatever comes outside the time between `initialize` and `shutdown`, without
+//! what is in them: lsp-types 0.94 has no inline completion, and refuses a whole `initialize` for one address of a
+//! folder that is no URL. Why the other messages do not go through it: `rpc.rs`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tabahead_text::PositionEncoding;
+use tokio_util::sync::CancellationToken;
+use tower_lsp::{
+    LanguageServer, LspService,
+    jsonrpc::{Id, Request, Response, Result},
+    lsp_types::{InitializeParams, InitializeResult, InitializedParams},
+};
+use tower_service::Service;
 
 use super::{convert::ACCEPTED_COMMAND, menu::Menu};
+
+/// Whatever is not of the handshake.
+const OTHER: &str = "tabahead/other";
+
+/// The state of a conversation.
+pub(super) struct Handshake(LspService<Stages>);
+
+/// What the service has let through.
+struct Stages {
+    /// Tripped when the client may be sent anything.
+    greeted: CancellationToken,
+    has_started: AtomicBool,
+    has_shut_down: AtomicBool,
+}
+
+#[tower_lsp::async_trait]
+impl LanguageServer for Stages {
+    async fn initialize(&self, _: InitializeParams) -> Result<InitializeResult> {
+        self.has_started.store(true, Ordering::Relaxed);
+        Ok(InitializeResult::default())
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        self.greeted.cancel();
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.has_shut_down.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Stages {
+    async fn other(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Handshake {
+    pub(super) fn new(greeted: CancellationToken) -> Self {
+        let stages = Stages {
+            greeted,
+            has_started: AtomicBool::new(false),
+            has_shut_down: AtomicBool::new(false),
+        };
+        let builder = LspService::build(|_| stages).custom_method(OTHER, Stages::other);
+        Self(builder.finish().0)
+    }
+
+    /// Whether documents and requests may come.
+    pub(super) fn is_running(&self) -> bool {
+        self.0.inner().has_started.load(Ordering::Relaxed) && !self.has_shut_down()
+    }
+
+    pub(super) fn has_shut_down(&self) -> bool {
+        self.0.inner().has_shut_down.load(Ordering::Relaxed)
+    }
+
+    /// Takes a message; the answer, if it gets one. That to an `initialize` that came in time has nothing in it.
+    pub(super) fn take(&mut self, method: &str, id: Option<Id>) -> Option<Response> {
+        let request = match method {
+            "initialize" => Request::build("initialize").params(json!({"capabilities": {}})),
+            "initialized" => Request::build("initialized").params(json!({})),
+            "shutdown" => Request::build("shutdown"),
+            "exit" => Request::build("exit"),
+            _ => Request::build(OTHER),
+        };
+        let request = id.into_iter().fold(request, |request, id| request.id(id));
+        // None of them waits for anything, and after `exit` nothing is answered.
+        let answer = self.0.call(request.finish()).now_or_never();
+        answer.and_then(|answer| answer.ok()).flatten()
+    }
+}
 
 /// The answer to `initialize`.
 pub(super) fn capabilities(version: &str, encoding: PositionEncoding, menu: Option<Menu>) -> Value {

@@ -1,7 +1,8 @@
 //! JSON-RPC as it is on the wire: tower-lsp's ids, errors and answers, and the one-valued members of a message.
 //!
-//! Knows no method. `wire.rs` reads messages, `front.rs` answers them. tower-lsp's own server is not used: it stops reading at so many
-//! waiting requests and at the first body that it cannot read, and panics when the output is closed.
+//! Knows no method. `wire.rs` reads messages, `front.rs` answers them, and tower-lsp's service has the handshake (`handshake.rs`). Its
+//! server and its routing are not used: they stop reading at so many waiting requests and at the first body that cannot
+//! be read, panic when the output is closed, and make each message a tree of values.
 
 use std::fmt;
 
@@ -9,18 +10,8 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use tower_lsp::jsonrpc::ErrorCode;
 
 pub(super) use tower_lsp::jsonrpc::{Error, Id, Request as Outgoing, Response};
-
-/// Nothing but `initialize` is answered before `initialize`.
-pub(super) fn not_initialized() -> Error {
-    Error {
-        code: ErrorCode::ServerError(-32002),
-        message: "server not initialized".into(),
-        data: None,
-    }
-}
 
 /// A value that is no larger than itself: whatever is in an array or an object is passed over.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -44,6 +44,8 @@ async function accepted(marked, language) {
   const text = document.getText();
   assert(text.startsWith(head) && text.endsWith(tail), text);
   await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  // The next untitled document may have its name, and had its text while it was closing.
+  await wait('the document closed', () => document.isClosed);
   return text.slice(head.length, text.length - tail.length);
 }
 
