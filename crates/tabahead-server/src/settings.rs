@@ -288,13 +288,8 @@ impl Settings {
         let mut is_closed = false;
         for (number, layer) in layers.iter().enumerate() {
             let mut reader = Reader::default();
-            let layer = match nested(layer) {
-                Ok(layer) => reader.object(layer, &known, ""),
-                Err(problem) => {
-                    reader.problems.push(problem);
-                    Map::new()
-                }
-            };
+            let layer = reader.nested(layer);
+            let layer = reader.object(layer, &known, "");
             problems.extend(reader.problems.into_iter().map(|problem| (number, problem)));
             is_closed |= reader.is_closed;
             lay_over(&mut merged, layer);
@@ -419,39 +414,8 @@ const COPY_BUDGET: usize = 64 << 10;
 /// Generations that may run at once: enough for a request and the futures that share its prompt.
 const IN_FLIGHT: usize = 4;
 
-/// A layer with dotted keys taken apart and the `tabahead` section taken out of its wrapping.
-fn nested(layer: &Value) -> Result<Map<String, Value>, SettingsError> {
-    let mut result = Map::new();
-    let object = match layer {
-        Value::Null => return Ok(result),
-        Value::Object(object) => object,
-        _ => {
-            return Err(SettingsError::Invalid {
-                key: "tabahead".to_owned(),
-                problem: "it must be an object".to_owned(),
-            });
-        }
-    };
-    let section = object.get("tabahead");
-    if let Some(section) = section {
-        result = nested(section)?;
-    }
-    for (key, value) in object {
-        let key = match (key.strip_prefix("tabahead."), section) {
-            (Some(key), _) => key,
-            (None, None) => key,
-            // Another program's, beside the section.
-            (None, Some(_)) => continue,
-        };
-        let value = key.rsplit('.').fold(value.clone(), |value, part| {
-            Value::Object(Map::from_iter([(part.to_owned(), value)]))
-        });
-        if let Value::Object(value) = value {
-            merge(&mut result, value);
-        }
-    }
-    Ok(result)
-}
+/// Dots of a key that is taken apart, at most; the keys of settings have one.
+const MOST_DOTS: usize = 8;
 
 /// Reads a layer key by key.
 #[derive(Default)]
@@ -461,6 +425,58 @@ struct Reader {
 }
 
 impl Reader {
+    /// A layer with dotted keys taken apart and the `tabahead` section taken out of its wrapping.
+    fn nested(&mut self, layer: &Value) -> Map<String, Value> {
+        let mut result = Map::new();
+        let object = match layer {
+            Value::Null => return result,
+            Value::Object(object) => object,
+            _ => {
+                self.problems.push(SettingsError::Invalid {
+                    key: "tabahead".to_owned(),
+                    problem: "it must be an object".to_owned(),
+                });
+                return result;
+            }
+        };
+        let section = object.get("tabahead");
+        if let Some(section) = section {
+            result = self.nested(section);
+        }
+        for (key, value) in object {
+            let key = match (key.strip_prefix("tabahead."), section) {
+                (Some(key), _) => key,
+                (None, None) => key,
+                // Another program's, beside the section.
+                (None, Some(_)) => continue,
+            };
+            let parts = match key.matches('.').count() {
+                0..=MOST_DOTS => key.rsplit('.').collect(),
+                // No setting's, and an object of this depth could not be walked on a stack.
+                _ => vec![key],
+            };
+            let value = parts.into_iter().fold(value.clone(), |value, part| {
+                Value::Object(Map::from_iter([(part.to_owned(), value)]))
+            });
+            if let Value::Object(value) = value {
+                let mut twice = Vec::new();
+                merge(&mut result, value, "", &mut |key| twice.push(key));
+                twice.into_iter().for_each(|key| self.given_twice(key));
+            }
+        }
+        result
+    }
+
+    /// A key has one value as it is and another one dotted. Which one is meant is unknown; the dotted one counts.
+    fn given_twice(&mut self, key: String) {
+        let section = key.split('.').next().unwrap_or_default();
+        self.is_closed |= PRIVACY.contains(&section);
+        self.problems.push(SettingsError::Invalid {
+            key,
+            problem: "it is given twice, with different values; the dotted key counts".to_owned(),
+        });
+    }
+
     /// What of an object can be used: keys that `known` has, and values that fit.
     fn object(
         &mut self,
@@ -578,13 +594,28 @@ fn nearest(name: &str, known: &Value, path: &str) -> Option<String> {
     })
 }
 
-fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
-    for (key, value) in above {
-        match (below.get_mut(&key), value) {
-            (Some(Value::Object(below)), Value::Object(above)) => merge(below, above),
+/// Lays an object over another one; tells the dotted keys, below `path`, whose values are replaced.
+fn merge(
+    below: &mut Map<String, Value>,
+    above: Map<String, Value>,
+    path: &str,
+    replaced: &mut impl FnMut(String),
+) {
+    for (name, value) in above {
+        let key = || match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        match (below.get_mut(&name), value) {
+            (Some(Value::Object(below)), Value::Object(above)) => {
+                merge(below, above, &key(), replaced);
+            }
             (_, Value::Null) => {}
-            (_, value) => {
-                below.insert(key, value);
+            (before, value) => {
+                if before.is_some_and(|before| !before.is_null() && *before != value) {
+                    replaced(key());
+                }
+                below.insert(name, value);
             }
         }
     }
@@ -592,7 +623,7 @@ fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
 
 fn lay_over(below: &mut Value, above: Map<String, Value>) {
     if let Value::Object(below) = below {
-        merge(below, above);
+        merge(below, above, "", &mut drop);
     }
 }
 
@@ -645,6 +676,44 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_given_twice_is_refused_by_name() {
+        assert_eq!(
+            refused(json!({"speculation": {"depth": 2}, "speculation.depth": 3})),
+            "setting 'speculation.depth' cannot be used: it is given twice, with different values; the dotted key counts"
+        );
+        for (layer, depth, is_closed) in [
+            (
+                json!({"speculation": {"depth": 2}, "speculation.depth": 3}),
+                3,
+                false,
+            ),
+            (json!({"speculation": 5, "speculation.depth": 3}), 3, false),
+            (
+                json!({"tabahead": {"speculation": {"depth": 2}}, "tabahead.speculation.depth": 3}),
+                3,
+                false,
+            ),
+            (
+                json!({"languages": {"c": false}, "languages.c": true, "speculation.depth": 3}),
+                3,
+                true,
+            ),
+        ] {
+            let readable = Settings::readable(&[&layer]);
+            assert_eq!(
+                readable.problems.len(),
+                1,
+                "{layer}: {:?}",
+                readable.problems
+            );
+            assert_eq!(readable.settings.speculation.depth, depth, "{layer}");
+            assert_eq!(readable.is_closed, is_closed, "{layer}");
+        }
+        let again = json!({"speculation": {"depth": 2}, "speculation.depth": 2, "threads": null, "kv.bytes": null});
+        assert_eq!(Settings::readable(&[&again]).problems, []);
+    }
+
+    #[test]
     fn null_means_not_set() {
         let settings = resolve(&[
             json!({"threads": 2}),
@@ -677,6 +746,9 @@ mod tests {
             json!({ odd.as_str(): 1 }),
             json!({"gate": { odd.as_str(): 1 }}),
             json!({"kv.precision": odd}),
+            json!({"speculation.".repeat(100_000): 1}),
+            json!({"languages": {"a.".repeat(100_000): 1}}),
+            json!({"tabahead": {"tabahead.".repeat(100_000): 1}}),
             json!({"languages": { odd.as_str(): 1 }}),
             json!({"paths": [{"glob": odd, "enabled": odd}]}),
         ] {
