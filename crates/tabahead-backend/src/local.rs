@@ -64,6 +64,8 @@ impl LocalSettings {
             kv_bytes: self.kv_bytes,
             kv_precision: self.kv_precision,
             lookahead: self.lookahead,
+            // Follows from the model, see `LocalCompute::new`.
+            copied_draft: 0,
         }
     }
 }

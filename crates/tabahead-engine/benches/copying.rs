@@ -40,6 +40,7 @@ fn main() {
             kv_bytes: 1 << 26,
             kv_precision: KvPrecision::Half,
             lookahead: false,
+            copied_draft: 0,
         };
         Engine::new(Arc::clone(&model), settings)
     });

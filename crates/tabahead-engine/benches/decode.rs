@@ -54,6 +54,7 @@ fn measure(model: &Arc<Model>, threads: usize, rounds: usize) -> Result<(), Engi
         kv_bytes: 1 << 30,
         kv_precision: KvPrecision::Half,
         lookahead: false,
+        copied_draft: 0,
     };
     let mut engine = Engine::new(Arc::clone(model), settings);
     let memory = vec![1u64; MEMORY / size_of::<u64>()];

@@ -36,6 +36,9 @@ pub struct EngineSettings {
     pub kv_precision: KvPrecision,
     /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier.
     pub lookahead: bool,
+    /// Tokens of copied text that a pass computes behind the last decoded one, at most: as far as they are what
+    /// decoding chooses, one pass decodes several. They change no result.
+    pub copied_draft: usize,
 }
 
 /// What to decode.
@@ -384,9 +387,10 @@ impl Engine {
     ) -> Option<Distribution<'a>> {
         let logits = sequence.known.logits.get(&sequence.tokens.len())?;
         let vocabulary = self.model.vocabulary();
+        let nothing = Votes::default();
         let votes = match &mut sequence.source {
             Some(source) => self.copier.votes(vocabulary, source),
-            None => Votes::default(),
+            None => &nothing,
         };
         let (isa, rule) = (self.processor.isa(), self.model.copying_rule());
         Some(Distribution::new(
@@ -394,7 +398,7 @@ impl Engine {
             isa,
             logits.values(),
             rule,
-            &votes,
+            votes,
         ))
     }
 
@@ -404,7 +408,7 @@ impl Engine {
         let rest = sequence.request.forced[sequence.spelled..].to_vec();
         let typed = cursor.checked_sub(sequence.spelled);
         let votes = match &mut sequence.source {
-            Some(source) => self.copier.votes(self.model.vocabulary(), source),
+            Some(source) => self.copier.votes(self.model.vocabulary(), source).clone(),
             None => Votes::default(),
         };
         let distribution = self.distribution(sequence)?;
@@ -459,12 +463,32 @@ impl Engine {
             }
         }
         sequence.push(token, self.model.vocabulary());
+        self.draft(sequence);
         Ok(Step::Token(GeneratedToken {
             id: token,
             log_prob,
             masked_stop,
             characters,
         }))
+    }
+
+    /// Drafts what probably comes next, where it has to be computed and nothing is drafted yet.
+    pub(crate) fn draft(&mut self, sequence: &mut Sequence) {
+        let end = sequence.tokens.len();
+        let is_known = sequence.known.logits.contains_key(&end);
+        let is_free = sequence.spelled == sequence.request.forced.len();
+        if is_known || !is_free || !sequence.known.draft.is_empty() {
+            return;
+        }
+        let room = sequence.context.saturating_sub(end + 1);
+        let most = self.settings.copied_draft.min(room);
+        if let Some(source) = &mut sequence.source
+            && most > 0
+        {
+            let vocabulary = self.model.vocabulary();
+            let draft = self.copier.draft(vocabulary, source, most);
+            sequence.known.draft.extend(draft);
+        }
     }
 
     /// Ends a sequence, finished or not; its keys and values serve later prompts.

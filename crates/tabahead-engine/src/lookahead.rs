@@ -209,6 +209,7 @@ impl Engine {
                 rival.over = true;
                 continue;
             }
+            self.draft(sequence);
             let Some(distribution) = self.distribution(sequence) else {
                 sequence.contest = Some(Box::new(contest));
                 return Ok(None);

@@ -278,6 +278,7 @@ fn engine(model: &Arc<Model>, threads: usize, kv_bytes: usize) -> Engine {
         kv_bytes,
         kv_precision: KvPrecision::Half,
         lookahead: false,
+        copied_draft: 0,
     };
     Engine::new(model.clone(), settings)
 }
@@ -289,6 +290,7 @@ fn exact_engine(model: &Arc<Model>, threads: usize) -> Engine {
         kv_bytes: 1 << 30,
         kv_precision: KvPrecision::Full,
         lookahead: false,
+        copied_draft: 0,
     };
     Engine::new(model.clone(), settings)
 }

@@ -68,14 +68,26 @@ impl LocalCompute {
         model: &Arc<Model>,
         settings: &EngineSettings,
     ) -> Self {
+        let threads = settings.threads;
+        let settings = EngineSettings {
+            copied_draft: match model.info().is_large() {
+                true => COPIED_DRAFT,
+                false => 0,
+            },
+            ..settings.clone()
+        };
         Self {
             pre_tokenizer,
             model: Arc::clone(model),
-            engine: Engine::new(Arc::clone(model), settings.clone()),
-            threads: settings.threads,
+            engine: Engine::new(Arc::clone(model), settings),
+            threads,
         }
     }
 }
+
+/// Tokens that are drafted where a large model decodes what may be copied. A small one decodes a token in less time than
+/// it takes to be read, and would compute more than it spares.
+const COPIED_DRAFT: usize = 4;
 
 impl Compute for LocalCompute {
     type Sequence = Sequence;

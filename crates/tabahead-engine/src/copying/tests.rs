@@ -19,7 +19,8 @@ fn with_open_files(before: &str, after: &str, open_files: &[&str]) -> Source {
 }
 
 fn votes(source: &mut Source) -> Votes {
-    Copier::default().votes(Recipe::QWEN2.model().vocabulary(), source)
+    let model = Recipe::QWEN2.model();
+    Copier::default().votes(model.vocabulary(), source).clone()
 }
 
 /// What follows each match, the best match first.
@@ -276,6 +277,7 @@ fn a_large_model_is_contradicted_less() {
         }],
         longest: 8,
         next: 0,
+        best: None,
     };
     let added = |rule| votes.added(rule, |_| -3.0, 0.9)[0].1;
     assert!(added(large) < added(small) / 2.0);

@@ -16,6 +16,16 @@ fn engine(model: &Arc<Model>) -> Engine {
         kv_bytes: 1 << 24,
         kv_precision: KvPrecision::Half,
         lookahead: true,
+        copied_draft: 0,
+    };
+    Engine::new(Arc::clone(model), settings)
+}
+
+/// One that drafts what may be copied.
+fn drafting(model: &Arc<Model>) -> Engine {
+    let settings = EngineSettings {
+        copied_draft: 4,
+        ..engine(model).settings
     };
     Engine::new(Arc::clone(model), settings)
 }
@@ -184,6 +194,31 @@ proptest! {
     }
 
     #[test]
+    fn a_draft_of_what_may_be_copied_changes_nothing_but_the_work(
+        copied in "([a-z ({]{3,9}\n){2,5}",
+        forced in "[a-z]{0,3}",
+        seed in 1u64..1 << 40,
+    ) {
+        let model = Recipe::LLAMA.model();
+        let prompt = Random(seed).tokens(&model, 20);
+        let source = CopySource {
+            before: [copied.as_bytes(), &copied.as_bytes()[..5]].concat(),
+            after: b"\n".to_vec(),
+            open_files: Vec::new(),
+        };
+        let copying = SequenceRequest {
+            copy_source: Some(source),
+            ..request(&prompt, forced.as_bytes())
+        };
+        let expected = run(&mut engine(&model), copying.clone(), 12);
+        let mut used = drafting(&model);
+        prop_assert_eq!(&run(&mut drafting(&model), copying.clone(), 12), &expected);
+        for _ in 0..2 {
+            prop_assert_eq!(&run(&mut used, copying.clone(), 12), &expected);
+        }
+    }
+
+    #[test]
     fn a_draft_changes_nothing_but_the_work(
         forced in "[a-z ({\n]{0,12}",
         noise in prop::collection::vec(0u32..281, 0..6),
@@ -273,4 +308,38 @@ fn what_was_computed_of_the_winners_line_is_not_computed_again() {
         engine.retire(sequence);
     }
     assert!(decided > 20 && spared > 20, "{decided} {spared}");
+}
+
+#[test]
+fn a_pass_decodes_several_tokens_of_what_is_copied() {
+    let model = Recipe::LLAMA.model();
+    let line = "let total = amount(of, these);\n";
+    let source = CopySource {
+        before: format!("{line}{line}{line}let tot").into_bytes(),
+        after: b"\n".to_vec(),
+        open_files: Vec::new(),
+    };
+    let passes = |mut engine: Engine| {
+        let copying = SequenceRequest {
+            copy_source: Some(source.clone()),
+            ..request(&model.encode(line), b"")
+        };
+        let mut sequence = engine.start(copying).unwrap();
+        let (mut passes, mut tokens) = (0, Vec::new());
+        while tokens.len() < 8 {
+            passes += usize::from(engine.missing(&mut sequence) > 0);
+            match engine.step(&mut sequence).unwrap() {
+                Step::Token(token) => tokens.push(token.id),
+                Step::Prefilled { .. } | Step::Undecided => {}
+                Step::Stop { .. } | Step::ContextFull => break,
+            }
+        }
+        (passes, tokens)
+    };
+    let ((alone, tokens), (drafted, same)) = (passes(engine(&model)), passes(drafting(&model)));
+    assert_eq!(tokens, same);
+    assert!(
+        !tokens.is_empty() && drafted < alone,
+        "{drafted} passes instead of {alone}"
+    );
 }

@@ -107,6 +107,7 @@ impl Comparison {
             kv_precision: local.kv_precision,
             // A token is to cost one step.
             lookahead: false,
+            copied_draft: 0,
         };
         let mut ours = Ours::new(&model, &settings)?;
         bar.inc(1);

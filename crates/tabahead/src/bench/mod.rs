@@ -157,6 +157,7 @@ fn measure(
             kv_precision: local.kv_precision,
             // A token is to cost one step.
             lookahead: false,
+            copied_draft: 0,
         };
         speeds.insert(threads, Speed::new(&model, &settings, plan, bar)?);
     }

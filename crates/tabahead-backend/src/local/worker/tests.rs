@@ -231,6 +231,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
         kv_bytes: 0,
         kv_precision: KvPrecision::Half,
         lookahead: false,
+        copied_draft: 0,
     };
     for command in commands {
         shared.waiting.fetch_add(1, Ordering::AcqRel);
@@ -352,6 +353,7 @@ fn changed_settings_do_not_disturb_what_runs() {
         kv_bytes: 2,
         kv_precision: KvPrecision::Full,
         lookahead: false,
+        copied_draft: 0,
     };
     for at in 0..3 {
         let mut commands = vec![
