@@ -161,7 +161,7 @@ pub fn cut(
         text,
         kept: &after[joint.covered..],
     };
-    if loops(text) || made.repeats_line_above() || made.redefines() {
+    if loops(text, made.kept) || made.repeats_line_above() || made.redefines() {
         return Cut::Silent(Silence::Repetition);
     }
     if made.repeats_line_below() {

@@ -65,6 +65,9 @@ impl Meeting<'_> {
                 break (spelled, true);
             }
             let Some((end, bytes)) = self.covers_long(text, kept) else {
+                if spelled > 0 && ends_too_early(text, kept) {
+                    break (spelled, true);
+                }
                 break (spelled + overlap.start, false);
             };
             spelled += end;
@@ -72,6 +75,11 @@ impl Meeting<'_> {
         };
         let kept = &self.after[covered..];
         let text = &self.text[..length];
+        // What is left would be a part of the comment.
+        let text = match comment(self.before, text) {
+            Some(start) if !kept.trim().is_empty() => text[..start].trim_end(),
+            _ => text,
+        };
         // A blank before a closer or at a line's end is none of the user's.
         let text = if is_closing(kept) || kept.starts_with(char::is_whitespace) {
             text.trim_end()
@@ -103,6 +111,7 @@ impl Meeting<'_> {
         if new.missing.len() > old.missing.len()
             || opens_literal(&line, &made)
             || is_one_token(self.before, self.after)
+            || ends_too_early(text, kept)
             || runs_into(text, kept)
         {
             return false;
@@ -123,11 +132,12 @@ impl Meeting<'_> {
     fn covers_long(self, text: &str, kept: &str) -> Option<(usize, usize)> {
         let blank = kept.len() - kept.trim_start().len();
         let closer = long_closer(&kept[blank..])?;
-        let at = match closer {
-            ">" => unopened_angle(self.before, text)?,
-            _ => text.find(closer)?,
+        let end = match closer {
+            // The text may end the element in another way.
+            ">" | "/>" => unopened_angle(self.before, text)? + 1,
+            _ => text.find(closer)? + closer.len(),
         };
-        Some((at + closer.len(), blank + closer.len()))
+        Some((end, blank + closer.len()))
     }
 }
 
@@ -202,11 +212,11 @@ fn meets(text: &str, kept: &str) -> bool {
     first(kept).is_some() && first(text) == first(kept)
 }
 
-/// Where the text spells the `>` of a `<` that is open before the cursor.
+/// Where the text spells the `>` of a `<` that is open before the cursor, on the line or, if there is neither on
+/// it, above.
 fn unopened_angle(before: &str, text: &str) -> Option<usize> {
-    let open = |text: &str| {
+    let open = |text: &str, mut last: char| {
         let mut depth = 0usize;
-        let mut last = ' ';
         for (at, c) in text.char_indices() {
             let next = text[at + c.len_utf8()..].chars().next();
             match c {
@@ -221,10 +231,9 @@ fn unopened_angle(before: &str, text: &str) -> Option<usize> {
         }
         Ok(depth)
     };
-    match (open(before), open(text)) {
-        (Ok(1..), Err(at)) => Some(at),
-        _ => None,
-    }
+    let is_open = matches!(open(before, ' '), Ok(1..)) || !before.contains(['<', '>']);
+    let last = before.chars().next_back().unwrap_or(' ');
+    open(text, last).err().filter(|_| is_open)
 }
 
 /// Whether there are only closers and signs after which a line ends, and a comment on the line.
@@ -245,6 +254,37 @@ fn is_closing(kept: &str) -> bool {
         .trim_start();
     }
     true
+}
+
+/// Whether a list or a statement ends twice or within brackets, or the text says that its line goes on below.
+fn ends_too_early(text: &str, kept: &str) -> bool {
+    let (text, kept) = (text.trim_end(), kept.trim_start());
+    text.ends_with([',', ';', ':']) && kept.starts_with([',', ';'])
+        || text.ends_with([';', ':']) && kept.starts_with(')')
+        || text.ends_with(';') && kept.starts_with(']')
+        || text.ends_with('\\')
+}
+
+/// Where the text begins a comment to the line's end, or one that it does not end; `None` if the cursor is in one.
+fn comment(before: &str, text: &str) -> Option<usize> {
+    const MARKS: [&str; 4] = ["//", "# ", "-- ", "/*"];
+    let line = [before, text].concat();
+    let mut quotes = [('"', false), ('`', false)];
+    let mut last = ' ';
+    for (at, c) in line.char_indices() {
+        let rest = &line[at..];
+        let begins = last.is_whitespace() || "([{},;".contains(last) || at == before.len();
+        let is_mark = MARKS.iter().any(|mark| rest.starts_with(mark));
+        let is_ended = rest.starts_with("/*") && rest.contains("*/");
+        if begins && is_mark && !is_ended && quotes.iter().all(|(_, open)| !open) {
+            return at.checked_sub(before.len());
+        }
+        for (quote, open) in &mut quotes {
+            *open ^= c == *quote && last != '\\';
+        }
+        last = c;
+    }
+    None
 }
 
 /// Whether a line with no open literal has become one with one.
@@ -268,12 +308,8 @@ fn is_one_token(before: &str, after: &str) -> bool {
     both(is_word) || both(is_operator) && !is_pair || is_long_quote
 }
 
-/// Whether a word or a value ends where another begins, two operators become one, or a list or statement ends twice.
+/// Whether a word or a value ends where another begins, or two operators become one.
 fn runs_into(text: &str, kept: &str) -> bool {
-    let ended = text.trim_end().ends_with([',', ';']);
-    if ended && kept.trim_start().starts_with([',', ';']) {
-        return true;
-    }
     let operators = text.ends_with(is_operator) && kept.starts_with(is_operator);
     let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
         && kept.starts_with(|c| is_word(c) || is_quote(c));

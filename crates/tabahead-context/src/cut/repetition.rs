@@ -5,24 +5,34 @@
 use tabahead_text::{Document, Offset};
 
 /// Whether the text goes in circles: a piece four times in a row and long enough that no table or pattern is meant;
-/// without letters that is longer, and one character may be repeated for ever, as in a ruled line.
-pub(super) fn loops(text: &str) -> bool {
+/// without letters that is longer. One sign may be repeated for ever where it makes a ruled line, and `kept` is empty.
+pub(super) fn loops(text: &str, kept: &str) -> bool {
+    /// A sign is repeated as often in no code.
+    const MOST: usize = 20;
+    const RULES: &str = "-=*#~_/+.\u{2500}\u{2501}\u{2550}";
+
     let chars: Vec<char> = text.chars().collect();
-    (2..=chars.len() / 4).any(|period| {
-        let least = (3 * period).max(20);
-        let (mut run, mut letters, mut changes) = (0, 0, 0);
-        chars.windows(period + 1).any(|window| {
-            let (earlier, later, before) = (window[0], window[period], window[period - 1]);
-            if later != earlier {
-                (run, letters, changes) = (0, 0, 0);
-                return false;
-            }
-            run += 1;
-            letters += usize::from(later.is_alphanumeric());
-            changes += usize::from(later != before);
-            run >= least && (letters > 0 || run >= 40 && changes > 0)
+    let runs = chars.chunk_by(|one, other| one == other);
+    let repeats_a_sign = runs.filter(|run| run.len() >= MOST).any(|run| {
+        let is_rule = kept.trim().is_empty() && RULES.contains(run[0]);
+        !run[0].is_whitespace() && !is_rule
+    });
+    repeats_a_sign
+        || (2..=chars.len() / 4).any(|period| {
+            let least = (3 * period).max(20);
+            let (mut run, mut letters, mut changes) = (0, 0, 0);
+            chars.windows(period + 1).any(|window| {
+                let (earlier, later, before) = (window[0], window[period], window[period - 1]);
+                if later != earlier {
+                    (run, letters, changes) = (0, 0, 0);
+                    return false;
+                }
+                run += 1;
+                letters += usize::from(later.is_alphanumeric());
+                changes += usize::from(later != before);
+                run >= least && (letters > 0 || run >= 40 && changes > 0)
+            })
         })
-    })
 }
 
 /// Words that begin a definition.
@@ -52,6 +62,8 @@ const MODIFIERS: [&str; 12] = [
     "private",
     "static",
 ];
+/// Quotes of texts of several lines.
+const LONG_QUOTES: [&str; 2] = ["\"\"\"", "'''"];
 /// Lines of a block that are looked at in either direction.
 const BLOCK_LINES: usize = 500;
 
@@ -90,12 +102,19 @@ impl Made<'_> {
         const FAR: usize = 8;
 
         let added = self.new_line().unwrap_or(self.text).trim();
+        let made = self.line_made();
+        let below = self.document.line_of(self.cursor) + 1;
+        // A text between long quotes is below already.
+        if let Some(quote) = (LONG_QUOTES.iter()).find(|quote| made.trim().starts_with(*quote))
+            && below < self.document.line_count()
+            && self.line(below).trim().starts_with(quote)
+        {
+            return true;
+        }
         if !has_words(added) {
             return false;
         }
-        let made = self.line_made();
         let mut block_ends = false;
-        let below = self.document.line_of(self.cursor) + 1;
         (below..self.document.line_count().min(below + FAR))
             .map(|line| self.line(line))
             .filter(|line| !line.trim().is_empty())

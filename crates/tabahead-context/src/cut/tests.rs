@@ -281,6 +281,80 @@ fn closers_that_are_no_brackets_are_covered_too() {
 }
 
 #[test]
+fn an_element_that_the_text_ends_in_another_way_has_one_end() {
+    check_table(&[
+        (
+            "  <item $0/>\n",
+            "name=\"a\">text</item>\n",
+            "  <item name=\"a\">text</item>$0\n",
+        ),
+        (
+            "return <Item $0/>;\n",
+            "a={b > c && <i/>}>c</Item>;\n",
+            "return <Item a={b > c && <i/>}>c</Item>$0;\n",
+        ),
+        ("<br$0/>\n", ">\n", "<br>$0\n"),
+        (
+            "<img src=\"a\"$0>\n",
+            " alt=\"b\"/>\n",
+            "<img src=\"a\" alt=\"b\"/$0>\n",
+        ),
+        // It began on a line above.
+        (
+            "<Item\n  a=\"b\"$0/>\n",
+            " c>d</Item>\n",
+            "<Item\n  a=\"b\" c>d</Item>$0\n",
+        ),
+        ("<Item\n  a=\"b\"$0>\n", " c>\n", "<Item\n  a=\"b\" c$0>\n"),
+    ]);
+}
+
+#[test]
+fn nothing_that_follows_becomes_a_part_of_a_comment() {
+    check_table(&[
+        ("f(a$0),\n", ", b  # the second\n", "f(a, b$0),\n"),
+        ("if err != nil {$0}\n", "// nothing\n", REPEATS),
+        ("f() {$0}\n", " /* nothing\n", REPEATS),
+        ("f($0);\n", "a /* b */\n", "f(a /* b */$0);\n"),
+        (
+            "get($0);\n",
+            "\"http://a // b\"\n",
+            "get(\"http://a // b\"$0);\n",
+        ),
+        ("f();$0\n", " // and on\n", "f(); // and on$0\n"),
+        ("# see $0)\n", "# 3\n", "# see # 3$0)\n"),
+    ]);
+}
+
+#[test]
+fn no_statement_ends_within_brackets() {
+    check_table(&[
+        (
+            "fn f(v: Vec<$0>) {\n",
+            "i32> = v;\n",
+            "fn f(v: Vec<i32>$0) {\n",
+        ),
+        ("f(a$0)\n", " = b;\n", APART),
+        ("[a, \"$0\", b]\n", "cp\":\n", "[a, \"cp\"$0, b]\n"),
+        ("    \"$0\",\n", "cp\":\n", "    \"cp\"$0,\n"),
+        ("f(a$0)\n", " if b else \\\n", APART),
+        ("f(a$0):\n", "):\n", "f(a)$0:\n"),
+        ("a[1$0]\n", ":\n", "a[1:$0]\n"),
+    ]);
+}
+
+#[test]
+fn a_text_in_long_quotes_is_not_begun_above_one() {
+    let below = "class A:\n$0\n    \"\"\"\n    About A.\n    \"\"\"\n";
+    assert_eq!(accepted(below, "    \"\"\"\n"), REPEATS);
+    assert_eq!(accepted(below, "    \"\"\"About it.\"\"\"\n"), REPEATS);
+    assert_eq!(
+        accepted("class A:\n    $0\n    a = 1\n", "\"\"\"About A.\"\"\"\n"),
+        "class A:\n    \"\"\"About A.\"\"\"$0\n    a = 1\n"
+    );
+}
+
+#[test]
 fn the_text_ends_where_it_meets_what_follows_a_covered_closer() {
     check_table(&[
         (
@@ -436,6 +510,10 @@ fn a_text_that_goes_in_circles_is_not_shown() {
     let said = "_eval".repeat(9);
     assert_eq!(accepted("x = $0\n", &said), "Silent(Repetition)");
     assert_eq!(accepted("|$0\n", &"--|".repeat(20)), "Silent(Repetition)");
+    for fixture in ["a = $0\n", "a.map($0);\n"] {
+        assert_eq!(accepted(fixture, &"|".repeat(64)), "Silent(Repetition)");
+    }
+    assert_eq!(accepted("[a]($0)\n", &"+".repeat(64)), "Silent(Repetition)");
     for (said, count) in [("-", 60), ("--|", 12)] {
         let said = said.repeat(count);
         assert_eq!(accepted("# $0\n", &said), format!("# {said}$0\n"));

@@ -93,7 +93,7 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
                 add(value);
             } else if let Some(value) = password_of_address(line, run.clone()) {
                 add(value);
-            } else if is_random(&bytes[run.clone()])
+            } else if (is_random(&bytes[run.clone()]) || is_hexadecimal(&bytes[run.clone()]))
                 && is_value(line, &run)
                 && (named || is_named(&line[..start]))
             {
@@ -189,6 +189,17 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let bytes = line.as_bytes();
+    // Telegram's: a bot's number, and after a colon a key that begins so.
+    if let Some(before) = line[..run.start].strip_suffix(':')
+        && (33..=40).contains(&run.len())
+        && line[run.clone()].starts_with("AA")
+        && bytes[run.clone()].iter().all(|byte| is_of_token(*byte))
+    {
+        let digits = before.bytes().rev().take_while(u8::is_ascii_digit).count();
+        if (8..=10).contains(&digits) {
+            return Some(before.len() - digits..run.end);
+        }
+    }
     let is_start = |at: usize| at == run.start || !bytes[at - 1].is_ascii_alphanumeric();
     for at in (run.start..run.end).filter(|&at| is_start(at)) {
         let rest = &bytes[at..run.end];
@@ -217,6 +228,15 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         }
     }
     None
+}
+
+/// Whether a run is digits to the base 16, long enough to be a key and no number or word.
+fn is_hexadecimal(run: &[u8]) -> bool {
+    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+    run.len() >= SHORTEST_TOKEN
+        && run.iter().all(u8::is_ascii_hexdigit)
+        && digits >= 4
+        && run.len() - digits >= 2
 }
 
 fn is_of_token(byte: u8) -> bool {

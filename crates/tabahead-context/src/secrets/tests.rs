@@ -47,6 +47,12 @@ fn check_all(lines: &[&str]) {
 fn tokens_of_known_issuers_are_secret_wherever_they_stand() {
     check_all(&[
         "⟦sk_live_51Hq7ZkTopSecretValue9aX⟧",
+        "bot = Bot('⟦8123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc⟧')",
+        "password = \"⟦deadbeef01234567cafebabe⟧\"",
+        "PASSWORD=⟦0123456789abcdef⟧",
+        "commit = \"deadbeef01234567cafebabe\"",
+        "password = \"1234567890123456\"",
+        "at 12345678:AAEhBOweik6ad9r",
         "stripe.api = '⟦sk_live_51Hq7ZkTopSecretValue9aX⟧'",
         "git clone https://⟦ghp_16C7e42F292c6912E7710c838347Ae178B4a⟧@github.com/a/b",
         "export A=⟦AKIAIOSFODNN7EXAMPLE⟧ B=1",

@@ -121,8 +121,10 @@ const ENDS: [&str; 30] = [
 ];
 
 /// Names that begin so; a dot before them does not count for those that have none.
-const BEGINNINGS: [&str; 18] = [
+const BEGINNINGS: [&str; 20] = [
     ".env",
+    ".flaskenv",
+    ".renviron",
     ".netrc",
     ".npmrc",
     ".pypirc",
@@ -143,7 +145,9 @@ const BEGINNINGS: [&str; 18] = [
 ];
 
 /// Names, without a dot before them.
-const NAMES: [&str; 64] = [
+const NAMES: [&str; 66] = [
+    "ansible-vault.yml",
+    "ansible-vault.yaml",
     "_netrc",
     "my.cnf",
     "mylogin.cnf",
@@ -473,6 +477,16 @@ fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('.').unwrap_or((name, ""))
 }
 
+/// `wg0.conf` and the like, which hold a private key.
+fn is_interface_of_wireguard(name: &str) -> bool {
+    let number = name
+        .strip_prefix("wg")
+        .and_then(|name| name.strip_suffix(".conf"));
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 fn is_secret_name(name: &str) -> bool {
     let undotted = name.trim_start_matches('.');
     let (stem, extension) = split(name);
@@ -483,6 +497,7 @@ fn is_secret_name(name: &str) -> bool {
         .iter()
         .any(|beginning| name.starts_with(beginning) || undotted.starts_with(beginning))
         || NAMES.contains(&undotted)
+        || is_interface_of_wireguard(undotted)
         || EXTENSIONS.contains(&extension)
         || [".pem.", ".key.", ".p12.", ".keystore."]
             .iter()
@@ -620,6 +635,10 @@ mod tests {
             "/etc/shadow",
             "/w/.htpasswd",
             "/w/site.htpasswd",
+            "/w/.flaskenv",
+            "/data/u/.Renviron",
+            "/w/group_vars/ansible-vault.yml",
+            "/w/wg0.conf",
             // Histories.
             "/data/u/.bash_history",
             "/data/u/.zsh_history",

@@ -98,7 +98,8 @@ fn globs(rule: &PathRule, home: Option<&str>) -> Result<Vec<globset::Glob>, Stri
             .literal_separator(true)
             .backslash_escape(false)
             .empty_alternates(true)
-            .case_insensitive(is_windows)
+            // Where one is unsure what is meant, nothing is given away.
+            .case_insensitive(is_windows || !rule.enabled)
             .build()
             .map_err(|error| error.kind().to_string())
     };
@@ -307,6 +308,17 @@ mod tests {
             &["//server/share/a"],
             &["/server/share/a"],
         );
+    }
+
+    #[test]
+    fn what_a_rule_turns_off_it_turns_off_in_capitals_too() {
+        let off = rules(&[("*.sql", false), ("generated", false)]);
+        for path in ["/w/B.SQL", "/w/Generated/a.rs", "/w/b.sql"] {
+            assert!(!off.is_enabled(path), "{path}");
+        }
+        let on = rules(&[("**", false), ("src/a.rs", true)]);
+        assert!(on.is_enabled("/w/src/a.rs"));
+        assert!(!on.is_enabled("/w/src/A.rs"));
     }
 
     #[test]
