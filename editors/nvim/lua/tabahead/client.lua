@@ -399,14 +399,15 @@ function M.configure(settings)
   call('notify', 'workspace/didChangeConfiguration', { settings = { tabahead = settings } })
 end
 
---- The server's figures; nil where it does not answer.
----@param answered fun(stats: table?)
+--- The server's figures; nil where it does not answer, with the reason.
+---@param answered fun(stats: table?, reason: string?)
 function M.stats(answered)
+  local silent = 'the server does not answer; `:checkhealth tabahead` may say why'
   local sent = call('request', 'tabahead/stats', vim.NIL, function(failed, result)
-    answered(not failed and result or nil)
+    answered(not failed and result or nil, silent)
   end)
   if not sent then
-    answered(nil)
+    answered(nil, server.id and 'the server is starting; ask again' or silent)
   end
 end
 

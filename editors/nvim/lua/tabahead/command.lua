@@ -108,9 +108,9 @@ end
 
 commands.stats = {
   run = function()
-    client.stats(function(stats)
+    client.stats(function(stats, reason)
       if not stats then
-        say('the server does not answer; `:checkhealth tabahead` may say why')
+        say(reason)
         return
       end
       local lines = sentences(stats)
@@ -171,8 +171,8 @@ commands.model = {
   end,
   run = function(model)
     if not model then
-      client.stats(function(stats)
-        say(stats and 'the model is ' .. model_of(stats) or 'the server does not answer')
+      client.stats(function(stats, reason)
+        say(stats and 'the model is ' .. model_of(stats) or reason)
       end)
       return
     end
