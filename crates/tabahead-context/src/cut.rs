@@ -142,7 +142,8 @@ pub fn cut(
     if scanned.text.trim().is_empty() {
         return Cut::Silent(Silence::Empty);
     }
-    if text.trim().is_empty() {
+    // An accept would change nothing.
+    if text.trim().is_empty() || text.trim() == after[..joint.covered].trim() {
         return Cut::Silent(Silence::RepeatsSuffix);
     }
     let least = settings.least_log_prob.unwrap_or(f32::NEG_INFINITY);

@@ -302,6 +302,17 @@ impl Settings {
         }
     }
 
+    /// Whether an editor's settings, sent as a whole, hold no key of ours.
+    pub(crate) fn are_of_others(value: &Value) -> bool {
+        let known = Self::default().to_value();
+        let is_ours = |key: &String| {
+            let first = key.split('.').next().unwrap_or_default();
+            first == "tabahead" || known.get(first).is_some()
+        };
+        let object = value.as_object().filter(|object| !object.is_empty());
+        object.is_some_and(|object| !object.keys().any(is_ours))
+    }
+
     /// What the local backend is made of; `embedded` is what `mini` stands for.
     ///
     /// # Errors
@@ -431,7 +442,11 @@ impl Reader {
         let object = match layer {
             Value::Null => return result,
             Value::Object(object) => object,
+            // An empty table of Lua.
+            Value::Array(list) if list.is_empty() => return result,
             _ => {
+                // It cannot be read what it was to turn off.
+                self.is_closed = true;
                 self.problems.push(SettingsError::Invalid {
                     key: "tabahead".to_owned(),
                     problem: "it must be an object".to_owned(),

@@ -102,7 +102,8 @@ impl Meeting<'_> {
         let line = [self.before, self.after].concat();
         let made = [self.before, text, kept].concat();
         let (old, new) = (Unmatched::of(&line), Unmatched::of(&made));
-        if new.unopened > old.unopened || new.passed_over > old.passed_over {
+        // A closer has lost its opener, or one that closes what is above has got another.
+        if new.unopened != old.unopened || new.passed_over > old.passed_over {
             return false;
         }
         if kept.trim().is_empty() {
@@ -111,6 +112,8 @@ impl Meeting<'_> {
         if new.missing.len() > old.missing.len()
             || opens_literal(&line, &made)
             || is_one_token(self.before, self.after)
+            || is_after_literal(self.before, text)
+            || is_in_end_tag(self.before, text)
             || ends_too_early(text, kept)
             || runs_into(text, kept)
         {
@@ -256,10 +259,25 @@ fn is_closing(kept: &str) -> bool {
     true
 }
 
+/// Whether a word is put right after the quote that ends a literal.
+fn is_after_literal(before: &str, text: &str) -> bool {
+    let quote = before.chars().next_back().filter(|&c| is_quote(c));
+    quote.is_some_and(|quote| before.matches(quote).count().is_multiple_of(2))
+        && text.starts_with(is_word)
+}
+
+/// Whether more than a name is put into an end tag.
+fn is_in_end_tag(before: &str, text: &str) -> bool {
+    let tag = before.rsplit_once('<').map_or("", |(_, tag)| tag);
+    let name = text.split('>').next().unwrap_or_default();
+    tag.starts_with('/') && !tag.contains('>') && name.contains([' ', '=', '"'])
+}
+
 /// Whether a list or a statement ends twice or within brackets, or the text says that its line goes on below.
 fn ends_too_early(text: &str, kept: &str) -> bool {
     let (text, kept) = (text.trim_end(), kept.trim_start());
     text.ends_with([',', ';', ':']) && kept.starts_with([',', ';'])
+        || text.ends_with([',', ';']) && kept.starts_with('{')
         || text.ends_with([';', ':']) && kept.starts_with(')')
         || text.ends_with(';') && kept.starts_with(']')
         || text.ends_with('\\')

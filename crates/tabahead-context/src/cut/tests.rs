@@ -335,11 +335,45 @@ fn no_statement_ends_within_brackets() {
             "fn f(v: Vec<i32>$0) {\n",
         ),
         ("f(a$0)\n", " = b;\n", APART),
+        ("if (c) $0{\n", "return 2;\n", APART),
+        ("  event: $0{\n", "'client',\n", APART),
+        (
+            "const arr = [foo($0)]\n",
+            "bar);\n",
+            "const arr = [foo(bar)$0]\n",
+        ),
         ("[a, \"$0\", b]\n", "cp\":\n", "[a, \"cp\"$0, b]\n"),
         ("    \"$0\",\n", "cp\":\n", "    \"cp\"$0,\n"),
         ("f(a$0)\n", " if b else \\\n", APART),
-        ("f(a$0):\n", "):\n", "f(a)$0:\n"),
+        ("f(a$0):\n", "):\n", REPEATS),
         ("a[1$0]\n", ":\n", "a[1:$0]\n"),
+    ]);
+}
+
+#[test]
+fn closers_close_what_they_closed_before() {
+    check_table(&[
+        ("a = {\n  b: {\n  },\n$0}\n", "  route: {\n", APART),
+        ("f(\n  a$0)\n", ", (b\n", APART),
+        ("f(\n  a$0)\n", ", (b))\n", "f(\n  a, (b))$0\n"),
+    ]);
+}
+
+#[test]
+fn what_an_accept_would_not_change_is_not_shown() {
+    check_table(&[
+        ("print(\"b\"$0)\n", ")\n", REPEATS),
+        ("bar(x.into()$0);\n", ");\n", REPEATS),
+        ("bar(x$0);\n", ".into());\n", "bar(x.into())$0;\n"),
+    ]);
+}
+
+#[test]
+fn no_text_begins_right_after_a_literal_or_in_an_end_tag() {
+    check_table(&[
+        ("test('two'$0, () => {\n", "san'\n", APART),
+        ("</body$0>\n", " class=\"x\"\n", APART),
+        ("</bo$0>\n", "dy>\n", "</body$0>\n"),
     ]);
 }
 

@@ -14,11 +14,17 @@ use super::{
 /// How far before a value its name may be, in bytes.
 const NAME_REACH: usize = 64;
 
+/// Bytes of a token that are looked at to see whether it looks drawn.
+const MOST_JUDGED: usize = 128;
+
+/// Bytes in which the first part of a signed token ends.
+const LONGEST_HEADER: usize = 2048;
+
 /// A shorter run holds no issuer's token.
 const SHORTEST_TOKEN: usize = 16;
 
 /// Names that secrets go by, in small letters and without what joins words.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 49] = [
     "token",
     "secret",
     "passw",
@@ -41,12 +47,52 @@ const NAMES: [&str; 22] = [
     "authorization",
     "bearer",
     "connectionstring",
+    "dbpw",
+    "dbpass",
+    "certpass",
+    "keypass",
+    "storepass",
+    "keystorepass",
+    "rootpass",
+    "userpass",
+    "adminpass",
+    "mypass",
+    "aeskey",
+    "hmackey",
+    "jwtkey",
+    "appkey",
+    "sshkey",
+    "deploykey",
+    "fernetkey",
+    "consumerkey",
+    "subscriptionkey",
+    "storagekey",
+    "privkey",
+    "requirepass",
+    "unsealkey",
+    "recoverykey",
+    "senha",
+    "kennwort",
+    "motdepasse",
 ];
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
 
 /// Names that count only as whole words.
-const WORDS: [&str; 5] = ["pass", "auth", "creds", "cred", "pat"];
+const WORDS: [&str; 12] = [
+    "pass",
+    "auth",
+    "creds",
+    "cred",
+    "pat",
+    "pw",
+    "psk",
+    "jwt",
+    "salt",
+    "seed",
+    "cookie",
+    "sessionid",
+];
 
 /// Whether no value goes on after a character.
 pub(super) fn is_delimiter(c: char) -> bool {
@@ -155,14 +201,14 @@ impl Literal {
 /// The header of a private key.
 pub(super) fn key_header(line: &str) -> Option<Range<usize>> {
     // `contains` takes no preparation, and nearly every line has none.
-    if !line.contains("PRIVATE KEY") {
+    if !line.contains("BEGIN ") {
         return None;
     }
-    let name = line.find("PRIVATE KEY")?;
+    let kinds = ["PRIVATE KEY BLOCK", "PRIVATE KEY", "OpenVPN Static key V1"];
+    let (name, kind) = (kinds.iter()).find_map(|kind| Some((line.find(kind)?, kind)))?;
     let begin = line[..name].rfind("BEGIN ")?;
     let dashes = line[..begin].trim_end_matches([' ', '-']).len();
-    let behind = &line[name + "PRIVATE KEY".len()..];
-    let behind = behind.strip_prefix(" BLOCK").unwrap_or(behind);
+    let behind = &line[name + kind.len()..];
     let end = behind.trim_start_matches([' ', '-']);
     let has_dashes =
         line[dashes..begin].contains("----") && behind.trim_start().starts_with("----");
@@ -201,18 +247,27 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         }
     }
     let is_start = |at: usize| at == run.start || !bytes[at - 1].is_ascii_alphanumeric();
+    // Where the signs of a token end that were looked at last: each is looked at once, however many begin.
+    let mut end = run.start;
     for at in (run.start..run.end).filter(|&at| is_start(at)) {
         let rest = &bytes[at..run.end];
         if !BEGINNINGS_OF_TOKENS.may_begin(rest) {
             continue;
         }
-        let length = |rest: &[u8]| rest.iter().take_while(|byte| is_of_token(**byte)).count();
+        let mut length = |from: usize| {
+            if from >= end {
+                let signs = bytes[from..run.end].iter();
+                end = from + signs.take_while(|byte| is_of_token(**byte)).count();
+            }
+            end - from
+        };
         let sure = PREFIXES.iter().map(|prefix| (prefix, true));
         let all = sure.chain(SHORT_PREFIXES.iter().map(|prefix| (prefix, false)));
         for ((prefix, least), is_sure) in all {
-            if let Some(value) = rest.strip_prefix(prefix.as_bytes()) {
-                let length = length(value);
-                let value = &value[..length];
+            if rest.starts_with(prefix.as_bytes()) {
+                let start = at + prefix.len();
+                let length = length(start);
+                let value = &bytes[start..start + length.min(MOST_JUDGED)];
                 if length >= *least && is_diverse(value) && (is_sure || is_random(value)) {
                     return Some(at..at + prefix.len() + length);
                 }
@@ -220,8 +275,8 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         }
         // A signed token: three parts, of which the first two are objects.
         if rest.starts_with(b"eyJ") {
-            let length = length(rest);
-            let token = &line[at..at + length];
+            let length = length(at);
+            let token = &line[at..at + length.min(LONGEST_HEADER)];
             if length > 2 * SHORTEST_TOKEN && token.contains(".eyJ") {
                 return Some(at..at + length);
             }
@@ -331,7 +386,10 @@ fn holds_word(text: &[u8]) -> bool {
         WORDS.iter().any(|word| {
             let (here, behind) = text[at..].split_at_checked(word.len()).unwrap_or_default();
             here.eq_ignore_ascii_case(word.as_bytes())
-                && matches!(behind.first(), Some(b'=' | b':' | b'"' | b'\''))
+                && matches!(
+                    behind.trim_ascii_start().first(),
+                    Some(b'=' | b':' | b'"' | b'\'')
+                )
         })
     })
 }

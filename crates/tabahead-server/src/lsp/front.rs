@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tabahead_context::Suggestion;
 use tabahead_speculation::{DocumentId, RequestId, SelectedCompletion, SuggestionId};
 use tabahead_text::{Document, Edit, PositionEncoding, Range, Version};
@@ -36,13 +36,15 @@ use super::{
     rpc::{Error, FirstOf, Id, Leaf, Response},
     types::{
         AboutDocument, AboutItem, Cancel, Change, DidChange, DidChangeConfiguration, DidFocus,
-        DidMoveCursor, DidOpen, DidShow, ExecuteCommand, InlineCompletionParams,
+        DidMoveCursor, DidOpen, DidShow, ExecuteCommand, Initialize, InlineCompletionParams,
+        OurConfiguration,
     },
     wire::{Call, Suspects, read_message, suspects},
 };
 use crate::{
     lifeline::Lifeline,
     session::{EditorLayer, Message, Trigger},
+    settings::Settings,
 };
 
 /// The documents as the client has them, and what it waits for.
@@ -130,7 +132,8 @@ impl Front {
         let method = call.method.as_str();
         match method {
             "initialize" => {
-                let params = match call.values() {
+                let read = call.params::<Initialize>().and_then(values_of);
+                let params = match read {
                     Ok(params) => params,
                     Err(error) => return Some(respond(id?, Err(error))),
                 };
@@ -481,7 +484,18 @@ impl Front {
             },
             "workspace/executeCommand" => call.params().and_then(|params| self.execute(params)),
             "workspace/didChangeConfiguration" => {
-                call.values().map(|params| self.configure(params))
+                let settings = call.values::<DidChangeConfiguration>();
+                // What is not ours may be of any depth and size.
+                let ours = || call.params::<OurConfiguration>();
+                match settings.map(|params| params.settings) {
+                    Ok(settings) => self.configure(settings),
+                    Err(_) => match ours().map(|params| params.settings.tabahead) {
+                        Ok(ours) if !ours.is_null() => self.configure(json!({"tabahead": ours})),
+                        // It cannot be read what they were to turn off.
+                        _ => self.configure(json!("unreadable")),
+                    },
+                }
+                Ok(())
             }
             "tabahead/didDismiss" => call
                 .params::<AboutDocument>()
@@ -521,13 +535,16 @@ impl Front {
         Err(error)
     }
 
-    fn configure(&mut self, params: DidChangeConfiguration) {
-        let value = params.settings;
+    fn configure(&mut self, value: Value) {
         // `null` says that something changed, not what.
-        if !value.is_null() && value.get("tabahead") != Some(&Value::Null) {
-            let layer = EditorLayer::Pushed;
-            self.tell(Message::Settings { layer, value });
+        if value.is_null() || value.get("tabahead") == Some(&Value::Null) {
+            return;
         }
+        if Settings::are_of_others(&value) {
+            return tracing::debug!("the settings of other programs came");
+        }
+        let layer = EditorLayer::Pushed;
+        self.tell(Message::Settings { layer, value });
     }
 
     fn dismissed(&mut self, uri: &str) {
@@ -571,6 +588,11 @@ fn suggestion_of(FirstOf(first): FirstOf) -> Result<SuggestionId, Error> {
 fn of_item(params: AboutItem) -> Result<(SuggestionId, usize), Error> {
     let suggestion = suggestion_of(params.item.command.arguments)?;
     Ok((suggestion, params.accepted_length))
+}
+
+/// What was read, as values.
+fn values_of(read: Initialize) -> Result<Value, Error> {
+    serde_json::to_value(read).map_err(|error| Error::invalid_params(error.to_string()))
 }
 
 fn respond(id: Id, result: Result<Value, Error>) -> Answering {

@@ -17,6 +17,30 @@ pub(super) struct WireDocument {
     pub(super) version: Option<i32>,
 }
 
+/// As much of `initialize` as is read, whatever else is in it.
+#[derive(Debug, Deserialize, Serialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Initialize {
+    pub(super) process_id: Value,
+    pub(super) client_info: Value,
+    pub(super) capabilities: ClientCapabilities,
+    pub(super) initialization_options: Value,
+}
+
+#[derive(Debug, Deserialize, Serialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ClientCapabilities {
+    pub(super) general: Value,
+    pub(super) text_document: TextDocumentCapabilities,
+}
+
+#[derive(Debug, Deserialize, Serialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct TextDocumentCapabilities {
+    pub(super) completion: Value,
+    pub(super) inline_completion: Value,
+}
+
 /// `textDocument/didOpen`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -216,6 +240,18 @@ pub(super) struct ExecuteCommand {
 #[derive(Debug, Deserialize)]
 pub(super) struct Cancel {
     pub(super) id: Leaf,
+}
+
+/// The same where only what is ours can be read.
+#[derive(Debug, Deserialize)]
+pub(super) struct OurConfiguration {
+    pub(super) settings: OurSettings,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OurSettings {
+    #[serde(default)]
+    pub(super) tabahead: Value,
 }
 
 /// `workspace/didChangeConfiguration`.

@@ -57,7 +57,10 @@ pub(super) async fn read_frame(
         let line = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
         let line = line.trim();
         // Behind a body that was longer than it said, a header begins in the middle of a line.
-        if let Some((_, value)) = line.split_once("content-length:") {
+        let length_of = line
+            .split_once("content-length")
+            .map(|(_, rest)| rest.trim_start());
+        if let Some(value) = length_of.and_then(|rest| rest.strip_prefix(':')) {
             match value.trim().parse() {
                 Ok(value) => length = Some(value),
                 Err(_) => return Ok(Some(Frame::Broken(bytes))),
@@ -66,7 +69,7 @@ pub(super) async fn read_frame(
             if length.is_some() {
                 break;
             }
-        } else if !line.starts_with("content-type:") {
+        } else if !is_header(line) {
             return skip_garbage(input, bytes).await;
         }
     }
@@ -87,6 +90,15 @@ pub(super) async fn read_frame(
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a line is a header, of which LSP has two; others are passed over.
+fn is_header(line: &str) -> bool {
+    let name = line.split_once(':').map_or("", |(name, _)| name.trim_end());
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Skips to where a header begins, so that garbage of many lines is reported once.

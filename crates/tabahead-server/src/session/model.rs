@@ -89,7 +89,14 @@ impl SessionLoop {
     }
 
     /// Tells the user what was refused, unless that was told before and nothing has changed.
-    fn tell_problems(&mut self, lines: Vec<String>) {
+    fn tell_problems(&mut self, mut lines: Vec<String>) {
+        /// More messages at once are read by nobody.
+        const MOST: usize = 8;
+
+        if lines.len() > MOST {
+            let more = lines.split_off(MOST - 1).len();
+            lines.push(format!("{more} more settings cannot be used"));
+        }
         for line in &lines {
             tracing::error!(line, "setting refused");
             if !self.refused.contains(line) {

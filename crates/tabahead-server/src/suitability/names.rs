@@ -87,7 +87,24 @@ const SOURCES: [&str; 8] = [
 ];
 
 /// Paths that end so.
-const ENDS: [&str; 30] = [
+const ENDS: [&str; 47] = [
+    "/.config/hub",
+    "/.config/hcloud/cli.toml",
+    "/.config/scw/config.yaml",
+    "/.config/stripe/config.toml",
+    "/.config/railway/config.json",
+    "/.config/argocd/config",
+    "/.config/helm/registry/config.json",
+    "/.config/tea/config.yml",
+    "/.config/himalaya/config.toml",
+    "/.config/aerc/accounts.conf",
+    "/.config/solana/id.json",
+    "/.wrangler/config/default.toml",
+    "/.talos/config",
+    "/.wandb/settings",
+    "/.snowflake/connections.toml",
+    "/gitlab-runner/config.toml",
+    "/kubernetes/kubelet.conf",
     "/.docker/config.json",
     "/.cargo/credentials",
     "/.m2/settings.xml",
@@ -145,7 +162,33 @@ const BEGINNINGS: [&str; 20] = [
 ];
 
 /// Names, without a dot before them.
-const NAMES: [&str; 66] = [
+const NAMES: [&str; 92] = [
+    "rootkey.csv",
+    "nomad-token",
+    "consul-token",
+    "gitlab-ci-token",
+    "github_pat",
+    "pat.txt",
+    "erlang.cookie",
+    "pg_service.conf",
+    "odbc.ini",
+    "debian.cnf",
+    "cwallet.sso",
+    "recovery-codes.txt",
+    "keyfile",
+    "smbcred",
+    "condarc",
+    "stored_tokens",
+    "muttrc",
+    "ssmtp.conf",
+    "passwd.client",
+    "flyrc",
+    "secrets.act",
+    "xauthority",
+    "vault_pass.sh",
+    "vault_pass.py",
+    "adbkey",
+    "k3s.yaml",
     "ansible-vault.yml",
     "ansible-vault.yaml",
     "_netrc",
@@ -215,7 +258,10 @@ const NAMES: [&str; 66] = [
 ];
 
 /// Extensions of files that hold nothing else.
-const EXTENSIONS: [&str; 50] = [
+const EXTENSIONS: [&str; 53] = [
+    "jwk",
+    "macaroon",
+    "remmina",
     "env",
     "pem",
     "key",
@@ -266,6 +312,12 @@ const EXTENSIONS: [&str; 50] = [
     "kubeconfig",
     "vault",
     "wallet",
+];
+
+/// Extensions of code.
+const CODE: [&str; 19] = [
+    "rs", "go", "py", "ts", "tsx", "js", "jsx", "mjs", "cjs", "c", "h", "cc", "cpp", "java", "kt",
+    "rb", "cs", "swift", "scala",
 ];
 
 /// Extensions that say in which form data is written.
@@ -493,15 +545,23 @@ fn is_secret_name(name: &str) -> bool {
     let is_hidden = undotted.len() < name.len();
     let joined: String = stem.chars().filter(|c| c.is_alphanumeric()).collect();
     let parts = || stem.split(|c: char| !c.is_alphanumeric());
-    BEGINNINGS
-        .iter()
-        .any(|beginning| name.starts_with(beginning) || undotted.starts_with(beginning))
+    // Code about secrets is none; what a program reads as its secrets may be code.
+    let is_code = CODE.contains(&extension);
+    let is_typed = name.ends_with(".d.ts") || name.ends_with(".test.ts");
+    let begins = BEGINNINGS.iter().any(|beginning| {
+        let may_be_code = beginning.starts_with(".env") || *beginning == "wp-config";
+        !is_typed
+            && (!is_code || may_be_code)
+            && (name.starts_with(beginning) || undotted.starts_with(beginning))
+    });
+    begins
+        || (["_rsa", "_dsa", "_ecdsa", "_ed25519"].iter()).any(|end| name.ends_with(end))
         || NAMES.contains(&undotted)
         || is_interface_of_wireguard(undotted)
         || EXTENSIONS.contains(&extension)
         || [".pem.", ".key.", ".p12.", ".keystore."]
             .iter()
-            .any(|inner| name.contains(inner))
+            .any(|inner| !is_code && name.contains(inner))
         || (is_hidden && (undotted.ends_with("history") || undotted.ends_with("_hist")))
         || (undotted.starts_with("appsettings.")
             && undotted != "appsettings.json"
@@ -639,6 +699,12 @@ mod tests {
             "/data/u/.Renviron",
             "/w/group_vars/ansible-vault.yml",
             "/w/wg0.conf",
+            "/w/deploy_rsa",
+            "/w/my_id_rsa",
+            "/w/rootkey.csv",
+            "/data/u/.config/hub",
+            "/w/.env.js",
+            "/w/wp-config.php",
             // Histories.
             "/data/u/.bash_history",
             "/data/u/.zsh_history",
@@ -667,6 +733,12 @@ mod tests {
             "/",
             "Untitled-1",
             "/w/src/secret.rs",
+            "/w/kubeconfig.go",
+            "/w/client_secret_test.py",
+            "/w/id_rsa_parser.rs",
+            "/w/.env.d.ts",
+            "/w/foo.pem.ts",
+            "/w/map.key.go",
             "/w/src/secrets/mod.rs",
             "/w/lib/vault/engine.go",
             "/w/credentials.py",

@@ -64,11 +64,23 @@ pub(crate) fn problem_of(rule: &PathRule) -> Option<String> {
 pub(crate) fn canonical(path: &str) -> String {
     let path = ComposingNormalizerBorrowed::new_nfc().normalize(path);
     let path = path.replace('\\', "/");
+    let path = single_slashes(&path);
     let behind_slash = path.strip_prefix('/').unwrap_or(&path);
     match drive(behind_slash) {
         Some((letter, rest)) => format!("{}:{rest}", letter.to_ascii_lowercase()),
         None => path,
     }
+}
+
+/// Two slashes begin a path on another machine, elsewhere they are one.
+fn single_slashes(path: &str) -> String {
+    let mut single = String::with_capacity(path.len());
+    for (at, c) in path.char_indices() {
+        if c != '/' || at <= 1 || !single.ends_with('/') {
+            single.push(c);
+        }
+    }
+    single
 }
 
 fn drive(path: &str) -> Option<(char, &str)> {
@@ -114,6 +126,14 @@ fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
     if written.starts_with('!') {
         return Err("'!' has no meaning here; turn it on with 'enabled'".to_owned());
     }
+    let local = written.strip_prefix("file://localhost/");
+    let local = local.or_else(|| {
+        written
+            .strip_prefix("file:/")
+            .filter(|rest| !rest.starts_with('/'))
+    });
+    let local = local.map(|rest| format!("file:///{rest}"));
+    let written = local.as_deref().unwrap_or(written);
     let decoded;
     let written = match written.strip_prefix("file://") {
         Some(path) => {
@@ -137,7 +157,10 @@ fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
         None if path.starts_with('~') => {
             return Err("only your own home is known, as '~/'".to_owned());
         }
-        None if path.contains("${") || (path.starts_with('%') && path[1..].contains('%')) => {
+        None if names_a_variable(&path)
+            || path.contains("${")
+            || (path.starts_with('%') && path[1..].contains('%')) =>
+        {
             return Err(
                 "variables are not known; write the path, or '~/' for your home".to_owned(),
             );
@@ -146,6 +169,19 @@ fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
     };
     if path.is_empty() {
         return Err("it is empty".to_owned());
+    }
+    let is_quoted = path.starts_with(['"', '\'']) && path.len() > 1;
+    if is_quoted
+        || path.contains(" #")
+        || ["@(", "+(", "!(", "?("]
+            .iter()
+            .any(|begin| path.contains(begin))
+    {
+        return Err("quotes, comments and '@(…)' are not known; write the path alone".to_owned());
+    }
+    let is_list = path.contains(',') && !path.contains('{');
+    if path.contains(';') || is_list && path.split(',').all(|part| part.contains('.')) {
+        return Err("it is a list; write a rule for each, or '*.{py,rs}'".to_owned());
     }
     // Two slashes begin a path on another machine, elsewhere they are one.
     let begin = match (path.starts_with("//"), path.starts_with('/')) {
@@ -174,6 +210,12 @@ fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
         parts.push("**");
     }
     Ok(format!("{begin}{}", parts.join("/")))
+}
+
+/// Whether a path begins with the name of a variable, as in `$PWD/private`.
+fn names_a_variable(path: &str) -> bool {
+    let name = path.strip_prefix('$').unwrap_or_default();
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
 /// What follows the words for the user's home.
