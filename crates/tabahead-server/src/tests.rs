@@ -574,6 +574,30 @@ async fn requests_before_initialize_and_after_shutdown_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_may_say_more_of_itself_than_is_read() {
+    let nested = format!("{}{}", "[".repeat(150), "]".repeat(150));
+    let folders = vec![json!({"uri": "file:///w", "name": "w".repeat(100)}); 45_000];
+    let folders = Value::from(folders).to_string();
+    for more in [
+        format!("\"capabilities\":{{\"experimental\":{nested}}}"),
+        "\"capabilities\":{},\"x\":1e999".to_owned(),
+        format!("\"capabilities\":{{}},\"workspaceFolders\":{folders}"),
+        "\"processId\":null,\"clientInfo\":7".to_owned(),
+    ] {
+        let mut client = Client::start(says("x")).await;
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{{more}}}}}"#);
+        client.send_raw(&body).await;
+        let answer = client.message().await;
+        assert!(answer["result"]["capabilities"].is_object(), "{answer}");
+        client.notify("initialized", json!({})).await;
+        client.request("shutdown", Value::Null).await;
+        client.notify("exit", Value::Null).await;
+        assert_eq!(client.ended().await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_request_is_answered_once_whatever_else_it_holds() {
     let mut client = Client::ready(holds).await;
     client.open(URI, "let a = ").await;

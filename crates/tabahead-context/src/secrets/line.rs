@@ -79,19 +79,8 @@ const NAMES: [&str; 49] = [
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
 
 /// Names that count only as whole words.
-const WORDS: [&str; 12] = [
-    "pass",
-    "auth",
-    "creds",
-    "cred",
-    "pat",
-    "pw",
-    "psk",
-    "jwt",
-    "salt",
-    "seed",
-    "cookie",
-    "sessionid",
+const WORDS: [&str; 10] = [
+    "pass", "auth", "creds", "cred", "pat", "pw", "psk", "jwt", "salt", "seed",
 ];
 
 /// Whether no value goes on after a character.

@@ -313,6 +313,11 @@ mod tests {
             GOOD.len()
         );
         assert_eq!(frames(dressed.as_bytes()).await, [body(GOOD)]);
+        let others = format!(
+            "X-One: 1\r\nContent-Length : {}\r\nX-Two: 2\r\n\r\n{GOOD}",
+            GOOD.len()
+        );
+        assert_eq!(frames(others.as_bytes()).await, [body(GOOD)]);
     }
 
     #[tokio::test]

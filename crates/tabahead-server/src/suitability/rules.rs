@@ -353,6 +353,21 @@ mod tests {
     }
 
     #[test]
+    fn addresses_and_doubled_slashes_are_the_path() {
+        for glob in [
+            "file:/w/private",
+            "file://localhost/w/private",
+            "/w//private",
+        ] {
+            check(
+                glob,
+                &["/w/private/a.py", "/w//private///a.py"],
+                &["/w/a.py"],
+            );
+        }
+    }
+
+    #[test]
     fn what_a_rule_turns_off_it_turns_off_in_capitals_too() {
         let off = rules(&[("*.sql", false), ("generated", false)]);
         for path in ["/w/B.SQL", "/w/Generated/a.rs", "/w/b.sql"] {
@@ -409,6 +424,12 @@ mod tests {
             ("~you/private", "your own home"),
             ("${workspaceFolder}/x", "variables"),
             ("%APPDATA%\\x", "variables"),
+            ("$PWD/private", "variables"),
+            ("@(a|b).py", "write the path alone"),
+            ("\"private\"", "write the path alone"),
+            ("private #mine", "write the path alone"),
+            ("*.py;*.rs", "a list"),
+            ("a.py,b.py", "a list"),
             ("untitled:///w/a", "'://'"),
             ("vscode-remote://ssh/w", "'://'"),
             ("a**", "'**' must stand alone"),

@@ -55,6 +55,56 @@ async fn status_at(client: &mut Client, line: u32) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn settings_that_cannot_be_read_turn_everything_off() {
+    let rules = r#""tabahead":{"languages":{"python":false}}"#;
+    let nested = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for (settings, messages) in [
+        // What is not ours may be anything.
+        (format!("{{{rules},\"other\":{nested}}}"), 0),
+        (format!("{{{rules},\"other\":1e999}}"), 0),
+        (
+            format!("{{{rules},\"other\":\"{}\"}}", "x".repeat(5 << 20)),
+            0,
+        ),
+        (format!("{{\"tabahead\":{nested}}}"), 1),
+        ("{\"tabahead\":{\"languages\":1e999}}".to_owned(), 1),
+    ] {
+        let mut client = Client::ready(says("b")).await;
+        assert!(is_answered(&mut client, "file:///w/a.py").await);
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","method":"{CONFIGURE}","params":{{"settings":{settings}}}}}"#
+        );
+        client.send_raw(&body).await;
+        let is_answered = is_answered(&mut client, "file:///w/b.py").await;
+        assert!(!is_answered, "{}", &settings[..settings.len().min(60)]);
+        let told = client.all_notified("window/showMessage").await;
+        assert_eq!(told.len(), messages, "{told:?}");
+        client.stop(0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_settings_of_other_programs_are_no_news() {
+    let mut client = Client::ready(says("b")).await;
+    let others = json!({"python": {"a": 1}, "editor": {"tabSize": 2}});
+    for settings in [others, json!([]), json!({})] {
+        let params = json!({"settings": settings});
+        client.notify(CONFIGURE, params).await;
+    }
+    assert!(is_answered(&mut client, "file:///w/a.py").await);
+    assert!(client.all_notified("window/showMessage").await.is_empty());
+    // A list of messages would be read by nobody.
+    let many: serde_json::Map<_, _> = (0..2000).map(|n| (format!("key{n}"), json!(1))).collect();
+    client
+        .notify(CONFIGURE, json!({"settings": {"tabahead": many}}))
+        .await;
+    let told = client.all_notified("window/showMessage").await;
+    assert_eq!(told.len(), 8, "{told:?}");
+    assert!(told[7].to_string().contains("1993 more"), "{}", told[7]);
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bad_key_in_the_editors_settings_costs_no_rule() {
     let rules = json!({
         "languages": {"rust": false},
