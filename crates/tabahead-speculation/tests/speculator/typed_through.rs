@@ -322,7 +322,7 @@ fn inside_auto_closed_brackets_the_base_stands() {
                    -> respond r5 ", b)" over ")" TypedThrough
             115ms  type ", b"
             120ms  request r6
-                   -> respond r6 ")" over ")" TypedThrough
+                   -> silent r6: repeats what follows Some(TypedThrough)
         "#]]);
 }
 
@@ -1104,7 +1104,7 @@ fn a_closer_typed_beside_the_auto_closed_one_is_asked_about() {
         .request()
         .becomes("let x = foo(a)$0)\n")
         .request()
-        .says(2, ";\n")
+        .says(2, " + b\n")
         .check(expect![[r#"
             0ms    open "let x = foo$0\n"
             5ms    request r1
@@ -1118,8 +1118,8 @@ fn a_closer_typed_beside_the_auto_closed_one_is_asked_about() {
             65ms   becomes "let x = foo(a)$0)\n"
             70ms   request r3
                    -> start g2 foreground at "t x = foo(a)"
-            75ms   g2 says ";\n"
-                   -> respond r3 ";" Miss
+            75ms   g2 says " + b\n"
+                   -> respond r3 " + b" Miss
                    -> cancel g2
         "#]]);
 }
