@@ -5,11 +5,11 @@ const PATIENCE = 30_000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-async function wait(what, condition) {
+async function wait(what, condition, patience = PATIENCE) {
   for (const begin = Date.now(); ; await pause(25)) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() - begin > PATIENCE) throw new Error(`waited in vain for ${what}`);
+    if (Date.now() - begin > patience) throw new Error(`waited in vain for ${what}`);
   }
 }
 
