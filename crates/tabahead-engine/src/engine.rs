@@ -36,7 +36,7 @@ pub struct EngineSettings {
     pub kv_precision: KvPrecision,
     /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier.
     pub lookahead: bool,
-    /// Tokens of copied text that a pass computes behind the last decoded one, at most: as far as they are what
+    /// Tokens of copied text that a pass computes after the last decoded one, at most: as far as they are what
     /// decoding chooses, one pass decodes several. They change no result.
     pub copied_draft: usize,
 }

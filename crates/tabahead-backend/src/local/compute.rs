@@ -70,9 +70,10 @@ impl LocalCompute {
     ) -> Self {
         let threads = settings.threads;
         let settings = EngineSettings {
-            copied_draft: match model.info().is_large() {
-                true => COPIED_DRAFT,
-                false => 0,
+            copied_draft: if model.info().is_large() {
+                COPIED_DRAFT
+            } else {
+                0
             },
             ..settings.clone()
         };
