@@ -272,6 +272,7 @@ impl Processor {
         };
         let mut logits = Vec::new();
         rows.multiply([(head, &mut logits)]);
+        head.refine(&rows, &mut logits);
         let outputs = head.outputs();
         let mut rows = logits.chunks(outputs);
         for span in &mut pass.spans {

@@ -13,7 +13,7 @@ use crate::{
     kernels::{LANES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
     simd::Isa,
     tensors::{RawTensor, TensorSource, vector},
-    tiles::Weights,
+    tiles::{Joined, Role, UPPER_STEP, Weights},
 };
 
 /// Multiplications of a part of a product that are worth another thread: some microseconds.
@@ -21,6 +21,10 @@ const WORTH_SPLITTING: usize = 1 << 17;
 
 /// Parts of a large product for each thread, so that one that is slowed down does fewer of them.
 const PARTS: usize = 8;
+
+/// How far below the highest a logit is computed with all bits of its weights, in a head that lies in planes: lower
+/// ones are a thousandth as likely at most. What the other bits change is far less than half of it.
+const REFINED: f32 = 8.0;
 
 /// A matrix of `outputs` rows and `inputs` columns, and what is added to its products.
 #[derive(Debug)]
@@ -199,7 +203,7 @@ impl Rows<'_> {
 
 impl Linear {
     /// Takes memory for a matrix, which is zeros until it is [`Linear::read`]; output row `r` is the
-    /// file's row `source(r)`.
+    /// file's row `source(r)`. The logits of a [`Role::Head`] must be [`Linear::refine`]d.
     ///
     /// # Errors
     /// When the file has no such matrix, or not all of it.
@@ -208,6 +212,7 @@ impl Linear {
         name: &str,
         outputs: usize,
         inputs: usize,
+        role: Role,
         source: impl Fn(usize) -> usize + Send + Sync + 'static,
     ) -> Result<Self, EngineError> {
         let raw = file.tensor(&format!("{name}.weight"), outputs, inputs)?;
@@ -222,7 +227,7 @@ impl Linear {
         Ok(Self {
             outputs,
             inputs,
-            weights: Weights::reserve(&raw, outputs),
+            weights: Weights::reserve(&raw, outputs, role),
             bias,
             unread: Some(Unread {
                 name: name.to_owned(),
@@ -257,7 +262,28 @@ impl Linear {
         outputs: usize,
         source: impl Fn(usize) -> usize + Sync,
     ) -> Result<Self, EngineError> {
-        let mut weights = Weights::reserve(raw, outputs);
+        let weights = Weights::reserve(raw, outputs, Role::Layer);
+        Self::filled(weights, raw, bias, outputs, source)
+    }
+
+    /// As [`Linear::new`], with a matrix of Q8_0 in planes.
+    #[cfg(test)]
+    pub(crate) fn in_planes(
+        raw: &RawTensor,
+        bias: Option<Vec<f32>>,
+        outputs: usize,
+    ) -> Result<Self, EngineError> {
+        let weights = Weights::planes(raw, outputs);
+        Self::filled(weights, raw, bias, outputs, |row| row)
+    }
+
+    fn filled(
+        mut weights: Weights,
+        raw: &RawTensor,
+        bias: Option<Vec<f32>>,
+        outputs: usize,
+        source: impl Fn(usize) -> usize + Sync,
+    ) -> Result<Self, EngineError> {
         weights.read(raw, outputs, source)?;
         Ok(Self {
             outputs,
@@ -275,6 +301,44 @@ impl Linear {
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.weights.size()
+    }
+
+    /// Bytes that a product reads.
+    pub(crate) fn bytes_per_product(&self) -> usize {
+        self.weights.bytes_per_product()
+    }
+
+    /// Computes again, with all bits of the weights, the logits that are nearly as high as the highest of their row. A
+    /// matrix that lies in planes gives them without the lower halves of its bytes, which changes them by some tenths.
+    /// Others are not touched. What is computed again depends on the row alone.
+    pub(crate) fn refine(&self, work: &Rows<'_>, logits: &mut [f32]) {
+        if !matches!(self.weights, Weights::Planes { .. }) {
+            return;
+        }
+        let rows = work.numbers.chunks(self.inputs);
+        for (row, logits) in rows.zip(logits.chunks_mut(self.outputs)) {
+            let mut quantized = Activations::default();
+            quantized.set(work.isa, row, self.inputs);
+            let least = work.isa.max(logits) - REFINED;
+            let tiles = logits.chunks_mut(LANES).enumerate();
+            let mut near: Vec<_> = tiles
+                .filter(|(_, logits)| logits.iter().any(|&logit| logit >= least))
+                .collect();
+            let share = near.len().div_ceil(work.crew.threads()).max(1);
+            let mut shares: Vec<_> = near.chunks_mut(share).collect();
+            work.crew.each(&mut shares, |tiles| {
+                let mut room = Joined::default();
+                for (tile, logits) in &mut **tiles {
+                    let mut products = [[0.0; LANES]];
+                    self.weights.joined(*tile, &mut room, |quants, scales| {
+                        let row = quantized.rows::<1>(0);
+                        work.isa.quant_tile::<1>(quants, scales, row, &mut products);
+                    });
+                    self.add_bias(*tile, logits.len(), &mut products);
+                    logits.copy_from_slice(&products[0][..logits.len()]);
+                }
+            });
+        }
     }
 
     /// One row of weights: the embedding of a token when the matrix is the embedding table.
@@ -340,6 +404,12 @@ impl Linear {
                 let scales = &scales[tile * size..][..size];
                 isa.quant_tile::<M>(&quants[weights], scales, quantized(), &mut products);
             }
+            Weights::Planes { upper, .. } => {
+                isa.short_tile::<M, false, true>(upper.tile(tile), quantized(), &mut products);
+                for product in products.as_flattened_mut() {
+                    *product *= UPPER_STEP;
+                }
+            }
             Weights::Short { kind, tiles } => {
                 let (tile, rows, out) = (tiles.tile(tile), quantized(), &mut products);
                 match (kind.fifth, kind.minima) {
@@ -369,16 +439,25 @@ impl Linear {
                 isa.dense_tile::<M>(&numbers[weights], dense(), &mut products);
             }
         }
-        if let Some(bias) = &self.bias {
-            let bias = &bias[tile * LANES..][..place.span.len()];
-            for products in &mut products {
-                for (product, bias) in products.iter_mut().zip(bias) {
-                    *product += bias;
-                }
-            }
-        }
+        self.add_bias(tile, place.span.len(), &mut products);
         for (products, out) in products.iter().zip(out) {
             out[place.span.clone()].copy_from_slice(&products[..place.span.len()]);
+        }
+    }
+
+    /// Adds the bias of a tile's outputs, the first so many.
+    fn add_bias<const M: usize>(
+        &self,
+        tile: usize,
+        outputs: usize,
+        products: &mut [[f32; LANES]; M],
+    ) {
+        let Some(bias) = &self.bias else { return };
+        let bias = &bias[tile * LANES..][..outputs];
+        for products in products {
+            for (product, bias) in products.iter_mut().zip(bias) {
+                *product += bias;
+            }
         }
     }
 }

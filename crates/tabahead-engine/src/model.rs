@@ -32,6 +32,7 @@ use crate::{
     storage::{Meter, Storage},
     tensors::{TensorSource, vector},
     threads::Urgency,
+    tiles::Role,
     vocabulary::{Vocabulary, json, metadata},
 };
 
@@ -264,9 +265,9 @@ impl Model {
     }
 
     /// Bytes of weights that are read to compute one token: all but an embedding table that is
-    /// not the head as well.
+    /// not the head as well, and but the lower halves of a head's bytes.
     pub fn bytes_per_step(&self) -> usize {
-        self.layers.iter().map(Layer::bytes).sum::<usize>() + self.head().bytes()
+        self.layers.iter().map(Layer::bytes).sum::<usize>() + self.head().bytes_per_product()
     }
 
     /// Bytes of weights in a layer.
@@ -503,8 +504,12 @@ impl Weights {
         shape: &Shape,
         rows: usize,
     ) -> Result<Self, EngineError> {
-        let straight = |row| row;
-        let embedding = Linear::reserve(source, "token_embd", rows, shape.width, straight)?;
+        let tied = stated
+            .tied
+            .unwrap_or_else(|| !source.has_tensor("output.weight"));
+        let reserve =
+            |name, role| Linear::reserve(source, name, rows, shape.width, role, |row| row);
+        let embedding = reserve("token_embd", if tied { Role::Head } else { Role::Layer })?;
         let mut layers = Vec::new();
         for index in 0..stated.layers {
             layers.push(Layer::reserve(source, index, stated, shape)?);
@@ -516,18 +521,9 @@ impl Weights {
             )));
         }
         let output_norm = vector(source, "output_norm.weight", shape.width)?;
-        let tied = stated
-            .tied
-            .unwrap_or_else(|| !source.has_tensor("output.weight"));
         let head = match tied {
             true => None,
-            false => Some(Linear::reserve(
-                source,
-                "output",
-                rows,
-                shape.width,
-                straight,
-            )?),
+            false => Some(reserve("output", Role::Head)?),
         };
         Ok(Self {
             embedding,

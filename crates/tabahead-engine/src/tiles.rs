@@ -4,6 +4,7 @@
 //! file holds in other types than these is rounded here. Knows no products.
 
 mod nibbles;
+mod planes;
 mod short;
 mod six;
 
@@ -11,6 +12,7 @@ use candle_core::quantized::GgmlDType;
 use half::f16;
 use rayon::prelude::*;
 
+pub(crate) use planes::UPPER_STEP;
 pub(crate) use short::Short;
 
 use crate::{
@@ -30,6 +32,8 @@ pub(crate) enum Weights {
         quants: Aligned<u8>,
         scales: Aligned<u16>,
     },
+    /// Q8_0 of a large head, see `planes`.
+    Planes { upper: Tiles, lower: Tiles },
     /// Q4_0, Q4_1, Q5_0 and Q5_1, see `kernels::short_tile`.
     Short { kind: Short, tiles: Tiles },
     /// Q4_K and, with a fifth bit, Q5_K, see `kernels::nibble_tile`.
@@ -43,6 +47,18 @@ pub(crate) enum Weights {
     /// Floats, sixteen per column.
     Full(Aligned<f32>),
 }
+
+/// Whose output numbers a matrix makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A layer's, or nobody's: the rows of an embedding table are read one by one.
+    Layer,
+    /// Logits. Only those near the highest matter, so a large matrix may lie in planes.
+    Head,
+}
+
+/// Weights of a head from which on it is worth while to compute roughly first: smaller ones are near.
+const LARGE_HEAD: usize = 16 << 20;
 
 /// Tiles of so many bytes each.
 #[derive(Debug)]
@@ -62,21 +78,20 @@ impl Weights {
         outputs: usize,
         source: impl Fn(usize) -> usize + Sync,
     ) -> Result<Self, EngineError> {
-        let mut weights = Self::reserve(raw, outputs);
+        let mut weights = Self::reserve(raw, outputs, Role::Layer);
         weights.read(raw, outputs, source)?;
         Ok(weights)
     }
 
     /// Takes memory for a matrix of zeros. Nothing is written: the system gives a page when the
     /// thread that reads its part of the file first writes to it.
-    pub(crate) fn reserve(raw: &RawTensor, outputs: usize) -> Self {
-        let count = outputs.div_ceil(LANES);
-        let numbers = count * LANES * raw.columns;
-        let tiles = |size: usize| Tiles {
-            bytes: Aligned::filled(0, count * size),
-            size,
-        };
+    pub(crate) fn reserve(raw: &RawTensor, outputs: usize, role: Role) -> Self {
+        let numbers = outputs.div_ceil(LANES) * LANES * raw.columns;
+        let tiles = |size| Tiles::reserve(outputs, size);
         match raw.dtype {
+            GgmlDType::Q8_0 if role == Role::Head && numbers >= LARGE_HEAD => {
+                Self::planes(raw, outputs)
+            }
             GgmlDType::F32 => Self::Full(Aligned::filled(0.0, numbers)),
             GgmlDType::F16 => Self::Half(Aligned::filled(0, numbers)),
             GgmlDType::BF16 => Self::Brain(Aligned::filled(0, numbers)),
@@ -95,6 +110,14 @@ impl Weights {
                 quants: Aligned::filled(0, numbers),
                 scales: Aligned::filled(0, numbers / QUANT_BLOCK),
             },
+        }
+    }
+
+    /// Memory for a matrix of Q8_0 in planes.
+    pub(crate) fn planes(raw: &RawTensor, outputs: usize) -> Self {
+        Self::Planes {
+            upper: Tiles::reserve(outputs, planes::UPPER.tile_bytes(raw.columns)),
+            lower: Tiles::reserve(outputs, planes::lower_bytes(raw.columns)),
         }
     }
 
@@ -143,6 +166,14 @@ impl Weights {
                 let mut halves = kind.halves(out, columns);
                 expect_finite(halves.all(|half| halves_are_finite(&[half])))
             }),
+            Self::Planes { upper, lower } => rows.lay_out(
+                upper.parts().zip(lower.parts()),
+                |rows, (upper, lower): (&mut [u8], &mut [u8])| {
+                    planes::tile(rows, upper, lower);
+                    let mut halves = planes::UPPER.halves(upper, columns);
+                    expect_finite(halves.all(|half| halves_are_finite(&[half])))
+                },
+            ),
             Self::Bytes { quants, scales } => {
                 let scales = scales.par_chunks_mut(tile / QUANT_BLOCK);
                 let tiles = quants.par_chunks_mut(tile).zip(scales);
@@ -161,6 +192,7 @@ impl Weights {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Bytes { quants, scales } => quants.len() + scales.len() * 2,
+            Self::Planes { upper, lower } => upper.bytes.len() + lower.bytes.len(),
             Self::Short { tiles, .. } | Self::Nibbles { tiles, .. } | Self::Sixes(tiles) => {
                 tiles.bytes.len()
             }
@@ -169,12 +201,22 @@ impl Weights {
         }
     }
 
+    /// Bytes that a product reads, but for the few tiles of a lower plane.
+    pub(crate) fn bytes_per_product(&self) -> usize {
+        match self {
+            Self::Planes { upper, .. } => upper.bytes.len(),
+            _ => self.size(),
+        }
+    }
+
     /// Most rows of activations that share a pass over a tile.
     pub(crate) fn most_rows(&self, isa: Isa) -> usize {
         match self {
-            Self::Bytes { .. } | Self::Short { .. } | Self::Nibbles { .. } | Self::Sixes(_) => {
-                isa.most_quantized_rows()
-            }
+            Self::Bytes { .. }
+            | Self::Planes { .. }
+            | Self::Short { .. }
+            | Self::Nibbles { .. }
+            | Self::Sixes(_) => isa.most_quantized_rows(),
             Self::Half(_) | Self::Brain(_) | Self::Full(_) => isa.most_dense_rows(),
         }
     }
@@ -184,6 +226,22 @@ impl Weights {
         if let Self::Half(halves) = self {
             panel.resize(LANES * inputs, 0.0);
             isa.widen(&halves[tile * panel.len()..][..panel.len()], panel);
+        }
+    }
+
+    /// Calls `work` with the bytes and scales of a tile, see `kernels::quant_tile`, where it lies in planes.
+    pub(crate) fn joined(&self, tile: usize, room: &mut Joined, work: impl FnOnce(&[u8], &[u16])) {
+        if let Self::Planes { upper, lower } = self {
+            let numbers = lower.size * 2;
+            room.quants.resize(numbers, 0);
+            room.scales.resize(numbers / QUANT_BLOCK, 0);
+            planes::join(
+                upper.tile(tile),
+                lower.tile(tile),
+                &mut room.quants,
+                &mut room.scales,
+            );
+            work(&room.quants, &room.scales);
         }
     }
 
@@ -200,6 +258,9 @@ impl Weights {
                     let scale = widen_one(scales[block * LANES + lane]);
                     *out = f32::from(i16::from(quant) - 128) * scale;
                 }
+            }
+            Self::Planes { upper, lower } => {
+                planes::row(upper.tile(tile), lower.tile(tile), lane, out);
             }
             Self::Short { kind, tiles } => kind.row(tiles.tile(tile), lane, out),
             Self::Nibbles { fifth, tiles } => nibbles::row(*fifth, tiles.tile(tile), lane, out),
@@ -223,7 +284,22 @@ impl Weights {
     }
 }
 
+/// Room for a tile of bytes that is made of one in planes.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    quants: Vec<u8>,
+    scales: Vec<u16>,
+}
+
 impl Tiles {
+    /// Takes memory for the tiles of so many outputs.
+    fn reserve(outputs: usize, size: usize) -> Self {
+        Self {
+            bytes: Aligned::filled(0, outputs.div_ceil(LANES) * size),
+            size,
+        }
+    }
+
     /// The tiles one by one, to be filled.
     fn parts(&mut self) -> impl IndexedParallelIterator<Item = &mut [u8]> {
         self.bytes.par_chunks_mut(self.size)

@@ -6,6 +6,7 @@ use crate::{
     architecture::Stated,
     linear::Linear,
     tensors::{TensorSource, vector},
+    tiles::Role,
 };
 
 /// Weights of one layer.
@@ -57,8 +58,13 @@ impl Layer {
         let query_norm = head_norm("attn_q_norm.weight")?;
         let key_norm = head_norm("attn_k_norm.weight")?;
         let matrix = |part: &str, outputs: usize, inputs: usize| {
-            Linear::reserve(source, &name(part), outputs, inputs, straight)
+            Linear::reserve(source, &name(part), outputs, inputs, Role::Layer, straight)
         };
+        let turned = |part: &str, outputs: usize| {
+            Linear::reserve(source, &name(part), outputs, width, Role::Layer, turned)
+        };
+        let query = turned("attn_q", query_width)?;
+        let key = turned("attn_k", kv_width)?;
         let value = matrix("attn_v", kv_width, width)?;
         let attention_output = matrix("attn_output", width, query_width)?;
         let gate = matrix("ffn_gate", feed_forward, width)?;
@@ -66,8 +72,8 @@ impl Layer {
         let down = matrix("ffn_down", width, feed_forward)?;
         Ok(Self {
             attention_norm,
-            query: Linear::reserve(source, &name("attn_q"), query_width, width, turned)?,
-            key: Linear::reserve(source, &name("attn_k"), kv_width, width, turned)?,
+            query,
+            key,
             value,
             query_norm,
             key_norm,

@@ -369,3 +369,84 @@ fn weights_take_hardly_more_memory_than_in_the_file() {
         assert!((1.0..1.03).contains(&ratio), "{dtype:?}: {ratio}");
     }
 }
+
+/// Logits of a head, as a pass computes them.
+fn logits(isa: Isa, head: &Linear, rows: &[f32], inputs: usize, crew: Crew<'_>) -> Vec<f32> {
+    let mut quantized = Activations::default();
+    quantized.set(isa, rows, inputs);
+    let rows = Rows {
+        isa,
+        numbers: rows,
+        quantized: &quantized,
+        crew,
+    };
+    let mut out = Vec::new();
+    rows.multiply([(head, &mut out)]);
+    head.refine(&rows, &mut out);
+    out
+}
+
+#[test]
+fn logits_of_a_head_in_planes_are_exact_near_the_highest_and_rough_elsewhere() {
+    let mut random = Random(35);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+    let pool = pool.build().unwrap();
+    let (outputs, inputs, count) = (4_203, 256, 5);
+    let raw = random_raw(GgmlDType::Q8_0, outputs, inputs, &mut random);
+    let bias: Vec<f32> = (0..outputs).map(|_| random.next()).collect();
+    let exact = Linear::new(&raw, Some(bias.clone()), outputs, |row| row).unwrap();
+    let head = Linear::in_planes(&raw, Some(bias), outputs).unwrap();
+    assert!(head.bytes_per_product() * 3 < exact.bytes() * 2);
+    assert!(head.bytes() * 15 < exact.bytes() * 16);
+
+    let rows: Vec<f32> = (0..count * inputs).map(|_| random.next()).collect();
+    let found = logits(Isa::detect(), &head, &rows, inputs, Crew::ALONE);
+    let expected = product(Isa::detect(), &exact, &rows, inputs, Crew::ALONE);
+    let (mut refined, mut rough) = (0, 0);
+    for (found, expected) in found.chunks(outputs).zip(expected.chunks(outputs)) {
+        let highest = Isa::detect().max(expected);
+        for (found, expected) in found.iter().zip(expected) {
+            if found.to_bits() == expected.to_bits() {
+                refined += 1;
+                continue;
+            }
+            rough += 1;
+            assert!(*expected < highest - 5.0, "{expected} of {highest}");
+            assert!((found - expected).abs() < 1.5, "{found} for {expected}");
+        }
+    }
+    assert!(refined > 100 && rough > 100, "{refined} and {rough}");
+
+    for isa in Isa::available() {
+        for count in 1..=count {
+            let rows = &rows[..count * inputs];
+            let here = logits(isa, &head, rows, inputs, Crew::ALONE);
+            assert_eq!(bits(&here), bits(&found[..count * outputs]), "{count} rows");
+            let shared = Crew::with(&pool, 2, |crew| logits(isa, &head, rows, inputs, crew));
+            assert_eq!(bits(&shared), bits(&here), "{count} rows, {}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn planes_lose_nothing_of_any_byte_and_scale() {
+    let mut random = Random(37);
+    let kind = (GgmlDType::Q8_0, &[0][..]);
+    for halves in [
+        &[f16::from_bits(1), f16::from_bits(0x83ff), f16::ZERO][..],
+        &[f16::MAX, f16::MIN, f16::ONE],
+    ] {
+        let raw = wild(kind, 37, 256, halves, &mut random);
+        let head = Linear::in_planes(&raw, None, 37).unwrap();
+        let mut row = vec![0.0; 256];
+        for output in 0..37 {
+            head.weights_of(output, &mut row);
+            assert_eq!(bits(&row), bits(&raw.row(output).unwrap()));
+        }
+        // What is of one size is near the highest.
+        let zero = logits(Isa::detect(), &head, &[0.0; 256], 256, Crew::ALONE);
+        assert_eq!(bits(&zero), [0; 37]);
+    }
+    let infinite = wild(kind, 17, 256, &[f16::ONE, f16::NAN], &mut random);
+    assert!(Linear::in_planes(&infinite, None, 17).is_err());
+}
