@@ -187,10 +187,25 @@ enum Above {
     Nothing,
     /// They end with a name and a separator: its value comes next.
     Name,
+    /// They end with an entry that names a variable: the next entry may be its value.
+    Entry,
     /// They end with a key's header, and this many lines after it.
     Header { bare: bool, lines: u8 },
     /// They end with so many lines of a key's body.
     Body(u16),
+}
+
+impl Above {
+    /// What a line that belongs to no key says of the next one.
+    fn of(line: &str) -> Self {
+        if line::ends_with_name(line) {
+            Self::Name
+        } else if line::is_name_entry(line) {
+            Self::Entry
+        } else {
+            Self::Nothing
+        }
+    }
 }
 
 impl Scan {
@@ -225,18 +240,23 @@ impl Scan {
             first -= 1;
             headers += 1;
         }
-        let mut scan = Self::default();
-        if line > 0 && line::ends_with_name(&text(line - 1)) {
-            scan.above = Above::Name;
-        }
-        scan
+        let above = match line {
+            0 => Above::Nothing,
+            line => Above::of(&text(line - 1)),
+        };
+        Self { above }
     }
 
     /// What is secret in the next line.
     pub(crate) fn next(&mut self, line: &str) -> Found {
         let above = std::mem::take(&mut self.above);
+        let named = match above {
+            Above::Name => true,
+            Above::Entry => line::is_value_entry(line),
+            _ => false,
+        };
         if line.len() > LONGEST_LINE {
-            return Found::of(line::values(line, above == Above::Name));
+            return Found::of(line::values(line, named));
         }
         if let Some(bare) = begins_key(line) {
             self.above = Above::Header { bare, lines: 0 };
@@ -259,10 +279,10 @@ impl Scan {
                 _ => {}
             }
         }
-        if self.above == Above::Nothing && line::ends_with_name(line) {
-            self.above = Above::Name;
+        if self.above == Above::Nothing {
+            self.above = Above::of(line);
         }
-        Found::of(line::values(line, above == Above::Name))
+        Found::of(line::values(line, named))
     }
 
     fn body(&mut self, lines: u16, length: usize) {
@@ -276,6 +296,7 @@ impl Scan {
         match self.above {
             Above::Nothing => 0,
             Above::Name => 1,
+            Above::Entry => 50,
             Above::Header { bare, lines } => 2 + 2 * u64::from(lines) + u64::from(bare),
             Above::Body(lines) => 100 + u64::from(lines),
         }

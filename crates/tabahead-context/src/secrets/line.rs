@@ -126,7 +126,9 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
             let run = start..at;
             if let Some(value) = token(line, run.clone()) {
                 add(value);
-            } else if let Some(value) = password_of_address(line, run.clone()) {
+            } else if let Some(value) = password_of_address(line, run.clone())
+                .or_else(|| password_of_option(line, run.clone()))
+            {
                 add(value);
             } else if (is_random(&bytes[run.clone()]) || is_hexadecimal(&bytes[run.clone()]))
                 && is_value(line, &run)
@@ -297,6 +299,63 @@ fn password_of_address(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     (is_random(password) && !user.contains(['/', ' ', '"', '\''])).then_some(run.start..at)
 }
 
+/// The password that an option of a command is given, with the option or in the run after it.
+fn password_of_option(line: &str, run: Range<usize>) -> Option<Range<usize>> {
+    let before = line[..run.start].trim_end_matches(['"', '\'']);
+    let user_of_pair = |before: &str| {
+        let is_user = |c: char| c.is_alphanumeric() || "_-.@+".contains(c);
+        let user = before.strip_suffix(':')?.trim_end_matches(is_user);
+        Some(user.trim_end_matches(['"', '\'']).len())
+    };
+    let (command, start) = match user_of_pair(before) {
+        Some(end) => (&before[..end], run.start),
+        None => (before, run.start),
+    };
+    OPTIONS.iter().find_map(|(program, option, form)| {
+        let start = match form {
+            Form::Pair if command.len() < before.len() => start,
+            Form::Joined => {
+                start
+                    + line[run.clone()]
+                        .starts_with(option)
+                        .then_some(option.len())?
+            }
+            Form::Next if command.len() == before.len() => start,
+            _ => return None,
+        };
+        let is_after_option = *form == Form::Joined || command.trim_end().ends_with(option);
+        let value = start..run.end;
+        (is_after_option && is_random(&line.as_bytes()[value.clone()]) && command.contains(program))
+            .then_some(value)
+    })
+}
+
+/// How an option is given a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As the next argument, after the user's name and a colon.
+    Pair,
+    /// In the same argument.
+    Joined,
+    /// As the next argument.
+    Next,
+}
+
+/// Commands that are given passwords on the command line, by options whose names do not say so.
+const OPTIONS: [(&str, &str, Form); 11] = [
+    ("curl", "-u", Form::Pair),
+    ("curl", "--user", Form::Pair),
+    ("curl", "-U", Form::Pair),
+    ("http", "-a", Form::Pair),
+    ("mysql", "-p", Form::Joined),
+    ("mariadb", "-p", Form::Joined),
+    ("sshpass", "-p", Form::Joined),
+    ("sshpass", "-p", Form::Next),
+    ("login", "-p", Form::Next),
+    ("mongo", "-p", Form::Next),
+    ("redis-cli", "-a", Form::Next),
+];
+
 /// Whether a run is a value rather than a piece of an expression: it is quoted, or assigned and long, and nothing is called.
 fn is_value(line: &str, run: &Range<usize>) -> bool {
     let before = &line[..run.start];
@@ -343,6 +402,25 @@ pub(super) fn ends_with_name(line: &str) -> bool {
     let line = line.trim_end();
     let line = line.strip_suffix(['-', '+']).unwrap_or(line);
     line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line)
+}
+
+/// Whether a line is an entry that names a variable, and the name is one that secrets go by: `- name: DB_PASSWORD`.
+pub(super) fn is_name_entry(line: &str) -> bool {
+    let entry = entry_of(line, &["name", "key"]);
+    entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' '])))
+}
+
+/// Whether a line is an entry with a variable's value: `value: …`.
+pub(super) fn is_value_entry(line: &str) -> bool {
+    entry_of(line, &["value"]).is_some()
+}
+
+/// What follows the colon of an entry with one of these keys, in YAML or JSON.
+fn entry_of<'a>(line: &'a str, keys: &[&str]) -> Option<&'a str> {
+    let entry = line.trim_start_matches([' ', '\t', '-', '{', '"', '\'']);
+    let rest = keys.iter().find_map(|key| entry.strip_prefix(key))?;
+    let rest = rest.trim_start_matches(['"', '\'']);
+    rest.strip_prefix(':')
 }
 
 /// Whether a name that secrets go by is near the end of a text.

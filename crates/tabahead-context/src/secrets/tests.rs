@@ -90,6 +90,12 @@ fn what_looks_drawn_is_secret_behind_a_name_that_secrets_go_by() {
         "?access_token=⟦2YotnFZFEjr1zCsicMWpAA⟧&x=1",
         "smtp_pass='⟦abcd=W0rd:9x7Kq2⟧'",
         "app_password = \"⟦qzkvxwjpfghrtbcd⟧\"",
+        "curl -u admin:⟦x8kQ2vT9zLm4⟧ https://example.com",
+        "curl -s --user \"admin:⟦x8kQ2vT9zLm4⟧\" https://example.com",
+        "mysqldump -u root -p⟦x8kQ2vT9zLm4⟧ shop > shop.sql",
+        "sshpass -p '⟦x8kQ2vT9zLm4⟧' ssh example.com",
+        "docker login -u me -p ⟦x8kQ2vT9zLm4⟧ registry.example.com",
+        "redis-cli -h localhost -a ⟦x8kQ2vT9zLm4⟧ ping",
         "{\\\"token\\\":\\\"⟦4eC39HqLyjWDarjtT1zdp7dc⟧\\\"}",
     ]);
 }
@@ -98,6 +104,9 @@ fn what_looks_drawn_is_secret_behind_a_name_that_secrets_go_by() {
 fn a_name_may_stand_on_the_line_above() {
     check("password = (\n    \"⟦9f86d081884c7d65⟧\"\n)\n\"9f86d081884c7d65\"");
     check("token: >-\n  ⟦4eC39HqLyjWDarjtT1zdp7dc⟧\n");
+    check("- name: DB_PASSWORD\n  value: ⟦x8kQ2vT9zLm4⟧\n- name: B\n  value: x8kQ2vT9zLm4\n");
+    check("{\n  \"name\": \"API_TOKEN\",\n  \"value\": \"⟦4eC39HqLyjWDarjtT1zdp7dc⟧\"\n}");
+    check("- name: Get a token\n  uses: a/b@d72941d797fd3113feb6b93fd0dec494b13a2547\n");
 }
 
 #[test]
@@ -128,6 +137,8 @@ fn ordinary_code_about_secrets_is_no_secret() {
         "`npm_config_allow_same_version`",
         "'return _PyCmplNoType(token)'",
         "ftp://rms:secret123@example.com",
+        "tar -p x8kQ2vT9zLm4.tar",
+        "docker run -p 8080:x8kQ2vT9zLm4 -u admin:x8kQ2vT9zLm4",
         "token_endpoint = https://login.example.com/oauth2/v2.0/token",
         "postgres://user:password@localhost/db",
     ]);
