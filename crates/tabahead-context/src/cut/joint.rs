@@ -75,6 +75,7 @@ impl Meeting<'_> {
         };
         let kept = &self.after[covered..];
         let text = &self.text[..length];
+        let is_hidden = hides_closers(self.before, &self.text[..spelled]);
         // What is left would be a part of the comment.
         let text = match comment(self.before, text) {
             Some(start) if !kept.trim().is_empty() => text[..start].trim_end(),
@@ -89,7 +90,7 @@ impl Meeting<'_> {
         Joint {
             length: text.len(),
             covered,
-            joins: self.joins(text, covered, met),
+            joins: !is_hidden && self.joins(text, covered, met),
         }
     }
 
@@ -303,6 +304,12 @@ fn comment(before: &str, text: &str) -> Option<usize> {
         last = c;
     }
     None
+}
+
+/// Whether a text that covers closers spells the last of them in its own comment, where it closes nothing. Two slashes
+/// may be a division.
+fn hides_closers(before: &str, text: &str) -> bool {
+    comment(before, text).is_some_and(|start| text[start..].starts_with("# "))
 }
 
 /// Whether a line with no open literal has become one with one.

@@ -323,6 +323,9 @@ fn nothing_that_follows_becomes_a_part_of_a_comment() {
         ),
         ("f();$0\n", " // and on\n", "f(); // and on$0\n"),
         ("# see $0)\n", "# 3\n", "# see # 3$0)\n"),
+        ("f($0)\n", "a # b)\n", APART),
+        ("f($0)\n", "\"# a\")\n", "f(\"# a\")$0\n"),
+        ("f($0)\n", "a // b)\n", "f(a // b)$0\n"),
     ]);
 }
 
