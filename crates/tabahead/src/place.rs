@@ -3,11 +3,12 @@
 //! Turns arguments into documents and offsets; knows nothing of what is done there.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Read,
     path::{self, Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tabahead_context::DocumentName;
 use tabahead_server::Suitability;
 use tabahead_text::{Document, Offset, Position, PositionEncoding, Version, language_of};
@@ -142,12 +143,21 @@ fn split_number(text: &str) -> Option<(&str, usize)> {
     Some((rest, number.parse().ok()?))
 }
 
-/// Reads a text file.
+/// Reads a text file of at most 64 MB, so that a device which never ends takes no more memory.
 ///
 /// # Errors
 /// One line that names the file and says what is wrong with it.
 pub fn read_text(file: &Path) -> Result<String> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    const MOST: u64 = 64 << 20;
+
+    let mut bytes = Vec::new();
+    let mut read = || File::open(file)?.take(MOST + 1).read_to_end(&mut bytes);
+    let length = read().with_context(|| format!("cannot read {}", file.display()))?;
+    ensure!(
+        length as u64 <= MOST,
+        "{} is larger than 64 MB",
+        file.display()
+    );
     String::from_utf8(bytes).map_err(|error| {
         anyhow!(
             "{} is not UTF-8 text (byte {} is not); convert it first",
@@ -176,6 +186,13 @@ mod tests {
             column,
         };
         assert_eq!(place, expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_without_end_is_refused() {
+        let error = read_text(Path::new("/dev/zero")).expect_err("it has no end");
+        assert_eq!(error.to_string(), "/dev/zero is larger than 64 MB");
     }
 
     #[test]
