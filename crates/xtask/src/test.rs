@@ -8,10 +8,11 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use crate::{
@@ -56,8 +57,17 @@ pub struct PrepareArguments {
 pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     let begin = Instant::now();
     let cache = cache_folder(root)?;
-    let prepared = prepare_all(root, &cache, arguments.thorough);
-    let tidy_passed = arguments.no_tidy || tidy::run(root)?;
+    // Downloads and installations leave the processor to the compiler.
+    let (prepared, compiled) = thread::scope(|scope| {
+        let compiled = scope.spawn(|| match arguments.no_tidy {
+            true => Ok(Vec::new()),
+            false => tidy::compiled(root),
+        });
+        let prepared = prepare_all(root, &cache, arguments.thorough);
+        (prepared, compiled.join())
+    });
+    let failed = compiled.map_err(|_| anyhow!("a check of tidy panicked"))??;
+    let tidy_passed = arguments.no_tidy || tidy::others(root, failed)?;
     let log = cache.join("test-log.txt");
     let tests = run_tests(root, arguments, &prepared, &log)?;
     let mutants_noticed = !arguments.thorough || mutants::run(root, &MutantsArguments::default())?;
