@@ -499,6 +499,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text after the cursor",
+        off: "closers are covered from within a comment",
+        file: JOINT,
+        piece: "joins: !is_hidden && self.joins",
+        becomes: "joins: self.joins",
+        program: CONTEXT,
+        test: "cut::tests::nothing_that_follows_becomes_a_part_of_a_comment",
+    },
+    Mutant {
+        rule: "Text after the cursor",
         off: "words may be changed",
         file: JOINT,
         piece: "both(is_word) || both(is_operator)",
