@@ -110,7 +110,40 @@ impl Suggestion {
     }
 }
 
-/// Cuts the answer that `path` holds for the state at byte `at` of its bytes.
+/// What a line of a Markdown text begins with that encloses code. A model that was trained to chat ends code so.
+const FENCE: &str = "```";
+
+/// Whether fences are text of the document: its language is no code, or there is one not far above.
+fn has_fences(document: &Document, cursor: Offset, language: &str) -> bool {
+    const PROSE: [&str; 14] = [
+        "",
+        "markdown",
+        "mdx",
+        "rmd",
+        "quarto",
+        "restructuredtext",
+        "asciidoc",
+        "plaintext",
+        "gitcommit",
+        "git-commit",
+        "pandoc",
+        "org",
+        "norg",
+        "typst",
+    ];
+    const FAR: usize = 100;
+
+    let line = document.line_of(cursor);
+    let is_fence = |line| {
+        document
+            .slice(document.line_range(line))
+            .trim_start()
+            .starts_with(FENCE)
+    };
+    PROSE.contains(&language) || (line.saturating_sub(FAR)..line).any(is_fence)
+}
+
+/// Cuts the answer that `path` holds for the state at byte `at` of its bytes. `language` is the document's, as LSP names it.
 ///
 /// Reads only tokens that end after `at`, from left to right, and once it has decided, further
 /// tokens change nothing: so it gives the same for a fresh path and for a cached, longer one.
@@ -118,6 +151,7 @@ impl Suggestion {
 pub fn cut(
     document: &Document,
     cursor: Offset,
+    language: &str,
     left_out: &str,
     path: &Path,
     at: usize,
@@ -142,6 +176,15 @@ pub fn cut(
     if scanned.text.trim().is_empty() {
         return Cut::Silent(Silence::Empty);
     }
+    // After the beginning of a comment or a literal it may be part of an example.
+    let before = document.slice(line.start..cursor);
+    let follows_code = text.starts_with('\n')
+        || before.trim().is_empty()
+        || before.trim_end().ends_with([';', ')', ']', '}']);
+    let is_chat = follows_code && text.trim_start().starts_with(FENCE);
+    if is_chat && !has_fences(document, cursor, language) {
+        return Cut::Silent(Silence::Empty);
+    }
     // An accept would change nothing.
     if text.trim().is_empty() || text.trim() == after[..joint.covered].trim() {
         return Cut::Silent(Silence::RepeatsSuffix);
@@ -151,6 +194,10 @@ pub fn cut(
         return Cut::Silent(Silence::Unsure);
     }
     if scanned.ends_at_cursor && scanned.mean_log_prob < settings.least_log_prob_at_end {
+        return Cut::Silent(Silence::EndOfMiddle);
+    }
+    // What is written goes on without anything: what the model says when it must go on is made up.
+    if scanned.ends_at_cursor && joint.before_code {
         return Cut::Silent(Silence::EndOfMiddle);
     }
     if !joint.joins {
@@ -316,6 +363,10 @@ impl<'a> LineScan<'a> {
             self.line_ends += 1;
             let ends = self.has_text || self.mid_line || self.line_ends > LEADING_LINE_ENDS;
             return ends.then_some(self.at);
+        }
+        // No text that people write: it would change what a terminal or an editor does.
+        if c.is_control() && c != '\t' {
+            return Some(self.at);
         }
         let in_literal = self.in_literal(c);
         if let Some(closer) = self.next_left_out()

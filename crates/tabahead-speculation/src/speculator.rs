@@ -484,6 +484,7 @@ impl Speculator {
             let cut = cut(
                 &state.document,
                 state.cursor,
+                &state.name.language,
                 &window.left_out,
                 &known.path,
                 window.tail.len() - state.demanded,

@@ -30,6 +30,8 @@ pub(super) struct Joint {
     pub(super) covered: usize,
     /// What is left there goes on where the text ends.
     pub(super) joins: bool,
+    /// What is left there is code.
+    pub(super) before_code: bool,
 }
 
 /// What is known about the place and the text.
@@ -82,7 +84,8 @@ impl Meeting<'_> {
             _ => text,
         };
         // A blank before a closer or at a line's end is none of the user's.
-        let text = if is_closing(kept) || kept.starts_with(char::is_whitespace) {
+        let ends = is_closing(kept) && !kept.starts_with('{');
+        let text = if ends || kept.starts_with(char::is_whitespace) {
             text.trim_end()
         } else {
             text
@@ -91,6 +94,7 @@ impl Meeting<'_> {
             length: text.len(),
             covered,
             joins: !is_hidden && self.joins(text, covered, met),
+            before_code: !kept.trim().is_empty() && !is_closing(kept),
         }
     }
 
@@ -110,13 +114,20 @@ impl Meeting<'_> {
         if kept.trim().is_empty() {
             return true;
         }
+        // What an item of a list is in ends below.
+        let leaves_list =
+            kept.trim_start().starts_with(',') && new.missing.len() < old.missing.len();
         if new.missing.len() > old.missing.len()
+            || leaves_list
             || opens_literal(&line, &made)
             || is_one_token(self.before, self.after)
+            || is_escaped(self.before, &line)
+            || crosses_hole(self.before, text)
             || is_after_literal(self.before, text)
             || is_in_end_tag(self.before, text)
             || ends_too_early(text, kept)
             || runs_into(text, kept)
+            || kept.trim_start().starts_with('{') && !self.is_head(text, covered)
         {
             return false;
         }
@@ -126,10 +137,81 @@ impl Meeting<'_> {
                 !self.before.trim().is_empty() || covered + kept.trim_end().len() <= self.left_out
             }
             End::Broken => false,
-            // To go on with a word that is written, before code that is written, is to guess at a change.
-            End::Middle => !self.before.ends_with(is_word),
-            End::Line => met,
+            // Code that begins a line is complete without anything before it.
+            _ if self.before.trim().is_empty() => false,
+            _ if met => true,
+            // A model may end a middle where nothing joins: what it says must be a value that an operator or a list
+            // goes on after. To go on with a word that is written is to guess at a change.
+            End::Middle => {
+                !self.before.ends_with(is_word) && ends_value(text.trim_end()) && goes_on(kept)
+            }
+            End::Line => false,
         }
+    }
+
+    /// Whether a block may begin after the text: it ends what was closed there before, or the line begins as one does
+    /// that has a block.
+    fn is_head(self, text: &str, covered: usize) -> bool {
+        const MODIFIERS: [&str; 14] = [
+            "pub",
+            "pub(crate)",
+            "pub(super)",
+            "export",
+            "default",
+            "async",
+            "unsafe",
+            "const",
+            "static",
+            "abstract",
+            "public",
+            "private",
+            "protected",
+            "override",
+        ];
+        const HEADS: [&str; 31] = [
+            "if",
+            "else",
+            "elif",
+            "for",
+            "foreach",
+            "while",
+            "loop",
+            "do",
+            "switch",
+            "match",
+            "select",
+            "case",
+            "try",
+            "catch",
+            "with",
+            "using",
+            "fn",
+            "func",
+            "fun",
+            "function",
+            "def",
+            "class",
+            "struct",
+            "enum",
+            "union",
+            "trait",
+            "interface",
+            "impl",
+            "mod",
+            "namespace",
+            "type",
+        ];
+
+        let closer = self.after[..covered].trim_end();
+        if !closer.is_empty() && text.trim_end().ends_with(closer) {
+            return true;
+        }
+        let words = self
+            .before
+            .split(|c: char| !(is_word(c) || c == '(' || c == ')'));
+        let mut words = words.filter(|word| !word.is_empty() && *word != ")");
+        let first = words.find(|word| !MODIFIERS.contains(word));
+        first.is_some_and(|word| HEADS.contains(&word.split('(').next().unwrap_or_default()))
     }
 
     /// Where the text ends a closer that is first in `kept`, and the bytes of it there.
@@ -280,7 +362,7 @@ fn ends_too_early(text: &str, kept: &str) -> bool {
     text.ends_with([',', ';', ':']) && kept.starts_with([',', ';'])
         || text.ends_with([',', ';']) && kept.starts_with('{')
         || text.ends_with([';', ':']) && kept.starts_with(')')
-        || text.ends_with(';') && kept.starts_with(']')
+        || text.ends_with(';') && kept.starts_with([']', '>'])
         || text.ends_with('\\')
 }
 
@@ -315,16 +397,71 @@ fn hides_closers(before: &str, text: &str) -> bool {
 /// Whether a line with no open literal has become one with one.
 fn opens_literal(line: &str, made: &str) -> bool {
     let is_even = |line: &str, quote| line.matches(quote).count().is_multiple_of(2);
-    ['"', '`']
-        .into_iter()
-        .any(|quote| is_even(line, quote) && !is_even(made, quote))
+    let opens = open_literal(line).is_none() && matches!(open_literal(made), Some((_, '"' | '`')));
+    opens
+        || ['"', '`']
+            .into_iter()
+            .any(|quote| is_even(line, quote) && !is_even(made, quote))
+}
+
+/// Where the literal begins that is open at the end of a line, and its quote. A single one that is not closed on the
+/// line is an apostrophe or begins a lifetime.
+fn open_literal(line: &str) -> Option<(usize, char)> {
+    let mut open = None;
+    let mut chars = line.char_indices();
+    let mut last = ' ';
+    while let Some((at, c)) = chars.next() {
+        match open {
+            Some(_) if c == '\\' => {
+                chars.next();
+            }
+            Some((_, quote)) if c == quote => open = None,
+            None if c == '"' || c == '`' => open = Some((at, c)),
+            None if c == '\'' && !is_word(last) && line[at + 1..].contains('\'') => {
+                open = Some((at, c))
+            }
+            _ => {}
+        }
+        last = c;
+    }
+    open
+}
+
+/// Whether the cursor is right after the backslash of an escape.
+fn is_escaped(before: &str, line: &str) -> bool {
+    let backslashes = before.len() - before.trim_end_matches('\\').len();
+    !backslashes.is_multiple_of(2) && open_literal(line).is_none()
+}
+
+/// Whether a text within the literal of a line closes a bracket there with a closer of another kind, as after a name in
+/// `"{name}"`.
+fn crosses_hole(before: &str, text: &str) -> bool {
+    let Some((start, _)) = open_literal(before) else {
+        return false;
+    };
+    let mut open = Vec::new();
+    let written = before[start..].chars().map(|c| (c, false));
+    for (c, is_new) in written.chain(text.chars().map(|c| (c, true))) {
+        match c {
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            '{' => open.push('}'),
+            ')' | ']' | '}' => match open.pop() {
+                Some(closer) if closer != c && is_new => return true,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether a place is within a word, an operator or the quotes of a long literal.
 fn is_one_token(before: &str, after: &str) -> bool {
     let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
-    let is_pair = ["<", "%", "?", "*"].iter().any(|end| before.ends_with(end))
-        && long_closer(after).is_some();
+    let is_opener =
+        before.ends_with(['<', '%', '?']) || before.trim_end_matches('*').ends_with('/');
+    let is_pair = is_opener && long_closer(after).is_some();
     let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
         let opened = before.len() - before.trim_end_matches(quote).len();
         let closed = after.len() - after.trim_start_matches(quote).len();
@@ -339,6 +476,17 @@ fn runs_into(text: &str, kept: &str) -> bool {
     let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
         && kept.starts_with(|c| is_word(c) || is_quote(c));
     (operators || values) && !is_closing(kept)
+}
+
+/// Whether a text ends as a value does.
+fn ends_value(text: &str) -> bool {
+    text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
+}
+
+/// Whether what is left goes on after a value.
+fn goes_on(kept: &str) -> bool {
+    let kept = kept.trim_start();
+    kept.starts_with(|c: char| c == ',' || is_operator(c)) && !kept.starts_with(':')
 }
 
 fn is_operator(c: char) -> bool {

@@ -79,17 +79,22 @@ pub(super) struct Made<'a> {
 }
 
 impl Made<'_> {
-    /// Whether it says what the line above it says: a small model that has begun to repeat itself goes on for as long
-    /// as it is accepted.
+    /// Whether it says what the line above it says, blank ones aside: a small model that has begun to repeat itself goes
+    /// on for as long as it is accepted.
     pub(super) fn repeats_line_above(self) -> bool {
-        let line = self.document.line_of(self.cursor);
-        let above = match self.new_line() {
-            Some(_) => self.before(),
-            None if line > 0 => self.line(line - 1),
-            None => return false,
-        };
+        /// Lines that are looked at.
+        const FAR: usize = 3;
+
         let made = self.line_made();
-        has_words(&made) && above.trim() == made.trim()
+        if !has_words(&made) {
+            return false;
+        }
+        let line = self.document.line_of(self.cursor);
+        let own = self.new_line().map(|_| self.before());
+        let others = (line.saturating_sub(FAR)..line).rev();
+        let mut above = own.into_iter().chain(others.map(|line| self.line(line)));
+        let above = above.find(|line| !line.trim().is_empty());
+        above.is_some_and(|above| above.trim() == made.trim())
     }
 
     /// Whether it says what one of the next lines of its block says, or the line that ends the block. Of what the built-in model said at the place of a missing

@@ -58,7 +58,15 @@ fn cut_with_stop(
     path.finish(end);
     let at = window.tail.len();
     (
-        cut(&document, cursor, &window.left_out, &path, at, settings),
+        cut(
+            &document,
+            cursor,
+            "rust",
+            &window.left_out,
+            &path,
+            at,
+            settings,
+        ),
         document,
     )
 }
@@ -138,6 +146,9 @@ const REPEATS: &str = "Silent(RepeatsSuffix)";
 #[test]
 fn nothing_is_glued_to_code_that_follows() {
     check_table(&[
+        ("calc$0ulate(1)\n", "x + ulate(1)\n", APART),
+        ("    $0raise\n", ".raise\n", APART),
+        ("    $0fetch(url)\n", "await fetch(url)\n", APART),
         (
             "\t$0return nil\n",
             "if err != nil {\n\t\treturn err\n\t}\n",
@@ -168,7 +179,10 @@ fn nothing_is_glued_to_code_that_follows() {
 #[test]
 fn what_goes_on_in_code_that_follows_is_shown() {
     check_table(&[
-        ("$0fetch(url)\n", "await ", "await $0fetch(url)\n"),
+        ("$0fetch(url)\n", "await ", APART),
+        ("x = $0fetch(url)\n", "await ", APART),
+        ("f($0(a, b))\n", "g", APART),
+        ("f($0, c)\n", "a,", "f(a$0, c)\n"),
         ("x = $0 + tail\n", "head", "x = head$0 + tail\n"),
         ("x = $0+ tail\n", "head ", "x = head $0+ tail\n"),
         ("let $0 = b;\n", "a = b;\nlet c", "let a$0 = b;\n"),
@@ -330,6 +344,86 @@ fn nothing_that_follows_becomes_a_part_of_a_comment() {
 }
 
 #[test]
+fn no_finished_value_is_put_before_a_block() {
+    check_table(&[
+        ("get('/b', (c) =>$0 {\n", " c.text('B'))\n", APART),
+        ("b := &T$0{\n", "{}\n", APART),
+        ("n: M =$0 {}\n", " m\n", APART),
+        ("d$0 { e: f; }\n", ":\n", APART),
+        ("let a: M<T$0> {\n", "> = new();\n", REPEATS),
+        ("if a$0 {\n", " > b {\n", "if a > b$0 {\n"),
+        ("} else if $0 {\n", "a {\n", "} else if a$0 {\n"),
+        ("impl A for $0 {\n", "B {\n", "impl A for B$0 {\n"),
+        (
+            "pub(crate) fn f() $0{\n",
+            "-> u8 {\n",
+            "pub(crate) fn f() -> u8 $0{\n",
+        ),
+        ("render($0) {\n", "props) {\n", "render(props)$0 {\n"),
+        (
+            "get('/b', async ($0) => {\n",
+            "c) => {\n",
+            "get('/b', async (c)$0 => {\n",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_closed_below_keeps_its_opener() {
+    check_table(&[
+        ("f(a$0, {\n", ")\n", APART),
+        ("f(a$0, {\n", ", b, {\n", "f(a, b$0, {\n"),
+    ]);
+}
+
+#[test]
+fn no_literal_is_ended_and_no_escape_parted_within_a_literal() {
+    check_table(&[
+        ("    'b=\"$0\"'\n", "',\n", APART),
+        ("f(\"b \\$0\"%s\\\", c\");\n", "n\");\n", APART),
+        ("f(\"$0\");\n", "a\\n\");\n", "f(\"a\\n\")$0;\n"),
+        ("f(f\"({a$0})\")\n", ", b):\n", APART),
+        ("/* a *$0*/\n", "/\n", APART),
+        ("/**$0*/\n", " a */\n", "/** a$0*/\n"),
+    ]);
+}
+
+#[test]
+fn where_the_model_would_end_before_code_nothing_is_put() {
+    let cut_at =
+        |fixture, said, masked_at| cut_with_stop(fixture, said, STOP, &settings(), masked_at).0;
+    let ends = Cut::Silent(Silence::EndOfMiddle);
+    assert_eq!(cut_at("    $0raise\n", ".raise\n", Some(0)), ends);
+    assert_eq!(cut_at("f($0, c)\n", "a, c)\n", Some(0)), ends);
+    assert!(matches!(
+        cut_at("f($0, c)\n", "a, c)\n", None),
+        Cut::Show(_)
+    ));
+    assert!(matches!(cut_at("f($0)\n", "a)\n", Some(0)), Cut::Show(_)));
+}
+
+#[test]
+fn chat_is_no_code() {
+    for said in ["```\n", "\n```\n\nThis code", "\n    ```c\n"] {
+        assert_eq!(accepted("fn f() {}$0\n", said), "Silent(Empty)", "{said:?}");
+        assert_eq!(accepted("fn f() {}\n$0", said), "Silent(Empty)", "{said:?}");
+    }
+    // What is in such a text may have fences.
+    assert_eq!(
+        accepted("\"\"\"\n```\na\n$0\n\"\"\"\n", "```\n"),
+        "\"\"\"\n```\na\n```$0\n\"\"\"\n"
+    );
+    assert_eq!(accepted("/// $0\n", "```\n"), "/// ```$0\n");
+}
+
+#[test]
+fn no_character_that_commands_a_terminal_is_written() {
+    assert_eq!(accepted("return $0\n", "a\0b\n"), "return a$0\n");
+    assert_eq!(accepted("return $0\n", "\u{1b}[31m\n"), "Silent(Empty)");
+    assert_eq!(accepted("return $0\n", "a\tb\n"), "return a\tb$0\n");
+}
+
+#[test]
 fn no_statement_ends_within_brackets() {
     check_table(&[
         (
@@ -338,6 +432,11 @@ fn no_statement_ends_within_brackets() {
             "fn f(v: Vec<i32>$0) {\n",
         ),
         ("f(a$0)\n", " = b;\n", APART),
+        (
+            "type A = B<C<$0>>;\n",
+            "string>;\n",
+            "type A = B<C<string>$0>;\n",
+        ),
         ("if (c) $0{\n", "return 2;\n", APART),
         ("  event: $0{\n", "'client',\n", APART),
         (
@@ -621,7 +720,7 @@ fn a_token_over_the_cursor_is_read_from_there() {
         };
         path.push(token, path.boundary());
     }
-    let Cut::Show(suggestion) = cut(&document, Offset(6), "", &path, 6, &settings()) else {
+    let Cut::Show(suggestion) = cut(&document, Offset(6), "rust", "", &path, 6, &settings()) else {
         panic!("nothing is shown")
     };
     assert_eq!(suggestion.text, "o;");

@@ -129,6 +129,7 @@ fn cut_at(path: &Path, tail: &str) -> Cut {
     cut(
         &document,
         Offset(tail.len()),
+        "rust",
         "",
         path,
         tail.len(),

@@ -160,6 +160,7 @@ impl Asker {
         let cut = cut(
             &asking.state.document,
             asking.state.cursor,
+            &asking.state.name.language,
             &asking.window.left_out,
             &asking.path,
             asking.window.tail.len(),

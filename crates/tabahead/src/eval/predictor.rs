@@ -184,6 +184,7 @@ impl Predictor {
                 cut(
                     &state.document,
                     state.cursor,
+                    &state.name.language,
                     &window.left_out,
                     &path,
                     at,
