@@ -24,7 +24,7 @@ const LONGEST_HEADER: usize = 2048;
 const SHORTEST_TOKEN: usize = 16;
 
 /// Names that secrets go by, in small letters and without what joins words.
-const NAMES: [&str; 49] = [
+const NAMES: [&str; 53] = [
     "token",
     "secret",
     "passw",
@@ -74,6 +74,10 @@ const NAMES: [&str; 49] = [
     "senha",
     "kennwort",
     "motdepasse",
+    "clientkey",
+    "sessionid",
+    "sharedaccesssignature",
+    "contraseña",
 ];
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
@@ -132,7 +136,7 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
                 add(value);
             } else if (is_random(&bytes[run.clone()]) || is_hexadecimal(&bytes[run.clone()]))
                 && is_value(line, &run)
-                && (named || is_named(&line[..start]))
+                && (named || is_named(&line[..start]) || is_signed_address(&line[..start]))
             {
                 add(whole_value(line, run));
             }
@@ -237,6 +241,13 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
             return Some(before.len() - digits..run.end);
         }
     }
+    // Mailchimp's and HCP Terraform's are known by what is in them.
+    let is_of_mailchimp = (36..=37).contains(&run.len())
+        && &bytes[run.start + 32..run.start + 35] == b"-us"
+        && is_hexadecimal(&bytes[run.start..run.start + 32]);
+    if is_of_mailchimp || run.len() >= 60 && line[run.clone()].contains(".atlasv1.") {
+        return Some(run);
+    }
     let is_start = |at: usize| at == run.start || !bytes[at - 1].is_ascii_alphanumeric();
     // Where the signs of a token end that were looked at last: each is looked at once, however many begin.
     let mut end = run.start;
@@ -264,6 +275,14 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
                 }
             }
         }
+        // Discord's: a bot's number, a time and a key.
+        if matches!(rest[0], b'M' | b'N' | b'O') && is_token_of_discord(rest, length(at)) {
+            return Some(at..at + length(at));
+        }
+        // A private key in base64 without its header.
+        if is_private_key(rest) && length(at) > 2 * SHORTEST_TOKEN {
+            return Some(at..at + length(at));
+        }
         // A signed token: three parts, of which the first two are objects.
         if rest.starts_with(b"eyJ") {
             let length = length(at);
@@ -274,6 +293,34 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         }
     }
     None
+}
+
+/// Whether `length` bytes of a run are three parts as long as those of Discord's tokens.
+fn is_token_of_discord(rest: &[u8], length: usize) -> bool {
+    let lengths: Vec<usize> = rest[..length]
+        .split(|byte| *byte == b'.')
+        .map(<[u8]>::len)
+        .collect();
+    matches!(lengths[..], [24..=28, 6..=7, 27..=40]) && is_random(&rest[..24])
+}
+
+/// Whether base64 begins as the DER form of a private key does: a sequence that begins with the integer 0 or 1.
+fn is_private_key(base64: &[u8]) -> bool {
+    const SHORT: [&[u8]; 5] = [
+        b"MHcCAQEE",
+        b"MIGHAgEA",
+        b"MIGkAgEB",
+        b"MIHuAgEA",
+        b"MC4CAQAw",
+    ];
+
+    let is_rsa = base64.starts_with(b"MII") && base64.get(6..9) == Some(b"IBA");
+    is_rsa || SHORT.iter().any(|beginning| base64.starts_with(beginning))
+}
+
+/// Whether what comes next is the signature in an address that gives access to a store, as Azure's do.
+fn is_signed_address(before: &str) -> bool {
+    before.ends_with("sig=") && before.contains("sv=")
 }
 
 /// Whether a run is digits to the base 16, long enough to be a key and no number or word.
@@ -342,7 +389,7 @@ enum Form {
 }
 
 /// Commands that are given passwords on the command line, by options whose names do not say so.
-const OPTIONS: [(&str, &str, Form); 11] = [
+const OPTIONS: [(&str, &str, Form); 14] = [
     ("curl", "-u", Form::Pair),
     ("curl", "--user", Form::Pair),
     ("curl", "-U", Form::Pair),
@@ -354,6 +401,9 @@ const OPTIONS: [(&str, &str, Form); 11] = [
     ("login", "-p", Form::Next),
     ("mongo", "-p", Form::Next),
     ("redis-cli", "-a", Form::Next),
+    ("7z", "-p", Form::Joined),
+    ("zip", "-P", Form::Next),
+    ("ldap", "-w", Form::Next),
 ];
 
 /// Whether a run is a value rather than a piece of an expression: it is quoted, or assigned and long, and nothing is called.

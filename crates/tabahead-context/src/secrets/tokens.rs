@@ -141,6 +141,8 @@ pub(super) const SHORT_PREFIXES: &[Prefix] = &[
     ("cio", 32),
     ("secret_", 40),
     ("EAAAE", 40),
+    ("EAAAl", 40),
+    ("SK", 32),
     ("EZAK", 40),
     ("SG.", 30),
     ("LTAI", 16),
@@ -198,7 +200,13 @@ pub(super) struct Beginnings([u128; 128]);
 
 pub(super) static BEGINNINGS_OF_TOKENS: Beginnings = Beginnings::none()
     .with(&words(PREFIXES))
-    .with(&words(SHORT_PREFIXES));
+    .with(&words(SHORT_PREFIXES))
+    .with(&BASE64);
+
+/// What private keys and Discord's tokens begin with in base64: a sequence in DER, and a number in digits.
+const BASE64: [&str; 13] = [
+    "MI", "MH", "MC", "MD", "MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT",
+];
 
 /// The prefixes alone, and in the places after them what a signed token begins with.
 const fn words(prefixes: &[Prefix]) -> [&'static str; 128] {

@@ -4,7 +4,7 @@
 //! A pure function of a path. What is in the file is `tabahead_context`'s to look at.
 
 /// Folders all of whose files are secret, whatever they are called.
-const FOLDERS: [&str; 27] = [
+const FOLDERS: [&str; 31] = [
     ".ssh",
     ".gnupg",
     ".gpg",
@@ -32,6 +32,10 @@ const FOLDERS: [&str; 27] = [
     ".databricks",
     ".purple",
     "keyrings",
+    ".cloudflared",
+    ".ssh.bak",
+    ".putty",
+    ".talos",
 ];
 
 /// The same of programs that keep them in one folder for all: what is in `.config/NAME`.
@@ -87,7 +91,7 @@ const SOURCES: [&str; 8] = [
 ];
 
 /// Paths that end so.
-const ENDS: [&str; 47] = [
+const ENDS: [&str; 52] = [
     "/.config/hub",
     "/.config/hcloud/cli.toml",
     "/.config/scw/config.yaml",
@@ -135,10 +139,15 @@ const ENDS: [&str; 47] = [
     "/wpa_supplicant/wpa_supplicant.conf",
     "/rclone/rclone.conf",
     "/kubernetes/admin.conf",
+    "/kubernetes/controller-manager.conf",
+    "/kubernetes/scheduler.conf",
+    "/.weechat/sec.conf",
+    "/.idea/webservers.xml",
+    "/initializers/secret_token.rb",
 ];
 
 /// Names that begin so; a dot before them does not count for those that have none.
-const BEGINNINGS: [&str; 20] = [
+const BEGINNINGS: [&str; 24] = [
     ".env",
     ".flaskenv",
     ".renviron",
@@ -159,10 +168,14 @@ const BEGINNINGS: [&str; 20] = [
     "wp-config",
     "kubeconfig",
     "client_secret",
+    "kube_config_",
+    "kube-config",
+    "kube.config",
+    "storage_state",
 ];
 
 /// Names, without a dot before them.
-const NAMES: [&str; 92] = [
+const NAMES: [&str; 127] = [
     "rootkey.csv",
     "nomad-token",
     "consul-token",
@@ -255,6 +268,41 @@ const NAMES: [&str; 92] = [
     "gradle-secrets.properties",
     "proxychains.conf",
     "rhosts",
+    "admin.conf",
+    "kubelet.conf",
+    "super-admin.conf",
+    "talosconfig",
+    "azureprofile.json",
+    "msal_token_cache.json",
+    "docker-config.json",
+    "ansible_vault",
+    "openai",
+    "openai_key",
+    "anthropic_key",
+    "bearer.txt",
+    "token.pickle",
+    "pw.txt",
+    "private.json",
+    "passwords.md",
+    "passwords.org",
+    "api_keys.md",
+    "api-keys.md",
+    "keepass.xml",
+    "mnemonic",
+    "mnemonic.txt",
+    "seed-phrase.txt",
+    "seed_phrase.txt",
+    "seedphrase.txt",
+    "backup-codes.txt",
+    "backup_codes.txt",
+    "recovery-codes",
+    "cookies.txt",
+    "sftp.json",
+    "settings-security.xml",
+    "signing.properties",
+    "dotenv",
+    "sa-key.json",
+    "gcp-sa.json",
 ];
 
 /// Extensions of files that hold nothing else.
@@ -416,7 +464,7 @@ const MEANINGLESS: [&str; 58] = [
 ];
 
 /// Words of which one in the name of a data file is enough, without what joins words.
-const WORDS: [&str; 35] = [
+const WORDS: [&str; 43] = [
     "secret",
     "credential",
     "password",
@@ -452,10 +500,18 @@ const WORDS: [&str; 35] = [
     "gitlabtoken",
     "bottoken",
     "connectionstring",
+    "recoverycodes",
+    "backupcodes",
+    "bitwardenexport",
+    "lastpassexport",
+    "openaikey",
+    "slacktoken",
+    "vaulttoken",
+    "bearertoken",
 ];
 
 /// Names of data files, without what joins words.
-const STEMS: [&str; 17] = [
+const STEMS: [&str; 19] = [
     "token",
     "tokens",
     "auth",
@@ -473,6 +529,8 @@ const STEMS: [&str; 17] = [
     "keys",
     "key",
     "pgpass",
+    "oauth2",
+    "bearer",
 ];
 
 /// Whether a path, with `/` or `\`, is one of those that hold keys and passwords.
@@ -555,7 +613,17 @@ fn is_secret_name(name: &str) -> bool {
             && (name.starts_with(beginning) || undotted.starts_with(beginning))
     });
     begins
-        || (["_rsa", "_dsa", "_ecdsa", "_ed25519"].iter()).any(|end| name.ends_with(end))
+        || ([
+            "_rsa",
+            "_dsa",
+            "_ecdsa",
+            "_ed25519",
+            "-kubeconfig",
+            ".backend.hcl",
+            ".vars",
+        ]
+        .iter())
+        .any(|end| name.ends_with(end))
         || NAMES.contains(&undotted)
         || is_interface_of_wireguard(undotted)
         || EXTENSIONS.contains(&extension)
@@ -704,7 +772,35 @@ mod tests {
             "/w/rootkey.csv",
             "/data/u/.config/hub",
             "/w/.env.js",
-            "/w/wp-config.php",
+            "/etc/kubernetes/admin.conf",
+            "/w/kube_config_cluster.yml",
+            "/w/cluster-kubeconfig",
+            "/w/talosconfig",
+            "/data/u/.cloudflared/4f1c.json",
+            "/w/sa-key.json",
+            "/data/u/.azure/azureProfile.json",
+            "/w/msal_token_cache.json",
+            "/w/docker-config.json",
+            "/w/prod.backend.hcl",
+            "/w/.prod.vars",
+            "/w/vault-token",
+            "/w/.ansible_vault",
+            "/w/openai_key",
+            "/w/slack_token.txt",
+            "/w/slack_token",
+            "/w/oauth2.json",
+            "/w/token.pickle",
+            "/w/PASSWORDS.md",
+            "/w/API_KEYS.md",
+            "/w/bitwarden_export.json",
+            "/w/lastpass_export.csv",
+            "/w/seed-phrase.txt",
+            "/w/github-recovery-codes.txt",
+            "/w/cookies.txt",
+            "/w/storage_state.json",
+            "/data/u/.ssh.bak/id_work",
+            "/data/u/.putty/sessions/x",
+            "/w/signing.properties",
             // Histories.
             "/data/u/.bash_history",
             "/data/u/.zsh_history",
