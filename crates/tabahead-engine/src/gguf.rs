@@ -135,7 +135,7 @@ impl TensorSource for GgufFile {
             .checked_mul(dtype.type_size())
             .and_then(|row| row.checked_mul(rows))
             .filter(|&needed| needed as u64 <= left)
-            .ok_or_else(|| refuse(format!("the file ends before the end of tensor '{name}'")))?;
+            .ok_or_else(|| refuse(format!("the file is not complete: it ends before the end of tensor '{name}'; download it again")))?;
         Ok(RawTensor::new(dtype, columns, &self.storage, start))
     }
 }

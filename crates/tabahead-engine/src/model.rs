@@ -165,7 +165,8 @@ impl Model {
     /// # Errors
     /// As `open`.
     pub fn open_with(path: &Path, progress: &mut dyn FnMut(f32)) -> Result<Self, EngineError> {
-        let in_path = |reason: String| format!("'{}': {reason}", path.display());
+        // The reason first: who shows one line cuts its end, and the path is known.
+        let in_path = |reason: String| format!("{reason} ('{}')", path.display());
         let model = if path.is_dir() {
             loading(progress, |meter| Self::read_checkpoint(path, meter))
         } else if path
@@ -178,7 +179,7 @@ impl Model {
         } else {
             let file = File::open(path).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => refuse(format!(
-                    "there is nothing at '{}'; write the whole path of a GGUF file, or one that begins with ~/",
+                    "there is nothing at '{}'; give the path of a GGUF file",
                     path.display()
                 )),
                 _ => refuse(format!("cannot open '{}': {error}", path.display())),
@@ -208,7 +209,7 @@ impl Model {
         match has(SpecialToken::Suffix) && fills {
             true => Ok(()),
             false => Err(refuse(format!(
-                "'{}' has no fill-in-the-middle tokens, so it can chat but not complete code; choose a code model, for example Qwen2.5-Coder-1.5B",
+                "it can chat but not complete code: '{}' has no fill-in-the-middle tokens; choose a code model, for example Qwen2.5-Coder-1.5B",
                 self.info.name
             ))),
         }

@@ -553,7 +553,7 @@ impl Reader {
         let mut read = Vec::new();
         for value in rules {
             let rule = serde_json::from_value::<PathRule>(value.clone()).map_err(|error| {
-                let problem = error.to_string();
+                let problem = in_words(&error);
                 let key = "paths".to_owned();
                 self.problems.push(SettingsError::Invalid { key, problem });
                 let glob = value.as_str().or_else(|| value.get("glob")?.as_str());
@@ -590,9 +590,30 @@ fn fits(key: &str, value: &Value) -> Result<(), SettingsError> {
     let settings =
         serde_json::from_value::<Settings>(layer).map_err(|error| SettingsError::Invalid {
             key: key.to_owned(),
-            problem: error.to_string(),
+            problem: in_words(&error),
         })?;
     settings.in_bounds()
+}
+
+/// What is wrong with a value, without the names that a programmer gave to types.
+fn in_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let found = ["invalid type: ", "invalid value: "].iter();
+    let Some((found, expected)) = found
+        .filter_map(|kind| text.strip_prefix(kind))
+        .find_map(|text| text.rsplit_once(", expected "))
+    else {
+        return text;
+    };
+    let expected = match expected {
+        "usize" | "u64" | "u32" | "u16" | "u8" => "a whole number, 0 or more,",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        table if table == "a map" || table.starts_with("struct ") => "a table of settings",
+        other => other,
+    };
+    format!("{expected} is expected, not {found}")
 }
 
 fn nearest(name: &str, known: &Value, path: &str) -> Option<String> {
@@ -674,6 +695,31 @@ mod tests {
         assert!(!settings.speculation.enabled);
         assert_eq!(settings.speculation.depth, 2);
         assert_eq!(settings.languages.len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_value_is_said_in_words_of_users() {
+        let cases = [
+            (
+                json!({"threads": -1}),
+                "setting 'threads' cannot be used: a whole number, 0 or more, is expected, not integer `-1`",
+            ),
+            (
+                json!({"speculation": false}),
+                "setting 'speculation' cannot be used: a table of settings is expected, not boolean `false`",
+            ),
+            (
+                json!({"speculation": {"enabled": 1}}),
+                "setting 'speculation.enabled' cannot be used: true or false is expected, not integer `1`",
+            ),
+            (
+                json!({"paths": {}}),
+                "setting 'paths' cannot be used: a list is expected, not map",
+            ),
+        ];
+        for (layer, line) in cases {
+            assert_eq!(refused(layer), line);
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub fn run(model: &str, config: &Resolved, named: Option<&Path>) -> Result<()> {
     )?;
     writeln!(
         out,
-        "A server that runs already keeps its own: in VS Code \"tabahead: Restart\", in Neovim :Tabahead restart"
+        "A server that runs keeps the model that it has until it is restarted: in VS Code \"tabahead: Restart\", in Neovim :Tabahead restart"
     )?;
     Ok(())
 }

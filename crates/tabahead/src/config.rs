@@ -6,7 +6,6 @@ use std::{
     borrow::Cow,
     env,
     error::Error,
-    fs,
     io::{self, Write},
     ops::RangeInclusive,
     path::{self, Path, PathBuf},
@@ -27,6 +26,7 @@ use tabahead_server::{
 use crate::{
     args::{ConfigArgs, EngineArgs},
     output,
+    place::read_text,
 };
 
 /// What every setting does: the key, dotted, and one paragraph. In the order of a TOML file: what
@@ -243,8 +243,7 @@ fn read_layer(file: &Path) -> Result<Value> {
 }
 
 fn parse_layer(file: &Path) -> Result<Value> {
-    let text = fs::read_to_string(file)
-        .with_context(|| format!("cannot read the configuration {}", file.display()))?;
+    let text = read_text(file).map_err(|error| anyhow!("the configuration: {error:#}"))?;
     layer_from_toml(&text).with_context(|| file.display().to_string())
 }
 
@@ -336,7 +335,7 @@ impl Resolved {
         speculator.speculate &= speculation == Speculation::On;
         let local = self.local();
         let session = Session::new(speculator, |sink| Box::new(LocalBackend::new(local, sink)));
-        session.map_err(|error| self.unusable(&error))
+        session.map_err(|error| anyhow!("{:#} (or try --model mini)", unusable(&error)))
     }
 
     /// The model alone, for commands that look into it.
@@ -348,7 +347,7 @@ impl Resolved {
             ModelSource::Embedded(bytes) => Model::from_bytes(Cow::Borrowed(bytes)),
             ModelSource::File(file) => Model::open(&file),
         };
-        Ok(Arc::new(model.map_err(|error| self.unusable(&error))?))
+        Ok(Arc::new(model.map_err(|error| unusable(&error))?))
     }
 
     /// The model alone, for commands that complete with it.
@@ -357,25 +356,24 @@ impl Resolved {
     /// When the model cannot be used for that.
     pub fn completing_model(&self) -> Result<Arc<Model>> {
         let model = self.model()?;
-        model.completes().map_err(|error| self.unusable(&error))?;
+        model.completes().map_err(|error| unusable(&error))?;
         Ok(model)
     }
+}
 
-    /// What is wrong with the model that the settings name, and what to do.
-    fn unusable(&self, error: &dyn Error) -> anyhow::Error {
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            reason += &format!(": {cause}");
-            source = cause.source();
-        }
-        // The engine says the same, for callers that do not.
-        let reason = reason
-            .strip_prefix("model cannot be used: ")
-            .unwrap_or(&reason);
-        let model = &self.settings.model;
-        anyhow!("the model '{model}' cannot be used: {reason} (or try --model mini)")
+/// What is wrong with a model, in one line that names it.
+fn unusable(error: &dyn Error) -> anyhow::Error {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        reason += &format!(": {cause}");
+        source = cause.source();
     }
+    // The engine says the same, for callers that do not.
+    let reason = reason
+        .strip_prefix("model cannot be used: ")
+        .unwrap_or(&reason);
+    anyhow!("the model cannot be used: {reason}")
 }
 
 /// Runs `tabahead config`.

@@ -794,7 +794,7 @@ fn a_models_path_counts_from_the_home_or_from_its_configuration_file() {
     let tried = home.path().join(".config/tabahead/own/models/copy.gguf");
     assert!(
         line.contains(&format!(
-            "there is nothing at '{}'; write the whole path",
+            "there is nothing at '{}'; give the path",
             tried.display()
         )),
         "{line}"

@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
         let length = usize::try_from(length)
             .ok()
             .filter(|&length| length as u64 <= left)
-            .ok_or_else(|| unreadable("it ends before its metadata do"))?;
+            .ok_or_else(|| unreadable("it ends before its metadata do; download it again"))?;
         if self.buffer.len() - self.taken < length {
             let chunk = CHUNK.min(left).max(length as u64) as usize;
             self.start = self.position();
@@ -247,7 +247,9 @@ impl<'a> Reader<'a> {
         // Each value takes a byte at least.
         match count <= self.left() {
             true => Ok((kind, count)),
-            false => Err(unreadable(format!("an array of {count} values"))),
+            false => Err(unreadable(
+                "it ends before its metadata do; download it again",
+            )),
         }
     }
 

@@ -63,13 +63,13 @@ impl Layer {
         let turned = |part: &str, outputs: usize| {
             Linear::reserve(source, &name(part), outputs, width, Role::Layer, turned)
         };
-        let query = turned("attn_q", query_width)?;
-        let key = turned("attn_k", kv_width)?;
         let value = matrix("attn_v", kv_width, width)?;
         let attention_output = matrix("attn_output", width, query_width)?;
         let gate = matrix("ffn_gate", feed_forward, width)?;
         let up = matrix("ffn_up", feed_forward, width)?;
         let down = matrix("ffn_down", width, feed_forward)?;
+        let query = turned("attn_q", query_width)?;
+        let key = turned("attn_k", kv_width)?;
         Ok(Self {
             attention_norm,
             query,
