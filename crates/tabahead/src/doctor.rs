@@ -24,7 +24,9 @@ use tabahead_text::{Document, Offset, Version};
 use crate::{
     args::DoctorArgs,
     config::{self, Resolved, Speculation},
-    known_models::{KNOWN_MODELS, Machine, RIGHT_LINES_OF_MINI, fitting, memory_of},
+    known_models::{
+        BUILT_IN, KNOWN_MODELS, Machine, RIGHT_LINES_OF_MINI, fitting, memory_of, memory_with,
+    },
     output,
 };
 
@@ -69,11 +71,13 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
     let mut checks = vec![
         Check::new("version", State::Ok, env!("CARGO_PKG_VERSION")),
         processor(machine.cores),
-        memory(machine.available, file.as_deref()),
         configuration(named, &config),
     ];
     if let Ok(config) = &config {
+        let caches = (config.settings.kv.bytes).saturating_add(config.settings.cache.bytes);
+        checks.push(memory(machine.available, file.as_deref(), caches as u64));
         checks.push(model(config, file.as_deref()));
+        checks.extend(file.as_deref().and_then(|file| better_here(file, machine)));
         if file.is_none() {
             checks.push(real_model(machine));
         }
@@ -162,18 +166,22 @@ fn available_memory() -> Option<u64> {
 }
 
 /// Whether there is as much memory as the model can take with all caches full.
-fn memory(available: Option<u64>, file: Option<&Path>) -> Check {
-    const BUILT_IN: u64 = 512 << 20;
-    let needed = file.and_then(size_of).map_or(BUILT_IN, memory_of);
+fn memory(available: Option<u64>, file: Option<&Path>, caches: u64) -> Check {
+    let size = file.and_then(size_of).unwrap_or(BUILT_IN);
+    let needed = memory_with(size, caches);
     let need = format!("the model takes up to {}", output::bytes(needed));
     match available {
         Some(bytes) if bytes < needed => {
             let found = format!("{} available, and {need}", output::bytes(bytes));
             let advice = match file {
-                Some(_) => "choose a smaller one",
-                None => "lower kv.bytes in the configuration",
+                Some(_) => "choose a smaller one, or lower kv.bytes",
+                None => "lower kv.bytes",
             };
-            Check::new("memory", State::Hint, format!("{found}: {advice}"))
+            Check::new(
+                "memory",
+                State::Hint,
+                format!("{found}: {advice} in the configuration"),
+            )
         }
         Some(bytes) => {
             let found = format!("{} available, {need}", output::bytes(bytes));
@@ -217,7 +225,10 @@ fn configuration(named: Option<&Path>, config: &Result<Resolved>) -> Check {
         Err(error) => Check::new(
             "configuration",
             State::Problem,
-            format!("{error:#}; correct it"),
+            match format!("{error:#}") {
+                question if question.ends_with('?') => question,
+                problem => format!("{problem}; correct it"),
+            },
         ),
     }
 }
@@ -264,6 +275,26 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
             ),
         ),
     }
+}
+
+/// What would suit this machine better than a known model that is slow or too large here.
+fn better_here(file: &Path, machine: Machine) -> Option<Check> {
+    let bytes = size_of(file)?;
+    let model = KNOWN_MODELS.iter().find(|model| model.bytes == bytes)?;
+    if model.fits(machine) {
+        return None;
+    }
+    let better = match fitting(machine) {
+        Some(better) => format!("{} fits:\n{}", better.name, better.command()),
+        None => "the built-in model fits: tabahead model use mini".to_owned(),
+    };
+    let message = format!(
+        "{} wants {} cores and {} of memory to itself; here {better}",
+        model.name,
+        model.cores,
+        output::bytes(model.memory())
+    );
+    Some(Check::new("model size", State::Hint, message))
 }
 
 /// What a real model would bring, and the command that brings it.

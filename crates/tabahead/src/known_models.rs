@@ -18,7 +18,7 @@ pub struct KnownModel {
     /// Lines of a hundred that it completes exactly.
     pub right_lines: u32,
     /// Cores below which its answers come too slowly.
-    cores: usize,
+    pub cores: usize,
 }
 
 /// Lines of a hundred that the built-in model completes exactly, at the same places.
@@ -78,10 +78,13 @@ impl KnownModel {
 
     /// Whether it leaves other programs room, and answers soon enough.
     pub fn fits(&self, machine: Machine) -> bool {
-        let has_room = machine
-            .available
-            .is_none_or(|bytes| bytes >= memory_of(self.bytes) + ROOM_FOR_OTHERS);
+        let has_room = machine.available.is_none_or(|bytes| bytes >= self.memory());
         machine.cores >= self.cores && has_room
+    }
+
+    /// Memory that must be free for it, and leaves other programs room.
+    pub fn memory(&self) -> u64 {
+        memory_of(self.bytes) + ROOM_FOR_OTHERS
     }
 
     /// The same for programs.
@@ -104,12 +107,20 @@ pub fn fitting(machine: Machine) -> Option<&'static KnownModel> {
     KNOWN_MODELS.iter().rev().find(|model| model.fits(machine))
 }
 
-/// Memory that a model takes with all caches full, by the size of its file: its weights, a tenth more,
-/// and keys and values and answers as the settings have them by default.
+/// Memory that a model takes with all caches full, by the size of its file, with keys and values and answers as
+/// the settings have them by default.
 pub fn memory_of(file_bytes: u64) -> u64 {
     const CACHES: u64 = (256 + 16) << 20;
-    file_bytes + file_bytes / 10 + CACHES
+    memory_with(file_bytes, CACHES)
 }
+
+/// The same with caches of this size: its weights and a tenth more, and the caches.
+pub fn memory_with(file_bytes: u64, caches: u64) -> u64 {
+    (file_bytes + file_bytes / 10).saturating_add(caches)
+}
+
+/// What counts as the file of the built-in model: the program with its model in memory, measured as in docs/models.md.
+pub const BUILT_IN: u64 = 27_000_000;
 
 #[cfg(test)]
 mod tests {

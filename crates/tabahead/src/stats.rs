@@ -57,7 +57,7 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
     writeln!(
         out,
         "  requests {}: {} misses, {} joined, {} exact, {} typed through, {} speculated; {} \
-         superseded, {} silent, {} failed",
+         superseded, {} not for the model, {} failed",
         count("/requests"),
         count("/misses"),
         count("/hits/joined"),
