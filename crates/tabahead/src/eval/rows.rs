@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -83,13 +83,21 @@ pub fn read(file: &Path, limit: usize) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn parse(lines: impl BufRead, limit: usize) -> Result<Vec<Row>> {
+fn parse(mut lines: impl BufRead, limit: usize) -> Result<Vec<Row>> {
+    /// Bytes of a row: a device has no line ends.
+    const MOST: u64 = 64 << 20;
+
     let mut rows = Vec::new();
-    for (number, line) in (1..).zip(lines.lines()) {
-        if rows.len() == limit {
+    for number in 1.. {
+        let mut line = String::new();
+        let read = lines.by_ref().take(MOST).read_line(&mut line);
+        let length = read.map_err(|error| anyhow!("{number}: {error}"))?;
+        if length == 0 || rows.len() == limit {
             break;
         }
-        let line = line.map_err(|error| anyhow!("{number}: {error}"))?;
+        if length as u64 == MOST {
+            bail!("{number}: a row is larger than 64 MB");
+        }
         if line.trim().is_empty() {
             continue;
         }

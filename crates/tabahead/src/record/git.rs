@@ -57,7 +57,7 @@ pub(super) fn run(repository: &Path, args: &RecordArgs, config: &Resolved) -> Re
     }
     let mut out = output::stdout();
     for line in lines {
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", output::plain(&line))?;
     }
     Ok(ExitCode::SUCCESS)
 }

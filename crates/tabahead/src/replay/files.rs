@@ -43,7 +43,10 @@ fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in entries {
         let name = entry.file_name().unwrap_or_default().to_string_lossy();
         if entry.is_dir() {
-            search(&entry, files)?;
+            // A link may lead back to where it is.
+            if !entry.is_symlink() {
+                search(&entry, files)?;
+            }
         } else if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
             files.push(entry);
         }
