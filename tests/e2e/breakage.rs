@@ -1,8 +1,8 @@
 //! Accepts that break code: of files that parse, how many no longer do, by what follows the cursor.
 //!
 //! Without a word the project's own files are taken, and the built-in model. `TABAHEAD_BREAKAGE=FOLDER` takes the
-//! files below a folder, `TABAHEAD_BREAKAGE_PLACES=N` so many places of each language and kind, and
-//! `TABAHEAD_BREAKAGE_MODEL=PATH` another model.
+//! files below a folder, `TABAHEAD_BREAKAGE_PLACES=N` so many places of each language and kind,
+//! `TABAHEAD_BREAKAGE_MODEL=PATH` another model, and `TABAHEAD_BREAKAGE_KINDS=End,Code` asks at these kinds of them alone.
 
 use std::{
     collections::BTreeMap,
@@ -220,6 +220,11 @@ fn accepts_break_code_no_more_often_where_text_follows_the_cursor() {
     let count = env::var("TABAHEAD_BREAKAGE_PLACES").map(|count| count.parse());
     let count = count.map_or(PLACES, |count| count.expect("a number of places"));
     let model = env::var_os("TABAHEAD_BREAKAGE_MODEL").map(PathBuf::from);
+    let kinds = env::var("TABAHEAD_BREAKAGE_KINDS").ok();
+    let is_asked = |kind: Kind| {
+        let name = format!("{kind:?}");
+        (kinds.as_ref()).is_none_or(|kinds| kinds.split(',').any(|kind| kind == name))
+    };
     let mut client = Client::start(json!({
         "model": model.as_deref().unwrap_or("mini".as_ref()),
         "speculation": {"depth": 0},
@@ -234,7 +239,8 @@ fn accepts_break_code_no_more_often_where_text_follows_the_cursor() {
     for (language, sources) in by_language {
         let mut counts = BTreeMap::<Kind, Count>::new();
         let places = places(&sources, count, &mut random);
-        for (number, place) in places.iter().enumerate() {
+        let asked = places.iter().filter(|place| is_asked(place.kind));
+        for (number, place) in asked.enumerate() {
             let count = counts.entry(place.kind).or_default();
             count.add(&mut client, number, place);
         }
@@ -250,10 +256,8 @@ fn accepts_break_code_no_more_often_where_text_follows_the_cursor() {
     for (kind, count) in &all {
         report::note("breakage", &format!("all, {kind:?}: {count}"));
     }
-    assert!(
-        all[&Kind::End].parsed > 0 && all[&Kind::Closers].parsed > 0,
-        "{all:?}"
-    );
+    let seen = |kind| !is_asked(kind) || all[&kind].parsed > 0;
+    assert!(seen(Kind::End) && seen(Kind::Closers), "{all:?}");
     for (kind, count) in &all {
         assert!(
             count.broken <= count.parsed / ONE_IN + CHANCE,
@@ -290,7 +294,19 @@ impl Count {
         if parses(&source.grammar, text) {
             self.parsed += 1;
             buffer.accept(&item);
-            self.broken += usize::from(!parses(&source.grammar, buffer.text()));
+            if !parses(&source.grammar, buffer.text()) {
+                self.broken += 1;
+                let number = text[..*cursor].matches('\n').count();
+                let start = text[..*cursor].rfind('\n').map_or(0, |end| end + 1);
+                let after = text[*cursor..].lines().next().unwrap_or_default();
+                let told = format!(
+                    "broken, {}:{}: {}▏{after} with {item:?}",
+                    source.name,
+                    number + 1,
+                    &text[start..*cursor],
+                );
+                report::note("breakage", &told);
+            }
         }
     }
 }
