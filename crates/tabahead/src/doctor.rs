@@ -289,7 +289,7 @@ fn better_here(file: &Path, machine: Machine) -> Option<Check> {
         None => "the built-in model fits: tabahead model use mini".to_owned(),
     };
     let message = format!(
-        "{} wants {} cores and {} of memory to itself; here {better}",
+        "{} wants {} cores and {} of free memory; here {better}",
         model.name,
         model.cores,
         output::bytes(model.memory())
