@@ -140,6 +140,7 @@ impl Client {
             server.send(message.to_string().as_bytes());
         } else {
             self.doubt(&message, random.below(2) == 0);
+            server.forget(&id);
             server.send(&damaged(message, random));
         }
         if random.below(6) == 0 {

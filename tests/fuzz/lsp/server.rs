@@ -145,6 +145,11 @@ impl Server {
         self.asked.insert(id.to_string(), asked);
     }
 
+    /// A request was damaged: it may be about anything.
+    pub fn forget(&mut self, id: &Value) {
+        self.asked.remove(&id.to_string());
+    }
+
     /// From now on any answer may come: what is sent is no message.
     pub fn expect_anything(&mut self) {
         self.anything = true;
