@@ -162,8 +162,9 @@ pub fn cut(
     let Some(scanned) = scan(left_out, !after.trim().is_empty(), path, at, settings) else {
         return Cut::NeedMore;
     };
+    let before = document.slice(line.start..cursor);
     let joint = Meeting {
-        before: &document.slice(line.start..cursor),
+        before: &before,
         after: &after,
         // The left-out text was cut from the document, so it is at the start of the line's rest.
         left_out: left_out.split('\n').next().unwrap_or_default().len(),
@@ -177,7 +178,6 @@ pub fn cut(
         return Cut::Silent(Silence::Empty);
     }
     // After the beginning of a comment or a literal it may be part of an example.
-    let before = document.slice(line.start..cursor);
     let follows_code = text.starts_with('\n')
         || before.trim().is_empty()
         || before.trim_end().ends_with([';', ')', ']', '}']);

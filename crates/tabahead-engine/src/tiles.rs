@@ -51,7 +51,7 @@ pub(crate) enum Weights {
 /// Whose output numbers a matrix makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// A layer's, or nobody's: the rows of an embedding table are read one by one.
+    /// A layer's. An embedding table is one, too: its rows are read one by one.
     Layer,
     /// Logits. Only those near the highest matter, so a large matrix may lie in planes.
     Head,
