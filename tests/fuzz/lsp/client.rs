@@ -317,12 +317,7 @@ impl Client {
             if is_whole {
                 document.text = Some(inserted.clone());
             } else if let Some(text) = &mut document.text {
-                let mut ends = [
-                    texts::offset(text, start, encoding),
-                    texts::offset(text, end, encoding),
-                ];
-                ends.sort_unstable();
-                text.replace_range(ends[0]..ends[1], &inserted);
+                *text = texts::replaced(text, [start, end], &inserted, encoding);
                 if text.len() > 20_000 {
                     document.text = None;
                 }

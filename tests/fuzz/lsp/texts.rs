@@ -81,6 +81,57 @@ pub fn offset(text: &str, (line, character): Place, encoding: Encoding) -> usize
     line.end
 }
 
+/// The text in which the range between two places, in either order, holds `inserted`. A client counts in its units,
+/// so a place inside a character cuts it: the units that stay are kept as halves of a pair, or as `?` for bytes.
+pub fn replaced(text: &str, places: [Place; 2], inserted: &str, encoding: Encoding) -> String {
+    let mut ends = places.map(|place| unit(text, place, encoding));
+    ends.sort_unstable();
+    let [start, end] = ends;
+    match encoding {
+        Encoding::Utf8 => {
+            let kept = text.as_bytes();
+            let bytes = [&kept[..start], inserted.as_bytes(), &kept[end..]].concat();
+            let mut spelled = String::new();
+            for chunk in bytes.utf8_chunks() {
+                spelled.push_str(chunk.valid());
+                spelled.extend(chunk.invalid().iter().map(|_| '?'));
+            }
+            spelled
+        }
+        Encoding::Utf16 => {
+            let kept: Vec<u16> = text.encode_utf16().collect();
+            let inserted: Vec<u16> = inserted.encode_utf16().collect();
+            let units = [&kept[..start], &inserted, &kept[end..]].concat();
+            let half = |unit| match unit {
+                0xd800..=0xdbff => FIRST_HALF,
+                _ => SECOND_HALF,
+            };
+            char::decode_utf16(units)
+                .map(|spelled| spelled.unwrap_or_else(|error| half(error.unpaired_surrogate())))
+                .collect()
+        }
+        Encoding::Utf32 => {
+            let kept = text.chars();
+            let before = kept.clone().take(start);
+            before
+                .chain(inserted.chars())
+                .chain(kept.skip(end))
+                .collect()
+        }
+    }
+}
+
+/// The units before a place, from the start of the text.
+fn unit(text: &str, (line, character): Place, encoding: Encoding) -> usize {
+    let width = |text: &str| text.chars().map(|c| encoding.width(c)).sum::<u64>();
+    let lines = lines(text);
+    let Some(line) = usize::try_from(line).ok().and_then(|line| lines.get(line)) else {
+        return width(text) as usize;
+    };
+    let within = width(&text[line.clone()]).min(character);
+    (width(&text[..line.start]) + within) as usize
+}
+
 /// The place of a byte at which a character begins.
 pub fn place(text: &str, offset: usize, encoding: Encoding) -> Place {
     let lines = lines(text);
