@@ -27,6 +27,9 @@ const SHORTEST_BODY_LINE: usize = 16;
 /// After a header that is within other text, the body begins with a line of this length at least.
 const SURE_BODY_LINE: usize = 32;
 
+/// Lines between a variable's name and its value: its type and a description.
+const MOST_BETWEEN: u8 = 4;
+
 /// What a longer line says of the next one is not looked at: it would be read again at each key.
 const LONGEST_LINE: usize = 16 << 10;
 
@@ -187,8 +190,8 @@ enum Above {
     Nothing,
     /// They end with a name and a separator: its value comes next.
     Name,
-    /// They end with an entry that names a variable: the next entry may be its value.
-    Entry,
+    /// They end with an entry that names a variable, and this many lines after it: the next entry may be its value.
+    Entry(u8),
     /// They end with a key's header, and this many lines after it.
     Header { bare: bool, lines: u8 },
     /// They end with so many lines of a key's body.
@@ -201,7 +204,7 @@ impl Above {
         if line::ends_with_name(line) {
             Self::Name
         } else if line::is_name_entry(line) {
-            Self::Entry
+            Self::Entry(0)
         } else {
             Self::Nothing
         }
@@ -211,6 +214,31 @@ impl Above {
 impl Scan {
     /// Begins at a line of a document. What is above it is looked at as far as it decides.
     pub(crate) fn at(document: &Document, line: usize) -> Self {
+        if let Some(scan) = Self::of_key(document, line) {
+            return scan;
+        }
+        let text = |line: usize| short_line(document, line).unwrap_or_default();
+        let mut first = line;
+        for above in (0..line).rev().take(1 + usize::from(MOST_BETWEEN)) {
+            let content = text(above);
+            if Above::of(&content) != Above::Nothing {
+                first = above;
+                break;
+            }
+            if !is_between(&content) {
+                break;
+            }
+        }
+        // A line that names something may itself be among a key's headers.
+        let mut scan = Self::of_key(document, first).unwrap_or_default();
+        for line in first..line {
+            scan.next(&text(line));
+        }
+        scan
+    }
+
+    /// Begins at a line that a private key may reach, if the header of one is near enough above.
+    fn of_key(document: &Document, line: usize) -> Option<Self> {
         // A longer line says nothing of the next one.
         let text = |line: usize| short_line(document, line).unwrap_or_default();
         let mut first = line;
@@ -232,7 +260,7 @@ impl Scan {
                 for line in first - 1..line {
                     scan.next(&text(line));
                 }
-                return scan;
+                return Some(scan);
             }
             if !is_header(&above) {
                 break;
@@ -240,11 +268,7 @@ impl Scan {
             first -= 1;
             headers += 1;
         }
-        let above = match line {
-            0 => Above::Nothing,
-            line => Above::of(&text(line - 1)),
-        };
-        Self { above }
+        None
     }
 
     /// What is secret in the next line.
@@ -252,7 +276,7 @@ impl Scan {
         let above = std::mem::take(&mut self.above);
         let named = match above {
             Above::Name => true,
-            Above::Entry => line::is_value_entry(line),
+            Above::Entry(_) => line::is_value_entry(line),
             _ => false,
         };
         if line.len() > LONGEST_LINE {
@@ -280,7 +304,14 @@ impl Scan {
             }
         }
         if self.above == Above::Nothing {
-            self.above = Above::of(line);
+            self.above = match (Above::of(line), above) {
+                (Above::Nothing, Above::Entry(lines))
+                    if lines < MOST_BETWEEN && is_between(line) =>
+                {
+                    Above::Entry(lines + 1)
+                }
+                (own, _) => own,
+            };
         }
         Found::of(line::values(line, named))
     }
@@ -296,7 +327,7 @@ impl Scan {
         match self.above {
             Above::Nothing => 0,
             Above::Name => 1,
-            Above::Entry => 50,
+            Above::Entry(lines) => 50 + u64::from(lines),
             Above::Header { bare, lines } => 2 + 2 * u64::from(lines) + u64::from(bare),
             Above::Body(lines) => 100 + u64::from(lines),
         }
@@ -366,6 +397,15 @@ fn is_header(line: &str) -> bool {
         || line.split_once(':').is_some_and(|(name, _)| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-')
         })
+}
+
+/// Whether a line may be between a variable's name and its value: another entry of the same variable.
+fn is_between(line: &str) -> bool {
+    let entry = line.trim_start();
+    entry.starts_with(|c: char| c.is_alphabetic() || c == '"')
+        && entry.contains([':', '='])
+        && !line::is_value_entry(line)
+        && begins_key(line).is_none()
 }
 
 #[cfg(test)]

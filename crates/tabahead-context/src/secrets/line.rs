@@ -82,6 +82,34 @@ const NAMES: [&str; 53] = [
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
 
+/// Names in other letters, as they are written.
+const FOREIGN_NAMES: [&str; 12] = [
+    "пароль",
+    "Пароль",
+    "ПАРОЛЬ",
+    "секрет",
+    "Секрет",
+    "токен",
+    "密码",
+    "密碼",
+    "口令",
+    "令牌",
+    "パスワード",
+    "비밀번호",
+];
+
+/// Names of sentences that a key is made from.
+const NAMES_OF_PHRASES: [&str; 5] = [
+    "mnemonic",
+    "seedphrase",
+    "recoveryphrase",
+    "backupphrase",
+    "secretphrase",
+];
+
+/// Words that such a sentence has at least.
+const SHORTEST_PHRASE: usize = 12;
+
 /// Names that count only as whole words.
 const WORDS: [&str; 10] = [
     "pass", "auth", "creds", "cred", "pat", "pw", "psk", "jwt", "salt", "seed",
@@ -151,7 +179,7 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
         }
         start = at + 1;
     }
-    if let Some(body) = key_in_line(line) {
+    if let Some(body) = key_in_line(line).or_else(|| phrase(line)) {
         found.retain(|value| value.end <= body.start || body.end <= value.start);
         found.push(body);
         found.sort_by_key(|value| value.start);
@@ -222,6 +250,30 @@ fn key_in_line(line: &str) -> Option<Range<usize>> {
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '+' || c == '/'))
         .any(|part| part.len() > SHORTEST_TOKEN);
     is_body.then(|| start..start + body.len())
+}
+
+/// The words that a wallet's key is made from, after a name that says so.
+fn phrase(line: &str) -> Option<Range<usize>> {
+    let is_named = |before: &str| {
+        let letters = before.chars().filter(|c| c.is_ascii_alphabetic());
+        let letters: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+        NAMES_OF_PHRASES.iter().any(|name| letters.contains(name))
+    };
+    let is_word = |word: &&str| {
+        (3..=8).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
+    let mut at = 0;
+    for part in line.split_inclusive(|c| is_delimiter(c) && c != ' ') {
+        let text = part.trim_end_matches(is_delimiter).trim_start();
+        let start = at + (part.len() - part.trim_start().len());
+        let words = text.split(' ').filter(is_word).count();
+        if words >= SHORTEST_PHRASE && words == text.split(' ').count() && is_named(&line[..start])
+        {
+            return Some(start..start + text.len());
+        }
+        at += part.len();
+    }
+    None
 }
 
 /// A token of a known issuer in a run.
@@ -323,8 +375,14 @@ fn is_signed_address(before: &str) -> bool {
     before.ends_with("sig=") && before.contains("sv=")
 }
 
-/// Whether a run is digits to the base 16, long enough to be a key and no number or word.
+/// Whether a run is digits to the base 16, long enough to be a key and no number, address or word.
 fn is_hexadecimal(run: &[u8]) -> bool {
+    const KEY_OF_256_BITS: usize = 64;
+
+    let run = match run {
+        [b'0', b'x', digits @ ..] if digits.len() >= KEY_OF_256_BITS => digits,
+        run => run,
+    };
     let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
     run.len() >= SHORTEST_TOKEN
         && run.iter().all(u8::is_ascii_hexdigit)
@@ -454,30 +512,40 @@ pub(super) fn ends_with_name(line: &str) -> bool {
     line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line)
 }
 
-/// Whether a line is an entry that names a variable, and the name is one that secrets go by: `- name: DB_PASSWORD`.
+/// Whether a line is an entry that names a variable, and the name is one that secrets go by: `- name: DB_PASSWORD`,
+/// `variable "db_password" {`.
 pub(super) fn is_name_entry(line: &str) -> bool {
-    let entry = entry_of(line, &["name", "key"]);
-    entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' '])))
+    let of_terraform = || line.trim_start().strip_prefix("variable ");
+    let entry = entry_of(line, &["name", "key"]).or_else(of_terraform);
+    entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' ', '{'])))
 }
 
 /// Whether a line is an entry with a variable's value: `value: …`.
 pub(super) fn is_value_entry(line: &str) -> bool {
-    entry_of(line, &["value"]).is_some()
+    entry_of(line, &["value", "default"]).is_some()
 }
 
-/// What follows the colon of an entry with one of these keys, in YAML or JSON.
+/// What follows the separator of an entry with one of these keys, in YAML, JSON or Terraform's language.
 fn entry_of<'a>(line: &'a str, keys: &[&str]) -> Option<&'a str> {
     let entry = line.trim_start_matches([' ', '\t', '-', '{', '"', '\'']);
-    let rest = keys.iter().find_map(|key| entry.strip_prefix(key))?;
-    let rest = rest.trim_start_matches(['"', '\'']);
-    rest.strip_prefix(':')
+    let rest = keys.iter().find_map(|key| {
+        let (begin, rest) = entry.split_at_checked(key.len())?;
+        begin.eq_ignore_ascii_case(key).then_some(rest)
+    })?;
+    let rest = rest.trim_start_matches(['"', '\'']).trim_start();
+    rest.strip_prefix([':', '='])
 }
 
 /// Whether a name that secrets go by is near the end of a text.
 fn is_named(before: &str) -> bool {
     let near = before.as_bytes();
     let near = &near[near.len().saturating_sub(NAME_REACH)..];
-    holds_word(near) || holds_name(near)
+    holds_word(near) || holds_name(near) || (!near.is_ascii() && holds_foreign_name(near))
+}
+
+fn holds_foreign_name(text: &[u8]) -> bool {
+    let holds = |name: &&str| text.windows(name.len()).any(|part| part == name.as_bytes());
+    FOREIGN_NAMES.iter().any(|name| holds(&name))
 }
 
 fn holds_name(text: &[u8]) -> bool {

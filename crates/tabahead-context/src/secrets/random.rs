@@ -95,7 +95,7 @@ impl Shape {
 pub(super) fn is_random(run: &[u8]) -> bool {
     let shape = Shape::of(run);
     let characters = shape.letters + shape.digits;
-    if characters < SHORTEST || !run.is_ascii() || is_number(run) {
+    if characters < SHORTEST || !run.is_ascii() || is_number(run) || different(run) < 4 {
         return false;
     }
     (shape.alternates() && !is_of_words(run, characters))
@@ -123,10 +123,15 @@ fn is_of_words(run: &[u8], characters: usize) -> bool {
     in_words * 2 >= characters
 }
 
-/// A colour, or a number in hexadecimal of up to 64 bits.
+/// A colour, or a number in hexadecimal of up to 64 bits, or the address of an account in a block chain.
 fn is_number(run: &[u8]) -> bool {
+    const DIGITS_OF_ADDRESS: usize = 40;
+
     let (digits, most) = match run {
         [b'#', digits @ ..] => (digits, 8),
+        [b'0', b'x', digits @ ..] if digits.len() == DIGITS_OF_ADDRESS => {
+            (digits, DIGITS_OF_ADDRESS)
+        }
         [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
         digits => (digits, 0),
     };
@@ -155,9 +160,14 @@ fn pairs(run: &[u8]) -> (u32, u32) {
 
 /// Whether a run has enough different characters to be more than a placeholder: `ghp_xxxxxxxx` is one.
 pub(super) fn is_diverse(run: &[u8]) -> bool {
+    different(run) >= 6
+}
+
+/// How many different characters of ASCII a run has.
+fn different(run: &[u8]) -> u32 {
     let mut seen = 0_u128;
     for &byte in run.iter().filter(|byte| byte.is_ascii()) {
         seen |= 1 << byte;
     }
-    seen.count_ones() >= 6
+    seen.count_ones()
 }

@@ -103,6 +103,11 @@ fn what_looks_drawn_is_secret_behind_a_name_that_secrets_go_by() {
         "sshpass -p '⟦x8kQ2vT9zLm4⟧' ssh example.com",
         "docker login -u me -p ⟦x8kQ2vT9zLm4⟧ registry.example.com",
         "redis-cli -h localhost -a ⟦x8kQ2vT9zLm4⟧ ping",
+        "пароль = \"⟦x8kQ2vT9zLm4⟧\"",
+        "密码: ⟦x8kQ2vT9zLm4⟧",
+        "private_key = \"⟦0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318⟧\"",
+        "MNEMONIC=\"⟦legal winner thank year wave sausage worth useful legal winner thank yellow⟧\"",
+        "seedPhrase: ⟦legal winner thank year wave sausage worth useful legal winner thank yellow⟧",
         "{\\\"token\\\":\\\"⟦4eC39HqLyjWDarjtT1zdp7dc⟧\\\"}",
     ]);
 }
@@ -113,6 +118,14 @@ fn a_name_may_stand_on_the_line_above() {
     check("token: >-\n  ⟦4eC39HqLyjWDarjtT1zdp7dc⟧\n");
     check("- name: DB_PASSWORD\n  value: ⟦x8kQ2vT9zLm4⟧\n- name: B\n  value: x8kQ2vT9zLm4\n");
     check("{\n  \"name\": \"API_TOKEN\",\n  \"value\": \"⟦4eC39HqLyjWDarjtT1zdp7dc⟧\"\n}");
+    check(
+        "variable \"db_password\" {\n  type      = string\n  sensitive = true\n  default   = \"⟦x8kQ2vT9zLm4⟧\"\n}\n",
+    );
+    check("variable \"region\" {\n  default = \"x8kQ2vT9zLm4\"\n}\n");
+    check("set {\n  name  = \"auth.rootPassword\"\n  value = \"⟦x8kQ2vT9zLm4⟧\"\n}\n");
+    check("- name: API_TOKEN\n  a: 1\n  b: 1\n  c: 1\n  d: 1\n  e: 1\n  value: x8kQ2vT9zLm4\n");
+    check("- name: API_TOKEN\n- value: ⟦x8kQ2vT9zLm4⟧\n- value: x8kQ2vT9zLm4\n");
+    check("variable \"db_password\" {\n}\nvariable \"a\" {\n  default = \"x8kQ2vT9zLm4\"\n}\n");
     check("- name: Get a token\n  uses: a/b@d72941d797fd3113feb6b93fd0dec494b13a2547\n");
 }
 
@@ -123,6 +136,10 @@ fn ordinary_code_about_secrets_is_no_secret() {
         "password = os.environ[\"DATABASE_PASSWORD\"]",
         "API_TOKEN=\"${API_TOKEN}\"",
         "API_KEY=your-api-key-here",
+        "API_TOKEN=xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
+        "token = \"0x6B175474E89094C44Da98b954EedeAC495271d0F\"",
+        "// the mnemonic has twelve words or more and each of them comes from the list",
+        "let title = \"legal winner thank year wave sausage worth useful legal winner thank yellow\";",
         "token = \"<token>\"",
         "def reset_password(user, token, new_password):",
         "\"password\": \"Please enter your new password\"",
@@ -293,12 +310,12 @@ fn a_very_long_line_says_nothing_of_the_next_one() {
 proptest! {
     /// Whoever begins at a line sees what somebody sees who began at the top.
     #[test]
-    fn the_lines_above_say_the_same_from_wherever_one_looks(kinds in prop::collection::vec(0_usize..11, 0..40)) {
+    fn the_lines_above_say_the_same_from_wherever_one_looks(kinds in prop::collection::vec(0_usize..15, 0..40)) {
         let long = "MIIE".repeat(5000);
         let lines = [
             "x = 1", "", "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj",
             "MIIEvQIBADANBgkqh", "4f2E=", "Version: 1", "password:", "-----END PRIVATE KEY-----",
-            "k = \"-----BEGIN EC PRIVATE KEY-----\\n\" +",
+            "k = \"-----BEGIN EC PRIVATE KEY-----\\n\" +", "- name: DB_PASSWORD", "key: token", "type: string", "value: x",
             &long,
         ];
         let text: Vec<&str> = kinds.iter().map(|kind| lines[*kind]).collect();
