@@ -137,6 +137,7 @@ impl Meeting<'_> {
                 !self.before.trim().is_empty() || covered + kept.trim_end().len() <= self.left_out
             }
             End::Broken => false,
+            _ if covered == 0 && changes_operand(self.before, text, kept) => false,
             // Code that begins a line is complete without anything before it.
             _ if self.before.trim().is_empty() => false,
             _ if met => true,
@@ -476,6 +477,40 @@ fn runs_into(text: &str, kept: &str) -> bool {
     let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
         && kept.starts_with(|c| is_word(c) || is_quote(c));
     (operators || values) && !is_closing(kept)
+}
+
+/// Whether code after the cursor would go on from something other than now: the text makes another operator of the one
+/// before it, begins a word right after a value, or puts no value where an operator follows one.
+fn changes_operand(before: &str, text: &str, kept: &str) -> bool {
+    const BETWEEN_VALUES: [&str; 14] = [
+        "and",
+        "as",
+        "else",
+        "extends",
+        "for",
+        "if",
+        "implements",
+        "in",
+        "instanceof",
+        "is",
+        "not",
+        "or",
+        "satisfies",
+        "where",
+    ];
+
+    if before.ends_with(is_operator) && text.starts_with(is_operator) {
+        return true;
+    }
+    if !kept.trim_start().starts_with(is_operator) {
+        return false;
+    }
+    let before = before.trim_end();
+    let text = text.trim();
+    let word = text.split(|c| !is_word(c)).next().unwrap_or_default();
+    let follows_value = before.ends_with([')', ']']) || before.ends_with(is_quote);
+    let is_second = follows_value && !word.is_empty() && !BETWEEN_VALUES.contains(&word);
+    is_second || ends_value(before) && !ends_value(text)
 }
 
 /// Whether a text ends as a value does.

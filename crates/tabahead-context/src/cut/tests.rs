@@ -389,6 +389,19 @@ fn no_literal_is_ended_and_no_escape_parted_within_a_literal() {
 }
 
 #[test]
+fn an_operator_after_the_cursor_keeps_its_operand() {
+    check_table(&[
+        ("f<A>()$0.is(b)\n", ";.is(b)\n", APART),
+        ("f(a).$0is(b)\n", "..is(b)\n", APART),
+        ("g = (a: A) $0=> {\n", "async => {\n", APART),
+        ("g = [a] $0= b\n", "c = b\n", APART),
+        ("a = (b) $0== c\n", "if d == c\n", "a = (b) if d $0== c\n"),
+        ("f(a)$0.is(b)\n", ".not.is(b)\n", "f(a).not$0.is(b)\n"),
+        ("let a$0 = b;\n", ": A = b;\n", "let a: A$0 = b;\n"),
+    ]);
+}
+
+#[test]
 fn where_the_model_would_end_before_code_nothing_is_put() {
     let cut_at =
         |fixture, said, masked_at| cut_with_stop(fixture, said, STOP, &settings(), masked_at).0;

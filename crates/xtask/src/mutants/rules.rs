@@ -517,6 +517,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text after the cursor",
+        off: "an operator may lose its operand",
+        file: JOINT,
+        piece: "covered == 0 && changes_operand(self.before, text, kept)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::tests::an_operator_after_the_cursor_keeps_its_operand",
+    },
+    Mutant {
+        rule: "Text after the cursor",
         off: "words may be changed",
         file: JOINT,
         piece: "both(is_word) || both(is_operator)",
