@@ -34,7 +34,7 @@ pub struct MutantsArguments {
 
 /// A rule, switched off: a piece of source and what stands there instead.
 struct Mutant {
-    /// The rule's name in ARCHITECTURE.md.
+    /// The rule's name in docs/law.md.
     rule: &'static str,
     /// What is no longer so.
     off: &'static str,
@@ -171,8 +171,8 @@ mod tests {
 
     #[test]
     fn every_rule_of_the_law_has_a_mutant() {
-        let map = source("ARCHITECTURE.md");
-        let (_, law) = map.split_once("\n## The law").expect("the law's section");
+        let page = source("docs/law.md");
+        let (_, law) = page.split_once("\n## The rules").expect("the rules' section");
         let law = law.split("\n## ").next().unwrap_or_default();
         let rules: BTreeSet<&str> = law
             .split("\n**")
