@@ -172,7 +172,9 @@ mod tests {
     #[test]
     fn every_rule_of_the_law_has_a_mutant() {
         let page = source("docs/law.md");
-        let (_, law) = page.split_once("\n## The rules").expect("the rules' section");
+        let (_, law) = page
+            .split_once("\n## The rules")
+            .expect("the rules' section");
         let law = law.split("\n## ").next().unwrap_or_default();
         let rules: BTreeSet<&str> = law
             .split("\n**")

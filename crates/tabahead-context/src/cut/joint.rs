@@ -4,6 +4,8 @@
 //! before what it would repeat, and is not shown where what is left would be glued to it. Functions of
 //! characters, the same for every language.
 
+use std::mem;
+
 use crate::closers::Unmatched;
 
 /// Closers that are not single brackets or quotes. The editor's templates and people write them in pairs with
@@ -240,8 +242,11 @@ struct Overlap {
 /// The longest end of `text` that `rest` begins with, whatever blanks are between signs.
 fn overlap(text: &str, rest: &str) -> Overlap {
     let signs = rest.chars().filter(|c| !c.is_whitespace()).count();
-    let found = text.char_indices().find_map(|(start, _)| {
-        let count = begins_with(rest, &text[start..])?;
+    let mut last = ' ';
+    let found = text.char_indices().find_map(|(start, c)| {
+        // A word that ends as what follows is another word.
+        let is_within_word = is_word(mem::replace(&mut last, c)) && is_word(c);
+        let count = begins_with(rest, &text[start..]).filter(|_| !is_within_word)?;
         Some(Overlap {
             start,
             whole: count == signs,

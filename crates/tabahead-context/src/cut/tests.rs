@@ -396,6 +396,7 @@ fn an_operator_after_the_cursor_keeps_its_operand() {
         ("g = (a: A) $0=> {\n", "async => {\n", APART),
         ("g = [a] $0= b\n", "c = b\n", APART),
         ("a = (b) $0== c\n", "if d == c\n", "a = (b) if d $0== c\n"),
+        ("v = (a >$0 MAX / b)\n", "_MAX / b)\n", APART),
         ("f(a)$0.is(b)\n", ".not.is(b)\n", "f(a).not$0.is(b)\n"),
         ("let a$0 = b;\n", ": A = b;\n", "let a: A$0 = b;\n"),
     ]);
