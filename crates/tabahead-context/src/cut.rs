@@ -115,7 +115,8 @@ impl Suggestion {
     }
 }
 
-/// Encloses code in Markdown. A model that was trained to chat ends its code with it.
+/// Start of a line that encloses code in Markdown. A model that was trained to chat ends its code
+/// with one.
 const FENCE: &str = "```";
 
 /// Returns whether fences belong to the document's text: its language is not code, or there is a
@@ -232,7 +233,7 @@ pub fn cut(
     })
 }
 
-/// What a path says after the cursor, before it is fitted to the text there.
+/// The text that a path gives after the cursor, before it is fitted to what follows there.
 struct Scanned {
     text: String,
     /// Bytes of the left-out text that `text` spells and an accept must replace.

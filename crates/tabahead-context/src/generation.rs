@@ -10,7 +10,7 @@ use crate::{PathEnd, PathToken, Prompt, TokenId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GenerationId(pub u64);
 
-/// Who waits for a generation.
+/// Priority of a generation, by who waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {
     /// No request waits for it yet.
@@ -43,7 +43,7 @@ pub struct GenerationRequest {
     /// Tokens of the path that this generation continues, beginning at the stable boundary; empty
     /// for a path that begins here. The backend emits only the tokens after them.
     pub continued: Vec<TokenId>,
-    /// Who waits for it.
+    /// Priority, by who waits for it.
     pub priority: Priority,
     /// Number of tokens that must fit after the prompt; otherwise the generation fails as
     /// `TooLong`.
@@ -65,10 +65,10 @@ pub struct CopySource {
     pub open_files: Vec<Arc<str>>,
 }
 
-/// A report of a backend about a generation. Reports come in this order: `Started`, `Token`s
+/// A backend's report about a generation. Reports come in this order: `Started`, `Token`s
 /// (`Characters` before one of them), then one of `Ended` or `Failed`. If the goal is
-/// [`Goal::Read`], `Started` and then `Read` or `Failed`. After a cancel request nothing is owed,
-/// and what still comes is ignored.
+/// [`Goal::Read`]: `Started`, then `Read` or `Failed`. After a cancel request the backend owes
+/// nothing more, and what still comes is ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GenerationEvent {
     /// The prompt was encoded.

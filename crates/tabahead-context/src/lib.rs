@@ -1,5 +1,5 @@
-//! What the model sees and what its answer means: the rules that make a cached answer equal a fresh
-//! one.
+//! The model's view of a document, and the meaning of its answer: the rules that make a cached
+//! answer equal a fresh one.
 //!
 //! Pure: functions of a document, a cursor and settings. No model handles, no clock, no I/O. Read
 //! the modules in this order: `window` cuts the text, `secrets` leaves keys and passwords out,

@@ -36,7 +36,7 @@ pub enum PathEnd {
     ContextFull,
 }
 
-/// Whether a path holds what a fresh generation at a state would give.
+/// Answer to the question whether a path holds what a fresh generation at a state would give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answering {
     /// It does.

@@ -55,7 +55,7 @@ pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
 }
 
 /// Returns whether a secret value is on one of `lines`, on the line below them, or on further lines
-/// as long as the lines above may continue there.
+/// if the lines above them imply that one may follow.
 pub fn holds_secret_within(document: &Document, lines: Range<usize>) -> bool {
     let mut scan = Scan::at(document, lines.start);
     for line in lines.start..document.line_count() {
@@ -147,7 +147,7 @@ impl Found {
         }
     }
 
-    /// Returns what is left of a line from `at` on, if nothing before `at` is secret.
+    /// Returns what is left of a line from `at` on. No value may begin before `at`.
     pub(crate) fn without_from(self, line: &str, at: usize) -> String {
         let found = match self {
             Self::Values(values) => {
@@ -188,7 +188,7 @@ pub(crate) struct Scan {
     above: Above,
 }
 
-/// What the lines above imply for the next one.
+/// State that the lines above leave for the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Above {
     #[default]
@@ -385,7 +385,7 @@ fn begins_key(line: &str) -> Option<bool> {
 fn body_length(line: &str) -> usize {
     let around = |c: char| c.is_whitespace() || "\"'`,;+()\\#*>|-".contains(c);
     let mut body = line.trim_matches(around);
-    // Slashes may be a comment's; those before a body do not matter to its length.
+    // Slashes may begin a comment. A body's own leading slashes do not matter for its length.
     body = body.trim_start_matches('/').trim_start();
     for escape in ["\\n", "\\r"] {
         body = body.strip_suffix(escape).unwrap_or(body);

@@ -75,7 +75,7 @@ pub enum Segment {
     Text(String),
 }
 
-/// What a model family reads: the layout, and whether a file name is shown.
+/// Prompt format of a model family: the layout, and whether a file name is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FimTemplate {
     /// Order of the parts.
@@ -84,7 +84,7 @@ pub struct FimTemplate {
     pub file_name: bool,
 }
 
-/// What the pure crates need to know about a model.
+/// Properties of a model that the pure crates need to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelProfile {
     /// Identity of weights and tokenizer; part of every key.

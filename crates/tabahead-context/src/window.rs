@@ -21,8 +21,8 @@ use crate::{
 /// Number of lines before the cursor's line that are searched for an anchor.
 const ANCHOR_REACH: usize = 64;
 
-/// What decides an answer in a document besides its text: its name as far as the model sees it, and
-/// the files that are open beside it.
+/// Everything that decides an answer in a document besides its text: its name as far as the model
+/// sees it, and the files that are open beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct DocumentName {
     /// Last component of the path, `main.rs`; empty for an untitled buffer.
@@ -77,8 +77,8 @@ impl Default for ContextSettings {
 }
 
 impl ContextSettings {
-    /// Returns these settings with the model's values where none are set, limited to what can fit
-    /// the model's context. The last attempt uses a quarter of the budgets, which has at most as
+    /// Returns these settings with the model's values where none are set, limited so that the last
+    /// attempt can fit the model's context: it uses a quarter of the budgets, which is at most as
     /// many bytes as the context has tokens.
     pub fn for_model(&self, profile: &ModelProfile) -> Self {
         let most = profile.context_tokens;
@@ -91,8 +91,9 @@ impl ContextSettings {
         }
     }
 
-    /// Returns the budgets for an attempt, divided by 2^`attempt`. Each further attempt follows the
-    /// engine's report that the prompt is too long. Returns `None` if there is no further attempt.
+    /// Returns the budgets for an attempt: those of the settings divided by 2^`attempt`. Each
+    /// attempt after the first follows the engine's report that the prompt is too long. Returns
+    /// `None` if there is no such attempt.
     pub fn budgets(&self, attempt: u8) -> Option<WindowBudgets> {
         let default = WindowBudgets::default();
         let prefix = self.prefix_budget.unwrap_or(default.prefix);
@@ -104,7 +105,7 @@ impl ContextSettings {
     }
 }
 
-/// Maximum number of bytes of a document that a window holds.
+/// Maximum size of a window, in bytes of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WindowBudgets {
     /// Bytes before the cursor's line.

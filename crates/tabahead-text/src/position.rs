@@ -6,7 +6,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Offset(pub usize);
 
-/// What `Position::character` counts, as negotiated with the client.
+/// The unit that `Position::character` counts, as negotiated with the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PositionEncoding {
     /// Bytes of UTF-8.

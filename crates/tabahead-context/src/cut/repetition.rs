@@ -9,7 +9,7 @@ use tabahead_text::{Document, Offset};
 /// or pattern (longer still if it has no letters). A single character may repeat without limit
 /// where it draws a ruled line and `kept` is blank.
 pub(super) fn loops(text: &str, kept: &str) -> bool {
-    /// Number of times in a row that no code repeats a character.
+    /// Length of a run of one character that occurs in no code.
     const MOST: usize = 20;
     const RULES: &str = "-=*#~_/+.\u{2500}\u{2501}\u{2550}";
 

@@ -1,4 +1,5 @@
-//! What is shown, case by case: a document with `$0` at the cursor, then what the model says.
+//! Tests of what is shown, case by case: a document with `$0` at the cursor, then what the model
+//! says.
 
 use tabahead_text::Version;
 

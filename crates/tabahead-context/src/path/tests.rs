@@ -25,7 +25,7 @@ const STOP: TokenId = VOCABULARY.len() as TokenId;
 const CONTEXT: usize = 60;
 const RESERVE: usize = 4;
 
-/// Whether each vocabulary entry is one token of canonical text.
+/// For each vocabulary entry, whether it is one token of canonical text.
 static CANONICAL: LazyLock<Vec<bool>> = LazyLock::new(|| {
     VOCABULARY
         .iter()

@@ -520,8 +520,8 @@ pub(super) fn ends_with_name(line: &str) -> bool {
     line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line)
 }
 
-/// Returns whether a line is an entry that names a variable by the name of a secret: `- name:
-/// DB_PASSWORD`, `variable "db_password" {`.
+/// Returns whether a line is an entry that names a variable, and the name is that of a secret:
+/// `- name: DB_PASSWORD`, `variable "db_password" {`.
 pub(super) fn is_name_entry(line: &str) -> bool {
     let of_terraform = || line.trim_start().strip_prefix("variable ");
     let entry = entry_of(line, &["name", "key"]).or_else(of_terraform);

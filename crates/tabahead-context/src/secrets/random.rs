@@ -1,5 +1,5 @@
-//! Whether a run of characters is random rather than written: letters and digits alternate, or
-//! letters follow one another as in no word.
+//! Detection of runs of characters that are random rather than written: letters and digits
+//! alternate, or letters follow one another as in no word.
 //!
 //! Judges characters alone; `line.rs` decides where it matters.
 

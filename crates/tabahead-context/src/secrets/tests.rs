@@ -328,7 +328,7 @@ proptest! {
         }
     }
 
-    /// The result is the text with parts left out, it is as long as the text exactly if the text
+    /// The result is the text with parts left out, it has the text's length if and only if the text
     /// holds no secret, and nothing panics.
     #[test]
     fn any_text_can_be_looked_through(text in "([a-zA-Z0-9=:\"' ./\\\\@é😀_-]{0,20}(token|password|ghp_)?\n?){0,6}") {

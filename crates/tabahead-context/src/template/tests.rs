@@ -1,4 +1,4 @@
-//! What a model reads in each layout.
+//! Tests of what a model reads in each layout.
 
 use expect_test::{Expect, expect};
 use tabahead_text::{Document, Offset, Version};
