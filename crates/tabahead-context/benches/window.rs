@@ -1,7 +1,7 @@
-//! What it costs to see what the model sees, and to name it: `cargo bench -p tabahead-context`.
+//! Cost of cutting a window and computing its key: `cargo bench -p tabahead-context`.
 //!
-//! In the middle of documents of 1 KB, 1 MB and 100 MB, for both layouts; and in a document of
-//! blank lines, of which a window holds the most.
+//! Measured in the middle of documents of 1 KB, 1 MB and 100 MB, for all layouts; and in a document
+//! of blank lines, the most lines that a window can hold.
 
 use std::hint::black_box;
 

@@ -14,8 +14,8 @@ use fancy_regex::Regex;
 pub enum PreTokenizer {
     /// Qwen2's pattern (`tokenizer.ggml.pre = "qwen2"`): digits one by one, contractions.
     Qwen2,
-    /// Llama 3's pattern (`tokenizer.ggml.pre = "llama-bpe"`): as Qwen2's, but digits in groups of up to
-    /// three, counted from the first of a run.
+    /// Llama 3's pattern (`tokenizer.ggml.pre = "llama-bpe"`): like Qwen2's, but digits form groups
+    /// of up to three, counted from the first of a run.
     Llama3,
 }
 
@@ -29,10 +29,11 @@ impl PreTokenizer {
         }
     }
 
-    /// The pre-tokens of `text`, in order. They cover it: every character matches some alternative.
+    /// Returns the pre-tokens of `text`, in order. They cover it: every character matches some
+    /// alternative.
     pub fn split(self, text: &str) -> impl Iterator<Item = Range<usize>> {
-        // The pattern gives up on runs of white space of a million characters; a window's lines are
-        // bounded, so no window holds one, and what stands before it is still split right.
+        // The regex gives up on runs of a million white space characters. A window's lines are
+        // bounded, so no window holds such a run, and the text before it is still split correctly.
         self.pattern()
             .find_iter(text)
             .map_while(Result::ok)
@@ -40,7 +41,7 @@ impl PreTokenizer {
     }
 }
 
-/// The pattern that both have in common, around how each takes digits.
+/// Compiles the pattern that both tokenizers share, with `digits` as the alternative for digits.
 fn compile(digits: &str) -> Regex {
     let alternatives = [
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
@@ -54,35 +55,38 @@ fn compile(digits: &str) -> Regex {
     Regex::new(&alternatives.join("|")).expect("the patterns are constants and compile")
 }
 
-/// The stable boundary of `text` in bytes: not after the start of the last pre-token that is not
-/// white space, and an edge between pre-tokens under every continuation of `text`.
-/// Never moves back when text is appended. 0 for a text of white space only.
+/// Returns the stable boundary of `text` in bytes: an edge between pre-tokens under every
+/// continuation of `text`, no later than the start of the last pre-token that is not white space.
+/// It never moves back when text is appended. It is 0 for a text of white space only.
 ///
-/// Moreover, the text up to the boundary splits alone as it splits in every continuation. So the tokens
-/// of a text are those of the text up to its boundary and of the rest, each encoded by itself.
+/// Moreover, the text up to the boundary splits on its own as it splits in every continuation. So
+/// the tokens of a text are those of the text up to its boundary and those of the rest, each
+/// encoded on its own.
 ///
 /// For Qwen2's pattern it is the start of the last solid pre-token, or one character before. The
-/// pattern is matched from left to right, and whether a match ends at some place is decided by the one
-/// character behind it, which is there: the pre-token itself. What a continuation changes is how far
-/// the last pre-token reaches, never where it starts: an apostrophe and the letters behind it start at
-/// the same place whether or not they become a contraction. One character before, because a run of white
-/// space gives its last character away when something solid follows (`\s+(?!\S)`): `\t\t}` splits into
-/// `\t`, `\t`, `}`, but `\t\t` alone is one pre-token.
+/// pattern is matched from left to right, and whether a match ends at a place depends on the one
+/// character after it, which is already there: it is the start of the pre-token itself. A
+/// continuation changes how far the last pre-token reaches, never where it starts: an apostrophe
+/// and the letters after it start at the same place whether or not they become a contraction. It
+/// may be one character before, because a run of white space gives up its last character when
+/// something solid follows (`\s+(?!\S)`): `\t\t}` splits into `\t`, `\t`, `}`, but `\t\t` alone is
+/// one pre-token.
 ///
-/// Llama 3's pattern differs in one alternative, and the same holds: a run of digits is cut in threes
-/// from its first digit, so digits that are appended fill the last group or begin new ones. `1234` is
-/// `123`, `4`, and stays cut behind the `123`, which is a group alone too. Inside a group nothing is
-/// stable, not even its last digit: `12` is one group, and `123` is no `1`, `23`. Nor does a digit take
-/// white space before it: two spaces before a digit are two pre-tokens, as before `}` and in Qwen2's.
+/// Llama 3's pattern differs in one alternative, and the same holds: a run of digits is cut into
+/// threes from its first digit, so appended digits fill the last group or begin new ones. `1234` is
+/// `123`, `4`, and stays cut after the `123`, which is also a group on its own. Inside a group
+/// nothing is stable, not even its last digit: `12` is one group, and `123` is not `1`, `23`. Nor
+/// does a digit take the white space before it: two spaces before a digit are two pre-tokens, as
+/// before `}`, and as in Qwen2's pattern.
 ///
-/// Only the last line that is not blank is looked at. Its start is an edge: a pre-token that holds a
-/// line end ends with one, takes all the line ends that directly follow, or all the white space up
-/// to a later one, but no other character; so none reaches from before that line into it.
+/// Only the last line that is not blank is examined. Its start is an edge: a pre-token that holds a
+/// line end ends with one and takes all the line ends that directly follow, or all the white space
+/// up to a later one, but no other character. So no pre-token reaches into the line from before it.
 pub fn stable_boundary(pre_tokenizer: PreTokenizer, text: &str) -> usize {
     let solid = text.trim_end();
     let start = solid.rfind(['\r', '\n']).map_or(0, |at| at + 1);
     let line = &text[start..];
-    // Starts of the blank pre-tokens that directly precede the one looked at.
+    // Starts of the last two blank pre-tokens directly before the current one.
     let (mut last, mut one_before) = (None, None);
     let mut boundary = 0;
     for token in pre_tokenizer.split(line) {

@@ -1,15 +1,16 @@
 //! Closers that the editor inserted, left out of the prompt.
 //!
-//! A heuristic on characters, the same for every language: what it gets wrong costs a little
-//! quality, never an error, because the cut treats the left-out text as text that stands there.
+//! A heuristic on characters, the same for every language. What it gets wrong costs a little
+//! quality and is never an error, because the cut treats the left-out text as text that is in the
+//! document.
 
-/// Length in bytes of the longest run of (white space, closer) at the start of `after` in which
-/// each closer matches an opener still open in `tail`, from the innermost outwards. Trailing white space
-/// behind the last such closer is not counted. 0 when the run is empty.
+/// Returns the length in bytes of the longest run of (white space, closer) at the start of `after`
+/// in which each closer matches an opener still open in `tail`, from the innermost outwards. White
+/// space after the last such closer is not counted. Returns 0 if the run is empty.
 ///
-/// A bracket closes the innermost open one of its kind, and those inside that one: whoever types an
-/// opener that the editor does not close leaves out what was left out before, so the prompt stays. A
-/// quote closes when its like stands an odd number of times on the tail's last line, and only on that
+/// A bracket closes the innermost open bracket of its kind and those inside that one. So typing an
+/// opener that the editor does not close leaves out the same text as before, and the prompt stays.
+/// A quote closes if it occurs an odd number of times on the tail's last line, and only on that
 /// line.
 pub fn left_out_closers(tail: &str, after: &str) -> usize {
     let mut open = open_brackets(tail);
@@ -37,28 +38,28 @@ pub fn left_out_closers(tail: &str, after: &str) -> usize {
     length
 }
 
-/// The closers that are missing in `text`, innermost last.
+/// Returns the closers that are missing in `text`, innermost last.
 ///
-/// Brackets in string literals that end on their line and in character literals do not count. A
-/// closer without its opener is ignored; one that closes an outer bracket closes the inner ones too,
-/// so that a bracket counted by mistake is forgotten at the end of its block.
+/// Brackets do not count in string literals that end on their line and in character literals. A
+/// closer without an opener is ignored. A closer of an outer bracket closes the inner ones, too, so
+/// that a bracket counted by mistake is forgotten at the end of its block.
 fn open_brackets(text: &str) -> Vec<char> {
     Unmatched::of(text).missing
 }
 
-/// Brackets without their like.
+/// Brackets without a partner.
 #[derive(Debug, Default)]
 pub(crate) struct Unmatched {
-    /// The closers that are missing, innermost last.
+    /// Missing closers, innermost last.
     pub(crate) missing: Vec<char>,
-    /// How many closers have no opener.
+    /// Number of closers without an opener.
     pub(crate) unopened: usize,
-    /// How many openers were passed over when an outer one was closed.
+    /// Number of openers passed over when an outer one was closed.
     pub(crate) passed_over: usize,
 }
 
 impl Unmatched {
-    /// Those of a text, see `open_brackets`.
+    /// Finds those of a text, see `open_brackets`.
     pub(crate) fn of(text: &str) -> Self {
         let mut found = Self::default();
         let open = &mut found.missing;
@@ -85,8 +86,8 @@ impl Unmatched {
     }
 }
 
-/// Bytes up to behind the quote that ends a literal of at most `longest` characters (an escape is one),
-/// 0 when there is none on the line.
+/// Returns the number of bytes up to and including the quote that ends a literal of at most
+/// `longest` characters (an escape is one); 0 if there is none on the line.
 fn literal_length(rest: &str, quote: char, longest: usize) -> usize {
     let mut chars = rest.char_indices();
     let mut count = 0usize;
@@ -105,7 +106,7 @@ fn literal_length(rest: &str, quote: char, longest: usize) -> usize {
     0
 }
 
-/// Whether `quote` stands an odd number of times on the line, escaped ones not counted.
+/// Returns whether `quote` occurs an odd number of times on the line, not counting escaped ones.
 fn is_open_quote(line: &str, quote: char) -> bool {
     let mut chars = line.chars();
     let mut odd = false;
@@ -123,7 +124,7 @@ fn is_open_quote(line: &str, quote: char) -> bool {
 mod tests {
     use super::left_out_closers;
 
-    /// `$0` is the cursor; the left-out run stands between it and `$1`.
+    /// Checks that the left-out run is the text between the cursor, `$0`, and `$1`.
     #[track_caller]
     fn check(fixture: &str) {
         let (tail, after) = fixture.split_once("$0").expect("a cursor");

@@ -1,8 +1,9 @@
-//! The cut: from a path to what is shown.
+//! The cut: turns a path into what is shown.
 //!
-//! Shown is the rest of the line; where the model goes to the next line at once, that line. Knows no
-//! model and no history: a pure function of document, cursor, path and settings. `scan` reads the
-//! path, `joint` fits what was read to the text after the cursor, `repetition` keeps back what is said again.
+//! It shows the rest of the line or, if the model goes to the next line at once, that line. Knows
+//! no model and no history: it is a pure function of document, cursor, path and settings. `scan`
+//! reads the path, `joint` fits the result to the text after the cursor, `repetition` holds back
+//! what repeats.
 
 mod joint;
 mod repetition;
@@ -17,25 +18,28 @@ use self::{
 };
 use crate::{ModelProfile, Path, PathEnd, secrets::writes_secret};
 
-/// Line ends that a suggestion may begin with.
+/// Maximum number of line ends at the start of a suggestion.
 const LEADING_LINE_ENDS: usize = 3;
 
 /// Settings of the cut; the same with speculation on and off.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CutSettings {
-    /// Tokens after the cursor at most.
+    /// Maximum number of tokens after the cursor.
     pub max_tokens: usize,
-    /// Mean natural log-probability below which nothing is shown. `f32::NEG_INFINITY` shows all, `None` what
-    /// the model's file says, see [`CutSettings::for_model`].
+    /// Minimum mean natural log-probability of a suggestion that is shown. `f32::NEG_INFINITY`
+    /// shows everything; `None` uses the value from the model's file, see
+    /// [`CutSettings::for_model`].
     pub least_log_prob: Option<f32>,
-    /// The same where the model would have ended the middle at the cursor: what it says when it must
-    /// go on is shown only if it is surer than this, too. `f32::INFINITY` shows nothing there.
+    /// The same minimum where the model would have ended the middle at the cursor: what it says
+    /// when it must go on is shown only if it reaches this value, too. `f32::INFINITY` shows
+    /// nothing there.
     pub least_log_prob_at_end: f32,
 }
 
 impl CutSettings {
-    /// The same with what the model's file says where nothing else is set, and with no more tokens than
-    /// leave half of the model's context to what it reads: otherwise it would be silent everywhere.
+    /// Returns these settings with the value from the model's file where none is set, and with
+    /// `max_tokens` limited to half of the model's context. With a higher limit the prompt would
+    /// never fit and nothing would ever be suggested.
     pub fn for_model(&self, profile: &ModelProfile) -> Self {
         Self {
             max_tokens: self.max_tokens.min(profile.context_tokens / 2).max(1),
@@ -52,22 +56,22 @@ pub enum Silence {
     LongLine,
     /// The model has nothing to add.
     Empty,
-    /// The model would have ended here, and is not sure enough of what it says instead.
+    /// The model would have ended the middle here, and is not sure enough of what it says instead.
     EndOfMiddle,
     /// The model is not sure enough.
     Unsure,
-    /// What it says stands behind the cursor already.
+    /// The suggestion repeats what already follows the cursor.
     RepeatsSuffix,
-    /// What follows on the line would be glued to it, or be in a bracket that it opens.
+    /// The rest of the line would be glued to the suggestion, or end up in a bracket that it opens.
     Apart,
     /// The text loops.
     Repetition,
-    /// A key, a token or a password is on the line, or would with the suggestion.
+    /// A key, a token or a password is on the line, or would be with the suggestion.
     Secret,
 }
 
 impl Silence {
-    /// The word that logs and statistics use.
+    /// Returns the name used in logs and statistics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LongLine => "long line",
@@ -82,38 +86,41 @@ impl Silence {
     }
 }
 
-/// What is shown, and what accepting it does.
+/// A suggestion: what is shown, and what an accept does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Suggestion {
-    /// What is replaced: from the cursor over the closers that the text covers; one line.
+    /// The range that an accept replaces: from the cursor to the end of the closers that the text
+    /// covers, within one line.
     pub range: Range<Offset>,
-    /// What stands there after an accept, with the document's line ends.
+    /// The text that replaces the range, with the document's line ends.
     pub text: String,
 }
 
-/// What a path says at a cursor.
+/// Result of cutting a path at a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cut {
-    /// Show this.
+    /// Show this suggestion.
     Show(Suggestion),
-    /// The path is too short to decide: decode on.
+    /// The path is too short to decide: decode further.
     NeedMore,
     /// Show nothing.
     Silent(Silence),
 }
 
 impl Suggestion {
-    /// The document after an accept, and the cursor in it.
+    /// Returns the document after an accept, and the cursor in it.
     pub fn apply(&self, document: &Document) -> (Document, Offset) {
         let after = document.with_replaced(self.range.clone(), &self.text);
         (after, Offset(self.range.start.0 + self.text.len()))
     }
 }
 
-/// What a line of a Markdown text begins with that encloses code. A model that was trained to chat ends code so.
+/// Start of a line that encloses code in Markdown. A model that was trained to chat ends its code
+/// with one.
 const FENCE: &str = "```";
 
-/// Whether fences are text of the document: its language is no code, or there is one not far above.
+/// Returns whether fences belong to the document's text: its language is not code, or there is a
+/// fence not far above.
 fn has_fences(document: &Document, cursor: Offset, language: &str) -> bool {
     const PROSE: [&str; 14] = [
         "",
@@ -143,11 +150,12 @@ fn has_fences(document: &Document, cursor: Offset, language: &str) -> bool {
     PROSE.contains(&language) || (line.saturating_sub(FAR)..line).any(is_fence)
 }
 
-/// Cuts the answer that `path` holds for the state at byte `at` of its bytes. `language` is the document's, as LSP names it.
+/// Cuts the answer that `path` holds for the state at byte `at` of its bytes. `language` is the
+/// document's LSP language id.
 ///
 /// Reads only tokens that end after `at`, from left to right, and once it has decided, further
-/// tokens change nothing: so it gives the same for a fresh path and for a cached, longer one.
-/// Call it only when `path.answers(..)` holds for the state.
+/// tokens change nothing. So the result is the same for a fresh path and for a longer, cached one.
+/// Call it only if `path.answers(..)` holds for the state.
 pub fn cut(
     document: &Document,
     cursor: Offset,
@@ -166,7 +174,7 @@ pub fn cut(
     let joint = Meeting {
         before: &before,
         after: &after,
-        // The left-out text was cut from the document, so it is at the start of the line's rest.
+        // The left-out text begins at the cursor, so its first line is at the start of `after`.
         left_out: left_out.split('\n').next().unwrap_or_default().len(),
         text: &scanned.text,
         covered: (scanned.covered, scanned.covered_by),
@@ -177,7 +185,7 @@ pub fn cut(
     if scanned.text.trim().is_empty() {
         return Cut::Silent(Silence::Empty);
     }
-    // After the beginning of a comment or a literal it may be part of an example.
+    // Elsewhere, as after the start of a comment or a literal, a fence may be part of an example.
     let follows_code = text.starts_with('\n')
         || before.trim().is_empty()
         || before.trim_end().ends_with([';', ')', ']', '}']);
@@ -196,7 +204,8 @@ pub fn cut(
     if scanned.ends_at_cursor && scanned.mean_log_prob < settings.least_log_prob_at_end {
         return Cut::Silent(Silence::EndOfMiddle);
     }
-    // What is written goes on without anything: what the model says when it must go on is made up.
+    // The existing code goes on without any insertion: what the model says when it must go on is
+    // made up.
     if scanned.ends_at_cursor && joint.before_code {
         return Cut::Silent(Silence::EndOfMiddle);
     }
@@ -224,7 +233,7 @@ pub fn cut(
     })
 }
 
-/// What a path says behind a cursor, before it is fitted to the text there.
+/// The text that a path gives after the cursor, before it is fitted to what follows there.
 struct Scanned {
     text: String,
     /// Bytes of the left-out text that `text` spells and an accept must replace.
@@ -233,11 +242,12 @@ struct Scanned {
     covered_by: usize,
     end: End,
     mean_log_prob: f32,
-    /// A stop was likelier than the token that starts at the cursor.
+    /// Whether a stop was likelier than the token that starts at the cursor.
     ends_at_cursor: bool,
 }
 
-/// Reads the path up to the cut's end; `None` when the path is too short to know it.
+/// Reads the path up to the end of the suggestion; returns `None` if the path is too short to find
+/// it.
 fn scan(
     left_out: &str,
     mid_line: bool,
@@ -296,19 +306,19 @@ fn scan(
 struct LineScan<'a> {
     left_out: &'a str,
     mid_line: bool,
-    /// Bytes read: whole characters only.
+    /// Bytes read so far; always whole characters.
     at: usize,
     line_ends: usize,
     has_text: bool,
     /// Start of the white space that ends at `at`.
     blank_from: usize,
-    /// Closers of the brackets that the suggestion itself opened.
+    /// Closers of the brackets that the suggestion itself opened, innermost last.
     open: Vec<char>,
     covered: usize,
     covered_by: usize,
-    /// The quote that ends the literal that is being read.
+    /// Quote that ends the literal being read.
     literal: Option<char>,
-    /// A backslash takes the meaning of the next character.
+    /// Whether a backslash escapes the next character.
     escapes: bool,
     last: Option<char>,
 }
@@ -325,7 +335,8 @@ impl<'a> LineScan<'a> {
             open: Vec::new(),
             covered: 0,
             covered_by: 0,
-            // The cursor is in the literal that a quote which was left out ends.
+            // If the left-out text begins with a quote, the cursor is in a literal that this quote
+            // ends.
             literal: (left_out.trim_start_matches([' ', '\t']).chars().next())
                 .filter(|&c| is_quote(c)),
             escapes: false,
@@ -333,8 +344,9 @@ impl<'a> LineScan<'a> {
         }
     }
 
-    /// Reads on; the length of the suggestion and how it ends once they are known. Half a character at the end is
-    /// held back, bytes that are no character end the suggestion.
+    /// Reads the new part of `text`. Returns the suggestion's length and how it ends once both are
+    /// known. An incomplete character at the end waits for the next call; bytes that form no
+    /// character end the suggestion.
     fn read(&mut self, text: &[u8]) -> Option<(usize, End)> {
         let unread = &text[self.at..];
         let (valid, broken) = match std::str::from_utf8(unread) {
@@ -357,14 +369,14 @@ impl<'a> LineScan<'a> {
         broken.then_some((self.at, End::Broken))
     }
 
-    /// Where the suggestion ends, if it ends before `c`.
+    /// Reads `c`; returns where the suggestion ends if it ends before `c`.
     fn character(&mut self, c: char) -> Option<usize> {
         if c == '\n' {
             self.line_ends += 1;
             let ends = self.has_text || self.mid_line || self.line_ends > LEADING_LINE_ENDS;
             return ends.then_some(self.at);
         }
-        // No text that people write: it would change what a terminal or an editor does.
+        // Users do not write control characters, and terminals and editors act on them.
         if c.is_control() && c != '\t' {
             return Some(self.at);
         }
@@ -379,7 +391,7 @@ impl<'a> LineScan<'a> {
                 .unwrap_or_default();
             let other_line = self.left_out[..self.covered + before].contains('\n');
             if other_line || self.line_ends > 0 {
-                // It stands on a later line already: the suggestion ends before its white space.
+                // The closer is already on a later line: end before the white space in front of it.
                 return Some(self.blank_from);
             }
             self.covered += before + closer.len_utf8();
@@ -391,7 +403,8 @@ impl<'a> LineScan<'a> {
         None
     }
 
-    /// Whether `c` belongs to the content of a string literal, in which brackets mean nothing.
+    /// Tracks literals; returns whether `c` is inside a string literal, where brackets mean
+    /// nothing.
     fn in_literal(&mut self, c: char) -> bool {
         let last = self.last.replace(c);
         if let Some(quote) = self.literal {
@@ -419,7 +432,7 @@ impl<'a> LineScan<'a> {
         }
     }
 
-    /// The next closer of the left-out text that the suggestion has not spelled.
+    /// Returns the next closer of the left-out text that the suggestion has not spelled.
     fn next_left_out(&self) -> Option<char> {
         self.left_out[self.covered..]
             .chars()

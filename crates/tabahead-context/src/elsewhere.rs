@@ -1,8 +1,9 @@
-//! The text around a window: what the model does not read, and an answer may copy from.
+//! The text around a window, which the model does not read but an answer may copy from.
 //!
-//! It is measured from the window's ends and so moves when they do: a key at the cursor changes nothing
-//! of it. Like the window it is a pure function of document and settings. It consists of whole lines, so that
-//! no secret value is cut in two, and secret values are left out when its text is taken.
+//! It is measured from the window's ends and so moves when they do: a key press at the cursor
+//! changes nothing in it. Like the window, it is a pure function of document and settings. It
+//! consists of whole lines, so that no secret value is cut in two; secret values are left out when
+//! its text is read.
 
 use std::ops::Range;
 
@@ -11,21 +12,21 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::secrets::{Scan, whole_end, without_secrets};
 
-/// Where the text around a window lies in its document, and a digest of it.
+/// Position of the text around a window in its document, and a digest of it.
 ///
-/// Two are the same when their digests are, wherever they lie. The text itself is not kept for comparing,
-/// unlike a window's: every answer in the cache would keep a version of the whole file in memory.
+/// Two are equal if their digests are, wherever they are. Unlike a window's text, this text is not
+/// kept for comparison: every answer in the cache would keep a version of the whole file in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Elsewhere {
     before: Range<usize>,
     after: Range<usize>,
-    /// 0 when nothing is copied.
+    /// 0 if nothing is copied.
     digest: u128,
 }
 
 impl Elsewhere {
-    /// Up to `budget` bytes before `start` and as many after `end`, which are starts of lines; nothing when that
-    /// is 0.
+    /// Takes up to `budget` bytes before `start` and as many after `end`, which are starts of
+    /// lines. Takes nothing if `budget` is 0.
     pub(crate) fn around(document: &Document, start: Offset, end: Offset, budget: usize) -> Self {
         if budget == 0 {
             return Self::default();
@@ -35,7 +36,7 @@ impl Elsewhere {
         let mut hash = Xxh3::new();
         for range in [first..start, end..last] {
             hash.update(&(range.end.0 - range.start.0).to_le_bytes());
-            // What is left out of it depends on the lines above, too.
+            // What is left out of the text also depends on the lines above it.
             hash.update(&scan(document, range.start).number().to_le_bytes());
             for chunk in document.chunks(range) {
                 hash.update(chunk.as_bytes());
@@ -48,17 +49,17 @@ impl Elsewhere {
         }
     }
 
-    /// Whether answers copy.
+    /// Returns whether answers copy.
     pub(crate) fn is_copied(&self) -> bool {
         self.digest != 0
     }
 
-    /// Names the text.
+    /// Returns the digest of the text.
     pub(crate) fn digest(&self) -> u128 {
         self.digest
     }
 
-    /// The text before the window and the text after it, LF only, without secrets.
+    /// Returns the text before the window and the text after it, LF only, without secrets.
     pub(crate) fn texts(&self, document: &Document) -> [String; 2] {
         [&self.before, &self.after].map(|range| {
             let (start, end) = (Offset(range.start), Offset(range.end));
@@ -67,7 +68,7 @@ impl Elsewhere {
     }
 }
 
-/// The first start of a line from `offset` on, and `most` at most.
+/// Returns the first start of a line at or after `offset`, but at most `most`.
 fn line_start(document: &Document, offset: Offset, most: Offset) -> Offset {
     let line = document.line_of(document.clamp(offset));
     let start = document.line_range(line).start;
@@ -83,7 +84,7 @@ fn scan(document: &Document, start: Offset) -> Scan {
     Scan::at(document, document.line_of(start))
 }
 
-/// A stretch of a document with LF at every line's end.
+/// Returns a stretch of a document with LF line ends.
 pub(crate) fn lf_text(document: &Document, range: Range<Offset>) -> String {
     let text = document.slice(range);
     match text.contains('\r') {

@@ -1,4 +1,4 @@
-//! What is asked of a model and what comes back, as plain data.
+//! Requests to a model and what comes back, as plain data.
 //!
 //! Knows no engine and no wire: the Speculator emits requests, a backend answers with events.
 
@@ -6,118 +6,120 @@ use std::sync::Arc;
 
 use crate::{PathEnd, PathToken, Prompt, TokenId};
 
-/// Names a generation for its whole life; never used twice by one Speculator.
+/// Identifies a generation for its whole life; one Speculator never uses an id twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GenerationId(pub u64);
 
-/// Who waits for a generation.
+/// Priority of a generation, by who waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {
-    /// Nobody yet.
+    /// No request waits for it yet.
     Speculative,
-    /// A person.
+    /// A user waits for it.
     Foreground,
 }
 
 /// How far a generation goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Goal {
-    /// Reads the prompt and decodes nothing: a later prompt that begins like it computes only the
-    /// rest. Changes no answer.
+    /// Reads the prompt and decodes nothing, so that a later prompt that begins like it computes
+    /// only the rest. Changes no answer.
     Read,
     /// Reads the prompt, then decodes greedily until the stop token, a full context or a cancel.
     Decode,
 }
 
-/// One generation.
+/// A request for one generation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerationRequest {
-    /// Its name.
+    /// Id of the generation.
     pub id: GenerationId,
     /// How far it goes.
     pub goal: Goal,
-    /// What the model reads.
+    /// Prompt that the model reads.
     pub prompt: Prompt,
-    /// The whole tail: `forced` is its end. Marks of canonical tokens count bytes from its start.
+    /// The whole tail; `forced` is its end. Marks of canonical tokens count bytes from its start.
     pub tail: String,
-    /// Tokens of the path that this generation continues, from the stable boundary on; empty for a
-    /// path that begins here. The backend emits only the tokens after them.
+    /// Tokens of the path that this generation continues, beginning at the stable boundary; empty
+    /// for a path that begins here. The backend emits only the tokens after them.
     pub continued: Vec<TokenId>,
-    /// Who waits.
+    /// Priority, by who waits for it.
     pub priority: Priority,
-    /// Tokens that must fit behind the prompt, or the generation fails as `TooLong`.
+    /// Number of tokens that must fit after the prompt; otherwise the generation fails as
+    /// `TooLong`.
     pub reserve: usize,
-    /// How many of the likeliest characters behind the tail to report; 0 for none.
+    /// Number of the likeliest characters after the tail to report; 0 for none.
     pub characters: usize,
-    /// What may be copied.
+    /// Text that may be copied; `None` when copying is off.
     pub copy_source: Option<CopySource>,
 }
 
-/// The text around a tail and that of the other open files, LF only.
+/// The text around a tail and the text of the other open files, LF only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopySource {
-    /// What stands before the tail.
+    /// Text before the tail.
     pub before: String,
-    /// What stands behind the cursor and the left-out closers.
+    /// Text after the cursor and the left-out closers.
     pub after: String,
-    /// The other open files.
+    /// Texts of the other open files.
     pub open_files: Vec<Arc<str>>,
 }
 
-/// What a backend reports of a generation, in this order: `Started`, `Token`s (`Characters` before one
-/// of them), then one of `Ended` or `Failed`; where the goal is [`Goal::Read`], `Started` and then `Read` or
-/// `Failed`. Nothing after a cancel was asked for is owed, and what still comes is ignored.
+/// A backend's report about a generation. Reports come in this order: `Started`, `Token`s
+/// (`Characters` before one of them), then one of `Ended` or `Failed`. If the goal is
+/// [`Goal::Read`]: `Started`, then `Read` or `Failed`. After a cancel request the backend owes
+/// nothing more, and what still comes is ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GenerationEvent {
     /// The prompt was encoded.
     Started {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
-        /// Tokens up to the stable boundary, markers included.
+        /// Number of tokens up to the stable boundary, markers included.
         prompt_tokens: usize,
-        /// Tokens of the path that were known already and came behind them.
+        /// Number of tokens after them that were already known from the continued path.
         continued: usize,
     },
-    /// The likeliest characters behind the tail, in the order of their probability. Reported with the
-    /// first token that spells more than the tail, when they were asked for.
+    /// The likeliest characters after the tail, the most probable first. Reported with the first
+    /// token that spells more than the tail, if they were requested.
     Characters {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
         /// The characters.
         characters: Vec<char>,
     },
     /// One more token.
     Token {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
         /// The token.
         token: PathToken,
-        /// Bytes from the tail's start up to which all tokens are the canonical ones.
+        /// Number of bytes from the tail's start up to which all tokens are the canonical ones.
         canonical_until: usize,
     },
     /// The prompt was read, and that was the goal.
     Read {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
     },
     /// The path is complete.
     Ended {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
-        /// Never `Open`.
+        /// Why the path ends; never `Open`.
         end: PathEnd,
     },
     /// The generation could not be run.
     Failed {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
-        /// Why.
+        /// Why it could not be run.
         failure: GenerationFailure,
     },
 }
 
 impl GenerationEvent {
-    /// The generation that it is about.
+    /// Returns the id of the generation that the event is about.
     pub fn id(&self) -> GenerationId {
         match self {
             Self::Started { id, .. }
@@ -135,6 +137,6 @@ impl GenerationEvent {
 pub enum GenerationFailure {
     /// Prompt and reserve do not fit the context: try smaller budgets.
     TooLong,
-    /// Anything else, in one line for the user.
+    /// Any other failure, in one line for the user.
     Broken(String),
 }

@@ -4,15 +4,16 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::{ContextSettings, ContextWindow, Layout, ModelProfile};
 
-/// 128-bit xxh3 of model id, template, attempt, settings, file name, language, base, tail and what may be copied.
+/// 128-bit xxh3 of model id, template, attempt, settings, file name, language, base, tail and what
+/// may be copied.
 ///
-/// What is left out at the cursor is no part of it: the model does not see it. A hash names; whoever
-/// finds something under a key still compares the text.
+/// Text left out at the cursor is not part of it, because the model does not see it. The hash is
+/// only a name: after a lookup by key, the text is still compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContextKey(pub u128);
 
 impl ContextKey {
-    /// The key of a whole window.
+    /// Returns the key of a whole window.
     pub fn of_window(
         profile: &ModelProfile,
         settings: &ContextSettings,
@@ -23,7 +24,8 @@ impl ContextKey {
         fields.key()
     }
 
-    /// The key of a window without its tail: all the states that typing at the cursor leads to.
+    /// Returns the key of a window without its tail. All states that typing at the cursor leads to
+    /// share it.
     pub fn of_base(
         profile: &ModelProfile,
         settings: &ContextSettings,

@@ -1,14 +1,14 @@
-//! What the model sees and what its answer means: the rules that make a cached answer equal a
-//! fresh one.
+//! The model's view of a document, and the meaning of its answer: the rules that make a cached
+//! answer equal a fresh one.
 //!
-//! Pure: functions of a document, a cursor and settings. No model handles, no clock, no I/O.
-//! Read in the order of the modules: `window` cuts the text, `secrets` leaves keys and passwords out,
-//! `closers` auto-inserted brackets, `template` puts the pieces in the model's order, `boundary` finds where
-//! tokens stay put, `path` holds what a model answered and which states that answers, `cut`
-//! turns it into what is shown, `key` names it in a cache.
+//! Pure: functions of a document, a cursor and settings. No model handles, no clock, no I/O. Read
+//! the modules in this order: `window` cuts the text, `secrets` leaves keys and passwords out,
+//! `closers` leaves auto-inserted brackets out, `template` puts the pieces in the model's order,
+//! `boundary` finds where tokens stay put, `path` holds what a model answered and decides which
+//! states that answers, `cut` turns it into what is shown, `key` names it in a cache.
 //!
-//! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id
-//! except to hand it on; two equal inputs give two equal outputs, in any process.
+//! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id except
+//! to pass it on; two equal inputs give two equal outputs, in any process.
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]

@@ -1,27 +1,27 @@
-//! How far a path's tokens are the ones that encoding its text would give.
+//! Canonical marks: how far a path's tokens are those that encoding its text would give.
 //!
-//! Knows no tokenizer: whoever drives it lends one. `Path::answers` says what the mark is for.
+//! Knows no tokenizer: the caller passes one in. See `Path::answers` for what the mark is used for.
 
 use crate::{PreTokenizer, TokenId, stable_boundary};
 
-/// The canonical mark of one path, moved on token by token.
+/// The canonical mark of one path, advanced token by token.
 ///
-/// Only stable boundaries are ever asked for, and between two of them a text is encoded alone as it
-/// is within the whole, so each stretch is compared once.
+/// The mark matters only at stable boundaries, and the text between two of them is encoded on its
+/// own as it is within the whole, so each stretch is compared once.
 #[derive(Debug, Clone)]
 pub struct CanonicalMarks {
     pre_tokenizer: PreTokenizer,
     text: Vec<u8>,
-    /// How much of `text` is spelled: the tail stands there from the beginning.
+    /// Number of bytes of `text` that are spelled; `text` holds the whole tail from the beginning.
     spelled: usize,
-    /// Tokens behind the mark, with the offsets of their ends.
+    /// Tokens after the mark, with the offsets of their ends.
     pending: Vec<(TokenId, usize)>,
     mark: usize,
     broken: bool,
 }
 
 impl CanonicalMarks {
-    /// The mark of a path that begins at `boundary`, the stable boundary of `tail`.
+    /// Creates the mark of a path that begins at `boundary`, the stable boundary of `tail`.
     pub fn new(pre_tokenizer: PreTokenizer, tail: &str, boundary: usize) -> Self {
         Self {
             pre_tokenizer,
@@ -33,8 +33,8 @@ impl CanonicalMarks {
         }
     }
 
-    /// Takes the next token and gives the mark: the bytes from the tail's start up to which all
-    /// tokens are the canonical ones, as far as it is known.
+    /// Takes the next token and returns the mark: the number of bytes from the tail's start up to
+    /// which all tokens are known to be the canonical ones.
     pub fn advance(
         &mut self,
         bytes: &[u8],
@@ -58,8 +58,8 @@ impl CanonicalMarks {
         if boundary <= self.mark {
             return self.mark;
         }
-        // A boundary that is no token edge means that a token runs over an edge which no canonical
-        // token runs over.
+        // If the boundary is not a token edge, a token crosses an edge that no canonical token
+        // crosses.
         let edge = self.pending.iter().position(|&(_, end)| end == boundary);
         let canonical = edge.is_some_and(|edge| {
             let tokens = self.pending[..=edge].iter().map(|&(id, _)| id);
@@ -83,7 +83,7 @@ impl CanonicalMarks {
 mod tests {
     use super::*;
 
-    /// Single bytes, and `foo` as one token 1000.
+    /// Encodes `foo` as token 1000 and every other byte as itself.
     fn encode(text: &str) -> Vec<TokenId> {
         let mut tokens = Vec::new();
         let mut rest = text;

@@ -1,4 +1,4 @@
-//! The other files that are open: what an answer may copy from besides its own file.
+//! The other open files, which an answer may copy from besides its own file.
 
 use std::{borrow::Borrow, sync::Arc};
 
@@ -10,14 +10,14 @@ use crate::{
     secrets::{Scan, whole_end, without_secrets},
 };
 
-/// Bytes of one file that are copied from: its first ones.
+/// Maximum number of bytes of one file that may be copied from: its first ones.
 const MOST_OF_ONE: usize = 64 << 10;
-/// Bytes of all files: they are searched for every token.
+/// Maximum number of bytes of all files: they are searched for every token.
 const MOST_OF_ALL: usize = 128 << 10;
-/// Files at most, however small: an answer costs the same however many are open.
+/// Maximum number of files, however small, so that an answer costs the same however many are open.
 const MOST_FILES: usize = 64;
 
-/// A file as far as it may be copied from, LF only, without secret values.
+/// The part of a file that may be copied from, LF only, without secret values.
 #[derive(Debug, Clone)]
 pub struct OpenFile {
     text: Arc<str>,
@@ -25,7 +25,7 @@ pub struct OpenFile {
 }
 
 impl OpenFile {
-    /// The beginning of a document.
+    /// Takes the beginning of a document.
     pub fn new(document: &Document) -> Self {
         let end = whole_end(document, Offset(MOST_OF_ONE));
         let text = without_secrets(Scan::default(), lf_text(document, Offset(0)..end));
@@ -36,20 +36,21 @@ impl OpenFile {
     }
 }
 
-/// Several of them, and a digest of their texts.
+/// Several open files, and a digest of their texts.
 ///
-/// Like [`Elsewhere`](crate::Elsewhere) they are the same when their digests are, and whoever keeps them for
-/// comparing keeps no text.
+/// As with [`Elsewhere`](crate::Elsewhere), two are equal if their digests are, and a copy that is
+/// kept only for comparison keeps no text.
 #[derive(Debug, Clone, Default)]
 pub struct OpenFiles {
     texts: Vec<Arc<str>>,
-    /// 0 when there are none.
+    /// 0 if there are none.
     digest: u128,
 }
 
 impl OpenFiles {
-    /// The first of these, as far as all of them fit. What is left is the same in whatever order they come: to go
-    /// from one file to another and back changes nothing. Takes no more of them than it looks at.
+    /// Takes the first of `files`, as long as they all fit. The result does not depend on the order
+    /// of those taken, so switching from one file to another and back changes nothing. Consumes no
+    /// more of the iterator than it examines.
     pub fn new(files: impl IntoIterator<Item: Borrow<OpenFile>>) -> Self {
         let mut room = MOST_OF_ALL;
         let mut files: Vec<OpenFile> = files
@@ -77,17 +78,17 @@ impl OpenFiles {
         }
     }
 
-    /// Names the texts.
+    /// Returns the digest of the texts.
     pub fn digest(&self) -> u128 {
         self.digest
     }
 
-    /// The texts; none of what was kept for comparing.
+    /// Returns the texts; none for a copy kept for comparison.
     pub fn texts(&self) -> &[Arc<str>] {
         &self.texts
     }
 
-    /// The same for comparing.
+    /// Returns a copy without texts, for comparison.
     pub fn without_texts(&self) -> Self {
         Self {
             texts: Vec::new(),

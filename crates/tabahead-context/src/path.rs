@@ -1,74 +1,74 @@
-//! A path: what a model answered at one state, and the states that it answers for.
+//! A path: what a model answered at one state, and the states for which that is the answer.
 //!
-//! Knows no model: token ids are carried, their bytes are given. Offsets count bytes from the
+//! Knows no model: it carries token ids and is given their bytes. Offsets count bytes from the
 //! start of the tail. `marks.rs` finds how far a path's tokens are the canonical ones.
 
 use crate::{PreTokenizer, stable_boundary};
 
-/// A token's number in a vocabulary.
+/// Id of a token in a vocabulary.
 pub type TokenId = u32;
 
 /// One token of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathToken {
-    /// Its id.
+    /// Id of the token.
     pub id: TokenId,
-    /// What it spells; not necessarily whole characters.
+    /// Bytes that the token spells; not necessarily whole characters.
     pub bytes: Vec<u8>,
     /// Natural logarithm of its probability among all tokens, unmasked.
     pub log_prob: f32,
-    /// The model would have stopped here: natural logarithm of the stop's probability. A stop is masked
-    /// as the token that would start exactly at the cursor of the path's origin.
+    /// Natural logarithm of the stop's probability, if the model would have stopped here. A stop is
+    /// masked for the token that would start exactly at the cursor of the path's origin.
     pub masked_stop: Option<f32>,
 }
 
-/// Why a path ends where it ends.
+/// Why a path ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PathEnd {
-    /// It can be decoded on.
+    /// The path can be decoded further.
     Open,
     /// The model's next token is the end of the middle, with this log-probability.
     Stop {
         /// Natural logarithm of the stop's probability.
         log_prob: f32,
     },
-    /// The context is full: no engine would decode on.
+    /// The context is full: no engine would decode further.
     ContextFull,
 }
 
-/// Whether a path holds what a fresh generation at a state would give.
+/// Answer to the question whether a path holds what a fresh generation at a state would give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answering {
     /// It does.
     Yes,
     /// It does not, and never will.
     No,
-    /// It agrees as far as it goes; a few tokens more will tell.
+    /// It agrees as far as it goes; a few more tokens will decide.
     NotYet,
 }
 
-/// Raw tokens after a tail, uncut.
+/// Raw tokens after a tail, before the cut.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// Length of the tail: where the constraint ends.
+    /// Length of the tail, where the constraint ends.
     origin: usize,
-    /// Stable boundary of the tail: where `tokens` begin.
+    /// Stable boundary of the tail, where `tokens` begin.
     boundary: usize,
-    /// Tokens of the prompt before `boundary`, markers and base included; known once started.
+    /// Number of prompt tokens before `boundary`, markers and base included; known once started.
     prompt_tokens: Option<usize>,
     tokens: Vec<PathToken>,
     end: PathEnd,
-    /// Up to here the tokens are the ones that encoding the text gives.
+    /// Offset up to which the tokens are those that encoding the text gives.
     canonical_until: usize,
-    /// The tail up to `boundary`, then what the tokens spell; before the tokens have spelled the
-    /// whole tail, the tail.
+    /// The tail up to `boundary`, then what the tokens spell. While they have not spelled the whole
+    /// tail, the tail.
     bytes: Vec<u8>,
-    /// How many of `bytes` the tokens have spelled.
+    /// Number of `bytes` that are spelled, including those before `boundary`.
     spelled: usize,
 }
 
 impl Path {
-    /// A path without tokens yet, for a generation that starts at `tail`.
+    /// Creates a path without tokens, for a generation that starts at `tail`.
     pub fn new(tail: String, pre_tokenizer: PreTokenizer) -> Self {
         let boundary = stable_boundary(pre_tokenizer, &tail);
         Self {
@@ -83,12 +83,13 @@ impl Path {
         }
     }
 
-    /// The backend encoded the prompt: `prompt_tokens` stand before the stable boundary.
+    /// Records that the backend has encoded the prompt, with `prompt_tokens` tokens before the
+    /// stable boundary.
     pub fn started(&mut self, prompt_tokens: usize) {
         self.prompt_tokens = Some(prompt_tokens);
     }
 
-    /// One token more; `canonical_until` as `CanonicalMarks` gives it.
+    /// Appends a token, with `canonical_until` as returned by `CanonicalMarks`.
     pub fn push(&mut self, token: PathToken, canonical_until: usize) {
         let known = (self.bytes.len() - self.spelled).min(token.bytes.len());
         debug_assert_eq!(
@@ -102,84 +103,86 @@ impl Path {
         self.tokens.push(token);
     }
 
-    /// The path is complete, for this reason.
+    /// Marks the path as complete, for the reason `end`.
     pub fn finish(&mut self, end: PathEnd) {
         self.end = end;
     }
 
-    /// The tail that the generation started at.
+    /// Returns the tail that the generation started at.
     pub fn tail(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.origin])
             .expect("a path's bytes begin with its tail, which was a string")
     }
 
-    /// Where the constraint ends: the length of the tail.
+    /// Returns the length of the tail, where the constraint ends.
     pub fn origin(&self) -> usize {
         self.origin
     }
 
-    /// Where the tokens begin: the stable boundary of the tail.
+    /// Returns the stable boundary of the tail, where the tokens begin.
     pub fn boundary(&self) -> usize {
         self.boundary
     }
 
-    /// Tokens of the prompt before the boundary, once they are known.
+    /// Returns the number of prompt tokens before the boundary, once it is known.
     pub fn prompt_tokens(&self) -> Option<usize> {
         self.prompt_tokens
     }
 
-    /// The tokens from the boundary on.
+    /// Returns the tokens, beginning at the boundary.
     pub fn tokens(&self) -> &[PathToken] {
         &self.tokens
     }
 
-    /// The ids of the tokens, for a generation that continues this path.
+    /// Returns the ids of the tokens, for a generation that continues this path.
     pub fn token_ids(&self) -> Vec<TokenId> {
         self.tokens.iter().map(|token| token.id).collect()
     }
 
-    /// Tail and what follows it. Not necessarily whole characters.
+    /// Returns the tail and what follows it. Not necessarily whole characters.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Length of tail and what follows it.
+    /// Returns the length of the tail and what follows it.
     pub fn byte_len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// How far the tokens are the canonical ones.
+    /// Returns the offset up to which the tokens are the canonical ones.
     pub fn canonical_until(&self) -> usize {
         self.canonical_until
     }
 
-    /// Why it ends where it ends.
+    /// Returns why the path ends.
     pub fn end(&self) -> PathEnd {
         self.end
     }
 
-    /// Bytes on the heap, for a cache's budget.
+    /// Returns the number of bytes on the heap, for a cache's budget.
     pub fn heap_bytes(&self) -> usize {
         let spelled: usize = self.tokens.iter().map(|token| token.bytes.capacity()).sum();
         self.bytes.capacity() + self.tokens.capacity() * size_of::<PathToken>() + spelled
     }
 
-    /// Whether the state whose tail is `tail` stands on this path, and something is known behind it. It
-    /// takes no tokenizer to tell, and no other state is ever answered with [`Answering::Yes`].
+    /// Returns whether the state whose tail is `tail` is on this path and something is known after
+    /// it. This needs no tokenizer, and no state that is not held is ever answered with
+    /// [`Answering::Yes`].
     pub fn holds(&self, tail: &str) -> bool {
         let at = tail.len();
         (at == self.origin || self.origin < at && at < self.bytes.len())
             && self.bytes.starts_with(tail.as_bytes())
     }
 
-    /// Whether this path holds what a fresh generation would give at the state whose tail is `tail`,
-    /// all else (base, settings) being equal.
+    /// Returns whether this path holds what a fresh generation would give at the state whose tail
+    /// is `tail`, all else (base, settings) being equal.
     ///
-    /// A fresh generation encodes the tail up to its stable boundary and then takes, token by token,
-    /// the best candidate that spells the rest. So the path must have the canonical tokens up to that
-    /// boundary; behind it, its own choices were made among more candidates, and the best of many that
-    /// is still allowed is the best of the few. Two things only a fresh generation has: it masks a stop
-    /// exactly at the cursor, and it refuses a prompt that leaves no room for `reserve` tokens.
+    /// A fresh generation encodes the tail up to its stable boundary and then takes, token by
+    /// token, the best candidate that spells the rest. So the path must have the canonical tokens
+    /// up to that boundary. After it, the path chose among more candidates; where the best of many
+    /// is still allowed, it is also the best of the few. A fresh generation differs in two ways: it
+    /// masks a stop exactly at the cursor, and it refuses a prompt that leaves no room for
+    /// `reserve` tokens.
     pub fn answers(
         &self,
         tail: &str,
@@ -202,7 +205,7 @@ impl Path {
             return undecided;
         }
         if at > self.origin && at == self.bytes.len() {
-            // The next token may be the stop that a fresh generation would not take here.
+            // The next token may be the stop, which a fresh generation would not take here.
             return match self.end {
                 PathEnd::Open => Answering::NotYet,
                 PathEnd::Stop { .. } => Answering::No,
@@ -225,7 +228,7 @@ impl Path {
         Answering::Yes
     }
 
-    /// How many tokens end at or before `offset`, if one ends exactly there.
+    /// Returns how many tokens end at or before `offset`; `None` if none ends exactly there.
     fn tokens_before(&self, offset: usize) -> Option<usize> {
         let mut end = self.boundary;
         for (count, token) in self.tokens.iter().enumerate() {

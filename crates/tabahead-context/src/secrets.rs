@@ -1,11 +1,12 @@
-//! Secret values in a text: keys, tokens and passwords, found by what they look like.
+//! Secret values in a text: keys, tokens and passwords, recognised by what they look like.
 //!
-//! The model, and whoever copies, sees a text without them, and nothing is suggested on a line that holds one. A
-//! pure function of a line and of what the lines above it say, so an answer in the cache equals a fresh one here,
-//! too. What is looked at is bounded: the lines that a window holds, and above them as far as a private key reaches.
+//! The model sees a text without them, copying reads it without them, and nothing is suggested on a
+//! line that holds one. The search is a pure function of a line and of what the lines above it
+//! imply, so here, too, a cached answer equals a fresh one. The text examined is bounded: the lines
+//! that a window holds, and above them as far as a private key reaches.
 //!
-//! Knows no file names: which files are left alone as a whole is the server's business. `line.rs` finds values in a
-//! line, `tokens.rs` has what issuers begin theirs with.
+//! Knows no file names: the server decides which files are left alone as a whole. `line.rs` finds
+//! values in a line, `tokens.rs` lists the prefixes that issuers give their tokens.
 
 mod line;
 mod random;
@@ -15,32 +16,34 @@ use std::{borrow::Cow, ops::Range};
 
 use tabahead_text::{Document, Offset};
 
-/// Lines that the body of a private key has at most: 32 kB in lines of 64 characters.
+/// Maximum number of lines in the body of a private key: 32 kB in lines of 64 characters.
 const LONGEST_BODY: u16 = 512;
 
-/// Lines between a key's header and its body: `Proc-Type`, `DEK-Info`, `Version`, and a blank one.
+/// Maximum number of lines between a key's header and its body: `Proc-Type`, `DEK-Info`, `Version`,
+/// and a blank one.
 const MOST_HEADERS: u8 = 8;
 
-/// A shorter line ends the body of a key.
+/// Minimum length of a line of a key's body; a shorter line ends the body.
 const SHORTEST_BODY_LINE: usize = 16;
 
-/// After a header that is within other text, the body begins with a line of this length at least.
+/// Minimum length of the body's first line if the header is within other text.
 const SURE_BODY_LINE: usize = 32;
 
-/// Lines between a variable's name and its value: its type and a description.
+/// Maximum number of lines between a variable's name and its value: its type and a description.
 const MOST_BETWEEN: u8 = 4;
 
-/// What a longer line says of the next one is not looked at: it would be read again at each key.
+/// Maximum length of a line that can affect the next one; a longer line would be read again at each
+/// key press.
 const LONGEST_LINE: usize = 16 << 10;
 
-/// Whether a secret value is anywhere in a text.
+/// Returns whether a text holds a secret value.
 pub fn holds_secret(text: &str) -> bool {
     let mut scan = Scan::default();
     lines(text).any(|line| scan.next(line) != Found::Nothing)
 }
 
-/// Whether a secret value is on the line of an offset, or belongs there: below the header of a private key. Not
-/// looked for on a line that is too long for a window.
+/// Returns whether a secret value is on the line of `offset`, or belongs there because the line is
+/// below the header of a private key. Does not search a line that is too long for a window.
 pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
     let line = document.line_of(document.clamp(offset));
     let Some(text) = short_line(document, line) else {
@@ -51,7 +54,8 @@ pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
     (is_awaited && text.trim().is_empty()) || scan.next(&text) != Found::Nothing
 }
 
-/// Whether a secret value is on one of these lines, on the one below them, or on further ones if what is above says so.
+/// Returns whether a secret value is on one of `lines`, on the line below them, or on further lines
+/// if the lines above them imply that one may follow.
 pub fn holds_secret_within(document: &Document, lines: Range<usize>) -> bool {
     let mut scan = Scan::at(document, lines.start);
     for line in lines.start..document.line_count() {
@@ -65,8 +69,8 @@ pub fn holds_secret_within(document: &Document, lines: Range<usize>) -> bool {
     false
 }
 
-/// Whether a secret value is on one of the lines that `text` makes of the cursor's line, whose rest after the
-/// replaced range is `rest`.
+/// Returns whether a secret value is on one of the lines that inserting `text` makes of the
+/// cursor's line. `rest` is the rest of that line after the replaced range.
 pub(crate) fn writes_secret(document: &Document, cursor: Offset, text: &str, rest: &str) -> bool {
     let line = document.line_of(cursor);
     let start = document.line_range(line).start;
@@ -75,7 +79,7 @@ pub(crate) fn writes_secret(document: &Document, cursor: Offset, text: &str, res
     lines(&written).any(|line| scan.next(line) != Found::Nothing)
 }
 
-/// A text of LF lines without the secret values in it. `scan` knows what is above it.
+/// Returns a text of LF lines without its secret values. `scan` knows what is above it.
 pub(crate) fn without_secrets(mut scan: Scan, text: String) -> String {
     let mut result: Option<String> = None;
     let mut at = 0;
@@ -97,7 +101,7 @@ pub(crate) fn without_secrets(mut scan: Scan, text: String) -> String {
     result.unwrap_or(text)
 }
 
-/// An end of a stretch of text, not after `end`, that cuts no value in two.
+/// Returns an end, no later than `end`, for a stretch of text, such that it cuts no value in two.
 pub(crate) fn whole_end(document: &Document, end: Offset) -> Offset {
     let end = document.clamp(end);
     if end.0 == document.len() {
@@ -107,7 +111,7 @@ pub(crate) fn whole_end(document: &Document, end: Offset) -> Offset {
     if end.0 - start.0 <= LONGEST_LINE_LEFT_OUT {
         return start;
     }
-    // Of a longer value enough is left to know it by.
+    // If a value is longer, enough of it is left to recognise it.
     let before = document.clamp(Offset(end.0 - SURE_VALUE));
     let last = document.slice(before..end);
     match last.rfind(line::is_delimiter) {
@@ -116,20 +120,21 @@ pub(crate) fn whole_end(document: &Document, end: Offset) -> Offset {
     }
 }
 
-/// A longer line is cut where it must be: it is minified or data.
+/// Maximum length of a partial last line that is dropped. A longer line is cut inside: it is
+/// minified or data.
 const LONGEST_LINE_LEFT_OUT: usize = 2048;
 
-/// A value of this length is recognised without its end.
+/// Length at which a value is recognised without its end.
 const SURE_VALUE: usize = 64;
 
-/// What is secret in a line.
+/// The secret parts of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing.
+    /// Nothing is secret.
     Nothing,
-    /// These stretches, from left to right and apart.
+    /// These ranges, from left to right and disjoint.
     Values(Vec<Range<usize>>),
-    /// The line: it belongs to a key.
+    /// The whole line: it belongs to a key.
     Line,
 }
 
@@ -142,7 +147,7 @@ impl Found {
         }
     }
 
-    /// What is left of a line from `at` on, where nothing before that is secret.
+    /// Returns what is left of a line from `at` on. No value may begin before `at`.
     pub(crate) fn without_from(self, line: &str, at: usize) -> String {
         let found = match self {
             Self::Values(values) => {
@@ -158,7 +163,7 @@ impl Found {
         found.without(&line[at..]).unwrap_or_default().into_owned()
     }
 
-    /// The line without what is secret; `None` when nothing of it is left.
+    /// Returns the line without its secret parts; `None` if the whole line is secret.
     pub(crate) fn without<'a>(&self, line: &'a str) -> Option<Cow<'a, str>> {
         match self {
             Self::Nothing => Some(Cow::Borrowed(line)),
@@ -177,29 +182,31 @@ impl Found {
     }
 }
 
-/// Reads lines from top to bottom.
+/// A scan of lines from top to bottom.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Scan {
     above: Above,
 }
 
-/// What the lines above say of the next one.
+/// State that the lines above leave for the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Above {
     #[default]
     Nothing,
-    /// They end with a name and a separator: its value comes next.
+    /// They end with a name and a separator: the value comes next.
     Name,
-    /// They end with an entry that names a variable, and this many lines after it: the next entry may be its value.
+    /// They end with an entry that names a variable, followed by this many lines: the next entry
+    /// may be its value.
     Entry(u8),
-    /// They end with a key's header, and this many lines after it.
+    /// They end with a key's header, followed by `lines` lines. `bare` if the header is alone on
+    /// its line.
     Header { bare: bool, lines: u8 },
-    /// They end with so many lines of a key's body.
+    /// They end with this many lines of a key's body.
     Body(u16),
 }
 
 impl Above {
-    /// What a line that belongs to no key says of the next one.
+    /// Returns what a line that belongs to no key implies for the next one.
     fn of(line: &str) -> Self {
         if line::ends_with_name(line) {
             Self::Name
@@ -212,7 +219,7 @@ impl Above {
 }
 
 impl Scan {
-    /// Begins at a line of a document. What is above it is looked at as far as it decides.
+    /// Starts at a line of a document. Reads the lines above only as far as they matter.
     pub(crate) fn at(document: &Document, line: usize) -> Self {
         if let Some(scan) = Self::of_key(document, line) {
             return scan;
@@ -229,7 +236,7 @@ impl Scan {
                 break;
             }
         }
-        // A line that names something may itself be among a key's headers.
+        // A line that names something may itself be one of a key's headers.
         let mut scan = Self::of_key(document, first).unwrap_or_default();
         for line in first..line {
             scan.next(&text(line));
@@ -237,9 +244,9 @@ impl Scan {
         scan
     }
 
-    /// Begins at a line that a private key may reach, if the header of one is near enough above.
+    /// Starts at a line that a private key may reach, if a key's header is near enough above.
     fn of_key(document: &Document, line: usize) -> Option<Self> {
-        // A longer line says nothing of the next one.
+        // A longer line implies nothing for the next one.
         let text = |line: usize| short_line(document, line).unwrap_or_default();
         let mut first = line;
         let mut body = 0;
@@ -271,7 +278,7 @@ impl Scan {
         None
     }
 
-    /// What is secret in the next line.
+    /// Reads the next line and returns what is secret in it.
     pub(crate) fn next(&mut self, line: &str) -> Found {
         let above = std::mem::take(&mut self.above);
         let named = match above {
@@ -322,7 +329,7 @@ impl Scan {
         }
     }
 
-    /// A number for what is above, for digests.
+    /// Returns a number for what is above, for digests.
     pub(crate) fn number(self) -> u64 {
         match self.above {
             Above::Nothing => 0,
@@ -334,13 +341,13 @@ impl Scan {
     }
 }
 
-/// A line that is not too long.
+/// Returns a line's text, unless it is too long.
 fn short_line(document: &Document, line: usize) -> Option<String> {
     let range = document.line_range(line);
     (range.end.0 - range.start.0 <= LONGEST_LINE).then(|| document.slice(range))
 }
 
-/// The lines of a text, without their ends, whichever they are.
+/// Returns the lines of a text without their line ends, of whatever kind.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -360,10 +367,11 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether the body of a private key begins below a line, and whether the line holds nothing but the header.
+/// Returns `None` unless the body of a private key begins below a line; otherwise whether the line
+/// holds nothing but the header.
 fn begins_key(line: &str) -> Option<bool> {
     if line.starts_with('P') && line.starts_with("Private-Lines:") {
-        // PuTTY's.
+        // The header of PuTTY's format.
         return Some(true);
     }
     let header = line::key_header(line)?;
@@ -372,12 +380,12 @@ fn begins_key(line: &str) -> Option<bool> {
     (!behind.chars().any(char::is_alphanumeric)).then_some(!before)
 }
 
-/// How many characters of base64 a line has, if it has nothing else but what strings and comments put around them;
-/// else 0.
+/// Returns the number of base64 characters in a line, if it has nothing else but what strings and
+/// comments put around them; otherwise 0.
 fn body_length(line: &str) -> usize {
     let around = |c: char| c.is_whitespace() || "\"'`,;+()\\#*>|-".contains(c);
     let mut body = line.trim_matches(around);
-    // Of a comment; slashes in front of a body say nothing of its length.
+    // Slashes may begin a comment. A body's own leading slashes do not matter for its length.
     body = body.trim_start_matches('/').trim_start();
     for escape in ["\\n", "\\r"] {
         body = body.strip_suffix(escape).unwrap_or(body);
@@ -390,7 +398,8 @@ fn body_length(line: &str) -> usize {
     }
 }
 
-/// Whether a line may be between a key's header and its body: `Name: value`, or nothing.
+/// Returns whether a line may be between a key's header and its body: `Name: value`, or a blank
+/// line.
 fn is_header(line: &str) -> bool {
     let line = line.trim();
     line.is_empty()
@@ -399,7 +408,8 @@ fn is_header(line: &str) -> bool {
         })
 }
 
-/// Whether a line may be between a variable's name and its value: another entry of the same variable.
+/// Returns whether a line may be between a variable's name and its value: another entry of the same
+/// variable.
 fn is_between(line: &str) -> bool {
     let entry = line.trim_start();
     entry.starts_with(|c: char| c.is_alphabetic() || c == '"')

@@ -1,27 +1,29 @@
-//! In which order a model reads base and tail.
+//! The order in which a model reads base and tail.
 //!
 //! Names markers by role and never spells them: a marker in the edited text is text. See
 //! `boundary.rs` for where the prompt ends and the forced text begins.
 
 use crate::{ContextWindow, PreTokenizer, WindowBudgets, stable_boundary};
 
-/// The two orders of section "Base and tail" in ARCHITECTURE.md, and the one that others use.
+/// Order of the parts of a prompt: the two of section "Base and tail" in ARCHITECTURE.md, and the
+/// one that others use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layout {
-    /// Suffix, then prefix running on into the middle without a marker.
+    /// Suffix, then the prefix, which runs on into the middle without a marker.
     SuffixFirst,
     /// Prefix, suffix, middle marker, then the text since the anchor as forced middle.
     PrefixFirst,
-    /// Prefix up to the cursor, suffix, middle marker, and nothing forced: what llama.vim asks a
-    /// llama.cpp server. Every state has its own base. No family's layout; for comparison.
+    /// Prefix up to the cursor, suffix, middle marker, and nothing forced: what llama.vim requests
+    /// from a llama.cpp server. Every state has its own base. Not the layout of any model family;
+    /// for comparison.
     Split,
 }
 
 impl Layout {
-    /// All of them.
+    /// All layouts.
     pub const ALL: [Self; 3] = [Self::SuffixFirst, Self::PrefixFirst, Self::Split];
 
-    /// The name on the command line and in JSON.
+    /// Returns the name on the command line and in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SuffixFirst => "suffix-first",
@@ -30,7 +32,7 @@ impl Layout {
         }
     }
 
-    /// The markers without which a model cannot read it.
+    /// Returns the markers that a model needs to read this layout.
     pub fn markers(self) -> &'static [Marker] {
         match self {
             Self::SuffixFirst => &[Marker::Prefix, Marker::Suffix],
@@ -51,7 +53,7 @@ impl std::str::FromStr for Layout {
     }
 }
 
-/// A special token, by role; its id is the engine's business.
+/// A special token, by role; only the engine knows its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Marker {
     /// Before a file's name.
@@ -73,16 +75,16 @@ pub enum Segment {
     Text(String),
 }
 
-/// What a model family reads: layout and whether a file name is shown.
+/// Prompt format of a model family: the layout, and whether a file name is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FimTemplate {
     /// Order of the parts.
     pub layout: Layout,
-    /// Whether `File`, name and a line end stand first.
+    /// Whether `File`, the name and a line end come first.
     pub file_name: bool,
 }
 
-/// What the pure crates must know of a model.
+/// Properties of a model that the pure crates need to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelProfile {
     /// Identity of weights and tokenizer; part of every key.
@@ -91,12 +93,12 @@ pub struct ModelProfile {
     pub template: FimTemplate,
     /// How its tokenizer splits text before merging.
     pub pre_tokenizer: PreTokenizer,
-    /// Tokens that fit its context.
+    /// Number of tokens that fit the model's context.
     pub context_tokens: usize,
-    /// How much of a document it is shown where the user has not said otherwise.
+    /// How much of a document the model is shown, unless the user sets something else.
     pub window: WindowBudgets,
-    /// Mean natural log-probability of a suggestion's tokens from which showing it is worth it, where the
-    /// model's file says so.
+    /// Mean natural log-probability of a suggestion's tokens from which it is worth showing, if the
+    /// model's file gives one.
     pub least_log_prob: Option<f32>,
 }
 
@@ -105,7 +107,7 @@ pub struct ModelProfile {
 pub struct Prompt {
     /// Everything up to the stable boundary; the last segment is the tail up to it (maybe empty).
     pub segments: Vec<Segment>,
-    /// The tail behind the stable boundary: the first tokens must spell it.
+    /// The tail after the stable boundary: the first tokens must spell it.
     pub forced: String,
 }
 
@@ -128,7 +130,7 @@ impl FimTemplate {
                 part(Marker::Suffix, &window.suffix);
                 part(Marker::Prefix, known);
             }
-            // In the split layout there is no tail: the text up to the cursor stands before the suffix.
+            // The split layout has no tail: the text up to the cursor comes before the suffix.
             Layout::PrefixFirst | Layout::Split => {
                 part(Marker::Prefix, &window.before_anchor);
                 part(Marker::Suffix, &window.suffix);

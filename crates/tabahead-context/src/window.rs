@@ -1,10 +1,10 @@
 //! The context window: which bytes of the document the model sees.
 //!
-//! Its outer ends are chosen by content, not by distance: of the lines in the outermost quarter of a
-//! budget, the one with the highest hash. So they stay where they are while the text between them
-//! grows, and when they move, they move far. Distances count LF bytes, so that line ends do not
-//! decide what the model sees. The cost depends on the budgets and not on the document. Secret values
-//! are left out (`secrets.rs`), and where the cursor's line holds one there is no window.
+//! Its outer ends are chosen by content, not by distance: among the lines in the outermost quarter
+//! of a budget, the one with the highest hash. So the ends stay where they are while the text
+//! between them grows, and when they move, they move far. Distances count LF bytes, so line ends do
+//! not affect what the model sees. The cost depends on the budgets and not on the document. Secret
+//! values are left out (`secrets.rs`), and if the cursor's line holds one there is no window.
 //!
 //! Knows nothing of tokens; see `template.rs` for the order in which a model reads the parts.
 
@@ -18,23 +18,23 @@ use crate::{
     secrets::{Scan, holds_secret_at, without_secrets},
 };
 
-/// How many lines before the cursor's line an anchor is looked for.
+/// Number of lines before the cursor's line that are searched for an anchor.
 const ANCHOR_REACH: usize = 64;
 
-/// What decides an answer in a document besides its text: its name as far as the model sees it, and the files
-/// that are open beside it.
+/// Everything that decides an answer in a document besides its text: its name as far as the model
+/// sees it, and the files that are open beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct DocumentName {
     /// Last component of the path, `main.rs`; empty for an untitled buffer.
     pub file_name: String,
     /// LSP language id, `rust`; empty when unknown.
     pub language: String,
-    /// The other open files, to be copied from; none when copying is off.
+    /// The other open files, which answers may copy from; none when copying is off.
     pub open_files: OpenFiles,
 }
 
 impl DocumentName {
-    /// A name, and no other files.
+    /// Creates a name without other files.
     pub fn new(file_name: impl Into<String>, language: impl Into<String>) -> Self {
         Self {
             file_name: file_name.into(),
@@ -47,17 +47,18 @@ impl DocumentName {
 /// Everything besides document and cursor that decides what the model sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContextSettings {
-    /// Bytes of text before the cursor's line at most; `None` is what suits the model, see
-    /// [`ContextSettings::for_model`].
+    /// Maximum number of bytes of text before the cursor's line; `None` takes the model's value,
+    /// see [`ContextSettings::for_model`].
     pub prefix_budget: Option<usize>,
-    /// Bytes of text after the cursor's line at most; `None` is what suits the model.
+    /// Maximum number of bytes of text after the cursor's line; `None` takes the model's value.
     pub suffix_budget: Option<usize>,
-    /// A longer line ends the window; a longer cursor's line means silence.
+    /// Maximum length of a line in bytes. A longer line ends the window; if the cursor's line is
+    /// longer, nothing is suggested.
     pub longest_line: usize,
-    /// Distance in lines of the forced middle's anchors (prefix-first layout only).
+    /// Average distance in lines between anchors of the forced middle (prefix-first layout only).
     pub anchor_lines: usize,
-    /// Bytes of text before and behind the window, each, that answers may be copied from, as from the
-    /// window itself; 0 for no copying at all.
+    /// Number of bytes before the window, and of bytes after it, that answers may copy from, as
+    /// from the window itself; 0 turns all copying off.
     pub copy_budget: usize,
 }
 
@@ -67,7 +68,8 @@ impl Default for ContextSettings {
             prefix_budget: None,
             suffix_budget: None,
             longest_line: 2048,
-            // Measured, see docs/layouts.md: with 32, hardly an anchor lies within half the budget.
+            // Measured, see docs/layouts.md: with 32, hardly any anchor lies within half the
+            // budget.
             anchor_lines: 8,
             copy_budget: 0,
         }
@@ -75,8 +77,9 @@ impl Default for ContextSettings {
 }
 
 impl ContextSettings {
-    /// The same with what suits the model where nothing else is set, and with no more than can fit the model's
-    /// context: a quarter, which is the last try, has at most as many bytes as the context has tokens.
+    /// Returns these settings with the model's values where none are set, limited so that the last
+    /// attempt can fit the model's context: it uses a quarter of the budgets, which is at most as
+    /// many bytes as the context has tokens.
     pub fn for_model(&self, profile: &ModelProfile) -> Self {
         let most = profile.context_tokens;
         let prefix = self.prefix_budget.unwrap_or(profile.window.prefix);
@@ -88,8 +91,9 @@ impl ContextSettings {
         }
     }
 
-    /// The budgets for the n-th try after the engine said that the prompt is too long: divided by
-    /// 2^n. `None` when there is no further try.
+    /// Returns the budgets for an attempt: those of the settings divided by 2^`attempt`. Each
+    /// attempt after the first follows the engine's report that the prompt is too long. Returns
+    /// `None` if there is no such attempt.
     pub fn budgets(&self, attempt: u8) -> Option<WindowBudgets> {
         let default = WindowBudgets::default();
         let prefix = self.prefix_budget.unwrap_or(default.prefix);
@@ -101,17 +105,18 @@ impl ContextSettings {
     }
 }
 
-/// How much of a document a window holds at most, in bytes.
+/// Maximum size of a window, in bytes of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WindowBudgets {
-    /// Before the cursor's line.
+    /// Bytes before the cursor's line.
     pub prefix: usize,
-    /// After the cursor's line.
+    /// Bytes after the cursor's line.
     pub suffix: usize,
 }
 
 impl Default for WindowBudgets {
-    /// What a small model reads well: the embedded one was trained with up to 800 and 300 bytes.
+    /// Returns what a small model reads well: the embedded one was trained with up to 800 and 300
+    /// bytes.
     fn default() -> Self {
         Self {
             prefix: 1536,
@@ -120,38 +125,38 @@ impl Default for WindowBudgets {
     }
 }
 
-/// What the model sees of a document at a cursor: base and tail, LF only.
+/// The part of a document that the model sees at a cursor: base and tail, LF only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContextWindow {
     /// The document's name.
     pub name: DocumentName,
-    /// How base and tail are laid out; part of the identity.
+    /// Order in which base and tail are laid out; part of the identity.
     pub layout: Layout,
     /// Text from W to the anchor (prefix first) or to the cursor (split). Empty in the suffix-first
     /// layout.
     pub before_anchor: String,
-    /// Text from behind the left-out closers (split: from the cursor) to E.
+    /// Text from the end of the left-out closers (split: from the cursor) to E.
     pub suffix: String,
-    /// Text from W (suffix first) or from the anchor (prefix first) to the cursor. Empty in the split
-    /// layout.
+    /// Text from W (suffix first) or from the anchor (prefix first) to the cursor. Empty in the
+    /// split layout.
     pub tail: String,
-    /// The left-out closers with their white space, exactly as they stand in the document,
-    /// but LF. Not part of the identity. Empty in the split layout.
+    /// The left-out closers with their white space, exactly as in the document, but with LF line
+    /// ends. Not part of the identity. Empty in the split layout.
     pub left_out: String,
-    /// Budget attempt (0, 1, 2) that cut this window; part of the identity.
+    /// Budget attempt (0, 1, 2) with which this window was cut; part of the identity.
     pub attempt: u8,
-    /// What stands around it; part of the identity.
+    /// Text around the window; part of the identity.
     pub elsewhere: Elsewhere,
 }
 
 impl ContextWindow {
     /// Cuts the window. A pure function of its arguments.
     ///
-    /// A cursor inside a line end stands at the end of its line.
+    /// A cursor inside a line end counts as being at the end of its line.
     ///
     /// # Errors
-    /// A [`Silence`] when nothing may be suggested here: the cursor's line is too long or holds a secret,
-    /// or there is no such attempt.
+    /// Returns a [`Silence`] if nothing may be suggested here: the cursor's line is too long or
+    /// holds a secret, or there is no such attempt.
     pub fn new(
         document: &Document,
         cursor: Offset,
@@ -173,7 +178,7 @@ impl ContextWindow {
             return Err(Silence::Secret);
         }
 
-        // Where the tail begins that the text up to the cursor is split into.
+        // Line at which the text up to the cursor is split into `before_anchor` and the tail.
         let anchor = match layout {
             Layout::SuffixFirst | Layout::Split => None,
             Layout::PrefixFirst => lines.anchor(line, settings.anchor_lines, budgets.prefix),
@@ -183,14 +188,16 @@ impl ContextWindow {
         let mut tail = lines.text(anchor.unwrap_or(first), line);
         tail.push_str(&document.slice(range.start..cursor));
 
-        // The closers are looked for in what a suffix could hold at most; where they end, the suffix
-        // begins, and its own end is measured from there: so Enter between two brackets moves nothing.
+        // Closers are searched for in the longest text that a suffix could hold. The suffix begins
+        // where they end, and its own end is measured from there, so Enter between two brackets
+        // moves nothing.
         let rest = document.slice(cursor..range.end);
         let reach = lines.reach(line, budgets.suffix);
         let after = rest + &lines.below(line, reach);
         let left_out = match layout {
             Layout::SuffixFirst | Layout::PrefixFirst => left_out_closers(&tail, &after),
-            // Its suffix stands behind text that changes with every key: there is nothing to keep.
+            // The suffix comes after text that changes with every key press: there is nothing to
+            // keep.
             Layout::Split => 0,
         };
         let left_out = after[..left_out].to_string();
@@ -226,7 +233,8 @@ impl ContextWindow {
         })
     }
 
-    /// What may be copied behind this window, which was cut from `document`; `None` when copying is off.
+    /// Returns what answers may copy from for this window, which was cut from `document`; `None`
+    /// when copying is off.
     pub fn copy_source(&self, document: &Document) -> Option<CopySource> {
         self.elsewhere.is_copied().then(|| {
             let [mut before, behind] = self.elsewhere.texts(document);
@@ -239,7 +247,7 @@ impl ContextWindow {
         })
     }
 
-    /// Bytes on the heap, for budgets of caches.
+    /// Returns the number of bytes on the heap, for the budgets of caches.
     pub fn heap_bytes(&self) -> usize {
         self.name.file_name.len()
             + self.name.language.len()
@@ -249,7 +257,7 @@ impl ContextWindow {
             + self.left_out.len()
     }
 
-    /// Whether two windows differ in nothing but the tail and what is left out.
+    /// Returns whether two windows differ in nothing but the tail and what is left out.
     pub fn same_base(&self, other: &Self) -> bool {
         self.name == other.name
             && self.layout == other.layout
@@ -260,14 +268,15 @@ impl ContextWindow {
     }
 }
 
-/// The document as lines of LF text, none longer than the longest allowed.
+/// A document as lines of LF text, none longer than `longest`.
 struct Lines<'a> {
     document: &'a Document,
     longest: usize,
 }
 
 impl Lines<'_> {
-    /// A line without its line end; `None` when it is too long or does not exist.
+    /// Returns the range of a line without its line end; `None` if it is too long or does not
+    /// exist.
     fn range(&self, line: usize) -> Option<Range<Offset>> {
         if line >= self.document.line_count() {
             return None;
@@ -276,8 +285,8 @@ impl Lines<'_> {
         (range.end.0 - range.start.0 <= self.longest).then_some(range)
     }
 
-    /// W: the line with which a window begins that is measured from the start of `line`. The
-    /// document's first line when it lies within the budget.
+    /// Returns W, the first line of a window measured from the start of `line`. This is the
+    /// document's first line if it lies within the budget.
     fn first_line(&self, line: usize, budget: usize) -> usize {
         let mut candidates = Candidates::new(line, budget);
         while candidates.outermost > 0 {
@@ -292,8 +301,8 @@ impl Lines<'_> {
         0
     }
 
-    /// E: the last line of a window that is measured from the end of `line`. The document's last line
-    /// when it lies within the budget.
+    /// Returns E, the last line of a window measured from the end of `line`. This is the document's
+    /// last line if it lies within the budget.
     fn last_line(&self, line: usize, budget: usize) -> usize {
         let mut candidates = Candidates::new(line, budget);
         while let Some(range) = self.range(candidates.outermost + 1) {
@@ -304,7 +313,7 @@ impl Lines<'_> {
         candidates.outermost
     }
 
-    /// The last line that lies within the budget behind `line`.
+    /// Returns the last line below `line` that lies within the budget.
     fn reach(&self, line: usize, budget: usize) -> usize {
         let mut last = line;
         let mut distance = 0;
@@ -318,8 +327,9 @@ impl Lines<'_> {
         last
     }
 
-    /// The forced middle's anchor: the nearest line above `line` whose hash says so, one in so many lines.
-    /// It lies within half the prefix budget, because what follows it is encoded anew when it moves.
+    /// Returns the forced middle's anchor: the nearest line above `line` that its hash selects, as
+    /// it does one line in `spacing`. It lies within half the prefix budget, because what follows
+    /// it is encoded again when it moves.
     fn anchor(&self, line: usize, spacing: usize, budget: usize) -> Option<usize> {
         let spacing = spacing.max(1) as u64;
         let mut distance = 0;
@@ -339,12 +349,12 @@ impl Lines<'_> {
         None
     }
 
-    /// What is above a line.
+    /// Returns a scan for secrets that starts at `line`.
     fn scan(&self, line: usize) -> Scan {
         Scan::at(self.document, line)
     }
 
-    /// The lines from `first` up to `end`, each with a line feed, without secrets.
+    /// Returns the lines from `first` to before `end`, each with a line feed, without secrets.
     fn text(&self, first: usize, end: usize) -> String {
         let mut text = String::new();
         for line in first..end {
@@ -354,8 +364,8 @@ impl Lines<'_> {
         without_secrets(self.scan(first), text)
     }
 
-    /// The text from `start`, which is in `line`, to the end of `last`, without secrets, and the line feed after it
-    /// if there is one.
+    /// Returns the text from `start`, which is in `line`, to the end of `last`, and the line feed
+    /// after it if there is one, without secrets.
     fn visible(&self, line: usize, start: Offset, last: usize) -> String {
         let range = self.document.line_range(line);
         let whole = self.document.slice(range.clone());
@@ -369,8 +379,8 @@ impl Lines<'_> {
         text
     }
 
-    /// The lines behind `line` up to `last`, each with the line feed before it, and the line feed
-    /// behind the last one if there is one.
+    /// Returns the lines after `line` up to `last`, each with the line feed before it, and the line
+    /// feed after the last one if there is one.
     fn below(&self, line: usize, last: usize) -> String {
         let mut text = String::new();
         for line in line + 1..=last {
@@ -383,16 +393,16 @@ impl Lines<'_> {
         text
     }
 
-    /// What a line weighs when an end of the window is chosen. Blank and bracket-only lines weigh
-    /// nothing: a file repeats them, and then the outermost of many equals would be chosen, which moves
-    /// with every line.
+    /// Returns the weight of a line when an end of the window is chosen. Blank and bracket-only
+    /// lines have none: a file repeats them, so the outermost of many equals would be chosen, and
+    /// that moves with every line.
     fn hash(&self, range: Range<Offset>) -> Option<u64> {
         let line = self.document.slice(range);
         (!is_trivial(&line)).then(|| xxh3_64(line.as_bytes()))
     }
 }
 
-/// Whether a line holds only white space, brackets and the marks that follow them.
+/// Returns whether a line holds only white space, brackets and the punctuation that follows them.
 pub(crate) fn is_trivial(line: &str) -> bool {
     line.chars()
         .all(|c| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | ';' | ','))
@@ -402,12 +412,12 @@ fn length(range: &Range<Offset>) -> usize {
     range.end.0 - range.start.0
 }
 
-/// The walk from the cursor's line outward in one direction.
+/// A walk from the cursor's line outward in one direction.
 struct Candidates {
     budget: usize,
     /// LF bytes between the start of the walk and the far side of `outermost`.
     distance: usize,
-    /// The last line within the budget.
+    /// Last line within the budget.
     outermost: usize,
     /// Highest hash so far, and its line.
     best: Option<(u64, usize)>,
@@ -423,7 +433,7 @@ impl Candidates {
         }
     }
 
-    /// Takes the next line; `false` when it lies beyond the budget.
+    /// Takes the next line; returns `false` if it lies beyond the budget.
     fn take(&mut self, line: usize, lines: &Lines<'_>, range: Range<Offset>) -> bool {
         self.distance += length(&range) + 1;
         if self.distance > self.budget {
@@ -439,7 +449,7 @@ impl Candidates {
         true
     }
 
-    /// The line with the highest hash in the outermost quarter, else the outermost line.
+    /// Returns the line with the highest hash in the outermost quarter, or else the outermost line.
     fn choice(&self) -> usize {
         self.best.map_or(self.outermost, |(_, line)| line)
     }

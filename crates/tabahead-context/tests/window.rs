@@ -53,7 +53,7 @@ fn lines(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(line, count)
 }
 
-/// A text of lines and a cursor in it.
+/// Generates lines and a cursor in their text.
 fn places() -> impl Strategy<Value = (Vec<String>, usize)> {
     (lines(1..40), any::<prop::sample::Index>()).prop_map(|(lines, index)| {
         let text = lines.join("\n");
@@ -101,7 +101,8 @@ proptest! {
     fn text_beyond_the_budgets_moves_nothing(
         (lines, cursor) in places(), layout in layouts(), above in lines(1..6), below in lines(1..6),
     ) {
-        // The budget is measured from an anchor in the prefix-first layout, which reaches half as far again.
+        // In the prefix-first layout the budget is measured from an anchor, which reaches half a
+        // budget further.
         let reach = 2 * budgets(&SMALL).prefix + SMALL.longest_line + 100;
         let padding = "some padding\n".repeat(reach / 10);
         let text = format!("{padding}{}{}", lines.join("\n"), padding.replace("some", "\nmore"));
@@ -153,7 +154,7 @@ proptest! {
             prop_assert!(after.tail.is_empty() && after.left_out.is_empty());
             let base = |w: &ContextWindow| ContextKey::of_base(&profile(Layout::Split), &SMALL, w);
             prop_assert_ne!(base(&before), base(&after));
-            // Both other layouts see the same text, laid out otherwise.
+            // The suffix-first layout sees the same text, laid out differently.
             let other = window(&text, cursor, Layout::SuffixFirst).expect("the same lines");
             prop_assert_eq!(&other.tail, &before.before_anchor);
         }
@@ -278,7 +279,7 @@ fn budgets(settings: &ContextSettings) -> WindowBudgets {
 fn a_keystroke_only_appends_to_the_prompt() {
     let (before, after) = ("fn f() {\n    let a = 1;\n    ", "\n    g(a)\n}\n");
     for layout in [Layout::SuffixFirst, Layout::PrefixFirst] {
-        // All segments but the last, and the last with what is forced behind it.
+        // Returns all segments but the last, and the last one with the forced text after it.
         let read = |typed: &str| {
             let text = format!("{before}{typed}{after}");
             let window = window(&text, before.len() + typed.len(), layout).expect("a window");
@@ -374,7 +375,7 @@ fn what_may_be_copied_is_part_of_the_key_and_typing_leaves_it() {
     assert_eq!(base(&here), base(&there));
     assert_eq!(there.copy_source(&typed), Some(source.clone()));
 
-    // An edit within the budget before and behind the window, and one beyond it.
+    // Edits within the budget before and after the window, and one beyond it.
     let first = here.tail.lines().next().expect("a line");
     let start = text.find(first).expect("W") - 20;
     let near_end = cursor.0 + 2 + here.suffix.len() + here.suffix.matches('\n').count() + 30;
@@ -433,7 +434,7 @@ fn the_other_open_files_are_part_of_the_key_in_whatever_order_they_come() {
         Some(texts),
         back.copy_source(&document).map(|source| source.open_files)
     );
-    // What is kept for comparing is the same, and holds no text.
+    // The copy kept for comparison is equal, and holds no text.
     let kept = here.name.open_files.without_texts();
     assert_eq!(kept, back.name.open_files);
     assert!(kept.texts().is_empty());
@@ -455,7 +456,7 @@ fn of_many_open_files_the_first_ones_are_copied_from_and_of_a_large_one_its_begi
     let file = |letter: &str, bytes: usize| {
         OpenFile::new(&Document::new(&letter.repeat(bytes), Version(0)))
     };
-    // Its beginning ends between characters.
+    // The part that is copied from ends between characters.
     let (large, small) = (file("€", 40_000), file("a", 10));
     let first = |files: &[&OpenFile]| {
         let files = OpenFiles::new(files.iter().copied());
@@ -471,7 +472,8 @@ fn of_many_open_files_the_first_ones_are_copied_from_and_of_a_large_one_its_begi
     assert_eq!(OpenFiles::new([&empty]), OpenFiles::default());
 }
 
-/// A real file written line by line above its last third: how often an accepted line moves the ends.
+/// Writes a real file line by line above its last third and counts how often an accepted line moves
+/// the ends.
 #[test]
 fn the_ends_move_rarely_while_lines_are_accepted() {
     let source = include_str!("../src/cut.rs");
@@ -506,10 +508,10 @@ fn the_ends_move_rarely_while_lines_are_accepted() {
     assert_eq!(end_moved, 0);
 }
 
-/// Stands in every secret of these tests, and nowhere else.
+/// Part of every secret in these tests, and of nothing else.
 const SECRET: &str = "Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1";
 
-/// Blocks of lines, some of which hold secrets.
+/// Generates blocks of lines, some of which hold secrets.
 fn blocks() -> impl Strategy<Value = String> {
     let key = |lines: usize| {
         let body = format!("{SECRET}{SECRET}\n").repeat(lines);
@@ -564,7 +566,7 @@ fn the_lines_above_what_is_copied_are_part_of_the_key() {
         ..SMALL
     };
     let model = profile(Layout::SuffixFirst);
-    // What is copied begins within the body, and what is above it differs.
+    // What is copied begins within the body; what is above it differs.
     let seen = |header: &str| {
         let document = Document::new(&text(header), Version(0));
         let name = DocumentName::default();

@@ -3,7 +3,7 @@
 //! Knows no engine: it is data. `README.md` beside `Cargo.toml` is the model card; `training/` is
 //! the recipe that made `mini.gguf`.
 
-/// The model's family; its metadata add the version.
+/// Name of the model's family; the model's metadata add the version.
 pub const NAME: &str = "tabahead-mini";
 
 /// The model as a GGUF file.

@@ -1,4 +1,4 @@
-//! The model card speaks of the file that is embedded, not of an earlier one.
+//! The model card describes the embedded file, not an earlier one.
 
 use xxhash_rust::xxh3::xxh3_128;
 

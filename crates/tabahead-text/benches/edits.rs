@@ -1,7 +1,7 @@
-//! What a keystroke costs a document: `cargo bench -p tabahead-text`.
+//! Cost of a keystroke to a document: `cargo bench -p tabahead-text`.
 //!
-//! In documents of 1 KB, 1 MB and 100 MB, in their middle. Each edit is made in a clone, as in the
-//! server, where somebody always holds the text before it.
+//! Measured in the middle of documents of 1 KB, 1 MB and 100 MB. Each edit is made in a clone, as
+//! in the server, where something always holds the previous text.
 
 use std::hint::black_box;
 
@@ -43,7 +43,8 @@ fn positions(criterion: &mut Criterion) {
     }
 }
 
-/// A text that was reached in two ways, and one that differs in one letter at the cursor.
+/// Compares a text with one that was reached in another way, and with one that differs at the
+/// cursor.
 fn same_text(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("same text");
     for (size, document) in documents() {
@@ -80,7 +81,7 @@ fn documents() -> [(&'static str, Document); 3] {
     })
 }
 
-/// The end of the line in the middle.
+/// Returns the end of the line in the middle.
 fn middle(document: &Document) -> Offset {
     document.line_range(document.line_count() / 2).end
 }

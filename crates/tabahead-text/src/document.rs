@@ -17,9 +17,9 @@ pub struct Version(pub i32);
 /// One change of the text: a replaced range, or the whole text when `range` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// What is replaced; `None` replaces the whole text.
+    /// The range to replace; `None` replaces the whole text.
     pub range: Option<Range>,
-    /// What stands there afterwards.
+    /// The text that replaces it.
     pub text: String,
 }
 
@@ -36,7 +36,7 @@ pub enum LineEnd {
 }
 
 impl LineEnd {
-    /// The characters of the line end.
+    /// Returns the characters of the line end.
     pub fn as_str(self) -> &'static str {
         match self {
             LineEnd::Lf => "\n",
@@ -54,7 +54,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// A document with this text and version.
+    /// Creates a document with this text and version.
     pub fn new(text: &str, version: Version) -> Self {
         Self {
             rope: Rope::from_str(text),
@@ -62,14 +62,14 @@ impl Document {
         }
     }
 
-    /// The version of the last edit.
+    /// Returns the version of the last edit.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Applies edits in order, each to the text that the one before it left, then sets the version.
+    /// Applies edits in order, each to the text that the previous one left, then sets the version.
     ///
-    /// [`Document::replaced_by`] says what each of them replaces.
+    /// [`Document::replaced_by`] defines what each of them replaces.
     pub fn apply(&mut self, edits: &[Edit], encoding: PositionEncoding, version: Version) {
         for edit in edits {
             if edit.range.is_none() {
@@ -82,12 +82,13 @@ impl Document {
         self.version = version;
     }
 
-    /// What an edit replaces, in whole characters, and what is there afterwards.
+    /// Returns the range that an edit replaces, in whole characters, and the text that replaces it.
     ///
     /// A range whose end is before its start is taken the other way round, as VS Code's own
-    /// document does. A range may begin or end inside a character, as a client's does that compares
-    /// texts unit by unit. It has half of the character left. Here a substitute stands for each unit that
-    /// stays and spells nothing ([`PositionEncoding::substitute`]), so positions after it mean the same.
+    /// document does. A range may begin or end inside a character, because some clients compare
+    /// texts unit by unit; such a client keeps half of the character. Here a substitute replaces
+    /// each remaining unit that spells nothing ([`PositionEncoding::substitute`]), so positions
+    /// after it mean the same.
     pub fn replaced_by<'a>(
         &self,
         edit: &'a Edit,
@@ -128,18 +129,18 @@ impl Document {
         (replaced, Cow::Owned(text))
     }
 
-    /// The document in which `range` (byte offsets) holds `text` instead; same version.
+    /// Returns the document with `range` (byte offsets) replaced by `text`; same version.
     pub fn with_replaced(&self, range: std::ops::Range<Offset>, text: &str) -> Self {
         let mut document = self.clone();
         document.replace(range, text);
         document
     }
 
-    /// The byte offset of a position, clamped to the line's end and the document's end.
+    /// Returns the byte offset of a position, clamped to the line's end and the document's end.
     ///
     /// LSP: "If the character value is greater than the line length it defaults back to the line
-    /// length." A line behind the last one is the document's end. A position inside a character (between
-    /// two surrogates, or inside a UTF-8 sequence) is the start of that character.
+    /// length." A line after the last one is the document's end. A position inside a character
+    /// (between two surrogates, or inside a UTF-8 sequence) is the start of that character.
     pub fn offset_of(&self, position: Position, encoding: PositionEncoding) -> Offset {
         let line = position.line as usize;
         if line >= self.line_count() {
@@ -167,8 +168,8 @@ impl Document {
         self.clamp(Offset(byte.min(range.end.0)))
     }
 
-    /// The start of the character that a position is before or inside, and how many of the
-    /// character's units are before the position.
+    /// Returns the start of the character that a position is before or inside, and the number of
+    /// the character's units before the position.
     fn unit_of(&self, position: Position, encoding: PositionEncoding) -> (Offset, usize) {
         let start = self.offset_of(position, encoding);
         let width = self.char_at(start).map_or(1, |c| encoding.units_of(c));
@@ -192,7 +193,7 @@ impl Document {
         self.rope.get_char(self.rope.byte_to_char(offset.0))
     }
 
-    /// The position of a byte offset, clamped to the document and to a character boundary.
+    /// Returns the position of a byte offset, clamped to the document and to a character boundary.
     ///
     /// An offset between `\r` and `\n` is the position before both: LSP has none between them.
     pub fn position_of(&self, offset: Offset, encoding: PositionEncoding) -> Position {
@@ -217,8 +218,8 @@ impl Document {
         }
     }
 
-    /// The byte offset of a code unit of the whole text in UTF-16, counted from 0; `None` behind the
-    /// text's end. Editors that count this way number the units without regard to lines.
+    /// Returns the byte offset of a UTF-16 code unit of the whole text, counted from 0; `None`
+    /// beyond the text's end. Editors that count this way number the units without regard to lines.
     ///
     /// A unit between two surrogates is the start of the character that they spell. A unit between
     /// `\r` and `\n` is between them.
@@ -227,22 +228,23 @@ impl Document {
         Some(Offset(self.rope.char_to_byte(char)))
     }
 
-    /// How many code units of UTF-16 stand before a byte offset, clamped to the document and to a
-    /// character boundary. At `Offset(len())`, how many the text has.
+    /// Returns the number of UTF-16 code units before a byte offset, clamped to the document and to
+    /// a character boundary. At `Offset(len())`, this is the number of units in the text.
     pub fn utf16_unit_of(&self, offset: Offset) -> usize {
         let offset = self.clamp(offset);
         self.rope.char_to_utf16_cu(self.rope.byte_to_char(offset.0))
     }
 
-    /// Length in bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.rope.len_bytes()
     }
 
-    /// Whether both hold the same bytes, whatever their versions.
+    /// Returns whether both hold the same bytes, whatever their versions.
     ///
-    /// Two texts that were made of one share most of their memory. What is shared is not compared, so
-    /// the cost is that of walking over the chunks, and nothing for a clone or for another length.
+    /// Two texts derived from one share most of their memory. What is shared is not compared, so
+    /// the cost is that of walking over the chunks, and nothing for a clone or for a text of
+    /// another length.
     pub fn has_same_text(&self, other: &Self) -> bool {
         if self.len() != other.len() {
             return false;
@@ -250,46 +252,48 @@ impl Document {
         self.rope.is_instance(&other.rope) || same_bytes(self.rope.chunks(), other.rope.chunks())
     }
 
-    /// Whether there is no text.
+    /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The whole text. Costs its length: meant for tests and for files that are read once.
+    /// Returns the whole text. Costs its length: meant for tests and for files that are read once.
     pub fn text(&self) -> String {
         self.rope.to_string()
     }
 
-    /// The bytes of a range as they stand in the document, clamped to character boundaries.
+    /// Returns the bytes of a range as they are in the document, clamped to character boundaries.
     pub fn slice(&self, range: std::ops::Range<Offset>) -> String {
         let range = self.clamp_range(range);
         self.rope.byte_slice(range.start.0..range.end.0).to_string()
     }
 
-    /// The bytes of a range piece by piece, as they lie in memory; clamped to character boundaries.
+    /// Returns the bytes of a range in pieces, as they are in memory, clamped to character
+    /// boundaries.
     pub fn chunks(&self, range: std::ops::Range<Offset>) -> impl Iterator<Item = &str> {
         let range = self.clamp_range(range);
         self.rope.byte_slice(range.start.0..range.end.0).chunks()
     }
 
-    /// The offset itself, or the nearest one before it that lies in the document and between two
-    /// characters.
+    /// Returns the offset itself, or the nearest one before it that lies in the document and
+    /// between two characters.
     pub fn clamp(&self, offset: Offset) -> Offset {
         let byte = offset.0.min(self.len());
         Offset(self.rope.char_to_byte(self.rope.byte_to_char(byte)))
     }
 
-    /// Number of lines: one more than there are line ends.
+    /// Returns the number of lines: one more than there are line ends.
     pub fn line_count(&self) -> usize {
         self.rope.len_lines()
     }
 
-    /// The line that holds an offset.
+    /// Returns the line that holds an offset.
     pub fn line_of(&self, offset: Offset) -> usize {
         self.rope.byte_to_line(offset.0.min(self.len()))
     }
 
-    /// The bytes of a line, without its line end. A line behind the last one is empty, at the end.
+    /// Returns the byte range of a line, without its line end. A line after the last one is empty,
+    /// at the end.
     pub fn line_range(&self, line: usize) -> std::ops::Range<Offset> {
         let count = self.line_count();
         if line >= count {
@@ -307,7 +311,7 @@ impl Document {
         Offset(start)..Offset(end)
     }
 
-    /// How the line ends that an offset is in; of the last line, how the one above it ends. LF when
+    /// Returns how the line of `offset` ends; for the last line, how the one above it ends. LF if
     /// there is only one line.
     pub fn line_end(&self, offset: Offset) -> LineEnd {
         let line = self.line_of(offset);
@@ -342,7 +346,8 @@ impl Document {
     }
 }
 
-/// Whether two texts of the same length are the same; chunks at the same address are.
+/// Returns whether two texts of the same length are equal; chunks at the same address need no
+/// comparison.
 fn same_bytes<'a>(
     mut left: impl Iterator<Item = &'a str>,
     mut right: impl Iterator<Item = &'a str>,

@@ -1,7 +1,8 @@
 //! Languages and their names.
 //!
-//! An editor tells the language of what it opens, in its own words: what VS Code and LSP call `shellscript` is `sh` in
-//! Neovim. For files that are read from disk, from a recording or from a repository, the extension tells it.
+//! An editor states the language of a document in its own words: what VS Code and LSP call
+//! `shellscript` is `sh` in Neovim. For files read from disk, from a recording or from a
+//! repository, the extension decides.
 
 /// LSP language ids and their extensions, the usual one first, for files that no editor opened.
 const LANGUAGES: &[(&str, &[&str])] = &[
@@ -36,8 +37,8 @@ const LANGUAGES: &[(&str, &[&str])] = &[
     ("zig", &["zig"]),
 ];
 
-/// Other names of languages: what editors call them, where it is not the LSP id, and what people write. The extensions
-/// above are names, too.
+/// Other names of languages: what editors call them if not by the LSP id, and what people write.
+/// The extensions above are names, too.
 const OTHER_NAMES: &[(&str, &[&str])] = &[
     ("bat", &["batch", "batchfile", "cmd", "dosbatch"]),
     ("bibtex", &["bib"]),
@@ -86,7 +87,7 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
     ("xsl", &["xslt"]),
 ];
 
-/// Languages that some editors tell apart, and what others call them together with their like.
+/// Languages that some editors distinguish, and what others call them as a group.
 const KINDS: &[(&str, &str)] = &[
     ("csh", "shellscript"),
     ("dash", "shellscript"),
@@ -95,7 +96,8 @@ const KINDS: &[(&str, &str)] = &[
     ("zsh", "shellscript"),
 ];
 
-/// The LSP language id of a file, by its last component; empty when unknown.
+/// Returns the LSP language id of a file by its name, the last component of its path; empty when
+/// unknown.
 pub fn language_of(file_name: &str) -> &'static str {
     match file_name {
         "Makefile" | "makefile" => return "makefile",
@@ -109,7 +111,7 @@ pub fn language_of(file_name: &str) -> &'static str {
     LANGUAGES.iter().find(known).map_or("", |(id, _)| id)
 }
 
-/// The usual extension of a language, given by LSP id or by another common name.
+/// Returns the usual extension of a language, given by LSP id or by another common name.
 pub fn extension_of(language: &str) -> Option<&'static str> {
     let id = id_of(language);
     LANGUAGES
@@ -118,11 +120,13 @@ pub fn extension_of(language: &str) -> Option<&'static str> {
         .and_then(|(_, extensions)| extensions.first().copied())
 }
 
-/// Whether a document whose language is `language`, in its editor's words, is in the language that somebody calls `name`.
+/// Returns whether a document is in the language that a user calls `name`. `language` is the
+/// document's language in its editor's words.
 pub fn is_language(language: &str, name: &str) -> bool {
     let (language, name) = (id_of(language), id_of(name));
     let kinds = || KINDS.iter().filter(|(kind, _)| *kind == language);
-    // What Neovim calls `yaml.ansible` is both. Other editors have ids with a point, which are names of their own.
+    // What Neovim calls `yaml.ansible` is both languages. Ids with a dot in other editors are names
+    // of their own.
     let parts = || {
         let is_known = OTHER_NAMES.iter().any(|(id, _)| *id == language);
         let parts = language.split('.').filter(|part| *part != language);
@@ -133,7 +137,7 @@ pub fn is_language(language: &str, name: &str) -> bool {
         || parts().any(|part| is_language(part, &name))
 }
 
-/// The LSP id of a language by any of its names; the name itself, in lower case, where it is not known.
+/// Returns the LSP id of a language by any of its names; if unknown, the name itself in lower case.
 fn id_of(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let means_it = |(id, names): &&(&str, &[&str])| *id == name || names.contains(&name.as_str());

@@ -1,4 +1,4 @@
-//! Where something is: byte offsets inside, line and character outside.
+//! Places in a text: byte offsets inside, line and character outside.
 //!
 //! Knows nothing of ropes; `document.rs` converts between the two.
 
@@ -6,12 +6,12 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Offset(pub usize);
 
-/// What `Position::character` counts, as negotiated with the client.
+/// The unit that `Position::character` counts, as negotiated with the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PositionEncoding {
     /// Bytes of UTF-8.
     Utf8,
-    /// Code units of UTF-16: the encoding every client speaks.
+    /// Code units of UTF-16: the encoding that every client supports.
     #[default]
     Utf16,
     /// Unicode scalar values.
@@ -19,7 +19,7 @@ pub enum PositionEncoding {
 }
 
 impl PositionEncoding {
-    /// How many units a character takes.
+    /// Returns the number of units that a character takes.
     pub fn units_of(self, character: char) -> usize {
         match self {
             Self::Utf8 => character.len_utf8(),
@@ -28,8 +28,8 @@ impl PositionEncoding {
         }
     }
 
-    /// What stands for a unit that is no character by itself: half of a surrogate pair, a byte that is not
-    /// UTF-8. It takes one unit, so that positions after it hold.
+    /// Returns the substitute for a unit that is not a character on its own: half of a surrogate
+    /// pair, or a byte that is not UTF-8. It takes one unit, so that positions after it stay valid.
     pub fn substitute(self) -> char {
         match self {
             Self::Utf8 => '?',
@@ -37,14 +37,16 @@ impl PositionEncoding {
         }
     }
 
-    /// The text that units of UTF-16 spell, with a substitute for each half of a pair.
+    /// Returns the text that UTF-16 code units spell, with a substitute for each unpaired
+    /// surrogate.
     pub fn of_utf16(self, units: impl IntoIterator<Item = u16>) -> String {
         char::decode_utf16(units)
             .map(|decoded| decoded.unwrap_or(self.substitute()))
             .collect()
     }
 
-    /// The text that bytes of UTF-8 spell, with a substitute for each byte that is no part of a character.
+    /// Returns the text that UTF-8 bytes spell, with a substitute for each byte that is not part of
+    /// a character.
     pub fn of_utf8(self, bytes: &[u8]) -> String {
         let mut text = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
@@ -69,6 +71,6 @@ pub struct Position {
 pub struct Range {
     /// First position in the range.
     pub start: Position,
-    /// First position behind the range.
+    /// First position after the range.
     pub end: Position,
 }

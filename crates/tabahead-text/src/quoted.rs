@@ -1,8 +1,9 @@
-//! Text from a file or an editor, quoted in a message: short, on one line, and harmless to a terminal.
+//! Text from a file or an editor, quoted in a message: short, on one line, and harmless to a
+//! terminal.
 
-/// At most `most` characters of a text, with an escape for each that would end the line, command a terminal or turn
-/// the order of letters around. Where text was left out is `…`: in its middle, since what is wrong with it may be at
-/// either end.
+/// Returns at most `most` characters of a text, with an escape for each character that would end
+/// the line, control a terminal or reverse the order of letters. `…` replaces the text that is left
+/// out: in the middle, since what is wrong with the text may be at either end.
 pub fn quoted(text: &str, most: usize) -> String {
     let escaped: String = text.chars().map(escaped).collect();
     let count = escaped.chars().count();

@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 use tabahead_text::{Document, Edit, LineEnd, Offset, Position, PositionEncoding, Range, Version};
 
-/// The model: everything is found by walking over the characters.
+/// The model: it finds everything by walking over the characters.
 struct Plain(String);
 
 impl Plain {
-    /// Start and end of each line, the end without its line end.
+    /// Returns the start and end of each line, the end without its line end.
     fn lines(&self) -> Vec<(usize, usize)> {
         let mut lines = Vec::new();
         let mut start = 0;
@@ -91,7 +91,7 @@ impl Plain {
 }
 
 impl Plain {
-    /// Where a position is among all units.
+    /// Returns the index of a position among all units of the text.
     fn unit_of(&self, position: Position, encoding: PositionEncoding) -> usize {
         let count = |text: &str| text.chars().map(|c| units(c, encoding)).sum::<usize>();
         let lines = self.lines();
@@ -126,7 +126,7 @@ fn texts(pieces: usize) -> impl Strategy<Value = String> {
         "a", "foo ", "é", "漢", "𝒷", "🦀", "\n", "\r\n", "\r", "\n\r", "\u{85}", "\u{2028}",
         "\u{b}",
     ]);
-    // Long enough pieces in between that the rope splits its leaves, now and then right in a line end.
+    // Some pieces are long enough that the rope splits its leaves, now and then inside a line end.
     let piece = prop_oneof![20 => piece.prop_map(String::from), 1 => Just("xé\r\n".repeat(300))];
     prop::collection::vec(piece, 0..pieces).prop_map(|pieces| pieces.concat())
 }

@@ -1,10 +1,10 @@
 //! Our document against `vscode-languageserver-textdocument`, which most language servers use, on
 //! generated edit scripts.
 //!
-//! The reference counts UTF-16 code units, so this is about that encoding. One kind of position is
-//! left out: inside a surrogate pair the reference cuts the character in two, which leaves a text that
-//! is no Unicode; ours has a substitute for each half (`properties.rs`). `reference.js` says where the reference has to
-//! be helped.
+//! The reference counts UTF-16 code units, so this covers that encoding only. One kind of position
+//! is left out: inside a surrogate pair the reference cuts the character in two, which leaves text
+//! that is not valid Unicode; ours has a substitute for each half (`properties.rs`). `reference.js`
+//! explains where the reference needs help.
 
 use std::{
     io::Write,
@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Value, json};
 use tabahead_text::{Document, Edit, Offset, Position, PositionEncoding, Range, Version};
 
-/// Scripts compared; ten times as many when `TABAHEAD_THOROUGH` is set.
+/// Number of scripts compared; ten times as many if `TABAHEAD_THOROUGH` is set.
 const SCRIPTS: u64 = 12_000;
 
 const PIECES: [&str; 18] = [
@@ -69,17 +69,17 @@ fn edit_scripts_give_the_texts_and_positions_of_the_reference() {
     );
 }
 
-/// Texts, edits of them, and places to ask for in the last text.
+/// A text, edits of it, and places to query in the final text.
 struct Script {
     text: String,
     versions: Vec<Vec<Edit>>,
     positions: Vec<Position>,
-    /// In UTF-16 code units, at borders of characters.
+    /// Offsets in UTF-16 code units, at character boundaries.
     offsets: Vec<usize>,
 }
 
 impl Script {
-    /// The script that a seed names. Edits are applied to a plain string on the way, so that
+    /// Generates the script of a seed. Applies the edits to a plain string on the way, so that
     /// positions inside a surrogate pair can be left out.
     fn generated(seed: u64) -> Self {
         let mut random = Random(seed);
@@ -142,7 +142,7 @@ impl Script {
         json!({"text": self.text, "versions": versions, "positions": positions, "offsets": self.offsets})
     }
 
-    /// What our document makes of the script, in the shape of the reference's answer.
+    /// Returns what our document makes of the script, in the shape of the reference's answer.
     fn ours(&self) -> Value {
         let mut document = Document::new(&self.text, Version(0));
         let mut texts = Vec::new();
@@ -193,7 +193,7 @@ fn bytes_of_units(text: &str, units: usize) -> usize {
     text.len()
 }
 
-/// A position in or around a text, but not inside a surrogate pair.
+/// Returns a position in or around a text, but not inside a surrogate pair.
 fn position(random: &mut Random, text: &str) -> Position {
     loop {
         let lines = lines(text);
@@ -218,7 +218,7 @@ fn is_character_border(line: &str, units: usize) -> bool {
     line[..bytes_of_units(line, units)].encode_utf16().count() == units
 }
 
-/// The lines of a text without their ends: LF, CRLF and CR end one.
+/// Returns the lines of a text without their ends; LF, CRLF and CR end a line.
 fn lines(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
@@ -231,7 +231,7 @@ fn lines(text: &str) -> Vec<&str> {
     lines
 }
 
-/// What an edit leaves of a plain string; only good enough to generate the next position.
+/// Returns a plain string after an edit; only good enough to generate the next position.
 fn applied(text: &str, edit: &Edit) -> String {
     let mut document = Document::new(text, Version(0));
     document.apply(
@@ -242,8 +242,8 @@ fn applied(text: &str, edit: &Edit) -> String {
     whole(&document)
 }
 
-/// The folder with `node_modules`, as `cargo xtask test` prepares it. Without it the test is skipped
-/// loudly; with `TABAHEAD_REQUIRE_ALL` it fails.
+/// Returns the folder with `node_modules`, as `cargo xtask test` prepares it. Without it the test
+/// is skipped with a message; with `TABAHEAD_REQUIRE_ALL` it fails.
 fn reference_modules() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("TABAHEAD_NODE") {
         return Some(PathBuf::from(folder));
@@ -266,7 +266,7 @@ fn run_reference(modules: &Path, input: &str) -> String {
         .spawn()
         .expect("node runs");
     let mut stdin = node.stdin.take().expect("stdin is piped");
-    // The script reads everything before it writes anything, so this cannot block for good.
+    // The script reads everything before it writes anything, so this cannot block forever.
     stdin.write_all(input.as_bytes()).expect("node reads");
     drop(stdin);
     let output = node.wait_with_output().expect("node ends");

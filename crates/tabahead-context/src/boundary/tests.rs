@@ -7,7 +7,7 @@ use super::{
     stable_boundary,
 };
 
-/// `|` is the boundary, by both patterns.
+/// Checks that the boundary is at `|`, with both patterns.
 #[track_caller]
 fn check(fixture: &str) {
     check_of(Qwen2, fixture);

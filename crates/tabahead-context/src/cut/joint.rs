@@ -1,15 +1,16 @@
-//! Where a suggestion meets what follows the cursor on its line.
+//! The joint: where a suggestion meets what follows the cursor on its line.
 //!
-//! An accept puts the text before what is there. So the text covers closers that it spells itself, ends
-//! before what it would repeat, and is not shown where what is left would be glued to it. Functions of
-//! characters, the same for every language.
+//! An accept puts the text before what is already there. So the text covers the closers that it
+//! spells itself, ends before what it would repeat, and is not shown where the rest of the line
+//! would be glued to it. The functions work on characters, the same for every language.
 
 use std::mem;
 
 use crate::closers::Unmatched;
 
-/// Closers that are not single brackets or quotes. The editor's templates and people write them in pairs with
-/// their openers, so a suggestion between the two must not bring a second one. Longer ones first.
+/// Closers that are not single brackets or quotes, longer ones first. Editor templates and users
+/// write them in pairs with their openers, so a suggestion between the two must not add a second
+/// one.
 const LONG_CLOSERS: [&str; 9] = ["-->", "]]>", "/>", "%}", "%>", "?>", "}}", "*/", ">"];
 
 /// How the reading of a path ended.
@@ -17,54 +18,55 @@ const LONG_CLOSERS: [&str; 9] = ["-->", "]]>", "/>", "%}", "%>", "?>", "}}", "*/
 pub(super) enum End {
     /// The model ended the middle: it expects what follows the cursor.
     Middle,
-    /// The line ends there.
+    /// The line ended.
     Line,
-    /// There is too much of it, or it is no text.
+    /// The path was too long, or its bytes are not text.
     Broken,
 }
 
 /// A text fitted to what follows the cursor.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Joint {
-    /// Length of the text that is kept.
+    /// Length of the part of the text that is kept.
     pub(super) length: usize,
     /// Bytes after the cursor that the text replaces.
     pub(super) covered: usize,
-    /// What is left there goes on where the text ends.
+    /// Whether the rest of the line goes on where the text ends.
     pub(super) joins: bool,
-    /// What is left there is code.
+    /// Whether the rest of the line is code, not just closers.
     pub(super) before_code: bool,
 }
 
-/// What is known about the place and the text.
+/// A text and the line that it is put into.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Meeting<'a> {
     /// The line up to the cursor.
     pub(super) before: &'a str,
     /// The rest of the line.
     pub(super) after: &'a str,
-    /// Bytes of it that are left out of the prompt.
+    /// Number of bytes of `after` that are left out of the prompt.
     pub(super) left_out: usize,
-    /// The text, one line of it or more.
+    /// The text, of one or more lines.
     pub(super) text: &'a str,
-    /// Bytes after the cursor that it covers by spelling closers that were left out, and its length when it had
-    /// spelled the last of them.
+    /// Number of bytes after the cursor that the text covers by spelling left-out closers, and the
+    /// text's length up to the last of those closers.
     pub(super) covered: (usize, usize),
     pub(super) end: End,
 }
 
 impl Meeting<'_> {
-    /// Fits the text to what follows.
+    /// Fits the text to what follows the cursor.
     pub(super) fn joint(self) -> Joint {
         let (mut covered, mut spelled) = self.covered;
         let (length, met) = loop {
             let (text, kept) = (&self.text[spelled..], &self.after[covered..]);
-            // Closers that were left out are covered while the text is read, or stay before what it spells.
+            // Left-out closers are covered while the path is read, or they stay in front of what
+            // the text spells.
             let overlap = overlap(text, &self.after[self.left_out.max(covered)..]);
             if overlap.whole || kept.trim().is_empty() {
                 break (spelled + overlap.start, overlap.whole);
             }
-            // What is after a closer that it covers was written to follow that closer.
+            // What follows a covered closer was written to follow that closer.
             if spelled > 0 && (!is_closing(kept) || meets(text, kept)) {
                 break (spelled, true);
             }
@@ -80,12 +82,12 @@ impl Meeting<'_> {
         let kept = &self.after[covered..];
         let text = &self.text[..length];
         let is_hidden = hides_closers(self.before, &self.text[..spelled]);
-        // What is left would be a part of the comment.
+        // The rest of the line would become part of the comment.
         let text = match comment(self.before, text) {
             Some(start) if !kept.trim().is_empty() => text[..start].trim_end(),
             _ => text,
         };
-        // A blank before a closer or at a line's end is none of the user's.
+        // Users do not want white space before a closer or at the end of a line.
         let ends = is_closing(kept) && !kept.starts_with('{');
         let text = if ends || kept.starts_with(char::is_whitespace) {
             text.trim_end()
@@ -100,7 +102,7 @@ impl Meeting<'_> {
         }
     }
 
-    /// Whether what is left after the cursor goes on where the text ends.
+    /// Returns whether the text left after the cursor goes on where `text` ends.
     fn joins(self, text: &str, covered: usize, met: bool) -> bool {
         let kept = &self.after[covered..];
         if self.after.trim().is_empty() {
@@ -109,14 +111,14 @@ impl Meeting<'_> {
         let line = [self.before, self.after].concat();
         let made = [self.before, text, kept].concat();
         let (old, new) = (Unmatched::of(&line), Unmatched::of(&made));
-        // A closer has lost its opener, or one that closes what is above has got another.
+        // A closer has lost its opener, or a closer of an opener above has got a different one.
         if new.unopened != old.unopened || new.passed_over > old.passed_over {
             return false;
         }
         if kept.trim().is_empty() {
             return true;
         }
-        // What an item of a list is in ends below.
+        // The bracket around the list is closed on a later line.
         let leaves_list =
             kept.trim_start().starts_with(',') && new.missing.len() < old.missing.len();
         if new.missing.len() > old.missing.len()
@@ -134,17 +136,19 @@ impl Meeting<'_> {
             return false;
         }
         match self.end {
-            // Closers that begin a line close what is above, unless the editor put them there.
+            // Closers at the start of a line close something above, unless the editor inserted
+            // them.
             _ if is_closing(kept) => {
                 !self.before.trim().is_empty() || covered + kept.trim_end().len() <= self.left_out
             }
             End::Broken => false,
             _ if covered == 0 && changes_operand(self.before, text, kept) => false,
-            // Code that begins a line is complete without anything before it.
+            // Code at the start of a line is complete without anything before it.
             _ if self.before.trim().is_empty() => false,
             _ if met => true,
-            // A model may end a middle where nothing joins: what it says must be a value that an operator or a list
-            // goes on after. To go on with a word that is written is to guess at a change.
+            // A model may end a middle where nothing joins. So the text must be a value, followed
+            // by an operator or a comma. Continuing a word that is already written would be
+            // guessing at an edit.
             End::Middle => {
                 !self.before.ends_with(is_word) && ends_value(text.trim_end()) && goes_on(kept)
             }
@@ -152,8 +156,8 @@ impl Meeting<'_> {
         }
     }
 
-    /// Whether a block may begin after the text: it ends what was closed there before, or the line begins as one does
-    /// that has a block.
+    /// Returns whether a block may begin after the text: the text ends with the closers it covers,
+    /// or the line begins with a keyword that takes a block.
     fn is_head(self, text: &str, covered: usize) -> bool {
         const MODIFIERS: [&str; 14] = [
             "pub",
@@ -217,12 +221,13 @@ impl Meeting<'_> {
         first.is_some_and(|word| HEADS.contains(&word.split('(').next().unwrap_or_default()))
     }
 
-    /// Where the text ends a closer that is first in `kept`, and the bytes of it there.
+    /// Returns where in `text` the long closer at the start of `kept` ends, and the number of bytes
+    /// of `kept` up to its end.
     fn covers_long(self, text: &str, kept: &str) -> Option<(usize, usize)> {
         let blank = kept.len() - kept.trim_start().len();
         let closer = long_closer(&kept[blank..])?;
         let end = match closer {
-            // The text may end the element in another way.
+            // The text may end the element with `/>` instead of `>`, or the other way round.
             ">" | "/>" => unopened_angle(self.before, text)? + 1,
             _ => text.find(closer)? + closer.len(),
         };
@@ -230,16 +235,17 @@ impl Meeting<'_> {
     }
 }
 
-/// The end of a text that is after the cursor already.
+/// The end of a text that already follows the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Overlap {
-    /// Where it begins in the text.
+    /// Start of the overlap in the text.
     start: usize,
-    /// All that is after the cursor is spelled.
+    /// Whether it spells everything after the cursor.
     whole: bool,
 }
 
-/// The longest end of `text` that `rest` begins with, whatever blanks are between signs.
+/// Returns the longest end of `text` that `rest` begins with, whatever white space is between the
+/// characters.
 fn overlap(text: &str, rest: &str) -> Overlap {
     let signs = rest.chars().filter(|c| !c.is_whitespace()).count();
     let mut last = ' ';
@@ -258,7 +264,8 @@ fn overlap(text: &str, rest: &str) -> Overlap {
     })
 }
 
-/// How many signs of `rest` the `end` of a text spells; `None` when `rest` does not begin so.
+/// Returns how many characters of `rest`, white space aside, `end` spells; `None` if `rest` does
+/// not begin with it.
 fn begins_with(rest: &str, end: &str) -> Option<usize> {
     if end.starts_with(char::is_whitespace) && !rest.starts_with(char::is_whitespace) {
         return None;
@@ -272,7 +279,7 @@ fn begins_with(rest: &str, end: &str) -> Option<usize> {
         if rest.peek() != Some(&c) {
             return None;
         }
-        // A blank within words is not one between signs.
+        // White space may differ around punctuation, but not between words.
         if blanks && last.is_some_and(is_word) && is_word(c) {
             return None;
         }
@@ -284,7 +291,7 @@ fn begins_with(rest: &str, end: &str) -> Option<usize> {
     (count > 0).then_some(count)
 }
 
-/// Whether there were any.
+/// Skips white space; returns whether there was any.
 fn skip_blanks(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
     let mut any = false;
     while chars.next_if(|c| c.is_whitespace()).is_some() {
@@ -293,19 +300,19 @@ fn skip_blanks(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
     any
 }
 
-/// The long closer that a text begins with.
+/// Returns the long closer that `text` begins with.
 fn long_closer(text: &str) -> Option<&'static str> {
     (LONG_CLOSERS.into_iter()).find(|closer| text.starts_with(closer))
 }
 
-/// Whether what follows in the text begins with the sign that follows the cursor.
+/// Returns whether `text` begins with the same character as `kept`, white space aside.
 fn meets(text: &str, kept: &str) -> bool {
     let first = |text: &str| text.trim_start().chars().next();
     first(kept).is_some() && first(text) == first(kept)
 }
 
-/// Where the text spells the `>` of a `<` that is open before the cursor, on the line or, if there is neither on
-/// it, above.
+/// Returns where `text` spells the `>` of a `<` that is open before the cursor: on this line or, if
+/// `before` has neither `<` nor `>`, above.
 fn unopened_angle(before: &str, text: &str) -> Option<usize> {
     let open = |text: &str, mut last: char| {
         let mut depth = 0usize;
@@ -328,7 +335,7 @@ fn unopened_angle(before: &str, text: &str) -> Option<usize> {
     open(text, last).err().filter(|_| is_open)
 }
 
-/// Whether there are only closers and signs after which a line ends, and a comment on the line.
+/// Returns whether `kept` has only closers, characters that may end a line, and a comment.
 fn is_closing(kept: &str) -> bool {
     let mut kept = kept.trim();
     while let Some(c) = kept.chars().next() {
@@ -348,21 +355,22 @@ fn is_closing(kept: &str) -> bool {
     true
 }
 
-/// Whether a word is put right after the quote that ends a literal.
+/// Returns whether the text puts a word directly after the quote that ends a literal.
 fn is_after_literal(before: &str, text: &str) -> bool {
     let quote = before.chars().next_back().filter(|&c| is_quote(c));
     quote.is_some_and(|quote| before.matches(quote).count().is_multiple_of(2))
         && text.starts_with(is_word)
 }
 
-/// Whether more than a name is put into an end tag.
+/// Returns whether the text puts more than a name into an end tag.
 fn is_in_end_tag(before: &str, text: &str) -> bool {
     let tag = before.rsplit_once('<').map_or("", |(_, tag)| tag);
     let name = text.split('>').next().unwrap_or_default();
     tag.starts_with('/') && !tag.contains('>') && name.contains([' ', '=', '"'])
 }
 
-/// Whether a list or a statement ends twice or within brackets, or the text says that its line goes on below.
+/// Returns whether a list item or a statement ends twice or inside brackets, or the text ends in a
+/// line continuation.
 fn ends_too_early(text: &str, kept: &str) -> bool {
     let (text, kept) = (text.trim_end(), kept.trim_start());
     text.ends_with([',', ';', ':']) && kept.starts_with([',', ';'])
@@ -372,7 +380,8 @@ fn ends_too_early(text: &str, kept: &str) -> bool {
         || text.ends_with('\\')
 }
 
-/// Where the text begins a comment to the line's end, or one that it does not end; `None` if the cursor is in one.
+/// Returns where the text begins a line comment, or a block comment that it does not end; `None` if
+/// there is no such comment or the cursor is in one.
 fn comment(before: &str, text: &str) -> Option<usize> {
     const MARKS: [&str; 4] = ["//", "# ", "-- ", "/*"];
     let line = [before, text].concat();
@@ -394,13 +403,13 @@ fn comment(before: &str, text: &str) -> Option<usize> {
     None
 }
 
-/// Whether a text that covers closers spells the last of them in its own comment, where it closes nothing. Two slashes
-/// may be a division.
+/// Returns whether a text that covers closers spells the last of them in its own comment, where it
+/// closes nothing. Only `# ` counts: two slashes may be a division.
 fn hides_closers(before: &str, text: &str) -> bool {
     comment(before, text).is_some_and(|start| text[start..].starts_with("# "))
 }
 
-/// Whether a line with no open literal has become one with one.
+/// Returns whether `line` has no open literal and `made` has one.
 fn opens_literal(line: &str, made: &str) -> bool {
     let is_even = |line: &str, quote| line.matches(quote).count().is_multiple_of(2);
     let opens = open_literal(line).is_none() && matches!(open_literal(made), Some((_, '"' | '`')));
@@ -410,8 +419,8 @@ fn opens_literal(line: &str, made: &str) -> bool {
             .any(|quote| is_even(line, quote) && !is_even(made, quote))
 }
 
-/// Where the literal begins that is open at the end of a line, and its quote. A single one that is not closed on the
-/// line is an apostrophe or begins a lifetime.
+/// Returns where the literal that is open at the end of a line begins, and its quote. A single
+/// quote that is not closed on the line is an apostrophe or begins a lifetime.
 fn open_literal(line: &str) -> Option<(usize, char)> {
     let mut open = None;
     let mut chars = line.char_indices();
@@ -433,14 +442,14 @@ fn open_literal(line: &str) -> Option<(usize, char)> {
     open
 }
 
-/// Whether the cursor is right after the backslash of an escape.
+/// Returns whether the cursor is directly after the backslash of an escape.
 fn is_escaped(before: &str, line: &str) -> bool {
     let backslashes = before.len() - before.trim_end_matches('\\').len();
     !backslashes.is_multiple_of(2) && open_literal(line).is_none()
 }
 
-/// Whether a text within the literal of a line closes a bracket there with a closer of another kind, as after a name in
-/// `"{name}"`.
+/// Returns whether a text inside a literal closes one of its brackets with a closer of another
+/// kind, as after a name in `"{name}"`.
 fn crosses_hole(before: &str, text: &str) -> bool {
     let Some((start, _)) = open_literal(before) else {
         return false;
@@ -462,7 +471,7 @@ fn crosses_hole(before: &str, text: &str) -> bool {
     false
 }
 
-/// Whether a place is within a word, an operator or the quotes of a long literal.
+/// Returns whether the cursor is inside a word, an operator or the quotes of a long literal.
 fn is_one_token(before: &str, after: &str) -> bool {
     let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
     let is_opener =
@@ -476,7 +485,7 @@ fn is_one_token(before: &str, after: &str) -> bool {
     both(is_word) || both(is_operator) && !is_pair || is_long_quote
 }
 
-/// Whether a word or a value ends where another begins, or two operators become one.
+/// Returns whether a word or a value directly follows another, or two operators become one.
 fn runs_into(text: &str, kept: &str) -> bool {
     let operators = text.ends_with(is_operator) && kept.starts_with(is_operator);
     let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
@@ -484,8 +493,9 @@ fn runs_into(text: &str, kept: &str) -> bool {
     (operators || values) && !is_closing(kept)
 }
 
-/// Whether code after the cursor would go on from something other than now: the text makes another operator of the one
-/// before it, begins a word right after a value, or puts no value where an operator follows one.
+/// Returns whether the code after the cursor would apply to something else than now: the text
+/// changes the operator before the cursor, puts a word directly after a value, or puts no value
+/// between a value and an operator.
 fn changes_operand(before: &str, text: &str, kept: &str) -> bool {
     const BETWEEN_VALUES: [&str; 14] = [
         "and",
@@ -518,12 +528,12 @@ fn changes_operand(before: &str, text: &str, kept: &str) -> bool {
     is_second || ends_value(before) && !ends_value(text)
 }
 
-/// Whether a text ends as a value does.
+/// Returns whether a text ends with a value.
 fn ends_value(text: &str) -> bool {
     text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
 }
 
-/// Whether what is left goes on after a value.
+/// Returns whether `kept` can follow a value: it begins with a comma or an operator other than `:`.
 fn goes_on(kept: &str) -> bool {
     let kept = kept.trim_start();
     kept.starts_with(|c: char| c == ',' || is_operator(c)) && !kept.starts_with(':')

@@ -1,13 +1,15 @@
-//! What is not said again: circles, the lines around, and what the block defines.
+//! Repetition that is not shown: loops, the neighbouring lines, and what the block already defines.
 //!
-//! All look at the lines that an accept makes, with what stays after the cursor.
+//! All checks look at the line that an accept makes, including the text that remains after the
+//! cursor.
 
 use tabahead_text::{Document, Offset};
 
-/// Whether the text goes in circles: a piece four times in a row and long enough that no table or pattern is meant;
-/// without letters that is longer. One sign may be repeated for ever where it makes a ruled line, and `kept` is empty.
+/// Returns whether the text loops: a piece occurs four times in a row, long enough to be no table
+/// or pattern (longer still if it has no letters). A single character may repeat without limit
+/// where it draws a ruled line and `kept` is blank.
 pub(super) fn loops(text: &str, kept: &str) -> bool {
-    /// A sign is repeated as often in no code.
+    /// Length of a run of one character that occurs in no code.
     const MOST: usize = 20;
     const RULES: &str = "-=*#~_/+.\u{2500}\u{2501}\u{2550}";
 
@@ -47,7 +49,7 @@ const DEFINITIONS: [&str; 9] = [
     "trait",
     "interface",
 ];
-/// Words that may be before them.
+/// Words that may come before them.
 const MODIFIERS: [&str; 12] = [
     "pub",
     "pub(crate)",
@@ -62,9 +64,9 @@ const MODIFIERS: [&str; 12] = [
     "private",
     "static",
 ];
-/// Quotes of texts of several lines.
+/// Quotes of multi-line strings.
 const LONG_QUOTES: [&str; 2] = ["\"\"\"", "'''"];
-/// Lines of a block that are looked at in either direction.
+/// Number of lines of a block to search in either direction.
 const BLOCK_LINES: usize = 500;
 
 /// The line that an accept makes.
@@ -72,17 +74,17 @@ const BLOCK_LINES: usize = 500;
 pub(super) struct Made<'a> {
     pub(super) document: &'a Document,
     pub(super) cursor: Offset,
-    /// What an accept puts at the cursor.
+    /// Text that an accept puts at the cursor.
     pub(super) text: &'a str,
-    /// What stays after it on its line.
+    /// Text that remains after it on its line.
     pub(super) kept: &'a str,
 }
 
 impl Made<'_> {
-    /// Whether it says what the line above it says, blank ones aside: a small model that has begun to repeat itself goes
-    /// on for as long as it is accepted.
+    /// Returns whether the new line equals the nearest line above it that is not blank. A small
+    /// model that has begun to repeat itself goes on for as long as its suggestions are accepted.
     pub(super) fn repeats_line_above(self) -> bool {
-        /// Lines that are looked at.
+        /// Number of lines to search.
         const FAR: usize = 3;
 
         let made = self.line_made();
@@ -97,19 +99,20 @@ impl Made<'_> {
         above.is_some_and(|above| above.trim() == made.trim())
     }
 
-    /// Whether it says what one of the next lines of its block says, or the line that ends the block. Of what the built-in model said at the place of a missing
-    /// line and stood in the second line below, a tenth was right; of what stood further below, as much as of
-    /// anything.
+    /// Returns whether the new line equals one of the next lines of its block, or the line that
+    /// ends the block. Where a line was missing, a tenth of the built-in model's suggestions that
+    /// equalled the second line below were right; of those that equalled a line further below, as
+    /// many were right as of all suggestions.
     pub(super) fn repeats_line_below(self) -> bool {
-        /// Lines that are not blank.
+        /// Number of non-blank lines to compare.
         const BELOW: usize = 2;
-        /// Lines that are looked at for them. Looking far would cost more than it finds.
+        /// Number of lines searched for them. Searching further would cost more than it finds.
         const FAR: usize = 8;
 
         let added = self.new_line().unwrap_or(self.text).trim();
         let made = self.line_made();
         let below = self.document.line_of(self.cursor) + 1;
-        // A text between long quotes is below already.
+        // The next line already begins a text in these quotes.
         if let Some(quote) = (LONG_QUOTES.iter()).find(|quote| made.trim().starts_with(*quote))
             && below < self.document.line_count()
             && self.line(below).trim().starts_with(quote)
@@ -132,22 +135,23 @@ impl Made<'_> {
             .any(|below| below.trim() == made.trim() || below.trim() == added)
     }
 
-    /// Whether it defines what its block defines already, in the same words. Copying does it to whoever accepts on and
-    /// on: after a copied end of a function comes, as in the original, the next function.
+    /// Returns whether the new line repeats a definition of its block word for word. Copying leads
+    /// to this when suggestions are accepted one after another: after the copied end of a function
+    /// comes the next function, as in the original.
     pub(super) fn redefines(self) -> bool {
         let made = self.line_made();
         let new = made.trim_end();
         let mut words = new
             .split_whitespace()
             .skip_while(|word| MODIFIERS.contains(word));
-        // What goes on on further lines may differ there.
+        // A definition that continues on further lines may differ there.
         if !words.next().is_some_and(|word| DEFINITIONS.contains(&word))
             || new.ends_with(['(', ','])
         {
             return false;
         }
         let line = self.document.line_of(self.cursor);
-        // The cursor's own line is above a new one.
+        // If the suggestion adds a line, the cursor's line is above the new one.
         let above = line + usize::from(self.new_line().is_some());
         let stands_in = |lines: &mut dyn Iterator<Item = usize>| {
             lines
@@ -160,7 +164,7 @@ impl Made<'_> {
         stands_in(&mut (0..above).rev()) || stands_in(&mut (line + 1..self.document.line_count()))
     }
 
-    /// What an accept adds below the cursor's line, if it adds a line.
+    /// Returns the last line that an accept adds below the cursor's line, if it adds one.
     fn new_line(&self) -> Option<&str> {
         self.text.rsplit_once('\n').map(|(_, last)| last)
     }
@@ -172,7 +176,7 @@ impl Made<'_> {
         }
     }
 
-    /// The cursor's line before the cursor.
+    /// Returns the part of the cursor's line before the cursor.
     fn before(self) -> String {
         let line = self.document.line_of(self.cursor);
         (self.document).slice(self.document.line_range(line).start..self.cursor)
@@ -187,7 +191,8 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Whether a line is more than closers and punctuation, which are below each other everywhere.
+/// Returns whether a line is more than closers and punctuation, which repeat on neighbouring lines
+/// everywhere.
 fn has_words(line: &str) -> bool {
     line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
 }

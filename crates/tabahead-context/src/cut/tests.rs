@@ -1,4 +1,5 @@
-//! What is shown, story by story: the document with `$0` at the cursor, then what the model says.
+//! Tests of what is shown, case by case: a document with `$0` at the cursor, then what the model
+//! says.
 
 use tabahead_text::Version;
 
@@ -15,13 +16,13 @@ fn settings() -> CutSettings {
     }
 }
 
-/// The cut of a path in which every character is a token of its own.
+/// Returns the cut of a path in which every character is a token of its own.
 #[track_caller]
 fn cut_of(fixture: &str, said: &str, end: PathEnd, settings: &CutSettings) -> (Cut, Document) {
     cut_with_stop(fixture, said, end, settings, None)
 }
 
-/// The same where a stop was masked so many characters behind the cursor.
+/// Like `cut_of`, with a stop masked `masked_at` characters after the cursor.
 #[track_caller]
 fn cut_with_stop(
     fixture: &str,
@@ -73,7 +74,7 @@ fn cut_with_stop(
 
 const STOP: PathEnd = PathEnd::Stop { log_prob: -0.1 };
 
-/// The document after an accept, `$0` at the cursor; or why nothing is shown.
+/// Returns the document after an accept, with `$0` at the cursor, or why nothing is shown.
 #[track_caller]
 fn accepted(fixture: &str, said: &str) -> String {
     match cut_of(fixture, said, STOP, &settings()) {
@@ -127,8 +128,8 @@ fn a_closer_on_a_later_line_ends_the_suggestion() {
     assert_eq!(accepted("f() {\n    a();$0\n}\n", "\n}\n"), "Silent(Empty)");
 }
 
-/// A table of documents, what the model says before it ends the middle, and the document after an accept; where nothing
-/// is shown, why.
+/// Checks a table of documents, what the model says before it ends the middle, and the document
+/// after an accept or, if nothing is shown, why.
 #[track_caller]
 fn check_table(table: &[(&str, &str, &str)]) {
     for (fixture, said, expected) in table {
@@ -313,7 +314,7 @@ fn an_element_that_the_text_ends_in_another_way_has_one_end() {
             " alt=\"b\"/>\n",
             "<img src=\"a\" alt=\"b\"/$0>\n",
         ),
-        // It began on a line above.
+        // The element began on a line above.
         (
             "<Item\n  a=\"b\"$0/>\n",
             " c>d</Item>\n",
@@ -422,7 +423,7 @@ fn chat_is_no_code() {
         assert_eq!(accepted("fn f() {}$0\n", said), "Silent(Empty)", "{said:?}");
         assert_eq!(accepted("fn f() {}\n$0", said), "Silent(Empty)", "{said:?}");
     }
-    // What is in such a text may have fences.
+    // A text in long quotes may contain fences.
     assert_eq!(
         accepted("\"\"\"\n```\na\n$0\n\"\"\"\n", "```\n"),
         "\"\"\"\n```\na\n```$0\n\"\"\"\n"
@@ -676,7 +677,7 @@ fn inserted_lines_end_as_the_document_s_lines_do() {
         accepted("if a:$0\r\n", "\n    b()"),
         "if a:\r\n    b()$0\r\n"
     );
-    // In a file of several, as the cursor's line does.
+    // In a file with mixed line ends, the cursor's line decides.
     assert_eq!(
         accepted("# x\nif a:$0\r\nc\n", "\n    b()"),
         "# x\nif a:\r\n    b()$0\r\nc\n"
@@ -754,7 +755,7 @@ fn where_the_model_would_have_ended_it_must_be_surer() {
     assert_eq!(cut_at(Some(0), -0.4), ends);
     assert_eq!(cut_at(Some(0), f32::INFINITY), ends);
     assert_eq!(cut_at(Some(0), -0.6), shown);
-    // A path that went on from an earlier place was asked where it began, not here.
+    // A path that began at an earlier place was asked there, not here.
     assert_eq!(cut_at(Some(1), -0.4), shown);
 }
 

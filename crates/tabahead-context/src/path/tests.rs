@@ -1,9 +1,9 @@
-//! The answering rule against a toy language model: whenever a path says that it answers a state, a
+//! The answering rule against a toy language model: whenever a path claims to answer a state, a
 //! fresh generation at that state gives the same tokens and the same cut.
 //!
-//! The toy's vocabulary has tokens that no canonical encoding holds (they run over edges of
-//! pre-tokens) and its choices depend on the ids of the last tokens, so another tokenisation of the
-//! same text goes on differently.
+//! The toy's vocabulary has tokens that occur in no canonical encoding (they cross the edges of
+//! pre-tokens), and its choices depend on the ids of the last tokens, so another tokenisation of
+//! the same text continues differently.
 
 use std::sync::{
     LazyLock,
@@ -25,7 +25,7 @@ const STOP: TokenId = VOCABULARY.len() as TokenId;
 const CONTEXT: usize = 60;
 const RESERVE: usize = 4;
 
-/// Which entries are one token of canonical text.
+/// For each vocabulary entry, whether it is one token of canonical text.
 static CANONICAL: LazyLock<Vec<bool>> = LazyLock::new(|| {
     VOCABULARY
         .iter()
@@ -33,7 +33,7 @@ static CANONICAL: LazyLock<Vec<bool>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Longest match from left to right in each pre-token.
+/// Encodes a text by the longest match, from left to right, in each pre-token.
 fn encode(text: &str) -> Vec<TokenId> {
     let mut ids = Vec::new();
     for token in Qwen2.split(text) {
@@ -50,7 +50,7 @@ fn encode(text: &str) -> Vec<TokenId> {
     ids
 }
 
-/// How much the model likes `next`; `seed` is the model.
+/// Returns how much the model likes `next` after `context`; `seed` selects the model.
 fn score(seed: u64, context: &[TokenId], next: TokenId) -> u64 {
     let last = &context[context.len().saturating_sub(4)..];
     let bytes: Vec<u8> = last
@@ -59,7 +59,8 @@ fn score(seed: u64, context: &[TokenId], next: TokenId) -> u64 {
         .flat_map(|id| id.to_le_bytes())
         .collect();
     let score = xxhash_rust::xxh3::xxh3_64_with_seed(&bytes, seed);
-    // A model mostly goes on as canonical text does; without this, hardly a state would be answered.
+    // A model mostly continues as canonical text does; without this, hardly any state would be
+    // answered.
     if CANONICAL.get(next as usize) == Some(&true) {
         score
     } else {
@@ -67,7 +68,7 @@ fn score(seed: u64, context: &[TokenId], next: TokenId) -> u64 {
     }
 }
 
-/// A fresh generation at `tail`, with at most `tokens` tokens.
+/// Runs a fresh generation at `tail`, with at most `tokens` tokens.
 fn generate(seed: u64, tail: &str, tokens: usize) -> Path {
     let boundary = stable_boundary(Qwen2, tail);
     let mut path = Path::new(tail.to_string(), Qwen2);
@@ -107,7 +108,7 @@ fn generate(seed: u64, tail: &str, tokens: usize) -> Path {
     path
 }
 
-/// The path as it stood after its first `tokens` tokens.
+/// Returns the path as it was after its first `tokens` tokens.
 fn truncated(path: &Path, tokens: usize) -> Path {
     let mut shorter = Path::new(path.tail().to_string(), Qwen2);
     let mut marks = CanonicalMarks::new(Qwen2, path.tail(), path.boundary());
@@ -250,7 +251,7 @@ fn a_path_that_is_elsewhere_answers_nothing() {
     assert_eq!(path.answers("foo(", Qwen2, RESERVE, RESERVE), Answering::No);
 }
 
-/// What was forced there may differ from what the model would say.
+/// The tokens forced there may differ from what the model would say.
 #[test]
 fn a_path_answers_nothing_before_its_origin() {
     let path = generate(1, "foo((", 8);
@@ -262,7 +263,7 @@ fn a_path_answers_nothing_before_its_origin() {
     );
 }
 
-/// A fresh generation there would be asked to go on.
+/// A fresh generation there would have to go on.
 #[test]
 fn a_path_answers_nothing_where_it_stopped() {
     let mut path = generate(1, "foo(", 3);

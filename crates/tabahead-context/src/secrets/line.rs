@@ -1,8 +1,8 @@
-//! Secret values in one line: tokens of known issuers, what looks drawn after a name such as `password`, passwords
-//! in addresses, and private keys that are in one line.
+//! Secret values in one line: tokens of known issuers, what looks random after a name such as
+//! `password`, passwords in URLs, and private keys on one line.
 //!
-//! Values are looked for before names are, because they are rarer: a line of ordinary code is read once, byte by
-//! byte, and nothing in it is looked at twice.
+//! Values are searched for before names, because values are rarer: a line of ordinary code is read
+//! once, byte by byte, and nothing in it is examined twice.
 
 use std::ops::Range;
 
@@ -11,19 +11,19 @@ use super::{
     tokens::{BEGINNINGS_OF_TOKENS, Beginnings, PREFIXES, SHORT_PREFIXES},
 };
 
-/// How far before a value its name may be, in bytes.
+/// Maximum distance between a value and its name, in bytes.
 const NAME_REACH: usize = 64;
 
-/// Bytes of a token that are looked at to see whether it looks drawn.
+/// Number of bytes of a token that are examined for randomness.
 const MOST_JUDGED: usize = 128;
 
-/// Bytes in which the first part of a signed token ends.
+/// Number of bytes within which the first part of a signed token ends.
 const LONGEST_HEADER: usize = 2048;
 
-/// A shorter run holds no issuer's token.
+/// Minimum length of a run that holds an issuer's token.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Names that secrets go by, in small letters and without what joins words.
+/// Names of secrets, in lower case and without word separators.
 const NAMES: [&str; 53] = [
     "token",
     "secret",
@@ -82,7 +82,7 @@ const NAMES: [&str; 53] = [
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
 
-/// Names in other letters, as they are written.
+/// Names of secrets in other scripts, exactly as written.
 const FOREIGN_NAMES: [&str; 12] = [
     "пароль",
     "Пароль",
@@ -98,7 +98,7 @@ const FOREIGN_NAMES: [&str; 12] = [
     "비밀번호",
 ];
 
-/// Names of sentences that a key is made from.
+/// Names of phrases that a key is derived from.
 const NAMES_OF_PHRASES: [&str; 5] = [
     "mnemonic",
     "seedphrase",
@@ -107,15 +107,15 @@ const NAMES_OF_PHRASES: [&str; 5] = [
     "secretphrase",
 ];
 
-/// Words that such a sentence has at least.
+/// Minimum number of words in such a phrase.
 const SHORTEST_PHRASE: usize = 12;
 
-/// Names that count only as whole words.
+/// Names of secrets that count only as whole words.
 const WORDS: [&str; 10] = [
     "pass", "auth", "creds", "cred", "pat", "pw", "psk", "jwt", "salt", "seed",
 ];
 
-/// Whether no value goes on after a character.
+/// Returns whether a character ends a value.
 pub(super) fn is_delimiter(c: char) -> bool {
     u8::try_from(c).is_ok_and(is_delimiting)
 }
@@ -135,11 +135,12 @@ const DELIMITERS: [bool; 256] = {
     is_one
 };
 
-/// The secret values of a line, from left to right and apart. `named`: the line above ends with a name.
+/// Returns the secret values of a line, from left to right and disjoint. `named` is set if the
+/// lines above name the value.
 pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let bytes = line.as_bytes();
-    // A value may reach over values that were found before it, and over those after it.
+    // A value may extend over values that were found before it and over later ones.
     let mut add = |value: Range<usize>| match found.last_mut() {
         Some(last) if last.end >= value.start => {
             *last = last.start.min(value.start)..last.end.max(value.end);
@@ -187,16 +188,17 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
     found
 }
 
-/// Finds literals that hold delimiters and neither blanks nor brackets: a password may have any of them.
+/// Finds literals that hold delimiters, but neither white space nor brackets: a password may
+/// contain any of these delimiters.
 #[derive(Default)]
 struct Literal {
-    /// Its quote, and where its text begins.
+    /// Quote of the open literal, and where its text begins.
     open: Option<(u8, usize)>,
     is_divided: bool,
 }
 
 impl Literal {
-    /// Reads a delimiter; the text of the literal that it closes.
+    /// Reads a delimiter; returns the text of the literal that it closes.
     fn read(&mut self, at: usize, byte: u8) -> Option<Range<usize>> {
         match (byte, self.open) {
             (b'"' | b'\'' | b'`', Some((quote, start))) if quote == byte => {
@@ -221,9 +223,9 @@ impl Literal {
     }
 }
 
-/// The header of a private key.
+/// Returns the range of a private key's header.
 pub(super) fn key_header(line: &str) -> Option<Range<usize>> {
-    // `contains` takes no preparation, and nearly every line has none.
+    // `contains` needs no preparation, and nearly every line has no header.
     if !line.contains("BEGIN ") {
         return None;
     }
@@ -238,7 +240,7 @@ pub(super) fn key_header(line: &str) -> Option<Range<usize>> {
     has_dashes.then(|| dashes..line.len() - end.len())
 }
 
-/// The body of a private key whose header is before it in the line, as in JSON.
+/// Returns the body of a private key whose header comes before it on the same line, as in JSON.
 fn key_in_line(line: &str) -> Option<Range<usize>> {
     let start = key_header(line)?.end;
     let rest = &line[start..];
@@ -252,7 +254,7 @@ fn key_in_line(line: &str) -> Option<Range<usize>> {
     is_body.then(|| start..start + body.len())
 }
 
-/// The words that a wallet's key is made from, after a name that says so.
+/// Returns the words that a wallet's key is derived from, if a name before them identifies them.
 fn phrase(line: &str) -> Option<Range<usize>> {
     let is_named = |before: &str| {
         let letters = before.chars().filter(|c| c.is_ascii_alphabetic());
@@ -276,13 +278,13 @@ fn phrase(line: &str) -> Option<Range<usize>> {
     None
 }
 
-/// A token of a known issuer in a run.
+/// Returns the token of a known issuer in a run.
 fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     if run.len() < SHORTEST_TOKEN {
         return None;
     }
     let bytes = line.as_bytes();
-    // Telegram's: a bot's number, and after a colon a key that begins so.
+    // Telegram: a bot's number, a colon, and a key that begins with `AA`.
     if let Some(before) = line[..run.start].strip_suffix(':')
         && (33..=40).contains(&run.len())
         && line[run.clone()].starts_with("AA")
@@ -293,7 +295,7 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
             return Some(before.len() - digits..run.end);
         }
     }
-    // Mailchimp's and HCP Terraform's are known by what is in them.
+    // Tokens of Mailchimp and HCP Terraform are recognised by what they contain.
     let is_of_mailchimp = (36..=37).contains(&run.len())
         && &bytes[run.start + 32..run.start + 35] == b"-us"
         && is_hexadecimal(&bytes[run.start..run.start + 32]);
@@ -301,7 +303,7 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         return Some(run);
     }
     let is_start = |at: usize| at == run.start || !bytes[at - 1].is_ascii_alphanumeric();
-    // Where the signs of a token end that were looked at last: each is looked at once, however many begin.
+    // End of the token characters examined last: each is examined once, however many tokens begin.
     let mut end = run.start;
     for at in (run.start..run.end).filter(|&at| is_start(at)) {
         let rest = &bytes[at..run.end];
@@ -327,7 +329,7 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
                 }
             }
         }
-        // Discord's: a bot's number, a time and a key.
+        // Discord: a bot's number, a time and a key.
         if matches!(rest[0], b'M' | b'N' | b'O') && is_token_of_discord(rest, length(at)) {
             return Some(at..at + length(at));
         }
@@ -335,7 +337,7 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         if is_private_key(rest) && length(at) > 2 * SHORTEST_TOKEN {
             return Some(at..at + length(at));
         }
-        // A signed token: three parts, of which the first two are objects.
+        // A signed token: three parts, the first two of which are objects.
         if rest.starts_with(b"eyJ") {
             let length = length(at);
             let token = &line[at..at + length.min(LONGEST_HEADER)];
@@ -347,7 +349,8 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     None
 }
 
-/// Whether `length` bytes of a run are three parts as long as those of Discord's tokens.
+/// Returns whether the first `length` bytes of a run are three parts as long as those of Discord's
+/// tokens.
 fn is_token_of_discord(rest: &[u8], length: usize) -> bool {
     let lengths: Vec<usize> = rest[..length]
         .split(|byte| *byte == b'.')
@@ -356,7 +359,8 @@ fn is_token_of_discord(rest: &[u8], length: usize) -> bool {
     matches!(lengths[..], [24..=28, 6..=7, 27..=40]) && is_random(&rest[..24])
 }
 
-/// Whether base64 begins as the DER form of a private key does: a sequence that begins with the integer 0 or 1.
+/// Returns whether base64 begins like the DER form of a private key: a sequence that begins with
+/// the integer 0 or 1.
 fn is_private_key(base64: &[u8]) -> bool {
     const SHORT: [&[u8]; 5] = [
         b"MHcCAQEE",
@@ -370,12 +374,14 @@ fn is_private_key(base64: &[u8]) -> bool {
     is_rsa || SHORT.iter().any(|beginning| base64.starts_with(beginning))
 }
 
-/// Whether what comes next is the signature in an address that gives access to a store, as Azure's do.
+/// Returns whether the next run is the signature in a URL that gives access to a store, like
+/// Azure's.
 fn is_signed_address(before: &str) -> bool {
     before.ends_with("sig=") && before.contains("sv=")
 }
 
-/// Whether a run is digits to the base 16, long enough to be a key and no number, address or word.
+/// Returns whether a run is hexadecimal digits, long enough to be a key, and not a number, an
+/// address or a word.
 fn is_hexadecimal(run: &[u8]) -> bool {
     const KEY_OF_256_BITS: usize = 64;
 
@@ -394,7 +400,7 @@ fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'~' | b'$')
 }
 
-/// The password in `scheme://user:password@host`, where the run begins after the second colon.
+/// Returns the password in `scheme://user:password@host`, if the run begins after the second colon.
 fn password_of_address(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     let before = line[..run.start].strip_suffix(':')?;
     let at = run.start + line[run.clone()].find('@')?;
@@ -404,7 +410,8 @@ fn password_of_address(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     (is_random(password) && !user.contains(['/', ' ', '"', '\''])).then_some(run.start..at)
 }
 
-/// The password that an option of a command is given, with the option or in the run after it.
+/// Returns the password that is passed to an option of a command, in the same run as the option or
+/// in the next one.
 fn password_of_option(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     let before = line[..run.start].trim_end_matches(['"', '\'']);
     let user_of_pair = |before: &str| {
@@ -435,7 +442,7 @@ fn password_of_option(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     })
 }
 
-/// How an option is given a password.
+/// How a password is passed to an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// As the next argument, after the user's name and a colon.
@@ -446,7 +453,7 @@ enum Form {
     Next,
 }
 
-/// Commands that are given passwords on the command line, by options whose names do not say so.
+/// Commands that take passwords on the command line by options whose names do not reveal it.
 const OPTIONS: [(&str, &str, Form); 14] = [
     ("curl", "-u", Form::Pair),
     ("curl", "--user", Form::Pair),
@@ -464,7 +471,8 @@ const OPTIONS: [(&str, &str, Form); 14] = [
     ("ldap", "-w", Form::Next),
 ];
 
-/// Whether a run is a value rather than a piece of an expression: it is quoted, or assigned and long, and nothing is called.
+/// Returns whether a run is a value rather than a piece of an expression: it is quoted or assigned,
+/// and it is not called.
 fn is_value(line: &str, run: &Range<usize>) -> bool {
     let before = &line[..run.start];
     let behind = &line[run.end..];
@@ -477,8 +485,8 @@ fn is_value(line: &str, run: &Range<usize>) -> bool {
     !is_called && !is_part
 }
 
-/// The run, or the whole value that it is a part of: a literal that is no sentence and no address, or what is assigned
-/// up to a blank.
+/// Returns the whole value that a run is part of: a literal that is neither a sentence nor a URL,
+/// or what is assigned up to white space or a bracket. Otherwise returns the run.
 fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
     let is_quote = |c: char| matches!(c, '"' | '\'' | '`');
     let ends = |c: char| is_quote(c) || c.is_whitespace() || ",;()[]{}<>\\".contains(c);
@@ -505,27 +513,28 @@ fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
     }
 }
 
-/// Whether a name that secrets go by is at the end of a line, and what it is for comes below.
+/// Returns whether a line ends with the name of a secret and its value comes below.
 pub(super) fn ends_with_name(line: &str) -> bool {
     let line = line.trim_end();
     let line = line.strip_suffix(['-', '+']).unwrap_or(line);
     line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line)
 }
 
-/// Whether a line is an entry that names a variable, and the name is one that secrets go by: `- name: DB_PASSWORD`,
-/// `variable "db_password" {`.
+/// Returns whether a line is an entry that names a variable, and the name is that of a secret:
+/// `- name: DB_PASSWORD`, `variable "db_password" {`.
 pub(super) fn is_name_entry(line: &str) -> bool {
     let of_terraform = || line.trim_start().strip_prefix("variable ");
     let entry = entry_of(line, &["name", "key"]).or_else(of_terraform);
     entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' ', '{'])))
 }
 
-/// Whether a line is an entry with a variable's value: `value: …`.
+/// Returns whether a line is an entry with a variable's value: `value: …`.
 pub(super) fn is_value_entry(line: &str) -> bool {
     entry_of(line, &["value", "default"]).is_some()
 }
 
-/// What follows the separator of an entry with one of these keys, in YAML, JSON or Terraform's language.
+/// Returns what follows the separator of an entry with one of `keys`, in YAML, JSON or Terraform's
+/// language.
 fn entry_of<'a>(line: &'a str, keys: &[&str]) -> Option<&'a str> {
     let entry = line.trim_start_matches([' ', '\t', '-', '{', '"', '\'']);
     let rest = keys.iter().find_map(|key| {
@@ -536,7 +545,7 @@ fn entry_of<'a>(line: &'a str, keys: &[&str]) -> Option<&'a str> {
     rest.strip_prefix([':', '='])
 }
 
-/// Whether a name that secrets go by is near the end of a text.
+/// Returns whether the name of a secret is near the end of a text.
 fn is_named(before: &str) -> bool {
     let near = before.as_bytes();
     let near = &near[near.len().saturating_sub(NAME_REACH)..];

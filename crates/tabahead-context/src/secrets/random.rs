@@ -1,12 +1,12 @@
-//! Whether a run of characters was drawn rather than written: letters and digits alternate, or letters follow
-//! one another as they do in no word.
+//! Detection of runs of characters that are random rather than written: letters and digits
+//! alternate, or letters follow one another as in no word.
 //!
-//! Judges characters alone. Where it counts is for `line.rs` to say.
+//! Judges characters alone; `line.rs` decides where it matters.
 
-/// Shorter values cannot be told from words.
+/// Minimum length of a value; shorter ones cannot be distinguished from words.
 pub(super) const SHORTEST: usize = 8;
 
-/// Letters alone are judged by their pairs from this length on.
+/// Minimum number of letters for a run to be judged by its pairs of letters.
 const SHORTEST_OF_LETTERS: usize = 16;
 
 /// Pairs of letters that words are made of.
@@ -17,7 +17,7 @@ ok sc nc rt ed gr br pa ba be bo bu do fa fe fr ga go gu ki ko mi mu na nu pi pu
 ef eg ei ep if iv ip ob od og os ov oc af av az au ey ft gh ht ki lf lk lm lt lu my nk nl nn ny ph ps rd rg rk rl rm rn rr ru ry \
 dd gg mm um ui ue ud uc ug ks ls ms ds gs bs ys ws";
 
-/// The same pairs: a bit for each second letter, by the first.
+/// The same pairs, indexed by the first letter, with a bit for each second letter.
 const COMMON: [u32; 26] = {
     let pairs = PAIRS.as_bytes();
     let mut common = [0; 26];
@@ -29,16 +29,16 @@ const COMMON: [u32; 26] = {
     common
 };
 
-/// How the characters of a run follow one another.
+/// Composition of a run of characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Shape {
     letters: usize,
     digits: usize,
-    /// Places where a letter meets a digit, or a small letter a capital.
+    /// Number of places where a letter is next to a digit, or a capital follows a small letter.
     changes: usize,
 }
 
-/// What a byte is: nothing, a digit, a small letter or a capital.
+/// Kind of each byte: none, a digit, a small letter or a capital.
 const KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
     let mut byte = 0_u8;
@@ -54,7 +54,7 @@ const KINDS: [u8; 256] = {
     kinds
 };
 
-/// By what a byte and the one before it are, a bit where that is a change.
+/// Set of the changes among all pairs of kinds: bit `4 * previous + current`.
 const CHANGES: u16 = {
     let (digit, small, capital) = (1, 2, 3);
     1 << (4 * digit + small)
@@ -91,7 +91,7 @@ impl Shape {
     }
 }
 
-/// Whether a run looks drawn.
+/// Returns whether a run looks random.
 pub(super) fn is_random(run: &[u8]) -> bool {
     let shape = Shape::of(run);
     let characters = shape.letters + shape.digits;
@@ -102,8 +102,9 @@ pub(super) fn is_random(run: &[u8]) -> bool {
         || (shape.is_of_letters() && is_no_word(run))
 }
 
-/// Whether most characters of a run are in words, as in `LongHashFn128`: three letters or more, of which the first may be
-/// a capital, and which follow one another as they do in words.
+/// Returns whether at least half of the characters of a run are in words, as in `LongHashFn128`. A
+/// word is three or more letters that follow one another as they do in words; the first may be a
+/// capital.
 fn is_of_words(run: &[u8], characters: usize) -> bool {
     let mut in_words = 0;
     let mut at = 0;
@@ -123,7 +124,8 @@ fn is_of_words(run: &[u8], characters: usize) -> bool {
     in_words * 2 >= characters
 }
 
-/// A colour, or a number in hexadecimal of up to 64 bits, or the address of an account in a block chain.
+/// Returns whether a run is a colour, a hexadecimal number of up to 64 bits, or the address of an
+/// account in a block chain.
 fn is_number(run: &[u8]) -> bool {
     const DIGITS_OF_ADDRESS: usize = 40;
 
@@ -138,13 +140,14 @@ fn is_number(run: &[u8]) -> bool {
     digits.len() <= most && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Whether the letters of a run follow one another as they do in no word: fewer than two in five pairs are common.
+/// Returns whether the letters of a run follow one another as in no word: fewer than two in five
+/// pairs are common.
 fn is_no_word(run: &[u8]) -> bool {
     let (pairs, common) = pairs(run);
     pairs > 3 && common * 5 < pairs * 2
 }
 
-/// How many pairs of letters a run has, and how many of them are common.
+/// Returns the number of pairs of letters in a run, and how many of them are common.
 fn pairs(run: &[u8]) -> (u32, u32) {
     let (mut pairs, mut common) = (0, 0);
     for pair in run.windows(2) {
@@ -158,12 +161,13 @@ fn pairs(run: &[u8]) -> (u32, u32) {
     (pairs, common)
 }
 
-/// Whether a run has enough different characters to be more than a placeholder: `ghp_xxxxxxxx` is one.
+/// Returns whether a run has enough different characters to be more than a placeholder such as
+/// `ghp_xxxxxxxx`.
 pub(super) fn is_diverse(run: &[u8]) -> bool {
     different(run) >= 6
 }
 
-/// How many different characters of ASCII a run has.
+/// Returns the number of different ASCII characters in a run.
 fn different(run: &[u8]) -> u32 {
     let mut seen = 0_u128;
     for &byte in run.iter().filter(|byte| byte.is_ascii()) {

@@ -1,16 +1,16 @@
-//! Tables of what is a secret value and what is not, and that the lines above say the same from wherever one looks.
+//! Tables of what is a secret value and what is not, and a check that a scan may start at any line.
 
 use proptest::prelude::*;
 use tabahead_text::Version;
 
 use super::*;
 
-/// What is left of a text.
+/// Returns what is left of a text.
 fn seen(text: &str) -> String {
     without_secrets(Scan::default(), text.to_owned())
 }
 
-/// `⟦⟧` marks what is left out.
+/// Checks that exactly what `⟦⟧` marks is left out.
 #[track_caller]
 fn check(marked: &str) {
     if let Err((text, left, expected)) = compare(marked) {
@@ -33,7 +33,8 @@ fn compare(marked: &str) -> Result<(), (String, String, String)> {
     }
 }
 
-/// All lines of a table, so that a change of the rules shows all that it changes.
+/// Checks all lines of a table before it fails, so that a change of the rules shows everything that
+/// it affects.
 #[track_caller]
 fn check_all(lines: &[&str]) {
     let wrong: Vec<_> = lines
@@ -168,7 +169,7 @@ fn ordinary_code_about_secrets_is_no_secret() {
     ]);
 }
 
-/// A key's body of so many lines, which is no key.
+/// Returns the body of a made-up key: `lines` full lines and a short last one.
 fn body(lines: usize) -> String {
     let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
     line.repeat(lines) + "4f2E=\n"
@@ -212,7 +213,7 @@ fn the_body_of_a_private_key_is_secret_whatever_stands_around_its_lines() {
 #[test]
 fn a_key_that_never_ends_is_secret_for_five_hundred_lines() {
     let begin = "-----BEGIN PRIVATE KEY-----\n";
-    // Its first line alone would be known.
+    // A key's first line would be recognised on its own, so this is a later one.
     let line = "AoIBAQC7VJTUt9Us8cKjMzEfYyjiWA4R4aM2bS1GB4t7NXp98C3SC6dVMvDuictG\n";
     let text = begin.to_owned() + &line.repeat(601);
     assert_eq!(seen(&text).lines().count(), 1 + 601 - 512);
@@ -261,7 +262,7 @@ fn what_an_accept_would_write_is_looked_at_as_it_would_stand() {
     ));
 }
 
-/// Of a thousand values of this length, how many are found after a name.
+/// Returns how many of a thousand random values of this length are found after a name.
 fn found(characters: &str, length: usize) -> usize {
     let characters: Vec<char> = characters.chars().collect();
     let mut state = 88_172_645_463_325_252_u64;
@@ -308,7 +309,7 @@ fn a_very_long_line_says_nothing_of_the_next_one() {
 }
 
 proptest! {
-    /// Whoever begins at a line sees what somebody sees who began at the top.
+    /// A scan that starts at any line is in the same state as one that started at the top.
     #[test]
     fn the_lines_above_say_the_same_from_wherever_one_looks(kinds in prop::collection::vec(0_usize..15, 0..40)) {
         let long = "MIIE".repeat(5000);
@@ -327,7 +328,8 @@ proptest! {
         }
     }
 
-    /// What is left out is not there, what is left is in order, and nothing panics.
+    /// The result is the text with parts left out, it has the text's length if and only if the text
+    /// holds no secret, and nothing panics.
     #[test]
     fn any_text_can_be_looked_through(text in "([a-zA-Z0-9=:\"' ./\\\\@é😀_-]{0,20}(token|password|ghp_)?\n?){0,6}") {
         let left = seen(&text);

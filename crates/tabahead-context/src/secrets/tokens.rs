@@ -1,12 +1,12 @@
-//! What the tokens of known issuers begin with.
+//! Prefixes of the tokens of known issuers.
 //!
-//! Only prefixes that their issuers document and that mean a secret: identifiers that are public, such as
-//! publishable keys, are not in it.
+//! Only prefixes that their issuers document and that imply a secret; public identifiers, such as
+//! publishable keys, are not among them.
 
-/// A prefix, and how many characters follow it at least.
+/// A prefix, and the minimum number of characters after it.
 pub(super) type Prefix = (&'static str, usize);
 
-/// All of them.
+/// Prefixes that occur in tokens only.
 pub(super) const PREFIXES: &[Prefix] = &[
     // Amazon
     ("AKIA", 16),
@@ -99,7 +99,7 @@ pub(super) const PREFIXES: &[Prefix] = &[
     ("LS0tLS1CRUdJTi", 40),
 ];
 
-/// Prefixes that other words begin with, too: what follows them must look drawn.
+/// Prefixes that other words begin with, too: what follows them must look random.
 pub(super) const SHORT_PREFIXES: &[Prefix] = &[
     ("npm_", 24),
     ("hf_", 24),
@@ -194,8 +194,8 @@ pub(super) const SHORT_PREFIXES: &[Prefix] = &[
     ("1//0g", 20),
 ];
 
-/// Which two bytes words begin with, so that most text is compared with none of them: a bit for each second byte below
-/// 128, by the first.
+/// Set of the first two bytes of a list of words, so that most text is compared with no word:
+/// indexed by the first byte, with a bit for each second byte below 128.
 pub(super) struct Beginnings([u128; 128]);
 
 pub(super) static BEGINNINGS_OF_TOKENS: Beginnings = Beginnings::none()
@@ -203,12 +203,13 @@ pub(super) static BEGINNINGS_OF_TOKENS: Beginnings = Beginnings::none()
     .with(&words(SHORT_PREFIXES))
     .with(&BASE64);
 
-/// What private keys and Discord's tokens begin with in base64: a sequence in DER, and a number in digits.
+/// Beginnings in base64 of private keys (a DER sequence) and of Discord's tokens (a number in
+/// digits).
 const BASE64: [&str; 13] = [
     "MI", "MH", "MC", "MD", "MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT",
 ];
 
-/// The prefixes alone, and in the places after them what a signed token begins with.
+/// Returns the prefixes alone; the remaining elements hold the beginning of a signed token.
 const fn words(prefixes: &[Prefix]) -> [&'static str; 128] {
     let mut words = ["eyJ"; 128];
     let mut at = 0;
@@ -224,7 +225,7 @@ impl Beginnings {
         Self([0; 128])
     }
 
-    /// These words, too, which have two characters of ASCII at least.
+    /// Adds `words`, each of at least two ASCII characters.
     pub(super) const fn with(mut self, words: &[&str]) -> Self {
         let mut at = 0;
         while at < words.len() {
@@ -235,7 +236,7 @@ impl Beginnings {
         self
     }
 
-    /// Whether one of the words may begin a text.
+    /// Returns whether one of the words may begin a text.
     pub(super) const fn may_begin(&self, text: &[u8]) -> bool {
         match text {
             [first @ ..128, second @ ..128, ..] => self.0[*first as usize] >> *second & 1 == 1,

@@ -1,4 +1,4 @@
-//! What a model reads in each layout.
+//! Tests of what a model reads in each layout.
 
 use expect_test::{Expect, expect};
 use tabahead_text::{Document, Offset, Version};
@@ -6,7 +6,7 @@ use tabahead_text::{Document, Offset, Version};
 use super::*;
 use crate::{ContextSettings, DocumentName};
 
-/// Renders a fixture as it is read: markers in angle brackets, what must be spelled behind a bar.
+/// Checks a fixture as the model reads it: markers in angle brackets, forced text after a bar.
 #[track_caller]
 fn check(fixture: &str, layout: Layout, expected: Expect) {
     let cursor = fixture.find("$0").expect("a cursor");

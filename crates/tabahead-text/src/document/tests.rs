@@ -168,12 +168,12 @@ fn half_a_character_that_an_edit_leaves_keeps_its_width() {
     check_cut("🙂b", (1, 3), Utf16, "", "\u{fffd}");
     check_cut("éb", (1, 2), Utf8, "", "?b");
     check_cut("日本", (1, 5), Utf8, "", "??");
-    // Two halves that make a whole are one; an empty edit changes nothing.
+    // Two halves that form a whole character become one; an empty edit changes nothing.
     check_cut("🙂🙂b", (1, 3), Utf16, "", "🙂b");
     check_cut("🙂b", (1, 1), Utf16, "", "🙂b");
     check_cut("éèb", (1, 3), Utf8, "", "èb");
     check_cut("é日b", (1, 3), Utf8, "", "×?b");
-    // Positions that end a line, or lie after it, cut nothing.
+    // Positions at the end of a line or after it cut nothing.
     check_cut("a🙂", (3, 9), Utf16, "x", "a🙂x");
     check_cut("a🙂b", (1, 2), Utf32, "", "ab");
 }
