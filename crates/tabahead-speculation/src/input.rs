@@ -61,7 +61,7 @@ pub enum Input {
     DocumentChanged {
         /// The document.
         document: DocumentId,
-        /// Its text after the change.
+        /// Text after the change.
         snapshot: Document,
     },
     /// A document was closed: nothing more is computed for it.
@@ -75,7 +75,7 @@ pub enum Input {
         request: RequestId,
         /// The document.
         document: DocumentId,
-        /// Its text when the request was read.
+        /// Text when the request was read.
         snapshot: Document,
         /// Position of the cursor.
         cursor: Offset,
@@ -104,7 +104,7 @@ pub enum Input {
     Shown {
         /// The document.
         document: DocumentId,
-        /// Its text.
+        /// Text of the document.
         snapshot: Document,
         /// Position of the cursor.
         cursor: Offset,
@@ -136,7 +136,7 @@ pub enum Input {
     Focused {
         /// The document.
         document: DocumentId,
-        /// Its text.
+        /// Text of the document.
         snapshot: Document,
         /// Last reported position of the cursor. Ignored if other inputs have given a position
         /// since; if nothing has, the cursor is taken to be at the start of the text.
@@ -151,7 +151,7 @@ pub enum Input {
     CursorMoved {
         /// The document.
         document: DocumentId,
-        /// Its text.
+        /// Text of the document.
         snapshot: Document,
         /// New position of the cursor.
         cursor: Offset,
@@ -167,7 +167,7 @@ pub enum Effect {
     Respond {
         /// The request.
         request: RequestId,
-        /// Its answer.
+        /// The answer.
         answer: Answer,
     },
     /// Run a generation.
@@ -187,7 +187,7 @@ pub enum Answer {
         id: SuggestionId,
         /// The suggestion to show.
         suggestion: Suggestion,
-        /// Where the suggestion came from.
+        /// Origin of the suggestion.
         origin: Origin,
         /// Other suggestions, if the request asked for them.
         alternatives: Vec<Alternative>,
@@ -196,7 +196,7 @@ pub enum Answer {
     Silent {
         /// The reason, as a word for logs and statistics.
         reason: &'static str,
-        /// Where the decision came from; `None` when no path was needed.
+        /// Origin of the decision; `None` if no path was needed.
         origin: Option<Origin>,
     },
     /// A newer request or another text replaced the request, or it was cancelled.
@@ -225,7 +225,7 @@ pub struct Alternative {
     pub suggestion: Suggestion,
 }
 
-/// Where an answer came from.
+/// The origin of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A generation that was started for the request.

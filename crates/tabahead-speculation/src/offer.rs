@@ -27,11 +27,11 @@ pub(crate) struct Offer {
     taken: usize,
     /// Number of bytes of the suggestion's text that the editor has reported as accepted.
     reported: usize,
-    /// How the latest part came into the text, if that was counted.
+    /// Outcome of the latest part, if it was counted.
     latest: Option<Outcome>,
 }
 
-/// How a part of a suggestion came into the text, or why it did not.
+/// The way in which a part of a suggestion came into the text, or why it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The rest of the suggestion was accepted.
@@ -46,7 +46,7 @@ pub(crate) enum Outcome {
     Diverged,
 }
 
-/// What a change of the text does to an offer.
+/// The effect of a change of the text on an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Followed {
     /// More of the suggestion is in the text now; the cursor is after that part.

@@ -98,7 +98,7 @@ pub struct Speculator {
     suggestion: u64,
 }
 
-/// What is known of a document besides its cached paths.
+/// Everything known about a document besides its cached paths.
 #[derive(Debug, Default)]
 struct OpenDocument {
     /// Text of the document, and the cursor as far as it is known.
@@ -159,7 +159,7 @@ struct Decided {
 #[derive(Debug)]
 struct First {
     shown: Result<Suggestion, &'static str>,
-    /// Where the suggestion came from; `None` if the model need not be asked.
+    /// Origin of the suggestion; `None` if the model need not be asked.
     origin: Option<Origin>,
 }
 
@@ -184,7 +184,7 @@ struct Running {
     tells_characters: bool,
 }
 
-/// What is known of the answer at a state.
+/// The answer at a state, as far as it is known.
 enum Knowledge {
     /// Decided by this path, or by none if the model need not be asked.
     Decided(Cut, Option<Source>),
@@ -214,7 +214,7 @@ enum Need {
     Read(Box<View>),
 }
 
-/// What a generation runs for.
+/// The purpose of a generation.
 #[derive(Clone, Copy, PartialEq)]
 enum For {
     /// A waiting request.
@@ -442,7 +442,7 @@ impl Speculator {
         wanted
     }
 
-    /// Returns what running and stored paths know of a state. If several paths answer, uses the one
+    /// Returns what running and stored paths know about a state. If several paths answer, uses the one
     /// that is decoded furthest: they agree, and the longest one is least likely to need more.
     fn look_up(&mut self, state: &mut BufferState) -> Knowledge {
         self.stats.looked_at += 1;

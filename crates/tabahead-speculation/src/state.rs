@@ -14,14 +14,14 @@ pub(crate) struct BufferState {
     pub document: Document,
     pub cursor: Offset,
     pub name: DocumentName,
-    /// What the model sees, or why it is not asked.
+    /// The view of the model, or the reason why it is not asked.
     pub view: Result<View, &'static str>,
     /// Number of bytes at the end of the tail that the model must generate. They are not in the
     /// document.
     pub demanded: usize,
 }
 
-/// What the model sees of a state, and the keys that identify it.
+/// The part of a state that the model sees, and the keys that identify it.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub window: ContextWindow,

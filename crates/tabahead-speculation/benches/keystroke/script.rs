@@ -39,7 +39,7 @@ pub struct Desk {
 
 struct Telling {
     tail: String,
-    /// Where the story begins in the tail.
+    /// Index in the tail at which the story begins.
     begins: usize,
     next: usize,
 }

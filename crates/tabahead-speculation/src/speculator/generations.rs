@@ -9,7 +9,7 @@ use tabahead_text::Document;
 use super::{For, Need, Running, Speculator};
 use crate::{Effect, known_path::KnownPath};
 
-/// What a generation begins with.
+/// Starting point of a generation.
 enum Begin {
     /// The prompt alone, to read it.
     Reading,

@@ -21,11 +21,11 @@ use crate::{
     state::BufferState,
 };
 
-/// How long a cursor must stay in place to count as at rest: longer than the repeat interval of a
+/// Time that a cursor must stay in place to count as at rest: longer than the repeat interval of a
 /// held key, shorter than the pause before a user who has moved somewhere begins to type.
 const REST: Duration = Duration::from_millis(100);
 
-/// Where the user is, and what to read there.
+/// The place of the user, and what to read there.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// Document that the user is in.
