@@ -83,8 +83,7 @@ pub enum Input {
         name: DocumentName,
         /// The popup menu's item, if one is selected.
         selected: Option<SelectedCompletion>,
-        /// Number of other suggestions to add, because the user asked for them; at most 8 are
-        /// added.
+        /// Number of other suggestions that the user asked for; at most 8 are added.
         alternatives: usize,
     },
     /// The editor no longer wants an answer.

@@ -149,7 +149,8 @@ struct Request {
 #[derive(Debug, Default)]
 struct Decided {
     first: Option<First>,
-    /// First character of the first suggestion's path, which no alternative may begin with.
+    /// First character after the cursor in the first suggestion's path; no alternative may begin with
+    /// it.
     next: Option<char>,
     /// The alternatives, once the characters that they begin with are known.
     others: Option<Vec<Other>>,
@@ -442,8 +443,8 @@ impl Speculator {
         wanted
     }
 
-    /// Returns what running and stored paths know about a state. If several paths answer, uses the one
-    /// that is decoded furthest: they agree, and the longest one is least likely to need more.
+    /// Returns what running and stored paths know about a state. If several paths answer, uses the
+    /// one that is decoded furthest: they agree, and the longest one is least likely to need more.
     fn look_up(&mut self, state: &mut BufferState) -> Knowledge {
         self.stats.looked_at += 1;
         while let Ok(view) = &state.view

@@ -1,5 +1,5 @@
-//! What the engine's thread needs from an engine: a trait, which the real engine implements, and in
-//! tests an engine that panics on demand.
+//! The trait through which the engine's thread uses an engine, and its implementation by the real
+//! one. Tests implement it with an engine that panics on demand.
 
 use std::sync::Arc;
 

@@ -148,8 +148,8 @@ impl Speculator {
                     return;
                 }
             };
-            // The path of the first suggestion must have begun, though not be decided: both can be
-            // computed together.
+            // Until the first suggestion is decided, the first character of its path must be known:
+            // then both can be computed together.
             if request.decided.first.is_none() && request.decided.next.is_none() {
                 return;
             }

@@ -21,7 +21,7 @@ use tabahead_context::{
 /// A rule that the engine breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// None: the engine keeps the contract.
+    /// No rule is broken: the engine keeps the contract.
     None,
     /// Reports all tokens as canonical.
     ForgetsCanonical,
@@ -445,7 +445,7 @@ impl Sequence {
         ranked.into_iter().map(|(next, _)| next).collect()
     }
 
-    /// Computes the canonical end by encoding everything again.
+    /// Returns the end of the canonical bytes, found by encoding everything again.
     fn canonical_until(&self, pre_tokenizer: PreTokenizer) -> usize {
         let valid = match std::str::from_utf8(&self.bytes) {
             Ok(text) => text,

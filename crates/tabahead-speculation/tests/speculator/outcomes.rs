@@ -195,7 +195,8 @@ fn words_and_lines_are_accepted_with_and_without_the_line_end() {
         .types("one\n")
         .types("two")
         .counts("line 2");
-    // Includes the closer that it covers: with its last word, the whole suggestion is in the text.
+    // The closer that it covers is already there: with its last word, the whole suggestion is in the
+    // text.
     shown("foo($0)$1;\n", "aa, bb)")
         .types("aa")
         .types(", bb")
@@ -288,7 +289,7 @@ fn an_accept_whose_change_comes_in_parts_is_known_by_its_report() {
         .reports_accept()
         .types("width, height);")
         .counts("all 1");
-    // Not accepted: what the cursor has left, and what was dismissed before.
+    // A suggestion that the cursor left, or that was dismissed before, is not accepted.
     let mut left = shown("area(wi$0\n", "dth);");
     left.backspace()
         .moves(0)

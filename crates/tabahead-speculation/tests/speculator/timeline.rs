@@ -196,7 +196,7 @@ impl Timeline {
         self.changed()
     }
 
-    /// Replaces the document's text, as keys do that do more than type.
+    /// Replaces the document's text, as an editor does for keys that do more than type.
     pub fn becomes(&mut self, text: &str) -> &mut Self {
         self.does(&format!("becomes {text:?}"));
         self.cursor = Offset(text.find("$0").expect("the text has a cursor"));

@@ -1038,8 +1038,8 @@ fn a_stop_at_the_cursor_is_asked_about() {
 #[test]
 fn of_two_paths_that_hold_the_text_only_the_one_with_the_tokens_of_the_text_answers() {
     // A fresh process reads ` foo` before `(`. The first path has a space and `foo`, which were the
-    // best choice until `(` was typed. Everything after that was generated after other tokens,
-    // although this is the longer path. Back before `(`, it answers again.
+    // best choice until `(` was typed. The rest of it was generated after other tokens, so it does
+    // not answer, although it is the longer path. Back before `(`, it answers again.
     check_encoding("let x = foo(", &["let", " ", "x", " =", " foo", "("]);
     open_without_speculation("let x = $0\n")
         .request()
