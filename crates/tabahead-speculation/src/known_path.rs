@@ -10,7 +10,7 @@ use crate::{Origin, state::View};
 /// A path that is being generated or was generated.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownPath {
-    /// View of the model where the path begins.
+    /// View that the model had where the path begins.
     pub view: View,
     pub path: Path,
     /// The likeliest characters after the tail, if the model was asked for them.

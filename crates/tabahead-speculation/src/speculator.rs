@@ -149,8 +149,8 @@ struct Request {
 #[derive(Debug, Default)]
 struct Decided {
     first: Option<First>,
-    /// First character after the cursor in the first suggestion's path; no alternative may begin with
-    /// it.
+    /// First character after the cursor in the first suggestion's path; no alternative may begin
+    /// with it.
     next: Option<char>,
     /// The alternatives, once the characters that they begin with are known.
     others: Option<Vec<Other>>,

@@ -1,7 +1,8 @@
 //! The local engine on the caller's thread: one token at a time, for callers that have time.
 //!
 //! It generates the same output as [`super::LocalBackend`] (the same code begins and chooses), so
-//! that answers can be computed independently of any clock. A panic of the engine reaches the caller.
+//! that answers can be computed independently of any clock. A panic of the engine reaches the
+//! caller.
 
 use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationRequest, Layout, ModelProfile,

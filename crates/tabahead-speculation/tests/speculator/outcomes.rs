@@ -195,8 +195,8 @@ fn words_and_lines_are_accepted_with_and_without_the_line_end() {
         .types("one\n")
         .types("two")
         .counts("line 2");
-    // The closer that it covers is already there: with its last word, the whole suggestion is in the
-    // text.
+    // The closer that it covers is already there: with its last word, the whole suggestion is in
+    // the text.
     shown("foo($0)$1;\n", "aa, bb)")
         .types("aa")
         .types(", bb")

@@ -309,7 +309,7 @@ impl World {
         }
     }
 
-    /// Law: the key after edits is the key of the text.
+    /// Checks a law: the key after edits is the key of the text.
     fn check_key(&self, document: usize) -> Checked {
         let (open, name) = (&self.open[document], self.name(document));
         let key = |document: &Document| {
@@ -410,8 +410,8 @@ impl World {
         }
     }
 
-    /// Law: a prompt is read ahead at low priority, while nothing else runs, and nothing is to be
-    /// decoded.
+    /// Checks a law: a prompt is read ahead at low priority, while nothing else runs, and nothing is
+    /// to be decoded.
     fn check_read(&mut self, request: &GenerationRequest) -> Checked {
         let decodes = !request.continued.is_empty() || request.copy_source.is_some();
         let running = self.engine.running();
