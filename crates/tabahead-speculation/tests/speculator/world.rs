@@ -410,8 +410,8 @@ impl World {
         }
     }
 
-    /// Checks a law: a prompt is read ahead at low priority, while nothing else runs, and nothing is
-    /// to be decoded.
+    /// Checks a law: a prompt is read ahead at low priority, while nothing else runs, and nothing
+    /// is to be decoded.
     fn check_read(&mut self, request: &GenerationRequest) -> Checked {
         let decodes = !request.continued.is_empty() || request.copy_source.is_some();
         let running = self.engine.running();
