@@ -1,8 +1,9 @@
-//! Where generations run: the local engine on a thread of its own, or a script.
+//! Where generations run: in the local engine on its own thread, or from a script.
 //!
-//! I/O without decisions: what to generate and when to stop is the Speculator's business; only what
-//! a pass of the engine computes is decided here, by the pure function in `schedule.rs`. Read
-//! `local.rs` for the thread that owns the engine, `scripted.rs` for tests of whoever drives one.
+//! I/O without decisions: the Speculator decides what to generate and when to stop. Only what one
+//! pass of the engine computes is decided here, by the pure function in `schedule.rs`. Read
+//! `local.rs` for the thread that owns the engine, `scripted.rs` for testing code that drives a
+//! backend.
 //!
 //! Invariants: every method of [`Backend`] returns at once; a model that cannot be loaded and a
 //! computation that panics fail generations, never the process.
@@ -21,70 +22,71 @@ pub use local::{
 pub use scripted::{Script, ScriptedBackend};
 pub use tabahead_engine::KvPrecision;
 
-/// What a backend reports: first how loading went, then the course of generations.
+/// A report from a backend: first on loading the model, then on the course of generations.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BackendEvent {
-    /// So many percent of the model are read. Not reported of the embedded one, which is there at once.
+    /// Percentage of the model that is read. Not reported for the embedded model, which is
+    /// available at once.
     Loading(u8),
     /// The model is loaded. Generations started earlier run now.
     Ready(ModelProfile),
-    /// The model cannot be used, in one line for the user. Every generation fails with it.
+    /// The model cannot be used, with one line for the user. Every generation fails with that line.
     Unusable(String),
-    /// A generation went on.
+    /// A generation made progress.
     Generation(GenerationEvent),
 }
 
-/// Takes the events of a backend; called on the backend's thread, must not block.
+/// Receives the events of a backend. It is called on the backend's thread and must not block.
 pub type EventSink = Box<dyn Fn(BackendEvent) + Send + Sync>;
 
-/// How far the model is.
+/// The state of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelState {
-    /// It is being read.
+    /// The model is being read.
     Loading,
-    /// It answers.
+    /// The model answers.
     Ready(ModelProfile),
-    /// It cannot be used, in one line for the user.
+    /// The model cannot be used, with one line for the user.
     Unusable(String),
 }
 
 /// A place where generations run. All methods return at once.
 pub trait Backend: Send + Sync {
-    /// How far the model is; a `BackendEvent` reports each change.
+    /// Returns the state of the model; a `BackendEvent` reports each change.
     fn model(&self) -> ModelState;
     /// Queues a generation.
     fn start(&self, request: GenerationRequest);
-    /// Says who waits for it now.
+    /// Changes the priority of a generation.
     fn prioritize(&self, id: GenerationId, priority: Priority);
-    /// Stops it between two tokens or prefill chunks.
+    /// Stops a generation between two tokens or prefill chunks.
     fn cancel(&self, id: GenerationId);
-    /// Touches everything that a generation touches, so that the first one is not slower than the
-    /// others. Does nothing while there is other work, nor a second time.
+    /// Touches all memory that a generation touches, so that the first generation is not slower
+    /// than the others. Does nothing while there is other work, nor a second time.
     fn warm(&self);
-    /// Changes threads and memory; what runs goes on, and the model stays.
+    /// Changes threads and memory. Running generations continue, and the model stays loaded.
     fn configure(&self, settings: &LocalSettings);
-    /// Tokens so far.
+    /// Returns the token counters.
     fn counters(&self) -> TokenCounters;
 }
 
-/// Tokens that passed through a backend since it was made.
+/// Counts of tokens since the backend was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenCounters {
-    /// Prompt tokens asked for.
+    /// Prompt tokens requested.
     pub prompt: u64,
     /// Prompt tokens computed.
     pub prefilled: u64,
-    /// Tokens computed that probably spell what must be healed.
+    /// Drafted tokens computed: the probable spelling of what must be healed, or copied text.
     pub drafted: u64,
     /// Tokens decoded freely.
     pub decoded: u64,
     /// Tokens decoded under a constraint (healed).
     pub constrained: u64,
-    /// Tokens computed, for whatever reason.
+    /// Tokens computed, for any reason.
     pub computed: u64,
-    /// Of those, the ones of passes that nothing interrupted.
+    /// Tokens among these that were computed in uninterrupted passes.
     pub timed: u64,
-    /// What these passes took together.
+    /// Total time of those passes.
     pub time: Duration,
     /// Bytes of keys and values held now.
     pub kv_bytes: u64,

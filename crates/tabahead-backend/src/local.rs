@@ -1,9 +1,9 @@
 //! The local engine on a thread of its own.
 //!
-//! This file is the handle: a queue of commands to the thread, and the state that may be read from
-//! anywhere. `local/worker.rs` is the thread, `local/runner.rs` the one beside it that computes ahead,
-//! `local/profile.rs` the table of model families, `local/direct.rs` the
-//! same engine without threads.
+//! This file is the handle: a queue of commands to the thread, and the state that any thread may
+//! read. `local/worker.rs` is the thread, `local/runner.rs` the second thread that computes ahead,
+//! `local/profile.rs` the table of model families, `local/direct.rs` the same engine without
+//! threads.
 
 mod compute;
 mod direct;
@@ -33,10 +33,10 @@ use compute::LocalCompute;
 pub use direct::{DirectGeneration, DirectModel};
 use worker::{Command, Message, Worker};
 
-/// Where the weights come from.
+/// The source of the weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSource {
-    /// Weights in the program.
+    /// Weights embedded in the program.
     Embedded(&'static [u8]),
     /// A GGUF file, or a directory with weights in safetensors files.
     File(PathBuf),
@@ -45,15 +45,16 @@ pub enum ModelSource {
 /// Settings of the local backend.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocalSettings {
-    /// Weights.
+    /// Source of the weights.
     pub model: ModelSource,
-    /// Threads that compute; 0 chooses.
+    /// Number of threads that compute; 0 chooses automatically.
     pub threads: usize,
-    /// Bytes of keys and values kept.
+    /// Maximum size of the stored keys and values in bytes.
     pub kv_bytes: usize,
-    /// How exactly they are kept.
+    /// Precision of the stored keys and values.
     pub kv_precision: KvPrecision,
-    /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier.
+    /// Whether to choose, of two tokens that are almost equally likely, the one whose line is
+    /// likelier.
     pub lookahead: bool,
 }
 
@@ -64,16 +65,16 @@ impl LocalSettings {
             kv_bytes: self.kv_bytes,
             kv_precision: self.kv_precision,
             lookahead: self.lookahead,
-            // Follows from the model, see `LocalCompute::new`.
+            // Depends on the model, see `LocalCompute::new`.
             copied_draft: 0,
         }
     }
 }
 
-/// Why a local model cannot be used.
+/// The reason why a local model cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
-    /// Choose another model.
+    /// The model cannot be used; another one must be chosen.
     #[error("{0}")]
     Unusable(String),
 }
@@ -83,24 +84,24 @@ pub enum BackendError {
 /// Dropping it ends its thread at the next step, without waiting for it.
 pub struct LocalBackend {
     messages: Mutex<Sender<Message>>,
-    /// Absent when it could not be spawned.
+    /// The engine's thread; `None` if it could not be spawned.
     thread: Option<Thread>,
     shared: Arc<Shared>,
 }
 
-/// What the thread tells and anybody may read.
+/// State that the thread publishes and any other thread may read.
 struct Shared {
     sink: EventSink,
     model: Mutex<ModelState>,
     model_changed: Condvar,
     counters: Mutex<TokenCounters>,
-    /// Commands that the thread has not taken yet: it looks here between any two layers.
+    /// Number of messages that the thread has not taken yet; it checks this between any two layers.
     waiting: AtomicUsize,
 }
 
 impl LocalBackend {
-    /// Starts the thread, which reads the model and then runs generations. Returns at once; how
-    /// loading ends is reported to `sink`.
+    /// Starts the thread, which reads the model and then runs generations. Returns at once; the
+    /// result of loading is reported to `sink`.
     pub fn new(settings: LocalSettings, sink: EventSink) -> Self {
         let (messages, queue) = mpsc::channel();
         let shared = Arc::new(Shared {
@@ -129,7 +130,7 @@ impl LocalBackend {
     /// Waits until the model is read.
     ///
     /// # Errors
-    /// When it cannot be used.
+    /// If the model cannot be used.
     pub fn wait_until_loaded(&self) -> Result<ModelProfile, BackendError> {
         let mut model = lock(&self.shared.model);
         loop {
@@ -153,7 +154,7 @@ impl LocalBackend {
         if let Some(thread) = &self.thread {
             thread.unpark();
         }
-        // The thread ends before its handle only when it could not be spawned.
+        // The thread can only have ended before its handle if it was never spawned.
         if let Err(mpsc::SendError(Message::Command(Command::Start(request)))) = sent {
             self.shared.refuse(request.id);
         }
@@ -222,7 +223,7 @@ impl Shared {
         (self.sink)(BackendEvent::Generation(event));
     }
 
-    /// Fails a generation with what is wrong with the model.
+    /// Fails a generation because of the state of the model.
     fn refuse(&self, id: GenerationId) {
         let line = match &*lock(&self.model) {
             ModelState::Unusable(line) => line.clone(),
@@ -235,7 +236,7 @@ impl Shared {
     }
 }
 
-/// The thread's life: load, then work until the handle is dropped.
+/// Runs the thread: loads the model, then works until the handle is dropped.
 fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<Message>) {
     let tell = |percent| (shared.sink)(BackendEvent::Loading(percent));
     let loaded = worker::guarded(|| load(&settings.model, &tell)).unwrap_or_else(|()| {
@@ -279,7 +280,8 @@ fn load(source: &ModelSource, tell: &dyn Fn(u8)) -> Result<(Arc<Model>, ModelPro
     Ok((Arc::new(model), profile))
 }
 
-/// Of how far loading is, what is worth telling: the first percent, the last one, and ten a second between.
+/// Selects which loading progress is worth reporting: the first percent, the last one, and ten a
+/// second in between.
 #[derive(Default)]
 struct LoadingNews {
     told: u8,
@@ -299,7 +301,7 @@ impl LoadingNews {
     }
 }
 
-/// An error with its causes.
+/// Formats an error and its causes as one line.
 fn in_one_line(error: &EngineError) -> String {
     let mut line = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -325,7 +327,7 @@ mod tests {
         let told: Vec<u8> = (0..=1000)
             .filter_map(|step| news.of(step as f32 / 1000.0, Duration::from_micros(500 * step)))
             .collect();
-        // Half a second.
+        // Loading takes half a second.
         assert_eq!(told, [1, 21, 41, 61, 81, 100]);
     }
 }

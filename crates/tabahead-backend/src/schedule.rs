@@ -1,37 +1,39 @@
-//! Which generations the next pass computes, and how many tokens of each: one pure function, the
-//! same whether a real engine or a model of its costs computes.
+//! Which generations the next pass computes, and how many tokens of each: one pure function, which
+//! works the same whether a real engine or a model of its costs computes.
 //!
-//! Whoever a person waits for leads, the newest first because the older ones are about to be
-//! superseded; then what was asked for ahead, in the order in which it was asked for, because that
-//! is the Speculator's ranking. Others ride along where that costs less than a pass of their own.
+//! Generations that the user waits for lead, the newest first because the older ones are about to
+//! be superseded; then speculative ones, in the order in which they were requested, because that is
+//! the Speculator's ranking. Others ride along if that costs less than a pass of their own.
 
 use std::{cmp::Reverse, time::Duration};
 
 use tabahead_context::Priority;
 
-/// A pass should take no longer than this, so that there is a time to change one's mind.
+/// Target for the maximum duration of a pass, so that the plan can change between passes.
 pub const PASS: Duration = Duration::from_millis(10);
 
-/// Tokens of a prompt that are computed together even where that takes longer: with fewer, most
-/// of the time goes into reading weights. An engine leaves such a pass between two layers.
+/// Minimum number of prompt tokens that are computed together, even if that takes longer: with
+/// fewer, most of the time goes into reading weights. An engine can leave such a pass between two
+/// layers.
 const LEAST_CHUNK: usize = 16;
 
-/// With more, nothing more is gained.
+/// Maximum number of prompt tokens that are computed together; more brings no further gain.
 const LARGEST_CHUNK: usize = 256;
 
-/// Generations that are computed together.
+/// Maximum number of generations that are computed together.
 const COMPANY: usize = 8;
 
-/// Tokens of a generation that rides along: one that was decoded, or a few that were drafted.
+/// Maximum number of tokens of a generation that rides along: one that was decoded, or a few that
+/// were drafted.
 const RIDER: usize = 8;
 
-/// What a person waits for may take this part longer for the sake of what rides along.
+/// Fraction by which a pass that the user waits for may take longer because of riders.
 const PATIENCE: f64 = 1.0 / 8.0;
 
-/// What a pass costs on this machine: `fixed`, and `row` for each token.
+/// The costs of a pass on this machine: `fixed`, and `row` for each token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Costs {
-    /// Seconds that any pass takes.
+    /// Seconds that every pass takes.
     pub fixed: f64,
     /// Seconds that each token adds.
     pub row: f64,
@@ -40,28 +42,28 @@ pub struct Costs {
 /// A generation that could compute something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
-    /// Who waits for it.
+    /// Priority of the generation.
     pub priority: Priority,
-    /// Grows with every start and every change of priority; no two are equal.
+    /// Order of the latest start or change of priority: it grows with each, and no two are equal.
     pub rank: u64,
-    /// Tokens to compute before its next one can be chosen, at least one.
+    /// Number of tokens to compute before the next one can be chosen; at least 1.
     pub missing: usize,
-    /// Whether tokens of the prompt are among them.
+    /// True if prompt tokens are among them.
     pub prefills: bool,
-    /// It must be computed alone: in company something went wrong.
+    /// True if it must be computed alone, because a pass shared with other generations panicked.
     pub alone: bool,
 }
 
 /// Tokens of a candidate that the next pass computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// Which candidate, by its place in the list.
+    /// Index of the candidate in the list.
     pub candidate: usize,
-    /// How many tokens, at least one.
+    /// Number of tokens; at least 1.
     pub tokens: usize,
 }
 
-/// Orders candidates: the first has the greatest key.
+/// Returns the sort key of a candidate: the one with the greatest key comes first.
 pub fn precedence(priority: Priority, rank: u64) -> impl Ord {
     match priority {
         Priority::Foreground => (1, rank, Reverse(0)),
@@ -69,7 +71,7 @@ pub fn precedence(priority: Priority, rank: u64) -> impl Ord {
     }
 }
 
-/// What the next pass computes, the leader first; empty when there are no candidates.
+/// Returns what the next pass computes, the leader first; empty if there are no candidates.
 pub fn schedule(candidates: &[Candidate], costs: Costs) -> Vec<Part> {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by_key(|&index| {
@@ -91,8 +93,8 @@ pub fn schedule(candidates: &[Candidate], costs: Costs) -> Vec<Part> {
     }
     let urgent = leading.priority == Priority::Foreground;
     let alone = costs.fixed + costs.row * parts[0].tokens as f64;
-    // Rows that may be added. Nobody waits for a speculative pass: there a rider pays for itself
-    // always, because it spares the fixed costs of a pass of its own.
+    // Number of rows that may be added. Nothing waits for a speculative pass: there, a rider always
+    // pays for itself, because it saves the fixed costs of a pass of its own.
     let mut room = match urgent {
         true => (alone * PATIENCE / costs.row.max(f64::MIN_POSITIVE)) as usize,
         false => chunk.saturating_sub(parts[0].tokens).max(COMPANY),
@@ -109,7 +111,7 @@ pub fn schedule(candidates: &[Candidate], costs: Costs) -> Vec<Part> {
             });
         }
     }
-    // What is left of the time goes to one more prompt, when nobody waits.
+    // If nothing waits, the remaining time goes to one more prompt.
     let next = others.iter().filter(willing).find(|&&index| {
         let candidate = &candidates[index];
         candidate.prefills || candidate.missing > RIDER
@@ -127,13 +129,13 @@ pub fn schedule(candidates: &[Candidate], costs: Costs) -> Vec<Part> {
     parts
 }
 
-/// Tokens of a prompt that fit a pass.
+/// Returns how many tokens of a prompt fit into a pass.
 fn chunk(costs: Costs) -> usize {
     let fitting = (PASS.as_secs_f64() - costs.fixed) / costs.row.max(f64::MIN_POSITIVE);
     (fitting.max(0.0) as usize).clamp(LEAST_CHUNK, LARGEST_CHUNK)
 }
 
-/// Costs as they are measured, pass by pass.
+/// Costs measured from the passes so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     /// Seconds of a pass of one row.
@@ -143,7 +145,7 @@ pub struct Measured {
 }
 
 impl Default for Measured {
-    /// Nothing is measured yet: a guess at a small model on a slow machine.
+    /// Returns a guess for a small model on a slow machine, used until passes are measured.
     fn default() -> Self {
         Self {
             single: 1e-3,
@@ -153,9 +155,9 @@ impl Default for Measured {
 }
 
 impl Measured {
-    /// A pass of so many rows took so long, without being interrupted.
+    /// Records an uninterrupted pass of `rows` rows that took `taken`.
     pub fn add(&mut self, rows: usize, taken: Duration) {
-        /// Weight of what is new: the last ten passes or so count.
+        /// Weight of the new measurement: about the last ten passes count.
         const NEW: f64 = 0.2;
 
         let taken = taken.as_secs_f64();
@@ -164,14 +166,14 @@ impl Measured {
             1 => self.single += NEW * (taken - self.single),
             rows => {
                 let further = (taken - self.single).max(0.0) / (rows - 1) as f64;
-                // A few rows say little about each.
+                // A few rows say little about the cost of each.
                 let weight = NEW * (rows as f64 / LEAST_CHUNK as f64).min(1.0);
                 self.further += weight * (further - self.further);
             }
         }
     }
 
-    /// What passes cost now.
+    /// Returns the current costs.
     pub fn costs(self) -> Costs {
         Costs {
             fixed: (self.single - self.further).max(0.0),
@@ -254,7 +256,7 @@ mod tests {
     fn speculation_rides_with_a_person_only_where_that_is_nearly_free() {
         let candidates = [decodes(Foreground, 1), decodes(Speculative, 2)];
         check(&candidates, COSTS, &[(0, 1)]);
-        // A large model: what takes the time is to read the weights.
+        // A large model: most of the time goes into reading the weights.
         let large = Costs {
             fixed: 50e-3,
             row: 2e-3,

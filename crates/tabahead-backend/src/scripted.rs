@@ -1,7 +1,7 @@
-//! A backend that answers from a script, for tests of whoever drives one.
+//! A backend that answers from a script, for testing code that drives a backend.
 //!
-//! Its vocabulary is the bytes: token 65 spells `A`. So every place is a token edge, every token is
-//! the canonical one, and a test reads what a generation says in the text that it wrote.
+//! Its vocabulary is the bytes: token 65 spells `A`. So every position is a token boundary, every
+//! token is the canonical one, and a generation's output is the text that the test wrote.
 
 use std::{
     collections::BTreeMap,
@@ -15,15 +15,15 @@ use tabahead_context::{
 
 use crate::{Backend, BackendEvent, EventSink, LocalSettings, ModelState, TokenCounters};
 
-/// What a script says to a generation; one that only reads its prompt says nothing, but fails or waits as it is
-/// told.
+/// The script's treatment of a generation. A generation that only reads its prompt outputs no
+/// token, but fails or waits as the script decides.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Script {
-    /// This text behind the tail, then a stop.
+    /// Output this text after the tail, then stop.
     Text(String),
-    /// This failure.
+    /// Fail with this failure.
     Fail(GenerationFailure),
-    /// Nothing, until the test calls [`ScriptedBackend::release`].
+    /// Do nothing until the test calls [`ScriptedBackend::release`].
     Hold,
 }
 
@@ -38,7 +38,7 @@ pub struct ScriptedBackend {
 struct State {
     model: ModelState,
     script: ScriptFn,
-    /// Generations that wait: for the model, or because the script held them.
+    /// Generations that wait for the model, or that the script held.
     waiting: BTreeMap<GenerationId, GenerationRequest>,
     started: Vec<GenerationRequest>,
     cancelled: Vec<GenerationId>,
@@ -49,7 +49,7 @@ struct State {
 }
 
 impl ScriptedBackend {
-    /// A backend whose model is ready when [`ScriptedBackend::load`] is called.
+    /// Creates a backend whose model is ready after [`ScriptedBackend::load`] is called.
     pub fn new(
         sink: EventSink,
         script: impl FnMut(&GenerationRequest) -> Script + Send + 'static,
@@ -70,12 +70,12 @@ impl ScriptedBackend {
         }
     }
 
-    /// Reports that so many percent of the model are read.
+    /// Reports that `percent` percent of the model are read.
     pub fn progress(&self, percent: u8) {
         (self.sink)(BackendEvent::Loading(percent));
     }
 
-    /// Ends loading, well or not, and runs what waited.
+    /// Ends loading with success or failure, and runs the generations that waited.
     pub fn load(&self, result: Result<ModelProfile, String>) {
         let waiting = {
             let mut state = self.state();
@@ -94,7 +94,7 @@ impl ScriptedBackend {
         }
     }
 
-    /// Answers a generation that the script held. Nothing happens when it was cancelled.
+    /// Answers a generation that the script held. Does nothing if it was cancelled.
     pub fn release(&self, id: GenerationId, script: Script) {
         let request = self.state().waiting.remove(&id);
         if let Some(request) = request {
@@ -102,32 +102,32 @@ impl ScriptedBackend {
         }
     }
 
-    /// Generations that are held now, oldest first.
+    /// Returns the generations that are held now, oldest first.
     pub fn held(&self) -> Vec<GenerationRequest> {
         self.state().waiting.values().cloned().collect()
     }
 
-    /// All generations ever started.
+    /// Returns all generations ever started.
     pub fn started(&self) -> Vec<GenerationRequest> {
         self.state().started.clone()
     }
 
-    /// All cancels ever asked for.
+    /// Returns all cancels ever requested.
     pub fn cancelled(&self) -> Vec<GenerationId> {
         self.state().cancelled.clone()
     }
 
-    /// All changes of priority ever asked for.
+    /// Returns all changes of priority ever requested.
     pub fn prioritized(&self) -> Vec<(GenerationId, Priority)> {
         self.state().prioritized.clone()
     }
 
-    /// How often warming was asked for.
+    /// Returns how often warming was requested.
     pub fn warmed(&self) -> usize {
         self.state().warmed
     }
 
-    /// All settings that were changed while it ran.
+    /// Returns all settings that were passed to `configure`.
     pub fn configured(&self) -> Vec<LocalSettings> {
         self.state().configured.clone()
     }

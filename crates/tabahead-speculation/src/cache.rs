@@ -1,7 +1,8 @@
-//! Paths by the state that they were generated at, least recently used out first.
+//! Paths by the state that they were generated at; the least recently used are evicted first.
 //!
-//! Knows nothing of requests and generations. Running generations keep their paths themselves;
-//! here is what has ended or was stopped. `descent.rs` finds those that hold a state.
+//! Knows nothing of requests and generations. Running generations keep their paths themselves; the
+//! cache holds those that have ended or were stopped. `descent.rs` finds the paths that hold a
+//! state.
 
 mod descent;
 
@@ -13,18 +14,19 @@ use tabahead_context::ContextKey;
 use self::descent::{Descent, PathsOfBase};
 use crate::{known_path::KnownPath, state::View};
 
-/// What a path takes besides itself at most: its entry in the order of use, and, in tables that have
-/// doubled just now, its place there, its place among the paths of its base, and that base.
+/// Maximum overhead per path in bytes: its entry in the order of use and, for tables that have just
+/// doubled, its slot in the table of paths, its slot among the paths of its base, and the slot of
+/// that base.
 const BOOKKEEPING: usize = size_of::<ContextKey>()
     + 2 * size_of::<usize>()
     + 2 * (size_of::<[usize; 3]>()
         + size_of::<ContextKey>()
         + size_of::<(ContextKey, PathsOfBase, usize)>());
 
-/// An LRU of paths under a byte budget.
+/// An LRU cache of paths with a byte budget.
 ///
-/// Paths are found by their base and, among those of one base, by one descent along the tail that
-/// is asked for: it finds every path that holds a state, however far the user typed along it.
+/// Paths are found by their base and, among those of one base, by one descent along the requested
+/// tail: it finds every path that holds a state, however far the user typed along it.
 #[derive(Debug)]
 pub(crate) struct SuggestionCache {
     paths: LruCache<ContextKey, KnownPath>,
@@ -35,7 +37,7 @@ pub(crate) struct SuggestionCache {
 }
 
 impl SuggestionCache {
-    /// An empty cache for at most `budget` bytes.
+    /// Creates an empty cache for at most `budget` bytes.
     pub fn new(budget: usize) -> Self {
         Self {
             paths: LruCache::unbounded(),
@@ -52,9 +54,9 @@ impl SuggestionCache {
         self.evict();
     }
 
-    /// Keeps a path, unless a path from the same place is kept that knows more.
+    /// Stores a path, unless the cache has one from the same place that knows more.
     pub fn keep(&mut self, mut path: KnownPath) {
-        // Every one of them would keep other versions of the other files in memory.
+        // Every stored path would keep other versions of the other files in memory.
         let name = &mut path.view.window.name;
         name.open_files = name.open_files.without_texts();
         let key = path.view.key;
@@ -73,8 +75,8 @@ impl SuggestionCache {
         self.evict();
     }
 
-    /// The paths that hold the state of `view`, unless two bases have one hash: the ones that could
-    /// answer it. Those that begin nearest to it come first. Nothing counts as used.
+    /// Returns the paths that hold the state of `view`, which could answer it (unless two bases
+    /// have the same hash). Those that begin nearest to it come first. Does not mark them as used.
     pub fn candidates<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a KnownPath> {
         let tail = view.window.tail.as_str();
         let of_base = self.by_base.get(&view.base);
@@ -84,27 +86,27 @@ impl SuggestionCache {
             .filter(move |known| known.path.holds(tail))
     }
 
-    /// The path that was generated at a state; it does not count as used.
+    /// Returns the path that was generated at a state. Does not mark it as used.
     pub fn path_at(&self, key: ContextKey) -> Option<&KnownPath> {
         self.paths.peek(&key)
     }
 
-    /// A path, which counts as used now. Its size must stay as it is.
+    /// Returns a path and marks it as used. The caller must not change its size.
     pub fn use_path(&mut self, key: ContextKey) -> Option<&mut KnownPath> {
         self.paths.get_mut(&key)
     }
 
-    /// Paths kept.
+    /// Returns the number of paths stored.
     pub fn len(&self) -> usize {
         self.paths.len()
     }
 
-    /// Bytes kept.
+    /// Returns the number of bytes stored.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Paths evicted so far.
+    /// Returns the number of paths evicted so far.
     pub fn evicted(&self) -> u64 {
         self.evicted
     }

@@ -1,40 +1,40 @@
 //! The hypotheses about one document: the states that the user is expected to reach next.
 //!
-//! Decides nothing about generations. Where it guesses (where a cursor went, whether typing
-//! follows a suggestion), a wrong guess costs computation and never a wrong answer: answers come
-//! from a look-up of the state that was asked about.
+//! Decides nothing about generations. Where it guesses (where a cursor went, whether typing follows
+//! a suggestion), a wrong guess costs computation and never gives a wrong answer: answers come from
+//! a look-up of the state that was asked about.
 
 use tabahead_context::{Suggestion, left_out_closers};
 use tabahead_text::{Document, Offset};
 
 use crate::{SuggestionId, state::BufferState};
 
-/// Bytes compared beside the cursor to tell typing from an edit elsewhere.
+/// Number of bytes compared next to the cursor to distinguish typing from an edit elsewhere.
 const NEIGHBOURHOOD: usize = 64;
 
-/// A text and where the user is in it.
+/// A text and the position of the user in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub document: Document,
     pub cursor: Offset,
 }
 
-/// The expected states, each one accept behind the one before it.
+/// The expected states, each one accept after the previous one.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    /// Every state but the last is decided: it is where the next one comes from.
+    /// The states. All but the last are decided: each decided state leads to the next one.
     pub states: Vec<BufferState>,
-    /// The last state is decided, and nothing follows from it.
+    /// True if the last state is decided and nothing follows from it.
     pub ended: bool,
-    /// States to compute at most. 0 when nobody has seen a suggestion yet and the user typed on:
-    /// what runs already is kept, nothing is begun.
+    /// Maximum number of states to compute. 0 if no suggestion has been shown yet and the user
+    /// typed on: what already runs is kept, nothing new is started.
     pub limit: usize,
-    /// The suggestion whose accept leads to the first state.
+    /// Suggestion whose accept leads to the first state.
     pub suggestion: Option<SuggestionId>,
 }
 
 impl Chain {
-    /// What may come after a suggestion that was served: its accept, `depth` times.
+    /// Builds the chain after a served suggestion: its accept, and up to `depth` accepts in all.
     pub fn after(id: SuggestionId, accepted: BufferState, depth: usize) -> Self {
         Self {
             states: vec![accepted],
@@ -44,7 +44,7 @@ impl Chain {
         }
     }
 
-    /// A state that a request is expected for, whose answer nobody has seen.
+    /// Builds a chain of one state for which a request is expected; no answer to it has been shown.
     pub fn expecting(state: BufferState) -> Self {
         Self {
             states: vec![state],
@@ -54,7 +54,7 @@ impl Chain {
         }
     }
 
-    /// The state to compute next, unless enough is computed.
+    /// Returns the state to compute next, unless enough is computed.
     pub fn undecided(&mut self) -> Option<&mut BufferState> {
         if self.ended || self.states.len() > self.limit.max(1) {
             return None;
@@ -62,8 +62,8 @@ impl Chain {
         self.states.last_mut()
     }
 
-    /// Follows the user from `from` to a changed text. `None` when the change makes what was
-    /// expected impossible; otherwise where the user is now.
+    /// Follows the user from `from` to a changed text. Returns `None` if the change rules out what
+    /// was expected; otherwise the user's new place.
     pub fn follow(&mut self, from: &Place, to: &Document, depth: usize) -> Option<Place> {
         if let Some(reached) = self
             .states
@@ -85,7 +85,7 @@ impl Chain {
         })
     }
 
-    /// The user is at the `reached`-th state now.
+    /// Moves the chain so that it begins at its `reached`-th state, where the user is now.
     pub fn reach(&mut self, reached: usize, depth: usize) -> Place {
         self.states.drain(..reached);
         self.suggestion = None;
@@ -99,14 +99,14 @@ impl Chain {
     }
 }
 
-/// Where a cursor is in a text: never between `\r` and `\n`.
+/// Returns the place of a cursor in a text: never between `\r` and `\n`.
 pub(crate) fn place_of_cursor(document: &Document, cursor: Offset) -> Offset {
     let line = document.line_range(document.line_of(cursor));
     document.clamp(cursor).min(line.end)
 }
 
-/// Whether two texts are the same. Where somebody types is looked at first: a key makes them differ
-/// there, and only equal texts are compared as a whole.
+/// Returns whether two texts are the same. Compares the text around `near` first: a typed key makes
+/// them differ there, so that only equal texts are compared as a whole.
 pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bool {
     let around = |document: &Document| {
         let start = Offset(near.0.saturating_sub(NEIGHBOURHOOD));
@@ -115,15 +115,15 @@ pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bo
     one.len() == other.len() && around(one) == around(other) && one.has_same_text(other)
 }
 
-/// Whether the text before a place is the same, as far as its neighbourhood tells.
+/// Returns whether the text before `at` is the same in both, as far as its neighbourhood shows.
 pub(crate) fn is_same_before(one: &Document, other: &Document, at: Offset) -> bool {
     let start = Offset(at.0.saturating_sub(NEIGHBOURHOOD));
     one.slice(start..at) == other.slice(start..at)
 }
 
-/// Where the cursor is after `to` came to stand for the text of `from`, as far as the
-/// neighbourhood of the old cursor tells: behind what was typed, but before what the editor put
-/// behind that, or where it was.
+/// Returns the cursor after the text changed from `from` to `to`, as far as the neighbourhood of
+/// the old cursor shows: after what was typed, but before what the editor added after that;
+/// otherwise where it was.
 pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
     match end_of_change(from, to) {
         Some(end) => before_closers(from.cursor, end, to),
@@ -131,8 +131,8 @@ pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
     }
 }
 
-/// Where in `to` the text begins that stood behind the cursor in `from`, as far as its neighbourhood
-/// tells.
+/// Returns where in `to` the text begins that came after the cursor in `from`, as far as its
+/// neighbourhood shows.
 pub(crate) fn end_of_change(from: &Place, to: &Document) -> Option<Offset> {
     let behind = from.document.len() - from.cursor.0.min(from.document.len());
     let end = to.len().checked_sub(behind).map(Offset)?;
@@ -144,9 +144,9 @@ pub(crate) fn end_of_change(from: &Place, to: &Document) -> Option<Offset> {
     stands_there.then_some(end)
 }
 
-/// The first place in what was inserted behind which it only closes what it opened before, as editors do
-/// by themselves; else its end. Where that guess falls short, a path that goes on to the right place
-/// agrees with it all the same.
+/// Returns the first position in the inserted text after which there are only closers for what was
+/// opened before it, as editors add on their own; otherwise its end. If the guess is too short, a
+/// path that continues to the right position still agrees with it.
 fn before_closers(start: Offset, end: Offset, to: &Document) -> Offset {
     if end <= start || end.0 - start.0 > NEIGHBOURHOOD {
         return end;
@@ -158,8 +158,8 @@ fn before_closers(start: Offset, end: Offset, to: &Document) -> Offset {
     typed.map_or(end, |typed| Offset(start.0 + typed))
 }
 
-/// The cursor, if `to` is `from` with a beginning of the text typed that leads to `state`; an
-/// editor may have inserted closers behind it.
+/// Returns the cursor if `to` is `from` plus a beginning of the text that leads to `state`. The
+/// editor may have inserted closers after it.
 fn typed_towards(from: &Place, to: &Document, state: &BufferState) -> Option<Offset> {
     let behind_typed = cursor_after(from, to);
     if behind_typed <= from.cursor || state.cursor <= from.cursor {
@@ -179,7 +179,8 @@ fn typed_towards(from: &Place, to: &Document, state: &BufferState) -> Option<Off
     (agreed > 0 && inserted_by_editor).then_some(Offset(from.cursor.0 + agreed))
 }
 
-/// How many bytes of a path `suggestion` shows: its text with the line ends that paths have.
+/// Returns how many bytes of a path `suggestion` shows: the length of its text with LF line ends,
+/// as in paths.
 pub(crate) fn shown_bytes(suggestion: &Suggestion) -> usize {
     suggestion.text.len() - suggestion.text.matches("\r\n").count()
 }

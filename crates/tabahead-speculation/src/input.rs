@@ -1,4 +1,4 @@
-//! What goes into the Speculator and what comes out: names, inputs, effects, answers.
+//! What goes into the Speculator and what comes out: ids, inputs, effects, answers.
 //!
 //! Plain data. Knows neither the editors' protocol nor any engine.
 
@@ -13,36 +13,36 @@ use tabahead_text::{Document, Offset};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub Duration);
 
-/// Names an open document for the session loop.
+/// Identifies an open document for the session loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DocumentId(pub u64);
 
-/// Names a request for its whole life.
+/// Identifies a request for its whole life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 
-/// Names a served suggestion, for `tabahead.accepted`.
+/// Identifies a served suggestion, for `tabahead.accepted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SuggestionId(pub u64);
 
-/// What the editor's popup menu has selected: the suggestion must extend it.
+/// The item that the editor's popup menu has selected: the suggestion must extend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectedCompletion {
-    /// What the item would replace.
+    /// Range of the text that the item would replace.
     pub range: std::ops::Range<Offset>,
-    /// What it would insert.
+    /// Text that the item would insert.
     pub text: String,
 }
 
 impl SelectedCompletion {
-    /// The text and the cursor after the item was inserted.
+    /// Returns the text and the cursor after the item was inserted.
     pub(crate) fn inserted_in(&self, document: &Document) -> (Document, Offset) {
         let start = document.clamp(self.range.start);
         let replaced = document.with_replaced(start..self.range.end.max(start), &self.text);
         (replaced, Offset(start.0 + self.text.len()))
     }
 
-    /// What to show in the document without the item: `shown` behind the item's text.
+    /// Returns what to show in the document without the item: the item's text followed by `shown`.
     pub(crate) fn extended_by(self, shown: Suggestion) -> Suggestion {
         let covered = shown.range.end.0 - shown.range.start.0;
         let end = self.range.end.max(self.range.start);
@@ -53,127 +53,127 @@ impl SelectedCompletion {
     }
 }
 
-/// What happens to the Speculator.
+/// Something that happens to the Speculator.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// A document was opened or changed; `snapshot` is its text afterwards. A request that waits
-    /// for an answer to another text is answered [`Answer::Superseded`].
+    /// A document was opened or changed. A request that waits for an answer to another text is
+    /// answered with [`Answer::Superseded`].
     DocumentChanged {
-        /// Which.
+        /// The document.
         document: DocumentId,
-        /// Its text now.
+        /// Text after the change.
         snapshot: Document,
     },
-    /// A document was closed: nothing of it is computed any more.
+    /// A document was closed: nothing more is computed for it.
     DocumentClosed {
-        /// Which.
+        /// The document.
         document: DocumentId,
     },
     /// The editor wants a suggestion.
     CompletionRequested {
-        /// Names the response.
+        /// Identifies the response.
         request: RequestId,
-        /// Which document.
+        /// The document.
         document: DocumentId,
-        /// Its text when the request was read.
+        /// Text when the request was read.
         snapshot: Document,
-        /// Where.
+        /// Position of the cursor.
         cursor: Offset,
-        /// Name and language.
+        /// Name and language of the document.
         name: DocumentName,
         /// The popup menu's item, if one is selected.
         selected: Option<SelectedCompletion>,
-        /// How many other suggestions to add, because somebody asked for them; at most 8 are.
+        /// Number of other suggestions that the user asked for; at most 8 are added.
         alternatives: usize,
     },
-    /// The editor no longer wants it.
+    /// The editor no longer wants an answer.
     RequestCancelled {
-        /// Which.
+        /// The request.
         request: RequestId,
     },
-    /// A backend's report.
+    /// A report from a backend.
     Generation(GenerationEvent),
-    /// The editor reports an accepted suggestion.
+    /// The editor reports that a suggestion was accepted.
     Accepted {
-        /// Which.
+        /// The accepted suggestion.
         suggestion: SuggestionId,
     },
-    /// The editor shows a suggestion that this machine did not make (another source's, or one that
-    /// is replayed): what comes after its accept is computed ahead, as after one of our own.
+    /// The editor shows a suggestion that this machine did not make (from another source, or from a
+    /// replay). What follows its accept is computed ahead, as for the machine's own suggestions.
     Shown {
-        /// Which document.
+        /// The document.
         document: DocumentId,
-        /// Its text.
+        /// Text of the document.
         snapshot: Document,
-        /// Where.
+        /// Position of the cursor.
         cursor: Offset,
-        /// Name and language.
+        /// Name and language of the document.
         name: DocumentName,
-        /// What is shown.
+        /// The suggestion that is shown.
         suggestion: Suggestion,
     },
-    /// The editor reports that a part of a suggestion is accepted.
+    /// The editor reports that part of a suggestion was accepted.
     AcceptedPart {
-        /// Which.
+        /// The suggestion.
         suggestion: SuggestionId,
-        /// UTF-16 units of its text that are accepted now, from its start.
+        /// Number of UTF-16 code units of its text that are accepted now, from its start.
         length: usize,
     },
-    /// The editor reports that it shows a suggestion: what comes after its accept is computed ahead, and
-    /// no longer what comes after another one's.
+    /// The editor reports that it shows a suggestion. What follows its accept is computed ahead,
+    /// and no longer what follows the accept of another one.
     Displayed {
-        /// Which.
+        /// The suggestion.
         suggestion: SuggestionId,
     },
-    /// The user dismissed what was shown: nothing is computed ahead of it any more.
+    /// The user dismissed what was shown: nothing more is computed ahead of it.
     Dismissed {
-        /// Where.
+        /// The document.
         document: DocumentId,
     },
     /// The user is in this document now: it was opened or has the focus. Once the cursor rests, the
     /// prompt there is read ahead.
     Focused {
-        /// Which.
+        /// The document.
         document: DocumentId,
-        /// Its text.
+        /// Text of the document.
         snapshot: Document,
-        /// Where the cursor was reported last. Ignored where inputs have told since; where nothing has, the
-        /// cursor is taken to be at the text's start.
+        /// Last reported position of the cursor. Ignored if other inputs have given a position
+        /// since; if nothing has, the cursor is taken to be at the start of the text.
         cursor: Option<Offset>,
-        /// Name and language.
+        /// Name and language of the document.
         name: DocumentName,
     },
     /// The user is in no document that gets suggestions: nothing is read ahead.
     FocusLost,
-    /// The cursor went somewhere else in an unchanged text. What was shown is gone, and once the cursor
-    /// rests, the prompt there is read ahead.
+    /// The cursor moved in an unchanged text. What was shown is gone, and once the cursor rests,
+    /// the prompt there is read ahead.
     CursorMoved {
-        /// Which document.
+        /// The document.
         document: DocumentId,
-        /// Its text.
+        /// Text of the document.
         snapshot: Document,
-        /// To where.
+        /// New position of the cursor.
         cursor: Offset,
-        /// Name and language.
+        /// Name and language of the document.
         name: DocumentName,
     },
 }
 
-/// What the Speculator wants done.
+/// Something that the Speculator wants done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Answer a request: exactly once per request.
+    /// Answer a request. Emitted exactly once per request.
     Respond {
-        /// Which.
+        /// The request.
         request: RequestId,
-        /// With what.
+        /// The answer.
         answer: Answer,
     },
     /// Run a generation.
     StartGeneration(GenerationRequest),
-    /// Somebody else waits for a running generation now.
+    /// Change the priority of a running generation, because something else waits for it now.
     PrioritizeGeneration(GenerationId, Priority),
-    /// Stop a generation; its id is never named again.
+    /// Stop a generation; its id is never used again.
     CancelGeneration(GenerationId),
 }
 
@@ -182,30 +182,30 @@ pub enum Effect {
 pub enum Answer {
     /// A suggestion.
     Suggestion {
-        /// Its id.
+        /// Id of the suggestion.
         id: SuggestionId,
-        /// What to show.
+        /// The suggestion to show.
         suggestion: Suggestion,
-        /// Where it came from.
+        /// Origin of the suggestion.
         origin: Origin,
-        /// Other suggestions, which were asked for.
+        /// Other suggestions, if the request asked for them.
         alternatives: Vec<Alternative>,
     },
     /// Nothing to suggest.
     Silent {
-        /// Why, as a word for logs and statistics.
+        /// The reason, as a word for logs and statistics.
         reason: &'static str,
-        /// Where the decision came from; `None` when no path was needed.
+        /// Origin of the decision; `None` if no path was needed.
         origin: Option<Origin>,
     },
-    /// A newer request or another text took its place, or it was cancelled.
+    /// A newer request or another text replaced the request, or it was cancelled.
     Superseded,
-    /// The backend failed; one line for the user.
+    /// The backend failed, with one line for the user.
     Failed(String),
 }
 
 impl Answer {
-    /// Where it came from, when a path decided it.
+    /// Returns where the answer came from, if a path decided it.
     pub fn origin(&self) -> Option<Origin> {
         match self {
             Self::Suggestion { origin, .. } => Some(*origin),
@@ -215,33 +215,33 @@ impl Answer {
     }
 }
 
-/// A suggestion that stands beside the first one.
+/// A suggestion offered besides the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alternative {
-    /// Its id.
+    /// Id of the suggestion.
     pub id: SuggestionId,
-    /// What to show.
+    /// The suggestion to show.
     pub suggestion: Suggestion,
 }
 
-/// Where an answer came from.
+/// The origin of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// A generation started for it.
+    /// A generation that was started for the request.
     Miss,
-    /// A generation that was running already and had to be waited for.
+    /// A generation that was already running and had to be waited for.
     Joined,
-    /// A path of exactly this state that an earlier request had made.
+    /// A path of exactly this state, made by an earlier request.
     Exact,
-    /// A path that an earlier request had made and the user typed along.
+    /// A path made by an earlier request, which the user typed along.
     TypedThrough,
-    /// At once, from what was computed before anybody asked: the path of a hypothesis, or the
-    /// part of an earlier path that lies behind what was shown of it.
+    /// Available at once, because it was computed before it was requested: the path of a
+    /// hypothesis, or the part of an earlier path that lies after what was shown of it.
     Speculated,
 }
 
 impl Origin {
-    /// The word that figures and messages use.
+    /// Returns the word for it in figures and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Miss => "miss",

@@ -1,39 +1,39 @@
-//! A path with its provenance: where it began, who had it made, and how much of it was read.
+//! A path with its provenance: where it began, who requested it, and how much of it was read.
 //!
-//! The provenance serves statistics and the name of an answer's origin; it never touches what is
-//! answered.
+//! The provenance serves statistics and the origin reported with an answer; it never affects what
+//! is answered.
 
 use tabahead_context::{Answering, GenerationId, ModelProfile, Path, PathEnd, PathToken, Priority};
 
 use crate::{Origin, state::View};
 
-/// A path that is being made or was made.
+/// A path that is being generated or was generated.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownPath {
-    /// What the model saw where the path begins.
+    /// View that the model had where the path begins.
     pub view: View,
     pub path: Path,
-    /// The likeliest characters behind the tail, if the model was asked for them.
+    /// The likeliest characters after the tail, if the model was asked for them.
     pub characters: Option<Vec<char>>,
-    /// Begun for a hypothesis, before anybody asked.
+    /// True if the path was begun for a hypothesis, before any request.
     speculated: bool,
-    /// Bytes from the tail's start that an answer has shown.
+    /// End of the bytes that an answer has shown, counted from the tail's start.
     shown_until: Option<usize>,
-    /// Tokens from here on were computed before anybody asked for them.
+    /// Index of the first token that was computed before it was requested.
     ahead_from: Option<usize>,
-    /// Tokens that an answer has shown or decided on.
+    /// Number of tokens that an answer has shown or was decided by.
     read: usize,
-    /// The speculative generations that computed it, oldest first.
+    /// The speculative generations that computed this path, oldest first.
     speculations: Vec<Speculation>,
 }
 
-/// A speculative generation as a part of a path.
+/// A speculative generation that computed a part of a path.
 #[derive(Debug, Clone, Copy)]
 struct Speculation {
     generation: GenerationId,
-    /// Tokens that the path had when it began.
+    /// Number of tokens that the path had when the generation began.
     began: usize,
-    /// An answer has read what it computed, and was counted.
+    /// True once an answer has read what the generation computed, and that was counted.
     used: bool,
 }
 
@@ -52,7 +52,7 @@ impl KnownPath {
         }
     }
 
-    /// Whether the path answers what `view` sees.
+    /// Returns whether the path answers what `view` sees.
     pub fn answers(&self, view: &View, profile: &ModelProfile, reserve: usize) -> Answering {
         if !self.view.has_base_of(view) {
             return Answering::No;
@@ -65,27 +65,27 @@ impl KnownPath {
         )
     }
 
-    /// Whether this path knows more than `other`, which begins at the same place.
+    /// Returns whether this path knows at least as much as `other`, which begins at the same place.
     pub fn extends(&self, other: &Self) -> bool {
         self.progress() >= other.progress()
     }
 
-    /// How far the path is decoded; an end is worth more than its last byte.
+    /// Returns how far the path is decoded; an end counts for more than the last byte before it.
     pub fn progress(&self) -> (usize, bool) {
         (self.path.byte_len(), self.path.end() != PathEnd::Open)
     }
 
-    /// Whether this path is decoded further than another, if there is another.
+    /// Returns whether this path is decoded further than `other`, if there is another.
     pub fn is_further_than(&self, other: Option<&Self>) -> bool {
         other.is_none_or(|other| self.progress() > other.progress())
     }
 
-    /// Whether a token was decoded that says what stands behind the tail.
+    /// Returns whether a token was decoded that extends beyond the tail.
     pub fn passes_origin(&self) -> bool {
         self.path.byte_len() > self.path.origin() || self.path.end() != PathEnd::Open
     }
 
-    /// Nothing that another generation could use was decoded.
+    /// Returns whether no token has been decoded yet that another generation could reuse.
     pub fn is_blank(&self) -> bool {
         self.path.tokens().is_empty() && self.path.end() == PathEnd::Open
     }
@@ -97,7 +97,8 @@ impl KnownPath {
             + self.characters.as_ref().map_or(0, Vec::capacity) * size_of::<char>()
     }
 
-    /// The name of an answer that this path gives at once for the state at byte `at`.
+    /// Returns the origin to report for an answer that this path gives at once for the state at
+    /// byte `at`.
     pub fn origin_at(&self, at: usize) -> Origin {
         if self.speculated
             || self
@@ -112,19 +113,20 @@ impl KnownPath {
         }
     }
 
-    /// Takes a token; returns how many more tokens nobody has asked for.
+    /// Appends a token. Returns how many more tokens there are now that were computed ahead and not
+    /// read.
     pub fn push(&mut self, token: PathToken, canonical_until: usize) -> u64 {
         let before = self.unread();
         self.path.push(token, canonical_until);
         self.unread() - before
     }
 
-    /// Tokens from here on are computed before anybody asks for them.
+    /// Marks the tokens from here on as computed before they are requested.
     pub fn goes_ahead(&mut self) {
         self.ahead_from.get_or_insert(self.path.tokens().len());
     }
 
-    /// A speculative generation begins to compute this path, or goes on with it.
+    /// Records that a speculative generation begins to compute this path, or continues it.
     pub fn speculation_begins(&mut self, generation: GenerationId) {
         self.goes_ahead();
         self.speculations.push(Speculation {
@@ -134,9 +136,9 @@ impl KnownPath {
         });
     }
 
-    /// An answer was served that showed the bytes up to `shown_until`; silence has read all.
-    /// Returns how many tokens were computed ahead and are read now for the first time, and how
-    /// many speculative generations were used for the first time.
+    /// Records that an answer was served that showed the bytes up to `shown_until`; a silent answer
+    /// (`None`) has read everything. Returns how many tokens computed ahead are read now for the
+    /// first time, and how many speculative generations were used for the first time.
     pub fn serve(&mut self, shown_until: Option<usize>) -> (u64, u64) {
         let before = self.unread();
         let read = match shown_until {
@@ -147,7 +149,8 @@ impl KnownPath {
         self.shown_until = self.shown_until.max(shown_until);
         let mut first_uses = 0;
         for speculation in &mut self.speculations {
-            // One that found the end alone has no token; only silence reads the end.
+            // A generation that found only the end has no token; only a silent answer reads the
+            // end.
             let reads = speculation.began < read || shown_until.is_none();
             if reads && !speculation.used {
                 speculation.used = true;
@@ -157,7 +160,7 @@ impl KnownPath {
         (before - self.unread(), first_uses)
     }
 
-    /// Takes over what is known of the use of an older path from the same place.
+    /// Takes over what is known about the use of an older path from the same place.
     pub fn inherit(&mut self, older: &Self) {
         if self.characters.is_none() {
             self.characters.clone_from(&older.characters);
@@ -184,7 +187,7 @@ impl KnownPath {
         })
     }
 
-    /// Tokens that begin before a byte.
+    /// Returns the number of tokens that begin before byte `until`.
     fn tokens_before(&self, until: usize) -> usize {
         let mut begins = self.path.boundary();
         self.path

@@ -1,8 +1,8 @@
 //! The state machine that answers requests and decides what to compute ahead.
 //!
-//! Sans-IO: no tokio, no threads, no clock, no randomness. Inputs go in with the time, effects
-//! come out; the server, the replay and the tests drive this same machine. Start reading at
-//! `Speculator::reconcile`: the one place that decides what to speculate.
+//! Sans-IO: no tokio, no threads, no clock, no randomness. Inputs go in with the current time,
+//! effects come out; the server, the replay and the tests all drive this same machine. Start
+//! reading at `Speculator::reconcile`, the one place that decides what to speculate on.
 
 mod cache;
 mod chain;

@@ -1,9 +1,9 @@
-//! What became of a suggestion, as far as changes of the text tell, with what the editor reports.
+//! What became of a suggestion, derived from changes of the text and from the editor's reports.
 //!
-//! Serves statistics alone: no answer and no generation depends on it. So the neighbourhood of the cursor is
-//! looked at and not the whole text, but for an accept of the whole. A change that is neither the
-//! suggestion nor typing at the cursor (another cursor's, a formatter's, an undo) ends an offer
-//! without a verdict.
+//! Serves statistics alone: no answer and no generation depends on it. So only the neighbourhood of
+//! the cursor is compared, and the whole text only to detect an accept of the whole suggestion. A
+//! change that is neither the suggestion nor typing at the cursor (at another cursor, by a
+//! formatter, an undo) ends an offer without a verdict.
 
 use tabahead_context::Suggestion;
 use tabahead_text::{Document, Offset};
@@ -14,46 +14,46 @@ use crate::{
     state::BufferState,
 };
 
-/// A suggestion that the editor has, and how much of it stands in the text.
+/// A suggestion that the editor has, and how much of it is already in the text.
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub id: SuggestionId,
-    /// Where it was made.
+    /// Text and cursor that the suggestion was made for.
     place: Place,
     suggestion: Suggestion,
-    /// The state after an accept.
+    /// State after an accept of the whole suggestion.
     pub accepted: BufferState,
-    /// Bytes of its text that the user has put in.
+    /// Number of bytes of the suggestion's text that the user has inserted.
     taken: usize,
-    /// Bytes of its text that the editor has reported as accepted.
+    /// Number of bytes of the suggestion's text that the editor has reported as accepted.
     reported: usize,
-    /// How its latest part came into the text, if that was counted.
+    /// Outcome of the latest part, if it was counted.
     latest: Option<Outcome>,
 }
 
-/// How a part of a suggestion came into the text, or what kept it out.
+/// The way in which a part of a suggestion came into the text, or why it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Its rest was accepted.
+    /// The rest of the suggestion was accepted.
     AcceptedAll,
-    /// Its line was accepted, and there is more.
+    /// A line of the suggestion was accepted, and more text follows.
     AcceptedLine,
-    /// A part of its line was accepted.
+    /// A part of a line was accepted.
     AcceptedWord,
-    /// The user typed its next character.
+    /// The user typed the suggestion's next character.
     TypedAlong,
     /// The user typed something else.
     Diverged,
 }
 
-/// What a change of the text makes of an offer.
+/// The effect of a change of the text on an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Followed {
-    /// More of it stands there; the cursor is behind that.
+    /// More of the suggestion is in the text now; the cursor is after that part.
     Along(Outcome, Offset),
-    /// Less of it stands there than before.
+    /// Less of the suggestion is in the text than before.
     Back(Offset),
-    /// It can no longer be shown.
+    /// The suggestion can no longer be shown.
     Away(Option<Outcome>),
 }
 
@@ -64,7 +64,7 @@ impl Offer {
         suggestion: Suggestion,
         accepted: BufferState,
     ) -> Self {
-        // A popup menu's item is a part of it that stands before the cursor.
+        // A popup menu's item is a part of the suggestion that is already before the cursor.
         let before = place.document.slice(suggestion.range.start..place.cursor);
         let taken = match suggestion.text.starts_with(&before) {
             true => before.len(),
@@ -81,12 +81,13 @@ impl Offer {
         }
     }
 
-    /// Whether it stands in the text as a whole.
+    /// Returns whether the whole suggestion is in the text.
     pub fn is_complete(&self) -> bool {
         self.taken == self.suggestion.text.len()
     }
 
-    /// The editor reports that so many UTF-16 units of its text are accepted now.
+    /// Records the editor's report that the first `accepted` UTF-16 code units of the text are
+    /// accepted now.
     pub fn report(&mut self, accepted: usize, stats: &mut Stats) {
         let mut units = 0;
         let within = |c: &char| {
@@ -101,25 +102,26 @@ impl Offer {
         }
     }
 
-    /// The editor reports that it is accepted as a whole.
+    /// Records the editor's report that the whole suggestion is accepted.
     pub fn report_whole(&mut self, stats: &mut Stats) {
         self.reported = self.suggestion.text.len();
         if self.is_complete() {
             self.was_accepted(stats);
         } else {
-            // The report has come before the change.
+            // The report came before the change.
             self.taken = self.reported;
             self.latest = Some(Outcome::AcceptedAll);
             stats.count_outcome(Outcome::AcceptedAll);
         }
     }
 
-    /// Its latest part was counted for another one that agrees as well: a report of this one mends nothing.
+    /// Marks the latest part as counted for another offer that agrees as well: a later report of
+    /// this one corrects no counter.
     pub fn is_not_counted(&mut self) {
         self.latest = None;
     }
 
-    /// What looked like typing was an accept of one character.
+    /// Recounts the latest part: what looked like typing was an accept of one character.
     fn was_accepted(&mut self, stats: &mut Stats) {
         if self.latest == Some(Outcome::TypedAlong) {
             let accepted = self.accept_until(self.taken);
@@ -138,7 +140,7 @@ impl Offer {
             self.outcome_of(taken_before)
         } else if let Some(deleted) = deleted_before(from, to) {
             match self.taken.checked_sub(deleted) {
-                // What was taken is taken back.
+                // The user deleted a part that was inserted before.
                 Some(left) if text.is_char_boundary(left) => {
                     self.taken = left;
                     self.latest = None;
@@ -165,11 +167,11 @@ impl Offer {
         Followed::Along(outcome, cursor)
     }
 
-    /// How the bytes from `before` to what is taken now came into the text.
+    /// Returns how the bytes from `before` to `self.taken` came into the text.
     fn outcome_of(&self, before: usize) -> Outcome {
         let added = &self.suggestion.text[before..self.taken];
         let reported = self.reported > before;
-        // Enter brings the indentation with it.
+        // Enter also inserts the indentation.
         let one_key = added.chars().count() <= 1
             || (added.starts_with(['\r', '\n']) && added.trim().is_empty());
         match one_key && !reported {
@@ -183,21 +185,21 @@ impl Offer {
         if rest.is_empty() {
             Outcome::AcceptedAll
         } else if rest.starts_with(['\r', '\n']) || accepted.trim_end_matches(' ').ends_with('\n') {
-            // Editors differ in whether they take the line's end with it.
+            // Editors differ in whether an accepted line includes its line end.
             Outcome::AcceptedLine
         } else {
             Outcome::AcceptedWord
         }
     }
 
-    /// The text and the cursor that it was made for.
+    /// Returns whether the suggestion was made for this text and cursor.
     pub fn is_at(&self, document: &Document, cursor: Offset) -> bool {
         self.place.cursor == cursor && is_same_text(&self.place.document, document, cursor)
     }
 }
 
-/// How much of `text` was inserted: all that was, but for closers and white space that the editor
-/// added behind.
+/// Returns how many bytes of `text` were inserted. Closers and white space that the editor added
+/// after them are ignored; any other difference gives 0.
 fn agreement(text: &str, inserted: &str) -> usize {
     let agreed: usize = text
         .chars()
@@ -212,7 +214,7 @@ fn agreement(text: &str, inserted: &str) -> usize {
     }
 }
 
-/// How many bytes before the cursor the change takes away, if it does that and nothing else.
+/// Returns how many bytes before the cursor the change deletes, if it does nothing else.
 fn deleted_before(from: &Place, to: &Document) -> Option<usize> {
     let deleted = from.document.len().checked_sub(to.len())?;
     let start = Offset(from.cursor.0.checked_sub(deleted).filter(|_| deleted > 0)?);

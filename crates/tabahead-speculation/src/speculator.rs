@@ -1,8 +1,8 @@
 //! The Speculator: takes inputs, and decides what to answer and what to compute.
 //!
-//! Every input is handled in two steps: it changes what is known (a text, a request, a token),
-//! then `reconcile` derives from what is known alone which requests can be answered and which
-//! generations should run, and makes the running ones match. Read `reconcile` first.
+//! Every input is handled in two steps: it changes what is known (a text, a request, a token), then
+//! `reconcile` derives, from that alone, which requests can be answered and which generations
+//! should run, and makes the running generations match. Read `reconcile` first.
 
 mod answers;
 mod changes;
@@ -35,35 +35,35 @@ use crate::{
     state::{BufferState, View},
 };
 
-/// Windows remembered as too long for the model's context.
+/// Number of windows remembered as too long for the model's context.
 const TOO_LONG_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
-/// Documents of which it is looked ahead, those that were asked in last. The user is in one, and comes back to
-/// a few.
+/// Maximum number of documents to look ahead in; those with the latest requests are kept. The user
+/// is in one document, and returns to a few others.
 const MOST_CHAINS: usize = 16;
 
-/// Suggestions remembered by their ids, for reports of what became of them.
+/// Number of suggestions remembered by their ids, for reports of what became of them.
 const SUGGESTIONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
-/// Settings, resolved.
+/// Settings of the Speculator, resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpeculatorSettings {
-    /// What the model sees.
+    /// Settings for what the model sees.
     pub context: ContextSettings,
-    /// What is shown.
+    /// Settings for what is shown.
     pub cut: CutSettings,
     /// Whether to compute ahead at all. Changes no answer, only how long it takes.
     pub speculate: bool,
-    /// How many accepts ahead.
+    /// Number of accepts to look ahead.
     pub depth: usize,
-    /// Bytes of paths kept.
+    /// Maximum size of the cached paths in bytes.
     pub cache_bytes: usize,
-    /// Generations running at once at most; at least one runs.
+    /// Maximum number of concurrent generations; 0 means 1.
     pub in_flight: usize,
 }
 
 impl SpeculatorSettings {
-    /// The same with what suits the model where nothing else is set.
+    /// Returns the settings with the model's own values for what is not set.
     pub fn for_model(self, profile: &ModelProfile) -> Self {
         Self {
             context: self.context.for_model(profile),
@@ -79,52 +79,52 @@ pub struct Speculator {
     settings: SpeculatorSettings,
     profile: ModelProfile,
     documents: BTreeMap<DocumentId, OpenDocument>,
-    /// The documents that may have a request or a chain: all that a decision looks at.
+    /// Documents that may have a request or a chain: the only ones that a decision looks at.
     attended: BTreeSet<DocumentId>,
-    /// Where suggestions were offered.
+    /// The document that each suggestion was offered in.
     offered: LruCache<SuggestionId, DocumentId>,
     running: BTreeMap<GenerationId, Running>,
     reading: Reading,
     cache: SuggestionCache,
-    /// Windows that the backend refused; smaller ones are tried instead.
+    /// Windows that the backend refused as too long; smaller ones are tried instead.
     too_long: LruCache<ContextKey, ()>,
     effects: VecDeque<Effect>,
     stats: Stats,
-    /// The latest time that an input came with.
+    /// Time of the latest input.
     now: Timestamp,
-    /// Requests received, generations started, suggestions served: the latest number of each.
+    /// Numbers of the latest request, generation and suggestion.
     turn: u64,
     generation: u64,
     suggestion: u64,
 }
 
-/// What is known of a document besides its cached paths.
+/// Everything known about a document besides its cached paths.
 #[derive(Debug, Default)]
 struct OpenDocument {
-    /// Its text, and where the user is in it as far as known.
+    /// Text of the document, and the cursor as far as it is known.
     place: Option<Place>,
-    /// The request that waits for an answer.
+    /// Request that waits for an answer.
     request: Option<Request>,
-    /// What may come next.
+    /// Hypotheses about what comes next.
     chain: Option<Chain>,
-    /// The suggestions that the editor has, the first one first.
+    /// Suggestions that the editor has, in its order.
     offers: Vec<Offer>,
-    /// The one that the latest change completed: its accept may still be reported.
+    /// Offer that the latest change completed: its accept may still be reported.
     completed: Option<Offer>,
     gone: Gone,
-    /// When its latest request came, as a turn.
+    /// Turn of the latest request.
     turn: u64,
-    /// The generations that request and chain wait for.
+    /// Generations that the request and the chain wait for.
     request_waits_for: Vec<GenerationId>,
     chain_waits_for: Option<GenerationId>,
 }
 
-/// The suggestions that a change took away. Their accept may still be reported: an editor whose menu takes the typed
-/// word away and puts the item there may send the one before the other.
+/// The suggestions that a change removed. Their accept may still be reported: an editor whose menu
+/// deletes the typed word and inserts the item may send the deletion before the insertion.
 #[derive(Debug, Default)]
 struct Gone {
     offers: Vec<Offer>,
-    /// It was counted that the user typed something else.
+    /// True if the change was counted as the user typing something else.
     has_diverged: bool,
 }
 
@@ -132,25 +132,27 @@ struct Gone {
 #[derive(Debug)]
 struct Request {
     id: RequestId,
-    /// The state asked about; with the popup menu's item in it, if one is selected.
+    /// State that the request asks about, with the popup menu's item inserted if one is selected.
     state: BufferState,
     selected: Option<SelectedCompletion>,
     waited: bool,
-    /// A generation was started for it.
+    /// True if a generation was started for the request.
     started: bool,
-    /// How many other suggestions to add.
+    /// Number of other suggestions to add.
     alternatives: usize,
-    /// What is decided of it.
+    /// Parts of the answer that are decided.
     decided: Decided,
 }
 
-/// What is decided of a request, kept while the rest of it is computed: a small cache may forget it.
+/// The decided parts of an answer, kept while the rest is computed: a small cache may evict their
+/// paths.
 #[derive(Debug, Default)]
 struct Decided {
     first: Option<First>,
-    /// The character that the first suggestion's path begins with, and no other one.
+    /// First character after the cursor in the first suggestion's path; no alternative may begin
+    /// with it.
     next: Option<char>,
-    /// The states of the alternatives, once the characters that they begin with are known.
+    /// The alternatives, once the characters that they begin with are known.
     others: Option<Vec<Other>>,
 }
 
@@ -158,7 +160,7 @@ struct Decided {
 #[derive(Debug)]
 struct First {
     shown: Result<Suggestion, &'static str>,
-    /// Where it came from; `None` when the model need not be asked.
+    /// Origin of the suggestion; `None` if the model need not be asked.
     origin: Option<Origin>,
 }
 
@@ -166,67 +168,68 @@ struct First {
 #[derive(Debug)]
 struct Other {
     state: BufferState,
-    /// What it came to: nothing, or a suggestion.
+    /// The result once it is decided: a suggestion, or nothing to show.
     shown: Option<Option<Suggestion>>,
 }
 
 /// A generation that the backend works on.
 #[derive(Debug)]
 struct Running {
-    /// What it has decoded: nothing, where its goal is to read.
+    /// Path decoded so far; empty if the goal is to read.
     known: KnownPath,
     goal: Goal,
     priority: Priority,
-    /// For a hypothesis, and not yet counted as finished, cancelled or failed.
+    /// True if it runs for a hypothesis and is not yet counted as finished, cancelled or failed.
     speculation: bool,
-    /// It was asked for the likeliest characters.
+    /// True if it was asked for the likeliest characters.
     tells_characters: bool,
 }
 
-/// What is known of the answer at a state.
+/// The answer at a state, as far as it is known.
 enum Knowledge {
-    /// It is decided, by this path (by none if the model need not be asked).
+    /// Decided by this path, or by none if the model need not be asked.
     Decided(Cut, Option<Source>),
     /// Silent without a path, with the reason.
     NotAsked(&'static str),
-    /// Something must run.
+    /// A generation must run.
     Needs(Need),
 }
 
-/// The path that decided.
+/// The path that decided a state.
 #[derive(Clone, Copy)]
 enum Source {
     Running(GenerationId),
     Cached(ContextKey),
 }
 
-/// The generation that a state waits for.
+/// The generation that a state needs.
 enum Need {
-    /// This one, which is running.
+    /// This running generation.
     Keep(GenerationId),
-    /// One that begins at the state in this text, and tells so many of the likeliest characters there.
+    /// A new generation that begins at the state in this text, and reports this many of the
+    /// likeliest characters there.
     Begin(Box<View>, Document, usize),
-    /// One that decodes a stored path on, in this text.
+    /// A generation that continues a stored path in this text.
     Continue(Box<KnownPath>, Document),
-    /// One that reads the prompt at the state, and decodes nothing.
+    /// A generation that reads the prompt at the state, and decodes nothing.
     Read(Box<View>),
 }
 
-/// For whom something should run.
+/// The purpose of a generation.
 #[derive(Clone, Copy, PartialEq)]
 enum For {
-    /// A request that waits.
+    /// A waiting request.
     Request(DocumentId),
     /// A state that the user may reach.
     Hypothesis(DocumentId),
-    /// A request that was cancelled or superseded and may be made again: what runs is kept.
+    /// A request that was cancelled or superseded and may be made again: what already runs is kept.
     Return(DocumentId),
-    /// Whatever is asked where the cursor rests.
+    /// Any request that may come at the place where the cursor rests.
     Reading,
 }
 
 impl Speculator {
-    /// A Speculator for one model.
+    /// Creates a Speculator for one model.
     pub fn new(settings: SpeculatorSettings, profile: ModelProfile) -> Self {
         let settings = settings.for_model(&profile);
         Self {
@@ -248,7 +251,7 @@ impl Speculator {
         }
     }
 
-    /// Takes an input; what follows from it is read with `poll_effect`.
+    /// Handles an input. The caller reads the resulting effects with `poll_effect`.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) {
         self.now = now;
         match input {
@@ -304,14 +307,15 @@ impl Speculator {
         self.reconcile();
     }
 
-    /// Changes the settings. Answers follow the new ones from now on.
+    /// Changes the settings. Answers follow the new settings from now on.
     pub fn configure(&mut self, settings: SpeculatorSettings) {
         let settings = settings.for_model(&self.profile);
         self.cache.set_budget(settings.cache_bytes);
-        // What fits depends on the reserve, and a chain's steps on the cut.
+        // Which windows fit depends on the reserve, and the steps of a chain depend on the cut.
         self.too_long.clear();
         if self.settings.cut.max_tokens != settings.cut.max_tokens {
-            // They were begun with another reserve, and perhaps would not have been with this one.
+            // They were started with another reserve, and might not have been started with this
+            // one.
             let running: Vec<_> = self.running.keys().copied().collect();
             running.into_iter().for_each(|id| self.stop(id));
         }
@@ -334,36 +338,36 @@ impl Speculator {
         self.reconcile();
     }
 
-    /// Takes the time that `poll_timeout` named.
+    /// Handles the timeout that `poll_timeout` named.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.now = now;
         self.cursor_rests();
         self.reconcile();
     }
 
-    /// The next effect, in order.
+    /// Returns the next effect, in order.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
-    /// When `handle_timeout` wants to be called, if at all.
+    /// Returns when to call `handle_timeout`, if at all.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.rests_at()
     }
 
-    /// Counters since start.
+    /// Returns the counters since start.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// Answers what can be answered and decides what to compute: first what people wait for, the
+    /// Answers what can be answered and decides what to compute: first what requests wait for, the
     /// longest waiting first; then, document by document, the state that the user would reach by
     /// accepting what is shown (and accepting again, up to `depth` times). At most `in_flight`
-    /// generations run, the first ones of that list; whatever else runs is cancelled. Only when that
-    /// list is empty, the prompt where the cursor rests is read.
+    /// generations run, the first ones of that list; all others are cancelled. Only if that list is
+    /// empty, the prompt where the cursor rests is read.
     ///
-    /// It looks only at documents in which something waits or is looked ahead of, so that its cost is the same
-    /// however many are open.
+    /// Looks only at documents that have a waiting request or a chain, so that its cost does not
+    /// depend on how many documents are open.
     fn reconcile(&mut self) {
         let mut wanted: Vec<(For, Need)> = Vec::new();
         for document in self.documents_by_turn() {
@@ -405,7 +409,7 @@ impl Speculator {
         self.stats.cache_evicted = self.cache.evicted();
     }
 
-    /// Decides the chain's states one after the other, as far as paths are known, and says what
+    /// Decides the chain's states one after the other, as far as paths are known, and returns what
     /// the first undecided one needs.
     fn advance_chain(&mut self, document: DocumentId) -> Option<(For, Need)> {
         let mut chain = self.documents.get_mut(&document)?.chain.take()?;
@@ -439,8 +443,8 @@ impl Speculator {
         wanted
     }
 
-    /// What running and stored paths know of a state. Among several that answer, the one that is
-    /// decoded furthest is asked: they agree, and it needs more least often.
+    /// Returns what running and stored paths know about a state. If several paths answer, uses the
+    /// one that is decoded furthest: they agree, and the longest one is least likely to need more.
     fn look_up(&mut self, state: &mut BufferState) -> Knowledge {
         self.stats.looked_at += 1;
         while let Ok(view) = &state.view
@@ -497,7 +501,7 @@ impl Speculator {
                 (Cut::NeedMore, Source::Running(id)) => Knowledge::Needs(Need::Keep(id)),
                 (Cut::NeedMore, Source::Cached(_)) => {
                     let mut known = known.clone();
-                    // The same texts, but where they lie now.
+                    // The texts are the same, but their positions may have changed.
                     known.view.window.elsewhere = window.elsewhere.clone();
                     known.view.window.name = window.name.clone();
                     Knowledge::Needs(Need::Continue(Box::new(known), state.document.clone()))
@@ -508,8 +512,8 @@ impl Speculator {
         if let Some((id, _)) = may_answer {
             return Knowledge::Needs(Need::Keep(id));
         }
-        // A generation of this very state answers it, by the backend's contract; without this
-        // line one that does not would be started again for ever.
+        // By the backend's contract, a generation for exactly this state answers it. Without this
+        // check, one that does not would be restarted for ever.
         if let Some((&id, own)) = self
             .running
             .iter()
@@ -527,7 +531,8 @@ impl Speculator {
         ))
     }
 
-    /// The documents that may have a request or a chain, the one whose request came first first.
+    /// Returns the documents that may have a request or a chain, ordered by their latest request,
+    /// the oldest first.
     fn documents_by_turn(&mut self) -> Vec<DocumentId> {
         self.stats.looked_at += self.attended.len() as u64;
         let turn = |id: &DocumentId| self.documents.get(id).map(|open| (open.turn, *id));
@@ -536,7 +541,8 @@ impl Speculator {
         documents.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// A document of which something becomes known: the next decision looks at it.
+    /// Returns the entry of a document about which something becomes known, and adds the document
+    /// to those that the next decision looks at.
     fn attended_document(&mut self, document: DocumentId) -> &mut OpenDocument {
         self.attended.insert(document);
         self.documents.entry(document).or_default()

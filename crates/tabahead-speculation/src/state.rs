@@ -1,7 +1,7 @@
-//! A buffer state: a text and a cursor, and what the model sees there.
+//! A buffer state: a text, a cursor, and what the model sees there.
 //!
-//! The states that requests ask about and the states that the user may reach are the same type,
-//! so that both are looked up and generated in the same way.
+//! The states that requests ask about and the states that the user may reach have the same type, so
+//! that both are looked up and generated in the same way.
 
 use tabahead_context::{
     ContextKey, ContextSettings, ContextWindow, DocumentName, ModelProfile, Silence, Suggestion,
@@ -14,19 +14,20 @@ pub(crate) struct BufferState {
     pub document: Document,
     pub cursor: Offset,
     pub name: DocumentName,
-    /// What the model sees, or why it is not asked.
+    /// The view of the model, or the reason why it is not asked.
     pub view: Result<View, &'static str>,
-    /// Bytes at the end of the tail that the model must say: they do not stand in the document.
+    /// Number of bytes at the end of the tail that the model must generate. They are not in the
+    /// document.
     pub demanded: usize,
 }
 
-/// What the model sees of a state, and the names of that.
+/// The part of a state that the model sees, and the keys that identify it.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub window: ContextWindow,
-    /// Names base and tail.
+    /// Identifies base and tail.
     pub key: ContextKey,
-    /// Names the base alone.
+    /// Identifies the base alone.
     pub base: ContextKey,
 }
 
@@ -48,8 +49,8 @@ impl BufferState {
         }
     }
 
-    /// The same state for a model that must say `next` at the cursor: the longer constraint. Base and
-    /// left-out closers stay, whatever `next` opens or closes.
+    /// Returns the same state with the constraint that the model must generate `next` at the
+    /// cursor. Base and left-out closers stay, whatever `next` opens or closes.
     pub fn demanding(
         &self,
         next: char,
@@ -65,7 +66,7 @@ impl BufferState {
         state
     }
 
-    /// The state after `suggestion`, which was shown here, was accepted.
+    /// Returns the state after the accept of `suggestion`, which was shown here.
     pub fn accepted(
         &self,
         suggestion: &Suggestion,
@@ -76,7 +77,8 @@ impl BufferState {
         Self::new(document, cursor, self.name.clone(), settings, profile)
     }
 
-    /// Cuts the window with the next smaller budgets: the engine found this one too long.
+    /// Cuts the window again with the next smaller budgets, because the engine found this one too
+    /// long.
     pub fn shrink(&mut self, settings: &ContextSettings, profile: &ModelProfile) {
         if let Ok(view) = &self.view {
             let attempt = view.window.attempt + 1;
@@ -112,7 +114,8 @@ impl View {
         })
     }
 
-    /// Whether both see the same base: compared as text, the hash only finds candidates.
+    /// Reports whether both views have the same base. Compares the text; the hash only finds
+    /// candidates.
     pub fn has_base_of(&self, other: &Self) -> bool {
         self.base == other.base && self.window.same_base(&other.window)
     }

@@ -1,4 +1,4 @@
-//! What the Speculator counts.
+//! Counters that the Speculator maintains.
 
 use crate::{Origin, offer::Outcome};
 
@@ -7,67 +7,70 @@ use crate::{Origin, offer::Outcome};
 pub struct Stats {
     /// Completion requests received.
     pub requests: u64,
-    /// Answered from a path whose origin is exactly this state, not made by speculation.
+    /// Requests answered from a path whose origin is exactly this state, not made by speculation.
     pub hits_exact: u64,
-    /// Answered from an older path that the user typed along, not made by speculation.
+    /// Requests answered from an older path that the user typed along, not made by speculation.
     pub hits_typed_through: u64,
-    /// Answered by a generation that was running already when the request came.
+    /// Requests answered by a generation that was already running when the request came.
     pub hits_joined: u64,
-    /// Answered at once from what speculation computed ahead.
+    /// Requests answered at once from what speculation had computed ahead.
     pub hits_speculated: u64,
-    /// Needed a new generation.
+    /// Requests that needed a new generation.
     pub misses: u64,
-    /// Cancelled or superseded before an answer.
+    /// Requests that were cancelled or superseded before an answer.
     pub superseded: u64,
-    /// Silent without an answer of the model (long line, too long for its context).
+    /// Requests answered with silence without asking the model (long line, too long for its
+    /// context).
     pub silent: u64,
-    /// Answered with the backend's failure.
+    /// Requests answered with a failure of the backend.
     pub failed: u64,
-    /// Suggestions, or the rest of them, that were accepted as a whole.
+    /// Suggestions that were accepted as a whole, or whose rest was.
     pub accepted_all: u64,
-    /// Lines of suggestions that were accepted while there was more.
+    /// Lines of suggestions that were accepted while more text followed.
     pub accepted_line: u64,
     /// Other parts of suggestions that were accepted.
     pub accepted_word: u64,
     /// Characters of suggestions that the user typed.
     pub typed_along: u64,
-    /// Suggestions in whose place the user typed or deleted something else.
+    /// Suggestions that ended because the user typed or deleted something else.
     pub diverged: u64,
     /// Suggestions that the user dismissed, as far as the editor reports it.
     pub dismissed: u64,
-    /// Generations running now: none means that nothing is left to compute ahead.
+    /// Generations running now; 0 means that nothing is left to compute ahead.
     pub running: u64,
-    /// Speculative generations: started for a hypothesis, or gone on ahead of what they answered.
-    /// Each is later counted once as finished, cancelled or failed.
+    /// Speculative generations that were started for a hypothesis, or that continued ahead of what
+    /// they answered. Each is later counted once as finished, cancelled or failed.
     pub speculations_started: u64,
-    /// Speculative generations that decided a hypothesis or a request; what is decoded after
-    /// that only looks further ahead.
+    /// Speculative generations that decided a hypothesis or a request; tokens decoded after that
+    /// only look further ahead.
     pub speculations_finished: u64,
     /// Speculative generations cancelled before they decided anything.
     pub speculations_cancelled: u64,
     /// Speculative generations that the backend could not run.
     pub speculations_failed: u64,
-    /// Speculative generations of which an answer has read a token, or the end, at once or joined;
-    /// each is counted once.
+    /// Speculative generations whose token, or whose end, an answer has read, at once or joined.
+    /// Each is counted once.
     pub speculations_used: u64,
-    /// Prompts that began to be read ahead. Each is later counted once as finished, cancelled or failed.
+    /// Prompts whose reading ahead was started. Each is later counted once as finished, cancelled
+    /// or failed.
     pub reads_started: u64,
     /// Prompts that were read ahead to their end.
     pub reads_finished: u64,
-    /// Prompts of which reading ahead was given up: what was read of them is kept.
+    /// Prompts whose reading ahead was cancelled; the part that was read is kept.
     pub reads_cancelled: u64,
     /// Prompts that the backend could not read ahead.
     pub reads_failed: u64,
-    /// Tokens computed before anybody asked for them that no answer has read so far: of
-    /// speculative generations, and of others what they decoded after they had answered.
+    /// Tokens computed before they were requested that no answer has read so far: all tokens of
+    /// speculative generations, and those that other generations decoded after they had answered.
     pub tokens_wasted: u64,
-    /// Documents and states looked at to decide what to answer and what to compute: what decisions cost.
+    /// Documents and states examined to decide what to answer and what to compute: the cost of
+    /// decisions.
     pub looked_at: u64,
-    /// Paths held.
+    /// Paths in the cache.
     pub cache_paths: u64,
-    /// Bytes held.
+    /// Bytes in the cache.
     pub cache_bytes: u64,
-    /// Paths evicted.
+    /// Paths evicted from the cache.
     pub cache_evicted: u64,
 }
 

@@ -1,5 +1,5 @@
-//! What the engine's thread needs of an engine: the real one, and the shape that tests put another
-//! into which can be told to panic.
+//! The trait through which the engine's thread uses an engine, and its implementation by the real
+//! one. Tests implement it with an engine that panics on demand.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use tabahead_engine::{
     SequenceRequest, SpecialToken, Step, threads::Urgency,
 };
 
-/// Asked between any two layers.
+/// Condition to stop a pass; checked between any two layers.
 pub(super) type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
-/// An engine, see `tabahead_engine::Engine` for what each of these does.
+/// An engine. See `tabahead_engine::Engine` for what each method does.
 pub(super) trait Compute {
     type Sequence;
     type Pass: Send + 'static;
@@ -34,13 +34,13 @@ pub(super) trait Compute {
     fn rows(&self, pass: &Self::Pass) -> usize;
     fn is_begun(&self, pass: &Self::Pass) -> bool;
     fn is_complete(&self, pass: &Self::Pass) -> bool;
-    /// What computes passes on a thread of low priority.
+    /// Returns what computes passes on a thread of low priority.
     fn ahead(&self) -> Self::Ahead;
 }
 
 /// Computes passes, and nothing else.
 pub(super) trait Ahead<P>: Send + 'static {
-    /// Computes a pass of generations with this goal.
+    /// Computes a pass whose generations have this goal.
     fn run(&mut self, pass: &mut P, goal: Goal, stop: Stop<'_>) -> bool;
     fn is_begun(&self, pass: &P) -> bool;
 }
@@ -54,7 +54,7 @@ pub(super) struct LocalCompute {
 }
 
 impl LocalCompute {
-    /// What is said of what must be spelled next, see `Engine::observe`.
+    /// Returns what is predicted for the text that must be spelled next, see `Engine::observe`.
     pub(super) fn observe(
         &mut self,
         sequence: &mut Sequence,
@@ -86,8 +86,8 @@ impl LocalCompute {
     }
 }
 
-/// Tokens that are drafted where a large model decodes what may be copied. A small one decodes a token in less time than
-/// it takes to be read, and would compute more than it spares.
+/// Number of tokens to draft where a large model decodes text that may be copied. A small model
+/// decodes a token in less time than it takes to read it, and would compute more than it saves.
 const COPIED_DRAFT: usize = 4;
 
 impl Compute for LocalCompute {
@@ -178,7 +178,8 @@ pub(super) struct LocalAhead {
     model: Arc<Model>,
     threads: usize,
     processor: Processor,
-    /// For prompts that are read while nothing else is computed; made when there is one.
+    /// Processor for prompts that are read while nothing else is computed; created when first
+    /// needed.
     reading: Option<Processor>,
 }
 

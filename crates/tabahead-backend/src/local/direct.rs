@@ -1,7 +1,8 @@
-//! The local engine asked on the caller's thread: one token at a time, for whoever has time.
+//! The local engine on the caller's thread: one token at a time, for callers that have time.
 //!
-//! It says what [`super::LocalBackend`] says (the same code begins and chooses), so that answers can be
-//! computed apart from any clock. A panic of the engine is the caller's.
+//! It generates the same output as [`super::LocalBackend`] (the same code begins and chooses), so
+//! that answers can be computed independently of any clock. A panic of the engine reaches the
+//! caller.
 
 use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationRequest, Layout, ModelProfile,
@@ -22,17 +23,18 @@ pub struct DirectModel {
     profile: ModelProfile,
 }
 
-/// A generation that was begun.
+/// A generation that has begun.
 pub struct DirectGeneration {
     live: Live<tabahead_engine::Sequence>,
-    /// The prompt, and what was drafted behind it, are computed.
+    /// True once the prompt, and what was drafted after it, are computed.
     prefilled: bool,
     steps: u32,
 }
 
 impl DirectGeneration {
-    /// Passes that the last event took, but for the one of the prompt: one for a token, none where looking ahead has computed it,
-    /// more where it looked ahead. What the engine knew before makes no difference.
+    /// Returns the number of passes that the last event took, except those for the prompt: one for
+    /// a token, none if looking ahead has already computed it, more if it looked ahead. What the
+    /// engine knew before makes no difference.
     pub fn steps(&self) -> u32 {
         self.steps
     }
@@ -42,17 +44,17 @@ impl DirectModel {
     /// Reads the model.
     ///
     /// # Errors
-    /// When it cannot be used.
+    /// If the model cannot be used.
     pub fn load(settings: &LocalSettings) -> Result<Self, BackendError> {
         let (model, profile) = load(&settings.model, &|_| ()).map_err(BackendError::Unusable)?;
         let compute = LocalCompute::new(profile.pre_tokenizer, &model, &settings.engine());
         Ok(Self { compute, profile })
     }
 
-    /// From now on prompts are laid out like this, whatever the model was trained for.
+    /// Lays out prompts like this from now on, whatever layout the model was trained with.
     ///
     /// # Errors
-    /// When the model has no token for a marker that the layout needs.
+    /// If the model has no token for a marker that the layout needs.
     pub fn lay_out(&mut self, layout: Layout) -> Result<(), BackendError> {
         let has = |token| self.compute.special(token).is_some();
         if let Some(missing) = missing_marker(layout, has) {
@@ -66,21 +68,21 @@ impl DirectModel {
         Ok(())
     }
 
-    /// The model.
+    /// Returns the model's profile.
     pub fn profile(&self) -> &ModelProfile {
         &self.profile
     }
 
-    /// The prompt's tokens, and those of the text that must be spelled next.
+    /// Returns the prompt's tokens, and those of the text that must be spelled next.
     pub fn prompt_tokens(&self, request: &GenerationRequest) -> (Vec<TokenId>, Vec<TokenId>) {
         let prompt = generation::prompt_tokens(&self.compute, request);
         (prompt, self.compute.encode(&request.prompt.forced))
     }
 
-    /// Begins a generation; computes nothing yet.
+    /// Begins a generation. Computes nothing yet.
     ///
     /// # Errors
-    /// When the prompt is too long, or the engine fails.
+    /// If the prompt is too long, or the engine fails.
     pub fn begin(
         &mut self,
         request: GenerationRequest,
@@ -97,7 +99,7 @@ impl DirectModel {
         }
     }
 
-    /// The next event of a generation: a token, its end or its failure.
+    /// Returns the next event of a generation: a token, its end or its failure.
     pub fn next(&mut self, generation: &mut DirectGeneration) -> GenerationEvent {
         let id = generation.live.request.id;
         let failed = |failure| GenerationEvent::Failed { id, failure };
@@ -140,10 +142,11 @@ impl DirectModel {
         }
     }
 
-    /// What the model and copying say of `middle` and its line end, token by token, after the request's prompt.
+    /// Returns what the model and copying predict for `middle` and its line end, token by token,
+    /// after the request's prompt.
     ///
     /// # Errors
-    /// When the prompt is too long, or the engine fails.
+    /// If the prompt is too long, or the engine fails.
     pub fn observe(
         &mut self,
         mut request: GenerationRequest,
@@ -181,7 +184,7 @@ impl DirectModel {
         Ok(observations)
     }
 
-    /// Keeps what a generation computed for later prompts.
+    /// Ends a generation, and keeps what it computed for later prompts.
     pub fn retire(&mut self, generation: &mut DirectGeneration) {
         if let Some(running) = generation.live.running.take() {
             self.compute.retire(running.sequence);

@@ -1,4 +1,4 @@
-//! A generation on the engine's thread: from its request to its events, without any computing.
+//! A generation on the engine's thread, from its request to its events; computes no pass.
 
 use tabahead_context::{
     CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, Goal, PathEnd,
@@ -11,20 +11,20 @@ use super::{compute::Compute, in_one_line, profile::special};
 /// A generation that is neither finished nor cancelled.
 pub(super) struct Live<S> {
     pub(super) request: Box<GenerationRequest>,
-    /// Grows with every start and every change of priority.
+    /// Order of the latest start or change of priority: it grows with each.
     pub(super) rank: u64,
-    /// Whether `Started` was reported.
+    /// True once `Started` was reported.
     pub(super) started: bool,
-    /// Tokens reported.
+    /// Tokens reported so far.
     pub(super) emitted: Vec<TokenId>,
-    /// Its state in the engine; `None` before its first step and after a rebuilt engine.
+    /// State in the engine; `None` before the first step and after the engine was rebuilt.
     pub(super) running: Option<Running<S>>,
-    /// In company something went wrong.
+    /// True if a pass shared with other generations panicked: compute this one alone.
     pub(super) alone: bool,
 }
 
 impl<S> Live<S> {
-    /// A generation that nothing was done for yet.
+    /// Creates a generation for which nothing has been done yet.
     pub(super) fn new(request: Box<GenerationRequest>, rank: u64) -> Self {
         Self {
             request,
@@ -42,15 +42,15 @@ pub(super) struct Running<S> {
     pub(super) marks: CanonicalMarks,
 }
 
-/// What a step came to.
+/// The result of a step.
 pub(super) enum Outcome {
-    /// Go on with whatever is best now.
+    /// Continue with whatever is best now.
     Continue,
     /// The prompt is read, and that was the goal.
     Read,
     /// The generation is over and its sequence can be kept for later prompts.
     Ended(PathEnd),
-    /// It could not begin, or not go on.
+    /// The generation could not begin, or could not continue.
     Refused(GenerationFailure),
 }
 
@@ -81,7 +81,8 @@ pub(super) fn begin<C: Compute>(
     Ok(Outcome::Continue)
 }
 
-/// Chooses the next token of a generation and reports it, unless to read its prompt was all.
+/// Chooses the next token of a generation and reports it, unless the goal was only to read the
+/// prompt.
 pub(super) fn choose<C: Compute>(
     compute: &mut C,
     live: &mut Live<C::Sequence>,
@@ -132,7 +133,7 @@ pub(super) fn choose<C: Compute>(
     })
 }
 
-/// A sequence behind the prompt and the tokens of the path that are known already.
+/// Starts a sequence after the prompt and the path's tokens that are already known.
 fn start<C: Compute>(
     compute: &mut C,
     request: &GenerationRequest,
@@ -163,7 +164,8 @@ fn start<C: Compute>(
         marks.advance(&bytes, *token, |text| compute.encode(text));
     }
     prompt.extend_from_slice(known);
-    // The text's own tokens are what probably spells it; known tokens may end within one.
+    // The draft is the canonical encoding, which probably spells the text; known tokens may end
+    // within one of its tokens.
     let draft = match spelled {
         0 => compute.encode(&request.prompt.forced),
         _ => Vec::new(),
@@ -172,9 +174,9 @@ fn start<C: Compute>(
         prompt,
         forced: forced.get(spelled..).unwrap_or_default().to_vec(),
         draft,
-        // The stop is masked only where the cursor stood when the path began.
+        // The stop is masked only where the cursor was when the path began.
         mask_first_stop: spelled <= forced.len(),
-        // What fits does not depend on how much of the path is known.
+        // Whether the prompt fits must not depend on how much of the path is known.
         reserve: request.reserve.saturating_sub(known.len()),
         characters: request.characters,
         read_ahead: request.goal == Goal::Read,
@@ -183,13 +185,14 @@ fn start<C: Compute>(
     Ok(Running { sequence, marks })
 }
 
-/// The tokens of a prompt; each stretch between markers is encoded as one segment.
+/// Returns the tokens of a prompt; each stretch between markers is encoded as one segment.
 pub(super) fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest) -> Vec<TokenId> {
-    // Only models whose file asks for it have it.
+    // Only models whose file asks for this token have it.
     let mut tokens = Vec::from_iter(compute.special(SpecialToken::Begin));
     for segment in &request.prompt.segments {
         match segment {
-            // A template asks only for markers that the model has, or it was refused at load.
+            // A template uses only markers that the model has; otherwise the model was refused at
+            // load.
             Segment::Marker(marker) => tokens.extend(compute.special(special(*marker))),
             Segment::Text(text) => tokens.extend(compute.encode(text)),
         }

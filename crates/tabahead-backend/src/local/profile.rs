@@ -1,33 +1,36 @@
 //! The table of model families: from metadata to the layout of a prompt.
 //!
-//! A family that is not in the table gets the order that most models were trained in.
+//! A family that is not in the table gets the order that most models were trained with.
 
 use tabahead_context::{FimTemplate, Layout, Marker, ModelProfile, PreTokenizer, WindowBudgets};
 use tabahead_engine::{ModelInfo, SpecialToken};
 
-/// Families by the beginning of `general.name`, lower case: layout, and whether they were trained
-/// with file names. No family has [`Layout::Split`]: what it reads, [`Layout::PrefixFirst`] says in the
-/// same order with less to compute.
+/// Families by the beginning of `general.name` in lower case: layout, and whether they were trained
+/// with file names. No family has [`Layout::Split`]: [`Layout::PrefixFirst`] presents the same text
+/// in the same order with less to compute.
 const FAMILIES: [(&str, Layout, bool); 2] = [
-    // Ours: trained on nothing but this order, prompts cut by `cargo xtask prompts`, file name first.
+    // Our own: trained with this order alone, prompts cut by `cargo xtask prompts`, file name
+    // first.
     ("tabahead-mini", Layout::SuffixFirst, true),
-    // Trained prefix, suffix, middle (Qwen2.5-Coder Technical Report, 3.2: `<|fim_prefix|>`,
+    // Trained with prefix, suffix, middle (Qwen2.5-Coder Technical Report, 3.2: `<|fim_prefix|>`,
     // `<|fim_suffix|>`, `<|fim_middle|>`), with `<|file_sep|>` and the path before each file of a
-    // repository. Suffix first was not trained.
+    // repository. It was not trained with suffix first.
     ("qwen2.5-coder", QWEN.0, QWEN.1),
 ];
 
-/// Qwen2.5-Coder, Qwen3-Coder and what is made from them.
+/// Qwen2.5-Coder, Qwen3-Coder and models derived from them.
 const QWEN: (Layout, bool) = (Layout::PrefixFirst, true);
 
-/// Of a family that is not in the table. Those that were trained in both orders (StarCoder, Code
-/// Llama) can read it, and most others (DeepSeek-Coder, CodeGemma) were trained in it alone.
+/// Families that are not in the table. Those that were trained with both orders (StarCoder, Code
+/// Llama) can read this one, and most others (DeepSeek-Coder, CodeGemma) were trained with it
+/// alone.
 const OTHERS: (Layout, bool) = (Layout::PrefixFirst, false);
 
-/// Weights from which a model reads so slowly that a larger window costs more than it brings.
+/// Number of weights from which a model reads so slowly that a larger window costs more than it
+/// gains.
 const SLOW: usize = 1_000_000_000;
 
-/// What the pure crates must know of a model, or in one line why it cannot be used.
+/// Returns what the pure crates must know about a model, or one line on why it cannot be used.
 pub(super) fn profile(
     info: &ModelInfo,
     has: impl Fn(SpecialToken) -> bool,
@@ -38,7 +41,7 @@ pub(super) fn profile(
         .find(|(family, ..)| name.starts_with(family));
     let (layout, file_name) = match named {
         Some((_, layout, file_name)) => (*layout, *file_name),
-        // A model made from Qwen's under another name: the tokenizer tells it.
+        // A model derived from Qwen's under another name is recognized by its tokenizer.
         None if info.pre_tokenizer == "qwen2" && has(SpecialToken::File) => QWEN,
         None => OTHERS,
     };
@@ -71,9 +74,10 @@ pub(super) fn profile(
     })
 }
 
-/// How much of a document suits a model: one of half a billion weights gets more lines right with twice as much, one of
-/// 1.5 billion does not, and takes three times as long to read it. It follows from the file alone, and not from how
-/// fast a machine is, so that a fresh process answers as this one does. docs/models.md has the measurements.
+/// Returns how much of a document suits a model. A model of half a billion weights gets more lines
+/// right with twice as much; one of 1.5 billion does not, and takes three times as long to read it.
+/// The budgets follow from the file alone, and not from the speed of the machine, so that a fresh
+/// process answers as this one does. docs/models.md has the measurements.
 fn window(info: &ModelInfo) -> WindowBudgets {
     match info.is_large() && info.parameters < SLOW {
         true => WindowBudgets {
@@ -84,7 +88,7 @@ fn window(info: &ModelInfo) -> WindowBudgets {
     }
 }
 
-/// The marker that a layout needs and a model has not.
+/// Returns a marker that a layout needs and the model does not have, if any.
 pub(super) fn missing_marker(
     layout: Layout,
     has: impl Fn(SpecialToken) -> bool,
@@ -93,7 +97,7 @@ pub(super) fn missing_marker(
     needed.find(|token| !has(*token))
 }
 
-/// The special token that a marker is.
+/// Returns the special token for a marker.
 pub(super) fn special(marker: Marker) -> SpecialToken {
     match marker {
         Marker::File => SpecialToken::File,

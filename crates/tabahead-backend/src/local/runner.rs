@@ -1,4 +1,5 @@
-//! The thread that computes ahead: it gets passes, computes them at low priority, and gives them back.
+//! The thread that computes ahead: it receives passes, computes them at low priority, and returns
+//! them.
 
 use std::{
     sync::{
@@ -15,39 +16,40 @@ use tabahead_engine::threads::Urgency;
 
 use super::{compute::Ahead, worker::guarded};
 
-/// A pass that is under way, and whose it is.
+/// A pass that is under way, and the generations that it belongs to.
 pub(super) struct Flight<P> {
     pub(super) members: Vec<GenerationId>,
-    /// What all of them are there for: `Read` only where none decodes.
+    /// Common goal of the members: `Read` only if none decodes.
     pub(super) goal: Goal,
     pub(super) pass: P,
 }
 
-/// A pass that was computed, to its end or until it was called back; or that panicked.
+/// A pass that was computed, to its end or until it was called back, or that panicked.
 pub(super) struct Computed<P> {
-    /// Which engine's it is.
+    /// Number of the engine that the pass belongs to.
     pub(super) engine: u64,
     pub(super) members: Vec<GenerationId>,
     pub(super) goal: Goal,
     pub(super) outcome: Result<P, ()>,
-    /// How long it took, when it ran in one go.
+    /// Duration of the pass, if it ran without interruption.
     pub(super) taken: Option<Duration>,
 }
 
-/// The thread. It ends when this is dropped, after the layer that it computes.
+/// Handle of the thread. The thread ends when the handle is dropped, after the layer that it
+/// computes.
 pub(super) struct Runner<P> {
     jobs: Sender<Flight<P>>,
-    /// Asks it to stop between two layers.
+    /// Asks the thread to stop between two layers.
     stop: Arc<AtomicBool>,
-    /// Whose pass it computes now; empty when it rests.
+    /// Generations of the pass that it computes now; empty when it is idle.
     members: Vec<GenerationId>,
-    /// That pass was given up and waited for, in vain.
+    /// True if that pass was given up and did not come back in time.
     pub(super) late: bool,
 }
 
 impl<P: Send + 'static> Runner<P> {
-    /// Starts the thread, which replies to the calling one in the name of this engine; `None` when
-    /// there is none to be had.
+    /// Starts the thread, which replies to the calling thread with this engine number. Returns
+    /// `None` if no thread can be started.
     pub(super) fn new(
         mut ahead: impl Ahead<P>,
         engine: u64,
@@ -93,12 +95,12 @@ impl<P: Send + 'static> Runner<P> {
         })
     }
 
-    /// Whose pass it computes now; empty when it rests.
+    /// Returns the generations of the pass that it computes now; empty when it is idle.
     pub(super) fn members(&self) -> &[GenerationId] {
         &self.members
     }
 
-    /// Gives it a pass; gives it back when the thread is gone.
+    /// Sends a pass to the thread; returns the pass if the thread is gone.
     pub(super) fn compute(&mut self, flight: Flight<P>) -> Result<(), Flight<P>> {
         self.members.clone_from(&flight.members);
         self.jobs
@@ -106,12 +108,12 @@ impl<P: Send + 'static> Runner<P> {
             .map_err(|mpsc::SendError(flight)| flight)
     }
 
-    /// Asks for the pass, computed or not.
+    /// Asks the thread to return the pass, computed or not.
     pub(super) fn call_back(&self) {
         self.stop.store(true, Ordering::Release);
     }
 
-    /// The pass is back.
+    /// Records that the pass is back.
     pub(super) fn rest(&mut self) {
         self.members.clear();
         self.late = false;

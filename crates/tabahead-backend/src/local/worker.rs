@@ -1,19 +1,19 @@
 //! The thread that owns the engine.
 //!
-//! Between any two passes it takes the messages that wait and chooses anew what to compute:
-//! `schedule` is the whole policy. What a person waits for is computed here; what nobody waits
-//! for yet is computed by a thread of low priority beside it, which owns nothing but the pass that
-//! it is given. A pass can be left between two layers and taken up on either thread, so a message
-//! waits for a layer at most, and a request that joins speculation goes on where that is.
+//! Between any two passes it takes the waiting messages and chooses again what to compute:
+//! `schedule` is the whole policy. What the user waits for is computed here. What nothing waits for
+//! yet is computed by a second thread of low priority, which owns nothing but the pass that it is
+//! given. A pass can be left between two layers and resumed on either thread, so a message waits
+//! for at most one layer, and a request that joins speculation continues from where that is.
 //!
 //! It must not know where prompts come from, nor when enough was decoded: a generation ends by its
 //! stop, a full context or a cancel.
 //!
 //! It is one state machine, hence the length of this file.
 //!
-//! Passes run under `catch_unwind`. When one panics, its generation fails, the engine is built
-//! anew, and the other generations are begun again behind the tokens that they have already
-//! reported; the law that a continued path equals an uninterrupted one makes that invisible.
+//! Passes run under `catch_unwind`. When one panics, its generation fails, the engine is rebuilt,
+//! and the other generations begin again after the tokens that they have already reported; the law
+//! that a continued path equals an uninterrupted one makes that invisible.
 
 use std::{
     mem,
@@ -43,7 +43,7 @@ use crate::{
     schedule::{Candidate, Measured, precedence, schedule},
 };
 
-/// What the handle asks of the thread.
+/// A command from the handle to the thread.
 pub(super) enum Command {
     Start(Box<GenerationRequest>),
     Prioritize(GenerationId, Priority),
@@ -52,31 +52,32 @@ pub(super) enum Command {
     Warm,
 }
 
-/// What the handle sends. It wakes the thread by `unpark`: a queue that wakes whoever waits holds a
-/// lock meanwhile, and a thread of low priority that shared it could hold up everybody else.
+/// A message from the handle. The handle wakes the thread by `unpark`: a queue that wakes its
+/// receiver holds a lock meanwhile, and a thread of low priority that shared it could hold up all
+/// others.
 pub(super) enum Message {
     Command(Command),
     /// The handle was dropped.
     Close,
 }
 
-/// How long a request waits for a pass that was given up: a layer takes less, but on a busy machine
-/// a thread of low priority may not get to it.
+/// Maximum time that a request waits for a pass that was given up: a layer takes less, but on a
+/// busy machine a thread of low priority may not get to finish it.
 const RETURN: Duration = Duration::from_millis(3);
 
-/// What can be done next.
+/// The next thing to do.
 enum Next {
-    /// Nothing before a message comes.
+    /// Nothing, until a message comes.
     Wait,
-    /// A pass that was given up comes back in a moment, with keys and values that spare work.
+    /// Wait for a pass that was given up: it comes back soon, with keys and values that save work.
     Await,
     /// Encode a prompt and look up what is known of it.
     Begin(usize),
     /// Choose a token.
     Choose(usize),
-    /// Compute, for a person or ahead.
+    /// Compute a pass, for the user or ahead.
     Compute(Priority),
-    /// Go on with a pass that was left.
+    /// Resume a pass that was left.
     Resume(usize, Priority),
 }
 
@@ -84,24 +85,24 @@ pub(super) struct Worker<'a, C: Compute, B> {
     build: B,
     settings: EngineSettings,
     compute: C,
-    /// Counts engines: a pass of an earlier one is of no use.
+    /// Number of the current engine: a pass of an earlier one is useless.
     engine: u64,
-    /// Tokens of engines that were replaced.
+    /// Counters of engines that were replaced.
     before: TokenCounters,
     shared: &'a Shared,
     queue: Receiver<Message>,
-    /// What the thread that computes ahead gives back.
+    /// Passes that the thread that computes ahead returns.
     landed: Receiver<Computed<C::Pass>>,
-    /// For that thread.
+    /// Sender for that thread.
     reply: Sender<Computed<C::Pass>>,
     runner: Option<Runner<C::Pass>>,
-    /// When a pass that was given up is no longer waited for.
+    /// Time from which a pass that was given up is no longer waited for.
     due: Option<Instant>,
-    /// Passes that were left in the middle.
+    /// Passes that were left before their end.
     left: Vec<Flight<C::Pass>>,
     live: Vec<Live<C::Sequence>>,
     measured: Measured,
-    /// Tokens of passes that nothing interrupted, and what these took.
+    /// Tokens of uninterrupted passes, and the total time of these.
     timed: (u64, Duration),
     next_rank: u64,
     warmed: bool,
@@ -151,7 +152,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                     Err(_) => self.advance(next),
                 },
             }
-            // Behind a step's events: whoever reads these figures and then the events that wait
+            // After a step's events: a reader who reads these figures and then the events that wait
             // has at least what is counted.
             self.publish_counters();
         }
@@ -159,7 +160,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
 
     fn take(&mut self, computed: Computed<C::Pass>) {
         if computed.engine != self.engine {
-            // Of an engine that was replaced.
+            // It belongs to an engine that was replaced.
             return;
         }
         self.due = None;
@@ -206,7 +207,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// What to do, for whoever comes first.
+    /// Returns what to do next, for the generation that comes first.
     fn next(&mut self) -> Next {
         let Self {
             compute,
@@ -226,8 +227,8 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             && !ahead.is_empty()
             && let Some(runner) = &runner
         {
-            // It makes room; when it computes what a person has come to wait for, the person's
-            // thread takes over.
+            // The runner makes room. If it computes what the user now waits for, this thread takes
+            // over.
             runner.call_back();
         }
         let given_up =
@@ -238,7 +239,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let busy = |id: &GenerationId| {
             ahead.contains(id) || left.iter().any(|flight| flight.members.contains(id))
         };
-        // Whatever needs no computing comes first: so others can be computed together with it.
+        // Work that needs no pass comes first, so that others can be computed together with it.
         for i in std::iter::once(leader).chain((0..live.len()).filter(|&i| i != leader)) {
             let Live {
                 request, running, ..
@@ -251,7 +252,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                     return Next::Choose(i);
                 }
             } else if i == leader || priority == Priority::Speculative {
-                // Encoding takes its time: while a person waits, only for that person.
+                // Encoding takes time: while the user waits, only the leader's prompt is encoded.
                 return Next::Begin(i);
             }
         }
@@ -267,7 +268,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
 
     fn advance(&mut self, next: Next) {
         match next {
-            // Whatever comes unparks this thread; when it came before, `park` returns at once.
+            // Every arrival unparks this thread; if one came before, `park` returns at once.
             Next::Wait => thread::park(),
             Next::Await => {
                 let late = Instant::now() + RETURN;
@@ -293,7 +294,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// A pass of what comes first, and of what pays to be computed with it.
+    /// Prepares a pass of what comes first, and of what is worth computing with it.
     fn depart(&mut self) -> Option<Flight<C::Pass>> {
         let Self {
             compute,
@@ -353,7 +354,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// Computes a pass: at once when a person waits, otherwise on the thread for that.
+    /// Computes a pass: here if the user waits for it, otherwise on the thread that computes ahead.
     fn compute(&mut self, flight: Flight<C::Pass>, priority: Priority) {
         if priority == Priority::Speculative {
             return self.compute_ahead(flight);
@@ -376,7 +377,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             self.runner = Runner::new(self.compute.ahead(), self.engine, self.reply.clone());
         }
         let Some(runner) = &mut self.runner else {
-            // No thread to be had: then here.
+            // No thread can be started: compute it here.
             return self.compute(flight, Priority::Foreground);
         };
         if let Err(flight) = runner.compute(flight) {
@@ -385,7 +386,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// A pass comes back: its results go to its members, or it is left for later.
+    /// Handles a pass that came back: its results go to its members, or it is left for later.
     fn land(
         &mut self,
         members: Vec<GenerationId>,
@@ -423,7 +424,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// Gives up passes that nobody needs any more.
+    /// Gives up passes that are no longer needed.
     fn abandon(&mut self) {
         let (needed, given_up) = mem::take(&mut self.left)
             .into_iter()
@@ -443,7 +444,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// What all of these are there for: `Read` only where none decodes.
+    /// Returns the common goal of the members: `Read` only if none decodes.
     fn goal_of(&self, members: &[GenerationId]) -> Goal {
         let decodes = |live: &Live<_>| {
             live.request.goal == Goal::Decode && members.contains(&live.request.id)
@@ -460,7 +461,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             .any(|live| members.contains(&live.request.id))
     }
 
-    /// Something that is done with one generation alone, and what comes of it.
+    /// Does a piece of work with one generation alone, and handles its outcome.
     fn settle(
         &mut self,
         i: usize,
@@ -499,8 +500,9 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// A panic left the engine in an unknown state. The generation that it was working on fails;
-    /// of several nobody knows which, so each is tried again alone.
+    /// Handles a panic, which left the engine in an unknown state. If the pass had one generation,
+    /// that one fails. If it had several, it is not known which one failed, so each is tried again
+    /// alone.
     fn break_off(&mut self, members: Vec<GenerationId>) {
         match members[..] {
             [id] => self.fail(
@@ -529,7 +531,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         });
     }
 
-    /// Replaces the engine; whatever ran is begun again when its turn comes.
+    /// Replaces the engine; generations that ran begin again when their turn comes.
     fn rebuild(&mut self) {
         for live in &mut self.live {
             let running = live.running.take();
@@ -549,8 +551,8 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let _ = guarded(|| drop(old));
     }
 
-    /// Runs a few tokens through an engine of its own, so that the weights are in memory and the
-    /// counters and the cache of the real one are untouched.
+    /// Runs a few tokens through a separate engine, so that the weights are in memory and the
+    /// counters and the cache of the real engine are untouched.
     fn warm(&mut self) {
         if self.warmed || !self.live.is_empty() {
             return;
@@ -576,7 +578,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         }
     }
 
-    /// Keys and values of what ran serve later prompts.
+    /// Keeps the keys and values of a sequence for later prompts.
     fn keep(&mut self, running: Option<Running<C::Sequence>>) {
         if let Some(running) = running {
             let compute = &mut self.compute;
@@ -616,7 +618,8 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     }
 }
 
-/// Runs `work`; `Err` when it panicked. The panic's message, which may quote a buffer, is not kept.
+/// Runs `work`; returns `Err` if it panicked. The panic's message, which may quote a buffer, is
+/// dropped.
 pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, ()> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| ())
 }

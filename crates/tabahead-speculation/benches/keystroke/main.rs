@@ -1,9 +1,9 @@
-//! What a keystroke costs: `cargo bench -p tabahead-speculation`.
+//! The cost of a keystroke: `cargo bench -p tabahead-speculation`.
 //!
-//! `change` is the whole way of a change: the edit in the editor's positions, the document, the
-//! Speculator with a suggestion shown and three states behind it. In documents of 1 KB, 1 MB and
-//! 100 MB, in their middle. `request` is a request among 10,000 kept paths, `step` a report or an
-//! accept. What stands between two measured inputs is not measured.
+//! `change` measures a change from end to end: the edit in the editor's positions, the document,
+//! and the Speculator with a suggestion shown and three states after it, in the middle of documents
+//! of 1 KB, 1 MB and 100 MB. `request` measures a request among 10,000 stored paths, `step` a
+//! report or an accept. What happens between two measured inputs is not measured.
 
 mod script;
 
@@ -18,7 +18,7 @@ const PATHS: usize = 10_000;
 
 criterion_group! {
     name = benches;
-    // Most of the time passes between what is measured.
+    // Most of the time passes between the measured parts.
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
@@ -61,7 +61,8 @@ fn changes(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("nothing shown", size), |bencher| {
             bencher.iter_custom(|times| {
                 timed(times, || {
-                    // Nobody waits any more; what runs is kept until it is known what was typed.
+                    // No request waits any more; what runs is kept until it is known what was
+                    // typed.
                     desk.close();
                     let request = desk.request(&start);
                     desk.input(request);
@@ -73,7 +74,7 @@ fn changes(criterion: &mut Criterion) {
     }
 }
 
-/// How long it takes to follow an edit of this text.
+/// Measures how long it takes to follow an edit of this text.
 fn time_of_change(desk: &mut Desk, from: &Document, edit: &Edit) -> Duration {
     let mut document = from.clone();
     let edits = std::slice::from_ref(edit);
@@ -179,7 +180,7 @@ fn steps(criterion: &mut Criterion) {
     });
 }
 
-/// What `once` measures, so many times.
+/// Returns the total of what `once` measures in `times` calls.
 fn timed(times: u64, mut once: impl FnMut() -> Duration) -> Duration {
     (0..times).map(|_| once()).sum()
 }

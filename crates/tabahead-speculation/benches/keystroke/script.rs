@@ -1,7 +1,7 @@
-//! A user, a document and a model that always tells the same story, around one Speculator.
+//! A user, a document, and a model that always generates the same story, around one Speculator.
 //!
-//! Shared by the benches. The story goes on behind `let total`, which a document holds once in its
-//! middle; its tokens are pre-tokens, so every state of it has a path.
+//! Shared by the benches. The story continues after `let total`, which a document contains once, in
+//! its middle. The story's tokens are pre-tokens, so every state in it has a path.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,16 @@ use tabahead_speculation::{
 };
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
-/// What stands before the story.
+/// Text before the story.
 pub const BEFORE: &str = "    let total";
 
-/// A line of the story, over and over: the first one ends what is shown behind `BEFORE`.
+/// One line of the story, which repeats. The first line end ends what is shown after `BEFORE`.
 const LINE: [&str; 14] = [
     " =", " value", " plus", " other", " times", " more", " than", " that", "\n", "   ", " let",
     " next", " total", " too",
 ];
 
-/// Tokens of the story; no path is decoded as far.
+/// Number of tokens in the story; no path is decoded this far.
 const TOLD: usize = 2_000;
 
 const DOCUMENT: DocumentId = DocumentId(1);
@@ -32,14 +32,14 @@ const DOCUMENT: DocumentId = DocumentId(1);
 pub struct Desk {
     pub speculator: Speculator,
     requests: u64,
-    /// Running generations: the tail, how much of it is not forced, and the next token.
+    /// Running generations.
     running: BTreeMap<GenerationId, Telling>,
     answer: Option<Answer>,
 }
 
 struct Telling {
     tail: String,
-    /// Where the story begins in the tail.
+    /// Index in the tail at which the story begins.
     begins: usize,
     next: usize,
 }
@@ -52,7 +52,8 @@ pub struct State {
 }
 
 impl State {
-    /// About so many bytes of code around the beginning of the story.
+    /// Returns a document of about `bytes` bytes of code, with the beginning of the story in its
+    /// middle.
     pub fn of_size(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes + 200);
         let mut line = 0;
@@ -72,7 +73,7 @@ impl State {
         }
     }
 
-    /// What an editor sends when `text` takes the place of `range`.
+    /// Returns what an editor sends when `text` replaces `range`.
     pub fn edit(&self, range: std::ops::Range<Offset>, text: &str) -> Edit {
         let position = |offset| self.document.position_of(offset, PositionEncoding::Utf16);
         Edit {
@@ -84,12 +85,12 @@ impl State {
         }
     }
 
-    /// What an editor sends when `text` is typed.
+    /// Returns what an editor sends when `text` is typed.
     pub fn typing(&self, text: &str) -> Edit {
         self.edit(self.cursor..self.cursor, text)
     }
 
-    /// The state after that.
+    /// Returns the state after `text` is typed.
     pub fn typed(&self, text: &str) -> Self {
         Self {
             document: self.document.with_replaced(self.cursor..self.cursor, text),
@@ -131,7 +132,7 @@ impl Desk {
         }
     }
 
-    /// Takes an input; what the Speculator wants of the model is noted.
+    /// Handles an input, and records what the Speculator wants from the model.
     pub fn input(&mut self, input: Input) {
         self.speculator.handle_input(Timestamp::default(), input);
         while let Some(effect) = self.speculator.poll_effect() {
@@ -161,7 +162,7 @@ impl Desk {
         self.input(changed(document));
     }
 
-    /// Asks, and lets the model tell its story until nothing is wanted any more.
+    /// Requests a suggestion, and lets the model generate until no generation is wanted any more.
     pub fn suggestion(&mut self, state: &State) -> Suggestion {
         let request = self.request(state);
         self.input(request);
@@ -174,7 +175,7 @@ impl Desk {
         }
     }
 
-    /// The input that asks at a state.
+    /// Returns the input that requests a suggestion at a state.
     pub fn request(&mut self, state: &State) -> Input {
         self.requests += 1;
         Input::CompletionRequested {
@@ -188,13 +189,13 @@ impl Desk {
         }
     }
 
-    /// What the first of the running generations reports next.
+    /// Returns the next report of the first running generation.
     pub fn next_token(&mut self) -> Option<Input> {
         let (&id, telling) = self.running.iter_mut().next()?;
         Some(Input::Generation(telling.token(id)))
     }
 
-    /// The latest request is no longer wanted.
+    /// Cancels the latest request.
     pub fn cancel(&mut self) {
         let request = RequestId(self.requests);
         self.input(Input::RequestCancelled { request });

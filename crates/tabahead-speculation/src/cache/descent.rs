@@ -1,28 +1,30 @@
 //! The paths of one base, in an order in which one descent finds those that hold a state.
 //!
-//! Keeps keys alone; the texts are read in the paths, so that none is kept twice. A path can hold a
-//! state only if it began at a beginning of the state's tail, and sorted by tail, the beginnings of a
-//! text stand before it, the longest one last. What stands between two of them is leapt over.
+//! Stores keys alone; the texts are read from the paths, so that none is stored twice. A path can
+//! hold a state only if the path's tail is a prefix of the state's tail. Sorted by tail, the
+//! prefixes of a text come before it, the longest one last. The descent leaps over the keys between
+//! two prefixes.
 
 use lru::LruCache;
 use tabahead_context::ContextKey;
 
 use crate::known_path::KnownPath;
 
-/// Where the texts of keys are kept.
+/// The paths, which hold the texts of the keys.
 type Paths = LruCache<ContextKey, KnownPath>;
 
 /// The keys of the paths that have one base.
 #[derive(Debug, Default)]
 pub(super) struct PathsOfBase {
-    /// Sorted by tail. Equal tails, which only bases of one hash have, are sorted by key.
+    /// Sorted by tail. Equal tails, which only bases with the same hash have, are sorted by key.
     keys: Vec<ContextKey>,
-    /// No path goes on for more bytes behind its origin. It only grows: to be too large costs time.
+    /// Upper bound of the bytes by which a path continues after its origin. It only grows; too
+    /// large a value costs only time.
     longest_continuation: usize,
 }
 
 impl PathsOfBase {
-    /// Adds a path that is not among `paths` yet.
+    /// Adds a path that is not in `paths` yet.
     pub fn insert(&mut self, path: &KnownPath, paths: &Paths) {
         let at = self.place(path, paths);
         self.keys.insert(at, path.view.key);
@@ -30,7 +32,7 @@ impl PathsOfBase {
         self.longest_continuation = self.longest_continuation.max(continuation);
     }
 
-    /// Removes a path that is still among `paths`.
+    /// Removes a path that is still in `paths`.
     pub fn remove(&mut self, key: ContextKey, paths: &Paths) {
         if let Some(path) = paths.peek(&key) {
             let at = self.place(path, paths);
@@ -43,7 +45,7 @@ impl PathsOfBase {
         self.keys.is_empty()
     }
 
-    /// Where a path stands or would stand.
+    /// Returns the index at which a path is or would be inserted.
     fn place(&self, path: &KnownPath, paths: &Paths) -> usize {
         let wanted = (tail_of(path), path.view.key);
         self.keys
@@ -51,19 +53,20 @@ impl PathsOfBase {
     }
 }
 
-/// The paths of one base that begin at a beginning of a tail and may reach its end, the longest
-/// beginning first.
+/// The paths of one base whose tail is a prefix of the requested tail and that may reach its end,
+/// the longest prefix first.
 ///
-/// Its cost is a binary search for each path found, and for each text between two of them that agrees
-/// with the tail further than anything below it; both are no more than a path is long, however many
-/// paths there are.
+/// Costs one binary search per path found, and one per text between two of them that agrees with
+/// the tail further than anything that sorts below it. Both counts are at most the length of a
+/// path, however many paths there are.
 pub(super) struct Descent<'a> {
     paths: &'a Paths,
-    /// What is not looked at yet. Nothing in it is greater than `beginning`.
+    /// Keys not examined yet. None of their tails is greater than `beginning`.
     keys: &'a [ContextKey],
-    /// The longest beginning of the tail that may still be found.
+    /// Longest prefix of the tail that may still be found.
     beginning: &'a [u8],
-    /// A path that begins before this does not reach the tail's end.
+    /// Minimum length of a path's tail: a path that begins earlier does not reach the end of the
+    /// tail.
     least: usize,
 }
 
@@ -79,7 +82,7 @@ impl<'a> Descent<'a> {
         descent
     }
 
-    /// Leaves out the keys whose tails are greater than `beginning`.
+    /// Drops the keys whose tails are greater than `beginning`.
     fn leap(&mut self) {
         let (paths, beginning) = (self.paths, self.beginning);
         let end = self
@@ -98,8 +101,8 @@ impl<'a> Iterator for Descent<'a> {
             self.keys = before;
             let path = kept(self.paths, key);
             let tail = tail_of(path);
-            // What stands before a text agrees with the tail no further than that text does: it would
-            // stand behind it. So this bounds all that follows.
+            // Texts that sort before this one agree with the tail no further than it does;
+            // otherwise they would sort after it. So this bounds all that follow.
             let agreed = agreed_behind(self.least, tail, self.beginning)?;
             self.beginning = &self.beginning[..agreed];
             if agreed == tail.len() {
@@ -110,7 +113,7 @@ impl<'a> Iterator for Descent<'a> {
     }
 }
 
-/// How far two texts agree, if they do so up to `least`.
+/// Returns the length of the common prefix of two texts, if it is at least `least`.
 fn agreed_behind(least: usize, one: &[u8], other: &[u8]) -> Option<usize> {
     let (one, other) = (one.split_at_checked(least)?, other.split_at_checked(least)?);
     let further = one.1.iter().zip(other.1).take_while(|(a, b)| a == b);

@@ -1,4 +1,4 @@
-//! The cache against a list that does the same slowly.
+//! Compares the cache with a list that does the same slowly.
 
 use tabahead_context::{
     ContextSettings, DocumentName, FimTemplate, Layout, ModelProfile, OpenFile, OpenFiles, PathEnd,
@@ -9,12 +9,13 @@ use tabahead_text::{Document, Offset, Version};
 use super::{SuggestionCache, size_of_entry};
 use crate::{known_path::KnownPath, state::BufferState};
 
-/// A path at the end of the first line of `text` that says "ab" so many times.
+/// Returns a path at the end of the first line of `text` that generates "ab" `tokens` times.
 fn path(text: &str, tokens: usize) -> KnownPath {
     path_saying(text, &"ab".repeat(tokens))
 }
 
-/// A path at the end of the first line of `text` whose tokens behind it have two letters each.
+/// Returns a path at the end of the first line of `text` that generates `said`, in tokens of two
+/// letters.
 fn path_saying(text: &str, said: &str) -> KnownPath {
     let profile = ModelProfile {
         id: "none".to_string(),
@@ -40,7 +41,7 @@ fn path_saying(text: &str, said: &str) -> KnownPath {
     let view = state.view.expect("the line is short");
     let mut known = KnownPath::new(view, Priority::Foreground, &profile);
     known.path.started(3);
-    // The first token spells what is forced and more.
+    // The first token spells the forced bytes and more.
     let mut bytes = known.path.tail().as_bytes()[known.path.boundary()..].to_vec();
     for letters in said.as_bytes().chunks(2) {
         bytes.extend(letters);
@@ -66,7 +67,7 @@ impl Random {
         (self.0 >> 33) % end
     }
 
-    /// A text of two letters, which is often the beginning of another one.
+    /// Returns a text of two letters, which is often a prefix of another one.
     fn letters(&mut self, end: u64) -> String {
         (0..self.below(end))
             .map(|_| ['a', 'b'][self.below(2) as usize])
@@ -135,7 +136,7 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
     for kept in [3, 20, 200] {
         let budget = kept * size_of_entry(&path_saying("aaaa\nfoo", "abab"));
         let mut cache = SuggestionCache::new(budget);
-        // Paths that were kept or evicted.
+        // All paths, whether still in the cache or evicted.
         let mut all: Vec<KnownPath> = Vec::new();
         for _ in 0..1_500 {
             let (tail, base) = (random.letters(9), random.below(2));
@@ -145,7 +146,7 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
             all.push(new.clone());
             cache.keep(new);
 
-            // Somewhere along a path, with whatever is typed then.
+            // A place somewhere along a path, with other text typed there at times.
             let along = &all[random.below(all.len() as u64) as usize];
             let mut asked = String::from_utf8_lossy(along.path.bytes()).into_owned();
             asked.truncate(random.below(asked.len() as u64 + 1) as usize);
@@ -175,7 +176,7 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
     assert!(found > 1_500, "only {found} were found");
 }
 
-/// As many texts as are wanted stand between the beginnings of what is asked for.
+/// Any number of texts may sort between the prefixes of the requested tail.
 #[test]
 fn a_path_is_found_over_all_that_stands_between_it_and_the_state() {
     let mut cache = SuggestionCache::new(1 << 20);

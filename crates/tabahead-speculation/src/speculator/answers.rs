@@ -1,4 +1,4 @@
-//! Answering a request: the effect, its place in the statistics, and what to look at after it.
+//! Answering a request: the effect, how it is counted, and what to look ahead at after it.
 
 use tabahead_context::Suggestion;
 
@@ -6,7 +6,7 @@ use super::{First, Request, Source, Speculator};
 use crate::{Alternative, Answer, DocumentId, Effect, SuggestionId, chain::Chain, offer::Offer};
 
 impl Speculator {
-    /// Answers a document's request, of which everything is decided, and looks ahead of what is shown.
+    /// Answers a document's request, which is completely decided, and looks ahead of what is shown.
     pub(super) fn respond(&mut self, document: DocumentId) {
         let Some(open) = self.documents.get_mut(&document) else {
             return;
@@ -38,8 +38,8 @@ impl Speculator {
         });
     }
 
-    /// The answer that shows these suggestions; what comes after the first one's accept is looked at
-    /// next.
+    /// Builds the answer that shows these suggestions. What follows the accept of the first one is
+    /// looked at next.
     fn answer(
         &mut self,
         document: DocumentId,
@@ -79,7 +79,7 @@ impl Speculator {
         }
     }
 
-    /// The editor has these suggestions now, and shows the first one.
+    /// Records that the editor has these suggestions now, and shows the first one.
     pub(super) fn offer(&mut self, document: DocumentId, offers: Vec<Offer>) {
         let depth = self.settings.depth;
         let looks_ahead = self.settings.speculate && depth > 0;

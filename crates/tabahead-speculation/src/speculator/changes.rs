@@ -1,4 +1,4 @@
-//! What each input changes in what is known. What follows from it, `reconcile` decides.
+//! How each input changes what is known. `reconcile` decides what follows from it.
 
 use tabahead_context::{
     DocumentName, GenerationEvent, GenerationFailure, GenerationId, Goal, Suggestion,
@@ -20,7 +20,8 @@ impl Speculator {
         }
     }
 
-    /// Follows the user to a document's new text; false where nothing was known of it, or it is the same.
+    /// Follows the user to a document's new text. Returns false if nothing was known of the
+    /// document, or if the text is the same.
     fn follow_change(&mut self, document: DocumentId, snapshot: Document) -> bool {
         self.attended.insert(document);
         let open = self.documents.entry(document).or_default();
@@ -76,8 +77,8 @@ impl Speculator {
         }
     }
 
-    /// The user no longer waits, but may be about to ask again, having typed: what runs already
-    /// is kept until a change or a request tells.
+    /// Supersedes a cancelled request. The user may ask again after typing, so what already runs is
+    /// kept until a change or a request decides otherwise.
     pub(super) fn request_cancelled(&mut self, id: RequestId) {
         let waiting = self.attended.iter().find_map(|document| {
             let open = self.documents.get_mut(document)?;
@@ -98,8 +99,8 @@ impl Speculator {
         });
     }
 
-    /// Somebody else's suggestion is on the screen: what comes after its accept is looked at next.
-    /// It takes the place of what a request would show, so one that waits is superseded.
+    /// Records that a suggestion from another source is on screen: what follows its accept is
+    /// looked at next. It replaces what a request would show, so a waiting request is superseded.
     pub(super) fn shown(
         &mut self,
         document: DocumentId,
@@ -129,13 +130,13 @@ impl Speculator {
         }
     }
 
-    /// Another one of the suggestions that the editor has is on the screen.
+    /// Records that another of the editor's suggestions is on screen.
     pub(super) fn displayed(&mut self, suggestion: SuggestionId) {
         let Some((document, open)) = self.offered_in(suggestion) else {
             return;
         };
         let shown = open.offers.iter().position(|offer| offer.id == suggestion);
-        // Of one that was typed along, the chain is where it should be.
+        // If the suggestion was typed along, the chain is already where it should be.
         if let (Some(shown), Some(place)) = (shown, &open.place)
             && open.offers[shown].is_at(&place.document, place.cursor)
             && open.chain.as_ref().and_then(|chain| chain.suggestion) != Some(suggestion)
@@ -146,13 +147,14 @@ impl Speculator {
         }
     }
 
-    /// The document in which a suggestion was offered.
+    /// Returns the document in which a suggestion was offered.
     fn offered_in(&mut self, suggestion: SuggestionId) -> Option<(DocumentId, &mut OpenDocument)> {
         let document = *self.offered.get(&suggestion)?;
         Some((document, self.documents.get_mut(&document)?))
     }
 
-    /// An accept may be reported before the changed text: the chain moves with whichever is first.
+    /// Records an accept. It may be reported before the changed text: the chain moves with
+    /// whichever comes first.
     pub(super) fn accepted(&mut self, suggestion: SuggestionId) {
         let depth = self.settings.depth;
         let speculate = self.settings.speculate && depth > 0;
@@ -185,7 +187,7 @@ impl Speculator {
         self.report(suggestion, |offer, stats| offer.report(length, stats));
     }
 
-    /// Tells of a suggestion what became of it.
+    /// Applies an editor report to the offer of a suggestion.
     fn report(&mut self, suggestion: SuggestionId, told: impl Fn(&mut Offer, &mut Stats)) {
         let document = self.offered.get(&suggestion);
         if let Some(open) = document.and_then(|document| self.documents.get_mut(document)) {
@@ -256,7 +258,7 @@ impl Speculator {
             GenerationFailure::Broken(line) => line,
         };
         if running.goal == Goal::Read {
-            // Whoever waits for it does without.
+            // Whatever waits for the reading continues without it.
             return self.was_read(running.known.view.key);
         }
         for document in &self.attended {
@@ -280,14 +282,14 @@ impl Speculator {
 }
 
 impl OpenDocument {
-    /// What a change of the text makes of the suggestions that the editor has; where the cursor is, if
-    /// one of them tells.
+    /// Follows a change of the text with the suggestions that the editor has. Returns the cursor,
+    /// if one of them determines it.
     fn follow_offers(&mut self, from: &Place, to: &Document, stats: &mut Stats) -> Option<Offset> {
         let (mut along, mut away, mut cursor) = (None, None, None);
         let mut gone = Vec::new();
         self.completed = None;
         let offers = std::mem::take(&mut self.offers);
-        // They stand in the editor's order, and what is accepted is the first one that agrees.
+        // The offers are in the editor's order, and the accepted one is the first that agrees.
         for mut offer in offers.into_iter().filter(|offer| !offer.is_complete()) {
             let at = match offer.follow(from, to) {
                 Followed::Along(outcome, at) => {
@@ -311,7 +313,7 @@ impl OpenDocument {
                 self.offers.push(offer);
             }
         }
-        // A key that one of them agrees with differs from none.
+        // If one offer agrees with the change, it counts as a divergence from none.
         let verdict = along.or(away.filter(|_| cursor.is_none()));
         if let Some(outcome) = verdict {
             stats.count_outcome(outcome);
@@ -325,7 +327,7 @@ impl OpenDocument {
         cursor
     }
 
-    /// The editor has no suggestions any more.
+    /// Records that the editor has no suggestions any more.
     pub(super) fn forget_offers(&mut self) {
         self.offers.clear();
         self.gone = Gone::default();
@@ -333,7 +335,8 @@ impl OpenDocument {
 }
 
 impl Gone {
-    /// The editor reports that one of them is accepted, which makes up for the verdict. Gives the state after the accept.
+    /// Takes the suggestion that the editor reports as accepted, and corrects the verdict in the
+    /// statistics. Returns the state after the accept.
     fn take(&mut self, suggestion: SuggestionId, stats: &mut Stats) -> Option<BufferState> {
         let at = self
             .offers

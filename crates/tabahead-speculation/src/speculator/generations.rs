@@ -1,6 +1,7 @@
-//! Making the running generations those that are wanted: start, cancel, change who waits.
+//! Makes the running generations match the wanted ones: starts and cancels them, and changes their
+//! priority.
 //!
-//! Decides nothing: `reconcile` says what is wanted.
+//! Decides nothing: `reconcile` decides what is wanted.
 
 use tabahead_context::{GenerationId, GenerationRequest, Goal, PathEnd, Priority};
 use tabahead_text::Document;
@@ -8,16 +9,16 @@ use tabahead_text::Document;
 use super::{For, Need, Running, Speculator};
 use crate::{Effect, known_path::KnownPath};
 
-/// What a generation begins with.
+/// Starting point of a generation.
 enum Begin {
-    /// The prompt alone.
+    /// The prompt alone, to read it.
     Reading,
-    /// A path that lies in a document, and this many of the likeliest characters to report.
+    /// A path in the document `text`, with the number of likeliest characters to report.
     Decoding { text: Document, characters: usize },
 }
 
 impl Speculator {
-    /// Makes the running generations the first `in_flight` of those wanted.
+    /// Makes the running generations the first `in_flight` of those in `wanted`.
     pub(super) fn run_exactly(&mut self, wanted: Vec<(For, Need)>) {
         let mut keep: Vec<(GenerationId, For)> = Vec::new();
         let mut start: Vec<(For, KnownPath, Begin)> = Vec::new();
@@ -74,7 +75,7 @@ impl Speculator {
         }
     }
 
-    /// Takes a generation out of the running ones, cancels it unless it has ended, and keeps its
+    /// Removes a generation from the running ones, cancels it unless it has ended, and keeps its
     /// path.
     pub(super) fn stop(&mut self, id: GenerationId) {
         let Some(running) = self.running.remove(&id) else {
@@ -102,7 +103,8 @@ impl Speculator {
         }
         if running.priority != priority {
             running.priority = priority;
-            // What answered a request and goes on ahead of it is a speculation from here on.
+            // A generation that answered a request and continues ahead of it is a speculation from
+            // here on.
             let decodes = running.goal == Goal::Decode;
             if matches!(waiting, For::Hypothesis(_)) && decodes && !running.speculation {
                 running.speculation = true;
@@ -114,7 +116,7 @@ impl Speculator {
         }
     }
 
-    /// Begins a generation.
+    /// Starts a generation.
     fn start(&mut self, waiting: For, mut known: KnownPath, begin: Begin) {
         self.generation += 1;
         let id = GenerationId(self.generation);

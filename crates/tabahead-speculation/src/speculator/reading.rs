@@ -1,11 +1,13 @@
-//! Reading ahead: the prompt where the cursor rests, computed before anybody asks.
+//! Reading ahead: processes the prompt where the cursor rests before it is requested.
 //!
 //! Only in the document that the user is in, only once the cursor has rested for [`REST`], and only
-//! while nothing else is computed. No token is decoded. The next key's prompt begins with what was
-//! read, so little is left to compute for it; a request that comes earlier waits for the rest of the
-//! reading, which then runs for the user, and goes on from there. It changes no answer.
+//! while nothing else is computed. No token is decoded. The prompt after the next key begins with
+//! what was read, so little is left to compute for it. A request that comes earlier waits for the
+//! rest of the reading, which then runs for the user, and continues from there. Reading ahead
+//! changes no answer.
 //!
-//! Decides what to read and when; `reconcile` decides whether, and `generations.rs` runs it.
+//! Decides what to read and when; `reconcile` decides whether to read, and `generations.rs` runs
+//! it.
 
 use std::time::Duration;
 
@@ -19,26 +21,28 @@ use crate::{
     state::BufferState,
 };
 
-/// How long a cursor must stay where it is to count as at rest: longer than a held key takes to
-/// repeat, shorter than it takes a user who has arrived somewhere to begin typing.
+/// Time that a cursor must stay in place to count as at rest: longer than the repeat interval of a
+/// held key, shorter than the pause before a user who has moved somewhere begins to type.
 const REST: Duration = Duration::from_millis(100);
 
-/// Where the user is, and what is read there.
+/// The place of the user, and what to read there.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// The document that the user is in.
+    /// Document that the user is in.
     document: Option<DocumentId>,
     name: DocumentName,
-    /// When the cursor counts as at rest; `None` when it does already, or a request has come since.
+    /// Time at which the cursor counts as at rest; `None` if it already does, or if a request has
+    /// come since.
     rests: Option<Timestamp>,
-    /// What is to be read, until it is.
+    /// State to read, until it is read.
     state: Option<BufferState>,
-    /// What was read last.
+    /// Key of the state that was read last.
     read: Option<ContextKey>,
 }
 
 impl Speculator {
-    /// The user is in a document, with this text; at this cursor, unless more recent inputs told of another.
+    /// Records that the user is in a document with this text. The cursor is `cursor`, unless more
+    /// recent inputs have given another one.
     pub(super) fn focused(
         &mut self,
         document: DocumentId,
@@ -55,19 +59,19 @@ impl Speculator {
         self.attends(document, name);
     }
 
-    /// The user is in no document that gets suggestions.
+    /// Records that the user is in no document that gets suggestions.
     pub(super) fn focus_lost(&mut self) {
         self.reading = Reading::default();
     }
 
-    /// Nothing more is read in a document.
+    /// Stops reading in a document.
     pub(super) fn is_not_read(&mut self, document: DocumentId) {
         if self.reading.document == Some(document) {
             self.focus_lost();
         }
     }
 
-    /// What is shown at a cursor goes with it.
+    /// Records that the cursor moved. What was shown at the old cursor is dropped.
     pub(super) fn cursor_moved(
         &mut self,
         document: DocumentId,
@@ -91,7 +95,7 @@ impl Speculator {
         }
     }
 
-    /// The user is in a document, and perhaps elsewhere in it than before.
+    /// Records that the user is in a document, perhaps at another place in it than before.
     fn attends(&mut self, document: DocumentId, name: DocumentName) {
         let read = self.reading.read;
         self.reading = Reading {
@@ -103,7 +107,7 @@ impl Speculator {
         };
     }
 
-    /// A request reads the prompt itself.
+    /// Records that the user made a request in a document. The request reads the prompt itself.
     pub(super) fn attended_by_request(&mut self, document: DocumentId, name: DocumentName) {
         self.reading = Reading {
             document: Some(document),
@@ -112,8 +116,8 @@ impl Speculator {
         };
     }
 
-    /// The text changed around the user. What is being read goes on where a request for the new text
-    /// would need it.
+    /// Follows a change of the text around the user. The current reading continues if a request for
+    /// the new text would need it.
     pub(super) fn reading_follows(&mut self, document: DocumentId) {
         if self.reading.document != Some(document) {
             return;
@@ -133,7 +137,7 @@ impl Speculator {
         Timestamp(self.now.0 + REST)
     }
 
-    /// Other settings may ask for another prompt.
+    /// Restarts the reading, because other settings may need another prompt.
     pub(super) fn read_anew(&mut self) {
         self.reading.read = None;
         if self.reading.state.take().is_some() {
@@ -141,12 +145,12 @@ impl Speculator {
         }
     }
 
-    /// When the cursor counts as at rest.
+    /// Returns when the cursor counts as at rest.
     pub(super) fn rests_at(&self) -> Option<Timestamp> {
         self.reading.rests.filter(|_| self.settings.speculate)
     }
 
-    /// The cursor has come to rest, if it is time.
+    /// Records that the cursor is at rest, if it is time.
     pub(super) fn cursor_rests(&mut self) {
         if self.rests_at().is_some_and(|rests| rests <= self.now) {
             self.reading.rests = None;
@@ -154,7 +158,7 @@ impl Speculator {
         }
     }
 
-    /// The state at the cursor of the document that the user is in.
+    /// Returns the state at the cursor of the document that the user is in.
     fn state_at_rest(&self) -> Option<BufferState> {
         let place = self
             .documents
@@ -170,7 +174,7 @@ impl Speculator {
         ))
     }
 
-    /// What the state at rest needs to be read.
+    /// Returns what the state at rest needs in order to be read.
     pub(super) fn read_ahead(&mut self) -> Option<(For, Need)> {
         let mut state = self.reading.state.take()?;
         if !self.settings.speculate {
@@ -185,7 +189,7 @@ impl Speculator {
                 self.reading.state = Some(state);
                 Some((For::Reading, Need::Read(view)))
             }
-            // What runs has the same prompt to read.
+            // The running generation has the same prompt to read.
             Need::Keep(id) => {
                 self.reading.state = Some(state);
                 Some((For::Reading, Need::Keep(id)))
@@ -194,7 +198,8 @@ impl Speculator {
         }
     }
 
-    /// A prompt was read, or cannot be: it is not tried again while the user stays there.
+    /// Records that a prompt was read, or cannot be: it is not tried again while the user stays
+    /// there.
     pub(super) fn was_read(&mut self, key: ContextKey) {
         self.reading.read = Some(key);
     }

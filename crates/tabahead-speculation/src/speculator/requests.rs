@@ -1,9 +1,10 @@
-//! A request from its arrival to what is decided of it: the first suggestion, and others if they were
-//! asked for.
+//! A request from its arrival until its answer is decided: the first suggestion, and others if they
+//! were asked for.
 //!
-//! **Alternatives** begin with the characters that the model thinks likeliest at the cursor, but for the
-//! one that the first suggestion begins with; each is what the model says when it must begin with its
-//! character. So they are functions of the state, too, and a fresh process gives the same.
+//! **Alternatives** begin with the characters that the model thinks likeliest at the cursor, except
+//! for the one that the first suggestion begins with; each is what the model generates when it must
+//! begin with its character. So they are functions of the state, too, and a fresh process gives the
+//! same.
 
 use tabahead_context::{Cut, DocumentName, Suggestion};
 use tabahead_text::{Document, Offset};
@@ -25,11 +26,11 @@ pub(super) struct Asked {
     pub alternatives: usize,
 }
 
-/// Characters that are asked for, always as many: what one request is told serves others, too. The first
-/// suggestion begins with one of them.
+/// Number of characters to ask for. It is always the same, so that what one request learns serves
+/// others, too. The first suggestion begins with one of them.
 const MOST_CHARACTERS: usize = 9;
 
-/// What is known of the likeliest characters at a state.
+/// The likeliest characters at a state, as far as they are known.
 enum Characters {
     Known(Vec<char>),
     Awaited(Need),
@@ -76,8 +77,8 @@ impl Speculator {
         }
     }
 
-    /// Decides what can be decided of a document's request, and says what the rest needs; `None` when
-    /// there is no request.
+    /// Decides what can be decided of a document's request, and returns what the rest needs; `None`
+    /// if there is no request.
     pub(super) fn look_up_request(&mut self, document: DocumentId) -> Option<Vec<Need>> {
         let mut request = self.documents.get_mut(&document)?.request.take()?;
         let mut needs = Vec::new();
@@ -92,7 +93,7 @@ impl Speculator {
             request.decided.next = self.next_character(&request.state, source);
             match self.decide_first(&request, knowledge) {
                 Ok(first) => request.decided.first = Some(first),
-                // A generation that begins here can tell the characters as well.
+                // A generation that begins here can report the characters as well.
                 Err(Need::Begin(view, text, _)) => {
                     let characters = characters_for(request.alternatives);
                     needs.push(Need::Begin(view, text, characters));
@@ -109,7 +110,7 @@ impl Speculator {
         Some(needs)
     }
 
-    /// The first suggestion, or what it needs.
+    /// Returns the first suggestion, or what it needs.
     fn decide_first(&mut self, request: &Request, knowledge: Knowledge) -> Result<First, Need> {
         let (cut, source) = match knowledge {
             Knowledge::Needs(need) => return Err(need),
@@ -133,21 +134,22 @@ impl Speculator {
         })
     }
 
-    /// Decides what can be decided of the other suggestions.
+    /// Decides the other suggestions as far as possible.
     fn look_up_others(&mut self, request: &mut Request, needs: &mut Vec<Need>) {
         if request.decided.others.is_none() {
             let characters = match self.characters_at(&request.state) {
                 None => Vec::new(),
                 Some(Characters::Known(characters)) => characters,
                 Some(Characters::Awaited(need)) => {
-                    // The first suggestion may wait for the same generation already.
+                    // The first suggestion may already wait for the same generation.
                     if !matches!(need, Need::Begin(..)) || needs.is_empty() {
                         needs.push(need);
                     }
                     return;
                 }
             };
-            // Before the first one is decided its path must have begun: they can be computed together.
+            // Until the first suggestion is decided, the first character of its path must be known:
+            // then both can be computed together.
             if request.decided.first.is_none() && request.decided.next.is_none() {
                 return;
             }
@@ -181,7 +183,7 @@ impl Speculator {
         }
     }
 
-    /// The likeliest characters at a state; `None` where the model is not asked.
+    /// Returns the likeliest characters at a state; `None` if the model is not asked.
     fn characters_at(&self, state: &BufferState) -> Option<Characters> {
         let view = state.view.as_ref().ok()?;
         let own = self
@@ -192,7 +194,7 @@ impl Speculator {
         for (&id, running) in own {
             match &running.known.characters {
                 Some(characters) => return Some(Characters::Known(characters.clone())),
-                // A backend that does not tell them has none.
+                // A backend that does not report characters has none.
                 None if running.tells_characters && running.known.passes_origin() => {
                     return Some(Characters::Known(Vec::new()));
                 }
@@ -213,7 +215,8 @@ impl Speculator {
         })))
     }
 
-    /// The character with which a path goes on behind the cursor of a state, once it is whole.
+    /// Returns the character with which a path continues after the cursor of a state, once it is
+    /// complete.
     fn next_character(&self, state: &BufferState, source: Option<Source>) -> Option<char> {
         let view = state.view.as_ref().ok()?;
         let behind = self
@@ -236,7 +239,7 @@ impl Speculator {
         }
     }
 
-    /// An answer has read a path up to a byte, or all of it.
+    /// Records that an answer has read a path up to byte `until`, or all of it.
     fn read(&mut self, source: Option<Source>, until: Option<usize>) {
         self.speculation_finished(source);
         let known = match source {
@@ -251,7 +254,7 @@ impl Speculator {
         }
     }
 
-    /// Reads what the first suggestion shows; returns where it came from.
+    /// Records that the first suggestion was read. Returns where it came from.
     fn served(
         &mut self,
         request: &Request,
@@ -269,7 +272,7 @@ impl Speculator {
     }
 }
 
-/// How many characters a generation for a request tells.
+/// Returns how many characters a generation for a request should report.
 fn characters_for(alternatives: usize) -> usize {
     match alternatives {
         0 => 0,

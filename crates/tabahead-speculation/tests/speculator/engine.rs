@@ -1,8 +1,8 @@
 //! A simulated engine: a small byte-level BPE vocabulary and a deterministic model over it.
 //!
 //! It keeps the contract of the real engine: the prompt is encoded canonically up to the stable
-//! boundary, the first tokens must spell the forced bytes, the best is taken by brute force with
-//! ties to the lowest id, `\r` is masked, the stop is masked exactly at the cursor, and
+//! boundary, the first tokens must spell the forced bytes, the best token is found by brute force
+//! with ties to the lowest id, `\r` is masked, the stop is masked exactly at the cursor, and
 //! log-probabilities are of the unmasked distribution. Every token's score depends on the whole
 //! token prefix, so that any difference in what was read shows. [`Fault`] breaks a rule on purpose.
 
@@ -18,23 +18,23 @@ use tabahead_context::{
     ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId, stable_boundary,
 };
 
-/// A rule that an engine breaks.
+/// A rule that the engine breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// None: the contract is kept.
+    /// No rule is broken: the engine keeps the contract.
     None,
-    /// Says that all tokens are canonical.
+    /// Reports all tokens as canonical.
     ForgetsCanonical,
-    /// Masks the stop behind the cursor, too, so that what is masked depends on the cursor.
+    /// Also masks the stop after the cursor, so that what is masked depends on the cursor.
     MasksStopBehindCursor,
-    /// Encodes the text behind the stable boundary instead of healing it.
+    /// Encodes the text after the stable boundary instead of healing it.
     SkipsHealing,
 }
 
 const STOP: TokenId = 260;
 const FIRST_MERGE: TokenId = 261;
 
-/// Tokens made of two earlier ones, in order of rank.
+/// Pairs of earlier tokens that merge into a new token, in order of rank.
 const MERGES: &[(&str, &str)] = &[
     (" ", " "),
     ("  ", "  "),
@@ -70,7 +70,7 @@ const MERGES: &[(&str, &str)] = &[
     ("u", "n"),
     ("x", "y"),
 ];
-/// Tokens of bytes that are no whole characters.
+/// Merges of bytes that are not whole characters.
 const BYTE_MERGES: &[(u8, u8)] = &[(0xc3, 0xa9), (0xf0, 0x9f), (0x98, 0x80), (0xcc, 0x81)];
 
 pub struct Vocabulary {
@@ -167,12 +167,13 @@ fn mix(a: u64, b: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// From 0 to 1.
+/// Maps a hash to a number from 0 to 1.
 fn unit(hash: u64) -> f32 {
     (hash >> 40) as f32 / (1u64 << 24) as f32
 }
 
-/// What the model thinks of each next token, as logits: copies what followed before, else noise.
+/// Returns the model's logits for the next token: it copies what followed the same tokens before,
+/// with noise.
 fn logits(history: &[TokenId]) -> Vec<f32> {
     let vocabulary = &*VOCABULARY;
     let whole = history.iter().fold(7, |hash, &id| mix(hash, u64::from(id)));
@@ -192,7 +193,7 @@ fn logits(history: &[TokenId]) -> Vec<f32> {
             logits[history[at] as usize] += if both { 1.5 } else { 0.3 };
         }
     }
-    // A character begun is mostly finished.
+    // A character that has begun is usually completed.
     if let Some(&byte) = history.last().and_then(|&id| vocabulary.bytes(id).last())
         && byte >= 0xc0
     {
@@ -210,19 +211,19 @@ struct Sequence {
     goal: Goal,
     history: Vec<TokenId>,
     prompt_tokens: usize,
-    /// Tokens behind the stable boundary, continued ones included.
+    /// Tokens after the stable boundary, including continued ones.
     decoded: Vec<TokenId>,
     tail: String,
     boundary: usize,
     bytes: Vec<u8>,
     reserve: usize,
-    /// How many characters to tell, until they are told.
+    /// Number of characters to report; 0 once they are reported.
     characters: usize,
-    /// What was computed and not reported yet.
+    /// An event that was computed and is not reported yet.
     pending: Option<GenerationEvent>,
 }
 
-/// Runs generations one event at a time, in whatever order it is driven.
+/// Runs generations one event at a time, in the order in which it is driven.
 #[derive(Debug, Clone)]
 pub struct Engine {
     pre_tokenizer: PreTokenizer,
@@ -242,7 +243,7 @@ impl Engine {
     }
 
     pub fn start(&mut self, request: GenerationRequest) {
-        // What may be copied decides what is said, and takes no room in the context.
+        // The copy source decides what is generated, and does not count as part of the prompt.
         let mut history = Vec::new();
         if let Some(source) = &request.copy_source {
             history.extend(VOCABULARY.encode(&source.before));
@@ -294,7 +295,7 @@ impl Engine {
         self.sequences.keys().copied().collect()
     }
 
-    /// The next event of a running generation.
+    /// Returns the next event of a running generation.
     pub fn step(&mut self, id: GenerationId) -> GenerationEvent {
         let (context_tokens, fault) = (self.context_tokens, self.fault);
         let sequence = self
@@ -372,8 +373,8 @@ impl Sequence {
         self.bytes.extend(VOCABULARY.bytes(id));
     }
 
-    /// The best token that is allowed next, by looking at all of them, and the stop's log-probability
-    /// where that would be better and is masked.
+    /// Returns the best allowed next token, found by looking at all of them, and the stop's
+    /// log-probability if the stop would be better but is masked.
     fn best(&self, fault: Fault) -> (TokenId, f32, Option<f32>) {
         let logits = logits(&self.history);
         let at = self.bytes.len();
@@ -414,7 +415,8 @@ impl Sequence {
         (best, log_prob(best), masked_stop)
     }
 
-    /// The characters that the tokens begin with that spell more than the tail, by summed probability.
+    /// Returns the characters that come first after the tail, over the tokens that spell more than
+    /// the tail, by summed probability.
     fn likeliest(&self, most: usize) -> Vec<char> {
         if most == 0 {
             return Vec::new();
@@ -443,7 +445,7 @@ impl Sequence {
         ranked.into_iter().map(|(next, _)| next).collect()
     }
 
-    /// By encoding everything anew.
+    /// Returns the end of the canonical bytes, found by encoding everything again.
     fn canonical_until(&self, pre_tokenizer: PreTokenizer) -> usize {
         let valid = match std::str::from_utf8(&self.bytes) {
             Ok(text) => text,

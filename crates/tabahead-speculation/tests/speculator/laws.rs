@@ -1,9 +1,9 @@
 //! The laws, over random input sequences: one response per request; a response only for the text
-//! asked about; after a cancel no effect names the generation; in-flight at most the limit; the
-//! key after edits is the key of the text; every answer is the one that a fresh process gives.
+//! asked about; after a cancel no effect names the generation; in-flight at most the limit; the key
+//! after edits is the key of the text; every answer is the one that a fresh process gives.
 //!
-//! `world.rs` checks them at every effect. Here is how much of it runs, that every kind of event
-//! was met often enough, and that the laws are seen to break when a rule is broken on purpose.
+//! `world.rs` checks them at every effect. This file decides how many runs there are, and checks
+//! that every kind of event was met often enough and that breaking a rule on purpose is detected.
 
 use crate::{
     engine::Fault,
@@ -12,7 +12,7 @@ use crate::{
 
 const INPUTS: usize = 400;
 
-/// Runs of `INPUTS` random inputs each.
+/// Returns the number of runs of `INPUTS` random inputs each.
 fn runs() -> u64 {
     // `cargo xtask test --thorough` sets it.
     match std::env::var_os("TABAHEAD_THOROUGH") {
@@ -52,7 +52,7 @@ fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
     for (what, count) in often.into_iter().chain(kinds) {
         assert!(count >= 800, "only {count} times {what}");
     }
-    // A cursor must rest for it, and most inputs come at once.
+    // A read-ahead needs the cursor to rest, and most inputs come in quick succession.
     assert!(counts.reads >= 200, "{} prompts read ahead", counts.reads);
     let taken_over = counts.taken_over;
     assert!(
@@ -61,7 +61,7 @@ fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
     );
 }
 
-/// The violation that an engine with this fault causes, within the runs of the law.
+/// Checks that an engine with this fault violates the law within its runs.
 #[track_caller]
 fn check_is_found(fault: Fault) {
     let violation = (0..runs()).find_map(|seed| World::new(seed, fault).run(INPUTS).err());

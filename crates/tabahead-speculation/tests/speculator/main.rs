@@ -1,7 +1,7 @@
 //! The Speculator's laws over random input sequences, and its main stories as timelines.
 //!
-//! `engine.rs` is a simulated engine that keeps the real one's contract; the same law with the
-//! real engine and model is tested end to end.
+//! `engine.rs` is a simulated engine that keeps the contract of the real one; the same law is
+//! tested end to end with the real engine and model.
 
 mod engine;
 mod laws;

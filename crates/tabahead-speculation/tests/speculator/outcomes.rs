@@ -1,4 +1,4 @@
-//! What became of a suggestion: seen in changes of the text alone, or with what the editor reports.
+//! What became of a suggestion: from changes of the text alone, or with the editor's reports.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use tabahead_speculation::{
 use tabahead_text::{Document, Offset, Version};
 
 const DOCUMENT: DocumentId = DocumentId(1);
-/// The one that is shown first.
+/// The first suggestion that is shown.
 const SHOWN: SuggestionId = SuggestionId(1);
 
 /// A document in which a suggestion is shown.
@@ -23,7 +23,7 @@ struct Shown {
     earlier: Vec<(Document, Offset)>,
 }
 
-/// Shows `text` at `$0`, over what stands between `$0` and `$1` if there is a `$1`.
+/// Shows `text` at `$0`, over the text between `$0` and `$1` if there is a `$1`.
 fn shown(fixture: &str, text: &str) -> Shown {
     let start = fixture.find("$0").expect("a cursor");
     let fixture = fixture.replacen("$0", "", 1);
@@ -36,7 +36,7 @@ fn shown(fixture: &str, text: &str) -> Shown {
             least_log_prob: None,
             least_log_prob_at_end: f32::NEG_INFINITY,
         },
-        // What became of it is told without speculation, too.
+        // Outcomes are counted without speculation, too.
         speculate: false,
         depth: 0,
         cache_bytes: 1 << 20,
@@ -73,7 +73,8 @@ fn shown(fixture: &str, text: &str) -> Shown {
 }
 
 impl Shown {
-    /// One change with these replacements, all in the text before it; the cursor goes behind the first.
+    /// Makes one change with these replacements, whose ranges all refer to the text before it. The
+    /// cursor goes after the first.
     fn changes(&mut self, replacements: &[(Range<usize>, &str)]) -> &mut Self {
         self.earlier.push((self.document.clone(), self.cursor));
         let (first, text) = &replacements[0];
@@ -92,7 +93,7 @@ impl Shown {
         self.changes(&[(at..at, text)])
     }
 
-    /// An opening bracket of which the editor inserts the other half behind the cursor.
+    /// Types an opening bracket; the editor inserts the other half after the cursor.
     fn types_pair(&mut self, pair: &str) -> &mut Self {
         self.types(pair);
         self.cursor.0 -= 1;
@@ -104,7 +105,7 @@ impl Shown {
         self.changes(&[(at - 1..at, "")])
     }
 
-    /// The editor reports the cursor.
+    /// Reports the cursor as an editor does.
     fn moves(&mut self, cursor: usize) -> &mut Self {
         let snapshot = self.document.clone();
         self.tell(Input::CursorMoved {
@@ -144,7 +145,7 @@ impl Shown {
         self
     }
 
-    /// What was counted, without what was not: `all 1, along 3`.
+    /// Checks the nonzero counts, for example `all 1, along 3`.
     #[track_caller]
     fn counts(&self, expected: &str) {
         let stats = self.speculator.stats();
@@ -194,7 +195,8 @@ fn words_and_lines_are_accepted_with_and_without_the_line_end() {
         .types("one\n")
         .types("two")
         .counts("line 2");
-    // With the closer that it covers, all of it stands there when its last word does.
+    // The closer that it covers is already there: with its last word, the whole suggestion is in
+    // the text.
     shown("foo($0)$1;\n", "aa, bb)")
         .types("aa")
         .types(", bb")
@@ -259,7 +261,7 @@ fn an_accept_of_one_character_is_known_by_its_report() {
         .reports_part(1)
         .types(")")
         .counts("word 1");
-    // A report says nothing new of what was seen.
+    // A report adds nothing to what was already seen.
     shown("let x = $0\n", "foo(a);")
         .types("foo(a);")
         .reports_accept()
@@ -275,7 +277,7 @@ fn an_accept_of_one_character_is_known_by_its_report() {
 
 #[test]
 fn an_accept_whose_change_comes_in_parts_is_known_by_its_report() {
-    // A menu takes the typed word away, and puts the item there.
+    // A menu deletes the typed word, and inserts the item.
     let mut menu = shown("area(wi$0\n", "dth, height);");
     menu.backspace().counts("diverged 1");
     menu.changes(&[(5..6, "width, height);")])
@@ -287,7 +289,7 @@ fn an_accept_whose_change_comes_in_parts_is_known_by_its_report() {
         .reports_accept()
         .types("width, height);")
         .counts("all 1");
-    // What the cursor left, and what was taken away before, is not accepted.
+    // A suggestion that the cursor left, or that was dismissed before, is not accepted.
     let mut left = shown("area(wi$0\n", "dth);");
     left.backspace()
         .moves(0)
@@ -328,7 +330,7 @@ fn what_is_gone_is_not_counted() {
         .moves(0)
         .types("foo")
         .counts("");
-    // A report of the place where the cursor is known to be changes nothing.
+    // A report of the cursor where it is known to be changes nothing.
     shown("let x = $0\n", "foo")
         .types("f")
         .moves(9)
@@ -351,7 +353,7 @@ fn what_is_gone_is_not_counted() {
 
 #[test]
 fn several_cursors_are_no_verdict() {
-    // The same letter at three places: one of them stands where the suggestion is.
+    // The same letter at three places, one of which is where the suggestion is shown.
     shown("a = $0\nb = \nc = \n", "foo")
         .changes(&[(4..4, "f"), (9..9, "f"), (14..14, "f")])
         .types("oo")
@@ -382,7 +384,7 @@ fn a_formatter_is_no_verdict() {
         .changes(&[(0..11, "let x = \n")])
         .types("foo(a);")
         .counts("");
-    // An import that is added above while the suggestion is there.
+    // An import is added above while the suggestion is shown.
     shown("x\nlet x = $0\n", "foo(a);")
         .changes(&[(0..0, "use y;\n")])
         .counts("");
@@ -390,7 +392,7 @@ fn a_formatter_is_no_verdict() {
 
 #[test]
 fn a_snippet_is_something_else() {
-    // Its cursor goes to the first place to fill in.
+    // The snippet puts the cursor at the first place to fill in.
     shown("lo$0\n", "o(a);")
         .changes(&[(0..2, "for (let i = 0; i < n; i++) {\n\t\n}")])
         .types("i")

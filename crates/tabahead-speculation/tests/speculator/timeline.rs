@@ -1,7 +1,8 @@
-//! A timeline: inputs at the left, what followed behind `->`; a test compares the whole of it.
+//! A timeline: inputs at the left, and what followed from them after `->`. A test compares the
+//! whole of it.
 //!
-//! A story tells what a user does to one document and what the model says. The model's words come as
-//! the tokens that encoding gives, unless the story spells them token by token.
+//! A story says what a user does to one document and what the model generates. The model's text
+//! comes as the tokens that encoding gives, unless the story spells it token by token.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +20,7 @@ use tabahead_text::{Document, Offset, Version};
 
 use crate::engine::VOCABULARY;
 
-/// What a user does and the model says, and what followed.
+/// A user's actions, the model's output, and what followed.
 pub struct Timeline {
     pub speculator: Speculator,
     now: u64,
@@ -28,7 +29,7 @@ pub struct Timeline {
     shown: Option<(SuggestionId, Suggestion)>,
     others: Vec<Alternative>,
     requests: u64,
-    /// Started generations, each as far as the model has told it.
+    /// Started generations, each with what the model has generated so far.
     generations: BTreeMap<u64, Telling>,
     pub log: String,
 }
@@ -38,22 +39,22 @@ struct Telling {
     request: GenerationRequest,
     /// Tokens from the stable boundary on.
     tokens: Vec<TokenId>,
-    /// How many of them the Speculator gave, if it does not know yet that the generation started.
+    /// Number of those tokens that the Speculator provided; `None` once the start was reported.
     unreported: Option<usize>,
     marks: CanonicalMarks,
 }
 
-/// A timeline of a document whose cursor stands at `$0`.
+/// Opens a timeline of a document with the cursor at `$0`.
 pub fn open(text: &str) -> Timeline {
     open_with(text, 2)
 }
 
-/// With so many accepts looked ahead; none means no speculation.
+/// Opens a timeline that looks `depth` accepts ahead; 0 means no speculation.
 pub fn open_with(text: &str, depth: usize) -> Timeline {
     open_in(Layout::SuffixFirst, text, depth)
 }
 
-/// The same in a layout; with prefix first, every second line or so is an anchor.
+/// Opens a timeline in a layout. With prefix first, about every second line is an anchor.
 pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
     let cursor = text.find("$0").expect("the text has a cursor");
     let settings = SpeculatorSettings {
@@ -107,7 +108,7 @@ impl Timeline {
         self.asks(selected, 0)
     }
 
-    /// Somebody asks for so many besides the first.
+    /// Requests this many suggestions besides the first.
     pub fn request_several(&mut self, alternatives: usize) -> &mut Self {
         self.asks(None, alternatives)
     }
@@ -130,7 +131,7 @@ impl Timeline {
         })
     }
 
-    /// A suggestion is asked for at the end of another document, and shown there.
+    /// Requests a suggestion at the end of another document, and lets it be shown there.
     pub fn is_shown_in(&mut self, document: u64, text: &str) -> &mut Self {
         let snapshot = Document::new(text, Version(1));
         let document = DocumentId(document);
@@ -151,13 +152,13 @@ impl Timeline {
         self.says(self.newest(), "foo(a);\n")
     }
 
-    /// The generation that was started last.
+    /// Returns the generation that was started last.
     pub fn newest(&self) -> u64 {
         let newest = self.generations.last_key_value();
         *newest.expect("one was started").0
     }
 
-    /// The model tells the likeliest characters at the cursor.
+    /// Reports the likeliest characters at the cursor.
     pub fn thinks_of(&mut self, id: u64, characters: &str) -> &mut Self {
         self.does(&format!("g{id} thinks of {characters:?}"));
         self.input(Input::Generation(GenerationEvent::Characters {
@@ -166,7 +167,7 @@ impl Timeline {
         }))
     }
 
-    /// The editor shows another one of the suggestions that it was given.
+    /// Shows another one of the suggestions that the editor was given.
     pub fn cycles_to(&mut self, number: usize) -> &mut Self {
         let other = self.others[number].clone();
         self.does(&format!("cycle to {:?}", other.suggestion.text));
@@ -195,7 +196,7 @@ impl Timeline {
         self.changed()
     }
 
-    /// The editor makes this of the document: what a key does besides typing.
+    /// Replaces the document's text, as an editor does for keys that do more than type.
     pub fn becomes(&mut self, text: &str) -> &mut Self {
         self.does(&format!("becomes {text:?}"));
         self.cursor = Offset(text.find("$0").expect("the text has a cursor"));
@@ -203,7 +204,7 @@ impl Timeline {
         self.changed()
     }
 
-    /// Accepts a beginning of what is shown.
+    /// Accepts the beginning of what is shown.
     pub fn accepts_part(&mut self, part: &str) -> &mut Self {
         let (_, suggestion) = self.shown.take().expect("something is shown");
         assert!(suggestion.text.starts_with(part), "{part:?} is shown first");
@@ -218,7 +219,7 @@ impl Timeline {
         self.changed()
     }
 
-    /// Another source's suggestion appears at the cursor.
+    /// Shows another source's suggestion at the cursor.
     pub fn sees(&mut self, text: &str) -> &mut Self {
         self.does(&format!("see {text:?}"));
         let suggestion = Suggestion {
@@ -235,7 +236,7 @@ impl Timeline {
         })
     }
 
-    /// The document gets the focus.
+    /// Gives the document the focus.
     pub fn focuses(&mut self) -> &mut Self {
         self.does("focus");
         self.input(Input::Focused {
@@ -246,13 +247,13 @@ impl Timeline {
         })
     }
 
-    /// No document has the focus.
+    /// Takes the focus from all documents.
     pub fn loses_focus(&mut self) -> &mut Self {
         self.does("focus nowhere");
         self.input(Input::FocusLost)
     }
 
-    /// The cursor goes before the first place where the text says this.
+    /// Moves the cursor before the first occurrence of `text`.
     pub fn moves_to(&mut self, text: &str) -> &mut Self {
         self.does(&format!("move to {text:?}"));
         let found = self.document.text().find(text);
@@ -265,7 +266,7 @@ impl Timeline {
         })
     }
 
-    /// So much time passes: whatever the Speculator waits for is over then.
+    /// Lets time pass, and handles the Speculator's timeout if it is due then.
     pub fn waits(&mut self, milliseconds: u64) -> &mut Self {
         self.does(&format!("wait {milliseconds} ms"));
         self.now += milliseconds;
@@ -277,7 +278,7 @@ impl Timeline {
         self
     }
 
-    /// The engine has read a prompt.
+    /// Reports that the engine has read a prompt.
     pub fn has_read(&mut self, id: u64) -> &mut Self {
         self.does(&format!("g{id} has read"));
         let id = GenerationId(id);
@@ -308,7 +309,8 @@ impl Timeline {
         self.input(Input::DocumentChanged { document, snapshot })
     }
 
-    /// The model says a text behind what it has said so far; the first time also what it must.
+    /// Lets the model generate a text after what it has generated so far, and before it, the first
+    /// time, the forced text.
     pub fn says(&mut self, id: u64, text: &str) -> &mut Self {
         self.does(&format!("g{id} says {text:?}"));
         let telling = &self.generations[&id];
@@ -322,7 +324,7 @@ impl Timeline {
         self.tells(id, &tokens[telling.tokens.len()..])
     }
 
-    /// The same token by token; the first ones spell what the model must say.
+    /// Lets the model generate these tokens; the first ones spell the forced text.
     pub fn says_tokens(&mut self, id: u64, tokens: &[&str]) -> &mut Self {
         self.does(&format!("g{id} says {tokens:?}"));
         let tokens: Vec<TokenId> = tokens
@@ -446,7 +448,7 @@ impl Timeline {
         }
     }
 
-    /// All that happened so far.
+    /// Returns all that happened so far.
     pub fn log(&self) -> &str {
         &self.log
     }
@@ -473,7 +475,7 @@ impl Telling {
         telling
     }
 
-    /// A token more, as a backend reports it.
+    /// Adds a token, as a backend reports it.
     fn take(&mut self, id: TokenId) -> (PathToken, usize) {
         self.tokens.push(id);
         let bytes = VOCABULARY.bytes(id).to_vec();
@@ -492,7 +494,7 @@ impl Telling {
         )
     }
 
-    /// What the tokens spell.
+    /// Returns what the tokens spell.
     fn spelled(&self) -> String {
         let bytes = self.tokens.iter().flat_map(|&id| VOCABULARY.bytes(id));
         String::from_utf8(bytes.copied().collect()).expect("stories have whole characters")

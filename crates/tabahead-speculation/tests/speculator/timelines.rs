@@ -1,4 +1,4 @@
-//! The Speculator's main stories. Those of typing along are in `typed_through.rs`.
+//! The Speculator's main stories. Those about typing along are in `typed_through.rs`.
 
 use expect_test::expect;
 use tabahead_context::GenerationFailure;
@@ -881,7 +881,7 @@ fn an_accept_is_known_among_many_documents() {
     for document in 2..40 {
         timeline.is_shown_in(document, &format!("let y{document} = "));
     }
-    // It is not looked ahead of any more, and counted all the same.
+    // Nothing is computed ahead of it any more, and the accept is counted all the same.
     let suggestion = SuggestionId(1);
     timeline.input(Input::Accepted { suggestion });
     timeline.accepts();

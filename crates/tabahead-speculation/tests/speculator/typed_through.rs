@@ -1,9 +1,10 @@
-//! Typing along, case by case: what one path answers without asking the model, and what it must not.
+//! Typing along, case by case: what one path answers without asking the model, and what it must
+//! not.
 //!
-//! No line with `start` between a request and its answer means no call of the model for it; what is
-//! started as speculative looks ahead. Where one is started for a request, a comment says what makes the
-//! fresh answer another one: the rule is `Path::answers` in `tabahead-context`. The file is long because
-//! the logs are; each case stands by itself.
+//! If there is no line with `start` between a request and its answer, the model was not asked for
+//! it; a generation started as speculative looks ahead. Where one is started for a request, a
+//! comment says why the fresh answer is another one: the rule is `Path::answers` in
+//! `tabahead-context`. The file is long because the logs are; each case is independent.
 
 use expect_test::expect;
 use tabahead_context::{Layout, PreTokenizer};
@@ -13,17 +14,17 @@ use crate::{
     timeline::{Timeline, open_in, open_with},
 };
 
-/// Looks so far ahead that a path is read as far as the model tells it.
+/// Opens a timeline that looks ahead far enough to read a path as far as the model generates it.
 fn open(text: &str) -> Timeline {
     open_with(text, 9)
 }
 
-/// Computes for requests alone: whatever starts was asked for.
+/// Opens a timeline without speculation: every generation is started for a request.
 fn open_without_speculation(text: &str) -> Timeline {
     open_with(text, 0)
 }
 
-/// The tokens that encoding gives, as text.
+/// Checks which tokens, as text, the encoding gives.
 #[track_caller]
 fn check_encoding(text: &str, expected: &[&str]) {
     let tokens = VOCABULARY.encode(text);
@@ -71,7 +72,8 @@ fn typing_over_lines_is_answered_by_one_path() {
 
 #[test]
 fn backspace_is_answered_down_to_the_path_s_origin_and_not_before_it() {
-    // Before it a fresh process asks about other text: ` = ` is not said yet and may go on otherwise.
+    // Before the origin, a fresh process asks about another text: ` = ` is not complete yet and may
+    // continue differently.
     open_without_speculation("let x = $0\n")
         .request()
         .says(1, "foo(a);\n")
@@ -149,7 +151,7 @@ fn a_generation_outlives_typing_along_and_backspace_and_is_joined_again() {
 
 #[test]
 fn a_path_that_does_not_decide_is_decoded_on_after_the_backspace() {
-    // What is started goes on behind the tokens that the path has: `says` adds to them.
+    // The new generation continues after the tokens that the path has: `says` adds to them.
     open_without_speculation("let x = $0\n")
         .request()
         .says(1, "foo(")
@@ -233,7 +235,8 @@ fn less_indentation_than_the_path_has_is_filled_up() {
 
 #[test]
 fn other_indentation_than_the_path_has_is_asked_about() {
-    // A fresh process asks with a tab where the path has spaces, and the model goes on as that file does.
+    // A fresh process asks with a tab where the path has spaces, and the model continues as that
+    // file does.
     open_without_speculation("fn f() {\n    foo(a);$0\n}\n")
         .request()
         .says(1, "\n    bar(b);\n")
@@ -258,7 +261,8 @@ fn other_indentation_than_the_path_has_is_asked_about() {
 
 #[test]
 fn a_closer_that_takes_its_indentation_back_returns_to_the_path() {
-    // The deeper line in between is on no path: there a fresh process may write the next statement.
+    // The deeper line in between is on no path: there, a fresh process may write the next
+    // statement.
     open_without_speculation("if a {\n    foo(a);$0\n\nint x;\n")
         .request()
         .says(1, "\n} re\n")
@@ -650,7 +654,7 @@ fn a_line_accepted_without_its_line_end_is_followed_by_enter() {
 
 #[test]
 fn a_line_accepted_with_its_line_end_is_typing_along() {
-    // One editor indents the line that it begins then, the other does not.
+    // Some editors indent the line that then begins, others do not.
     open("fn f() {\n    $0\n}\n")
         .request()
         .says(1, "foo(a);\n    bar(b);\n    let x = abc;\n    int")
@@ -868,7 +872,8 @@ fn combining_marks_are_typed_along() {
 
 #[test]
 fn a_combining_mark_that_the_path_does_not_have_is_asked_about() {
-    // A fresh process asks about another text: the letter with the mark is no beginning of the path.
+    // A fresh process asks about another text: the letter with the mark is not a prefix of the
+    // path.
     open_without_speculation("let x = $0\n")
         .request()
         .says(1, "ea;\n")
@@ -898,8 +903,9 @@ fn a_combining_mark_that_the_path_does_not_have_is_asked_about() {
 
 #[test]
 fn indentation_spelled_in_other_tokens_is_asked_about_once_something_follows_it() {
-    // A fresh process reads three spaces and heals ` b`; the path took all four spaces as one token, which
-    // were the best before anything followed them, and said all the rest behind that token.
+    // A fresh process reads three spaces and heals ` b`. The path took all four spaces as one
+    // token, the best choice before anything followed them, and everything after it was generated
+    // after that token.
     check_encoding("\n    bar(", &["\n", "  ", " ", " bar", "("]);
     open_without_speculation("foo(a) =$0\n")
         .request()
@@ -930,8 +936,8 @@ fn indentation_spelled_in_other_tokens_is_asked_about_once_something_follows_it(
 
 #[test]
 fn a_contraction_spelled_in_other_tokens_is_asked_about_once_something_follows_it() {
-    // Until then a fresh process heals from before the apostrophe and chooses as the path did. Then it
-    // reads `'s` as one token, where the path has two.
+    // Until then, a fresh process heals from before the apostrophe and chooses as the path did.
+    // After that, it reads `'s` as one token, where the path has two.
     check_encoding("// foo's b", &["/", "/", " foo", "'s", " b"]);
     open_without_speculation("// foo$0\n")
         .request()
@@ -967,7 +973,7 @@ fn a_contraction_spelled_in_other_tokens_is_asked_about_once_something_follows_i
 
 #[test]
 fn a_contraction_that_ends_within_a_token_is_asked_about() {
-    // A fresh process reads `'re` and heals `t`; the path has no token edge between them.
+    // A fresh process reads `'re` and heals `t`; the path has no token boundary between them.
     let text = "foo'ret";
     assert_eq!(PreTokenizer::Qwen2.split(text).last(), Some(6..text.len()));
     open_without_speculation("// foo$0\n")
@@ -999,7 +1005,8 @@ fn a_contraction_that_ends_within_a_token_is_asked_about() {
 
 #[test]
 fn a_stop_at_the_cursor_is_asked_about() {
-    // A fresh process masks the stop exactly at the cursor, so there the model has to say something.
+    // A fresh process masks the stop exactly at the cursor, so the model must generate something
+    // there.
     open_without_speculation("let x = $0\n")
         .request()
         .says(1, "foo(a);")
@@ -1030,9 +1037,9 @@ fn a_stop_at_the_cursor_is_asked_about() {
 
 #[test]
 fn of_two_paths_that_hold_the_text_only_the_one_with_the_tokens_of_the_text_answers() {
-    // A fresh process reads ` foo` before `(`. The first path has a space and `foo`, which were the best
-    // until `(` was typed; all that it says from there on was said behind other tokens, though it is
-    // the longer one. Back before `(` it answers again.
+    // A fresh process reads ` foo` before `(`. The first path has a space and `foo`, which were the
+    // best choice until `(` was typed. The rest of it was generated after other tokens, so it does
+    // not answer, although it is the longer path. Back before `(`, it answers again.
     check_encoding("let x = foo(", &["let", " ", "x", " =", " foo", "("]);
     open_without_speculation("let x = $0\n")
         .request()
@@ -1075,7 +1082,8 @@ fn of_two_paths_that_hold_the_text_only_the_one_with_the_tokens_of_the_text_answ
 
 #[test]
 fn an_opener_that_the_editor_does_not_close_leaves_the_base() {
-    // `)` matches an opener further out: it stays left out, and the prompt is the same but for the key.
+    // `)` matches an opener further out: it stays left out, and the prompt only gains the typed
+    // character.
     open_without_speculation("let x = foo($0)\n")
         .request()
         .says(1, "[a, b]);\n")
@@ -1096,7 +1104,8 @@ fn an_opener_that_the_editor_does_not_close_leaves_the_base() {
 
 #[test]
 fn a_closer_typed_beside_the_auto_closed_one_is_asked_about() {
-    // A fresh process reads a closer too many behind the cursor, where the path was said before none.
+    // A fresh process sees one closer too many after the cursor, where the path was generated with
+    // none.
     open_without_speculation("let x = foo$0\n")
         .request()
         .says(1, "(a) + b;\n")
@@ -1126,8 +1135,8 @@ fn a_closer_typed_beside_the_auto_closed_one_is_asked_about() {
 
 #[test]
 fn inside_auto_closed_triple_quotes_is_asked_about() {
-    // Left out is one quote, because a quote closes once: a fresh process reads the other two behind the
-    // cursor. Typed by hand, without auto-closing, they are typing along.
+    // Only one quote is left out, because a quote closes once: a fresh process sees the other two
+    // after the cursor. Typed by hand, without auto-closing, the quotes are typing along.
     open_without_speculation("x = $0\n")
         .request()
         .says(1, "\"\"\"foo bar\"\"\"\n")
@@ -1211,8 +1220,8 @@ fn in_both_layouts_enter_and_lines_are_typing_along() {
 
 #[test]
 fn a_line_that_becomes_an_anchor_is_asked_about() {
-    // A fresh process sets that line at the start of the forced middle and what is above it before the
-    // suffix: another base. Which lines are anchors, their hash decides.
+    // A fresh process puts that line at the start of the forced middle, and what is above it before
+    // the suffix: another base. The hash of a line decides whether it is an anchor.
     open_in(Layout::PrefixFirst, "let x = 1;\nfn f() {$0\n}\n", 9)
         .request()
         .says(1, "\n    foo(a);\n    bar(b);\n    int")

@@ -1,5 +1,5 @@
-//! Users, documents, a simulated engine and a Speculator, driven by random inputs in random order,
-//! with every law checked at every effect.
+//! Users, documents, a simulated engine and a Speculator, driven by random inputs in random order.
+//! Every law is checked at every effect.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,7 +49,7 @@ impl Random {
     }
 }
 
-/// What the runs met, so that a law that was never put to the test is noticed.
+/// Counts of what the runs met, so that a law that was never put to the test is noticed.
 #[derive(Debug, Default, Clone)]
 pub struct Counts {
     pub inputs: u64,
@@ -70,10 +70,10 @@ pub struct Counts {
     pub popup_items: u64,
     pub broken: u64,
     pub alternatives: u64,
-    /// Prompts read ahead to their end, and requests that waited for one.
+    /// Prompts read ahead to their end, and prompts that a waiting request took over.
     pub reads: u64,
     pub taken_over: u64,
-    /// By the names of `acts::KINDS`.
+    /// Keyed by the names in `acts::KINDS`.
     pub met: BTreeMap<&'static str, u64>,
 }
 
@@ -85,11 +85,11 @@ struct Open {
     name: DocumentName,
     shown: Option<(SuggestionId, Suggestion)>,
     latest: Option<RequestId>,
-    /// Texts and cursors before the last changes.
+    /// Texts and cursors before the latest changes.
     earlier: Vec<(Document, Offset)>,
 }
 
-/// A request that was made and not answered.
+/// A request that is not answered yet.
 #[derive(Debug, Clone)]
 struct Asked {
     document: usize,
@@ -105,7 +105,7 @@ pub struct World {
     pub settings: SpeculatorSettings,
     profile: ModelProfile,
     fault: Fault,
-    /// One event in so many is the end of a broken generation.
+    /// One engine event in `breaks` is replaced by a failure of its generation.
     breaks: usize,
     speculator: Speculator,
     engine: Engine,
@@ -114,7 +114,7 @@ pub struct World {
     requests: u64,
     seen: BTreeSet<GenerationId>,
     cancelled: BTreeSet<GenerationId>,
-    /// Prompts that are read ahead now.
+    /// Generations that read a prompt ahead now.
     reading: BTreeSet<GenerationId>,
     now: Duration,
     pub counts: Counts,
@@ -162,7 +162,7 @@ fn fresh_answer(
     }
 }
 
-/// An answer without what may differ: ids and origin.
+/// Returns an answer without what may differ: ids and origin.
 fn essence(answer: &Answer) -> Result<Vec<&Suggestion>, &str> {
     match answer {
         Answer::Suggestion {
@@ -240,7 +240,7 @@ impl World {
         }
     }
 
-    /// So many random inputs, then everything is closed and drained.
+    /// Gives `inputs` random inputs, then drains the engine and closes everything.
     pub fn run(&mut self, inputs: usize) -> Checked {
         for document in 0..self.open.len() {
             self.jump(document);
@@ -294,8 +294,9 @@ impl World {
         self.input(Input::Generation(event))
     }
 
-    /// What decides an answer in a document besides its text, as the session tells it. In some worlds other files
-    /// are not copied from: where they are, a change of one makes what is known of the other useless.
+    /// Returns what decides an answer in a document besides its text, as the session passes it. In
+    /// some worlds other files are not copied from; where they are, a change of one file makes what
+    /// is known of the other useless.
     fn name(&self, document: usize) -> DocumentName {
         let others = self.open.iter().enumerate();
         let copied: Vec<_> = others
@@ -308,7 +309,7 @@ impl World {
         }
     }
 
-    /// Law: the key after edits is the key of the text.
+    /// Checks a law: the key after edits is the key of the text.
     fn check_key(&self, document: usize) -> Checked {
         let (open, name) = (&self.open[document], self.name(document));
         let key = |document: &Document| {
@@ -325,7 +326,7 @@ impl World {
         }
     }
 
-    /// What is due is done now, or later.
+    /// Handles a due timeout now, or leaves it for later.
     fn time_passes(&mut self) -> Checked {
         let due = self.speculator.poll_timeout();
         if due.is_some_and(|due| due.0 <= self.now) && !self.random.one_in(4) {
@@ -393,7 +394,7 @@ impl World {
                 }
                 self.counts.cancels += 1;
                 self.reading.remove(&id);
-                // What was under way when the cancel was asked for may still be reported.
+                // An event that was under way when the cancel was requested may still be reported.
                 let late = self.engine.running().contains(&id) && self.random.one_in(3);
                 let event = late.then(|| self.engine.step(id));
                 self.engine.cancel(id);
@@ -409,8 +410,8 @@ impl World {
         }
     }
 
-    /// Law: a prompt is read ahead at low priority, while nothing else runs; nothing is to be
-    /// decoded.
+    /// Checks a law: a prompt is read ahead at low priority, while nothing else runs, and nothing
+    /// is to be decoded.
     fn check_read(&mut self, request: &GenerationRequest) -> Checked {
         let decodes = !request.continued.is_empty() || request.copy_source.is_some();
         let running = self.engine.running();
@@ -441,7 +442,7 @@ impl World {
             } => {
                 self.counts.shown += 1;
                 self.counts.alternatives += alternatives.len() as u64;
-                // Whoever asked for several looks at one of them.
+                // A user who asked for several suggestions looks at one of them.
                 let other = match alternatives.len() {
                     0 => None,
                     others => alternatives.get(self.random.below(others + 1)),
@@ -481,7 +482,8 @@ impl World {
         ))
     }
 
-    /// Everything is closed: nothing runs or waits, and every counter agrees with what was seen.
+    /// Checks, after everything was closed, that nothing runs or waits, and that every counter
+    /// agrees with what was seen.
     fn check_quiet(&mut self) -> Checked {
         if !self.engine.running().is_empty() || !self.asked.is_empty() {
             return Err("something runs or waits after everything was closed".to_string());

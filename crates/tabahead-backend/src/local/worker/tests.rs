@@ -1,4 +1,4 @@
-//! The thread's behaviour with an engine that can be told to panic, which no real one can.
+//! The thread's behaviour with an engine that panics on demand, which no real one does.
 
 use std::{
     collections::HashSet,
@@ -18,12 +18,12 @@ use crate::{
     local::compute::{Ahead, Stop},
 };
 
-/// Spells the alphabet from where the prompt ends, byte by byte, and stops behind `z`; where that is masked,
-/// behind one byte more.
+/// Spells the alphabet byte by byte from where the prompt ends, and stops after `z`; if the stop is
+/// masked there, after one more byte.
 struct Alphabet {
     bytes: Vec<u8>,
-    /// Panics when it is to compute for a sequence that begins with this token, in the middle of
-    /// the alphabet, once per token.
+    /// First tokens of sequences for which computing panics, in the middle of the alphabet, once
+    /// per token.
     bombs: Arc<Mutex<HashSet<TokenId>>>,
     counters: Counters,
 }
@@ -35,7 +35,7 @@ struct Letters {
     computed: bool,
 }
 
-/// What the sequences of a pass begin with, and where they are.
+/// The first and the next token of each sequence in a pass.
 #[derive(Debug)]
 struct Group {
     sequences: Vec<(TokenId, TokenId)>,
@@ -193,7 +193,8 @@ fn request(id: u64, priority: Priority, tail: &str) -> Command {
     }))
 }
 
-/// Runs a worker over these commands until `ends` generations are over; their events in order.
+/// Runs a worker over these commands until `ends` generations are over. Returns their events in
+/// order, and the number of tokens decoded.
 fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationEvent>, u64) {
     let (queue, receiver) = mpsc::channel();
     let (sink, reported) = mpsc::channel();
@@ -258,7 +259,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
     (events, decoded)
 }
 
-/// What each event says, such as `2:a` for a token of generation 2.
+/// Returns what each event reports, such as `2:a` for a token of generation 2.
 fn story(events: &[GenerationEvent]) -> String {
     let words: Vec<_> = events
         .iter()
@@ -332,7 +333,7 @@ fn a_cancelled_generation_says_nothing_more() {
 
 #[test]
 fn a_panic_fails_one_generation_and_the_others_go_on_where_they_were() {
-    // The second is preempted in the middle by the first, which panics at `t`.
+    // The first generation comes before the second, and panics at `t`.
     let commands = vec![
         request(2, Priority::Speculative, "q"),
         request(1, Priority::Foreground, "r"),
@@ -384,7 +385,7 @@ fn what_does_not_fit_is_too_long_however_much_of_it_is_known() {
     assert_eq!(story(&events), "1:start 1:z 1:end");
 }
 
-/// A stop is masked where the path's constraint ended, and a path that goes on is behind that.
+/// A stop is masked where the path's constraint ended, and a continued path is beyond that.
 #[test]
 fn what_goes_on_with_a_path_may_stop_at_once() {
     let begins = request(1, Priority::Foreground, "xyz");
@@ -411,7 +412,7 @@ fn a_panic_in_company_fails_only_whose_fault_it_is() {
         let events: Vec<_> = events.iter().filter(of).cloned().collect();
         story(&events)
     };
-    // A bomb goes off once: whoever held it is tried again alone, and goes on.
+    // A bomb goes off once: the generation that has it is tried again alone, and continues.
     assert_eq!(said(1), "1:start 1:s 1:t 1:u 1:v 1:w 1:x 1:y 1:z 1:end");
     assert_eq!(said(2), "2:start 2:r 2:s 2:t 2:u 2:v 2:w 2:x 2:y 2:z 2:end");
     assert!(said(3).ends_with("3:z 3:end"), "{}", said(3));

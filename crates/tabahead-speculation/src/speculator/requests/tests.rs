@@ -1,4 +1,4 @@
-//! What becomes of a request whose answer is decided in part.
+//! What happens to a request whose answer is partly decided.
 
 use tabahead_context::{
     ContextSettings, CutSettings, FimTemplate, GenerationEvent, GenerationId, Layout, ModelProfile,
@@ -24,8 +24,8 @@ fn settings(least_log_prob: Option<f32>) -> SpeculatorSettings {
     }
 }
 
-/// The events by which a model says these tokens, the first ones spelling what is forced. The boundary is
-/// where they begin.
+/// Returns the events by which a model generates these tokens, the first of which spell the forced
+/// bytes. They begin at `boundary`.
 fn says(id: u64, boundary: usize, tokens: &[&str]) -> Vec<Input> {
     let id = GenerationId(id);
     let started = GenerationEvent::Started {
@@ -109,7 +109,8 @@ fn what_was_decided_under_other_settings_is_decided_anew() {
     assert_eq!(*reason, "unsure");
 }
 
-/// Whether tokens of log-probability -0.5 are shown, with this in the settings and this in the model's file.
+/// Checks whether tokens of log-probability -0.5 are shown, with `set` in the settings and
+/// `of_model` in the model's file.
 #[track_caller]
 fn check_gate(set: Option<f32>, of_model: Option<f32>, shown: bool) {
     let mut speculator = Speculator::new(settings(set), profile(of_model));

@@ -1,4 +1,4 @@
-//! What happens to documents: one kind of event after the other, each with its name.
+//! What happens to documents: all kinds of events, each with its name.
 //!
 //! Each kind is counted in [`Counts::met`](super::Counts), so that one that no longer happens is
 //! noticed.
@@ -22,7 +22,7 @@ const TYPED: &[&str] = &[
 ];
 const MULTI_BYTE: &[&str] = &["é", "😀", "e\u{301}", "日本", "👩‍💻", "ß", "\u{a0}"];
 
-/// Kinds of events, each with how often it happens in relation to the others.
+/// Kinds of events, each with its weight in the random choice.
 pub const KINDS: &[(&str, usize)] = &[
     ("the engine works", 26),
     ("the engine works until nothing is left", 8),
@@ -61,14 +61,14 @@ pub const KINDS: &[(&str, usize)] = &[
 ];
 
 impl Open {
-    /// Puts the cursor where an editor has a place: not between `\r` and `\n`.
+    /// Puts the cursor where an editor allows it: not between `\r` and `\n`.
     fn settle(&mut self) {
         let at = self.document.clamp(self.cursor);
         let line = self.document.line_range(self.document.line_of(at));
         self.cursor = at.min(line.end);
     }
 
-    /// Keeps the text for an undo.
+    /// Saves the text and cursor for an undo.
     fn remember(&mut self) {
         if self.earlier.len() == 8 {
             self.earlier.remove(0);
@@ -102,7 +102,7 @@ impl World {
         Ok(())
     }
 
-    /// Lets something happen; false when there is nothing it could happen to.
+    /// Makes an event of this kind happen. Returns false if there is nothing it could happen to.
     fn happens(&mut self, kind: &str, document: usize) -> Result<bool, String> {
         let id = DocumentId(document as u64);
         self.open[document].settle();
@@ -163,7 +163,7 @@ impl World {
                 self.cursor_moved(document)?;
                 self.now += Duration::from_millis(60 + self.random.below(200) as u64);
                 self.time_passes()?;
-                // Somebody may type on before all is read.
+                // The user may type on before everything is read.
                 if self.random.one_in(2) {
                     let text = self.random.pick(TYPED);
                     self.type_text(document, text)?;
@@ -203,7 +203,7 @@ impl World {
                 self.input(Input::RequestCancelled { request })?;
             }
             "a burst" => {
-                // Several things in a row before anything is computed.
+                // Several events in a row before anything is computed.
                 self.type_along(document)?;
                 if let Some(request) = self.open[document].latest {
                     self.input(Input::RequestCancelled { request })?;
@@ -229,7 +229,7 @@ impl World {
             }
             "a rename" => {
                 self.open[document].name.file_name = format!("{}.rs", self.random.below(4));
-                // Most editors close the one and open the other.
+                // Most editors close one document and open the other.
                 if !self.random.one_in(3) {
                     self.input(Input::DocumentClosed { document: id })?;
                     self.open[document].shown = None;
@@ -282,10 +282,11 @@ impl World {
         self.type_text(document, &typed)
     }
 
-    /// Whether something is shown that this can happen to; half of the time somebody waits for it.
+    /// Returns whether something is shown that this event can happen to. Half of the time, waits
+    /// for a suggestion first.
     fn is_shown(&mut self, document: usize, kind: &str) -> Result<bool, String> {
         if kind.starts_with("accepting a line") {
-            // What is suggested here is one line at most.
+            // The model suggests at most one line here.
             self.show_several_lines(document)?;
         } else if self.open[document].shown.is_none() && self.random.one_in(2) {
             self.request(document)?;
@@ -304,7 +305,8 @@ impl World {
             text: format!("let foo{line_end}{line}{line_end}ret"),
         };
         let (snapshot, cursor) = (open.document.clone(), open.cursor);
-        // Its id is the Speculator's own; a report of it is as good as that of a stranger.
+        // The Speculator picks its own id for the suggestion, so a report with this id is a report
+        // of an unknown suggestion.
         open.shown = Some((SuggestionId(u64::MAX), suggestion.clone()));
         self.input(Input::Shown {
             document: DocumentId(document as u64),
@@ -377,13 +379,13 @@ impl World {
         Ok(kind == "accepting all")
     }
 
-    /// How the cursor's line ends.
+    /// Returns the line end of the cursor's line.
     fn line_end(&self, document: usize) -> &'static str {
         let open = &self.open[document];
         open.document.line_end(open.cursor).as_str()
     }
 
-    /// Types a text at the cursor; what is shown stays as far as it agrees.
+    /// Types a text at the cursor. What is shown stays as far as it agrees.
     fn type_text(&mut self, document: usize, text: &str) -> Checked {
         let text = match text {
             "\n" => self.line_end(document),
@@ -407,7 +409,7 @@ impl World {
         Ok(())
     }
 
-    /// An opening bracket or quote, which the editor closes behind the cursor.
+    /// Types an opening bracket or quote, which the editor closes after the cursor.
     fn type_pair(&mut self, document: usize, pair: &str) -> Checked {
         let at = self.open[document].cursor;
         self.open[document].shown = None;
@@ -416,8 +418,8 @@ impl World {
         Ok(())
     }
 
-    /// Enter with the editor's indentation; between two brackets it puts the closer on a line of its
-    /// own.
+    /// Presses Enter with the editor's indentation. Between two brackets, the closer goes on a line
+    /// of its own.
     fn enter(&mut self, document: usize) -> Checked {
         let open = &self.open[document];
         let (text, at) = (&open.document, open.cursor);
@@ -471,7 +473,7 @@ impl World {
         Ok(())
     }
 
-    /// The text as it was before one of the last changes; the cursor goes where that was.
+    /// Restores the text from before one of the latest changes, and the cursor with it.
     fn undo(&mut self, document: usize) -> Result<bool, String> {
         let back = 1 + self.random.below(2);
         let open = &mut self.open[document];
@@ -480,14 +482,14 @@ impl World {
         };
         let (text, cursor) = open.earlier.drain(at..).next().expect("it is there");
         self.become_text(document, &text.text())?;
-        // An undo is not undone by the next one.
+        // An undo is not undone by the next undo.
         self.open[document].earlier.pop();
         self.open[document].cursor = cursor;
         self.request(document)?;
         Ok(true)
     }
 
-    /// The same text at the cursor and at the ends of some lines.
+    /// Types the same text at the cursor and at the ends of some lines.
     fn type_at_several(&mut self, document: usize) -> Checked {
         let text = self.random.pick(TYPED);
         let open = &mut self.open[document];
@@ -508,7 +510,7 @@ impl World {
         Ok(())
     }
 
-    /// White space is put in order, in the whole document, as one change or as a new text.
+    /// Changes the white space of the whole document, as one change or as a new text.
     fn format(&mut self, document: usize) -> Checked {
         let open = &mut self.open[document];
         open.shown = None;
@@ -536,7 +538,7 @@ impl World {
         Ok(())
     }
 
-    /// The word before the cursor becomes a few lines, and the cursor goes into them.
+    /// Replaces the word before the cursor with a few lines, and puts the cursor into them.
     fn expand_snippet(&mut self, document: usize) -> Checked {
         let open = &mut self.open[document];
         open.shown = None;
@@ -577,7 +579,7 @@ impl World {
         self.changed(document)
     }
 
-    /// Makes a document's text another one, by one edit of what differs.
+    /// Replaces a document's text, by one edit of the part that differs.
     fn become_text(&mut self, document: usize, text: &str) -> Checked {
         self.open[document].shown = None;
         let old = self.open[document].document.text();
@@ -592,7 +594,7 @@ impl World {
             .sum();
         let range = Offset(front)..Offset(old.len() - back);
         let text = new_rest[..new_rest.len() - back].to_string();
-        // A line end is one character to an editor.
+        // To an editor, a line end is one character.
         let (range, text) = match (old[..range.start.0].ends_with('\r'), &text) {
             (true, _) => (Offset(range.start.0 - 1)..range.end, format!("\r{text}")),
             (false, _) => (range, text),
@@ -604,7 +606,7 @@ impl World {
         self.replace(document, range, &text)
     }
 
-    /// Edits as an editor does: by positions of an encoding.
+    /// Edits as an editor does, by positions in some encoding.
     fn replace(&mut self, document: usize, range: std::ops::Range<Offset>, text: &str) -> Checked {
         let encoding = *self.random.pick(&[
             &PositionEncoding::Utf8,
