@@ -1,4 +1,4 @@
-//! Many short texts in one piece of memory: a vocabulary has some hundred thousand.
+//! Many short texts in one allocation: a vocabulary has some hundred thousand.
 
 /// Texts, one after the other.
 #[derive(Debug, Clone, Default)]
