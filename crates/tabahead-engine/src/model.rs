@@ -356,7 +356,7 @@ impl Model {
         }
     }
 
-    /// Returns the rule that says how much copying adds.
+    /// Returns the rule that decides how much copying adds.
     pub(crate) fn copying_rule(&self) -> &'static CopyingRule {
         CopyingRule::for_model(&self.info)
     }

@@ -1,4 +1,4 @@
-//! A request computes only tokens that are not part of a kept sequence's prefix.
+//! A request computes only the tokens after the longest prefix that it shares with kept sequences.
 
 use std::collections::BTreeSet;
 
