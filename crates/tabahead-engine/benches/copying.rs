@@ -1,9 +1,9 @@
-//! What copying costs: `cargo bench -p tabahead-engine --bench copying`.
+//! The cost of copying: `cargo bench -p tabahead-engine --bench copying`.
 //!
-//! Decodes behind places of this crate's own source with the embedded model, and times the choice of a
-//! token apart from its pass: for several sizes of the text that may be copied, mean, median, 90 % and
-//! longest, in microseconds. Every size is asked about at each place before the next place's turn, each by an
-//! engine of its own, so that none finds what another one has cut into tokens.
+//! Decodes at places of this crate's own source with the embedded model, and times the choice of a
+//! token separately from its pass. For several sizes of the text that may be copied, prints mean,
+//! median, 90 % and maximum in microseconds. Each place is measured with every size before the next
+//! place, and each size has its own engine, so that none finds tokens cached by another.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -12,12 +12,12 @@ use tabahead_engine::{
 };
 
 const PLACES: usize = 60;
-/// Tokens decoded at each.
+/// Number of tokens decoded at each place.
 const TOKENS: usize = 12;
-/// Bytes before a place that are its prompt.
+/// Number of bytes before a place that are its prompt.
 const PROMPT: usize = 400;
 
-/// Bytes on each side of the cursor, and of all other open files.
+/// Number of bytes on each side of the cursor, and of all other open files.
 const SIZES: [(&str, usize, usize); 5] = [
     ("no copying", 0, 0),
     ("a file of 16 KiB", 8 << 10, 0),
@@ -105,7 +105,7 @@ fn print(name: &str, times: &mut [f64]) {
     );
 }
 
-/// The crate's source, file after file.
+/// Returns the crate's source, all files concatenated.
 fn source_text(folder: &Path) -> String {
     let mut folders = vec![folder.join("src")];
     let mut files = Vec::new();

@@ -1,9 +1,9 @@
-//! A real model's passes beside memory: `cargo bench -p tabahead-engine --bench decode -- PATH
-//! [THREADS [ROUNDS]]`.
+//! A real model's passes compared with memory bandwidth: `cargo bench -p tabahead-engine --bench
+//! decode -- PATH [THREADS [ROUNDS]]`.
 //!
-//! In each round a buffer much larger than the caches is read, a prompt of 512 tokens is computed,
-//! and tokens are decoded behind it, all with as many threads. The medians are printed, and which
-//! part of memory's bandwidth decoding takes.
+//! Each round reads a buffer much larger than the caches, computes a prompt of 512 tokens, and
+//! decodes tokens after it, all with the same number of threads. Prints the medians, and which
+//! share of the memory bandwidth decoding takes.
 
 use std::{
     hint::black_box,
@@ -20,7 +20,7 @@ use tabahead_engine::{
 const PROMPT: usize = 512;
 const DECODED: usize = 24;
 
-/// Bytes that are read: more than any cache holds.
+/// Number of bytes to read: more than any cache holds.
 const MEMORY: usize = 512 << 20;
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ fn measure(model: &Arc<Model>, threads: usize, rounds: usize) -> Result<(), Engi
     let mut engine = Engine::new(Arc::clone(model), settings);
     let memory = vec![1u64; MEMORY / size_of::<u64>()];
     let (mut bandwidths, mut prefills, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
-    // The first round finds no working memory yet, and is not counted.
+    // The first round has no working memory yet and is not counted.
     for round in 0..=rounds {
         let started = Instant::now();
         read(&memory, threads);
@@ -87,8 +87,8 @@ fn measure(model: &Arc<Model>, threads: usize, rounds: usize) -> Result<(), Engi
     Ok(())
 }
 
-/// Tokens per second of a prompt of which nothing is known, and of what is decoded behind it, if
-/// that does not end at once.
+/// Returns the tokens per second of a prompt of which nothing is known, and of decoding after it,
+/// unless that ends at once.
 fn passes(
     engine: &mut Engine,
     model: &Model,

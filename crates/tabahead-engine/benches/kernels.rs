@@ -1,10 +1,10 @@
 //! Time of single matrix products: `cargo bench -p tabahead-engine --bench kernels -- [FILTER]`.
 //!
-//! A line for each kind of weights, shape and number of threads that has FILTER in it: the time of
-//! one row in microseconds (best and median of several runs) and the rate at which weights were
-//! read, then for more rows the median of what they cost by one row's time in the same round. `small`
-//! is the embedded model's size and comes from a core's cache, `large` is that of a model of 1.5
-//! billion parameters and comes from memory.
+//! Prints a line for each kind of weights, shape and number of threads that contains FILTER: the
+//! time of one row in microseconds (best and median of several runs) and the rate at which weights
+//! were read; then, for more rows, the median of their time relative to that of one row in the same
+//! round. `small` is the embedded model's size and comes from a core's cache; `large` is that of a
+//! model of 1.5 billion parameters and comes from memory.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use tabahead_engine::products::Products;
 const ROWS: [usize; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 64];
 const ROUNDS: usize = 9;
 
-/// More than any cache holds.
+/// Number of bytes to read: more than any cache holds.
 const MEMORY: usize = 1 << 30;
 
 fn main() {
@@ -82,7 +82,7 @@ fn main() {
 }
 
 fn measure(products: &mut Products, name: &str) {
-    // About ten milliseconds each.
+    // About ten milliseconds per measurement.
     let once = products.time(1, 2).as_secs_f64() / 2.0;
     let times = ((0.01 / once) as usize).clamp(1, 5000);
     let mut seconds = [const { Vec::new() }; ROWS.len()];

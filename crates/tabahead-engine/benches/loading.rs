@@ -1,8 +1,8 @@
 //! Time and memory of loading: `cargo bench -p tabahead-engine --bench loading -- PATH [TIMES]`.
 //!
 //! PATH is a GGUF file or a directory with safetensors. It is loaded once, which fills the system's
-//! file cache and tells, on Linux, the process's memory after loading and at its peak, also as a
-//! share of the file's size. Then it is loaded TIMES times (5 unless stated), which tells the median
+//! file cache. On Linux, this prints the process's memory after loading and at its peak, also as a
+//! share of the file's size. Then it is loaded TIMES times (5 by default), which gives the median
 //! and the range in seconds.
 
 use std::{path::Path, process::ExitCode, time::Instant};
@@ -61,7 +61,7 @@ fn measure(path: &Path, times: usize) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// A field of what Linux says of this process's memory, in bytes.
+/// Reads a field of the process's memory status on Linux, in bytes.
 fn status(field: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;

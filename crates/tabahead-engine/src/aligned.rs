@@ -1,4 +1,4 @@
-//! Memory that begins at a cache line, so that no vector of numbers lies across two lines.
+//! Memory that begins at a cache line, so that no vector of numbers straddles two lines.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,14 +7,14 @@ const LINE: usize = 64;
 /// A slice of numbers that begins at a cache line.
 #[derive(Debug)]
 pub(crate) struct Aligned<T> {
-    /// Longer than the slice; never grown, so it stays where it is.
+    /// The allocation, longer than the slice; it never grows, so it stays where it is.
     memory: Vec<T>,
     start: usize,
     length: usize,
 }
 
 impl<T: Copy> Aligned<T> {
-    /// `length` times `number`.
+    /// Creates a slice of `length` times `number`.
     pub(crate) fn filled(number: T, length: usize) -> Self {
         let spare = LINE / size_of::<T>();
         let mut memory = vec![number; length + spare];
@@ -33,7 +33,7 @@ impl<T: Copy> Clone for Aligned<T> {
         let spare = LINE / size_of::<T>();
         let mut memory: Vec<T> = Vec::with_capacity(self.length + spare);
         let start = memory.as_ptr().align_offset(LINE).min(spare);
-        // What stands before the slice matters not.
+        // The content before the slice does not matter.
         memory.extend_from_slice(&self.memory[..start]);
         memory.extend_from_slice(self);
         Self {
@@ -58,16 +58,16 @@ impl<T> DerefMut for Aligned<T> {
     }
 }
 
-/// How the system backs memory.
+/// How the system backs the memory.
 mod pages {
-    /// Asks for large pages where there is much memory: a processor reads ahead within a page only, and remembers
-    /// where few pages are. docs/engine.md has what it brings.
+    /// Requests large pages for large allocations: a processor prefetches only within a page, and
+    /// remembers where only a few pages are. docs/engine.md has the measured effect.
     #[cfg(target_os = "linux")]
     #[expect(unsafe_code, reason = "the system is told about memory by its address")]
     pub(super) fn prefer_large<T>(memory: &mut [T]) {
         use rustix::mm::{Advice, madvise};
 
-        /// Bytes of a large page.
+        /// Size of a large page in bytes.
         const LARGE: usize = 2 << 20;
 
         if size_of_val(memory) < LARGE {
@@ -75,13 +75,13 @@ mod pages {
         }
         let bytes = memory.as_mut_ptr_range();
         let (start, end) = (bytes.start.addr(), bytes.end.addr());
-        // Only whole pages are ours alone. They are at most so large.
+        // Only whole pages belong to `memory` alone. `page` is the maximum size of a page.
         let page = rustix::param::page_size();
         let first = start.next_multiple_of(page);
         let length = (end / page * page).saturating_sub(first);
         let first = bytes.start.cast::<u8>().wrapping_add(first - start);
-        // SAFETY: the range lies within `memory`, and this advice changes no content. A system that refuses backs it
-        // as before.
+        // SAFETY: the range lies within `memory`, and this advice changes no content. If the system
+        // refuses, the memory is backed as before.
         let _ = unsafe { madvise(first.cast(), length, Advice::LinuxHugepage) };
     }
 

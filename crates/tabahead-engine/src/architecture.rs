@@ -1,31 +1,31 @@
-//! Families of models: what is particular to each, and what a file states of its model.
+//! Families of models: the properties of each, and what a file states of its model.
 //!
 //! To add a family whose layers are built like these (RMS norm, rotated queries and keys, grouped
-//! attention, a gated feed-forward with SiLU): give it a row in [`FAMILIES`]. Biases need no word:
-//! they are used where a file has them. What a row cannot say yet becomes a field of
-//! [`Architecture`], is loaded in `model/layer.rs` and used in `forward`. Then give it a line in
-//! `tests/fixtures/make.py`, which compares it with `transformers`.
+//! attention, a gated feed-forward with SiLU), give it a row in [`FAMILIES`]. Biases need no entry:
+//! they are used if a file has them. A property that a row cannot express yet becomes a field of
+//! [`Architecture`], is loaded in `model/layer.rs` and used in `forward`. Then give the family a
+//! line in `tests/fixtures/make.py`, which compares it with `transformers`.
 //!
-//! Knows GGUF metadata and config.json, no tensors: nothing here is believed before
+//! Knows GGUF metadata and config.json, but no tensors: nothing here is trusted before
 //! `model/shape.rs` has compared it with them.
 
 use serde_json::Value;
 
 use crate::{EngineError, error::refuse, gguf::GgufFile};
 
-/// What is particular to a family of models.
+/// The properties of a family of models.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Architecture {
     /// `general.architecture` of GGUF files, and `model_type` in config.json.
     pub(crate) name: &'static str,
-    /// GGUF files hold the rows of queries and keys so that (2i, 2i + 1) turn together, not
-    /// (i, i + half). Checkpoints of `transformers` never do.
+    /// Whether GGUF files order the rows of queries and keys so that (2i, 2i + 1) are rotated
+    /// together instead of (i, i + half). Checkpoints of `transformers` never do.
     pub(crate) paired_in_gguf: bool,
-    /// Each head of queries and keys is normalised before it is rotated.
+    /// Whether each head of queries and keys is normalised before it is rotated.
     pub(crate) head_norms: bool,
 }
 
-/// All families that are supported.
+/// All supported families.
 pub(crate) const FAMILIES: [Architecture; 3] = [
     Architecture {
         name: "llama",
@@ -59,11 +59,11 @@ impl Architecture {
     }
 }
 
-/// What a file states of its model: sizes and constants.
+/// Sizes and constants that a file states of its model.
 #[derive(Debug)]
 pub(crate) struct Stated {
     pub(crate) architecture: &'static Architecture,
-    /// The rows of queries and keys are in pairs (2i, 2i + 1).
+    /// Whether the rows of queries and keys are in pairs (2i, 2i + 1).
     pub(crate) paired: bool,
     pub(crate) context: usize,
     pub(crate) layers: usize,
@@ -71,24 +71,25 @@ pub(crate) struct Stated {
     pub(crate) heads: usize,
     pub(crate) kv_heads: usize,
     pub(crate) head_width: usize,
-    /// Numbers of a head that are rotated.
+    /// Number of dimensions of a head that are rotated.
     pub(crate) rotated: usize,
     pub(crate) feed_forward: usize,
     pub(crate) epsilon: f64,
     pub(crate) rope_base: f64,
     pub(crate) rope_scaling: RopeScaling,
-    /// Whether the embedding table is the head, where that is stated.
+    /// Whether the embedding table is the head, if the file states it.
     pub(crate) tied: Option<bool>,
 }
 
-/// How rotations are slowed down for contexts longer than those of the training.
+/// How rotations are slowed down for contexts longer than those in training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum RopeScaling {
-    /// Not at all, or by the tensor `rope_freqs.weight`.
+    /// No scaling, or only by the tensor `rope_freqs.weight`.
     None,
-    /// All by one factor.
+    /// All frequencies are divided by one factor.
     Linear { factor: f64 },
-    /// Long waves by the factor, short ones not at all, those between by something between.
+    /// Long waves are slowed down by the factor, short ones not at all, those in between by
+    /// something in between.
     Llama3 {
         factor: f64,
         low_frequency_factor: f64,
@@ -98,7 +99,7 @@ pub(crate) enum RopeScaling {
 }
 
 impl Stated {
-    /// What the metadata of a GGUF file state.
+    /// Reads what the metadata of a GGUF file state.
     pub(crate) fn by_gguf(file: &GgufFile) -> Result<Self, EngineError> {
         let name = file.string("general.architecture").unwrap_or("none");
         let architecture = Architecture::named(name)?;
@@ -118,7 +119,7 @@ impl Stated {
             .or_else(|| file.float(&key("rope.scale_linear")))
             .map(f64::from);
         let scaling = match (scaling, factor) {
-            // The older key stands alone.
+            // The older key comes without a type.
             (None, Some(_)) => "linear",
             (scaling, _) => scaling.unwrap_or("none"),
         };
@@ -149,7 +150,7 @@ impl Stated {
         })
     }
 
-    /// What a config.json of `transformers` states. Left-out keys have the defaults that they have
+    /// Reads what a config.json of `transformers` states. Missing keys have the same defaults as
     /// there.
     pub(crate) fn by_config(config: &Value) -> Result<Self, EngineError> {
         let name = config["model_type"].as_str().unwrap_or("none");
@@ -166,7 +167,7 @@ impl Stated {
         let width = required("hidden_size")?;
         let heads = required("num_attention_heads")?;
         let head_width = optional("head_dim").unwrap_or(width / heads);
-        // Newer files have all about rotations in one place.
+        // Newer files have all rope parameters in one place.
         let rope = match &config["rope_parameters"] {
             Value::Null => &config["rope_scaling"],
             rope => rope,
@@ -215,7 +216,7 @@ impl RopeScaling {
         }
     }
 
-    /// What a frequency, in radians per position, becomes.
+    /// Returns the scaled frequency, in radians per position.
     pub(crate) fn scale(self, frequency: f64) -> f64 {
         match self {
             Self::None => frequency,
@@ -234,7 +235,7 @@ impl RopeScaling {
     }
 }
 
-/// Refuses a configuration that asks for arithmetic which `forward` does not do.
+/// Rejects a configuration that requires arithmetic that `forward` does not do.
 fn refuse_unlike(config: &Value) -> Result<(), EngineError> {
     let activation = config["hidden_act"].as_str().unwrap_or("silu");
     if activation != "silu" {
@@ -262,7 +263,7 @@ fn refuse_unlike(config: &Value) -> Result<(), EngineError> {
     if partly {
         return Err(refuse("partly rotated heads are not supported"));
     }
-    // Where layers differ, each kind of them has its own parameters.
+    // If layers differ, each kind of layer has its own parameters.
     let nested = rope.as_object().is_some_and(|rope| {
         let mut values = rope.values();
         values.any(Value::is_object)

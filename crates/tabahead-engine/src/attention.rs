@@ -1,9 +1,9 @@
 //! Attention of rows to the blocks before them.
 //!
-//! Each key-value head is worked on alone: with it the query heads that share it, all rows
-//! together. Keys lie in tiles of 32 absolute positions, and a row goes through them from the
-//! first to its own; rows that meet the same block (of one chunk, or of sequences that share a
-//! beginning) read it together, each with sums of its own.
+//! Each key-value head is processed on its own, together with the query heads that share it, for
+//! all rows at once. Keys lie in tiles of 32 absolute positions, and each row goes through them
+//! from the first to its own. Rows that meet the same block (rows of one chunk, or of sequences
+//! with a common prefix) read it together, each with its own sums.
 
 use crate::{
     crew::Crew,
@@ -15,7 +15,7 @@ use crate::{
     simd::Isa,
 };
 
-/// Multiplications that are worth a second thread: some microseconds.
+/// Minimum number of multiplications that is worth a second thread: some microseconds of work.
 const WORTH_SPLITTING: usize = 1 << 16;
 
 /// Working memory.
@@ -24,7 +24,7 @@ pub(crate) struct Attention {
     heads: Vec<Head>,
 }
 
-/// One key-value head's work: per row the query heads that share it.
+/// The work of one key-value head: for each row, the query heads that share it.
 #[derive(Debug, Default)]
 struct Head {
     queries: Vec<f32>,
@@ -116,8 +116,8 @@ impl Head {
                 let values = full(isa, block.values(layer, head), &mut self.value_tile);
                 let mut part = next;
                 while part < next + count {
-                    // Rows that stand in this block see some of it, each as much as its position
-                    // says; later ones see all.
+                    // Rows positioned in this block see it up to their own position; later rows see
+                    // all of it.
                     let valid = (rows[part].position + 1 - first).min(KV_BLOCK);
                     let same = rows[part..next + count]
                         .iter()

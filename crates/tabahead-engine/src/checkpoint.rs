@@ -1,8 +1,8 @@
 //! Reads checkpoints as `transformers` saves them: a directory with config.json, weights in
 //! safetensors files and perhaps tokenizer.json.
 //!
-//! Tensors are asked for by GGUF's names. Invariant, as in `gguf`: no size that a file states is
-//! believed before it is compared with the file's length. Knows nothing of models.
+//! Tensors are requested by their GGUF names. Invariant, as in `gguf`: no size stated by a file is
+//! trusted before it is compared with the file's length. Knows nothing of models.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -23,16 +23,17 @@ use crate::{
     tensors::{RawTensor, TensorSource, expect_shape},
 };
 
-/// Longest configuration or index that is read: some kilobytes, an index some hundred.
+/// Maximum size of a configuration or index that is read. A configuration takes some kilobytes, an
+/// index some hundred.
 const LONGEST_CONFIGURATION: u64 = 16 << 20;
 
-/// Longest tokenizer.json that is read: they take some ten megabytes.
+/// Maximum size of a tokenizer.json that is read; they take some ten megabytes.
 const LONGEST_TOKENIZER: u64 = 128 << 20;
 
-/// Longest header of a safetensors file: some hundred bytes per tensor.
+/// Maximum size of a safetensors header; headers take some hundred bytes per tensor.
 const LONGEST_HEADER: u64 = 32 << 20;
 
-/// Names of the parts of a layer: GGUF's, and those of checkpoints.
+/// Names of the parts of a layer in GGUF and in checkpoints.
 const LAYER_PARTS: [(&str, &str); 11] = [
     ("attn_norm", "input_layernorm"),
     ("attn_q", "self_attn.q_proj"),
@@ -52,7 +53,7 @@ pub(crate) struct Checkpoint {
     directory: PathBuf,
     config: Value,
     shards: Vec<Shard>,
-    /// By the names of the checkpoint.
+    /// Tensors by their names in the checkpoint.
     tensors: HashMap<String, Place>,
 }
 
@@ -62,7 +63,7 @@ struct Shard {
     storage: Arc<Storage>,
 }
 
-/// Where a tensor is: its shard, and where its file's data begin.
+/// Location of a tensor: its shard, and where the data of that file begin.
 struct Place {
     shard: usize,
     data: u64,
@@ -70,7 +71,7 @@ struct Place {
 }
 
 impl Checkpoint {
-    /// Reads configuration and headers; `meter` counts what is read of the weights.
+    /// Reads the configuration and the headers; `meter` counts what is read of the weights.
     pub(crate) fn open(directory: &Path, meter: &Arc<Meter>) -> Result<Self, EngineError> {
         let config = json(directory, "config.json")?
             .ok_or_else(|| refuse("a directory without config.json holds no model"))?;
@@ -90,12 +91,12 @@ impl Checkpoint {
         &self.config
     }
 
-    /// A further configuration, if there is one.
+    /// Reads another configuration file, if there is one.
     pub(crate) fn json(&self, name: &str) -> Result<Option<Value>, EngineError> {
         json(&self.directory, name)
     }
 
-    /// Its tokenizer.json, if there is one.
+    /// Reads tokenizer.json, if there is one.
     pub(crate) fn tokenizer(&self) -> Result<Option<Vec<u8>>, EngineError> {
         bytes_of(&self.directory, "tokenizer.json", LONGEST_TOKENIZER)
     }
@@ -105,7 +106,7 @@ impl Checkpoint {
         lengths.sum()
     }
 
-    /// All files that say what the model is, opened anew.
+    /// Opens again all files that define the model.
     pub(crate) fn files(&self) -> impl Iterator<Item = File> {
         let others = ["config.json", "generation_config.json", "tokenizer.json"];
         let shards = self.shards.iter().map(|shard| shard.name.as_str());
@@ -162,7 +163,7 @@ impl TensorSource for Checkpoint {
         let here = name_here(name);
         expect_shape(&here, self.shape(name)?, (rows, columns))?;
         let Place { shard, data, info } = self.place(name)?;
-        // Offsets were compared with shape and type, and with the file's length.
+        // The offsets were checked against shape and type, and against the file's length.
         let (start, end) = info.data_offsets;
         let dtype = match info.dtype {
             Dtype::F32 => GgmlDType::F32,
@@ -183,7 +184,7 @@ impl TensorSource for Checkpoint {
 
     fn parameters(&self) -> usize {
         let tensors = self.tensors.values();
-        // The header's products were checked.
+        // The products of the header's shapes were checked.
         tensors
             .map(|place| place.info.shape.iter().product::<usize>())
             .fold(0, usize::saturating_add)
@@ -199,7 +200,7 @@ impl TensorSource for Checkpoint {
     }
 }
 
-/// A checkpoint's name of a tensor.
+/// Returns the checkpoint's name of a tensor.
 fn name_here(name: &str) -> String {
     match name {
         "token_embd.weight" => return "model.embed_tokens.weight".to_owned(),
@@ -216,7 +217,7 @@ fn name_here(name: &str) -> String {
     in_layer().unwrap_or_else(|| name.to_owned())
 }
 
-/// The files of weights, in the order of their names.
+/// Returns the names of the weight files, sorted.
 fn shard_names(directory: &Path) -> Result<BTreeSet<String>, EngineError> {
     const SINGLE: &str = "model.safetensors";
     const INDEX: &str = "model.safetensors.index.json";
@@ -231,7 +232,7 @@ fn shard_names(directory: &Path) -> Result<BTreeSet<String>, EngineError> {
         .ok_or_else(|| refuse(format!("{INDEX} has no weight_map")))?;
     let names = map.values().map(|name| {
         name.as_str()
-            // A file beside the index, nowhere else.
+            // Only a file next to the index is allowed.
             .filter(|name| Path::new(name).file_name() == Some(name.as_ref()))
             .map(str::to_owned)
             .ok_or_else(|| refuse(format!("{INDEX} names {name}, which is no file of its own")))
@@ -239,7 +240,7 @@ fn shard_names(directory: &Path) -> Result<BTreeSet<String>, EngineError> {
     names.collect()
 }
 
-/// Where a safetensors file's data begin, and what its header says.
+/// Returns where the data of a safetensors file begin, and its parsed header.
 fn header(storage: &Storage) -> Result<(u64, Metadata), String> {
     let unreadable = |error: io::Error| one_line(&error);
     let bytes = storage.length();
@@ -253,7 +254,7 @@ fn header(storage: &Storage) -> Result<(u64, Metadata), String> {
     }
     let mut header = vec![0; length as usize];
     storage.copy(8, &mut header).map_err(unreadable)?;
-    // Compares offsets, shapes and types with each other.
+    // Parsing checks offsets, shapes and types against each other.
     let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| one_line(&error))?;
     let stated = metadata.data_len() as u64;
     let found = bytes - 8 - length;

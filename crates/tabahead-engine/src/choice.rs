@@ -1,11 +1,13 @@
-//! What the next token may be: the likeliest one under a constraint, and its rival if one is nearly as likely.
+//! Which token may come next: the likeliest under a constraint, and its rival if that is nearly as
+//! likely.
 //!
-//! What is chosen from is the model's distribution, mixed with the votes of copying if there are any.
-//! Masks depend on the place alone, and probabilities are those of the unmasked distribution, so
-//! the same place gives the same choice in every run.
+//! Tokens are chosen from the model's distribution, mixed with the votes of copying if there are
+//! any. Masks depend only on the place, and probabilities are those of the unmasked distribution,
+//! so the same place gives the same choice in every run.
 //!
-//! A longer constraint leaves what is still allowed of the rivals, and asks for others only where nothing is: so whoever
-//! won among the rivals wins again when text that it spells is typed. (`lookahead.rs` says who wins.)
+//! A longer constraint keeps those rivals that it still allows; other tokens are considered only if
+//! it allows none of them. So the rival that won wins again after text that it spells is typed.
+//! (See `lookahead.rs` for how a rival wins.)
 
 use std::collections::HashMap;
 
@@ -17,15 +19,16 @@ use crate::{
     vocabulary::{TokenKind, Vocabulary},
 };
 
-/// How likely a token must be to be a rival of the likeliest, as a part of that one's probability.
+/// Minimum probability of a rival, relative to that of the likeliest token.
 const RIVAL: f32 = 0.4;
 
-/// What may come next.
+/// The tokens that may come next.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rivals {
-    /// One or two tokens, stops among them, each with the logarithm of its probability; the likelier first.
+    /// One or two tokens, possibly stops, with their log-probabilities; the likelier first.
     pub(crate) tokens: Vec<(TokenId, f32)>,
-    /// Log-probability of the stop that would have been the likeliest token, had it not been masked.
+    /// Log-probability of the stop that would have been the likeliest token, had it not been
+    /// masked.
     pub(crate) masked_stop: Option<f32>,
 }
 
@@ -34,10 +37,11 @@ pub(crate) struct Distribution<'a> {
     vocabulary: &'a Vocabulary,
     isa: Isa,
     logits: &'a [f32],
-    /// Highest logit, and the logarithm of the sum of all exponentials below it.
+    /// Highest logit; `total` is the logarithm of the sum of all exponentials relative to it.
     max: f32,
     total: f32,
-    /// What copying adds to the probabilities of tokens, by token, and the sum of all probabilities then.
+    /// What copying adds to the probabilities of tokens, sorted by token; `whole` is the sum of all
+    /// probabilities including these.
     added: Vec<(TokenId, f32)>,
     whole: f32,
 }
@@ -65,13 +69,13 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// What copying adds to a token's probability.
+    /// Returns what copying adds to a token's probability.
     fn added(&self, token: TokenId) -> f32 {
         let at = self.added.binary_search_by_key(&token, |(id, _)| *id);
         at.map_or(0.0, |at| self.added[at].1)
     }
 
-    /// Natural logarithm of a token's probability.
+    /// Returns the natural logarithm of a token's probability.
     fn log_prob(&self, token: TokenId) -> f32 {
         let model = self.logits[token as usize] - self.max - self.total;
         match self.added.is_empty() {
@@ -80,8 +84,8 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// The tokens to choose from under the constraint that they agree with `forced` (any do, when that is empty): with
-    /// `two` the likeliest and its rival, if it has one.
+    /// Returns the tokens to choose from, which must agree with `forced` (any do if it is empty):
+    /// the likeliest and, with `two`, its rival if it has one.
     pub(crate) fn rivals(
         &self,
         forced: &[u8],
@@ -98,7 +102,7 @@ impl<'a> Distribution<'a> {
             }
             _ => None,
         };
-        // Each of these allows less than the one before.
+        // Each of these allows fewer tokens than the one before.
         let texts = (0..=forced.len()).map(|length| &forced[..length]);
         let constrained = texts.map(|text| self.likeliest(text, TokenKind::Text, two));
         let left = std::iter::once(free)
@@ -117,12 +121,12 @@ impl<'a> Distribution<'a> {
         })
     }
 
-    /// The likeliest token that agrees with `forced`, and with `two` the second if it is its rival; `last` is the last
-    /// kind that may be, where nothing is forced.
+    /// Returns the likeliest token that agrees with `forced` and, with `two`, the second likeliest
+    /// if it is a rival. `last` is the last allowed kind of token if nothing is forced.
     fn likeliest(&self, forced: &[u8], last: TokenKind, two: bool) -> Vec<(TokenId, f32)> {
         let vocabulary = self.vocabulary;
         let model = match forced {
-            // Kinds are ordered so that what may be chosen comes first.
+            // Kinds are ordered so that those that may be chosen come first.
             [] => self.best_two(last, two),
             _ => best_two(self.logits, vocabulary.candidates(forced)),
         };
@@ -131,15 +135,15 @@ impl<'a> Distribution<'a> {
             [] => vocabulary.kind(token) as u8 <= last as u8,
             _ => vocabulary.spells(token, forced),
         });
-        // Votes are in the order of ids. Whatever nobody votes for is ranked as the model ranks it, and
-        // a tie goes to a vote: so one order holds under every constraint.
+        // Votes are sorted by id. Tokens without votes are ranked as the model ranks them, and a
+        // tie goes to a token with a vote. So the order is the same under every constraint.
         let mut ranked: Vec<(TokenId, f32)> = Vec::new();
         for token in allowed.chain(model.into_iter().flatten()) {
             if ranked.iter().all(|&(known, _)| known != token) {
                 ranked.push((token, self.log_prob(token)));
             }
         }
-        // Stable.
+        // This must be a stable sort.
         ranked.sort_by(|one, other| other.1.total_cmp(&one.1));
         ranked.truncate(if two { 2 } else { 1 });
         if let [first, second] = ranked[..]
@@ -150,7 +154,8 @@ impl<'a> Distribution<'a> {
         ranked
     }
 
-    /// The token of the highest logit up to a kind, and with `two` that of the second.
+    /// Returns the token with the highest logit among the kinds up to `last` and, with `two`, the
+    /// second.
     fn best_two(&self, last: TokenKind, two: bool) -> [Option<TokenId>; 2] {
         let (logits, kinds) = (self.logits, self.vocabulary.kinds());
         let Some(first) = self.isa.best(logits, kinds, last as u8) else {
@@ -170,17 +175,18 @@ impl<'a> Distribution<'a> {
         [Some(first), best_two(logits, rest)[0]]
     }
 
-    /// The likeliest token of all, which a line goes on with that nothing constrains.
+    /// Returns the likeliest of all tokens, with which an unconstrained line continues.
     pub(crate) fn first(&self) -> Option<(TokenId, f32)> {
         self.likeliest(b"", TokenKind::Stop, false).pop()
     }
 
-    /// The likeliest characters behind `forced`, at most so many, each with the logarithm of the summed
-    /// probability of the tokens that spell `forced` and then begin with it. Tokens that end with `forced`,
-    /// or within a character, say nothing about it. Ties go to the lower character.
+    /// Returns at most `most` of the likeliest characters after `forced`, each with the logarithm
+    /// of the summed probability of the tokens that spell `forced` and then begin with that
+    /// character. Tokens that end with `forced`, or within a character, do not contribute. Ties go
+    /// to the lower character.
     pub(crate) fn characters(&self, forced: &[u8], most: usize) -> Vec<(char, f32)> {
         let mut sums: HashMap<char, f64> = HashMap::new();
-        // In the order of spellings, so that every run adds up in the same order.
+        // Iterate in the order of spellings, so that every run sums in the same order.
         for token in self.vocabulary.continuations(forced) {
             let spelled = self.vocabulary.token_bytes(token);
             if let Some(next) = first_character(&spelled[forced.len()..]) {
@@ -196,11 +202,12 @@ impl<'a> Distribution<'a> {
         ranked.map(|(next, sum)| (next, sum.ln() as f32)).collect()
     }
 
-    /// What is said of the text `rest`, which really comes next; a stop is as right as its line end where
-    /// nothing else is left of it. The first bytes of `rest`, `typed` of them, are before the cursor; none are where that
-    /// is `Some(0)`, and the place is after it where it is `None`.
+    /// Reports what the model and copying predict for `rest`, the text that really comes next. A
+    /// stop counts as right if only the line end is left of `rest`. The first `typed` bytes of
+    /// `rest` are before the cursor: `Some(0)` means that the cursor is here, `None` that this
+    /// place is after it.
     pub(crate) fn observe(&self, rest: &[u8], typed: Option<usize>, votes: &Votes) -> Observation {
-        // What was typed is no choice, and a stop is masked at the cursor.
+        // A token must spell what was typed, and stops are masked up to the cursor.
         let possible = |token: TokenId| match (self.vocabulary.kind(token), typed) {
             (TokenKind::Masked, _) => false,
             (TokenKind::Stop, typed) => typed.is_none(),
@@ -259,7 +266,7 @@ fn first_character(bytes: &[u8]) -> Option<char> {
     valid.chars().next()
 }
 
-/// The tokens of the two highest logits, of equal ones the lowest ids.
+/// Returns the tokens with the two highest logits; ties go to the lowest id.
 fn best_two(logits: &[f32], candidates: impl Iterator<Item = TokenId>) -> [Option<TokenId>; 2] {
     let better = |one: TokenId, other: Option<TokenId>| {
         other.is_none_or(|other| {

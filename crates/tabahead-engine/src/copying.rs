@@ -1,107 +1,112 @@
-//! Copying: what followed the same text elsewhere has a say in which token comes next.
+//! Copying: the text that followed similar text elsewhere votes for the next token.
 //!
-//! A small model does not know the names of the file that it is asked about; the file does. At each place
-//! the matches of the text before it are looked up in a [`CopySource`], and the tokens that follow them there
-//! vote, with the more weight the longer the match is and the more of the next lines agrees with what stands
-//! behind the cursor's line. The choice is made from a mixture of the model's distribution and the votes (as
-//! in a pointer network, Merity et al. 2016, over a cache without bound, Grave et al. 2017). How much is added
-//! to a token's probability, a small rule takes from how far its matches reach to both sides, how many they
-//! are, how much they agree, and how likely the token is to the model.
+//! A small model does not know the names in the file it completes; the file does. At each place the
+//! matches of the text before it are looked up in a [`CopySource`], and the tokens that follow them
+//! there vote. The longer a match is, and the more of the lines after it agrees with the lines
+//! after the cursor's line, the more its vote counts. The choice is made from a mixture of the
+//! model's distribution and the votes (as in a pointer network, Merity et al. 2016, over an
+//! unbounded cache, Grave et al. 2017). A small fitted rule decides how much to add to a token's
+//! probability, from how far its matches extend to both sides, how many there are, how much they
+//! agree, and how likely the token is to the model.
 //!
-//! The mixture depends on nothing but the model's distribution and the text on both sides of the place.
-//! It knows no constraint, so under a longer constraint the best of many that is still allowed is the
-//! best of the few, as it is without copying.
+//! The mixture depends only on the model's distribution and the text on both sides of the place. It
+//! knows nothing of the constraint. So if a longer constraint still allows the best token, that
+//! token is still the best, as it is without copying.
 
 use std::{cmp::Reverse, collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{ModelInfo, TokenId, vocabulary::Vocabulary};
 
-/// The text that may be copied from, besides what is decoded.
+/// The text that may be copied, besides what is decoded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopySource {
-    /// The text before the first decoded token, the prompt's part of it included.
+    /// The text before the first decoded token, including the part of it in the prompt.
     pub before: Vec<u8>,
-    /// The text behind the cursor.
+    /// The text after the cursor.
     pub after: Vec<u8>,
-    /// The other open files.
+    /// Texts of the other open files.
     pub open_files: Vec<Arc<str>>,
 }
 
-/// Bytes that must agree before what follows them is heard, unless the next line agrees. Behind white space all of
-/// that must agree, and what stands before it: three of many blanks say nothing, and where a line begins its
-/// whole indentation counts.
+/// Minimum number of bytes that must agree for a match to vote, unless the next line agrees. After
+/// blanks, all of them must agree and so must the byte before them: three of many blanks mean
+/// nothing, and at the beginning of a line its whole indentation counts.
 const SHORTEST: usize = 3;
-/// Bytes behind which two matches count the same.
+/// Maximum length of a match in bytes; longer matches count the same.
 const LONGEST: usize = 64;
-/// Matches that vote: those that reach the farthest, of equal ones the nearest.
+/// Maximum number of matches that vote: those that extend the farthest; ties go to the nearest.
 const MOST: usize = 64;
-/// Matches of each kind, the longest, of which the next lines are looked at.
+/// Maximum number of matches of each kind, the longest ones, whose next lines are compared.
 const CONSIDERED: usize = 128;
-/// Bytes of the next lines that are compared.
+/// Maximum number of bytes of the next lines that are compared.
 const NEXT: usize = 100;
-/// How many of them a line is looked up by.
+/// Number of these bytes by which a line is looked up.
 const PROBE: usize = 3;
-/// Lines of one text, the nearest, that matches are looked for in because the next line agrees.
+/// Maximum number of lines of one text, the nearest ones, that are searched for matches because
+/// their next line agrees.
 const FOLLOWED: usize = 64;
-/// Bytes that a line's beginning, its end and the next line's beginning are looked for in.
+/// Maximum number of bytes that are searched for the beginning of a line, for its end, or for the
+/// beginning of the next line.
 const LINE: usize = 400;
-/// Bytes of a word that are cut into tokens at most, to find the first of them.
+/// Maximum number of bytes after a match that are cut into tokens.
 const AHEAD: usize = 32;
-/// Bytes that agree on both sides of a place from which a draft is taken, and the share of the matches that say how it
-/// begins. With these, 6 of 10 drafts begin with what is chosen (docs/engine.md).
+/// Minimum number of bytes that agree on both sides of a place to draft from it; `DRAFTED_SHARE` is
+/// the minimum share of the matches that agree on how the draft begins. With these values, 6 of 10
+/// drafts begin with the token that is chosen (docs/engine.md).
 const DRAFTED: usize = 4;
 const DRAFTED_SHARE: f32 = 0.5;
-/// Texts whose first token is remembered.
+/// Maximum number of texts whose first token is cached.
 const REMEMBERED: usize = 1 << 13;
 
 /// A place in the source whose text before it agrees.
 #[derive(Debug, Clone, Copy)]
 struct Match {
-    /// How many bytes before it agree.
+    /// Number of bytes before it that agree.
     length: usize,
-    /// How many bytes behind its line agree with what stands behind the cursor's line, from the first and to the
-    /// last that is no white space.
+    /// Number of bytes after its line that agree with the text after the cursor's line, from the
+    /// first byte that is not white space to the last.
     next: usize,
     place: Place,
-    /// Where it is in that text.
+    /// Position in that text.
     at: usize,
-    /// Bytes from the place where the next token is chosen, from the cursor, or from the other file's start.
+    /// Distance in bytes: to the place where the next token is chosen, to the cursor, or to the
+    /// start of the other file.
     distance: usize,
 }
 
-/// Which text a match stands in.
+/// The text that a match lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     BeforeCursor,
     BehindCursor,
-    /// In this one of the other open files.
+    /// The other open file with this index.
     OpenFile(usize),
 }
 
-/// What the source says of the next token.
+/// The votes of a source for the next token.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Votes {
-    /// By token.
+    /// Votes sorted by token.
     votes: Vec<Vote>,
-    /// Bytes that the longest match agrees in.
+    /// Length of the longest match in bytes.
     longest: usize,
-    /// Bytes that agree behind the line of the best match.
+    /// Number of bytes that agree after the line of the best match.
     next: usize,
-    /// Where the text after the best match is.
+    /// Where the text after the best match begins.
     best: Option<(Place, usize)>,
 }
 
-/// What it says of one token.
+/// The vote for one token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Vote {
     token: TokenId,
-    /// Share of the matches that it follows, by their strength.
+    /// Share of the matches followed by this token, weighted by their strength.
     share: f32,
-    /// Bytes that the longest of them agrees in.
+    /// Length of the longest of these matches in bytes.
     longest: usize,
-    /// Bytes that agree behind the line of the best of them.
+    /// Number of bytes that agree after the line of the best of them.
     next: usize,
-    /// How many they are.
+    /// Number of these matches.
     count: usize,
 }
 
@@ -109,17 +114,17 @@ struct Vote {
 #[derive(Debug)]
 pub(crate) struct Source {
     copied: CopySource,
-    /// Lines behind which stands what stands behind the cursor's line, of all texts but the one that grows.
+    /// Lines followed by the same text as the cursor's line, in all texts but the growing one.
     followed: Vec<(Place, Range<usize>)>,
-    /// Those of the text before the place.
+    /// Such lines of the growing text, the one before the place.
     followed_before: Vec<Range<usize>>,
-    /// How many of its bytes were looked through for them.
+    /// Number of bytes of the growing text that were searched for them.
     scanned: usize,
-    /// What it says at the end of the text before the place, once that was asked.
+    /// Votes at the end of the text before the place, once computed.
     said: Option<Votes>,
 }
 
-/// Where a source was, without the text.
+/// A position of a source, without the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     length: usize,
@@ -127,14 +132,14 @@ pub(crate) struct Mark {
     scanned: usize,
 }
 
-/// The first tokens of words.
+/// A cache of the first tokens of words.
 #[derive(Debug, Default)]
 pub(crate) struct Copier {
     first_tokens: HashMap<Box<[u8]>, Option<TokenId>>,
 }
 
 impl Copier {
-    /// What the source says at the end of the text before the place.
+    /// Returns the votes at the end of the text before the place.
     pub(crate) fn votes<'a>(
         &mut self,
         vocabulary: &Vocabulary,
@@ -152,7 +157,7 @@ impl Copier {
         let Some(most) = matches.iter().map(rule::strength).reduce(f32::max) else {
             return Votes::default();
         };
-        // The middle ends where the line does, when nothing but a line end stands behind the cursor.
+        // If nothing but a line end follows the cursor, the middle ends where the line ends.
         let ends_lines = matches!(source.copied.after.first(), None | Some(b'\n'));
         let mut votes: Vec<Vote> = Vec::new();
         let mut total = 0.0;
@@ -193,8 +198,8 @@ impl Copier {
         }
     }
 
-    /// Tokens that probably come next, at most so many: those after the best match, to the end of its line. None where
-    /// matches are short or say different things.
+    /// Returns at most `most` tokens that probably come next: those after the best match, up to the
+    /// end of its line. Empty if the matches are short or disagree.
     pub(crate) fn draft(
         &mut self,
         vocabulary: &Vocabulary,
@@ -219,7 +224,7 @@ impl Copier {
         tokens
     }
 
-    /// The first token of a text's first word, cut into tokens by itself.
+    /// Returns the first token of the first word of `text`; the word is tokenized on its own.
     fn first_token(&mut self, vocabulary: &Vocabulary, text: &[u8]) -> Option<TokenId> {
         let text = whole_characters(first_word(&text[..text.len().min(AHEAD)]));
         if let Some(known) = self.first_tokens.get(text.as_bytes()) {
@@ -235,7 +240,7 @@ impl Copier {
 }
 
 impl Source {
-    /// The source at the end of a prompt.
+    /// Creates the source at the end of a prompt.
     pub(crate) fn new(copied: CopySource) -> Self {
         let mut source = Self {
             copied,
@@ -253,13 +258,13 @@ impl Source {
         source
     }
 
-    /// Goes on behind more text before the place.
+    /// Appends decoded text before the place.
     pub(crate) fn push(&mut self, text: &[u8]) {
         self.copied.before.extend_from_slice(text);
         self.said = None;
     }
 
-    /// Where it is, to come back from farther on.
+    /// Returns a mark of the current position, to rewind to.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             length: self.copied.before.len(),
@@ -268,7 +273,7 @@ impl Source {
         }
     }
 
-    /// Comes back.
+    /// Returns to an earlier position.
     pub(crate) fn rewind(&mut self, mark: &Mark) {
         self.copied.before.truncate(mark.length);
         self.followed_before.clone_from(&mark.followed_before);
@@ -284,7 +289,7 @@ impl Source {
         }
     }
 
-    /// What stands behind the cursor's line; nothing where the line goes on behind the cursor.
+    /// Returns the text after the cursor's line; empty if the line goes on after the cursor.
     fn next_lines(&self) -> &[u8] {
         let lines = match self.copied.after.first() {
             Some(b'\n') => without_white_space(&self.copied.after),
@@ -293,9 +298,9 @@ impl Source {
         &lines[..lines.len().min(NEXT)]
     }
 
-    /// Finds what is new among the lines before the place.
+    /// Finds the new lines before the place that are followed by the cursor's next lines.
     fn look_for_followed(&mut self) {
-        // What begins further left was found before.
+        // Occurrences that begin further left were found before.
         let from = self.scanned.saturating_sub(PROBE - 1);
         let new: Vec<_> = followed(&self.copied.before, from, self.next_lines()).collect();
         self.followed_before.extend(new);
@@ -304,8 +309,9 @@ impl Source {
         self.scanned = self.copied.before.len();
     }
 
-    /// The matches of the end of the text before the place that reach the farthest to both sides, the best first,
-    /// of equal ones first those before the cursor, then those behind it, and of those the nearest.
+    /// Returns the matches of the end of the text before the place that extend the farthest to both
+    /// sides, the best first. Ties go to matches before the cursor, then to those after it, then to
+    /// the nearest.
     fn matches(&mut self) -> Vec<Match> {
         self.look_for_followed();
         let mut matches = self.long_matches();
@@ -318,15 +324,15 @@ impl Source {
         matches
     }
 
-    /// The longest matches of [`least`] bytes or more.
+    /// Returns the longest matches of [`least`] bytes or more.
     fn long_matches(&self) -> Vec<Match> {
         let mut matches = self.matches_to_consider();
         only_first(&mut matches, CONSIDERED, |one| one.length);
         matches
     }
 
-    /// Matches of [`least`] bytes or more, and among them the longest. A text that repeats itself has
-    /// as many as it has lines: those are left out that can be none of the longest.
+    /// Returns matches of [`least`] bytes or more, the longest among them. A repetitive text can
+    /// have as many as it has lines, so those that cannot be among the longest are left out.
     fn matches_to_consider(&self) -> Vec<Match> {
         let before = &self.copied.before;
         let mut matches = Vec::new();
@@ -337,7 +343,7 @@ impl Source {
                 let text = self.text(place);
                 let found = memchr::memmem::find_iter(text, &before[start..]);
                 let ends = found.map(|at| at + before.len() - start);
-                // At a text's end is the place itself, or nothing follows.
+                // At the end of a text is the place itself, or nothing follows.
                 let ends = ends.take_while(|&end| end < text.len());
                 if place == Place::BeforeCursor {
                     let ends: Vec<usize> = ends.collect();
@@ -350,7 +356,8 @@ impl Source {
         matches
     }
 
-    /// Takes the matches of one text, the nearest first, until there are enough that nothing exceeds.
+    /// Collects the matches of one text, the nearest first, until `CONSIDERED` of them have the
+    /// maximum length.
     fn consider(&self, place: Place, ends: impl Iterator<Item = usize>, matches: &mut Vec<Match>) {
         let mut longest = 0;
         for end in ends {
@@ -363,7 +370,7 @@ impl Source {
         }
     }
 
-    /// The longest of the shorter matches, in lines that the next line stands behind.
+    /// Returns the longest of the shorter matches, in lines whose next line agrees.
     fn short_matches(&self) -> Vec<Match> {
         let before = &self.copied.before;
         let others = self.followed.iter().map(|(place, line)| (*place, line));
@@ -396,9 +403,9 @@ impl Source {
 }
 
 impl Votes {
-    /// What a rule adds to the probability of each token that is voted for, by token, before all are divided
-    /// by their sum. `log_prob` is the model's logarithm of a token's probability, `likeliest` the
-    /// probability of its likeliest token.
+    /// Returns what `rule` adds to the probability of each token that has votes, sorted by token,
+    /// before all probabilities are divided by their sum. `log_prob` returns the model's
+    /// log-probability of a token; `likeliest` is the probability of the model's likeliest token.
     pub(crate) fn added(
         &self,
         rule: &CopyingRule,
@@ -410,7 +417,7 @@ impl Votes {
             .collect()
     }
 
-    /// What a rule looks at, for each token that is voted for.
+    /// Returns the rule's features for each token that has votes.
     pub(crate) fn features(
         &self,
         log_prob: impl Fn(TokenId) -> f32,
@@ -423,20 +430,21 @@ impl Votes {
     }
 }
 
-/// What a rule looks at; the meaning of each number is in `rule::features`.
+/// The features that a rule looks at; `rule::features` defines each number.
 pub(crate) type Features = [f32; FEATURES];
 
-/// How many numbers a rule looks at.
+/// Number of features.
 pub(crate) const FEATURES: usize = 15;
 
-/// How much is added to a token's probability, fitted to a kind of model.
+/// How much is added to a token's probability, fitted to one kind of model.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CopyingRule {
     weights: Features,
 }
 
 impl CopyingRule {
-    /// For our embedded model: `training/copying.py` of `tabahead-mini`, see its model card.
+    /// The rule for our embedded model, from `training/copying.py` of `tabahead-mini`, see its
+    /// model card.
     pub(crate) const MINI: Self = Self {
         weights: [
             -5.119, -0.19, 2.943, 0.392, 1.468, -1.443, 1.604, 2.756, 2.52, 2.111, -1.744, -0.565,
@@ -444,8 +452,9 @@ impl CopyingRule {
         ],
     };
 
-    /// For models of half a billion weights and more: fitted to what Qwen2.5-Coder 0.5B says, see
-    /// docs/models.md. They are surer of more tokens, so that votes decide less often.
+    /// The rule for models of half a billion weights and more, fitted to the predictions of
+    /// Qwen2.5-Coder 0.5B, see docs/models.md. These models are surer of more tokens, so votes
+    /// decide less often.
     pub(crate) const LARGE: Self = Self {
         weights: [
             -4.421, -0.086, 2.162, 0.923, 1.154, -2.051, 1.497, 1.199, 1.197, 1.896, -1.629, 0.505,
@@ -453,7 +462,7 @@ impl CopyingRule {
         ],
     };
 
-    /// The rule that suits a model.
+    /// Returns the rule that suits a model.
     pub(crate) fn for_model(info: &ModelInfo) -> &'static Self {
         match info.is_large() {
             false => &Self::MINI,
@@ -461,9 +470,9 @@ impl CopyingRule {
         }
     }
 
-    /// Summed up, and to the power of e.
+    /// Returns the exponential of the weighted sum of the features.
     fn added(&self, features: &Features) -> f32 {
-        /// Logarithm of what is added at most.
+        /// Logarithm of the maximum that is added.
         const MOST: f32 = 12.0;
 
         let pairs = self.weights.iter().zip(features);
@@ -472,14 +481,15 @@ impl CopyingRule {
     }
 }
 
-/// What the rules look at. What is not in their weights was fitted with [`CopyingRule::MINI`].
+/// The features of the rules. Constants that are not in the weights were fitted with
+/// [`CopyingRule::MINI`].
 mod rule {
     use super::{Features, Match, Place, Vote, Votes};
 
-    /// Less likely tokens are as unlikely as this to the rule, a logarithm.
+    /// Lower bound on a token's log-probability in the features.
     const LEAST: f32 = -12.0;
 
-    /// Logarithm of how much a match counts among all.
+    /// Returns the logarithm of a match's weight among all matches.
     pub(super) fn strength(one: &Match) -> f32 {
         let (near, far) = (one.length.min(16), one.length.saturating_sub(16));
         let distance = (one.distance as f32).ln_1p();
@@ -515,18 +525,18 @@ mod rule {
     }
 }
 
-/// Bytes that a match of the end of a text agrees in, if nothing else does.
+/// Returns the minimum length in bytes of a match of the end of a text, if nothing else agrees.
 fn least(before: &[u8]) -> usize {
     SHORTEST.max(blanks(before) + 1)
 }
 
-/// Blanks at the end of a text.
+/// Returns the number of blanks at the end of a text.
 fn blanks(text: &[u8]) -> usize {
     let last = text.iter().rev().take(LONGEST - 1);
     last.take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
-/// Sorts by a worth, the highest first, of equal ones by text and distance, and leaves so many.
+/// Keeps the `count` best matches by `worth`; ties go to the nearer text, then to the nearer match.
 fn only_first(matches: &mut Vec<Match>, count: usize, worth: impl Fn(&Match) -> usize) {
     let order = |one: &Match| (Reverse(worth(one)), one.place, one.distance);
     if matches.len() > count {
@@ -536,7 +546,8 @@ fn only_first(matches: &mut Vec<Match>, count: usize, worth: impl Fn(&Match) -> 
     matches.sort_unstable_by_key(order);
 }
 
-/// How many bytes of the next lines stand behind a line, from its first byte that is no white space to the last.
+/// Returns how many bytes of the next lines follow a line, from its first byte that is not white
+/// space to the last.
 fn agreeing(next_lines: &[u8], rest_of_line: &[u8]) -> usize {
     if next_lines.is_empty() {
         return 0;
@@ -545,7 +556,7 @@ fn agreeing(next_lines: &[u8], rest_of_line: &[u8]) -> usize {
     let Some(end) = memchr::memchr(b'\n', line) else {
         return 0;
     };
-    // Bounded, for files of nothing but blank lines.
+    // Bounded, for files that consist of blank lines only.
     let behind = &rest_of_line[end..rest_of_line.len().min(end + 4 * LINE)];
     let behind = without_white_space(behind);
     let pairs = next_lines.iter().zip(behind);
@@ -561,11 +572,12 @@ fn without_white_space(text: &[u8]) -> &[u8] {
     &text[text.iter().take_while(|byte| is_white(byte)).count()..]
 }
 
-/// The lines of a text that `next_lines` begins behind, from a byte on, without white space at their ends.
+/// Returns the lines of `text` that are followed by the beginning of `next_lines`, searching from
+/// byte `from` on, without white space at their ends.
 fn followed(text: &[u8], from: usize, next_lines: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let probe = next_lines.get(..PROBE);
     let mut from = from;
-    // One may begin within another.
+    // One occurrence may begin within another.
     let places = std::iter::from_fn(move || {
         let at = from + memchr::memmem::find(&text[from..], probe?)?;
         from = at + 1;
@@ -582,7 +594,7 @@ fn followed(text: &[u8], from: usize, next_lines: &[u8]) -> impl Iterator<Item =
     })
 }
 
-/// The part of its line that stands before a byte, unless that is long.
+/// Returns the part of a line before byte `at`, or `None` if that part is long.
 fn line_before(text: &[u8], at: usize) -> Option<Range<usize>> {
     let from = at.saturating_sub(LINE);
     match memchr::memrchr(b'\n', &text[from..at]) {
@@ -591,14 +603,16 @@ fn line_before(text: &[u8], at: usize) -> Option<Range<usize>> {
     }
 }
 
-/// How many bytes the ends of two texts share, up to [`LONGEST`].
+/// Returns the length of the common suffix of two texts in bytes, up to [`LONGEST`].
 fn common_suffix(one: &[u8], other: &[u8]) -> usize {
     let pairs = one.iter().rev().zip(other.iter().rev()).take(LONGEST);
     pairs.take_while(|(a, b)| a == b).count()
 }
 
-/// White space, what stands behind it up to the next, and line ends. Byte-level vocabularies cut there in any case,
-/// so the first token is that of the whole text, and the word is soon known: longer stretches are all different.
+/// Returns the leading white space of a text, the word after it up to the next white space, and the
+/// line ends that follow. Byte-level vocabularies always cut there, so the first token is that of
+/// the whole text. And words recur, so the cache soon knows them; longer stretches are all
+/// different.
 fn first_word(text: &[u8]) -> &[u8] {
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let behind = |from: usize, last: &dyn Fn(&u8) -> bool| {
@@ -609,7 +623,7 @@ fn first_word(text: &[u8]) -> &[u8] {
     &text[..behind(end, &is_line_end)]
 }
 
-/// The text up to the last whole character.
+/// Returns the text up to the last whole character.
 fn whole_characters(bytes: &[u8]) -> &str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,

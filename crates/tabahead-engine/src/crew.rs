@@ -1,11 +1,13 @@
 //! Threads that compute a pass together.
 //!
-//! A pass is a hundred products and more, one after the other, most of which take some ten microseconds; to wake
-//! a thread that sleeps takes as long. So the threads of a pass stay awake until it ends: they look for
-//! work, and give the processor to others only when there was none for a while. Nobody waits for a
-//! thread that has not come yet: items are taken one by one, and whoever is there takes them.
+//! A pass is a hundred products or more, one after the other, most of which take some ten
+//! microseconds. Waking a sleeping thread takes as long. So the threads of a pass stay awake until
+//! it ends: they poll for work, and yield the processor only when there was none for a while. A
+//! thread that has not started yet delays nothing: items are taken one by one by the threads that
+//! are there.
 //!
-//! Invariant: [`Crew::each`] returns, also by unwinding, only when nobody works on its items any more.
+//! Invariant: [`Crew::each`] returns, also by unwinding, only when no thread works on its items any
+//! more.
 
 #![expect(
     unsafe_code,
@@ -22,34 +24,34 @@ use std::{
     thread,
 };
 
-/// How often a thread looks for work before it lets others run, some ten microseconds.
+/// Number of polls, some ten microseconds, before an idle thread yields.
 const LOOKS: u32 = 2_000;
 
-/// The part of `open` that counts items.
+/// Mask of the part of `open` that counts items.
 const ITEMS: u64 = u32::MAX as u64;
 
-/// Who works on a pass: the thread that runs it, alone or with others.
+/// The threads that work on a pass: the one that runs it, alone or with others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Crew<'a>(Option<&'a Shared>);
 
-/// What the threads of a crew share.
+/// State shared by the threads of a crew.
 struct Shared {
     threads: usize,
-    /// In the high half the number of the task, in the low half how many of its items nobody has taken.
+    /// Number of the task in the high half, number of its items not yet taken in the low half.
     open: AtomicU64,
-    /// The task of that number. It is written while `open` has no items and nobody works on any, and read by those
-    /// who have taken one.
+    /// The task with that number. It is written only while `open` has no items and no thread works
+    /// on any, and read only by threads that have taken an item.
     task: UnsafeCell<Task>,
-    /// Items of the task that nobody works on any more.
+    /// Number of items of the task on which work has ended.
     done: AtomicUsize,
-    /// No more tasks will come.
+    /// Whether no more tasks will come.
     over: AtomicBool,
 }
 
-/// Does the item of this number.
+/// A function that processes the item with the given number.
 type Task = &'static (dyn Fn(usize) + Sync);
 
-// SAFETY: `task` is accessed as its comment says, all else is atomic.
+// SAFETY: `task` is accessed as its comment says, everything else is atomic.
 unsafe impl Sync for Shared {}
 
 impl std::fmt::Debug for Shared {
@@ -61,10 +63,10 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Crew<'_> {
-    /// Nobody but the calling thread.
+    /// A crew of the calling thread only.
     pub(crate) const ALONE: Self = Self(None);
 
-    /// Runs `lead` here, with so many threads at work: this one, and others of the pool.
+    /// Runs `lead` on this thread, with `threads` threads at work: this one and others of the pool.
     pub(crate) fn with<R>(
         pool: &rayon::ThreadPool,
         threads: usize,
@@ -82,23 +84,23 @@ impl Crew<'_> {
             for _ in 1..threads {
                 scope.spawn(|_| shared.help());
             }
-            // However it ends, the others are sent away.
+            // However `lead` ends, the other threads are released.
             let _over = SetOnDrop(&shared.over);
             lead(Crew(Some(shared)))
         })
     }
 
-    /// How many threads work, with the calling one.
+    /// Returns the number of working threads, the calling one included.
     pub(crate) fn threads(self) -> usize {
         self.0.map_or(1, |shared| shared.threads)
     }
 
-    /// Works on each item, on whichever thread is free.
+    /// Processes each item on any free thread.
     pub(crate) fn each<T: Send>(self, items: &mut [T], work: impl Fn(&mut T) + Sync) {
         match (self.0, items.len()) {
             (Some(shared), 2..) => {
                 let items: Vec<_> = items.iter_mut().map(Mutex::new).collect();
-                // Each is taken once, so nobody waits for a lock.
+                // Each item is taken once, so no thread ever waits for a lock.
                 shared.run(items.len(), &|item| {
                     work(&mut items[item].lock().unwrap_or_else(PoisonError::into_inner));
                 });
@@ -109,13 +111,15 @@ impl Crew<'_> {
 }
 
 impl Shared {
-    /// Does a task of so many items, with those who help. Only the thread that leads calls it.
+    /// Runs a task of `items` items together with the helping threads. Only the leading thread
+    /// calls it.
     fn run(&self, items: usize, task: &(dyn Fn(usize) + Sync)) {
         let items = u32::try_from(items).expect("a pass has few parts");
-        // SAFETY: `finish` returns, or ends the unwinding, when nobody works on an item and none can be taken;
-        // without an item nobody reads the task. So it is not used for longer than it lives.
+        // SAFETY: `finish` returns, or ends the unwinding, when no thread works on an item and none
+        // can be taken. Without an item no thread reads the task. So it is not used after its
+        // lifetime.
         let task: Task = unsafe { mem::transmute::<&(dyn Fn(usize) + Sync), Task>(task) };
-        // SAFETY: the task before is finished, so nobody reads it.
+        // SAFETY: the previous task is finished, so no thread reads it.
         unsafe { *self.task.get() = task };
         self.done.store(0, Ordering::Relaxed);
         let number = (self.open.load(Ordering::Relaxed) >> 32).wrapping_add(1);
@@ -129,7 +133,7 @@ impl Shared {
         drop(finish);
     }
 
-    /// Takes one of the items that are open and does it; whether there was one.
+    /// Takes an open item and processes it; returns whether there was one.
     fn take(&self) -> bool {
         let take = |open: u64| (open & ITEMS > 0).then(|| open - 1);
         let taken = self
@@ -137,13 +141,13 @@ impl Shared {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
         let Ok(open) = taken else { return false };
         let _done = CountOnDrop(&self.done);
-        // SAFETY: an item of this task was taken and is not done, so it is not written.
+        // SAFETY: an item of this task was taken and is not done, so the task is not being written.
         let task = unsafe { *self.task.get() };
         task((open & ITEMS) as usize - 1);
         true
     }
 
-    /// Takes items until no more will come.
+    /// Takes items until no more tasks will come.
     fn help(&self) {
         let mut patience = Patience::default();
         while !self.over.load(Ordering::Acquire) {
@@ -155,7 +159,8 @@ impl Shared {
     }
 }
 
-/// Waits, when dropped, until nobody works on a task; what is not taken yet is not done when work on it panicked.
+/// Waits, when dropped, until no thread works on the task. If work panicked, items not yet taken
+/// are discarded.
 struct Finish<'a> {
     shared: &'a Shared,
     items: usize,
@@ -172,7 +177,7 @@ impl Drop for Finish<'_> {
     }
 }
 
-/// Says, when dropped, that no more will come.
+/// Sets the flag when dropped.
 struct SetOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {
@@ -181,7 +186,7 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Counts an item as done when dropped, also when work on it panicked.
+/// Counts an item as done when dropped, also if work on it panicked.
 struct CountOnDrop<'a>(&'a AtomicUsize);
 
 impl Drop for CountOnDrop<'_> {
@@ -190,7 +195,7 @@ impl Drop for CountOnDrop<'_> {
     }
 }
 
-/// How long a thread has looked in vain.
+/// Counts how often a thread polled in vain.
 #[derive(Default)]
 struct Patience(u32);
 

@@ -1,12 +1,13 @@
-//! The engine: what is kept of keys and values, and the steps of sequences.
+//! The engine: the keys and values that are kept, and the steps of sequences.
 //!
-//! A step has three parts, so that its driver can compute several sequences together, on whichever
-//! threads, and leave the computing between two layers: [`Engine::begin`] makes a [`Pass`] of what
-//! sequences need next, [`Processor::run`] computes it, [`Engine::finish`] gives each its part.
-//! Then [`Engine::choose`] takes the next token. [`Engine::step`] does all of it for one sequence.
+//! A step has three parts, so that the driver can compute several sequences together, on any
+//! threads, and can interrupt the computation between two layers: [`Engine::begin`] builds a
+//! [`Pass`] from what the sequences need next, [`Processor::run`] computes it, [`Engine::finish`]
+//! hands each sequence its results. Then [`Engine::choose`] chooses the next token.
+//! [`Engine::step`] does all of this for one sequence.
 //!
-//! Which sequences are computed together, and when, is the driver's decision. What a token is
-//! chosen by is in `choice`, what is kept for later prompts in `tree`.
+//! The driver decides which sequences are computed together, and when. `choice` chooses tokens,
+//! `tree` keeps what later prompts can reuse.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -28,16 +29,17 @@ use crate::{
 /// Settings of an engine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineSettings {
-    /// Threads that compute; 0 chooses from the cores.
+    /// Number of computing threads; 0 chooses from the number of cores.
     pub threads: usize,
-    /// Bytes of keys and values kept for later prompts.
+    /// Maximum size of the keys and values kept for later prompts, in bytes.
     pub kv_bytes: usize,
-    /// How exactly they are kept.
+    /// Precision of the kept keys and values.
     pub kv_precision: KvPrecision,
-    /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier.
+    /// Whether, between two nearly equally likely tokens, the one with the likelier line is chosen.
     pub lookahead: bool,
-    /// Tokens of copied text that a pass computes after the last decoded one, at most: as far as they are what
-    /// decoding chooses, one pass decodes several. They change no result.
+    /// Maximum number of copied tokens that a pass computes after the last decoded one. As far as
+    /// they match what decoding chooses, one pass decodes several tokens. They never change the
+    /// result.
     pub copied_draft: usize,
 }
 
@@ -46,106 +48,110 @@ pub struct EngineSettings {
 pub struct SequenceRequest {
     /// Prompt tokens; not empty.
     pub prompt: Vec<TokenId>,
-    /// The first tokens must spell these bytes (the last of them may spell on).
+    /// Bytes that the first decoded tokens must spell; the last of these tokens may spell more.
     pub forced: Vec<u8>,
-    /// Tokens that probably spell `forced`: computed with the prompt, and kept as far as they are
-    /// what decoding chooses. They change no result.
+    /// Tokens that probably spell `forced`. They are computed with the prompt and kept as far as
+    /// they match what decoding chooses. They never change the result.
     pub draft: Vec<TokenId>,
-    /// Whether the token that starts exactly at the end of `forced` (the cursor) may not be a stop.
+    /// Whether the token that starts exactly at the end of `forced` (the cursor) must not be a
+    /// stop.
     pub mask_first_stop: bool,
-    /// Tokens that must fit behind the prompt.
+    /// Number of tokens that must still fit after the prompt.
     pub reserve: usize,
-    /// How many of the likeliest characters behind `forced` to tell, with the token that says the first of
-    /// them.
+    /// Number of likeliest characters after `forced` to report with the first token that spells
+    /// more than `forced`.
     pub characters: usize,
-    /// Whether the prompt is read before anybody asks for it. What was read so before, and was not asked
-    /// for since, is then forgotten first: however much is read ahead, one prompt of it at most takes the
-    /// room of what was asked for.
+    /// Whether the prompt is read ahead, before it is requested. An earlier prompt that was read
+    /// ahead and has not been requested since becomes the first to be forgotten. So however much is
+    /// read ahead, at most one such prompt takes room from what was requested.
     pub read_ahead: bool,
-    /// What may be copied; `before` ends where the prompt does.
+    /// The text that may be copied; its `before` ends where the prompt ends.
     pub copy_source: Option<CopySource>,
 }
 
 /// One decoded token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratedToken {
-    /// Its id.
+    /// The token's id.
     pub id: TokenId,
     /// Natural logarithm of its probability among all tokens, unmasked, copying mixed in.
     pub log_prob: f32,
-    /// Natural logarithm of the probability of the stop that would have been chosen in its place, had
-    /// it not been masked.
+    /// Natural logarithm of the probability of the stop that would have been chosen instead, had it
+    /// not been masked.
     pub masked_stop: Option<f32>,
-    /// If this is the first token to spell more than was forced and they were asked for: the likeliest
-    /// characters there, each with the logarithm of its probability.
+    /// The likeliest characters after the forced bytes, each with the natural logarithm of its
+    /// probability. Only set if they were requested and this is the first token that spells more
+    /// than was forced.
     pub characters: Vec<(char, f32)>,
 }
 
-/// What a step did.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Computed a chunk of the prompt; more is left or a token comes next.
+    /// A chunk of the prompt was computed; more is left, or a token comes next.
     Prefilled {
-        /// Tokens computed in this step, drafted ones included.
+        /// Number of tokens computed in this step, drafted ones included.
         tokens: usize,
     },
-    /// Decoded a token.
+    /// A token was decoded.
     Token(GeneratedToken),
     /// The next token is a stop.
     Stop {
         /// Natural logarithm of the stop's probability.
         log_prob: f32,
     },
-    /// More has to be computed before the next token can be chosen.
+    /// More must be computed before the next token can be chosen.
     Undecided,
     /// The context is full.
     ContextFull,
 }
 
-/// Tokens that passed through an engine since it was made.
+/// Token counts since the engine was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Prompt tokens asked for.
+    /// Number of prompt tokens requested.
     pub prompt: u64,
-    /// Prompt tokens computed: the others were in the tree.
+    /// Number of prompt tokens computed; the others were in the tree.
     pub prefilled: u64,
-    /// Drafted tokens computed.
+    /// Number of drafted tokens computed.
     pub drafted: u64,
-    /// Tokens decoded freely.
+    /// Number of tokens decoded freely.
     pub decoded: u64,
-    /// Tokens decoded under a constraint (healed).
+    /// Number of tokens decoded under a constraint (healed).
     pub constrained: u64,
-    /// Tokens computed for whatever reason: prefilled, drafted, or decoded and then gone on from.
+    /// Number of tokens computed for any reason: prefilled, drafted, or decoded and then continued
+    /// from.
     pub computed: u64,
     /// Bytes of keys, values and logits held now.
     pub kv_bytes: u64,
 }
 
-/// A running sequence. Give it back with [`Engine::retire`].
+/// A running sequence. Return it with [`Engine::retire`].
 #[derive(Debug)]
 pub struct Sequence {
     pub(crate) request: SequenceRequest,
-    /// What may be copied.
+    /// The text that may be copied.
     pub(crate) source: Option<Source>,
-    /// The prompt and what was decoded; while two tokens are rivals, the line of one of them, too.
+    /// The prompt and the decoded tokens; during a contest also the line of the rival being
+    /// followed.
     pub(crate) tokens: Vec<TokenId>,
-    /// What was computed of these, and what probably comes next.
+    /// What has been computed of these tokens, and what probably comes next.
     pub(crate) known: Beginning,
-    /// Who of two tokens comes next is being found out.
+    /// Set while lookahead is deciding between two tokens.
     pub(crate) contest: Option<Box<Contest>>,
-    /// Bytes of `forced` that are spelled.
+    /// Number of bytes of `forced` that are spelled.
     pub(crate) spelled: usize,
-    /// A token past the cursor was decoded.
+    /// Whether a token past the cursor was decoded.
     past_cursor: bool,
-    /// Tokens up to the last healed one.
+    /// Number of tokens up to and including the last healed one.
     healed: usize,
-    /// Tokens that fit.
+    /// Maximum number of tokens in the sequence.
     pub(crate) context: usize,
-    /// What the tree held when this sequence was last looked up in it.
+    /// The tree's change counter when this sequence was last looked up in it.
     looked_up: u64,
 }
 
-/// A model and what is kept of its keys and values, driven from one thread.
+/// A model and its kept keys and values, driven from one thread.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) model: Arc<Model>,
@@ -155,37 +161,37 @@ pub struct Engine {
     tree: PrefixTree,
     copier: Copier,
     counters: Counters,
-    /// The prompt that was read ahead last, until a sequence begins with it.
+    /// The last prompt that was read ahead, until a sequence starts with it.
     read_ahead: Vec<TokenId>,
 }
 
-/// Tokens that [`Engine::step`] computes together.
+/// Maximum number of tokens that [`Engine::step`] computes together.
 const CHUNK: usize = 128;
 
 impl Sequence {
-    /// Tokens to compute before the next can be chosen.
+    /// Returns the number of tokens to compute before the next one can be chosen.
     fn missing(&self) -> usize {
         let end = self.tokens.len();
         if self.known.logits.contains_key(&end) || end >= self.context {
             return 0;
         }
-        // The last token is computed again where its keys and values outlived its logits.
+        // If its keys and values outlived its logits, the last token is computed again.
         let start = self.known.place.length().min(end - 1);
         end + self.known.draft.len() - start
     }
 
-    /// Whether the prompt is not computed yet.
+    /// Reports whether part of the prompt is not computed yet.
     pub fn prefills(&self) -> bool {
         self.missing() > 0 && self.known.place.length() < self.request.prompt.len()
     }
 
-    /// Whether the next token may not be a stop.
+    /// Reports whether the next token must not be a stop.
     pub(crate) fn masks_stops(&self) -> bool {
         let at_cursor = self.spelled == self.request.forced.len() && !self.past_cursor;
         at_cursor && self.request.mask_first_stop
     }
 
-    /// Goes on behind a token.
+    /// Appends a token.
     pub(crate) fn push(&mut self, token: TokenId, vocabulary: &Vocabulary) {
         let end = self.tokens.len();
         self.tokens.push(token);
@@ -206,7 +212,7 @@ impl Sequence {
 }
 
 impl Engine {
-    /// An engine that keeps nothing yet.
+    /// Creates an engine that keeps nothing yet.
     pub fn new(model: Arc<Model>, settings: EngineSettings) -> Self {
         let processor = Processor::new(settings.threads, Urgency::Urgent);
         Self {
@@ -221,12 +227,12 @@ impl Engine {
         }
     }
 
-    /// The model.
+    /// Returns the model.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
     }
 
-    /// The threads on which [`Engine::step`] computes.
+    /// Returns the processor on which [`Engine::step`] computes.
     pub fn processor(&mut self) -> &mut Processor {
         &mut self.processor
     }
@@ -239,7 +245,7 @@ impl Engine {
     pub fn start(&mut self, mut request: SequenceRequest) -> Result<Sequence, EngineError> {
         self.model.check_tokens(&request.prompt)?;
         let context = self.model.info().context_tokens;
-        // A byte takes a token at most.
+        // A byte takes at most one token.
         let tokens = request
             .prompt
             .len()
@@ -254,7 +260,7 @@ impl Engine {
         }
         self.counters.prompt += request.prompt.len() as u64;
         if request.read_ahead {
-            // One that goes on with it needs it still.
+            // A prompt that continues the last one still needs it.
             if !request.prompt.starts_with(&self.read_ahead) {
                 self.tree.demote(&self.read_ahead);
             }
@@ -279,8 +285,9 @@ impl Engine {
         Ok(sequence)
     }
 
-    /// Tokens to compute before the next token of a sequence can be chosen; none when its logits
-    /// are known, or when no more fit. What others have computed since counts as known.
+    /// Returns the number of tokens to compute before the next token of a sequence can be chosen: 0
+    /// when its logits are known or when no more tokens fit. Includes what other sequences have
+    /// computed since.
     pub fn missing(&mut self, sequence: &mut Sequence) -> usize {
         if sequence.prefills() && sequence.looked_up != self.tree.changes() {
             self.look_up(sequence);
@@ -288,13 +295,14 @@ impl Engine {
         sequence.missing()
     }
 
-    /// Takes what the tree holds of a prompt, if that is more than what the sequence has.
+    /// Takes what the tree holds of a prompt if that is more than the sequence has.
     fn look_up(&mut self, sequence: &mut Sequence) {
         sequence.looked_up = self.tree.changes();
         let prompt = sequence.request.prompt.len();
         let all: Vec<_> = sequence.tokens_from(0).collect();
         let (mut place, known) = self.tree.find(&all, prompt);
-        // To verify a draft is to know the logits before each of its tokens and after the last.
+        // To verify a draft, the logits before each of its tokens and after the last one must be
+        // known.
         if let Some(unknown) = (prompt..=place.length()).find(|end| !known.contains_key(end)) {
             place.cut(unknown - 1);
         }
@@ -307,9 +315,10 @@ impl Engine {
         }
     }
 
-    /// A pass that computes the next tokens of each sequence, at most so many; each must miss
-    /// some, see [`Engine::missing`]. A sequence is in one pass at a time; until it is finished nothing else is to be done
-    /// with the sequence but to retire it.
+    /// Builds a pass that computes the next tokens of each sequence, at most the given number for
+    /// each. Each sequence must have missing tokens, see [`Engine::missing`]. A sequence may be in
+    /// only one pass at a time; until that pass is finished, the only other call allowed with the
+    /// sequence is [`Engine::retire`].
     pub fn begin(&mut self, sequences: &mut [(&mut Sequence, usize)]) -> Pass {
         let mut spans = Vec::with_capacity(sequences.len());
         for (sequence, most) in sequences {
@@ -320,7 +329,7 @@ impl Engine {
             let count = missing.min((*most).max(1));
             let mut place = std::mem::take(&mut sequence.known.place);
             place.cut(start);
-            // Full blocks stay with the sequence, the one that was begun goes on in the pass.
+            // The sequence keeps its full blocks; the pass continues the partial one.
             sequence.known.place = place.clone();
             sequence.known.place.cut(start / KV_BLOCK * KV_BLOCK);
             let prompt = sequence.request.prompt.len();
@@ -343,8 +352,8 @@ impl Engine {
         Pass::new(spans)
     }
 
-    /// Takes back a pass that nobody needs any more, complete or not: what was known before it
-    /// serves later prompts.
+    /// Takes back a pass that is no longer needed, complete or not. What was known before it serves
+    /// later prompts.
     pub fn abandon(&mut self, pass: Pass) {
         for span in pass.spans {
             self.tree.keep(&span.leave(), &Known::new());
@@ -352,8 +361,8 @@ impl Engine {
         self.evict();
     }
 
-    /// Gives the sequences of a complete pass, in the order in which they were begun, what was
-    /// computed for them. What nobody takes any more serves later prompts.
+    /// Hands the sequences of a complete pass, in the order in which they were begun, what was
+    /// computed for them. The results of a sequence that is gone serve later prompts.
     pub fn finish(&mut self, pass: Pass, sequences: &mut [Option<&mut Sequence>]) {
         debug_assert!(pass.complete, "what is finished was computed to its end");
         let sequences = sequences.iter_mut().map(Option::as_mut);
@@ -371,7 +380,7 @@ impl Engine {
             sequence.known.place = place;
             sequence.known.logits.extend(known);
             if sequence.tokens.len() == sequence.request.prompt.len() {
-                // From here on the prompt serves others, however this sequence goes on.
+                // From here on the prompt serves other sequences, however this one continues.
                 self.tree
                     .keep(&sequence.known.place, &sequence.known.logits);
                 sequence.looked_up = self.tree.changes();
@@ -380,7 +389,7 @@ impl Engine {
         self.evict();
     }
 
-    /// What the next token of a sequence is chosen from, if it misses none.
+    /// Returns the distribution of the next token of a sequence, or `None` if it misses tokens.
     pub(crate) fn distribution<'a>(
         &'a mut self,
         sequence: &'a mut Sequence,
@@ -402,8 +411,9 @@ impl Engine {
         ))
     }
 
-    /// What is said of what must be spelled next in a sequence that misses no token; its cursor is after
-    /// `cursor` of the bytes that must be spelled. Chooses nothing.
+    /// Reports what the model and copying predict for the bytes of `forced` that are still to be
+    /// spelled, in a sequence that misses no token. The cursor is after the first `cursor` bytes of
+    /// `forced`. Chooses no token.
     pub fn observe(&mut self, sequence: &mut Sequence, cursor: usize) -> Option<Observation> {
         let rest = sequence.request.forced[sequence.spelled..].to_vec();
         let typed = cursor.checked_sub(sequence.spelled);
@@ -415,7 +425,8 @@ impl Engine {
         Some(distribution.observe(&rest, typed, &votes))
     }
 
-    /// Chooses the next token of a sequence that misses none, or finds out what it misses to choose it.
+    /// Chooses the next token of a sequence that misses none, or finds out what must be computed
+    /// first.
     ///
     /// # Errors
     /// `Unspellable` when no token continues the forced bytes.
@@ -456,7 +467,7 @@ impl Engine {
             true => {
                 self.counters.decoded += 1;
                 sequence.past_cursor = true;
-                // Only healed tokens and the two ends are worth the room that logits take.
+                // Logits are large: only those of healed tokens and of both ends are worth keeping.
                 if end - 1 > sequence.healed {
                     sequence.known.logits.remove(&(end - 1));
                 }
@@ -472,7 +483,7 @@ impl Engine {
         }))
     }
 
-    /// Drafts what probably comes next, where it has to be computed and nothing is drafted yet.
+    /// Drafts what probably comes next, if that must be computed and nothing is drafted yet.
     pub(crate) fn draft(&mut self, sequence: &mut Sequence) {
         let end = sequence.tokens.len();
         let is_known = sequence.known.logits.contains_key(&end);
@@ -491,17 +502,17 @@ impl Engine {
         }
     }
 
-    /// Ends a sequence, finished or not; its keys and values serve later prompts.
+    /// Ends a sequence, finished or not. Its keys and values serve later prompts.
     pub fn retire(&mut self, sequence: Sequence) {
         self.tree
             .keep(&sequence.known.place, &sequence.known.logits);
         self.evict();
     }
 
-    /// Computes the next chunk of a sequence's prompt, or decodes its next token.
+    /// Computes the next chunk of a sequence's prompt or decodes its next token.
     ///
     /// # Errors
-    /// As [`Engine::choose`].
+    /// See [`Engine::choose`].
     pub fn step(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
         if self.missing(sequence) > 0 {
             let prefills = sequence.prefills();
@@ -516,7 +527,7 @@ impl Engine {
         self.choose(sequence)
     }
 
-    /// Tokens so far.
+    /// Returns the counts so far.
     pub fn counters(&self) -> Counters {
         Counters {
             kv_bytes: self.ledger.bytes() as u64,
@@ -529,7 +540,7 @@ impl Engine {
     }
 }
 
-/// The instruction set that engines compute with on this machine, for people.
+/// Returns the name of the instruction set that engines use on this machine, for display.
 pub fn instruction_set() -> &'static str {
     Isa::detect().name()
 }

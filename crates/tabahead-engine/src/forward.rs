@@ -1,9 +1,9 @@
-//! The forward pass: rows go through all layers, extend keys and values, and give logits.
+//! The forward pass: rows go through all layers, extend the keys and values, and yield logits.
 //!
-//! Invariant: whatever a token's logits depend on, it is not which other rows were computed with
-//! it, nor by how many threads: each row is computed alone in everything but the reading of
-//! weights, keys and values, and threads share out whole rows, heads or outputs, never a sum.
-//! Attention is in `attention`.
+//! Invariant: a token's logits do not depend on which other rows are computed with it, nor on the
+//! number of threads. Each row is computed alone except for the reading of weights, keys and
+//! values; threads divide whole rows, heads or outputs among them, never a sum. Attention is in
+//! `attention`.
 
 use std::{
     sync::Arc,
@@ -22,28 +22,28 @@ use crate::{
     threads::{self, Computing, Urgency},
 };
 
-/// Rows that a thread must have for a second one to bring more than waking it costs. A small
-/// model's pass with fewer is computed by the calling thread alone.
+/// Minimum number of rows per thread at which another thread gains more than waking it costs. A
+/// small model's pass with fewer rows is computed by the calling thread alone.
 const ROWS_PER_THREAD: usize = 16;
 
-/// Rows from which even a large model's are shared out: then each thread reads all weights, but
-/// computes with them for longer than that takes.
+/// Minimum number of rows per thread at which even a large model's rows are divided. Then each
+/// thread reads all weights, but computes with them for longer than reading takes.
 const MANY_ROWS_PER_THREAD: usize = 32;
 
-/// Bytes of a layer's weights that a core has at hand; of larger layers, threads share out the
-/// outputs of few rows instead of the rows, so that the weights are read once.
+/// Maximum size of a layer's weights, in bytes, that stay in a core's cache. For larger layers and
+/// few rows, threads divide the outputs instead of the rows, so that the weights are read once.
 const NEAR: usize = 2 << 20;
 
 /// Threads and working memory for passes.
 #[derive(Debug)]
 pub struct Processor {
     isa: Isa,
-    /// Those that help the calling thread; absent when it computes alone.
+    /// Threads that help the calling thread; absent when it computes alone.
     pool: Option<Arc<rayon::ThreadPool>>,
-    /// Threads that compute now: the calling one, and so many less one of the pool.
+    /// Number of threads that compute: the calling one and `threads - 1` of the pool.
     threads: usize,
-    /// When their number was last fitted to what else the machine does; absent when it was chosen
-    /// by somebody.
+    /// When the number of threads was last fitted to what else the machine does; absent if the
+    /// caller chose the number.
     fitted: Option<Instant>,
     /// See [`NEAR`].
     near: usize,
@@ -51,21 +51,21 @@ pub struct Processor {
     angles: Angles,
 }
 
-/// Cosines and sines of each pair, for positions met so far.
+/// Cosines and sines of each pair, for all positions met so far.
 #[derive(Debug, Default)]
 pub(crate) struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
-/// A row: which span it belongs to, and where it stands in the sequence.
+/// A row: the span it belongs to and its position in the sequence.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) span: usize,
     pub(crate) position: usize,
 }
 
-/// One thread's rows of a pass and all that is computed from them.
+/// One thread's rows of a pass and everything computed from them.
 #[derive(Debug, Default)]
 struct Share {
     rows: Vec<Row>,
@@ -85,7 +85,7 @@ struct Share {
 }
 
 impl Processor {
-    /// A processor with this many threads; 0 chooses, see [`threads::fitting`].
+    /// Creates a processor with `threads` threads; 0 chooses, see [`threads::fitting`].
     pub fn new(threads: usize, urgency: Urgency) -> Self {
         Self::with_isa(threads, urgency, Isa::detect())
     }
@@ -116,7 +116,7 @@ impl Processor {
         }
     }
 
-    /// As if the weights of a layer were too large for a core.
+    /// Treats the weights of a layer as too large for a core's cache.
     #[cfg(test)]
     pub(crate) fn with_far_weights(mut self) -> Self {
         self.near = 0;
@@ -127,9 +127,9 @@ impl Processor {
         self.isa
     }
 
-    /// Uses fewer threads while others keep cores busy. It changes no result.
+    /// Uses fewer threads while other work keeps cores busy. This never changes a result.
     fn fit(&mut self) {
-        /// How long a look at the machine holds.
+        /// How long a look at the machine stays valid.
         const HOLDS: Duration = Duration::from_secs(1);
 
         if let (Some(pool), Some(fitted)) = (&self.pool, self.fitted)
@@ -140,8 +140,9 @@ impl Processor {
         }
     }
 
-    /// Computes a pass to its end, or until `stop`, which is asked between any two layers, says
-    /// so. True when the pass is complete; one that is not can be run again, here or elsewhere.
+    /// Computes a pass to its end, or until `stop` returns true; `stop` is called between any two
+    /// layers. Returns whether the pass is complete. An incomplete pass can be run again, here or
+    /// on another processor.
     pub fn run(
         &mut self,
         model: &Model,
@@ -158,7 +159,7 @@ impl Processor {
             MANY_ROWS_PER_THREAD
         };
         let shares = (pass.rows() / least).clamp(1, self.threads);
-        // What is not shared out by rows is shared out within products and attention.
+        // Work that is not divided by rows is divided within products and attention.
         let threads = if near { shares } else { self.threads };
         let _computing = Computing::on(threads);
         match (self.pool.clone(), threads) {
@@ -209,7 +210,7 @@ impl Processor {
         true
     }
 
-    /// Gives each thread its rows; how many shares there are.
+    /// Divides the rows among at most `count` shares; returns the number of shares.
     fn share_out(&mut self, model: &Model, pass: &mut Pass, count: usize) -> usize {
         let width = model.shape().width;
         let rows: Vec<Row> = pass
@@ -241,7 +242,7 @@ impl Processor {
         used
     }
 
-    /// Scores of all tokens after each row that wants them.
+    /// Computes the logits of all tokens after each row that wants them.
     fn logits(&mut self, model: &Model, pass: &mut Pass, crew: Crew<'_>) {
         let (shape, head) = (model.shape(), model.head());
         let width = shape.width;
@@ -282,7 +283,7 @@ impl Processor {
     }
 }
 
-/// Puts back what was made of the rows.
+/// Writes the rows of the shares back into the pass.
 fn store(shares: &[Share], pass: &mut Pass) {
     pass.x.clear();
     for share in shares {
@@ -304,7 +305,7 @@ impl Angles {
 }
 
 impl Share {
-    /// Queries, keys and values of the rows.
+    /// Computes queries, keys and values of the rows.
     fn before_attention(
         &mut self,
         isa: Isa,
@@ -343,8 +344,8 @@ impl Share {
         }
     }
 
-    /// Writes the rows' keys and values, rounded as they are kept, so that all that reads them
-    /// reads the same.
+    /// Writes the rows' keys and values, rounded to the precision in which they are kept, so that
+    /// every reader sees the same numbers.
     fn write(&mut self, layer: usize, shape: &Shape, isa: Isa, spans: &mut [Span]) {
         let width = shape.kv_heads * shape.head_width;
         self.key_halves.resize(self.keys.len(), 0);
@@ -429,7 +430,7 @@ impl Share {
     }
 }
 
-/// Normalises each head on its own, in families that do.
+/// Normalises each head on its own, in model families that do so.
 fn normalize_heads(isa: Isa, shape: &Shape, weight: Option<&[f32]>, numbers: &mut [f32]) {
     let Some(weight) = weight else { return };
     let mut head = vec![0.0; shape.head_width];

@@ -1,8 +1,8 @@
 //! Reads GGUF files: metadata by key, tensors as rows of numbers.
 //!
-//! Invariant: no size that a file states is believed before it is compared with the file's length,
-//! so a truncated or hostile file costs an error and no memory. What comes before the tensors is
-//! read in `gguf/header.rs`. Knows nothing of models.
+//! Invariant: no size that a file states is trusted before it is compared with the file's length,
+//! so a truncated or hostile file costs an error and no memory. `gguf/header.rs` reads what comes
+//! before the tensors. Knows nothing of models.
 
 mod header;
 
@@ -18,7 +18,7 @@ use crate::{
 
 use header::{Header, TensorInfo, Value};
 
-/// An open file. Its metadata are read; each tensor is read when it is laid out.
+/// An open file. Its metadata have been read; each tensor is read when it is laid out.
 #[derive(Debug)]
 pub(crate) struct GgufFile {
     storage: Arc<Storage>,
@@ -65,7 +65,7 @@ impl GgufFile {
         }
     }
 
-    /// Takes an array of strings out of the metadata.
+    /// Removes an array of strings from the metadata and returns it.
     pub(crate) fn take_strings(&mut self, key: &str) -> Option<Texts> {
         match self.header.metadata.remove(key)? {
             Value::Texts(texts) => Some(texts),
@@ -73,7 +73,7 @@ impl GgufFile {
         }
     }
 
-    /// Takes an array of integers out of the metadata.
+    /// Removes an array of integers from the metadata and returns it.
     pub(crate) fn take_integers(&mut self, key: &str) -> Option<Vec<usize>> {
         let Value::Integers(integers) = self.header.metadata.remove(key)? else {
             return None;

@@ -1,10 +1,10 @@
 //! The arithmetic, written once, for every instruction set.
 //!
-//! Each function is compiled several times by `simd` with different instruction sets enabled. The
-//! results are bitwise the same everywhere, because each number is made by the same operations in
-//! the same order: sums run in sixteen lanes that are folded in one fixed order, products are
-//! added with one rounding (`mul_add`), and how many rows are worked on together changes nothing
-//! within a row. Products of quantised numbers are in `quantized`. Knows no models.
+//! Each function is compiled several times by `simd`, with different instruction sets enabled. The
+//! results are bitwise the same everywhere, because each number is computed by the same operations
+//! in the same order: sums run in sixteen lanes that are folded in one fixed order, products are
+//! added with one rounding (`mul_add`), and the number of rows computed together changes nothing
+//! within a row. Products of quantised numbers are in `quantized`. Knows nothing of models.
 
 #![expect(
     clippy::needless_range_loop,
@@ -15,10 +15,10 @@ mod quantized;
 
 pub(crate) use quantized::*;
 
-/// Numbers that are worked on side by side.
+/// Number of lanes that are computed side by side.
 pub(crate) const LANES: usize = 16;
 
-/// Positions in a block of keys and values.
+/// Number of positions in a block of keys and values.
 pub(crate) const KV_BLOCK: usize = 32;
 
 #[inline(always)]
@@ -34,13 +34,13 @@ pub(crate) fn fold(lanes: [f32; LANES], op: impl Fn(f32, f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// `e^x`, exact to about two units in the last place; arguments beyond +-87 count as +-87.
+/// Computes `e^x`, exact to about two units in the last place; `x` is clamped to ±87.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    /// Adding it rounds to an integer, which then stands in the low bits.
+    /// Adding this rounds to an integer, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
 
     let x = if x < -87.0 { -87.0 } else { x };
@@ -59,7 +59,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     p * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
-/// `out = x / rms(x) * weight`.
+/// Computes `out = x / rms(x) * weight`.
 #[inline(always)]
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     let mut lanes = [0.0f32; LANES];
@@ -79,7 +79,7 @@ pub(crate) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32])
     }
 }
 
-/// `gate = silu(gate) * up`.
+/// Computes `gate = silu(gate) * up`.
 #[inline(always)]
 pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
     for (gate, &up) in gate.iter_mut().zip(up) {
@@ -87,7 +87,7 @@ pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
     }
 }
 
-/// Turns the pairs (i, i + half) of one head by the angles of its position.
+/// Rotates the pairs (i, i + half) of one head by the angles of its position.
 #[inline(always)]
 pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]) {
     let half = cos.len();
@@ -99,7 +99,8 @@ pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]) {
     }
 }
 
-/// Sixteen outputs of a matrix for each of `M` rows; `tile` holds sixteen weights per column.
+/// Computes sixteen outputs of a matrix for each of `M` rows; `tile` holds sixteen weights per
+/// column.
 #[inline(always)]
 pub(crate) fn dense_tile<const M: usize>(
     tile: &[f32],
@@ -109,7 +110,7 @@ pub(crate) fn dense_tile<const M: usize>(
     columns(tile, |number| number, rows, out);
 }
 
-/// The same for weights in BF16.
+/// Computes the same for BF16 weights.
 #[inline(always)]
 pub(crate) fn brain_tile<const M: usize>(
     tile: &[u16],
@@ -126,7 +127,7 @@ fn columns<const M: usize, T: Copy>(
     rows: [&[f32]; M],
     out: &mut [[f32; LANES]; M],
 ) {
-    // Four sums per output, so that one addition need not wait for the last.
+    // Four sums per output, so that an addition need not wait for the previous one.
     let mut sums = [[[0.0f32; LANES]; 4]; M];
     let (groups, rest) = tile.as_chunks::<{ 4 * LANES }>();
     let fours = rows.map(|row| &row.as_chunks::<4>().0[..groups.len()]);
@@ -161,7 +162,7 @@ fn columns<const M: usize, T: Copy>(
     }
 }
 
-/// What one query has gathered from the keys that it has met.
+/// What a query has gathered from the keys that it has met so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gathered {
     /// Largest score.
@@ -177,7 +178,7 @@ impl Gathered {
     };
 }
 
-/// One query's work on a block of keys and values.
+/// The work of one query on a block of keys and values.
 pub(crate) struct Query<'a> {
     pub(crate) query: &'a [f32],
     pub(crate) gathered: &'a mut Gathered,
@@ -186,8 +187,8 @@ pub(crate) struct Query<'a> {
 
 /// Lets `R` queries attend to the first `valid` positions of a block.
 ///
-/// `keys` holds for each dimension 32 positions, `values` for each position all dimensions.
-/// Scores are in units of `1 / scale`.
+/// `keys` holds 32 positions for each dimension, `values` all dimensions for each position. Scores
+/// are in units of `1 / scale`.
 #[inline(always)]
 pub(crate) fn attend<const R: usize>(
     keys: &[f32],
@@ -247,8 +248,8 @@ pub(crate) fn attend<const R: usize>(
     }
 }
 
-/// Products of `R` queries with 32 keys. Even and odd dimensions are summed apart, so that one
-/// addition need not wait for the last.
+/// Computes the products of `R` queries with 32 keys. Even and odd dimensions are summed
+/// separately, so that an addition need not wait for the previous one.
 #[inline(always)]
 fn products<const R: usize>(keys: &[f32], queries: [&[f32]; R]) -> [[f32; KV_BLOCK]; R] {
     let (pairs, _) = keys.as_chunks::<{ 2 * KV_BLOCK }>();
@@ -275,7 +276,7 @@ fn products<const R: usize>(keys: &[f32], queries: [&[f32]; R]) -> [[f32; KV_BLO
     even
 }
 
-/// Adds the weighted values to `C` times sixteen dimensions from `at` on.
+/// Adds the weighted values to `C` times sixteen dimensions, starting with dimension `at`.
 #[inline(always)]
 fn gather<const R: usize, const C: usize>(
     values: &[f32],
@@ -312,7 +313,7 @@ fn gather<const R: usize, const C: usize>(
     }
 }
 
-/// The largest of some numbers.
+/// Returns the largest number.
 #[inline(always)]
 pub(crate) fn max(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -329,7 +330,7 @@ pub(crate) fn max(x: &[f32]) -> f32 {
     fold(lanes, |a, b| if a > b { a } else { b })
 }
 
-/// Index of the largest number whose kind is at most `last`; of equal ones the first.
+/// Returns the index of the largest number whose kind is at most `last`; ties go to the first.
 #[inline(always)]
 pub(crate) fn best(x: &[f32], kinds: &[u8], last: u8) -> Option<u32> {
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -363,7 +364,7 @@ pub(crate) fn best(x: &[f32], kinds: &[u8], last: u8) -> Option<u32> {
         .map(|index| index as u32)
 }
 
-/// Sum of `e^(x - max)`.
+/// Returns the sum of `e^(x - max)`.
 #[inline(always)]
 pub(crate) fn sum_exp(x: &[f32], max: f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
@@ -379,7 +380,7 @@ pub(crate) fn sum_exp(x: &[f32], max: f32) -> f32 {
     fold(lanes, |a, b| a + b)
 }
 
-/// A half float's value; infinities and NaN do not occur.
+/// Returns the value of a half float; infinities and NaN do not occur.
 #[inline(always)]
 pub(crate) fn widen_one(half: u16) -> f32 {
     let shifted = u32::from(half & 0x7fff) << 13;
@@ -388,7 +389,7 @@ pub(crate) fn widen_one(half: u16) -> f32 {
     f32::from_bits(magnitude.to_bits() | (u32::from(half & 0x8000) << 16))
 }
 
-/// Half floats to floats.
+/// Converts half floats to floats.
 #[inline(always)]
 pub(crate) fn widen(halves: &[u16], out: &mut [f32]) {
     for (out, &half) in out.iter_mut().zip(halves) {
@@ -396,13 +397,13 @@ pub(crate) fn widen(halves: &[u16], out: &mut [f32]) {
     }
 }
 
-/// A BF16 number's value.
+/// Returns the value of a BF16 number.
 #[inline(always)]
 pub(crate) fn widen_brain(brain: u16) -> f32 {
     f32::from_bits(u32::from(brain) << 16)
 }
 
-/// Floats to half floats, to the nearest, what is too large to the largest.
+/// Converts floats to the nearest half floats; numbers that are too large become the largest.
 #[inline(always)]
 pub(crate) fn narrow(numbers: &[f32], out: &mut [u16]) {
     for (out, &number) in out.iter_mut().zip(numbers) {
@@ -422,8 +423,8 @@ pub(crate) fn narrow_one(number: f32) -> u16 {
     } else {
         LARGEST
     };
-    // Adding a power of two 13 binary digits above the number's own (at least that of the
-    // smallest normal half) lets the float unit round to the digits that a half keeps.
+    // Adding a power of two that is 13 binary digits above the number's own (at least above that of
+    // the smallest normal half) makes the float unit round to the digits that a half keeps.
     let exponent = magnitude.to_bits() & 0x7f80_0000;
     let exponent = if exponent > 0x3880_0000 {
         exponent

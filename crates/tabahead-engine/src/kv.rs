@@ -1,6 +1,6 @@
 //! Keys and values in blocks of 32 positions.
 //!
-//! Who may write one is `place`'s business. Knows nothing of tokens.
+//! `place` decides who may write a block. Knows nothing of tokens.
 
 use std::sync::{
     Arc,
@@ -9,7 +9,7 @@ use std::sync::{
 
 use crate::{Model, aligned::Aligned, kernels::KV_BLOCK};
 
-/// Bytes held by everything that was charged to it and still lives.
+/// The sum of the bytes charged to it, as long as the charges live.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger(Arc<AtomicUsize>);
 
@@ -18,7 +18,7 @@ impl Ledger {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Charges bytes until the charge is dropped.
+    /// Charges `bytes` until the returned charge is dropped.
     pub(crate) fn charge(&self, bytes: usize) -> Charge {
         self.0.fetch_add(bytes, Ordering::Relaxed);
         Charge {
@@ -47,18 +47,18 @@ impl Drop for Charge {
     }
 }
 
-/// How exactly keys and values are kept.
+/// Precision in which keys and values are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KvPrecision {
-    /// Half floats: two bytes a number.
+    /// Half floats, two bytes per number.
     #[default]
     Half,
-    /// Floats: four bytes a number.
+    /// Floats, four bytes per number.
     Full,
 }
 
 impl KvPrecision {
-    /// Bytes of a number.
+    /// Returns the size of a number in bytes.
     pub(crate) fn bytes(self) -> usize {
         match self {
             Self::Half => 2,
@@ -67,7 +67,7 @@ impl KvPrecision {
     }
 }
 
-/// Rows of keys or values, as a block keeps them.
+/// Rows of keys or values, in the precision of a block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Numbers<'a> {
     Half(&'a [u16]),
@@ -77,8 +77,8 @@ pub(crate) enum Numbers<'a> {
 /// Keys and values of 32 positions in all layers.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
-    /// Per layer all keys, then all values; per head the keys dimension by dimension (32
-    /// positions each) and the values position by position.
+    /// All layers, one after the other: first all keys, then all values. Within each, head by head:
+    /// keys dimension by dimension (32 positions each), values position by position.
     numbers: Stored,
     heads: usize,
     head_width: usize,
@@ -112,12 +112,12 @@ impl Block {
         }
     }
 
-    /// Keys of a head: for each dimension 32 positions.
+    /// Returns the keys of a head: 32 positions for each dimension.
     pub(crate) fn keys(&self, layer: usize, head: usize) -> Numbers<'_> {
         self.part(layer * 2, head)
     }
 
-    /// Values of a head: for each position all dimensions.
+    /// Returns the values of a head: all dimensions for each position.
     pub(crate) fn values(&self, layer: usize, head: usize) -> Numbers<'_> {
         self.part(layer * 2 + 1, head)
     }

@@ -1,15 +1,15 @@
-//! Tokens in, tokens out: weights, tokenizer, key-value cache, greedy decoding.
+//! Tokens in, tokens out: weights, tokenizer, key-value cache and greedy decoding.
 //!
-//! Knows no documents, no LSP and none of our other crates. A [`Model`] is immutable and shared;
-//! an [`Engine`] keeps keys and values and is driven from one thread, pass by pass, so that whoever
-//! drives it can stop or switch between any two layers.
+//! Knows nothing of documents, LSP or our other crates. A [`Model`] is immutable and shared. An
+//! [`Engine`] holds keys and values and is driven from one thread, pass by pass, so that its driver
+//! can stop or switch between any two layers.
 //!
-//! Read next: `engine` for the steps, `tree` for what is kept, `forward` for the arithmetic, `model`
-//! for the files.
+//! Read next: `engine` for the steps, `tree` for what is kept, `forward` for the arithmetic,
+//! `model` for the files.
 //!
-//! Invariant: one result per prompt, whatever the company: the logits of a token are bitwise the
-//! same alone or in a batch, in one prefill, in chunks or token by token, after a fork or a cut, on
-//! one thread or several.
+//! Invariant: one result per prompt, whatever else is computed with it. The logits of a token are
+//! bitwise the same alone or in a batch, in one prefill, in chunks or token by token, after a fork
+//! or a cut, on one thread or several.
 
 mod aligned;
 mod architecture;

@@ -1,8 +1,8 @@
-//! A matrix of weights, and rows times it.
+//! A matrix of weights, and the product of rows with it.
 //!
-//! Weights lie in tiles of sixteen output rows, so that sixteen outputs are made side by side and
-//! no sum is ever split: an output depends on its row and its weights alone, however many rows
-//! are worked on together and by however many threads.
+//! Weights lie in tiles of sixteen output rows, so that sixteen outputs are computed side by side
+//! and no sum is ever split. An output depends only on its row and its weights, however many rows
+//! are computed together and on however many threads.
 
 use std::{fmt, ops::Range};
 
@@ -16,32 +16,34 @@ use crate::{
     tiles::{Joined, Role, UPPER_STEP, Weights},
 };
 
-/// Multiplications of a part of a product that are worth another thread: some microseconds.
+/// Minimum number of multiplications in a part of a product that is worth another thread: some
+/// microseconds of work.
 const WORTH_SPLITTING: usize = 1 << 17;
 
-/// Parts of a large product for each thread, so that one that is slowed down does fewer of them.
+/// Number of parts of a large product per thread, so that a thread that is slowed down does fewer.
 const PARTS: usize = 8;
 
-/// How far below the highest a logit is computed with all bits of its weights, in a head that lies in planes: lower
-/// ones are a thousandth as likely at most. What the other bits change is far less than half of it.
+/// How far below the highest logit a logit is still computed with all bits of its weights, in a
+/// head that lies in planes. Lower ones are at most a thousandth as likely. The other bits change a
+/// logit by far less than half of this.
 const REFINED: f32 = 8.0;
 
-/// A matrix of `outputs` rows and `inputs` columns, and what is added to its products.
+/// A matrix of `outputs` rows and `inputs` columns, and the bias that is added to its products.
 #[derive(Debug)]
 pub(crate) struct Linear {
     outputs: usize,
     inputs: usize,
     weights: Weights,
     bias: Option<Vec<f32>>,
-    /// Where the weights are until they are read.
+    /// The tensor to read the weights from, until they are read.
     unread: Option<Unread>,
 }
 
-/// A tensor that is to be read into memory that is reserved for it.
+/// A tensor that is to be read into memory reserved for it.
 struct Unread {
     name: String,
     raw: RawTensor,
-    /// The tensor's row of an output.
+    /// Maps an output to the tensor's row.
     source: Box<dyn Fn(usize) -> usize + Send + Sync>,
 }
 
@@ -54,47 +56,47 @@ impl fmt::Debug for Unread {
 /// Quantised rows of numbers, laid out as the kernels read them.
 #[derive(Debug, Default)]
 pub(crate) struct Activations {
-    /// Blocks of one row.
+    /// Number of blocks in a row.
     blocks: usize,
     /// `QuantBlocks` of the rows of each pass.
     words: Vec<i32>,
-    /// A row before it is put among those of its pass.
+    /// Buffer for a row before it is interleaved with the other rows of its pass.
     row: Vec<QuantBlocks<1>>,
 }
 
-/// Rows that are multiplied, and how.
+/// The rows to multiply, and how to do it.
 pub(crate) struct Rows<'a> {
     pub(crate) isa: Isa,
     pub(crate) numbers: &'a [f32],
-    /// The same rows.
+    /// The same rows, quantised.
     pub(crate) quantized: &'a Activations,
-    /// Threads to which a large product of few rows is shared out by outputs, so that all weights are
-    /// read once.
+    /// Threads among which a large product of few rows is divided by outputs, so that all weights
+    /// are read once.
     pub(crate) crew: Crew<'a>,
 }
 
-/// Tiles of a matrix that one thread works on.
+/// Consecutive tiles of a matrix that one thread works on.
 struct Piece<'a> {
     linear: &'a Linear,
-    /// The first of them.
+    /// Index of the first of these tiles.
     tile: usize,
-    /// Their outputs of each row.
+    /// Their outputs for each row.
     out: Vec<&'a mut [f32]>,
 }
 
-/// Where a pass over a tile stands.
+/// Position of a pass over a tile.
 struct Place<'a> {
     tile: usize,
-    /// The pass's first row.
+    /// Index of the pass's first row.
     row: usize,
-    /// Where the outputs go in the part of a row that is being made.
+    /// Range of its outputs within the part of each row that is being computed.
     span: Range<usize>,
-    /// The tile's weights as floats, where they are half floats in memory.
+    /// The tile's weights as floats, if they are half floats in memory.
     panel: &'a [f32],
 }
 
-/// How rows are divided among passes over a tile: into as few passes as can be, all of one size
-/// or one row larger.
+/// Divides rows among passes over a tile: into as few passes as possible, which differ in size by
+/// at most one row.
 #[derive(Debug, Clone, Copy)]
 struct Passes {
     rows: usize,
@@ -115,7 +117,7 @@ impl Passes {
 }
 
 impl Activations {
-    /// Quantises rows of `width` numbers, unless no quantised matrix can read them.
+    /// Quantises rows of `width` numbers, unless no quantised matrix can read rows of that width.
     pub(crate) fn set(&mut self, isa: Isa, rows: &[f32], width: usize) {
         if !width.is_multiple_of(QUANT_BLOCK) {
             return;
@@ -144,7 +146,7 @@ impl Activations {
         }
     }
 
-    /// The rows of a pass, of which `first` is the first.
+    /// Returns the rows of the pass that begins with row `first`.
     pub(crate) fn rows<const M: usize>(&self, first: usize) -> &[QuantBlocks<M>] {
         let size = self.blocks * QUANT_WORDS;
         let words = &self.words[first * size..][..M * size];
@@ -153,8 +155,9 @@ impl Activations {
 }
 
 impl Rows<'_> {
-    /// The rows times matrices that have as many columns. Several at once cost less than one after
-    /// the other: all threads have something to do until the last of them.
+    /// Multiplies the rows by matrices that all have as many columns as a row has numbers. Several
+    /// products at once cost less than one after the other, because all threads stay busy until the
+    /// last.
     pub(crate) fn multiply<const N: usize>(&self, products: [(&Linear, &mut Vec<f32>); N]) {
         let [(Linear { inputs, .. }, _), ..] = &products[..] else {
             return;
@@ -202,11 +205,12 @@ impl Rows<'_> {
 }
 
 impl Linear {
-    /// Takes memory for a matrix, which is zeros until it is [`Linear::read`]; output row `r` is the
-    /// file's row `source(r)`. The logits of a [`Role::Head`] must be [`Linear::refine`]d.
+    /// Reserves memory for a matrix, which is zeros until [`Linear::read`] reads it; output row `r`
+    /// is the file's row `source(r)`. The logits of a [`Role::Head`] must be corrected by
+    /// [`Linear::refine`].
     ///
     /// # Errors
-    /// When the file has no such matrix, or not all of it.
+    /// If the file has no such matrix, or not all of it.
     pub(crate) fn reserve(
         file: &impl TensorSource,
         name: &str,
@@ -237,10 +241,10 @@ impl Linear {
         })
     }
 
-    /// Reads the weights of a matrix for which memory is reserved.
+    /// Reads the weights of a matrix into the memory reserved for it.
     ///
     /// # Errors
-    /// As [`Weights::read`].
+    /// See [`Weights::read`].
     pub(crate) fn read(&mut self) -> Result<(), EngineError> {
         let Some(Unread { name, raw, source }) = self.unread.take() else {
             return Ok(());
@@ -252,10 +256,10 @@ impl Linear {
         })
     }
 
-    /// Makes a matrix of a tensor; output row `r` is the tensor's row `source(r)`.
+    /// Builds a matrix from a tensor; output row `r` is the tensor's row `source(r)`.
     ///
     /// # Errors
-    /// As [`Weights::read`].
+    /// See [`Weights::read`].
     pub(crate) fn new(
         raw: &RawTensor,
         bias: Option<Vec<f32>>,
@@ -266,7 +270,7 @@ impl Linear {
         Self::filled(weights, raw, bias, outputs, source)
     }
 
-    /// As [`Linear::new`], with a matrix of Q8_0 in planes.
+    /// Does the same as [`Linear::new`], with a Q8_0 matrix in planes.
     #[cfg(test)]
     pub(crate) fn in_planes(
         raw: &RawTensor,
@@ -298,19 +302,20 @@ impl Linear {
         self.outputs
     }
 
-    /// Bytes in memory.
+    /// Returns the size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.weights.size()
     }
 
-    /// Bytes that a product reads.
+    /// Returns the number of bytes that a product reads.
     pub(crate) fn bytes_per_product(&self) -> usize {
         self.weights.bytes_per_product()
     }
 
-    /// Computes again, with all bits of the weights, the logits that are nearly as high as the highest of their row. A
-    /// matrix that lies in planes gives them without the lower halves of its bytes, which changes them by some tenths.
-    /// Others are not touched. What is computed again depends on the row alone.
+    /// Computes the logits that are nearly as high as the highest of their row again, with all bits
+    /// of the weights. A matrix in planes computes them without the lower halves of its bytes,
+    /// which changes them by some tenths. Logits of other matrices are left alone. Which logits are
+    /// computed again depends only on the row.
     pub(crate) fn refine(&self, work: &Rows<'_>, logits: &mut [f32]) {
         if !matches!(self.weights, Weights::Planes { .. }) {
             return;
@@ -341,7 +346,8 @@ impl Linear {
         }
     }
 
-    /// One row of weights: the embedding of a token when the matrix is the embedding table.
+    /// Writes one row of weights to `out`: a token's embedding if the matrix is the embedding
+    /// table.
     pub(crate) fn weights_of(&self, output: usize, out: &mut [f32]) {
         self.weights.row(output, &mut out[..self.inputs]);
     }
@@ -350,7 +356,8 @@ impl Linear {
         self.outputs.div_ceil(LANES)
     }
 
-    /// Outputs from tile `first` on, for all rows: `out` has the same span of each.
+    /// Computes the outputs from tile `first` on for all rows; `out` holds the same span of each
+    /// row.
     fn multiply(&self, work: &Rows<'_>, first: usize, out: &mut [&mut [f32]]) {
         let (count, width) = (out.len(), out[0].len());
         let most = self.weights.most_rows(work.isa);
@@ -387,7 +394,7 @@ impl Linear {
         }
     }
 
-    /// Sixteen outputs of `M` rows.
+    /// Computes sixteen outputs of `M` rows.
     fn tile<const M: usize>(&self, work: &Rows<'_>, place: Place<'_>, out: &mut [&mut [f32]]) {
         let Place { tile, row, .. } = place;
         let isa = work.isa;
@@ -445,7 +452,7 @@ impl Linear {
         }
     }
 
-    /// Adds the bias of a tile's outputs, the first so many.
+    /// Adds the bias to the first `outputs` outputs of a tile.
     fn add_bias<const M: usize>(
         &self,
         tile: usize,

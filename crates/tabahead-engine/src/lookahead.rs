@@ -1,13 +1,14 @@
-//! Looks ahead where two tokens are nearly as likely: the one whose line is likelier is chosen.
+//! Looks ahead if two tokens are nearly equally likely, and chooses the one with the likelier line.
 //!
-//! The likeliest token often begins an unlikely line: of `foo(a, b` and `foo(b)`, the end of the line after `a` may be
-//! anything, after `b` it is certain. So each of two rivals is followed, greedily, to the end of its line, a few
-//! tokens at most, and the likelier of the two beginnings wins. (A beam search finds likely lines, too, but what it
-//! finds depends on what else is in the beam, and so on what was typed of the line; and it prefers short lines, because it
-//! gives up a likely token for an unlikely one.)
+//! The likeliest token often begins an unlikely line: of `foo(a, b` and `foo(b)`, the end of the
+//! line after `a` may be anything, after `b` it is certain. So each of two rivals is followed
+//! greedily to the end of its line, for a few tokens at most, and the likelier of the two
+//! continuations wins. (A beam search finds likely lines, too. But what it finds depends on what
+//! else is in the beam, and so on how much of the line was typed. And it prefers short lines,
+//! because it gives up a likely token for an unlikely one.)
 //!
-//! What a rival is followed to depends on the tokens before it alone, never on a constraint, so whoever wins at a place
-//! wins there again when a part of it is typed.
+//! How a rival is followed depends only on the tokens before it, never on a constraint. So the
+//! winner at a place wins there again after part of it is typed.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -19,62 +20,63 @@ use crate::{
     vocabulary::{TokenKind, Vocabulary},
 };
 
-/// Tokens of a rival's line that are compared at most, itself included.
+/// Maximum number of tokens of a rival's line that are compared, the rival included.
 const FARTHEST: usize = 6;
 
-/// Two rivals at a place.
+/// A contest between two rivals at a place.
 #[derive(Debug)]
 pub(crate) struct Contest {
-    /// The likelier token first.
+    /// The two rivals, the likelier token first.
     rivals: [Rival; 2],
-    /// The one that the sequence follows.
+    /// Index of the rival that the sequence follows.
     followed: Option<usize>,
-    /// Tokens before the place.
+    /// Number of tokens before the place.
     start: usize,
-    /// Where the text to copy from was.
+    /// Mark of the copy source at the place.
     mark: Option<Mark>,
     /// Log-probability of the stop that is likelier than both, but masked.
     masked_stop: Option<f32>,
 }
 
-/// A token, and how its line goes on.
+/// A candidate token and the continuation of its line.
 #[derive(Debug)]
 struct Rival {
-    /// Logarithm of the token's probability.
+    /// Log-probability of the token.
     first: f32,
-    /// Logarithm of the probability of all of `line`.
+    /// Log-probability of all of `line`.
     log_prob: f32,
     line: Vec<TokenId>,
-    /// It is followed no farther.
+    /// Whether the line ends here and is not followed any further.
     over: bool,
-    /// What is known there, while the sequence is elsewhere.
+    /// What is known of this line, while the sequence is elsewhere.
     known: Beginning,
 }
 
-/// What is known of the tokens before a place and of a few behind it.
+/// What is known of the tokens before a place and of a few after it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Beginning {
-    /// Behind the tokens whose keys and values are known: some that were decoded, then some of `draft`.
+    /// The place after the tokens whose keys and values are known: some decoded ones, then some of
+    /// `draft`.
     pub(crate) place: Place,
-    /// By the number of tokens before them, from the end of the prompt on.
+    /// Logits by the number of tokens before them, from the end of the prompt on.
     pub(crate) logits: Known,
-    /// What probably comes next.
+    /// Tokens that probably come next.
     pub(crate) draft: VecDeque<TokenId>,
 }
 
-/// What is chosen at a place.
+/// The token chosen at a place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Decision {
-    /// The token; perhaps a stop.
+    /// The token, possibly a stop.
     pub(crate) token: TokenId,
-    /// Logarithm of its probability.
+    /// Log-probability of the token.
     pub(crate) log_prob: f32,
     /// Log-probability of the stop that would have been chosen, had it not been masked.
     pub(crate) masked_stop: Option<f32>,
 }
 
 impl Rival {
-    /// Its line goes on with a token.
+    /// Appends a token to the line.
     fn push(&mut self, (token, log_prob): (TokenId, f32), vocabulary: &Vocabulary) {
         self.line.push(token);
         self.log_prob += log_prob;
@@ -85,7 +87,8 @@ impl Rival {
 }
 
 impl Contest {
-    /// Between two tokens that may come next where the sequence is, with the logarithms of their probabilities.
+    /// Starts a contest between two tokens that may come next in `sequence`, given with their
+    /// log-probabilities.
     fn new(
         tokens: [(TokenId, f32); 2],
         masked_stop: Option<f32>,
@@ -112,7 +115,8 @@ impl Contest {
         }
     }
 
-    /// Who has to be followed farther to know who wins: the other one only while it is likelier.
+    /// Returns the rival that must be followed further to decide the contest. The second one is
+    /// followed only while it is likelier.
     fn undecided(&self) -> Option<usize> {
         let [one, other] = &self.rivals;
         match (one.over, other.over) {
@@ -122,14 +126,14 @@ impl Contest {
         }
     }
 
-    /// Takes the sequence behind the line of the rival that is to be followed, or back to where it was.
+    /// Moves the sequence to the end of the line of the rival to follow, or back to where it was.
     fn lead(&mut self, sequence: &mut Sequence, vocabulary: &Vocabulary) {
         let next = self.undecided();
         if next == self.followed {
             return;
         }
         if let Some(rival) = self.followed {
-            // What was computed of its line serves when it is chosen.
+            // What was computed of its line is reused if it is chosen.
             for token in sequence.tokens.drain(self.start..).rev() {
                 sequence.known.draft.push_front(token);
             }
@@ -148,7 +152,7 @@ impl Contest {
         self.followed = next;
     }
 
-    /// Who wins; the sequence then knows what is known of that line.
+    /// Returns the winner and gives the sequence what is known of the winner's line.
     fn decided(self, sequence: &mut Sequence) -> Decision {
         let [one, other] = self.rivals;
         let winner = match other.log_prob > one.log_prob {
@@ -165,7 +169,7 @@ impl Contest {
 }
 
 impl Engine {
-    /// Decides what comes next in a sequence; `None` when more has to be computed before that.
+    /// Decides which token comes next in a sequence; `None` if more must be computed first.
     ///
     /// # Errors
     /// `Unspellable` when no token continues the forced bytes.

@@ -1,8 +1,8 @@
-//! A loaded model: weights, tokenizer and what its files say.
+//! A loaded model: weights, tokenizer and what its files state.
 //!
-//! Immutable. Loading compares every size with the files; nothing that a file merely states is
-//! allocated. A model without a usable tokenizer loads too: it computes, but does not complete. How
-//! the weights are used is in `forward`; how to add a family of models, in `architecture`.
+//! Immutable. Loading compares every size with the files; no memory is allocated for a size that a
+//! file merely states. A model without a usable tokenizer loads, too: it computes, but does not
+//! complete. `forward` uses the weights; `architecture` explains how to add a family of models.
 
 mod identity;
 mod layer;
@@ -42,17 +42,17 @@ pub(crate) use shape::Shape;
 /// A token's number in the vocabulary.
 pub type TokenId = u32;
 
-/// Most rows of an embedding table: some hundred thousand are usual. A vocabulary takes more memory
-/// than narrow rows do in their file.
+/// Maximum number of rows of an embedding table; some hundred thousand are usual. A vocabulary
+/// takes more memory than narrow rows take in their file.
 const MOST_TOKENS: usize = 1 << 22;
 
-/// To make a vocabulary counts as much as to read this part of the files.
+/// Divisor for the progress: building the vocabulary counts like reading this part of the files.
 const VOCABULARY_SHARE: u64 = 16;
 
-/// Special tokens by role, as GGUF metadata name them.
+/// Special tokens by role, named as in GGUF metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SpecialToken {
-    /// `tokenizer.ggml.bos_token_id`, where the file asks for it before every text.
+    /// `tokenizer.ggml.bos_token_id`, if the file asks for it before every text.
     Begin,
     /// `tokenizer.ggml.fim_sep_token_id`
     File,
@@ -64,7 +64,7 @@ pub enum SpecialToken {
     Middle,
 }
 
-/// What the files of a model are.
+/// File format of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelFormat {
     /// One GGUF file.
@@ -74,7 +74,7 @@ pub enum ModelFormat {
 }
 
 impl ModelFormat {
-    /// The format's name, in lower case.
+    /// Returns the format's name, in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gguf => "gguf",
@@ -83,68 +83,71 @@ impl ModelFormat {
     }
 }
 
-/// What a model's metadata say.
+/// The properties of a model that its files state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     /// The name and a hash of the files: the model's identity in every cache key.
     pub id: String,
-    /// `general.name`, or the directory's name, for people.
+    /// Display name: `general.name`, or the directory's name.
     pub name: String,
-    /// What the files are.
+    /// Format of the files.
     pub format: ModelFormat,
     /// `llama`, `qwen2` or `qwen3`.
     pub architecture: String,
-    /// Tokens that fit the context.
+    /// Maximum number of tokens in the context.
     pub context_tokens: usize,
     /// Number of weights.
     pub parameters: usize,
-    /// How many tensors have which type: `q8_0`, `f32`, …
+    /// Number of tensors by type: `q8_0`, `f32`, …
     pub tensor_types: BTreeMap<String, usize>,
-    /// Bytes of the file, or of all files with weights.
+    /// Size of the file, or of all files with weights, in bytes.
     pub file_bytes: usize,
-    /// `tokenizer.ggml.pre`, or what tokenizer.json was recognised as; `none` if there is none.
+    /// `tokenizer.ggml.pre`, or the pre-tokenizer recognised in tokenizer.json; `none` if there is
+    /// none.
     pub pre_tokenizer: String,
-    /// `tabahead.gate.least_log_prob`, where the file has a usable one.
+    /// `tabahead.gate.least_log_prob`, if the file has a usable one.
     pub least_log_prob: Option<f32>,
 }
 
 impl ModelInfo {
-    /// Whether the model has so many weights that it knows more names and longer texts than the embedded one: what
-    /// suits it was measured with models of 0.5 and 1.5 billion weights, what suits smaller ones with the embedded one.
+    /// Returns whether the model is so large that it knows more names and longer texts than the
+    /// embedded one. Settings for large models were measured with models of 0.5 and 1.5 billion
+    /// weights, those for smaller ones with the embedded model.
     pub fn is_large(&self) -> bool {
         self.parameters >= LARGE
     }
 }
 
-/// Between the embedded model's 7 million weights and the 360 million of the smallest that people download.
+/// Minimum number of weights of a large model, between the embedded model's 7 million and the 360
+/// million of the smallest model that people download.
 const LARGE: usize = 100_000_000;
 
-/// Metadata key of the mean natural log-probability of a suggestion's tokens from which enough of what is
-/// shown is right to show it.
+/// Metadata key of the mean natural log-probability of a suggestion's tokens from which on enough
+/// of the shown suggestions are right to show them.
 const LEAST_LOG_PROB: &str = "tabahead.gate.least_log_prob";
 
-/// Weights, tokenizer and metadata: immutable, shared by engines.
+/// Weights, tokenizer and metadata; immutable and shared by engines.
 #[derive(Debug)]
 pub struct Model {
     info: ModelInfo,
-    /// Or why there is none.
+    /// The vocabulary, or why there is none.
     vocabulary: Result<Vocabulary, String>,
     shape: Shape,
     pub(crate) embedding: Linear,
     pub(crate) layers: Vec<Layer>,
     pub(crate) output_norm: Vec<f32>,
-    /// Absent when the embedding table serves.
+    /// The output matrix; absent if the embedding table serves as the head.
     head: Option<Linear>,
 }
 
 impl Model {
     /// Loads a GGUF file held in memory.
     ///
-    /// The weights are laid out anew, in the order in which the processor reads them; the bytes
-    /// are not kept.
+    /// The weights are copied into the order in which the processor reads them; the bytes are not
+    /// kept.
     ///
     /// # Errors
-    /// `EngineError::Model` with one line that says what is wrong with the file.
+    /// `EngineError::Model` with one line that states what is wrong with the file.
     pub fn from_bytes(bytes: Cow<'static, [u8]>) -> Result<Self, EngineError> {
         loading(&mut |_| (), |meter| {
             Self::read_gguf(Storage::memory(bytes, meter))
@@ -154,18 +157,19 @@ impl Model {
     /// Loads a GGUF file, or a directory with config.json and weights in safetensors files.
     ///
     /// # Errors
-    /// As `from_bytes`, and when a file cannot be read.
+    /// Those of `from_bytes`, and when a file cannot be read.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         Self::open_with(path, &mut |_| ())
     }
 
-    /// As [`Model::open`], telling which share of the work is done: some hundred times for a large
-    /// model, never less than before, and 1 at the end.
+    /// Does the same as [`Model::open`] and reports which share of the work is done: some hundred
+    /// times for a large model, never less than before, and 1 at the end.
     ///
     /// # Errors
-    /// As `open`.
+    /// Those of `open`.
     pub fn open_with(path: &Path, progress: &mut dyn FnMut(f32)) -> Result<Self, EngineError> {
-        // The reason first: who shows one line cuts its end, and the path is known.
+        // The reason comes first: a client that shows one line cuts off its end, and the path is
+        // known.
         let in_path = |reason: String| format!("{reason} ('{}')", path.display());
         let model = if path.is_dir() {
             loading(progress, |meter| Self::read_checkpoint(path, meter))
@@ -197,11 +201,11 @@ impl Model {
         Ok(model)
     }
 
-    /// Whether the model can complete code: that takes a tokenizer that is supported, and
-    /// fill-in-the-middle tokens. Without them it still computes [`Model::logits`].
+    /// Reports whether the model can complete code. That takes a supported tokenizer and
+    /// fill-in-the-middle tokens. Without them the model still computes [`Model::logits`].
     ///
     /// # Errors
-    /// `EngineError::Model` with one line that says what is missing.
+    /// `EngineError::Model` with one line that states what is missing.
     pub fn completes(&self) -> Result<(), EngineError> {
         self.spells()?;
         let has = |token| self.special(token).is_some();
@@ -215,10 +219,10 @@ impl Model {
         }
     }
 
-    /// Whether text becomes tokens and tokens text.
+    /// Reports whether the model can turn text into tokens and tokens into text.
     ///
     /// # Errors
-    /// `EngineError::Model` with one line that says why there is no tokenizer to use.
+    /// `EngineError::Model` with one line that states why there is no usable tokenizer.
     pub fn spells(&self) -> Result<(), EngineError> {
         match &self.vocabulary {
             Ok(_) => Ok(()),
@@ -226,13 +230,13 @@ impl Model {
         }
     }
 
-    /// What the metadata say.
+    /// Returns what the metadata state.
     pub fn info(&self) -> &ModelInfo {
         &self.info
     }
 
-    /// Canonical tokens of a text; special tokens spelled in the text are plain text. None when
-    /// the model does not spell, see [`Model::spells`].
+    /// Returns the canonical tokens of a text; special tokens spelled in the text are plain text.
+    /// Empty if the model does not spell, see [`Model::spells`].
     pub fn encode(&self, text: &str) -> Vec<TokenId> {
         match &self.vocabulary {
             Ok(vocabulary) => vocabulary.encode(text),
@@ -240,7 +244,8 @@ impl Model {
         }
     }
 
-    /// The bytes that a token spells; empty for special tokens, and when the model does not spell.
+    /// Returns the bytes that a token spells; empty for special tokens, and if the model does not
+    /// spell.
     pub fn token_bytes(&self, token: TokenId) -> &[u8] {
         match &self.vocabulary {
             Ok(vocabulary) => vocabulary.token_bytes(token),
@@ -248,40 +253,40 @@ impl Model {
         }
     }
 
-    /// The id of a special token, if the model has it.
+    /// Returns the id of a special token, if the model has it.
     pub fn special(&self, token: SpecialToken) -> Option<TokenId> {
         self.vocabulary.as_ref().ok()?.special(token)
     }
 
-    /// Number of tokens that have a score: rows of the embedding table.
+    /// Returns the number of tokens that have logits: the rows of the embedding table.
     pub fn vocabulary_len(&self) -> usize {
         self.embedding.outputs()
     }
 
-    /// Bytes of weights in memory.
+    /// Returns the size of the weights in memory, in bytes.
     pub fn weight_bytes(&self) -> usize {
         let layers = self.layers.iter().map(Layer::bytes).sum::<usize>();
         let ends = [&self.embedding].into_iter().chain(&self.head);
         layers + ends.map(Linear::bytes).sum::<usize>()
     }
 
-    /// Bytes of weights that are read to compute one token: all but an embedding table that is
-    /// not the head as well, and but the lower halves of a head's bytes.
+    /// Returns the number of bytes of weights that are read to compute one token: all except an
+    /// embedding table that is not also the head, and the lower halves of a head's bytes.
     pub fn bytes_per_step(&self) -> usize {
         self.layers.iter().map(Layer::bytes).sum::<usize>() + self.head().bytes_per_product()
     }
 
-    /// Bytes of weights in a layer.
+    /// Returns the size of a layer's weights in bytes.
     pub(crate) fn layer_bytes(&self) -> usize {
         self.layers.first().map_or(0, Layer::bytes)
     }
 
-    /// Layers: places where a pass can be left.
+    /// Returns the number of layers, between which a pass can be interrupted.
     pub fn layer_count(&self) -> usize {
         self.layers.len()
     }
 
-    /// Bytes of keys and values of one token.
+    /// Returns the size of the keys and values of one token in bytes.
     pub fn kv_bytes_per_token(&self, precision: KvPrecision) -> usize {
         let Shape {
             kv_heads,
@@ -291,8 +296,8 @@ impl Model {
         self.layers.len() * 2 * kv_heads * head_width * precision.bytes()
     }
 
-    /// Scores of all tokens after `tokens`, computed from scratch on the calling thread, with
-    /// keys and values kept in full.
+    /// Returns the logits of all tokens after `tokens`, computed from scratch on the calling
+    /// thread, with keys and values kept in full.
     ///
     /// # Errors
     /// `TooLong` when the tokens do not fit the context, `Model` when there are none or one is
@@ -306,7 +311,7 @@ impl Model {
         tokens: &[TokenId],
         precision: KvPrecision,
     ) -> Result<Vec<f32>, EngineError> {
-        /// Tokens computed together: more take more memory and are no faster.
+        /// Number of tokens computed together; more take more memory and are no faster.
         const CHUNK: usize = 256;
 
         self.check_ids(tokens)?;
@@ -332,7 +337,7 @@ impl Model {
         Ok(logits.swap_remove(0))
     }
 
-    /// Refuses what no sequence can begin with.
+    /// Rejects tokens that no sequence can begin with.
     pub(crate) fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
         self.spells()?;
         self.check_ids(tokens)
@@ -351,7 +356,7 @@ impl Model {
         }
     }
 
-    /// How much copying adds.
+    /// Returns the rule that decides how much copying adds.
     pub(crate) fn copying_rule(&self) -> &'static CopyingRule {
         CopyingRule::for_model(&self.info)
     }
@@ -360,14 +365,14 @@ impl Model {
         &self.shape
     }
 
-    /// The same model, with a letter for each token.
+    /// Returns the same model with a letter for each token.
     #[cfg(test)]
     pub(crate) fn lettered(mut self) -> Self {
         self.vocabulary = Ok(Vocabulary::letters(self.vocabulary_len()));
         self
     }
 
-    /// The tokens' spellings, for a sequence that has begun.
+    /// Returns the vocabulary, for a sequence that has begun.
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
         let vocabulary = self.vocabulary.as_ref();
         vocabulary.expect("a sequence begins only with a model that spells")
@@ -434,8 +439,8 @@ impl Model {
         Ok(model)
     }
 
-    /// Reads weights on all threads of the current pool but one, which makes the vocabulary and the
-    /// identity first.
+    /// Reads the weights on all threads of the current pool except one, which first builds the
+    /// vocabulary and the identity.
     fn assemble(
         source: &impl TensorSource,
         meter: &Meter,
@@ -451,11 +456,11 @@ impl Model {
                 "a vocabulary of {rows} tokens is too large"
             )));
         }
-        // All memory is taken before the vocabulary gives any back: to the C library's allocator, a
-        // large piece that is given back is a sign to keep pieces of that size, and it would keep
-        // more than it gives out.
+        // All memory is reserved before the vocabulary frees any. The C library's allocator takes a
+        // large freed piece as a sign to keep pieces of that size, and it would keep more than it
+        // gives out.
         let mut weights = Weights::reserve(source, stated, &shape, rows)?;
-        // The vocabulary takes about so long as to read a part of the weights.
+        // Building the vocabulary takes about as long as reading this share of the weights.
         let share = meter.expected() / VOCABULARY_SHARE;
         meter.expect(share);
         let others = || {
@@ -498,7 +503,7 @@ struct Weights {
 }
 
 impl Weights {
-    /// Takes memory for all weights, and reads the vectors.
+    /// Reserves memory for all weights and reads the vectors.
     fn reserve(
         source: &impl TensorSource,
         stated: &Stated,
@@ -542,8 +547,8 @@ impl Weights {
     }
 }
 
-/// Loads on threads of their own, one for each core, while the calling thread tells how far they
-/// are.
+/// Loads on a thread pool of its own, one thread per core, while the calling thread reports the
+/// progress.
 fn loading(
     progress: &mut dyn FnMut(f32),
     load: impl FnOnce(&Arc<Meter>) -> Result<Model, EngineError> + Send,
@@ -557,7 +562,7 @@ fn loading(
     let mut model = None;
     let loaded = &mut model;
     pool.in_place_scope(|scope| {
-        // What is loaded holds no meter, so that the channel ends with the work.
+        // The loaded model holds no meter, so the channel closes when the work ends.
         scope.spawn(move |_| *loaded = Some(load(&Meter::new(Some(listener)))));
         let mut last = 0.0;
         for share in told {
@@ -572,7 +577,7 @@ fn loading(
     Ok(model)
 }
 
-/// Tokens that a checkpoint's configuration names as ends of a text.
+/// Returns the tokens that a checkpoint's configuration names as ends of a text.
 fn stops(checkpoint: &Checkpoint) -> Result<Vec<usize>, EngineError> {
     let generation = checkpoint.json("generation_config.json")?;
     let ends = [Some(checkpoint.config()), generation.as_ref()]

@@ -1,42 +1,43 @@
-//! What the model and copying say of text that is known: what their mixture is fitted by, and what windows and
-//! layouts are compared by.
+//! What the model and copying predict for known text. Their mixture is fitted to these
+//! observations, and windows and layouts are compared by them.
 //!
-//! Where all tokens of a line are likeliest in their places, greedy decoding would have written the line. So a
-//! line that is known costs one pass over all its tokens to judge, for any rule of copying, and not a pass for each.
+//! If every token of a line is the likeliest in its place, greedy decoding would have written the
+//! line. So one pass over all tokens of a known line is enough to judge it under any copying rule,
+//! instead of one pass per token.
 
 use crate::{TokenId, copying::FEATURES};
 
-/// What is said of the next bytes of a known text.
+/// The prediction for the next bytes of a known text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// Logarithm of the model's probability of all tokens that agree with the text.
+    /// Natural logarithm of the model's summed probability of all tokens that agree with the text.
     pub right: f32,
-    /// The likeliest of them to the model.
+    /// The agreeing token that the model finds likeliest.
     pub best_right: Option<ObservedToken>,
-    /// The likeliest other token to the model.
+    /// The likeliest token for the model among the others.
     pub best_wrong: Option<ObservedToken>,
-    /// What copying says.
+    /// The votes of copying.
     pub votes: Vec<ObservedVote>,
 }
 
-/// A token, and the logarithm of the model's probability.
+/// A token and the logarithm of its probability according to the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ObservedToken {
-    /// Its id.
+    /// The token's id.
     pub id: TokenId,
     /// Natural logarithm of its probability, without copying.
     pub log_prob: f32,
 }
 
-/// What copying says of a token.
+/// A vote of copying for a token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObservedVote {
-    /// The token.
+    /// The token voted for.
     pub token: ObservedToken,
     /// Whether it agrees with the text.
     pub right: bool,
-    /// Whether it can be chosen here.
+    /// Whether the token can be chosen here.
     pub possible: bool,
-    /// What the rule of copying looks at, see `copying.rs`.
+    /// The features that the copying rule looks at, see `copying.rs`.
     pub features: [f32; FEATURES],
 }

@@ -1,8 +1,8 @@
 //! One step of the model: rows of several sequences that are computed together.
 //!
-//! A pass owns what it writes and shares what it reads, so it can be computed on any thread, left
-//! between two layers and taken up again, on other threads too. What is in it is `forward`'s
-//! business; whose rows they are, `engine`'s.
+//! A pass owns what it writes and shares what it reads. So it can be computed on any thread, and
+//! interrupted between two layers and resumed, also on other threads. `forward` computes its rows;
+//! `engine` knows which sequences they belong to.
 
 use std::sync::Arc;
 
@@ -13,33 +13,33 @@ use crate::{
     place::{Node, Opened, Place},
 };
 
-/// Rows to compute, perhaps some layers into it.
+/// Rows to compute, possibly with some layers already done.
 #[derive(Debug)]
 pub struct Pass {
     pub(crate) spans: Vec<Span>,
-    /// Layers computed.
+    /// Number of layers computed.
     pub(crate) layer: usize,
-    /// What the last of them made of the rows; empty before the first.
+    /// Output of the last computed layer for all rows; empty before the first layer.
     pub(crate) x: Vec<f32>,
-    /// The logits are there, too.
+    /// Whether the logits are computed, too.
     pub(crate) complete: bool,
 }
 
 /// Consecutive tokens of one sequence.
 #[derive(Debug)]
 pub(crate) struct Span {
-    /// Full blocks before, from the first on.
+    /// The full blocks before this span, from the first block on.
     path: Vec<Arc<Node>>,
-    /// Tokens of the first written block that were there before.
+    /// Tokens that the first written block already held.
     begun: Vec<TokenId>,
-    /// Blocks that are written, held by nobody else.
+    /// The blocks being written, exclusively owned.
     written: Vec<Block>,
     /// Position of the first token.
     pub(crate) start: usize,
     pub(crate) tokens: Vec<TokenId>,
-    /// Of the last so many tokens the logits are wanted.
+    /// Number of tokens at the end whose logits are wanted.
     pub(crate) wanted: usize,
-    /// Logits after each of those.
+    /// Logits after each of those tokens.
     pub(crate) logits: Vec<Vec<f32>>,
 }
 
@@ -53,24 +53,24 @@ impl Pass {
         }
     }
 
-    /// Rows: tokens of all sequences in it.
+    /// Returns the number of rows: the tokens of all its sequences.
     pub fn rows(&self) -> usize {
         self.spans.iter().map(|span| span.tokens.len()).sum()
     }
 
-    /// Whether anything was computed.
+    /// Returns whether anything was computed.
     pub fn is_begun(&self) -> bool {
         !self.x.is_empty()
     }
 
-    /// Whether nothing is left to compute.
+    /// Returns whether nothing is left to compute.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 }
 
 impl Span {
-    /// Goes on from a place with these tokens.
+    /// Continues a place with `tokens`.
     pub(crate) fn new(
         model: &Model,
         ledger: &Ledger,
@@ -106,7 +106,7 @@ impl Span {
         }
     }
 
-    /// The block that holds positions from 32 times `index` on.
+    /// Returns the block that holds the 32 positions from `32 * index` on.
     pub(crate) fn block(&self, index: usize) -> &Block {
         match self.path.get(index) {
             Some(node) => node.block(),
@@ -114,19 +114,19 @@ impl Span {
         }
     }
 
-    /// The block to which a position of this span is written.
+    /// Returns the block into which `position` of this span is written.
     pub(crate) fn block_mut(&mut self, position: usize) -> &mut Block {
         &mut self.written[position / KV_BLOCK - self.path.len()]
     }
 
-    /// The place behind these tokens, and the logits after the last of them.
+    /// Returns the place after these tokens, and the wanted logits.
     pub(crate) fn close(self) -> (Place, Vec<Vec<f32>>) {
         let parent = self.path.last().cloned();
         let tokens = [self.begun, self.tokens].concat();
         (Opened::close(parent, &tokens, self.written), self.logits)
     }
 
-    /// The place before these tokens.
+    /// Returns the place before these tokens.
     pub(crate) fn leave(self) -> Place {
         Opened::close(self.path.last().cloned(), &self.begun, self.written)
     }

@@ -1,22 +1,23 @@
-//! A place behind computed tokens: the keys and values of all of them, shared with other places.
+//! A place after computed tokens: the keys and values of all of them, shared with other places.
 //!
-//! Blocks of 32 positions hang together from the last to the first, so that to fork a place is to
-//! copy a pointer, and to cut it back is to follow a few; how long it is costs nothing. A node
-//! never changes once others can see it: whoever goes on from the middle of a block copies that
-//! block, or takes it when nobody else holds it. Knows no model.
+//! Blocks of 32 positions are linked from the last to the first. To fork a place is to copy a
+//! pointer, and to cut it back is to follow a few; the cost does not depend on its length. A node
+//! never changes once it is shared: to continue from the middle of a block, a place copies that
+//! block, or takes it over if nothing else holds it. Knows nothing of models.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::{TokenId, kernels::KV_BLOCK, kv::Block, tree::EntryId};
 
-/// Keys and values of up to 32 tokens, from a multiple of 32 on, and what stands before them.
+/// Keys and values of up to 32 tokens, starting at a multiple of 32, and a link to the block
+/// before.
 #[derive(Debug)]
 pub(crate) struct Node {
     parent: Option<Arc<Node>>,
     start: usize,
     tokens: Vec<TokenId>,
     block: Block,
-    /// Where a tree keeps it, once one does.
+    /// The tree entry that keeps this node, once there is one.
     entry: OnceLock<EntryId>,
 }
 
@@ -29,12 +30,12 @@ impl Node {
         &self.entry
     }
 
-    /// Position of the first token.
+    /// Returns the position of the first token.
     pub(crate) fn start(&self) -> usize {
         self.start
     }
 
-    /// All tokens whose keys and values are here.
+    /// Returns all tokens whose keys and values are in this block.
     pub(crate) fn tokens(&self) -> &[TokenId] {
         &self.tokens
     }
@@ -44,37 +45,39 @@ impl Node {
     }
 }
 
-/// The first `length` tokens on the way to a node. To clone it is to fork it.
+/// The first `length` tokens on the path to a node. Cloning a place forks it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
-    /// Holds the last of the tokens, and perhaps some that come after; absent at the beginning.
+    /// The node that holds the last of the tokens, and perhaps more after it; `None` at the
+    /// beginning.
     node: Option<Arc<Node>>,
     length: usize,
 }
 
-/// A place taken apart to go on from it.
+/// A place taken apart in order to continue from it.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
-    /// The full block before, if there is one.
+    /// The full block before the partial one, if there is one.
     pub(crate) parent: Option<Arc<Node>>,
-    /// Tokens of the block that was begun, fewer than 32.
+    /// Tokens of the partial block, fewer than 32.
     pub(crate) begun: Vec<TokenId>,
-    /// That block, held by nobody else.
+    /// The partial block, exclusively owned.
     pub(crate) block: Option<Block>,
 }
 
 impl Place {
-    /// The last node, which may hold more tokens than stand before this place.
+    /// Returns the last node, which may hold more tokens than lie before this place.
     pub(crate) fn node(&self) -> Option<&Arc<Node>> {
         self.node.as_ref()
     }
 
-    /// Tokens before it.
+    /// Returns the number of tokens before this place.
     pub(crate) fn length(&self) -> usize {
         self.length
     }
 
-    /// The first `length` tokens on the way to `node`, which holds the last of them.
+    /// Returns the place after the first `length` tokens on the path to `node`, which holds the
+    /// last one.
     pub(crate) fn within(node: Option<Arc<Node>>, length: usize) -> Self {
         debug_assert!(
             node.as_ref().map_or(length == 0, |node| length > node.start
@@ -84,7 +87,7 @@ impl Place {
         Self { node, length }
     }
 
-    /// Goes back to the first `length` tokens.
+    /// Cuts the place back to the first `length` tokens.
     pub(crate) fn cut(&mut self, length: usize) {
         while let Some(node) = &self.node
             && node.start >= length
@@ -94,7 +97,7 @@ impl Place {
         self.length = self.length.min(length);
     }
 
-    /// All nodes before this place, from the first on.
+    /// Returns all nodes before this place, from the first on.
     pub(crate) fn path(&self) -> Vec<Arc<Node>> {
         let mut path = Vec::with_capacity(self.length.div_ceil(KV_BLOCK));
         let mut next = self.node.as_ref();
@@ -106,7 +109,7 @@ impl Place {
         path
     }
 
-    /// Takes the place apart to go on from it: the block that was begun is copied when anybody
+    /// Takes the place apart in order to continue from it. The partial block is copied if anything
     /// else holds it.
     pub(crate) fn open(self) -> Opened {
         let Some(node) = self.node else {
@@ -133,7 +136,8 @@ impl Place {
 }
 
 impl Opened {
-    /// The place behind `tokens`, which follow `parent` and whose keys and values these blocks hold.
+    /// Builds the place after `tokens`, which follow `parent` and whose keys and values are in
+    /// `blocks`.
     pub(crate) fn close(
         mut parent: Option<Arc<Node>>,
         tokens: &[TokenId],

@@ -1,4 +1,4 @@
-//! The door of `benches/kernels.rs`: times products of matrices alone, without a model.
+//! The entry point of `benches/kernels.rs`: times matrix products alone, without a model.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::{
     tensors::RawTensor,
 };
 
-/// Equal matrices of random weights, and rows that are multiplied by them in turn.
+/// Identical matrices of random weights, and rows that are multiplied by them in turn.
 #[derive(Debug)]
 pub struct Products {
     isa: Isa,
@@ -27,7 +27,7 @@ pub struct Products {
 }
 
 impl Products {
-    /// Matrices of this type and shape, `copies` of them.
+    /// Creates `copies` matrices of this type and shape.
     pub fn new(dtype: GgmlDType, outputs: usize, inputs: usize, copies: usize) -> Self {
         let mut state = 1u64;
         let mut random = move || {
@@ -55,25 +55,25 @@ impl Products {
         }
     }
 
-    /// Computes with this many threads from now on.
+    /// Sets the number of threads for the following products.
     pub fn share_out(&mut self, threads: usize) {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(2) - 1);
         self.pool = (threads > 1).then(|| pool.build().expect("threads can be started"));
         self.threads = threads;
     }
 
-    /// Takes the best instruction set, or the second or third best, from now on; says its name.
+    /// Selects the instruction set at index `place`, the best first; returns its name.
     pub fn choose(&mut self, place: usize) -> Option<&'static str> {
         self.isa = *Isa::available().get(place)?;
         Some(self.isa.name())
     }
 
-    /// Bytes of one matrix.
+    /// Returns the size of one matrix in bytes.
     pub fn bytes(&self) -> usize {
         self.matrices[0].bytes()
     }
 
-    /// How long `times` products of up to 64 rows take.
+    /// Measures how long `times` products of up to 64 rows take.
     pub fn time(&mut self, rows: usize, times: usize) -> Duration {
         let rows = &self.numbers[..rows * self.inputs];
         let mut quantized = Activations::default();

@@ -1,8 +1,8 @@
-//! Chooses the instruction set at run time, and compiles the kernels for each.
+//! Chooses the instruction set at run time and compiles the kernels for each.
 //!
-//! The only module with unsafe code. The kernels themselves are in `kernels`; here stand only the
-//! doors to them and, in `products`, the byte products that need named instructions. Every
-//! instruction set gives bitwise the same numbers (tested).
+//! All unsafe code of the kernels is here. The kernels themselves are in `kernels`; this module
+//! holds only the doors to them and, in `products`, the byte products that need specific
+//! instructions. Every instruction set gives bitwise the same numbers (tested).
 
 #![expect(
     unsafe_code,
@@ -15,7 +15,7 @@ mod products;
 
 use crate::kernels::{self, LANES, QuantBlocks, Query};
 
-/// An instruction set that this machine has: values come only from asking the machine.
+/// An instruction set of this machine; a value is only created by asking the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Isa(Level);
 
@@ -29,12 +29,12 @@ enum Level {
 }
 
 impl Isa {
-    /// The best that this machine has.
+    /// Returns the best instruction set of this machine.
     pub(crate) fn detect() -> Self {
         Self::available()[0]
     }
 
-    /// All that this machine has, best first.
+    /// Returns all instruction sets of this machine, the best first.
     pub(crate) fn available() -> Vec<Self> {
         let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -59,17 +59,17 @@ impl Isa {
         found
     }
 
-    /// Most rows of a pass over quantised weights.
+    /// Returns the maximum number of rows of a pass over quantised weights.
     pub(crate) fn most_quantized_rows(self) -> usize {
         QUANTIZED.of(self.0)
     }
 
-    /// The same over other weights.
+    /// Returns the maximum number of rows of a pass over other weights.
     pub(crate) fn most_dense_rows(self) -> usize {
         DENSE.of(self.0)
     }
 
-    /// Its name, for people.
+    /// Returns its name, for display.
     pub(crate) fn name(self) -> &'static str {
         match self.0 {
             Level::Portable => "portable",
@@ -81,8 +81,8 @@ impl Isa {
     }
 }
 
-/// Most rows whose sums have room in the registers beside weights; how many there are in a pass
-/// changes no result. Kernels for more are not compiled.
+/// Maximum number of rows whose sums fit in the registers next to the weights; the number of rows
+/// in a pass changes no result. Kernels for more rows are not compiled.
 struct Most {
     /// With AVX-512.
     wide: usize,
@@ -105,7 +105,7 @@ impl Most {
     }
 }
 
-/// Evaluates to the first where the rows are not too many.
+/// Evaluates to `$call` if there are not too many rows.
 macro_rules! unless_too_many {
     ($call:expr) => {
         $call
@@ -118,7 +118,8 @@ macro_rules! unless_too_many {
     };
 }
 
-/// The doors to kernels: each calls what is compiled for the machine's instruction set.
+/// Defines the doors to the kernels: each calls the kernel compiled for the machine's instruction
+/// set.
 macro_rules! doors {
     ($($(#[$doc:meta])* fn $name:ident $(<$($const:ident: $kind:ty),+>)? ($($arg:ident: $type:ty),*) $(-> $out:ty)? $(, $rows:ident <= $most:ident)?;)*) => {
         impl Isa {
@@ -196,12 +197,12 @@ compile! {
 }
 
 doors! {
-    /// Sixteen outputs of a Q8_0 matrix for each of `M` rows.
+    /// Computes sixteen outputs of a Q8_0 matrix for each of `M` rows.
     fn quant_tile<M: usize>(quants: &[u8], scales: &[u16], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
-    /// The same of a Q4_0, Q4_1, Q5_0 or Q5_1 matrix.
+    /// Computes the same for a Q4_0, Q4_1, Q5_0 or Q5_1 matrix.
     fn short_tile<M: usize, FIFTH: bool, MINIMA: bool>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
-    /// The same of a Q4_K or Q5_K matrix.
+    /// Computes the same for a Q4_K or Q5_K matrix.
     fn nibble_tile<M: usize, FIFTH: bool>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
-    /// The same of a Q6_K matrix.
+    /// Computes the same for a Q6_K matrix.
     fn six_tile<M: usize>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
 }

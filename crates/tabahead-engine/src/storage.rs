@@ -1,7 +1,7 @@
-//! Files that several threads read, each where it is, and how far reading has come.
+//! Files that several threads read at different positions, and the progress of reading.
 //!
-//! Nothing is mapped and no file is held as a whole: a thread reads a few rows at a time into a
-//! buffer of its own. Knows no formats.
+//! Nothing is mapped, and no file is held as a whole: each thread reads a few rows at a time into
+//! its own buffer. Knows nothing of formats.
 
 use std::{
     borrow::Cow,
@@ -29,7 +29,7 @@ enum Bytes {
 }
 
 impl Storage {
-    /// An open file; `meter` counts what is read of it.
+    /// Wraps an open file; `meter` counts what is read of it.
     pub(crate) fn file(mut file: File, meter: &Arc<Meter>) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
         meter.expect(length);
@@ -40,7 +40,7 @@ impl Storage {
         })
     }
 
-    /// A file that is in memory.
+    /// Wraps a file that is in memory.
     pub(crate) fn memory(bytes: impl Into<Cow<'static, [u8]>>, meter: &Arc<Meter>) -> Self {
         let bytes = bytes.into();
         meter.expect(bytes.len() as u64);
@@ -70,7 +70,8 @@ impl Storage {
         }
     }
 
-    /// The `length` bytes from `start` on, in `buffer` unless they are in memory already.
+    /// Returns the `length` bytes from `start` on, read into `buffer` unless they are in memory
+    /// already.
     pub(crate) fn read<'a>(
         &'a self,
         start: u64,
@@ -116,7 +117,7 @@ fn read_exact_at(file: &File, mut out: &mut [u8], mut start: u64) -> io::Result<
     Ok(())
 }
 
-/// How much of what must be done is done, in bytes.
+/// The progress of some work in bytes: how much is done and how much is expected.
 #[derive(Debug)]
 pub(crate) struct Meter {
     expected: AtomicU64,
@@ -125,11 +126,12 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Shares of what is expected that are told.
+    /// Number of steps in which the progress is reported.
     const STEPS: u64 = 100;
 
-    /// Tells `listener` each hundredth, unless one more is done before it is told. Threads tell side
-    /// by side, so a smaller share may come after a larger one.
+    /// Creates a meter that sends each hundredth that is reached to `listener`; steps that are
+    /// passed together are reported once. Threads report concurrently, so a smaller share may come
+    /// after a larger one.
     pub(crate) fn new(listener: Option<Sender<f32>>) -> Arc<Self> {
         Arc::new(Self {
             expected: AtomicU64::new(0),
@@ -138,17 +140,17 @@ impl Meter {
         })
     }
 
-    /// So many bytes more must be done.
+    /// Adds to the expected bytes.
     pub(crate) fn expect(&self, bytes: u64) {
         self.expected.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes that must be done, as far as is known.
+    /// Returns the number of expected bytes, as far as is known.
     pub(crate) fn expected(&self) -> u64 {
         self.expected.load(Ordering::Relaxed)
     }
 
-    /// So many bytes more are done.
+    /// Adds to the bytes that are done.
     pub(crate) fn advance(&self, bytes: u64) {
         let expected = self.expected().max(1);
         let before = self.done.fetch_add(bytes, Ordering::Relaxed);
@@ -157,7 +159,7 @@ impl Meter {
         if let Some(listener) = &self.listener
             && now > steps(before)
         {
-            // The listener is gone only when loading has failed.
+            // The listener is gone only if loading has failed.
             let _ = listener.send(now as f32 / Self::STEPS as f32);
         }
     }

@@ -1,7 +1,7 @@
-//! Tensors of a file, whatever its format.
+//! Tensors of a file of any format.
 //!
-//! GGUF's names are the common ones; a source that names them otherwise translates. Knows nothing
-//! of models.
+//! Tensors go by their GGUF names; a source with other names translates them. Knows nothing of
+//! models.
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -16,26 +16,26 @@ use crate::{
     storage::{Meter, Storage},
 };
 
-/// Where tensors are read from, by several threads.
+/// A source of tensors that several threads can read.
 pub(crate) trait TensorSource: Sync {
-    /// Whether there is a tensor of this name.
+    /// Returns whether there is a tensor with this name.
     fn has_tensor(&self, name: &str) -> bool;
 
-    /// Rows and columns of a tensor; a vector is one row.
+    /// Returns rows and columns of a tensor; a vector is one row.
     fn shape(&self, name: &str) -> Result<(usize, usize), EngineError>;
 
-    /// A tensor that must have this shape. Its size is compared with the file's, so memory may be
-    /// taken for it.
+    /// Returns a tensor, which must have this shape. Its size is checked against the file's, so it
+    /// is safe to allocate memory for it.
     fn tensor(&self, name: &str, rows: usize, columns: usize) -> Result<RawTensor, EngineError>;
 
-    /// Numbers in all tensors.
+    /// Returns the number of weights in all tensors.
     fn parameters(&self) -> usize;
 
-    /// How many tensors have which type.
+    /// Returns the number of tensors of each type.
     fn types(&self) -> BTreeMap<String, usize>;
 }
 
-/// A tensor's place in its file, which holds row after row.
+/// Location of a tensor in its file, which holds it row by row.
 #[derive(Debug, Clone)]
 pub(crate) struct RawTensor {
     pub(crate) dtype: GgmlDType,
@@ -45,7 +45,7 @@ pub(crate) struct RawTensor {
 }
 
 impl RawTensor {
-    /// A tensor of a file, from `start` on.
+    /// Creates a tensor that begins at `start` of a file.
     pub(crate) fn new(
         dtype: GgmlDType,
         columns: usize,
@@ -60,7 +60,7 @@ impl RawTensor {
         }
     }
 
-    /// A tensor of which nothing but these bytes is there.
+    /// Creates a tensor from its bytes alone.
     pub(crate) fn of_bytes(dtype: GgmlDType, columns: usize, bytes: Vec<u8>) -> Self {
         let storage = Arc::new(Storage::memory(bytes, &Meter::new(None)));
         Self::new(dtype, columns, &storage, 0)
@@ -70,12 +70,12 @@ impl RawTensor {
         self.columns / self.dtype.block_size() * self.dtype.type_size()
     }
 
-    /// One row as `f32`.
+    /// Returns one row as `f32`.
     pub(crate) fn row(&self, row: usize) -> Result<Vec<f32>, EngineError> {
         numbers(self.dtype, self.rows(row..row + 1, &mut Vec::new())?)
     }
 
-    /// The bytes of some rows, in `buffer` unless they are in memory already.
+    /// Returns the bytes of some rows, read into `buffer` unless they are in memory already.
     pub(crate) fn rows<'a>(
         &'a self,
         rows: Range<usize>,
@@ -90,7 +90,7 @@ impl RawTensor {
         Ok(bytes)
     }
 
-    /// Copies the bytes of a row.
+    /// Copies the bytes of a row to `out`.
     pub(crate) fn copy_row(&self, row: usize, out: &mut [u8]) -> Result<(), EngineError> {
         self.storage.copy(self.place(row), out).map_err(unread)?;
         self.storage.meter().advance(out.len() as u64);
@@ -102,7 +102,7 @@ impl RawTensor {
     }
 }
 
-/// What bytes of this type stand for.
+/// Decodes bytes of this type to numbers.
 pub(crate) fn numbers(dtype: GgmlDType, bytes: &[u8]) -> Result<Vec<f32>, EngineError> {
     if dtype == GgmlDType::F32 {
         let numbers = bytes.as_chunks::<4>().0.iter();
@@ -114,7 +114,7 @@ pub(crate) fn numbers(dtype: GgmlDType, bytes: &[u8]) -> Result<Vec<f32>, Engine
     Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
 }
 
-/// A tensor of one row: a norm's weights, a bias.
+/// Returns a tensor of one row: a norm's weights or a bias.
 pub(crate) fn vector(
     source: &impl TensorSource,
     name: &str,
@@ -127,7 +127,7 @@ pub(crate) fn vector(
     }
 }
 
-/// Refuses a tensor of another shape.
+/// Rejects a tensor of another shape.
 pub(crate) fn expect_shape(
     name: &str,
     found: (usize, usize),
@@ -142,7 +142,7 @@ pub(crate) fn expect_shape(
     }
 }
 
-/// A type as llama.cpp writes it, in lower case: `q8_0`, `q4_k`, `f32`.
+/// Returns the name of a type as llama.cpp writes it, in lower case: `q8_0`, `q4_k`, `f32`.
 pub(crate) fn type_name(dtype: GgmlDType) -> String {
     let name = format!("{dtype:?}").to_lowercase();
     match name.strip_suffix('k') {

@@ -1,4 +1,5 @@
-//! Tests on tiny random models made here, on fixtures that `transformers` made, and on a real model.
+//! Tests on tiny random models built here, on fixtures made with `transformers`, and on a real
+//! model.
 
 mod bitwise;
 mod checkpoints;
@@ -30,7 +31,7 @@ use candle_core::{
 
 use crate::{Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, TokenId};
 
-/// What a tiny random model is like.
+/// Parameters of a tiny random model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recipe {
     architecture: &'static str,
@@ -75,7 +76,7 @@ impl Recipe {
         self.file_with(|_| {})
     }
 
-    /// The file, after a change of its metadata.
+    /// Builds the file after a change to its metadata.
     fn file_with(self, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Vec<u8> {
         const HEAD_WIDTH: usize = 16;
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -85,7 +86,7 @@ impl Recipe {
         let mut matrix = |name: &str, rows: usize, columns: usize| {
             let numbers: Vec<f32> = (0..rows * columns).map(|_| random.next() * 0.4).collect();
             let tensor = Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).unwrap();
-            // As the makers of such files do, where rows are no multiples of a type's block.
+            // Makers of such files do the same if the rows are not multiples of a type's block.
             let dtype = match columns.is_multiple_of(self.dtype.block_size()) {
                 true => self.dtype,
                 false => GgmlDType::Q8_0,
@@ -203,7 +204,7 @@ impl Recipe {
 
 const SPECIAL: [&str; 4] = ["<|end|>", "<|pre|>", "<|suf|>", "<|sep|>"];
 
-/// All bytes, some longer words, and the special tokens.
+/// Returns all bytes, some longer words and the special tokens, and the merges.
 fn vocabulary() -> (Vec<String>, Vec<String>) {
     let mut moved = 0x100;
     let mut char_of = |byte: u8| match byte {
@@ -214,7 +215,7 @@ fn vocabulary() -> (Vec<String>, Vec<String>) {
         }
     };
     let mut tokens: Vec<String> = (0..=255).map(|byte| char_of(byte).to_string()).collect();
-    // U+0120 stands for a space, U+010A for a line feed, U+010D for a carriage return.
+    // U+0120 represents a space, U+010A a line feed, U+010D a carriage return.
     let merges = [
         "e r",
         "i n",
@@ -245,7 +246,7 @@ fn vocabulary() -> (Vec<String>, Vec<String>) {
     (tokens, merges.map(str::to_owned).to_vec())
 }
 
-/// Numbers between -1 and 1 that are the same in every run.
+/// Random numbers between -1 and 1, the same in every run.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -283,7 +284,7 @@ fn engine(model: &Arc<Model>, threads: usize, kv_bytes: usize) -> Engine {
     Engine::new(model.clone(), settings)
 }
 
-/// One that keeps all and rounds nothing.
+/// Creates an engine that keeps everything and rounds nothing.
 fn exact_engine(model: &Arc<Model>, threads: usize) -> Engine {
     let settings = EngineSettings {
         threads,
@@ -304,7 +305,7 @@ fn request(prompt: &[TokenId], forced: &[u8]) -> SequenceRequest {
     }
 }
 
-/// Up to `count` steps that are not prefill, with log-probabilities as bits.
+/// Returns up to `count` steps other than prefill, with log-probabilities as bits.
 fn run(engine: &mut Engine, request: SequenceRequest, count: usize) -> Vec<(TokenId, u32)> {
     let mut sequence = engine.start(request).unwrap();
     let mut decoded = Vec::new();
@@ -323,14 +324,15 @@ fn run(engine: &mut Engine, request: SequenceRequest, count: usize) -> Vec<(Toke
     decoded
 }
 
-/// Says loudly, and once for all tests that need it, that something is not here; fails when everything was promised to be.
+/// Reports loudly, once for all tests that need it, that `what` is not here. Fails if everything
+/// was promised to be here (`TABAHEAD_REQUIRE_ALL`).
 fn skip(what: &str, reason: &str) {
     assert!(
         std::env::var_os("TABAHEAD_REQUIRE_ALL").is_none(),
         "{what} must be here, but: {reason}"
     );
     let line = format!("SKIPPED   {what}: {reason}\n");
-    // Not by `eprintln!`, which the test harness holds back when a test passes.
+    // Do not use `eprintln!`, whose output the test harness captures when a test passes.
     let mut written = std::io::stderr().write_all(line.as_bytes());
     if let Some(log) = std::env::var_os("TABAHEAD_TEST_LOG") {
         let file = OpenOptions::new().create(true).append(true).open(log);

@@ -1,6 +1,6 @@
-//! Many short texts in one piece of memory: a vocabulary has some hundred thousand.
+//! Many short texts in one allocation: a vocabulary has some hundred thousand.
 
-/// Texts, one after the other.
+/// Texts in one string, and where each ends.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Texts {
     all: String,

@@ -1,8 +1,8 @@
-//! Which threads compute: how many, and how much they matter to the system.
+//! Which threads compute: how many, and with which scheduling priority.
 //!
-//! Speculation runs at a low scheduling priority, so that it takes what others leave. A priority
-//! once lowered cannot be raised again without privileges: so urgent and other work have threads
-//! of their own.
+//! Speculation runs at a low priority, so that it uses what other work leaves. A priority once
+//! lowered cannot be raised again without privileges, so urgent work and other work have separate
+//! threads.
 
 use std::{
     fs,
@@ -11,26 +11,27 @@ use std::{
 
 use thread_priority::{ThreadPriority, ThreadPriorityValue};
 
-/// Most threads that are chosen: beyond that small models only get in their own way.
+/// Maximum number of threads chosen: with more, small models only get in their own way.
 const MOST: usize = 4;
 
-/// A tenth of what others get while the processor is contended (nice 10 where there is nice).
-/// Lower would be nicer still, but somebody may come to wait for a layer that is half computed.
+/// Scheduling priority of speculation: a tenth of what other threads get while the processor is
+/// contended (nice 10 where there is nice). A lower one would disturb even less, but the user may
+/// come to wait for a layer that is half computed.
 const LOW: u8 = 22;
 
-/// Who waits for what a thread computes.
+/// How urgently the result of a computation is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// A person.
+    /// The user is waiting for it.
     Urgent,
-    /// Nobody yet.
+    /// The user is not waiting for it yet.
     Idle,
-    /// Nobody yet, and nobody waits for anything else either.
+    /// The user is not waiting for it yet, nor for anything else.
     Reading,
 }
 
 impl Urgency {
-    /// Gives the calling thread its priority. A system that refuses leaves it as it is.
+    /// Gives the calling thread its priority. If the system refuses, the priority stays as it is.
     pub fn apply(self) {
         if self != Self::Urgent
             && let Ok(low) = ThreadPriorityValue::try_from(LOW)
@@ -48,10 +49,11 @@ impl Urgency {
     }
 }
 
-/// Threads that are worth having on this machine: one for each physical core that this process
-/// may use, as hyperthreads share what products need, but no more than four. What nobody waits for
-/// leaves a core to everybody else: a system takes its time to put a thread of low priority aside. Where a
-/// cursor has just come to rest that matters less than that all is read before the first key.
+/// Returns how many threads are worth having on this machine: one per physical core that this
+/// process may use, because hyperthreads share the units that products need, but at most four. Idle
+/// work leaves one core to everything else, because a system takes its time to preempt a
+/// low-priority thread. When the cursor has just come to rest (`Reading`), it matters more that
+/// everything is read before the first key.
 pub fn most(urgency: Urgency) -> usize {
     let usable = std::thread::available_parallelism().map_or(1, usize::from);
     let physical = usable.min(num_cpus::get_physical());
@@ -61,28 +63,28 @@ pub fn most(urgency: Urgency) -> usize {
     }
 }
 
-/// Threads that fit beside what the machine does now: at least one, and of `most` as many as
-/// there are cores that nobody else keeps busy.
+/// Returns how many threads fit next to what the machine does now: at least one, and otherwise up
+/// to `most`, as many as there are cores that other work does not keep busy.
 pub fn fitting(most: usize) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let free = cores.saturating_sub(busy().unwrap_or(0));
     free.clamp(1, most.max(1))
 }
 
-/// Threads of others that run or want to run now, where the system tells.
+/// Returns the number of other threads that run or are ready to run, if the system reports it.
 fn busy() -> Option<usize> {
-    // "0.20 0.18 0.12 1/80 11206": the fourth is running and existing threads.
+    // In "0.20 0.18 0.12 1/80 11206", the fourth field is running and existing threads.
     let load = fs::read_to_string("/proc/loadavg").ok()?;
     let running: usize = load.split(' ').nth(3)?.split('/').next()?.parse().ok()?;
-    // This one reads the file, so it runs.
+    // The calling thread reads the file, so it is running, too.
     let ours = COMPUTING.load(Ordering::Relaxed) + 1;
     Some(running.saturating_sub(ours))
 }
 
-/// Threads of ours that compute now: no reason to use fewer.
+/// Number of our threads that compute now; they are no reason to use fewer.
 static COMPUTING: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts threads that compute, until it is dropped.
+/// Counts threads as computing until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Computing(usize);
 

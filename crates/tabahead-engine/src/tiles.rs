@@ -1,7 +1,7 @@
-//! How weights lie in memory: a file's rows laid out in tiles of sixteen output rows.
+//! How weights lie in memory: a file's rows, laid out in tiles of sixteen output rows.
 //!
-//! The order is that in which the kernels read: see there what a tile of each kind holds. What a
-//! file holds in other types than these is rounded here. Knows no products.
+//! The order is the one in which the kernels read; their docs define the tiles of each kind.
+//! Weights of all other types are rounded here. Knows nothing of products.
 
 mod nibbles;
 mod planes;
@@ -24,7 +24,7 @@ use crate::{
     tensors::{RawTensor, numbers},
 };
 
-/// Weights of a matrix, in tiles.
+/// The weights of a matrix, in tiles.
 #[derive(Debug)]
 pub(crate) enum Weights {
     /// Q8_0: bytes with 128 added and half-float scales, see `kernels::quant_tile`.
@@ -48,19 +48,20 @@ pub(crate) enum Weights {
     Full(Aligned<f32>),
 }
 
-/// Whose output numbers a matrix makes.
+/// What the outputs of a matrix are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// A layer's. An embedding table is one, too: its rows are read one by one.
+    /// Numbers of a layer. An embedding table has this role, too: its rows are read one by one.
     Layer,
     /// Logits. Only those near the highest matter, so a large matrix may lie in planes.
     Head,
 }
 
-/// Weights of a head from which on it is worth while to compute roughly first: smaller ones are near.
+/// Minimum number of weights of a head from which on an approximate product first is worthwhile;
+/// smaller heads stay in the cache.
 const LARGE_HEAD: usize = 16 << 20;
 
-/// Tiles of so many bytes each.
+/// Tiles of `size` bytes each.
 #[derive(Debug)]
 pub(crate) struct Tiles {
     bytes: Aligned<u8>,
@@ -68,10 +69,10 @@ pub(crate) struct Tiles {
 }
 
 impl Weights {
-    /// Takes and fills the memory of a matrix, see `reserve` and `read`.
+    /// Reserves and fills the memory of a matrix, see `reserve` and `read`.
     ///
     /// # Errors
-    /// As `read`.
+    /// Those of `read`.
     #[cfg(test)]
     pub(crate) fn new(
         raw: &RawTensor,
@@ -83,8 +84,8 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Takes memory for a matrix of zeros. Nothing is written: the system gives a page when the
-    /// thread that reads its part of the file first writes to it.
+    /// Reserves memory for a matrix of zeros. Nothing is written: the system provides each page
+    /// when the thread that reads that part of the file first writes to it.
     pub(crate) fn reserve(raw: &RawTensor, outputs: usize, role: Role) -> Self {
         let numbers = outputs.div_ceil(LANES) * LANES * raw.columns;
         let tiles = |size| Tiles::reserve(outputs, size);
@@ -113,7 +114,7 @@ impl Weights {
         }
     }
 
-    /// Memory for a matrix of Q8_0 in planes.
+    /// Reserves memory for a Q8_0 matrix in planes.
     pub(crate) fn planes(raw: &RawTensor, outputs: usize) -> Self {
         Self::Planes {
             upper: Tiles::reserve(outputs, planes::UPPER.tile_bytes(raw.columns)),
@@ -121,12 +122,12 @@ impl Weights {
         }
     }
 
-    /// Reads a matrix into the memory that is reserved for it; output row `r` is the file's row
-    /// `source(r)`. The threads of the current pool share out the tiles.
+    /// Reads a matrix into the memory reserved for it; output row `r` is the file's row
+    /// `source(r)`. The threads of the current pool divide the tiles among them.
     ///
     /// # Errors
-    /// When the file cannot be read, or a number is infinite or none, in words that follow the
-    /// tensor's name.
+    /// If the file cannot be read, or a number is infinite or NaN. The message is worded to follow
+    /// the tensor's name.
     pub(crate) fn read(
         &mut self,
         raw: &RawTensor,
@@ -188,7 +189,7 @@ impl Weights {
         }
     }
 
-    /// Bytes in memory.
+    /// Returns the size in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Bytes { quants, scales } => quants.len() + scales.len() * 2,
@@ -201,7 +202,7 @@ impl Weights {
         }
     }
 
-    /// Bytes that a product reads, but for the few tiles of a lower plane.
+    /// Returns the number of bytes that a product reads, except for the few tiles of a lower plane.
     pub(crate) fn bytes_per_product(&self) -> usize {
         match self {
             Self::Planes { upper, .. } => upper.bytes.len(),
@@ -209,7 +210,7 @@ impl Weights {
         }
     }
 
-    /// Most rows of activations that share a pass over a tile.
+    /// Returns the maximum number of rows of activations that share a pass over a tile.
     pub(crate) fn most_rows(&self, isa: Isa) -> usize {
         match self {
             Self::Bytes { .. }
@@ -221,7 +222,7 @@ impl Weights {
         }
     }
 
-    /// Makes floats of a tile of half floats; `panel` is left alone by other kinds.
+    /// Widens a tile of half floats to floats in `panel`; does nothing for other kinds.
     pub(crate) fn widen(&self, isa: Isa, tile: usize, inputs: usize, panel: &mut Vec<f32>) {
         if let Self::Half(halves) = self {
             panel.resize(LANES * inputs, 0.0);
@@ -229,7 +230,8 @@ impl Weights {
         }
     }
 
-    /// Calls `work` with the bytes and scales of a tile, see `kernels::quant_tile`, where it lies in planes.
+    /// Calls `work` with the bytes and scales of a tile, see `kernels::quant_tile`, if the matrix
+    /// lies in planes.
     pub(crate) fn joined(&self, tile: usize, room: &mut Joined, work: impl FnOnce(&[u8], &[u16])) {
         if let Self::Planes { upper, lower } = self {
             let numbers = lower.size * 2;
@@ -245,7 +247,7 @@ impl Weights {
         }
     }
 
-    /// One row of weights as floats.
+    /// Writes one row of weights to `out` as floats.
     pub(crate) fn row(&self, output: usize, out: &mut [f32]) {
         let (tile, lane) = (output / LANES, output % LANES);
         let inputs = out.len();
@@ -284,7 +286,7 @@ impl Weights {
     }
 }
 
-/// Room for a tile of bytes that is made of one in planes.
+/// Buffer for a tile of bytes that is joined from both planes.
 #[derive(Debug, Default)]
 pub(crate) struct Joined {
     quants: Vec<u8>,
@@ -292,7 +294,7 @@ pub(crate) struct Joined {
 }
 
 impl Tiles {
-    /// Takes memory for the tiles of so many outputs.
+    /// Reserves memory for the tiles of `outputs` outputs.
     fn reserve(outputs: usize, size: usize) -> Self {
         Self {
             bytes: Aligned::filled(0, outputs.div_ceil(LANES) * size),
@@ -300,7 +302,7 @@ impl Tiles {
         }
     }
 
-    /// The tiles one by one, to be filled.
+    /// Returns the tiles one by one, to be filled.
     fn parts(&mut self) -> impl IndexedParallelIterator<Item = &mut [u8]> {
         self.bytes.par_chunks_mut(self.size)
     }
@@ -310,19 +312,19 @@ impl Tiles {
     }
 }
 
-/// Rows of a file that make a tile, as the file holds them; those beyond the last output are empty.
+/// The rows of a tile as the file holds them; rows beyond the last output are empty.
 pub(crate) type TileRows<'a> = [&'a [u8]; LANES];
 
-/// The rows of a matrix by output.
+/// The file's rows of a matrix, accessed by output.
 struct Rows<'a, S> {
     raw: &'a RawTensor,
     outputs: usize,
-    /// The file's row of an output.
+    /// Maps an output to the file's row.
     source: S,
 }
 
 impl<S: Fn(usize) -> usize + Sync> Rows<'_, S> {
-    /// Fills all tiles, each by one thread.
+    /// Fills all tiles, each on one thread.
     fn lay_out<T: Send>(
         &self,
         tiles: impl IndexedParallelIterator<Item = T>,
@@ -341,7 +343,7 @@ impl<S: Fn(usize) -> usize + Sync> Rows<'_, S> {
             })
     }
 
-    /// The bytes of a tile's rows, one row after the other.
+    /// Returns the bytes of a tile's rows, one row after the other.
     fn read<'a>(&'a self, tile: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], EngineError> {
         let outputs = tile * LANES..self.outputs.min((tile + 1) * LANES);
         let rows = outputs.clone().map(&self.source);
@@ -358,7 +360,7 @@ impl<S: Fn(usize) -> usize + Sync> Rows<'_, S> {
     }
 }
 
-/// Refuses a tile when one of its numbers or scales is infinite or none.
+/// Rejects a tile if one of its numbers or scales is infinite or NaN.
 pub(crate) fn expect_finite(finite: bool) -> Result<(), EngineError> {
     match finite {
         true => Ok(()),
@@ -366,7 +368,7 @@ pub(crate) fn expect_finite(finite: bool) -> Result<(), EngineError> {
     }
 }
 
-/// Whether all these half floats are finite.
+/// Returns whether all these half floats are finite.
 pub(crate) fn halves_are_finite(halves: &[u16]) -> bool {
     const EXPONENT: u16 = 0x7c00;
     halves.iter().all(|half| half & EXPONENT != EXPONENT)
@@ -376,14 +378,15 @@ fn full_tile(rows: &TileRows<'_>, out: &mut [f32]) {
     columns(rows, out, f32::from_le_bytes);
 }
 
-/// Numbers of sixteen bits, as they are.
+/// Lays out a tile of 16-bit numbers as they are.
 fn sixteens_tile(rows: &TileRows<'_>, out: &mut [u16]) {
     columns(rows, out, u16::from_le_bytes);
 }
 
 /// Lays out a tile column by column.
 fn columns<T, const N: usize>(rows: &TileRows<'_>, out: &mut [T], number: impl Fn([u8; N]) -> T) {
-    /// Columns that are done before the next row: few enough for what is written to stay near.
+    /// Number of columns that are laid out before the next row: few enough for the written memory
+    /// to stay in the cache.
     const STRIP: usize = 32;
 
     for (strip, out) in out.chunks_mut(STRIP * LANES).enumerate() {
@@ -397,7 +400,7 @@ fn columns<T, const N: usize>(rows: &TileRows<'_>, out: &mut [T], number: impl F
     }
 }
 
-/// A tile of Q8_0, see `kernels::quant_tile`.
+/// Lays out a tile of Q8_0, see `kernels::quant_tile`.
 fn bytes_tile(rows: &TileRows<'_>, quants: &mut [u8], scales: &mut [u16]) {
     let blocks = quants.as_chunks_mut::<{ LANES * QUANT_BLOCK }>().0;
     let blocks = blocks.iter_mut().zip(scales.as_chunks_mut::<LANES>().0);
@@ -414,7 +417,7 @@ fn bytes_tile(rows: &TileRows<'_>, quants: &mut [u8], scales: &mut [u16]) {
     }
 }
 
-/// Puts 32 signed bytes of a row to their places in a tile's block, with 128 added.
+/// Writes 32 signed bytes of a row to their places in a block of a tile, with 128 added.
 fn put_quants(numbers: &[u8; QUANT_BLOCK], lane: usize, quants: &mut [u8; LANES * QUANT_BLOCK]) {
     let words = numbers.as_chunks::<4>().0.iter();
     for (word, line) in words.zip(quants.as_chunks_mut::<LINE>().0) {
@@ -423,8 +426,9 @@ fn put_quants(numbers: &[u8; QUANT_BLOCK], lane: usize, quants: &mut [u8; LANES 
     }
 }
 
-/// A tile of another quantised type (of two or three bits), rounded to Q8_0. That loses far less
-/// than the type did, but takes 8.5 bits in memory, and is read at that size for each token.
+/// Lays out a tile of another quantised type (of two or three bits), rounded to Q8_0. The rounding
+/// loses far less than the type itself did, but a weight takes 8.5 bits in memory and is read at
+/// that size for each token.
 fn rounded_tile(
     dtype: GgmlDType,
     rows: &TileRows<'_>,
@@ -457,13 +461,13 @@ fn rounded_tile(
     Ok(())
 }
 
-/// The half float of a lane.
+/// Returns the half float of a lane.
 fn half_at(halves: &[u8], lane: usize) -> f32 {
     widen_one(u16::from_le_bytes([halves[2 * lane], halves[2 * lane + 1]]))
 }
 
-/// Four low nibbles of the first word, as low ones, beside those of the second as high ones; or the
-/// same of the high nibbles, where `high` is 1.
+/// Combines the four low nibbles of the first word, as low nibbles, with those of the second, as
+/// high ones; if `high` is 1, the high nibbles of both.
 fn pair_nibbles((first, second): (u32, u32), high: usize) -> u32 {
     const LOW: u32 = 0x0f0f_0f0f;
     match high {

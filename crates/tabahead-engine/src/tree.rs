@@ -1,9 +1,9 @@
 //! What is kept of earlier sequences: a tree of blocks, found again by their tokens.
 //!
-//! All documents and all hypothetical states share it. A level of the tree is a block of 32
-//! tokens; a block that is not full has none below it, and no block is the beginning of another
-//! beside it. The least recently used leaf is forgotten first; sequences that run hold their
-//! blocks themselves, so forgetting disturbs nobody. Knows no model.
+//! All documents and all hypothetical states share it. Each level of the tree holds blocks of 32
+//! tokens. A block that is not full has no children, and no block's tokens are a prefix of a
+//! sibling's. The least recently used leaf is forgotten first. Running sequences hold their blocks
+//! themselves, so forgetting never affects them. Knows nothing of models.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     place::{Node, Place},
 };
 
-/// Logits that several holders share.
+/// Logits shared by several holders.
 #[derive(Debug, Clone)]
 pub(crate) struct KeptLogits(Arc<(Vec<f32>, Charge)>);
 
@@ -34,7 +34,7 @@ impl KeptLogits {
 /// Logits by the number of tokens before them.
 pub(crate) type Known = BTreeMap<usize, KeptLogits>;
 
-/// Names an entry; never used twice.
+/// Id of an entry, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct EntryId(u64);
 
@@ -51,11 +51,13 @@ struct Entry {
 /// Blocks kept for later prompts.
 #[derive(Debug)]
 pub(crate) struct PrefixTree {
-    /// An entry counts as used when a place in it is; one that leads to others stays with them.
+    /// Entries in order of use. An entry is used when a place in it is; an inner entry stays as
+    /// long as its children.
     entries: LruCache<EntryId, Entry>,
     roots: Children,
     next: u64,
-    /// The tokens found last, and the entries on the way: prompts mostly begin as the one before.
+    /// The tokens found last, and the entries on their path: most prompts begin like the one
+    /// before.
     found: (Vec<TokenId>, Vec<EntryId>),
 }
 
@@ -69,13 +71,13 @@ impl PrefixTree {
         }
     }
 
-    /// Grows whenever blocks are added.
+    /// Returns a counter that grows whenever blocks are added.
     pub(crate) fn changes(&self) -> u64 {
         self.next
     }
 
-    /// The place behind the longest known beginning of `tokens`, and the logits that are known
-    /// after `from` tokens of it and after more.
+    /// Returns the place after the longest known prefix of `tokens`, and the known logits after
+    /// `from` or more tokens of that prefix.
     pub(crate) fn find(&mut self, tokens: &[TokenId], from: usize) -> (Place, Known) {
         let mut known = Known::new();
         let (mut way, mut place) = self.beginning(tokens, from);
@@ -87,7 +89,7 @@ impl PrefixTree {
             };
             let end = place.length() + common;
             if end >= from {
-                // Blocks beside each other may share a beginning; any may have its logits.
+                // Siblings may share a prefix, and any of them may have its logits.
                 let beside = similar(children, &rest[..common]);
                 let entries = beside.filter_map(|id| self.entries.peek(&id));
                 let logits = entries.flat_map(|entry| entry.known.range(from..=end));
@@ -107,8 +109,8 @@ impl PrefixTree {
         (place, known)
     }
 
-    /// The full blocks that these tokens begin with as those found last do, up to where logits are
-    /// asked for, as far as they are kept.
+    /// Returns the entries and the place of the full blocks that `tokens` share with the tokens
+    /// found last, as far as they are still kept and end before `from`.
     fn beginning(&self, tokens: &[TokenId], from: usize) -> (Vec<EntryId>, Place) {
         let (found, way) = &self.found;
         let same = common(found, tokens).min(from.saturating_sub(1));
@@ -123,9 +125,10 @@ impl PrefixTree {
         (way, Place::default())
     }
 
-    /// Keeps all blocks before `place`, the last with all it holds, and these logits.
+    /// Keeps all blocks before `place`, the last one with everything it holds, and the logits in
+    /// `known`.
     pub(crate) fn keep(&mut self, place: &Place, known: &Known) {
-        // From the last block that the tree has already, or from the root.
+        // Start from the last block that is in the tree already, or from the root.
         let mut new = Vec::new();
         let mut next = place.node();
         let mut kept = None;
@@ -156,7 +159,7 @@ impl PrefixTree {
         self.touch(parent);
     }
 
-    /// Makes the blocks that only these tokens lead to the next ones to be forgotten.
+    /// Makes the blocks that only `tokens` lead to the next ones to be forgotten.
     pub(crate) fn demote(&mut self, tokens: &[TokenId]) {
         let mut way = Vec::new();
         let mut rest = tokens;
@@ -167,7 +170,7 @@ impl PrefixTree {
                 break;
             }
         }
-        // From the last block that leads to something else, too, to the leaf: which is forgotten first.
+        // From the last block that also leads elsewhere down to the leaf, which is forgotten first.
         let leads_on = |id: &EntryId| {
             let entry = self.entries.peek(id);
             entry.is_some_and(|entry| entry.children.len() > 1)
@@ -178,7 +181,7 @@ impl PrefixTree {
         }
     }
 
-    /// Forgets the least recently used leaf; false when there is none.
+    /// Forgets the least recently used leaf; returns false if there is none.
     pub(crate) fn forget_oldest(&mut self) -> bool {
         while let Some((id, entry)) = self.entries.pop_lru() {
             if entry.children.is_empty() {
@@ -190,12 +193,13 @@ impl PrefixTree {
         false
     }
 
-    /// The entry below `parent` that holds these tokens, and perhaps more.
+    /// Returns the entry below `parent` that holds `tokens`, and perhaps more.
     fn holder(&self, parent: Option<EntryId>, tokens: &[TokenId]) -> Option<EntryId> {
         similar(self.children(parent), tokens).next()
     }
 
-    /// A new entry below `parent`. One that it begins with becomes one with it.
+    /// Inserts an entry below `parent`. An entry whose tokens are a prefix of the new one's is
+    /// merged into it.
     fn insert(&mut self, parent: Option<EntryId>, node: &Arc<Node>) -> EntryId {
         let id = EntryId(self.next);
         self.next += 1;
@@ -221,7 +225,8 @@ impl PrefixTree {
                 known,
             },
         );
-        // A node that was forgotten and comes back goes by its tokens, as if it were not known.
+        // This fails for a node that was forgotten and is kept again: its old id names no entry, so
+        // the node is found by its tokens.
         let _ = node.entry().set(id);
         id
     }
@@ -246,8 +251,8 @@ impl PrefixTree {
     }
 }
 
-/// The child that shares the most tokens with `rest`, and how many. In the order of their tokens
-/// it stands right before or right behind where `rest` would.
+/// Returns the child that shares the most tokens with `rest`, and how many it shares. In the order
+/// of tokens it lies directly before or after where `rest` would be.
 fn longest(children: &Children, rest: &[TokenId]) -> Option<(usize, EntryId)> {
     let rest = &rest[..rest.len().min(KV_BLOCK)];
     if let Some(&id) = children.get(rest) {
@@ -265,7 +270,7 @@ fn longest(children: &Children, rest: &[TokenId]) -> Option<(usize, EntryId)> {
         .filter(|&(common, _)| common > 0)
 }
 
-/// The children whose tokens begin with these.
+/// Returns the children whose tokens begin with `tokens`.
 fn similar<'a>(
     children: &'a Children,
     tokens: &'a [TokenId],
@@ -276,7 +281,7 @@ fn similar<'a>(
         .map(|(_, &id)| id)
 }
 
-/// Tokens before the first logits.
+/// Returns the position of the token that the first logits follow, `usize::MAX` if there are none.
 fn first_of(known: &Known) -> usize {
     known.keys().next().map_or(usize::MAX, |&after| after - 1)
 }

@@ -1,9 +1,9 @@
 //! Text to tokens and tokens to bytes.
 //!
-//! Encoding is canonical and knows no special tokens: markers enter a prompt only as ids. The
-//! bytes of a token are bytes, not text: one character may span several tokens. What a file states
-//! of its tokenizer is read in `vocabulary/metadata.rs` (GGUF) and `vocabulary/json.rs`
-//! (tokenizer.json); the vocabulary is made of it here, in the same way.
+//! Encoding is canonical and knows no special tokens: markers enter a prompt only as ids. The bytes
+//! of a token are bytes, not text: one character may span several tokens. `vocabulary/metadata.rs`
+//! (GGUF) and `vocabulary/json.rs` (tokenizer.json) read what a file states of its tokenizer; here
+//! the vocabulary is built from it in the same way for both.
 
 pub(crate) mod json;
 mod merges;
@@ -22,25 +22,25 @@ use self::{
 };
 use crate::{EngineError, SpecialToken, TokenId, error::refuse, texts::Texts};
 
-/// GGUF's numbers for what a token is: ordinary text, a marker, nothing, a single byte.
+/// GGUF's numbers for token types: ordinary text, a marker, unused, a single byte.
 const NORMAL: usize = 1;
 const CONTROL: usize = 3;
 const UNUSED: usize = 5;
 const BYTE: usize = 6;
 
-/// How text is cut before merging.
+/// How text is split before merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PreTokenizer {
-    /// Digits one by one.
+    /// Splits numbers into single digits.
     Qwen2,
-    /// Digits in groups of up to three.
+    /// Splits numbers into groups of up to three digits.
     Llama3,
 }
 
 impl PreTokenizer {
     const ALL: [Self; 2] = [Self::Qwen2, Self::Llama3];
 
-    /// What llama.cpp calls it.
+    /// Returns llama.cpp's name for it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Qwen2 => "qwen2",
@@ -48,7 +48,7 @@ impl PreTokenizer {
         }
     }
 
-    /// The expression as tokenizer.json files have it.
+    /// Returns the expression as it is in tokenizer.json files.
     fn expression(self) -> &'static str {
         match self {
             Self::Qwen2 => {
@@ -64,7 +64,7 @@ impl PreTokenizer {
         Self::ALL.into_iter().find(|known| recognised(*known))
     }
 
-    /// Those that are supported, for a refusal.
+    /// Returns the names of the supported ones, for an error message.
     fn names() -> String {
         Self::ALL
             .map(|known| format!("'{}'", known.name()))
@@ -78,9 +78,10 @@ pub(crate) struct Parts {
     pre_tokenizer: PreTokenizer,
     tokens: Texts,
     types: Vec<usize>,
-    /// Each is two tokens with a space between them.
+    /// Merges, each as two tokens with a space between them.
     merges: Texts,
-    /// Whether a pre-token that is a whole entry is that token, whatever the merges would make of it.
+    /// Whether a pre-token that is a whole entry becomes that token, whatever the merges would
+    /// give.
     ignore_merges: bool,
     specials: Specials,
 }
@@ -100,44 +101,44 @@ impl Parts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum TokenKind {
-    /// Spells bytes.
+    /// The token spells bytes.
     Text,
-    /// Ends a suggestion.
+    /// The token ends a suggestion.
     Stop,
-    /// Is never decoded: it spells nothing, or a carriage return.
+    /// The token is never decoded: it spells nothing, or a carriage return.
     Masked,
 }
 
-/// Tokens of a model.
+/// The tokens of a model.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     pre_tokenizer: PreTokenizer,
-    /// The pre-tokenizer's expression.
+    /// Compiled expression of the pre-tokenizer.
     expression: Regex,
     merges: Merges,
-    /// Tokens that a pre-token becomes as a whole, whatever the merges say, in the order of their bytes.
+    /// Tokens that a pre-token becomes as a whole, whatever the merges give, sorted by their bytes.
     wholes: Vec<TokenId>,
-    /// All spellings, one behind the other.
+    /// All spellings, concatenated.
     bytes: Vec<u8>,
     spans: Vec<Range<u32>>,
-    /// As numbers, for the kernel that chooses.
+    /// Kinds as numbers, for the kernel that chooses.
     kinds: Vec<u8>,
-    /// Text tokens in the order of their bytes.
+    /// Text tokens, sorted by their bytes.
     sorted: Vec<TokenId>,
     special: HashMap<SpecialToken, TokenId>,
-    /// The end of a text.
+    /// The token that ends a text.
     end: Option<TokenId>,
 }
 
 impl Vocabulary {
-    /// Makes the vocabulary of a model whose embedding table has `rows` rows.
+    /// Builds the vocabulary of a model whose embedding table has `rows` rows.
     pub(crate) fn new(parts: Parts, rows: usize) -> Result<Self, EngineError> {
         let vocabulary = Self::build(parts, rows)?;
         vocabulary.refuse_missing_bytes()?;
         Ok(vocabulary)
     }
 
-    /// The vocabulary that a GGUF file states, which may hold no model.
+    /// Reads the vocabulary of a GGUF file, which may hold no model.
     #[cfg(test)]
     pub(crate) fn of_gguf(path: &std::path::Path) -> Result<Self, EngineError> {
         let parts = Parts::of_gguf(path)?;
@@ -145,7 +146,7 @@ impl Vocabulary {
         Self::new(parts, rows)
     }
 
-    /// The pre-tokens of `text`, as encoding cuts them.
+    /// Returns the pre-tokens of `text`, as encoding splits it.
     #[cfg(test)]
     pub(crate) fn split(&self, text: &str) -> Vec<Range<usize>> {
         let mut splits = Vec::new();
@@ -153,8 +154,8 @@ impl Vocabulary {
         splits
     }
 
-    /// A vocabulary of up to 94 tokens that spell one letter each, for decoding with models that
-    /// have no tokenizer.
+    /// Builds a vocabulary of up to 94 tokens that spell one letter each, to decode with models
+    /// that have no tokenizer.
     #[cfg(test)]
     pub(crate) fn letters(rows: usize) -> Self {
         let parts = Parts {
@@ -198,7 +199,7 @@ impl Vocabulary {
                 "the {token:?} token is {id}, beyond the vocabulary"
             )));
         }
-        // Tables have rows behind the last token where that makes them rounder.
+        // Tables are often padded with rows after the last token.
         tokens.extend((tokens.len()..rows).map(padding));
         types.resize(rows, UNUSED);
         let end = end.map(|id| id as TokenId);
@@ -255,7 +256,7 @@ impl Vocabulary {
         }
     }
 
-    /// Kinds of all tokens, as numbers in the order in which [`TokenKind`] names them.
+    /// Returns the kinds of all tokens, as numbers in the order of the variants of [`TokenKind`].
     pub(crate) fn kinds(&self) -> &[u8] {
         &self.kinds
     }
@@ -264,7 +265,7 @@ impl Vocabulary {
         self.special.get(&token).copied()
     }
 
-    /// The token that ends a text, if the model has one.
+    /// Returns the token that ends a text, if the model has one.
     pub(crate) fn end(&self) -> Option<TokenId> {
         self.end
     }
@@ -289,13 +290,13 @@ impl Vocabulary {
         tokens
     }
 
-    /// Tells the pre-tokens of `text` in their order.
+    /// Calls `tell` with the pre-tokens of `text` in order.
     fn cut(&self, text: &str, mut tell: impl FnMut(Range<usize>)) {
         let mut end = 0;
         for found in self.expression.find_iter(text) {
             let found =
                 found.expect("the expression goes back over one run of white space at most");
-            // Every text is covered; what were not would be a pre-token too.
+            // The expression matches every text completely; any gap would be a pre-token, too.
             for range in [end..found.start(), found.range()] {
                 if !range.is_empty() {
                     tell(range);
@@ -308,7 +309,7 @@ impl Vocabulary {
         }
     }
 
-    /// The token that a pre-token is as a whole; of equals the last.
+    /// Returns the token that a pre-token becomes as a whole; the last of several equal ones.
     fn whole(&self, word: &[u8]) -> Option<TokenId> {
         let end = self
             .wholes
@@ -317,8 +318,8 @@ impl Vocabulary {
         (self.token_bytes(token) == word).then_some(token)
     }
 
-    /// Text tokens that can come next when `forced` must be spelled: each spells a beginning of
-    /// it, or all of it and more.
+    /// Returns the text tokens that can come next if `forced` must be spelled: each spells a prefix
+    /// of it, or all of it and perhaps more.
     pub(crate) fn candidates(&self, forced: &[u8]) -> impl Iterator<Item = TokenId> {
         let shorter = (1..forced.len()).flat_map(move |length| {
             let prefix = &forced[..length];
@@ -331,14 +332,15 @@ impl Vocabulary {
         shorter.chain(self.continuations(forced))
     }
 
-    /// Whether a token is among the [`Vocabulary::candidates`].
+    /// Returns whether a token is among the [`Vocabulary::candidates`].
     pub(crate) fn spells(&self, token: TokenId, forced: &[u8]) -> bool {
         let bytes = self.token_bytes(token);
         self.kind(token) == TokenKind::Text
             && (bytes.starts_with(forced) || forced.starts_with(bytes))
     }
 
-    /// Text tokens that spell all of `forced`, and more or not, in the order of their spellings.
+    /// Returns the text tokens that spell all of `forced` and perhaps more, sorted by their
+    /// spellings.
     pub(crate) fn continuations(&self, forced: &[u8]) -> impl Iterator<Item = TokenId> {
         let start = self.lower_bound(forced);
         let rest = self.sorted[start..].iter().copied();
@@ -351,7 +353,7 @@ impl Vocabulary {
     }
 
     fn refuse_missing_bytes(&self) -> Result<(), EngineError> {
-        // The carriage return has a token too, which is only masked.
+        // The carriage return has a token, too, which is only masked.
         let single: Vec<&[u8]> = (0..self.len() as TokenId)
             .map(|token| self.token_bytes(token))
             .filter(|bytes| bytes.len() == 1)
@@ -365,17 +367,17 @@ impl Vocabulary {
     }
 }
 
-/// The name of a row of the embedding table that no token has.
+/// Returns the name of a row of the embedding table without a token.
 fn padding(id: usize) -> String {
     format!("[PAD{id}]")
 }
 
-/// The bytes that tokens stand for.
+/// The bytes that tokens represent.
 struct Spelled {
     bytes: Vec<u8>,
-    /// What a token spells when it is decoded.
+    /// What each token spells when it is decoded.
     spans: Vec<Range<u32>>,
-    /// What a token is among the words that text can become, which include stops.
+    /// What each token is among the words that text can become, which include stops.
     words: Vec<Range<u32>>,
     kinds: Vec<TokenKind>,
 }
@@ -399,10 +401,10 @@ fn spell(
     let bytes = &mut spelled.bytes;
     for (id, (token, &token_type)) in tokens.iter().zip(types).enumerate() {
         let start = bytes.len();
-        // Special tokens are no words, so their names are plain text.
+        // Special tokens are not words, so their names are plain text.
         let word = matches!(token_type, NORMAL | BYTE);
-        // Whatever is not ordinary text (control, user-defined, unused) would not come back from
-        // encoding, so it ends a suggestion.
+        // Tokens other than ordinary text (control, user-defined, unused) would not come back from
+        // encoding, so they end a suggestion.
         let text = word && !stops.contains(&id);
         if word {
             for char in token.chars() {
@@ -413,7 +415,7 @@ fn spell(
                             "token {id} ('{token}') is not byte-level text"
                         )));
                     }
-                    // A marker that its file calls ordinary: text never becomes it.
+                    // A marker that its file declares ordinary: text never becomes it.
                     None => {
                         bytes.truncate(start);
                         break;
@@ -437,13 +439,13 @@ fn spell(
     Ok(spelled)
 }
 
-/// Some of the tokens, in the order of their bytes, then of their ids.
+/// Returns the chosen tokens, sorted by their bytes, then by their ids.
 fn sorted<'a>(
     rows: usize,
     spelling: impl Fn(TokenId) -> &'a [u8],
     chosen: impl Fn(TokenId) -> bool,
 ) -> Vec<TokenId> {
-    // Most differ in their first eight bytes, which compare as one number.
+    // Most tokens differ in their first eight bytes, which compare as one number.
     let beginning = |bytes: &[u8]| {
         let mut first = [0; 8];
         let length = bytes.len().min(8);
@@ -463,15 +465,15 @@ fn sorted<'a>(
     keyed.into_iter().map(|(_, token)| token).collect()
 }
 
-/// The bytes of the characters from U+0000 to U+0143.
+/// Maps the characters from U+0000 to U+0143 to bytes.
 type ByteTable = [Option<u8>; 0x144];
 
 fn byte_of(table: &ByteTable, char: char) -> Option<u8> {
     table.get(char as usize).copied().flatten()
 }
 
-/// GPT-2's table: printable Latin-1 characters stand for themselves, all other bytes for the
-/// characters from U+0100 on.
+/// Builds GPT-2's table: printable Latin-1 characters represent themselves, the characters from
+/// U+0100 on represent all other bytes.
 fn bytes_by_char() -> ByteTable {
     let mut table = [None; 0x144];
     let mut moved = 0x100;

@@ -1,4 +1,4 @@
-//! Which places vote, for what, and how strongly.
+//! Tests which places vote, for what, and how strongly.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ fn votes(source: &mut Source) -> Votes {
     Copier::default().votes(model.vocabulary(), source).clone()
 }
 
-/// What follows each match, the best match first.
+/// Returns the text after each match, the best match first.
 fn following(source: &mut Source) -> Vec<(usize, usize, String)> {
     let matches = source.matches();
     let said = |one: &Match| {
@@ -37,7 +37,7 @@ fn following(source: &mut Source) -> Vec<(usize, usize, String)> {
         .collect()
 }
 
-/// What the votes are for, the strongest first.
+/// Checks which tokens have votes, the strongest first.
 #[track_caller]
 fn check(before: &str, after: &str, expected: &[&str]) {
     let model = Recipe::QWEN2.model();
@@ -79,7 +79,7 @@ fn the_longest_match_says_most_and_of_equal_ones_the_nearest() {
 
 #[test]
 fn other_open_files_vote_and_of_equal_matches_the_own_file_comes_first() {
-    // What ends with the place's text has nothing behind it to copy.
+    // A match at the end of a text has nothing after it to copy.
     let mut source = with_open_files("[abc", "", &["nothing", "xabc1 abc"]);
     assert_eq!(following(&mut source), [(3, 0, "1 abc".to_owned())]);
     assert_eq!(source.matches()[0].place, Place::OpenFile(1));
@@ -112,7 +112,7 @@ fn where_a_line_ended_the_middle_ends() {
     let end = model.vocabulary().end().expect("the model has an end");
     assert_eq!(votes("\nnext"), [(end, 1.0)]);
     assert_eq!(votes(""), [(end, 1.0)]);
-    // Text behind the cursor: a line end is a token as any other.
+    // With text after the cursor, a line end is a token like any other.
     let other = votes(" // why");
     assert!(other.iter().all(|(token, _)| *token != end) && !other.is_empty());
 }
@@ -125,7 +125,7 @@ fn where_a_line_begins_its_whole_indentation_agrees() {
         said,
         [(8, 0, "    two();".to_owned()), (5, 0, "one();".to_owned())]
     );
-    // Nothing but blanks: no text to agree in.
+    // Nothing but blanks: there is no text to match.
     check("        ", "         a", &[]);
 }
 
@@ -141,7 +141,7 @@ fn long_matches_and_many_are_bounded() {
 
 #[test]
 fn characters_are_whole() {
-    // The stretch that is cut into tokens ends within a character.
+    // The stretch that is tokenized ends within a character.
     let text = format!("abc {}\nabc", "é".repeat(AHEAD));
     check(&text, "", &[" é"]);
 }
@@ -184,16 +184,16 @@ fn where_the_next_line_agrees_a_shorter_match_is_heard() {
     assert_eq!(said("(a)\n  next\n;b", "\nnext"), []);
     let found = [(1, 4, ")".to_owned())];
     assert_eq!(said("(a)\n  next\n;a", "\nnext"), found);
-    // Over an empty line, and whatever the indentation.
+    // Also over an empty line, and whatever the indentation.
     assert_eq!(said("(a)\n\n\tnext\n;a", "\n \n    next"), found);
-    // The line goes on behind the cursor: none is next.
+    // The line goes on after the cursor, so there is no next line.
     assert_eq!(said("(a)\n  next\n;a", ";\nnext"), []);
     assert_eq!(
         said("(a)\n  x next\n;a", "\nnext"),
         [],
         "only what begins a line"
     );
-    // One probe begins within another.
+    // One occurrence of the probe begins within another.
     assert_eq!(said("1}\n}\n}\n,1", "\n}\n}").len(), 1);
 }
 
@@ -204,7 +204,7 @@ fn text_that_grows_is_matched_as_if_it_had_always_been_there() {
         let mut grown = source("", after);
         for end in 1..=text.len() {
             grown.push(&text.as_bytes()[end - 1..end]);
-            // Not every token is asked about.
+            // Votes are not requested after every token.
             if end % 3 != 0 {
                 let mut fresh = source(&text[..end], after);
                 assert_eq!(
@@ -223,7 +223,7 @@ fn whoever_comes_back_finds_what_was_there() {
     let text = "f(a)\n}\n}\nf(b)\n}\ng(";
     let (mut used, mut fresh) = (source(text, "\n}\n}\n"), source(text, "\n}\n}\n"));
     let mark = used.mark();
-    // Once before what is nearest was looked for, once after.
+    // Once before the nearest lines were searched, once after.
     for _ in 0..2 {
         used.push("a)\n}\n}\n".repeat(2 * FOLLOWED).as_bytes());
         used.push(b"g(");
@@ -266,7 +266,7 @@ fn info(parameters: usize) -> ModelInfo {
 fn a_large_model_is_contradicted_less() {
     let small = CopyingRule::for_model(&info(7_000_000));
     let large = CopyingRule::for_model(&info(494_032_768));
-    // Two matches of eight bytes that agree, at a place where the model is sure of another token.
+    // Two matches of eight bytes agree, at a place where the model is sure of another token.
     let votes = Votes {
         votes: vec![Vote {
             token: 5,
@@ -288,7 +288,7 @@ fn a_text_that_repeats_itself_costs_no_more_than_the_matches_that_count() {
     let lines = "  \n".repeat(20_000);
     let files = [lines.as_str(), "a short one\n"];
     let source = with_open_files(&lines, &lines, &files);
-    // So many of each of the three texts, and where the others begin those that agree in less.
+    // `CONSIDERED` matches in each of the three texts, and shorter ones where the other two begin.
     let shorter = 2 * (LONGEST / "  \n".len());
     assert_eq!(source.matches_to_consider().len(), 3 * CONSIDERED + shorter);
     let nearest: Vec<_> = source
@@ -296,7 +296,7 @@ fn a_text_that_repeats_itself_costs_no_more_than_the_matches_that_count() {
         .iter()
         .map(|one| one.distance)
         .collect();
-    // Each match is found after the one before it, from the text's beginning on.
+    // Each match is found after the one before it, from the beginning of the text on.
     assert_eq!(nearest.len(), CONSIDERED);
     assert_eq!(nearest[..3], [3, 6, 9]);
 }

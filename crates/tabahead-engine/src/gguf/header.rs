@@ -1,7 +1,8 @@
 //! Reads what comes before the tensors in a GGUF file: metadata, names, shapes and types.
 //!
-//! Follows <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>. Invariant: no count or length
-//! that the file states takes memory before it is compared with what is left of the file.
+//! Follows <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>. Invariant: no memory is
+//! taken for a count or length that the file states before it is compared with what is left of the
+//! file.
 
 use std::collections::HashMap;
 
@@ -14,27 +15,27 @@ use crate::{
     texts::Texts,
 };
 
-/// What is read at once.
+/// Number of bytes that are read at once.
 const CHUNK: u64 = 1 << 16;
 
-/// Most dimensions of a tensor, as in ggml.
+/// Maximum number of dimensions of a tensor, as in ggml.
 const MOST_DIMENSIONS: u32 = 4;
 
-/// Most arrays in arrays.
+/// Maximum nesting depth of arrays in arrays.
 const DEEPEST: usize = 8;
 
 const DEFAULT_ALIGNMENT: u64 = 32;
 
-/// All that comes before the tensors.
+/// Everything that comes before the tensors.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) metadata: HashMap<String, Value>,
     pub(super) tensors: HashMap<String, TensorInfo>,
-    /// Where tensors begin in the file.
+    /// Position in the file where the tensors begin.
     pub(super) data: u64,
 }
 
-/// A value of the metadata; `Other` is of a kind that is not used.
+/// A metadata value; `Other` is any kind that is not used.
 #[derive(Debug)]
 pub(super) enum Value {
     Integer(i128),
@@ -46,17 +47,17 @@ pub(super) enum Value {
     Other,
 }
 
-/// What a tensor is.
+/// Shape, type and offset of a tensor.
 #[derive(Debug)]
 pub(super) struct TensorInfo {
-    /// The outermost first.
+    /// Sizes of the dimensions, the outermost first.
     pub(super) shape: Vec<usize>,
     pub(super) dtype: GgmlDType,
-    /// Where it begins, from where tensors begin.
+    /// Offset from the position where the tensors begin.
     pub(super) offset: u64,
 }
 
-/// The types of values, by GGUF's numbers.
+/// Kinds of metadata values, numbered as in GGUF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Unsigned(usize),
@@ -128,15 +129,15 @@ impl Header {
     }
 }
 
-/// Reads a file from its beginning on.
+/// Reads a file from its beginning.
 struct Reader<'a> {
     storage: &'a Storage,
     version: u32,
-    /// What was read of the file.
+    /// Bytes read from the file.
     buffer: Vec<u8>,
-    /// Where the buffer begins in the file.
+    /// Position of the buffer in the file.
     start: u64,
-    /// How much of the buffer was taken.
+    /// Number of bytes of the buffer that were taken.
     taken: usize,
 }
 
@@ -155,12 +156,12 @@ impl<'a> Reader<'a> {
         self.start + self.taken as u64
     }
 
-    /// Bytes from here to the file's end.
+    /// Returns the number of bytes from here to the end of the file.
     fn left(&self) -> u64 {
         self.storage.length() - self.position()
     }
 
-    /// The next `length` bytes.
+    /// Takes the next `length` bytes.
     fn take(&mut self, length: u64) -> Result<&[u8], EngineError> {
         let left = self.left();
         let length = usize::try_from(length)
@@ -193,7 +194,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A count or a length; the first version had shorter ones.
+    /// Reads a count or a length, which is shorter in version 1.
     fn length(&mut self) -> Result<u64, EngineError> {
         match self.version {
             1 => Ok(self.u32()?.into()),
@@ -205,7 +206,7 @@ impl<'a> Reader<'a> {
         Kind::numbered(self.u32()?)
     }
 
-    /// The bytes of a text. Some files end texts with zeros, as C does.
+    /// Reads the bytes of a text. Some files end texts with zeros, as C does; these are left out.
     fn text_bytes(&mut self) -> Result<&[u8], EngineError> {
         let length = self.length()?;
         let bytes = self.take(length)?;
@@ -241,10 +242,10 @@ impl<'a> Reader<'a> {
         Ok(i128::from_le_bytes(whole))
     }
 
-    /// What an array begins with.
+    /// Reads the head of an array: the kind and number of its values.
     fn kind_and_count(&mut self) -> Result<(Kind, u64), EngineError> {
         let (kind, count) = (self.kind()?, self.length()?);
-        // Each value takes a byte at least.
+        // Each value takes at least one byte.
         match count <= self.left() {
             true => Ok((kind, count)),
             false => Err(unreadable(
@@ -253,7 +254,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An array.
+    /// Reads an array.
     fn values(&mut self) -> Result<Value, EngineError> {
         let (kind, count) = self.kind_and_count()?;
         match kind {
@@ -279,7 +280,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes over values that are not used.
+    /// Skips values that are not used.
     fn skip(&mut self, kind: Kind, count: u64, depth: usize) -> Result<(), EngineError> {
         for _ in 0..count {
             match kind {
@@ -331,7 +332,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The types of tensors that are read, by GGUF's numbers.
+/// Returns the tensor type with GGUF's number, if it is supported.
 fn dtype(number: u32) -> Option<GgmlDType> {
     Some(match number {
         0 => GgmlDType::F32,

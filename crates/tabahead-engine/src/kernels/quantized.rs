@@ -1,86 +1,88 @@
 //! Products of quantised rows and quantised weights, and how both lie in memory.
 //!
-//! A row is rounded to bytes in blocks of 32 numbers that share a scale; weights stay as their file
-//! has them, but for the order. Within a block of 32 all sums are of integers and exact, so their
-//! order is free; what each block adds to an output is rounded in one way on every machine. What a
-//! machine's own instructions make of this is in `simd::products`.
+//! A row is rounded to bytes in blocks of 32 numbers that share a scale. Weights stay as they are
+//! in their file, except for the order. Within a block of 32, all sums are of integers and exact,
+//! so their order is free. What each block adds to an output is rounded in the same way on every
+//! machine. `simd::products` does the same with each machine's own instructions.
 
 use super::{LANES, fold, widen_one};
 
-/// Numbers that share one scale in a quantised row.
+/// Number of numbers that share a scale in a quantised row.
 pub(crate) const QUANT_BLOCK: usize = 32;
 
-/// A block of 32 numbers of each of `M` quantised rows that are worked on together: row by row
-/// eight words of four signed bytes, then the words that are named below. Interleaved, so that
+/// A block of 32 numbers for each of `M` quantised rows that are computed together: for each row
+/// eight words of four signed bytes, then the words named below. The rows are interleaved, so that
 /// the innermost loops read all rows from one place.
 pub(crate) type QuantBlocks<const M: usize> = [[i32; M]; QUANT_WORDS];
 
-/// The scale, a float's bits.
+/// Word of the scale, as the bits of a float.
 pub(crate) const SCALE: usize = QUANT_BLOCK / 4;
-/// The sum of the block's numbers, a float's bits.
+/// Word of the sum of the block's numbers, as the bits of a float.
 pub(crate) const SUM: usize = SCALE + 1;
-/// -128 times the sum: bytes of weights are stored with 128 added.
+/// Word with -128 times the sum: bytes of weights are stored with 128 added.
 pub(crate) const CORRECTION: usize = SUM + 1;
-/// -32 times the sum of the first sixteen numbers: weights of six bits are stored with 32 added.
+/// Word with -32 times the sum of the first sixteen numbers: 6-bit weights are stored with 32
+/// added.
 pub(crate) const LOWER: usize = CORRECTION + 1;
-/// The same of the other sixteen.
+/// Word with the same for the other sixteen.
 pub(crate) const UPPER: usize = LOWER + 1;
-/// Words for a block of one row.
+/// Number of words for a block of one row.
 pub(crate) const QUANT_WORDS: usize = UPPER + 1;
 
-/// Bytes of a tile for four columns of weights of a byte: a cache line. A line of nibbles is for
-/// eight columns: the low nibbles for four, the high ones for the four that are sixteen further on.
+/// Bytes of a tile for four columns of byte weights: a cache line. A line of nibbles is for eight
+/// columns: the low nibbles for four, the high ones for the four that are sixteen further on.
 pub(crate) const LINE: usize = 4 * LANES;
 
-/// Lines of nibbles for 32 columns.
+/// Number of lines of nibbles for 32 columns.
 pub(crate) const NIBBLE_LINES: usize = QUANT_BLOCK / 8;
 
-/// Columns that share half-float factors in a row of `nibble_tile`'s and `six_tile`'s weights.
+/// Number of columns that share half-float factors in a row of weights of `nibble_tile` and
+/// `six_tile`.
 pub(crate) const LONG_BLOCK: usize = 256;
 
-/// Blocks of 32 in one of those.
+/// Number of blocks of 32 in a long block.
 pub(crate) const PARTS: usize = LONG_BLOCK / QUANT_BLOCK;
 
-/// Where a block of `nibble_tile`'s has its scales, its minima and its lines.
+/// Offsets of the scales, the minima and the lines in a block of `nibble_tile`.
 pub(crate) const NIBBLE_SCALES: usize = 2 * 2 * LANES;
 pub(crate) const NIBBLE_MINIMA: usize = NIBBLE_SCALES + PARTS * LANES;
 pub(crate) const NIBBLE_HEAD: usize = NIBBLE_MINIMA + PARTS * LANES;
 
-/// Where a block of `six_tile`'s has its scales and its lines, and its size: 53 cache lines,
-/// 6.625 bits a weight.
+/// Offsets of the scales and the lines in a block of `six_tile`, number of lines for 32 columns,
+/// and the size of the block: 53 cache lines, 6.625 bits per weight.
 pub(crate) const SIX_SCALES: usize = 2 * LANES;
 pub(crate) const SIX_HEAD: usize = (SIX_SCALES + 2 * PARTS * LANES).next_multiple_of(LINE);
 pub(crate) const SIX_LINES: usize = NIBBLE_LINES + 2;
 pub(crate) const SIX_BYTES: usize = SIX_HEAD + PARTS * SIX_LINES * LINE;
 
-/// Lines for 32 columns of nibbles, with or without a fifth bit.
+/// Returns the number of lines for 32 columns of nibbles, with or without a fifth bit.
 pub(crate) const fn lines(fifth: bool) -> usize {
     NIBBLE_LINES + fifth as usize
 }
 
-/// Bytes of a block of `nibble_tile`'s: 37 cache lines for Q4_K, 4.625 bits a weight, and 45 for
-/// Q5_K, 5.625.
+/// Returns the size in bytes of a block of `nibble_tile`: 37 cache lines for Q4_K, 4.625 bits per
+/// weight, and 45 for Q5_K, 5.625 bits per weight.
 pub(crate) const fn nibble_bytes(fifth: bool) -> usize {
     NIBBLE_HEAD + PARTS * lines(fifth) * LINE
 }
 
-/// Bytes of the half floats at the beginning of a tile of `short_tile`'s.
+/// Returns the size in bytes of the half floats at the beginning of a tile of `short_tile`.
 pub(crate) const fn short_head(blocks: usize, minima: bool) -> usize {
     (blocks * (1 + minima as usize) * 2 * LANES).next_multiple_of(LINE)
 }
 
-/// Bytes of a tile of `short_tile`'s.
+/// Returns the size in bytes of a tile of `short_tile`.
 pub(crate) const fn short_bytes(blocks: usize, fifth: bool, minima: bool) -> usize {
     short_head(blocks, minima) + blocks * lines(fifth) * LINE
 }
 
-/// A float that stands in a word.
+/// Returns the float whose bits are in a word.
 #[inline(always)]
 pub(crate) fn float(bits: i32) -> f32 {
     f32::from_bits(bits as u32)
 }
 
-/// Sixteen half floats that stand in bytes.
+/// Reads sixteen half floats from bytes.
 #[inline(always)]
 fn halves(bytes: &[u8]) -> [f32; LANES] {
     std::array::from_fn(|lane| {
@@ -88,10 +90,10 @@ fn halves(bytes: &[u8]) -> [f32; LANES] {
     })
 }
 
-/// Rounds a row to signed bytes with one scale for 32 numbers.
+/// Rounds a row to signed bytes with one scale for every 32 numbers.
 #[inline(always)]
 pub(crate) fn quantize(x: &[f32], out: &mut [QuantBlocks<1>]) {
-    /// Adding it rounds to an integer, which then stands in the low bits.
+    /// Adding this rounds to an integer, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
 
     let (blocks, _) = x.as_chunks::<QUANT_BLOCK>();
@@ -130,10 +132,10 @@ pub(crate) fn quantize(x: &[f32], out: &mut [QuantBlocks<1>]) {
     }
 }
 
-/// Sixteen outputs of a Q8_0 matrix for each of `M` rows.
+/// Computes sixteen outputs of a Q8_0 matrix for each of `M` rows.
 ///
-/// `quants` holds for each four columns sixteen times four bytes; `scales` for each block of 32
-/// columns sixteen half floats.
+/// `quants` holds sixteen times four bytes for each four columns; `scales` holds sixteen half
+/// floats for each block of 32 columns.
 #[inline(always)]
 pub(crate) fn quant_tile<const M: usize>(
     quants: &[u8],
@@ -166,13 +168,14 @@ pub(crate) fn quant_tile<const M: usize>(
     }
 }
 
-/// Sixteen outputs of a Q4_0, Q4_1, Q5_0 or Q5_1 matrix for each of `M` rows: a weight is a nibble,
-/// or five bits (`FIFTH`), times a scale that 32 columns share; a minimum that they share is added
-/// (`MINIMA`), or the middle of the nibble's range is subtracted before it is scaled.
+/// Computes sixteen outputs of a Q4_0, Q4_1, Q5_0 or Q5_1 matrix for each of `M` rows. A weight is
+/// a nibble, or five bits (`FIFTH`), times a scale shared by 32 columns. Either a minimum that
+/// these columns share is added (`MINIMA`), or the middle of the nibble's range is subtracted
+/// before scaling.
 ///
-/// A tile is: for each 32 columns sixteen half floats for the scales, then, with `MINIMA`, sixteen
-/// for the minima; zeros up to a whole line; and for each 32 columns four lines of nibbles, then,
-/// with `FIFTH`, a line whose bytes hold the fifth bit of eight columns that are four apart.
+/// A tile consists of: for each 32 columns sixteen half floats for the scales, then, with `MINIMA`,
+/// sixteen for the minima; zeros up to a whole line; and for each 32 columns four lines of nibbles,
+/// then, with `FIFTH`, a line whose bytes hold the fifth bits of eight columns that are four apart.
 #[inline(always)]
 pub(crate) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
     tile: &[u8],
@@ -205,19 +208,19 @@ pub(crate) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
     }
 }
 
-/// How far a `CORRECTION` is shifted, to be that of nibbles (-8 times the sum) or of five bits
-/// (-16 times the sum).
+/// Returns how far a `CORRECTION` is shifted to become that of nibbles (-8 times the sum) or of
+/// five bits (-16 times the sum).
 pub(crate) const fn middle_shift(fifth: bool) -> u32 {
     if fifth { 3 } else { 4 }
 }
 
-/// Sixteen outputs of a Q4_K or Q5_K (`FIFTH`) matrix for each of `M` rows: a weight is a nibble,
-/// or five bits, times a scale, less a minimum, both shared by 32 columns, and those are bytes times
-/// half floats shared by 256.
+/// Computes sixteen outputs of a Q4_K or Q5_K (`FIFTH`) matrix for each of `M` rows. A weight is a
+/// nibble, or five bits, times a scale, minus a minimum. Both are shared by 32 columns, and are
+/// bytes times half floats that are shared by 256.
 ///
-/// A tile's block of 256 columns is: sixteen half floats for the scales and sixteen for the
-/// minima; for each 32 columns sixteen scales; for each 32 columns sixteen minima; for each 32
-/// columns lines as those of `short_tile`.
+/// A tile's block of 256 columns consists of: sixteen half floats for the scales and sixteen for
+/// the minima; for each 32 columns sixteen scales; for each 32 columns sixteen minima; for each 32
+/// columns the same lines as in `short_tile`.
 #[inline(always)]
 pub(crate) fn nibble_tile<const M: usize, const FIFTH: bool>(
     tile: &[u8],
@@ -251,7 +254,7 @@ pub(crate) fn nibble_tile<const M: usize, const FIFTH: bool>(
     }
 }
 
-/// Products of 32 columns of nibbles, or of five bits, with one of `M` rows.
+/// Computes the products of 32 columns of nibbles, or of five bits, with one of `M` rows.
 #[inline(always)]
 fn nibble_dots<const M: usize, const FIFTH: bool>(
     block: &[u8],
@@ -280,14 +283,14 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
     dots
 }
 
-/// Sixteen outputs of a Q6_K matrix for each of `M` rows: a weight is six bits less 32, times a
-/// signed byte that sixteen columns share, times a half float that 256 share. The bytes multiply
-/// sums of integers: what 32 columns add stays below 2^24, so a float holds it exactly.
+/// Computes sixteen outputs of a Q6_K matrix for each of `M` rows. A weight is six bits minus 32,
+/// times a signed byte shared by sixteen columns, times a half float shared by 256. The bytes
+/// multiply sums of integers: what 32 columns add stays below 2^24, so a float holds it exactly.
 ///
-/// A tile's block of 256 columns is: sixteen half floats; for each sixteen columns sixteen scales;
-/// zeros up to a whole line; and for each 32 columns four lines of nibbles and two lines whose bytes
-/// hold the upper two bits of four columns that are four apart, the second those of the columns
-/// sixteen further on.
+/// A tile's block of 256 columns consists of: sixteen half floats; for each sixteen columns sixteen
+/// scales; zeros up to a whole line; and for each 32 columns four lines of nibbles and two lines
+/// whose bytes hold the upper two bits of four columns that are four apart. The second of these
+/// lines is for the columns sixteen further on.
 #[inline(always)]
 pub(crate) fn six_tile<const M: usize>(
     tile: &[u8],

@@ -1,4 +1,4 @@
-//! What tells one model from another: a name, and a hash of its files.
+//! What distinguishes one model from another: a name and a hash of its files.
 
 use std::{fs::File, io, path::Path};
 
@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::storage::{Meter, Storage};
 
-/// Hash of a file: of all of it, or of its length and samples when it is large.
+/// Hashes a file: all of it, or its length and samples of it if it is large.
 pub(super) fn hash(storage: &Storage) -> io::Result<u64> {
     const WHOLE: u64 = 256 << 20;
     const SAMPLE: u64 = 1 << 20;
@@ -27,7 +27,7 @@ pub(super) fn hash(storage: &Storage) -> io::Result<u64> {
     Ok(hash.digest())
 }
 
-/// Hash of several files in their order.
+/// Hashes several files in order.
 pub(super) fn hash_all(files: impl Iterator<Item = File>) -> io::Result<u64> {
     let mut all = Xxh3::new();
     for file in files {
@@ -37,7 +37,7 @@ pub(super) fn hash_all(files: impl Iterator<Item = File>) -> io::Result<u64> {
     Ok(all.digest())
 }
 
-/// What a directory with a model calls it.
+/// Returns the name that a directory gives to its model.
 ///
 /// The cache of `huggingface_hub` names directories by commits, two levels below one that is
 /// named `models--OWNER--NAME`.

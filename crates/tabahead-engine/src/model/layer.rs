@@ -16,7 +16,8 @@ pub(crate) struct Layer {
     pub(crate) query: Linear,
     pub(crate) key: Linear,
     pub(crate) value: Linear,
-    /// Weights of the norms of each head, in families that have them.
+    /// Weights of the norm of each query head, in families that have it; `query_norm` and
+    /// `key_norm`.
     pub(crate) query_norm: Option<Vec<f32>>,
     pub(crate) key_norm: Option<Vec<f32>>,
     pub(crate) attention_output: Linear,
@@ -27,7 +28,7 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// Takes memory for a layer, whose matrices are to be read.
+    /// Reserves memory for a layer, whose matrices are read later.
     pub(super) fn reserve(
         source: &impl TensorSource,
         index: usize,
@@ -42,8 +43,8 @@ impl Layer {
             ..
         } = *shape;
         let (query_width, kv_width) = (shape.heads * head_width, shape.kv_heads * head_width);
-        // Moving the rows of queries and keys alike changes no product of theirs and makes all
-        // models turn (i, i + half).
+        // Permuting the rows of queries and keys alike changes none of their products, and makes
+        // all models rotate the pairs (i, i + half).
         let (paired, rotated) = (stated.paired, stated.rotated);
         let turned = move |row| match paired {
             true => unpaired(row, head_width, rotated),
@@ -97,7 +98,7 @@ impl Layer {
         ]
     }
 
-    /// Bytes of the matrices.
+    /// Returns the size of the matrices in bytes.
     pub(super) fn bytes(&self) -> usize {
         let matrices = [
             &self.query,
@@ -112,7 +113,7 @@ impl Layer {
     }
 }
 
-/// The row of a file with pairs (2i, 2i + 1) that belongs where pairs are (i, i + half).
+/// Maps a row in the order with pairs (i, i + half) to the row of a file with pairs (2i, 2i + 1).
 fn unpaired(row: usize, head_width: usize, rotated: usize) -> usize {
     let (head, at) = (row / head_width * head_width, row % head_width);
     match at < rotated {

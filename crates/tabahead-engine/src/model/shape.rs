@@ -1,4 +1,4 @@
-//! Sizes and constants of a model, once what its file states is compared with its tensors.
+//! Sizes and constants of a model, after what its file states was compared with its tensors.
 
 use crate::{
     EngineError,
@@ -17,7 +17,7 @@ pub(crate) struct Shape {
     pub(crate) head_width: usize,
     pub(crate) feed_forward: usize,
     pub(crate) epsilon: f32,
-    /// Turns per position of each rotated pair, in radians.
+    /// Rotation per position of each rotated pair, in radians.
     pub(crate) frequencies: Vec<f64>,
 }
 
@@ -33,7 +33,8 @@ impl Shape {
             epsilon,
             ..
         } = *stated;
-        // The matrices have these sizes, and are in the file: so the sizes are no larger than it.
+        // The matrices have these sizes and are in the file, so the sizes are no larger than the
+        // file.
         let expected = heads.checked_mul(head_width);
         if expected != Some(source.shape("blk.0.attn_q.weight")?.0)
             || kv_heads == 0

@@ -1,4 +1,4 @@
-//! One result per prompt, whatever the company.
+//! One result per prompt, whatever else is computed with it.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ pub(super) fn bits(logits: &[f32]) -> Vec<u32> {
     logits.iter().map(|logit| logit.to_bits()).collect()
 }
 
-/// Logits after the last token when the tokens are computed in chunks of these sizes, in turn.
+/// Returns the logits after the last token, computed in chunks whose sizes cycle through `sizes`.
 fn in_chunks(
     model: &Arc<Model>,
     kv_precision: KvPrecision,
@@ -133,7 +133,7 @@ fn what_was_computed_before_changes_no_bit() {
     }
 }
 
-/// Compares what every instruction set makes of the same numbers.
+/// Checks that every instruction set computes the same numbers.
 fn agree(work: impl Fn(Isa) -> Vec<f32>) {
     let results: Vec<_> = Isa::available()
         .into_iter()

@@ -1,4 +1,4 @@
-//! Directories with weights in safetensors files, sound and not.
+//! Directories with weights in safetensors files, intact and damaged.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Random, engine, fixtures::fixture, request};
 use crate::{Model, ModelFormat, SpecialToken};
 
-/// A copy of a fixture that may be damaged.
+/// A copy of a fixture, to be damaged.
 struct Copy(tempfile::TempDir);
 
 impl Copy {
@@ -44,7 +44,7 @@ impl Copy {
         refusal(self.0.path())
     }
 
-    /// A change of a JSON file makes a model that does not load, or not complete.
+    /// Checks that a change to a JSON file gives a model that does not load or does not complete.
     #[track_caller]
     fn check(name: &str, file: &str, pointer: &str, value: Value, expected: &str) {
         let copy = Self::of(name);
@@ -106,7 +106,7 @@ fn no_damaged_header_panics() {
 fn stated_sizes_take_no_memory() {
     let copy = Copy::of("llama");
     let file = copy.file("model.safetensors");
-    // A header as long as memory, a tensor as large, and a product that overflows.
+    // A header as long as memory, a tensor as large as memory, and a product that overflows.
     for length in [u64::MAX, u64::MAX - 7, 1 << 40, 1 << 24] {
         fs::write(&file, [&length.to_le_bytes()[..], b"{}"].concat()).unwrap();
         assert!(copy.refusal().contains("a header of"));

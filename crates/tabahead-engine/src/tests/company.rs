@@ -1,4 +1,4 @@
-//! Rows of several sequences computed together, left in the middle and taken up elsewhere.
+//! Rows of several sequences computed together, interrupted and resumed elsewhere.
 
 use std::sync::{
     Arc,
@@ -29,7 +29,7 @@ fn processors() -> Vec<Processor> {
     vec![new(1), new(2), new(3), new(2).with_far_weights()]
 }
 
-/// A place behind tokens, computed alone.
+/// Returns the place after `tokens`, computed alone, and the bits of the logits.
 fn compute(model: &Arc<Model>, place: Place, tokens: &[TokenId]) -> (Place, Vec<Vec<u32>>) {
     let (ledger, wanted) = (Ledger::default(), tokens.len());
     let span = Span::new(model, &ledger, PRECISION, place, tokens.to_vec(), wanted);
@@ -49,7 +49,7 @@ fn company_and_interruptions_change_no_bit() {
         }
         .model();
         for _ in 0..6 {
-            // Two bases; the others fork one of them, somewhere, and go on for some tokens.
+            // Two bases; the others fork one of them at some place and continue for some tokens.
             let bases = [90, 31].map(|length| {
                 let tokens = random.tokens(&model, length);
                 let (place, _) = compute(&model, Place::default(), &tokens);
@@ -81,7 +81,7 @@ fn company_and_interruptions_change_no_bit() {
                     Span::new(&model, &ledger, PRECISION, place, tail, wanted)
                 });
                 let mut pass = Pass::new(spans.collect());
-                // Each layer on other threads than the one before.
+                // Each layer runs on other threads than the one before.
                 let mut elsewhere = Processor::with_isa(1, Urgency::Urgent, Isa::detect());
                 loop {
                     let asked = AtomicUsize::new(0);
@@ -120,14 +120,14 @@ fn a_fork_and_a_cut_copy_one_block_at_most() {
     let mut fork = place.clone();
     fork.cut(100);
     assert_eq!(ledger.bytes(), 10 * block);
-    // To go on from it takes a copy of the block in which it stands.
+    // Continuing from it takes a copy of the block that it ends in.
     let fork = go_on(fork, &tokens[100..101]);
     assert_eq!(ledger.bytes(), 11 * block);
-    // Whoever holds a block alone goes on in it.
+    // A block that nothing else holds is continued in place.
     let fork = go_on(fork, &tokens[101..103]);
     assert_eq!(ledger.bytes(), 11 * block);
     drop(place);
-    // Three full blocks are the fork's, too.
+    // The fork still holds three full blocks of the original.
     assert_eq!(ledger.bytes(), 4 * block);
     drop(fork);
     assert_eq!(ledger.bytes(), 0);

@@ -1,4 +1,4 @@
-//! Healing, stops and masks, against a search through the whole vocabulary.
+//! Healing, stops and masks, compared with a search through the whole vocabulary.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::{
     choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
 };
 
-/// The rule as it is said, over all tokens.
+/// Implements the rule literally, over all tokens.
 fn expected(model: &Model, logits: &[f32], forced: &[u8], mask_stops: bool) -> Option<TokenId> {
     let fits = |token: TokenId| {
         let bytes = model.token_bytes(token);
@@ -45,7 +45,7 @@ fn the_choice_is_the_best_of_all_that_fit() {
         b"inte",
     ];
     for round in 0..400 {
-        // Few different values, so that ties are common.
+        // Few distinct values make ties common.
         let logits: Vec<f32> = (0..model.vocabulary_len())
             .map(|_| random.below(4 + round) as f32 / 8.0)
             .collect();
@@ -88,7 +88,7 @@ fn what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced() {
     let decoded = |forced: &str| {
         let mut request = request(&prompt, forced.as_bytes());
         request.copy_source = Some(CopySource {
-            // Long enough that the votes outweigh whatever random weights say.
+            // Long enough that the votes outweigh any random weights.
             before: b"what stands in front of it: abc1234\nxyz789\nwhat stands in front of it: abc"
                 .to_vec(),
             after: b" x".to_vec(),
@@ -122,7 +122,7 @@ proptest! {
             .collect();
         prop_assert!(bytes.starts_with(forced.as_bytes()), "{:?}", String::from_utf8_lossy(&bytes));
         prop_assert!(!bytes.contains(&b'\r'));
-        // Each token is the best of those that fit, by logits from scratch.
+        // Each token is the best of those that fit, by logits computed from scratch.
         let (mut tokens, mut spelled) = (prompt, 0);
         for &(id, _) in &decoded {
             let logits = model.logits_with(&tokens, KvPrecision::Half).unwrap();
@@ -157,7 +157,7 @@ proptest! {
             let drafted = SequenceRequest { draft, ..request(&prompt, forced.as_bytes()) };
             let fresh = run(&mut engine(&model, 1, 1 << 24), drafted.clone(), count);
             prop_assert_eq!(&fresh, &expected);
-            // Behind what earlier drafts have left.
+            // The same with what earlier drafts have left.
             prop_assert_eq!(&run(&mut used, drafted, count), &expected);
         }
     }
@@ -194,7 +194,7 @@ fn special_tokens_spelled_in_a_text_are_text() {
 fn a_draft_is_verified_in_one_pass() {
     let model = Recipe::LLAMA.model();
     let prompt = Random(37).tokens(&model, 40);
-    // What decoding spells these bytes with is the draft that is right.
+    // The tokens with which decoding spells these bytes are the correct draft.
     let spelled = run(
         &mut engine(&model, 1, 1 << 24),
         request(&prompt, b"zzzz("),
@@ -219,7 +219,7 @@ fn a_draft_is_verified_in_one_pass() {
             Step::Stop { .. } | Step::ContextFull => break,
         }
     }
-    // The token behind the draft is chosen by the same pass.
+    // The token after the draft is chosen by the same pass.
     assert_eq!((passes, engine.counters().computed), (1, 45));
     engine.retire(sequence);
     // All logits from the end of the prompt on are kept.
@@ -302,7 +302,7 @@ fn the_context_ends_a_sequence() {
     );
     assert!(engine.start(request(&[], b"")).is_err());
     assert!(engine.start(request(&[TokenId::MAX], b"")).is_err());
-    // Forced bytes keep stops away, so that the context is what ends it: the one token that may
+    // Forced bytes keep stops away, so the context ends the sequence: the only token that could
     // spell several of these is not in the vocabulary.
     let mut sequence = engine.start(request(&prompt, b"zzzz")).unwrap();
     let mut tokens = prompt.len();

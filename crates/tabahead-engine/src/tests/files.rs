@@ -1,4 +1,4 @@
-//! Files that are not what they should be.
+//! Damaged and hostile files.
 
 use std::{borrow::Cow, fs};
 
@@ -7,7 +7,7 @@ use candle_core::quantized::{GgmlDType, gguf_file::Value};
 use super::{Random, Recipe, bitwise::bits, fixtures::fixture};
 use crate::{EngineError, Model};
 
-/// Why a model does not load, or does not complete.
+/// Returns why a model does not load or does not complete.
 #[track_caller]
 pub(super) fn reason(model: Result<Model, EngineError>) -> String {
     let error = model
@@ -68,7 +68,8 @@ fn progress_grows_to_the_end() {
     }
 }
 
-/// A GGUF file of the third version that states so many tensors and values, and goes on with `rest`.
+/// Builds a GGUF file of version 3 that states these counts of tensors and values and goes on with
+/// `rest`.
 fn stating(tensors: u64, values: u64, rest: &[&[u8]]) -> Vec<u8> {
     let head = [
         b"GGUF\x03\0\0\0".as_slice(),
@@ -85,7 +86,7 @@ fn stated_counts_take_no_memory() {
     for count in [u64::MAX, 1 << 60, 1 << 40, 100] {
         refusal(stating(count, 0, &[]));
         refusal(stating(0, count, &[]));
-        // A key, a text, arrays of each kind, an array of arrays.
+        // The length of a key, of a text, and of arrays of each kind, arrays of arrays included.
         refusal(stating(0, 1, &[&number(count)]));
         let text = [number(1).as_slice(), b"k", &kind(8), &number(count)].concat();
         refusal(stating(0, 1, &[&text]));
@@ -101,7 +102,7 @@ fn stated_counts_take_no_memory() {
             refusal(stating(0, 1, &[&array]));
         }
     }
-    // Arrays in arrays, each with one value, are followed so far and no farther.
+    // Nested arrays, each with one value, are followed only to a limited depth.
     let level = [kind(9).as_slice(), &number(1)].concat();
     let level = level.repeat(100_000);
     let deep = [number(1).as_slice(), b"k", &kind(9), &level].concat();
@@ -254,7 +255,7 @@ fn other_quantised_types_are_converted() {
         .model();
         model.logits(&[1, 2, 3, 4]).unwrap()
     };
-    // The same numbers in both: four bits are far off, but not another model.
+    // Both models have the same weights: four bits are far off, but it is not another model.
     let (four, full) = (bits(GgmlDType::Q4_0), bits(GgmlDType::F32));
     let product: f32 = four.iter().zip(&full).map(|(a, b)| a * b).sum();
     let norm = |x: &[f32]| x.iter().map(|a| a * a).sum::<f32>().sqrt();
@@ -282,14 +283,14 @@ fn a_model_is_known_by_its_bytes() {
     assert!(id(file).starts_with("tiny-"));
 }
 
-/// A text as a GGUF file has it.
+/// Encodes a text as in a GGUF file.
 fn length_and(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text].concat()
 }
 
 #[test]
 fn an_alignment_of_zero_is_refused_wherever_it_stands() {
-    // A chunk of the file is read at once: the alignment is in it, at its end, and far after it.
+    // The file is read in chunks: the alignment is in the first one, at its end, and far after it.
     for filling in [0, (1 << 16) - 80, 64 << 20] {
         let text = [
             length_and(b"k"),

@@ -1,4 +1,4 @@
-//! What `transformers` and `tokenizers` say, see `tests/fixtures/make.py`.
+//! The results of `transformers` and `tokenizers`, see `tests/fixtures/make.py`.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{exact_engine, request};
 use crate::{Engine, Model, Step, TokenId};
 
-/// Most that a number may differ from that of `transformers`; sums are in another order here.
+/// Maximum difference from a number of `transformers`, where sums are in a different order.
 const CLOSE: f32 = 1e-4;
 
 pub(super) fn fixture(name: &str) -> PathBuf {
@@ -36,7 +36,7 @@ fn numbers(value: &Value) -> Vec<f32> {
         .collect()
 }
 
-/// Each model from its GGUF file and from its directory, with what is expected of it.
+/// Loads each model from its GGUF file and from its directory, with the expected results.
 fn models() -> Vec<(String, Arc<Model>, Value)> {
     let expected = expected();
     let models = expected["models"].as_array().unwrap();
@@ -46,7 +46,7 @@ fn models() -> Vec<(String, Arc<Model>, Value)> {
         let name = entry["name"].as_str().unwrap();
         for file in [format!("{name}.gguf"), name.to_owned()] {
             let model = Model::open(&fixture(&file)).unwrap();
-            // All but one come without a tokenizer.
+            // All but one have no tokenizer.
             assert_eq!(model.spells().is_ok(), name == "qwen2", "{file}");
             let model = match model.spells() {
                 Ok(()) => model,
@@ -70,7 +70,8 @@ fn check_logits(file: &str, logits: &[f32], expected: &Value) {
     }
 }
 
-/// The best token and its log-probability, as `transformers` has them; of equals the lowest.
+/// Returns the best token and its log-probability according to `transformers`; ties go to the
+/// lowest.
 fn best(logits: &Value) -> (TokenId, f32) {
     let logits = numbers(logits);
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -79,7 +80,7 @@ fn best(logits: &Value) -> (TokenId, f32) {
     (best as TokenId, -sum.ln())
 }
 
-/// What an engine decodes first behind a prompt.
+/// Checks the first token that an engine decodes after a prompt.
 #[track_caller]
 fn check_first(file: &str, engine: &mut Engine, prompt: &[TokenId], logits: &Value) {
     let mut sequence = engine.start(request(prompt, b"")).unwrap();
@@ -125,7 +126,7 @@ fn a_prompt_in_pieces_is_that_of_transformers() {
     for (file, model, expected) in models() {
         let every = &expected["every"];
         let tokens = tokens(every);
-        // Each prompt begins with the one before it, which is known: it is computed in pieces.
+        // Each prompt begins with the previous one, which is known, so it is computed in pieces.
         for pieces in [
             &[1, 2, 3, 10, 25, 33, 36][..],
             &[36],
@@ -171,7 +172,7 @@ fn a_cut_prompt_and_two_forks_are_those_of_transformers() {
         let mut engine = exact_engine(&model, 1);
         let whole = tokens(every);
         check_first(&file, &mut engine, &whole, &every["logits"][35]);
-        // Cut within a block, then on with what stood there and with something else.
+        // Cut within a block, then continue with the original tokens and with others.
         check_first(&file, &mut engine, &whole[..20], &every["logits"][19]);
         check_first(&file, &mut engine, &whole[..30], &every["logits"][29]);
         for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Of two rivals the one of the likelier line, against the rule as it is said, with logits from scratch.
+//! The rival with the likelier line wins, compared with the literal rule, with logits from scratch.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn engine(model: &Arc<Model>) -> Engine {
     Engine::new(Arc::clone(model), settings)
 }
 
-/// One that drafts what may be copied.
+/// Creates an engine that drafts what may be copied.
 fn drafting(model: &Arc<Model>) -> Engine {
     let settings = EngineSettings {
         copied_draft: 4,
@@ -30,7 +30,7 @@ fn drafting(model: &Arc<Model>) -> Engine {
     Engine::new(Arc::clone(model), settings)
 }
 
-/// Two numbers are so near that rounding decides between them.
+/// Two numbers are so close that rounding decides between them.
 #[derive(Debug)]
 struct Near;
 
@@ -41,7 +41,8 @@ fn above(one: f32, other: f32) -> Result<bool, Near> {
     }
 }
 
-/// The two likeliest of the tokens that fit, the second only if it is 0.4 times as likely; with log-probabilities.
+/// Returns the two likeliest of the tokens that fit, with log-probabilities; the second only if it
+/// is at least 0.4 times as likely.
 fn rivals(
     model: &Model,
     tokens: &[TokenId],
@@ -67,7 +68,8 @@ fn rivals(
     Ok(ranked)
 }
 
-/// Logarithm of the probability of a token and what greedily follows it in its line, six tokens at most.
+/// Returns the log-probability of a token and what greedily follows it in its line, at most six
+/// tokens.
 fn line(model: &Model, tokens: &[TokenId], first: (TokenId, f32)) -> Result<f32, Near> {
     let is_over = |token: TokenId| {
         model.vocabulary().kind(token) == TokenKind::Stop
@@ -86,7 +88,7 @@ fn line(model: &Model, tokens: &[TokenId], first: (TokenId, f32)) -> Result<f32,
     Ok(sum)
 }
 
-/// The token that is chosen; perhaps a stop.
+/// Returns the token to choose, possibly a stop.
 fn chosen(
     model: &Model,
     tokens: &[TokenId],
@@ -167,7 +169,7 @@ proptest! {
         let bytes = spelled(&model, &path);
         let mut before = Vec::new();
         for typed in 1..bytes.len() {
-            // Up to a token's edge the tokens may stand in the prompt, too.
+            // Tokens that end before the end of the typed text may be in the prompt, too.
             let tokens = path.iter().scan(0, |end, &(id, _)| {
                 *end += model.token_bytes(id).len();
                 (*end <= typed).then_some(id)
@@ -247,7 +249,7 @@ fn who_was_no_rival_before_a_byte_was_typed_is_none_after() {
         assert_eq!(tokens.len(), 1, "{text} is a token");
         tokens[0]
     };
-    // The likelier first, each a rival of the one before.
+    // The likelier first, each a rival of the one before it.
     let ranked = ["a", "b", " the", " in", " "].map(token);
     let mut logits = vec![-20.0; model.vocabulary_len()];
     for (rank, &token) in ranked.iter().enumerate() {
@@ -273,7 +275,7 @@ fn who_was_no_rival_before_a_byte_was_typed_is_none_after() {
     assert_eq!(left(b""), [a, b]);
     assert_eq!(left(b"a"), [a]);
     assert_eq!(left(b" "), [the, within]);
-    // The space agrees, too, but it was no rival of " the" before the letter was typed.
+    // The space agrees, too, but it was not a rival of " the" before the letter was typed.
     assert_eq!(left(b" t"), [the]);
     assert_eq!(left(b" the"), [the]);
 }

@@ -1,4 +1,4 @@
-//! A request computes only tokens that no kept sequence begins with.
+//! A request computes only the tokens after the longest prefix that it shares with kept sequences.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Recipe, engine, request};
 use crate::{Engine, SequenceRequest, Step, TokenId};
 
-/// Prefills and decodes, and gives back the tokens that the engine has computed since.
+/// Prefills and decodes; returns the tokens that the engine has computed so far.
 fn go(engine: &mut Engine, request: SequenceRequest, decode: usize) -> Vec<TokenId> {
     let mut tokens = request.prompt.clone();
     let mut sequence = engine.start(request).unwrap();
@@ -22,7 +22,7 @@ fn go(engine: &mut Engine, request: SequenceRequest, decode: usize) -> Vec<Token
             Step::Stop { .. } | Step::ContextFull => break,
         }
         if decoded == decode {
-            // The last token's keys and values are not computed before they are needed.
+            // The last token's keys and values are only computed when they are needed.
             tokens.truncate(tokens.len() - 1);
             break;
         }
@@ -34,14 +34,14 @@ fn go(engine: &mut Engine, request: SequenceRequest, decode: usize) -> Vec<Token
 /// What the engine must know, as plain sets.
 #[derive(Debug, Default)]
 struct Sets {
-    /// Beginnings whose keys and values were computed.
+    /// Prefixes whose keys and values were computed.
     computed: BTreeSet<Vec<TokenId>>,
-    /// Those of them whose logits are kept.
+    /// Prefixes whose logits are kept, a subset of `computed`.
     kept: BTreeSet<Vec<TokenId>>,
 }
 
 impl Sets {
-    /// Tokens that a request computes before its first token is chosen.
+    /// Returns the number of tokens that a request computes before its first token is chosen.
     fn missing(&self, prompt: &[TokenId], draft: &[TokenId]) -> usize {
         let all = [prompt, draft].concat();
         if self.kept.contains(prompt) {
@@ -142,7 +142,7 @@ proptest! {
             let computed = go(&mut engine, request(&prompt, b""), decode);
             let after = engine.counters();
             prop_assert_eq!(after.prompt - before.prompt, prompt.len() as u64);
-            // A kept sequence's end has logits that were not asked for as a prompt's.
+            // The end of a kept sequence has logits that were not requested for a prompt.
             let prefilled = (after.prefilled - before.prefilled) as usize;
             prop_assert!(
                 prefilled == expected || (expected == 1 && prefilled == 0 && seen.contains(&prompt)),
@@ -195,7 +195,7 @@ fn sequences_run_in_turn_without_disturbing_each_other() {
     };
     let requests = [b"a", b"b", b"("].map(|forced| request(&base, forced));
     let mut shared = engine(&model, 1, 1 << 30);
-    // The prompt is known to all three, whose ends then lie in the same block.
+    // All three know the prompt, and their ends lie in the same block.
     go(&mut shared, request(&base, b"x"), 1);
     let together = decode(&mut shared, &requests);
     for (request, together) in requests.iter().zip(together) {
@@ -239,7 +239,7 @@ fn an_unfinished_prompt_serves_the_next() {
     assert_eq!(engine.counters().prefilled, 200);
 }
 
-/// Reads a prompt before anybody asks for it.
+/// Reads a prompt before it is requested.
 fn read_ahead(engine: &mut Engine, prompt: &[TokenId]) {
     let request = SequenceRequest {
         read_ahead: true,
@@ -268,7 +268,7 @@ fn what_is_read_ahead_takes_the_room_of_one_prompt_from_what_was_asked_for() {
         missing
     };
     go(&mut engine, request(&prompt(0), b""), 1);
-    // One that was asked for after it was read is no longer read ahead.
+    // A prompt that was requested after it was read is no longer read ahead.
     read_ahead(&mut engine, &prompt(1));
     go(&mut engine, request(&prompt(1), b""), 1);
     for first in 2..10 {
@@ -293,7 +293,7 @@ fn a_pass_that_is_given_up_loses_nothing_that_was_known_before() {
     let known = engine.counters().computed;
     let mut tokens = prompt;
     tokens.extend(model.encode("zzz"));
-    // The third is chosen, but not computed: it is in a pass when nobody wants it any more.
+    // The third token is chosen but not computed: it is in a pass when the sequence is given up.
     let pass = engine.begin(&mut [(&mut sequence, 1)]);
     engine.retire(sequence);
     engine.abandon(pass);

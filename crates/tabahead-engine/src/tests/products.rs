@@ -1,4 +1,4 @@
-//! Products of rows and matrices of every kind of weights.
+//! Products of rows and matrices with every kind of weights.
 
 use candle_core::{
     Device, Tensor,
@@ -31,10 +31,10 @@ const KEPT: [GgmlDType; 11] = [
     GgmlDType::F32,
 ];
 
-/// Those of them that are not quantised.
+/// Kept types that are not quantised.
 const DENSE: [GgmlDType; 3] = [GgmlDType::F16, GgmlDType::BF16, GgmlDType::F32];
 
-/// Types that are, with the places of the half floats in a block of a file.
+/// Kept types that are quantised, with the offsets of the half floats in a block of a file.
 const QUANTIZED: [(GgmlDType, &[usize]); 8] = [
     (GgmlDType::Q4_0, &[0]),
     (GgmlDType::Q4_1, &[0, 2]),
@@ -53,8 +53,8 @@ fn random_raw(dtype: GgmlDType, outputs: usize, inputs: usize, random: &mut Rand
     RawTensor::of_bytes(dtype, inputs, tensor.data().unwrap().into_owned())
 }
 
-/// Rows of which every bit is random, but for half floats that are chosen from `halves`. In every
-/// other block all weights are alike, and so are their scales.
+/// Builds rows with every bit random, except for half floats chosen from `halves`. In every other
+/// block all weights are equal, and so are their scales.
 fn wild(
     kind: (GgmlDType, &[usize]),
     rows: usize,
@@ -82,7 +82,8 @@ fn wild_bytes(
         .collect();
     for (index, block) in bytes.chunks_exact_mut(dtype.type_size()).enumerate() {
         if index % 2 == 1 {
-            // The scales of Q6_K are at the end, those of other types at the beginning.
+            // The scales of Q6_K are at the end of the block, those of other types at the
+            // beginning.
             let (first, last) = block.split_at_mut(block.len() * 10 / 11);
             first.fill([0, 0xff, 0x80, 0x7f][random.below(4)]);
             last.fill([0, 0xff, 0x80, 0x7f][random.below(4)]);
@@ -106,12 +107,12 @@ fn product(isa: Isa, linear: &Linear, rows: &[f32], inputs: usize, crew: Crew<'_
     };
     let mut out = Vec::new();
     rows.multiply([(linear, &mut out)]);
-    // As a pass does with its head; it changes no other matrix's products.
+    // A pass does this with its head; it changes no other matrix's products.
     linear.refine(&rows, &mut out);
     out
 }
 
-/// What the bytes of a quantised row stand for.
+/// Returns the numbers that the bytes of a quantised row represent.
 fn as_quantized(row: &[f32]) -> Vec<f64> {
     let mut quantized = Activations::default();
     quantized.set(Isa::detect(), row, row.len());
@@ -131,7 +132,7 @@ fn as_quantized(row: &[f32]) -> Vec<f64> {
     numbers
 }
 
-/// Holds a product to sums of double precision, and every way of computing it to every other.
+/// Compares a product with sums in double precision, and all ways of computing it with each other.
 fn check(raw: &RawTensor, outputs: usize, bias: Option<Vec<f32>>, rows: &[f32]) {
     let (dtype, inputs) = (raw.dtype, raw.columns);
     let count = rows.len() / inputs;
@@ -153,7 +154,8 @@ fn check(raw: &RawTensor, outputs: usize, bias: Option<Vec<f32>>, rows: &[f32]) 
             let mut sum = bias.as_ref().map_or(0.0, |bias| f64::from(bias[output]));
             let mut size = sum.abs();
             for (block, weights) in row.chunks(QUANT_BLOCK).zip(weights.chunks(QUANT_BLOCK)) {
-                // Minima are subtracted from whole blocks, so that is what rounding goes by.
+                // Minima are subtracted from whole blocks, so the rounding error depends on the
+                // largest weight.
                 let largest = weights
                     .iter()
                     .fold(0.0f32, |max, number| max.max(number.abs()));
@@ -222,7 +224,7 @@ fn products_of_extreme_numbers_are_as_exact() {
         for scale in [1e-25, 1.0, 1e20] {
             let raw = wild(kind, 20, inputs, halves, &mut random);
             let mut rows: Vec<f32> = (0..5 * inputs).map(|_| random.next() * scale).collect();
-            // All of one sign and as large as can be; nothing; and a block of nothing.
+            // All of one sign and as large as possible; all zeros; and one block of zeros.
             rows[..inputs].fill(-scale);
             rows[inputs..2 * inputs].fill(scale);
             rows[2 * inputs..3 * inputs].fill(0.0);
@@ -254,7 +256,7 @@ fn check_rounding(dtype: GgmlDType) {
             let largest = row.iter().fold(0.0f32, |max, number| max.max(number.abs()));
             for (&x, &weight) in row.iter().zip(weights) {
                 sum += f64::from(x) * f64::from(weight);
-                // Half a step of the 127 that the largest number has.
+                // Half a step, with 127 steps up to the largest number.
                 most += f64::from(weight.abs()) * f64::from(largest) / 254.0;
             }
         }
@@ -314,7 +316,7 @@ fn matrices_that_are_multiplied_together_give_what_each_gives_alone() {
         let mut quantized = Activations::default();
         quantized.set(isa, &rows, inputs);
         for threads in 1..=5 {
-            // What stood there before must not matter.
+            // The previous content of the outputs must not matter.
             let mut found = [vec![7.0; 3], Vec::new(), vec![7.0; 9_000]];
             let [a, b, c] = &mut found;
             let [first, second, third] = &matrices;
@@ -347,7 +349,7 @@ fn infinite_weights_are_found() {
         assert!(finite(wild(&[f16::MAX])));
         for infinite in [f16::INFINITY, f16::NEG_INFINITY, f16::NAN] {
             assert!(!finite(wild(&[infinite])));
-            // In the last block of the last row, in the last place.
+            // In the last half float of the last block of the last row.
             let mut bytes = wild(&[f16::MAX]);
             let block = bytes.len() - kind.0.type_size();
             let place = block + kind.1[kind.1.len() - 1];
@@ -429,7 +431,7 @@ fn planes_lose_nothing_of_any_byte_and_scale() {
             head.weights_of(output, &mut row);
             assert_eq!(bits(&row), bits(&raw.row(output).unwrap()));
         }
-        // What is of one size is near the highest.
+        // If all logits are equal, all are near the highest.
         let zero = product(Isa::detect(), &head, &[0.0; 256], 256, Crew::ALONE);
         assert_eq!(bits(&zero), [0; 37]);
     }

@@ -1,6 +1,8 @@
-//! A file that people have, untouched: the official one of Qwen2.5-Coder-0.5B-Instruct, against what llama.cpp says of it.
+//! A widely used file, unmodified: the official one of Qwen2.5-Coder-0.5B-Instruct, compared with
+//! the results of llama.cpp.
 //!
-//! `tests/real/make.py` wrote what is expected. `TABAHEAD_REAL_MODEL` says where the file is; `cargo xtask prepare` fetches it.
+//! `tests/real/make.py` wrote the expected results. `TABAHEAD_REAL_MODEL` is the path of the file;
+//! `cargo xtask prepare` fetches it.
 
 use std::{
     path::Path,
@@ -12,11 +14,12 @@ use serde_json::Value;
 use super::{engine, skip};
 use crate::{Engine, Model, SequenceRequest, SpecialToken, Step, TokenId, vocabulary::TokenKind};
 
-/// Where a token's logit is over the next best's by less than this, rounding decides: llama.cpp's own two ways of reading a
-/// prompt are as far from each other as both are from ours, and choose different tokens up to a margin of 0.6.
+/// Minimum margin by which a token's logit must exceed the next best for its choice to be clear;
+/// below this, rounding decides. llama.cpp's own two ways of reading a prompt are as far from each
+/// other as both are from ours, and choose different tokens up to a margin of 0.6.
 const CLEAR: f64 = 1.0;
 
-/// The model, unless it is not here.
+/// Returns the model, unless it is not here.
 fn model() -> Option<&'static Arc<Model>> {
     static MODEL: LazyLock<Option<Arc<Model>>> = LazyLock::new(|| {
         let Some(file) = std::env::var_os("TABAHEAD_REAL_MODEL") else {
@@ -60,7 +63,7 @@ fn an_untouched_file_has_its_markers_and_completes() {
     for (marker, id) in markers {
         assert_eq!(model.special(marker), Some(id), "{marker:?}");
     }
-    // Ends of a text and of a turn, padding, a repository's name, a next file, and the markers.
+    // Ends of a text and of a turn, padding, repository name, file separator, and the markers.
     for end in [151_643, 151_645].into_iter().chain(151_659..=151_664) {
         assert_eq!(model.vocabulary().kind(end), TokenKind::Stop, "{end}");
     }
@@ -110,8 +113,9 @@ fn what_follows_twenty_prompts_is_what_llama_cpp_says_where_rounding_does_not_de
     );
 }
 
-/// Each clear step is taken. Where another token is taken than llama.cpp's, which it may be at an unclear step, decoding
-/// goes on after llama.cpp's. Gives how many steps are llama.cpp's.
+/// Checks that decoding takes each clear step. At an unclear step it may choose another token than
+/// llama.cpp; decoding then goes on after llama.cpp's. Returns how many steps are the same as
+/// llama.cpp's.
 #[track_caller]
 fn check_continuation(engine: &mut Engine, prompt: &[TokenId], steps: &[(TokenId, bool)]) -> usize {
     let (mut taken, mut equal) = (0, 0);

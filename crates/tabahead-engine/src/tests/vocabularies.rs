@@ -1,8 +1,8 @@
-//! Real vocabularies against what the pure crates assume of every one: the split, the stable boundary,
-//! the canonical mark. And against the ids that others give.
+//! Checks real vocabularies against what the pure crates assume of all vocabularies: the split, the
+//! stable boundary, the canonical mark. Also checks them against the ids of other tokenizers.
 //!
-//! The embedded model's vocabulary is always here. Those of Qwen2 and Llama 3 are in the folder that
-//! `TABAHEAD_VOCABULARIES` names, which `cargo xtask prepare` fills.
+//! The embedded model's vocabulary is always here. Those of Qwen2 and Llama 3 are in the folder
+//! that `TABAHEAD_VOCABULARIES` names, which `cargo xtask prepare` fills.
 
 mod boundary;
 mod golden;
@@ -22,7 +22,7 @@ use crate::{TokenId, vocabulary::Vocabulary};
 const QWEN2: &str = "ggml-vocab-qwen2.gguf";
 const LLAMA3: &str = "ggml-vocab-llama-bpe.gguf";
 
-/// A vocabulary, and what the pure crates know of it.
+/// A vocabulary and the pre-tokenizer that the pure crates use for it.
 struct Known {
     vocabulary: Vocabulary,
     pre_tokenizer: PreTokenizer,
@@ -46,7 +46,7 @@ impl Known {
         self.vocabulary.encode(text)
     }
 
-    /// Where tokens that begin at `start` end.
+    /// Returns the end positions of tokens that begin at `start`.
     fn ends(&self, start: usize, tokens: &[TokenId]) -> Vec<usize> {
         let lengths = tokens
             .iter()
@@ -60,7 +60,7 @@ impl Known {
     }
 }
 
-/// The embedded model's.
+/// Returns the embedded model's vocabulary.
 fn mini() -> &'static Known {
     static MINI: LazyLock<Known> = LazyLock::new(|| Known::read(&mini_file()));
     &MINI
@@ -71,21 +71,21 @@ fn mini_file() -> PathBuf {
     crates.expect("a folder").join("tabahead-mini/mini.gguf")
 }
 
-/// Qwen2's, unless it is not here.
+/// Returns Qwen2's vocabulary, unless it is not here.
 fn qwen2() -> Option<&'static Known> {
     static KNOWN: LazyLock<Option<Known>> =
         LazyLock::new(|| real(QWEN2).map(|file| Known::read(&file)));
     KNOWN.as_ref()
 }
 
-/// Llama 3's, unless it is not here.
+/// Returns Llama 3's vocabulary, unless it is not here.
 fn llama3() -> Option<&'static Known> {
     static KNOWN: LazyLock<Option<Known>> =
         LazyLock::new(|| real(LLAMA3).map(|file| Known::read(&file)));
     KNOWN.as_ref()
 }
 
-/// A file that is not part of the repository.
+/// Returns the path of a file that is not part of the repository.
 fn real(name: &str) -> Option<PathBuf> {
     static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let folder = std::env::var_os("TABAHEAD_VOCABULARIES").map(PathBuf::from);
@@ -100,7 +100,7 @@ fn real(name: &str) -> Option<PathBuf> {
     FOLDER.as_ref().map(|folder| folder.join(name))
 }
 
-/// Pieces between which pre-tokenizers and merges have something to decide.
+/// Pieces of text at whose borders pre-tokenizers and merges have something to decide.
 const PIECES: [&[&str]; 8] = [
     &[
         "'", "'s", "'S", "'r", "'re", "'l", "'ll", "'LL", "'v", "'ve", "'d", "'m", "'t", "'ſ", "''",
@@ -158,7 +158,7 @@ impl Random {
         &of[self.below(of.len())]
     }
 
-    /// Up to `longest` pieces, one behind the other.
+    /// Returns up to `longest` pieces, concatenated.
     fn text(&mut self, longest: usize) -> String {
         let mut text = String::new();
         for _ in 0..self.below(longest + 1) {

@@ -1,8 +1,8 @@
-//! Rows of Q4_K and Q5_K in tiles: weights of four or five bits with scales and minima of six bits
-//! for 32 columns.
+//! Rows of Q4_K and Q5_K in tiles: weights of four or five bits with 6-bit scales and minima for 32
+//! columns each.
 //!
-//! Nothing is rounded; only the order is another, and scales and minima get a byte each.
-//! `kernels::nibble_tile` says what it is.
+//! Nothing is rounded; only the order differs, and each scale and minimum gets a byte of its own.
+//! `kernels::nibble_tile` documents the layout.
 
 use super::{TileRows, half_at, pair_nibbles, short};
 use crate::kernels::{
@@ -10,12 +10,12 @@ use crate::kernels::{
     QUANT_BLOCK, lines, nibble_bytes,
 };
 
-/// Bytes of a tile of this many columns.
+/// Returns the size in bytes of a tile of `inputs` columns.
 pub(crate) fn tile_bytes(fifth: bool, inputs: usize) -> usize {
     inputs / LONG_BLOCK * nibble_bytes(fifth)
 }
 
-/// Lays out a tile of a file's rows.
+/// Lays out a tile from a file's rows.
 pub(crate) fn tile(fifth: bool, rows: &TileRows<'_>, out: &mut [u8]) {
     let size = file_bytes(fifth);
     for (index, out) in out.chunks_exact_mut(nibble_bytes(fifth)).enumerate() {
@@ -27,14 +27,14 @@ pub(crate) fn tile(fifth: bool, rows: &TileRows<'_>, out: &mut [u8]) {
     }
 }
 
-/// Bytes of 256 columns of a row in a file: two half floats, twelve bytes of packed scales and
-/// minima, 32 of fifth bits, 128 of nibbles.
+/// Returns the size of 256 columns of a row in a file, in bytes: two half floats, twelve bytes of
+/// packed scales and minima, 32 of fifth bits, 128 of nibbles.
 const fn file_bytes(fifth: bool) -> usize {
     2 + 2 + 12 + QUANT_BLOCK * fifth as usize + LONG_BLOCK / 2
 }
 
-/// Puts 256 columns of a row to their places in a tile's block. In the file, two blocks of 32 share
-/// 32 bytes of nibbles, and all share bytes of fifth bits.
+/// Writes 256 columns of a row to their places in a block of a tile. In the file, two blocks of 32
+/// share 32 bytes of nibbles, and all blocks share the bytes of fifth bits.
 fn put(fifth: bool, block: &[u8], lane: usize, out: &mut [u8]) {
     let (words, _) = block.as_chunks::<4>();
     let word = |at: usize| u32::from_le_bytes(words[at]);
@@ -67,7 +67,7 @@ fn put(fifth: bool, block: &[u8], lane: usize, out: &mut [u8]) {
     }
 }
 
-/// A lane of a tile as floats.
+/// Writes a lane of a tile to `out` as floats.
 pub(crate) fn row(fifth: bool, tile: &[u8], lane: usize, out: &mut [f32]) {
     let blocks = tile.chunks_exact(nibble_bytes(fifth));
     for (block, out) in blocks.zip(out.chunks_exact_mut(LONG_BLOCK)) {
@@ -84,17 +84,17 @@ pub(crate) fn row(fifth: bool, tile: &[u8], lane: usize, out: &mut [f32]) {
     }
 }
 
-/// All half floats of a tile.
+/// Returns all half floats of a tile.
 pub(crate) fn halves(fifth: bool, tile: &[u8]) -> impl Iterator<Item = u16> {
     let blocks = tile.chunks_exact(nibble_bytes(fifth));
     let halves = blocks.flat_map(|block| block[..NIBBLE_SCALES].as_chunks::<2>().0);
     halves.map(|&half| u16::from_le_bytes(half))
 }
 
-/// The 6-bit scales and minima of eight blocks of 32, as they are packed into three words, block by
-/// block a byte of a word: those of the first four blocks in the low six bits of the first two
-/// words; of those of the others, the low four bits share the third word, and the high two bits
-/// fill the first two.
+/// Unpacks the 6-bit scales and minima of eight blocks of 32 from three words, in which each block
+/// has one byte. Those of the first four blocks are in the low six bits of the first two words. Of
+/// those of the other four, the low four bits share the third word, and the high two bits fill the
+/// first two.
 fn scales_and_minima(packed: [u32; 3]) -> ([u8; PARTS], [u8; PARTS]) {
     const SIX: u32 = 0x3f3f_3f3f;
     const FOUR: u32 = 0x0f0f_0f0f;

@@ -1,36 +1,37 @@
 //! Rows of Q8_0 in two planes: the upper halves of all bytes, and the lower ones.
 //!
-//! The upper plane lies as a matrix of Q4_1 does, so its kernel computes a product that is nearly
-//! right, from little more than half of the memory. A tile of both planes is a tile of bytes again:
-//! nothing is lost.
+//! The upper plane is laid out like a Q4_1 matrix, so its kernel computes an approximate product
+//! from little more than half of the memory. Both planes of a tile join to the original tile of
+//! bytes: nothing is lost.
 
 use half::f16;
 
 use super::{Short, TileRows, half_at, pair_nibbles, short::nibbles};
 use crate::kernels::{LANES, LINE, NIBBLE_LINES, QUANT_BLOCK, lines, short_head, widen_one};
 
-/// How the upper plane lies.
+/// Layout of the upper plane.
 pub(super) const UPPER: Short = Short {
     fifth: false,
     minima: true,
 };
 
-/// What a product of the upper plane is multiplied by: an upper half counts sixteen times a lower one.
+/// Factor for a product of the upper plane: an upper half counts sixteen times as much as a lower
+/// one.
 pub(crate) const UPPER_STEP: f32 = 16.0;
 
 /// Bytes of nibbles for 32 columns.
 const BLOCK: usize = lines(false) * LINE;
 
-/// What is subtracted from an upper half, in its steps: bytes have 128 added, and the middle of what
-/// a lower half may be is 7.5.
+/// What is subtracted from an upper half, in its steps: bytes have 128 added, and the middle of the
+/// range of a lower half is 7.5.
 const MIDDLE: f32 = (128.0 - 7.5) / UPPER_STEP;
 
-/// Bytes of a tile of the lower plane.
+/// Returns the size in bytes of a tile of the lower plane.
 pub(super) fn lower_bytes(inputs: usize) -> usize {
     inputs / QUANT_BLOCK * BLOCK
 }
 
-/// Lays out a tile of both planes of a file's rows.
+/// Lays out a tile of both planes from a file's rows.
 pub(super) fn tile(rows: &TileRows<'_>, upper: &mut [u8], lower: &mut [u8]) {
     let (heads, upper) = upper.split_at_mut(short_head(lower.len() / BLOCK, true));
     let heads = heads.as_chunks_mut::<{ 4 * LANES }>().0.iter_mut();
@@ -59,14 +60,15 @@ pub(super) fn tile(rows: &TileRows<'_>, upper: &mut [u8], lower: &mut [u8]) {
     }
 }
 
-/// What is added to scaled upper halves of a block, as a half float; finite where the scale is.
+/// Returns what is added to the scaled upper halves of a block, as a half float. It is finite if
+/// the scale is.
 fn minimum(scale: u16) -> u16 {
     let most = f16::MAX.to_f32();
     let minimum = (-MIDDLE * widen_one(scale)).clamp(-most, most);
     f16::from_f32(minimum).to_bits()
 }
 
-/// Makes a tile of bytes, see `kernels::quant_tile`, of one of both planes.
+/// Joins a tile of both planes to a tile of bytes, see `kernels::quant_tile`.
 pub(super) fn join(upper: &[u8], lower: &[u8], quants: &mut [u8], scales: &mut [u16]) {
     let (heads, upper) = upper.split_at(short_head(lower.len() / BLOCK, true));
     let scales = scales.as_chunks_mut::<LANES>().0.iter_mut();
@@ -87,7 +89,7 @@ pub(super) fn join(upper: &[u8], lower: &[u8], quants: &mut [u8], scales: &mut [
     }
 }
 
-/// A lane of a tile as floats.
+/// Writes a lane of a tile to `out` as floats.
 pub(super) fn row(upper: &[u8], lower: &[u8], lane: usize, out: &mut [f32]) {
     let (heads, upper) = upper.split_at(short_head(lower.len() / BLOCK, true));
     let heads = heads.as_chunks::<{ 4 * LANES }>().0.iter();

@@ -1,24 +1,24 @@
 //! Rows of Q4_0, Q4_1, Q5_0 and Q5_1 in tiles: weights of four or five bits in blocks of 32 that
-//! share a scale, and some of them a minimum.
+//! share a scale and, in some types, a minimum.
 //!
-//! Nothing is rounded; only the order is another. `kernels::short_tile` says what it is.
+//! Nothing is rounded; only the order differs. `kernels::short_tile` documents it.
 
 use candle_core::quantized::GgmlDType;
 
 use super::{TileRows, half_at};
 use crate::kernels::{LANES, LINE, NIBBLE_LINES, QUANT_BLOCK, lines, short_bytes, short_head};
 
-/// Which of the four types.
+/// One of the four types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Short {
-    /// Weights have a fifth bit.
+    /// Whether weights have a fifth bit.
     pub(crate) fifth: bool,
-    /// A minimum is added to scaled weights.
+    /// Whether a minimum is added to scaled weights.
     pub(crate) minima: bool,
 }
 
 impl Short {
-    /// Which a type of a file is.
+    /// Converts a type of a file.
     pub(crate) fn of(dtype: GgmlDType) -> Self {
         Self {
             fifth: matches!(dtype, GgmlDType::Q5_0 | GgmlDType::Q5_1),
@@ -26,13 +26,14 @@ impl Short {
         }
     }
 
-    /// Bytes of a tile of this many columns.
+    /// Returns the size in bytes of a tile of `inputs` columns.
     pub(crate) fn tile_bytes(self, inputs: usize) -> usize {
         short_bytes(inputs / QUANT_BLOCK, self.fifth, self.minima)
     }
 
-    /// Lays out a tile, which is zeros, of a file's rows. A block there has the half floats, four
-    /// bytes of fifth bits, and sixteen of nibbles: the low ones for the first sixteen columns.
+    /// Lays out a tile, which is zeros, from a file's rows. A block there has the half floats, four
+    /// bytes of fifth bits, and sixteen bytes of nibbles: the low ones are for the first sixteen
+    /// columns.
     pub(crate) fn tile(self, rows: &TileRows<'_>, out: &mut [u8]) {
         let halves = 2 * self.factors();
         let bits = 4 * usize::from(self.fifth);
@@ -65,7 +66,7 @@ impl Short {
         }
     }
 
-    /// A lane of a tile as floats.
+    /// Writes a lane of a tile to `out` as floats.
     pub(crate) fn row(self, tile: &[u8], lane: usize, out: &mut [f32]) {
         let (heads, blocks) = tile.split_at(short_head(out.len() / QUANT_BLOCK, self.minima));
         let heads = heads.chunks_exact(self.factors() * 2 * LANES);
@@ -84,21 +85,21 @@ impl Short {
         }
     }
 
-    /// All half floats of a tile.
+    /// Returns all half floats of a tile.
     pub(crate) fn halves(self, tile: &[u8], inputs: usize) -> impl Iterator<Item = u16> {
         let bytes = inputs / QUANT_BLOCK * self.factors() * 2 * LANES;
         let halves = tile[..bytes].as_chunks::<2>().0.iter();
         halves.map(|&half| u16::from_le_bytes(half))
     }
 
-    /// Half floats of a block.
+    /// Returns the number of half floats of a block.
     fn factors(self) -> usize {
         1 + usize::from(self.minima)
     }
 }
 
-/// The numbers of 32 columns of a lane, from lines of nibbles and, with `fifth`, a line of fifth
-/// bits.
+/// Returns the numbers of 32 columns of a lane, from lines of nibbles and, with `fifth`, a line of
+/// fifth bits.
 pub(super) fn nibbles(block: &[u8], fifth: bool, lane: usize) -> [u8; QUANT_BLOCK] {
     std::array::from_fn(|column| {
         let (word, byte) = (column / 4, column % 4);
@@ -111,7 +112,7 @@ pub(super) fn nibbles(block: &[u8], fifth: bool, lane: usize) -> [u8; QUANT_BLOC
     })
 }
 
-/// Bits 0, 4, 8 and so on in the lowest byte, bits 1, 5, 9 and so on in the next.
+/// Collects bits 0, 4, 8 and so on in the lowest byte, bits 1, 5, 9 and so on in the next.
 fn every_fourth(bits: u32) -> u32 {
     (0..8).fold(0, |word, index| {
         let four = bits >> (4 * index);

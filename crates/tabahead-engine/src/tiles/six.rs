@@ -1,21 +1,22 @@
-//! Rows of Q6_K in tiles: weights of six bits with scales of a byte for sixteen columns.
+//! Rows of Q6_K in tiles: weights of six bits with byte scales for sixteen columns each.
 //!
-//! Nothing is rounded; only the order is another. `kernels::six_tile` says what it is.
+//! Nothing is rounded; only the order differs. `kernels::six_tile` documents it.
 
 use super::{TileRows, half_at, pair_nibbles};
 use crate::kernels::{
     LANES, LINE, LONG_BLOCK, NIBBLE_LINES, QUANT_BLOCK, SIX_BYTES, SIX_HEAD, SIX_LINES, SIX_SCALES,
 };
 
-/// Bytes of 256 columns of a row in a file: nibbles, pairs of upper bits, scales, a half float.
+/// Size of 256 columns of a row in a file, in bytes: nibbles, pairs of upper bits, scales, a half
+/// float.
 const FILE_BYTES: usize = LONG_BLOCK / 2 + LONG_BLOCK / 4 + LONG_BLOCK / 16 + 2;
 
-/// Bytes of a tile of this many columns.
+/// Returns the size in bytes of a tile of `inputs` columns.
 pub(crate) fn tile_bytes(inputs: usize) -> usize {
     inputs / LONG_BLOCK * SIX_BYTES
 }
 
-/// Lays out a tile of a file's rows.
+/// Lays out a tile from a file's rows.
 pub(crate) fn tile(rows: &TileRows<'_>, out: &mut [u8]) {
     for (index, out) in out.as_chunks_mut::<SIX_BYTES>().0.iter_mut().enumerate() {
         for (lane, row) in rows.iter().enumerate() {
@@ -26,9 +27,9 @@ pub(crate) fn tile(rows: &TileRows<'_>, out: &mut [u8]) {
     }
 }
 
-/// Puts 256 columns of a row to their places in a tile's block. In the file, each 128 of them have
-/// 64 bytes of nibbles and 32 of upper bits: a byte of nibbles is for two columns that are 64 apart,
-/// one of upper bits for four that are 32 apart.
+/// Writes 256 columns of a row to their places in a block of a tile. In the file, each 128 of them
+/// have 64 bytes of nibbles and 32 of upper bits. A byte of nibbles covers two columns that are 64
+/// apart, a byte of upper bits four columns that are 32 apart.
 fn put(block: &[u8; FILE_BYTES], lane: usize, out: &mut [u8; SIX_BYTES]) {
     let (words, rest) = block[..FILE_BYTES - 2].as_chunks::<4>();
     debug_assert!(rest.is_empty());
@@ -64,7 +65,7 @@ fn put(block: &[u8; FILE_BYTES], lane: usize, out: &mut [u8; SIX_BYTES]) {
     }
 }
 
-/// A lane of a tile as floats.
+/// Writes a lane of a tile to `out` as floats.
 pub(crate) fn row(tile: &[u8], lane: usize, out: &mut [f32]) {
     let blocks = tile.as_chunks::<SIX_BYTES>().0.iter();
     for (block, out) in blocks.zip(out.as_chunks_mut::<LONG_BLOCK>().0) {
@@ -84,7 +85,7 @@ pub(crate) fn row(tile: &[u8], lane: usize, out: &mut [f32]) {
     }
 }
 
-/// All half floats of a tile.
+/// Returns all half floats of a tile.
 pub(crate) fn halves(tile: &[u8]) -> impl Iterator<Item = u16> {
     let blocks = tile.as_chunks::<SIX_BYTES>().0.iter();
     let halves = blocks.flat_map(|block| block[..2 * LANES].as_chunks::<2>().0);

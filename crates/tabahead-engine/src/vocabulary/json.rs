@@ -1,7 +1,7 @@
-//! A tokenizer as a tokenizer.json states it.
+//! Reads a tokenizer from a tokenizer.json.
 //!
-//! What GGUF metadata say outright is recognised here: the pre-tokenizer by its expression, the token that
-//! begins a text by the template that adds it.
+//! What GGUF metadata state directly is inferred here: the pre-tokenizer from its expression, the
+//! token that begins a text from the template that adds it.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
         .into_iter()
         .map(|(token, id)| (id, token, NORMAL));
     let added = file.added_tokens.into_iter();
-    // Added tokens may stand in the vocabulary too, and are no ordinary text all the same.
+    // Added tokens may be in the vocabulary, too, but are not ordinary text.
     let added = added.map(|token| (token.id, token.content, CONTROL));
     for (id, token, token_type) in normal.chain(added) {
         let place = tokens.get_mut(id).ok_or_else(|| {
@@ -103,8 +103,8 @@ pub(crate) fn read(file: &[u8], rows: usize, stops: Vec<usize>) -> Result<Parts,
     })
 }
 
-/// Text may be brought into normal form before it is cut, which is not done here: the tokens of a
-/// prompt spell its bytes.
+/// Rejects normalisers other than NFC. Text may be normalised before it is split, which is not done
+/// here: the tokens of a prompt spell its bytes.
 fn refuse_normalizer(file: &TokenizerFile) -> Result<(), EngineError> {
     let normalizer = file.normalizer["type"].as_str().unwrap_or("NFC");
     if normalizer != "NFC" {
@@ -138,7 +138,7 @@ fn pre_tokenizer(file: &TokenizerFile) -> Result<PreTokenizer, EngineError> {
     })
 }
 
-/// The token that the file's template puts before every text.
+/// Returns the token that the file's template puts before every text.
 fn begin(file: &TokenizerFile) -> Option<usize> {
     let processor = &file.post_processor;
     let steps = match &processor["processors"] {

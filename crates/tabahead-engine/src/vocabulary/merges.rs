@@ -1,6 +1,7 @@
 //! Byte-pair encoding: the bytes of a pre-token become tokens by merging neighbours.
 //!
-//! The pair goes first whose merge comes first in the list; of equal pairs, the first in the text. Knows no text but bytes: how text is cut into pre-tokens is in `vocabulary`.
+//! The pair whose merge is first in the list is merged first; among equal pairs, the first in the
+//! text. Knows only bytes: how text is split into pre-tokens is in `vocabulary`.
 
 use std::{
     cmp::Reverse,
@@ -10,7 +11,7 @@ use std::{
 
 use crate::{EngineError, TokenId, error::refuse, texts::Texts};
 
-/// No token.
+/// Marks the absence of a token.
 const NONE: TokenId = TokenId::MAX;
 
 /// The merges of a vocabulary.
@@ -23,35 +24,37 @@ pub(super) struct Merges {
 
 type Pair = (TokenId, TokenId);
 
-/// What becomes of a pair.
+/// The result of merging a pair.
 #[derive(Debug, Clone, Copy)]
 struct Merged {
-    /// Its place in the list.
+    /// Index in the list of merges.
     rank: u32,
     token: TokenId,
 }
 
-/// Memory for merging, to be used again.
+/// Reusable memory for merging.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     symbols: Vec<Symbol>,
-    /// Pairs that can be merged, the first at the top: rank, place of the left side, the pair.
+    /// Pairs that can be merged, the first one at the top: rank, position of the left side, the
+    /// pair.
     pairs: BinaryHeap<Reverse<(u32, usize, Pair)>>,
 }
 
-/// A token of a pre-token that is being merged; `NONE` where the left neighbour has taken it in.
+/// A token of a pre-token that is being merged; `NONE` after it was merged into its left neighbour.
 #[derive(Debug, Clone, Copy)]
 struct Symbol {
     token: TokenId,
-    /// Places of its neighbours. The first symbol is its own left neighbour; the last one's right
-    /// neighbour is beyond the end.
+    /// Indices of its neighbours. The first symbol is its own left neighbour; the last one's right
+    /// neighbour is past the end.
     previous: usize,
     next: usize,
 }
 
 impl Merges {
-    /// `words` are all tokens that text can become, with their bytes; `byte_of` translates the
-    /// characters of the lines of `merges`. Of words or merges that are there twice, the last counts.
+    /// Builds the merges. `words` are all tokens that text can become, with their bytes; `byte_of`
+    /// translates the characters of the lines of `merges`. If a word or merge occurs twice, the
+    /// last one counts.
     pub(super) fn new<'a>(
         words: impl Iterator<Item = (&'a [u8], TokenId)>,
         merges: &Texts,
@@ -94,7 +97,7 @@ impl Merges {
         Ok(Self { bytes, merged })
     }
 
-    /// Appends the tokens of a pre-token. Bytes without a token are left out.
+    /// Appends the tokens of a pre-token to `tokens`. Bytes without a token are left out.
     pub(super) fn encode(&self, word: &[u8], workspace: &mut Workspace, tokens: &mut Vec<TokenId>) {
         let Workspace { symbols, pairs } = workspace;
         symbols.clear();
@@ -113,7 +116,7 @@ impl Merges {
         }
         while let Some(Reverse((_, place, pair))) = pairs.pop() {
             if pair_at(symbols, place) != Some(pair) {
-                // One side was merged meanwhile.
+                // One side was merged in the meantime.
                 continue;
             }
             let Symbol { previous, next, .. } = symbols[place];
@@ -148,15 +151,15 @@ impl Merges {
     }
 }
 
-/// A symbol and its right neighbour, if both are there.
+/// Returns a symbol and its right neighbour, if both exist.
 fn pair_at(symbols: &[Symbol], place: usize) -> Option<Pair> {
     let left = symbols[place];
     let right = symbols.get(left.next)?;
     (left.token != NONE).then_some((left.token, right.token))
 }
 
-/// Hashes short keys in a few operations. A file may be made so that its keys collide; then it loads
-/// slowly.
+/// Hashes short keys in a few operations. A file can be crafted so that its keys collide; it then
+/// loads slowly.
 #[derive(Debug, Default)]
 struct Mixer(u64);
 
@@ -184,7 +187,7 @@ impl Hasher for Mixer {
     }
 
     fn finish(&self) -> u64 {
-        // A product's low bits know only the low bits of its factors.
+        // A product's low bits depend only on the low bits of its factors.
         self.0 ^ self.0 >> 32
     }
 }

@@ -1,4 +1,4 @@
-//! A tokenizer as the metadata of a GGUF file state it.
+//! Reads a tokenizer from the metadata of a GGUF file.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{EngineError, SpecialToken, error::refuse, gguf::GgufFile};
 
-/// Takes the tokenizer out of the metadata.
+/// Removes the tokenizer from the metadata and returns it.
 pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {
     let model = file
         .string("tokenizer.ggml.model")
@@ -40,13 +40,13 @@ pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {
         tokens,
         types,
         merges,
-        // GGUF has no key for it: it goes with the pre-tokenizer, as in llama.cpp.
+        // GGUF has no key for this: it goes with the pre-tokenizer, as in llama.cpp.
         ignore_merges: pre_tokenizer == PreTokenizer::Llama3,
         specials,
     })
 }
 
-/// The ids that the metadata name, by the keys of current converters and of older ones.
+/// Returns the ids that the metadata state, under the keys of current and of older converters.
 fn stated(file: &GgufFile, pre_tokenizer: PreTokenizer) -> StatedTokens {
     const MARKERS: [(SpecialToken, &str); 8] = [
         (SpecialToken::File, "fim_sep"),
@@ -67,7 +67,7 @@ fn stated(file: &GgufFile, pre_tokenizer: PreTokenizer) -> StatedTokens {
             markers.entry(token).or_insert(id);
         }
     }
-    // Where the key is missing, llama.cpp decides by the pre-tokenizer.
+    // If the key is missing, llama.cpp decides by the pre-tokenizer.
     let begins = file
         .boolean("tokenizer.ggml.add_bos_token")
         .unwrap_or(pre_tokenizer == PreTokenizer::Llama3);

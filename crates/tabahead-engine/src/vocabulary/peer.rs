@@ -1,4 +1,4 @@
-//! The tokenizer of a GGUF file as the crate `tokenizers` makes it: what tests hold ours to.
+//! The tokenizer of a GGUF file as built by the crate `tokenizers`, which tests compare ours with.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use tokenizers::{
 use super::{BYTE, NORMAL, Parts};
 use crate::TokenId;
 
-/// Another's tokenizer.
+/// A tokenizer of the crate `tokenizers`.
 pub(crate) struct Peer(Tokenizer);
 
 impl Peer {

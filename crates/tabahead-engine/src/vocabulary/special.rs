@@ -1,7 +1,7 @@
-//! Which tokens are special, and what for.
+//! Which tokens are special, and what they mean.
 //!
-//! A file names them by id where its converter knew them. Older GGUF files and tokenizer.json do not:
-//! there, the spelling of a token says what it is. [`SPELLINGS`] is the one table for both. Knows no
+//! A file names them by id if its converter knew them. Older GGUF files and tokenizer.json do not;
+//! there the spelling of a token decides. [`SPELLINGS`] is the one table for both. Knows nothing of
 //! file formats.
 
 use std::collections::HashMap;
@@ -9,22 +9,22 @@ use std::collections::HashMap;
 use super::NORMAL;
 use crate::{SpecialToken, texts::Texts};
 
-/// What a spelling means.
+/// The meaning of a spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     /// A marker of fill-in-the-middle prompts. As output it ends a middle.
     Marker(SpecialToken),
-    /// The end of a document: what a model trained to fill in the middle writes after one.
+    /// The end of a document, which a model trained to fill in the middle writes after a middle.
     End,
-    /// Anything else that ends a middle: ends of turns, padding, separators.
+    /// Any other token that ends a middle: ends of turns, padding, separators.
     Stop,
 }
 
 use Meaning::{End, Marker, Stop};
 use SpecialToken::{File, Middle, Prefix, Suffix};
 
-/// Spellings of special tokens in the model families that complete code, and in the chat models that are
-/// made from them.
+/// Spellings of special tokens in the model families that complete code, and in the chat models
+/// derived from them.
 #[rustfmt::skip]
 const SPELLINGS: &[(&str, Meaning)] = &[
     // Qwen2.5-Coder, Qwen3-Coder, CodeGemma, Granite 4, and our own.
@@ -34,14 +34,14 @@ const SPELLINGS: &[(&str, Meaning)] = &[
     ("<fim-prefix>", Marker(Prefix)), ("<fim-suffix>", Marker(Suffix)), ("<fim-middle>", Marker(Middle)),
     // DeepSeek-Coder: the beginning, the hole between the two texts, and the end of the prompt.
     ("<｜fim▁begin｜>", Marker(Prefix)), ("<｜fim▁hole｜>", Marker(Suffix)), ("<｜fim▁end｜>", Marker(Middle)),
-    // CodeLlama, with the space that SentencePiece writes or without.
+    // CodeLlama, with or without the space that SentencePiece writes.
     ("<PRE>", Marker(Prefix)), ("<SUF>", Marker(Suffix)), ("<MID>", Marker(Middle)),
     ("▁<PRE>", Marker(Prefix)), ("▁<SUF>", Marker(Suffix)), ("▁<MID>", Marker(Middle)),
     // Codestral.
     ("[PREFIX]", Marker(Prefix)), ("[SUFFIX]", Marker(Suffix)), ("[MIDDLE]", Marker(Middle)),
     // Seed-Coder.
     ("<[fim-prefix]>", Marker(Prefix)), ("<[fim-suffix]>", Marker(Suffix)), ("<[fim-middle]>", Marker(Middle)),
-    // Where a file begins.
+    // Beginnings of files.
     ("<|file_sep|>", Marker(File)), ("<file_sep>", Marker(File)), ("<|file_separator|>", Marker(File)),
     ("<filename>", Marker(File)), ("<|filename|>", Marker(File)),
     // Ends of a text.
@@ -61,14 +61,14 @@ const SPELLINGS: &[(&str, Meaning)] = &[
     ("<commit_msg>", Stop), ("<commit_after>", Stop), ("<pr>", Stop),
 ];
 
-/// What the metadata of a file say outright; each may be missing.
+/// The special tokens that the metadata of a file state; each may be missing.
 #[derive(Debug, Default)]
 pub(crate) struct StatedTokens {
     /// Markers by id.
     pub(crate) markers: HashMap<SpecialToken, usize>,
-    /// Ends of a text or of a turn, padding and separators. The first is the end of a text.
+    /// Ends of a text or of a turn, padding and separators. The first one is the end of a text.
     pub(crate) stops: Vec<usize>,
-    /// The token that every text begins with, where the file asks for one.
+    /// The token that every text begins with, if the file asks for one.
     pub(crate) begin: Option<usize>,
 }
 
@@ -77,15 +77,15 @@ pub(crate) struct StatedTokens {
 pub(crate) struct Specials {
     /// Markers by id.
     pub(crate) markers: HashMap<SpecialToken, usize>,
-    /// Everything that ends a middle, markers included.
+    /// Every token that ends a middle, markers included.
     pub(crate) stops: Vec<usize>,
-    /// The end of a text.
+    /// The token that ends a text.
     pub(crate) end: Option<usize>,
 }
 
 impl Specials {
-    /// Finds the special tokens of a vocabulary. What the file states goes before what a spelling means, and
-    /// an earlier row of [`SPELLINGS`] before a later one.
+    /// Finds the special tokens of a vocabulary. What the file states takes precedence over the
+    /// meaning of a spelling, and an earlier row of [`SPELLINGS`] over a later one.
     pub(crate) fn find(stated: StatedTokens, tokens: &Texts, types: &[usize]) -> Self {
         let rows: HashMap<&str, usize> = SPELLINGS
             .iter()
@@ -119,7 +119,8 @@ impl Specials {
             }
             stops.push(id);
         }
-        // An instruct model's file calls the end of a turn its end; a middle ends as documents do.
+        // The file of an instruct model declares the end of a turn as its end; a middle ends as
+        // documents do.
         let end = end.or(stops.first().copied());
         if let Some(begin) = begin {
             markers.insert(SpecialToken::Begin, begin);
@@ -133,8 +134,8 @@ impl Specials {
     }
 }
 
-/// Whether a spelling is a special token even where the file calls it ordinary text, as files of careless
-/// converters do. `</s>` or `<pad>` may be markup that somebody writes.
+/// Returns whether a spelling is a special token even if the file declares it ordinary text, as
+/// files of careless converters do. `</s>` or `<pad>` may be markup in a user's text.
 fn is_unmistakable(token: &str) -> bool {
     (token.starts_with("<|") && token.ends_with("|>"))
         || (token.starts_with("<｜") && token.ends_with("｜>"))

@@ -1,6 +1,6 @@
-//! Products of bytes with AVX2: of unsigned and signed bytes, summed in pairs to sixteen bits.
+//! Products of bytes with AVX2: unsigned by signed bytes, summed in pairs to sixteen bits.
 //!
-//! Sixteen outputs are two registers wide.
+//! Sixteen outputs take two registers.
 
 use std::arch::x86_64::*;
 
@@ -11,10 +11,10 @@ use crate::kernels::{
     middle_shift, nibble_bytes, short_head,
 };
 
-/// Runs `$body` for each of a tile's blocks and each half of the sixteen outputs, whose sums it
-/// adds to. Few rows take the halves of each block in turn, so that weights which come from memory
-/// keep coming; more rows have registers for the sums of one half only. (A macro, because a
-/// function would hand over the sums in memory.)
+/// Runs `$body` for each block of a tile and for each half of the sixteen outputs, to whose sums it
+/// adds. With few rows, the halves of each block alternate, so that weights keep coming from
+/// memory. With more rows, the registers hold the sums of one half only. (This is a macro because a
+/// function would pass the sums through memory.)
 macro_rules! each_half {
     ($rows:ident, $blocks:expr, $out:ident, |$block:pat_param, $half:ident, $sums:ident| $body:block) => {
         if $rows <= FEW {
@@ -249,7 +249,7 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
     let (lines, _) = block.as_chunks::<32>();
     let (low_nibbles, fifth) = (_mm256_set1_epi8(0xf), _mm256_set1_epi8(0x10));
     let ones = _mm256_set1_epi16(1);
-    // Each line's fifth bits come to stand at `fifth` in turn.
+    // Each line's fifth bits are shifted to the position of `fifth` in turn.
     let mut high_bits = match FIFTH {
         true => load_256(&lines[NIBBLE_LINES * 2 + half]),
         false => _mm256_setzero_si256(),
@@ -284,7 +284,7 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
     dots
 }
 
-/// The eight bytes of one half of the outputs, first.
+/// Returns the eight bytes of one half of the outputs in the low half.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn upper_if(half: usize, bytes: __m128i) -> __m128i {

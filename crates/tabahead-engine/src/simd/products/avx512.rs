@@ -1,4 +1,4 @@
-//! Products of bytes with AVX-512 VNNI: of four unsigned and signed bytes, added to 32 bits.
+//! Products of bytes with AVX-512 VNNI: four unsigned by signed bytes, added to 32 bits.
 
 use std::arch::x86_64::*;
 
@@ -22,7 +22,7 @@ pub(in super::super) fn quant_tile<const M: usize>(
     for ((block, scales), rows) in blocks.iter().zip(scales).zip(rows) {
         let scales = _mm512_cvtph_ps(load_halves(scales));
         let mut dots = [_mm512_setzero_si512(); M];
-        // Few rows are summed in two parts, so that one product need not wait for the last.
+        // Few rows are summed in two parts, so that a product need not wait for the previous one.
         let mut others = dots;
         for row in 0..M {
             dots[row] = _mm512_set1_epi32(rows[CORRECTION][row]);
@@ -207,13 +207,13 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
 ) -> [__m512i; M] {
     let (lines, _) = block.as_chunks::<LINE>();
     let (low_nibbles, fifth) = (_mm512_set1_epi8(0xf), _mm512_set1_epi8(0x10));
-    // Each line's fifth bits come to stand at `fifth` in turn.
+    // Each line's fifth bits are shifted to the position of `fifth` in turn.
     let mut high_bits = match FIFTH {
         true => load_512(&lines[NIBBLE_LINES]),
         false => _mm512_setzero_si512(),
     };
     let mut low_bits = _mm512_slli_epi16(high_bits, 4);
-    // Few rows are summed in two parts, so that one product need not wait for the last.
+    // Few rows are summed in two parts, so that a product need not wait for the previous one.
     let mut others = [_mm512_setzero_si512(); M];
     for line in 0..NIBBLE_LINES {
         let pairs = load_512(&lines[line]);

@@ -1,4 +1,4 @@
-//! The stable boundary, of texts and their continuations.
+//! The stable boundary of texts and their continuations.
 
 use tabahead_context::stable_boundary;
 
@@ -17,7 +17,7 @@ fn check(known: &Known) {
     assert!(behind_the_start > CASES / 2, "{behind_the_start}");
 }
 
-/// Gives the boundary of `text`.
+/// Checks one text and continuation; returns the boundary of `text`.
 fn check_one(known: &Known, text: &str, continuation: &str) -> usize {
     let whole = format!("{text}{continuation}");
     let tokens = known.encode(&whole);
@@ -30,7 +30,7 @@ fn check_one(known: &Known, text: &str, continuation: &str) -> usize {
     let split: Vec<_> = known.pre_tokenizer.split(&whole).collect();
     assert_eq!(split, known.vocabulary.split(&whole), "{whole:?}");
 
-    // Each beginning is a text with a continuation too, down to one character more.
+    // Each prefix is a text with a continuation, too, if only of one character.
     let edges: Vec<usize> = split.iter().map(|token| token.end).collect();
     let mut before = 0;
     for (at, char) in whole.char_indices() {

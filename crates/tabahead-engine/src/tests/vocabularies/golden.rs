@@ -1,9 +1,9 @@
-//! What llama.cpp's own tests expect of the same files.
+//! The results that llama.cpp's own tests expect for the same files.
 
 use super::{Known, llama3, qwen2, real};
 use crate::TokenId;
 
-/// Stands between two texts, and behind the last.
+/// Separator between two texts and after the last.
 const SEPARATOR: &str = "\n__ggml_vocab_test__\n";
 
 #[track_caller]

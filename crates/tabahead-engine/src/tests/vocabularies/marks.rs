@@ -1,4 +1,4 @@
-//! The canonical mark, of texts that are spelled in other tokens than encoding gives.
+//! The canonical mark of texts that are spelled by other tokens than those that encoding gives.
 
 use tabahead_context::{CanonicalMarks, stable_boundary};
 
@@ -7,10 +7,11 @@ use crate::TokenId;
 
 const CASES: usize = 6_000;
 
-/// Tokens that spell `text`: the canonical ones, until one in four is another. From there any that
-/// spell what comes next, until a canonical one begins where they end.
+/// Returns tokens that spell `text`: the canonical ones, until, with a chance of one in four,
+/// another is picked. From there on, any tokens that spell what comes next, until a canonical one
+/// begins where they end.
 fn any_spelling(known: &Known, random: &mut Random, text: &str) -> Vec<TokenId> {
-    /// No longer token is tried.
+    /// Maximum length of the tokens that are tried.
     const LONGEST: usize = 12;
 
     let canonical = known.encode(text);
@@ -40,9 +41,9 @@ fn any_spelling(known: &Known, random: &mut Random, text: &str) -> Vec<TokenId> 
     tokens
 }
 
-/// Follows a path from the stable boundary of the first `tail` bytes of `text` and gives the last
-/// mark. Each mark is compared with the latest stable boundary so far up to which the tokens are
-/// those of the text, encoded as a whole.
+/// Follows a path from the stable boundary of the first `tail` bytes of `text` and returns the last
+/// mark. Compares each mark with the latest stable boundary so far up to which the tokens are those
+/// of the text, encoded as a whole.
 fn follow(known: &Known, text: &str, tail: usize, tokens: &[TokenId]) -> usize {
     let boundary_of = |text: &str| stable_boundary(known.pre_tokenizer, text);
     let boundary = boundary_of(&text[..tail]);
@@ -88,7 +89,7 @@ fn check(known: &Known) {
         followed += usize::from(mark > boundary);
         left += usize::from(mark < last);
     }
-    // Both happen often: a mark that moves on, and one that stops.
+    // Both cases are common: a mark that moves on, and one that stops.
     assert!(
         followed > CASES / 5 && left > CASES / 5,
         "{followed}, {left}"

@@ -1,4 +1,4 @@
-//! The crate `tokenizers` makes the same ids of the same files.
+//! The crate `tokenizers` gives the same ids for the same files.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn check(known: &Known, file: &Path) {
     let mut random = Random(31);
     let check = |text: &str| assert_eq!(known.encode(text), peer.encode(text), "{text:?}");
     check("");
-    // Long enough for merges to depend on what was merged far before.
+    // Long enough that merges depend on what was merged far before.
     for piece in ["a", "=", " ", "\n", "ab", "é", "漢", "e\u{301}", "\u{2028}"] {
         for count in [2, 3, 7, 64, 1001] {
             check(&piece.repeat(count));
@@ -21,7 +21,7 @@ fn check(known: &Known, file: &Path) {
     for _ in 0..2_000 {
         let text = random.text(24);
         check(&text);
-        // Without white space and digits, so that it is few pre-tokens.
+        // Without white space and digits, so that it consists of few pre-tokens.
         let dense: String = text.chars().filter(|char| char.is_alphabetic()).collect();
         check(&dense);
     }

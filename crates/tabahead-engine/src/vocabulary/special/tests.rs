@@ -1,18 +1,19 @@
-//! Special tokens by metadata and by spelling, over the vocabularies of all families.
+//! Tests special tokens by metadata and by spelling, for the vocabularies of all families.
 
 use super::super::CONTROL;
 use super::*;
 
 const USER_DEFINED: usize = 4;
 
-/// Finds the special tokens among ordinary ones; a spelling's place in the list is its id.
+/// Finds the special tokens of a vocabulary; the index of a spelling in the list is its id.
 fn find(spellings: &[&str], token_type: usize) -> Specials {
     let tokens: Texts = spellings.iter().collect();
     let types = vec![token_type; tokens.len()];
     Specials::find(StatedTokens::default(), &tokens, &types)
 }
 
-/// Each family's spellings: prefix, suffix, middle, then tokens that end a middle, the end of a text first.
+/// Spellings of each family: prefix, suffix, middle, then tokens that end a middle, the end of a
+/// text first.
 const FAMILIES: [&[&str]; 10] = [
     // Qwen2.5-Coder
     &[
@@ -131,7 +132,7 @@ fn what_a_file_states_goes_before_what_is_spelled() {
     let specials = Specials::find(stated, &tokens, &[CONTROL; 4]);
     assert_eq!(specials.markers[&Prefix], 1);
     assert_eq!(specials.markers[&SpecialToken::Begin], 3);
-    // Both are never text of a middle.
+    // Neither is ever text of a middle.
     assert!([0, 1, 2, 3].iter().all(|id| specials.stops.contains(id)));
 }
 
@@ -152,7 +153,7 @@ fn the_end_of_a_turn_is_the_end_only_where_there_is_no_end_of_a_text() {
 fn markup_that_is_ordinary_text_stays_text() {
     let specials = find(&["</s>", "<pad>", "<PRE>", "<filename>", "<pr>"], NORMAL);
     assert!(specials.stops.is_empty() && specials.markers.is_empty());
-    // Files whose types are missing or wrong still have these.
+    // Files whose types are missing or wrong still contain these.
     let specials = find(&["<|fim_prefix|>", "<fim_suffix>", "<｜fim▁end｜>"], NORMAL);
     assert_eq!(specials.markers.len(), 3);
 }
