@@ -1,7 +1,7 @@
-//! What a change costs the server's front: `cargo bench -p tabahead-server`.
+//! The cost of a change in the server's front: `cargo bench -p tabahead-server`.
 //!
-//! From the bytes of `textDocument/didChange` to the snapshot in the session's inbox, in the middle
-//! of documents of 1 KB, 1 MB and 100 MB: a letter and its removal, turn by turn.
+//! Measures from the bytes of `textDocument/didChange` to the snapshot in the session's inbox, in
+//! the middle of documents of 1 KB, 1 MB and 100 MB: a letter is inserted and removed in turn.
 
 use std::time::Duration;
 

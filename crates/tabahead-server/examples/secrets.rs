@@ -1,7 +1,9 @@
-//! How many files of some folders are taken for secrets, by their names and by what is in them: the precision of both.
+//! Counts the files below some folders that are taken for secrets, by name and by content, to
+//! measure the precision of both rules.
 //!
-//! `cargo run --release -p tabahead-server --example secrets -- FOLDER…` prints each with the lines that decided, and
-//! sums for each folder. Files that are not text, and links, are not counted.
+//! `cargo run --release -p tabahead-server --example secrets -- FOLDER…` prints each such file with
+//! the lines that decided, and totals for each folder. Links are skipped, and files that are not
+//! text count by name only.
 
 use std::{
     env, fs, io,

@@ -1,32 +1,31 @@
-//! Where the paths in the settings lead: `~`, and the folder that a relative path counts from.
+//! How the paths in the settings are resolved: `~`, and the base folder of a relative path.
 //!
-//! A path never counts from the folder that the editor was started in: that folder is often a
-//! repository's, and a repository decides nothing about the model. This module reads no environment
-//! variable and looks at no file; the program says where the folders are.
+//! A path is never relative to the folder in which the editor was started: that folder is often a
+//! repository, and a repository must not decide which model is used. This module reads no
+//! environment variable and no file; the program passes in the folders.
 
 use std::path::{self, Path, PathBuf};
 
 use crate::settings::SettingsError;
 
-/// The folders that a path in the settings can count from.
+/// The folders to which a path in the settings can be relative.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folders {
-    /// The user's home, which `~` stands for; `None` without one.
+    /// The user's home, which replaces `~`; `None` without one.
     pub home: Option<PathBuf>,
-    /// The folder of the configuration file, which need not exist; `None` when there is no place for one.
+    /// The folder of the configuration file, which need not exist; `None` if it is unknown.
     pub configuration: Option<PathBuf>,
 }
 
 impl Folders {
-    /// Whether a path counts from another folder than the home.
+    /// Returns whether a path is relative and does not begin with `~`.
     pub fn is_relative(written: &str) -> bool {
         below_home(written).is_none() && !Path::new(written).is_absolute()
     }
 
-    /// The absolute path that a path in the settings means.
+    /// Resolves a path from the settings to an absolute path.
     ///
-    /// # Errors
-    /// `SettingsError::Invalid` when the folder that it counts from is unknown.
+    /// # Errors `SettingsError::Invalid` when the folder to which the path is relative is unknown.
     pub fn locate(&self, written: &str) -> Result<PathBuf, SettingsError> {
         let (folder, rest) = match below_home(written) {
             Some(rest) => (&self.home, rest),
@@ -46,14 +45,15 @@ impl Folders {
     }
 }
 
-/// What follows `~` and a separator; `None` when the path does not begin so. `~user` is no such path.
+/// Returns what follows `~` and a separator; `None` for any other path. `~user` is such another
+/// path.
 fn below_home(written: &str) -> Option<&str> {
     let rest = written.strip_prefix('~')?;
     (rest.is_empty() || rest.starts_with(path::is_separator))
         .then(|| rest.trim_start_matches(path::is_separator))
 }
 
-/// The path without `.` between its parts. Nothing is looked up.
+/// Returns the path without `.` components. Does not touch the file system.
 fn clean(path: &Path) -> PathBuf {
     path.components().collect()
 }

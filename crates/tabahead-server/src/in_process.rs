@@ -1,8 +1,8 @@
 //! A Speculator and a backend driven by blocking calls, in this process, without an editor.
 //!
-//! For the command line and for tests that want to say: ask here, wait until everything that is
-//! computed ahead is there, accept, ask again. Takes no decision and knows no LSP: it carries the
-//! same inputs and effects as the session loop of the server, with the same machine in between.
+//! For the command line and for tests that ask at one place, wait until all speculation has
+//! finished, accept, and ask again. It takes no decision and knows no LSP: it carries the same
+//! inputs and effects as the session loop of the server, around the same state machine.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,19 +18,19 @@ use tabahead_speculation::{
 };
 use tabahead_text::{Document, Offset};
 
-/// A text and a place in it: where a suggestion is wanted.
+/// A document and the cursor position at which a suggestion is wanted.
 #[derive(Debug, Clone)]
 pub struct BufferState {
     /// The text.
     pub document: Document,
-    /// The place.
+    /// The cursor position.
     pub cursor: Offset,
-    /// Name and language.
+    /// Name and language of the document.
     pub name: DocumentName,
 }
 
 impl BufferState {
-    /// The state after Tab: the suggestion stands in the text and the cursor behind it.
+    /// Returns the state after Tab: the suggestion is in the text and the cursor is at its end.
     pub fn accept(&self, suggestion: &Suggestion) -> Self {
         Self {
             document: self
@@ -47,7 +47,7 @@ impl BufferState {
 pub struct Answered {
     /// The answer.
     pub answer: Answer,
-    /// From handing the state over to holding the answer.
+    /// Time from the request until the answer was available.
     pub elapsed: Duration,
 }
 
@@ -56,13 +56,13 @@ pub struct Answered {
 #[error("{0}")]
 pub struct Unusable(pub String);
 
-/// One document, one Speculator, one backend.
+/// One document, one Speculator and one backend.
 pub struct Session {
     speculator: Speculator,
     backend: Box<dyn Backend>,
     profile: ModelProfile,
     events: Receiver<BackendEvent>,
-    /// Generations that were started and neither ended nor cancelled.
+    /// Generations that were started and have neither ended nor been cancelled.
     running: HashSet<GenerationId>,
     answers: HashMap<RequestId, Answer>,
     started: Instant,
@@ -73,16 +73,15 @@ pub struct Session {
 const DOCUMENT: DocumentId = DocumentId(0);
 
 impl Session {
-    /// Starts a backend and waits until its model answers.
+    /// Starts a backend and waits until its model is ready.
     ///
-    /// # Errors
-    /// When the model cannot be used.
+    /// # Errors When the model cannot be used.
     pub fn new(
         settings: SpeculatorSettings,
         start_backend: impl FnOnce(EventSink) -> Box<dyn Backend>,
     ) -> Result<Self, Unusable> {
         let (sender, events) = channel();
-        // A session that is gone needs no more events.
+        // Once the session is gone, its events are not needed any more.
         let backend = start_backend(Box::new(move |event| drop(sender.send(event))));
         let profile = loop {
             match events.recv() {
@@ -104,12 +103,12 @@ impl Session {
         })
     }
 
-    /// The model that answers.
+    /// Returns the profile of the model that answers.
     pub fn profile(&self) -> &ModelProfile {
         &self.profile
     }
 
-    /// Tells of a changed text, as an editor does on each keystroke.
+    /// Reports a changed text, as an editor does on each keystroke.
     pub fn change(&mut self, document: &Document) {
         self.input(Input::DocumentChanged {
             document: DOCUMENT,
@@ -117,12 +116,13 @@ impl Session {
         });
     }
 
-    /// Tells that a suggestion was accepted; the changed text is told by `change` or `request`.
+    /// Reports that a suggestion was accepted; the changed text is reported by `change` or
+    /// `request`.
     pub fn accepted(&mut self, suggestion: SuggestionId) {
         self.input(Input::Accepted { suggestion });
     }
 
-    /// Tells of the text, asks for a suggestion and waits for it.
+    /// Reports the text, requests a suggestion and waits for the answer.
     pub fn request(&mut self, state: &BufferState) -> Answered {
         let asked = Instant::now();
         self.change(&state.document);
@@ -153,24 +153,24 @@ impl Session {
         }
     }
 
-    /// Waits until nothing is computed any more: everything that the Speculator wanted ahead is
-    /// there.
+    /// Waits until no generation is running: everything that the Speculator wanted to compute ahead
+    /// has been computed.
     pub fn settle(&mut self) {
         while !self.running.is_empty() && self.wait(None) != Waited::Stopped {}
     }
 
-    /// Waits like `settle`, but not longer than a person reads.
+    /// Waits like `settle`, but for at most `pause`, the time in which a person reads.
     pub fn settle_for(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         while !self.running.is_empty() && self.wait(Some(until)) == Waited::Event {}
     }
 
-    /// What the Speculator counted.
+    /// Returns the Speculator's counters.
     pub fn stats(&self) -> &Stats {
         self.speculator.stats()
     }
 
-    /// What the backend counted.
+    /// Returns the backend's counters.
     pub fn counters(&self) -> TokenCounters {
         self.backend.counters()
     }
@@ -211,7 +211,7 @@ impl Session {
         }
     }
 
-    /// Waits for one event or for the Speculator's own time, at most until `until`.
+    /// Waits until the next event or the Speculator's own timeout, but not beyond `until`.
     fn wait(&mut self, until: Option<Instant>) -> Waited {
         let timeout = self.speculator.poll_timeout();
         let wake = timeout.map(|Timestamp(after)| self.started + after);

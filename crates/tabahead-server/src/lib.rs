@@ -4,8 +4,8 @@
 //! protocol.
 //!
 //! Invariants: only `lsp/` knows LSP types; edits and requests take effect in the order of arrival,
-//! whatever is awaited; nothing here waits for the client except the task that writes to it; a
-//! document's text is in no log and, unless the caller has a recorder for it, in no file.
+//! whatever is awaited; only the task that writes to the client ever waits for it; a document's
+//! text appears in no log and in no file, unless the caller supplied a recorder for it.
 
 mod folders;
 mod in_process;

@@ -1,14 +1,14 @@
 //! When the server ends, and with which exit code.
 //!
 //! Three things end it: `exit`, the end of standard input, and the death of the process that
-//! `initialize` named as the parent. The first to come decides the code.
+//! `initialize` named as the parent. The first of them decides the code.
 
 use std::sync::OnceLock;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Ends the server once; shared by whoever may end it and whoever must stop then.
+/// Ends the server once; shared by everything that may end it and everything that must stop then.
 #[derive(Debug)]
 pub(crate) struct Lifeline {
     ended: CancellationToken,
@@ -25,36 +25,37 @@ impl Lifeline {
         }
     }
 
-    /// Ends the server; a later call changes nothing.
+    /// Ends the server with exit code `code`; later calls have no effect.
     pub(crate) fn end(&self, code: i32) {
         self.code.get_or_init(|| code);
         self.ended.cancel();
     }
 
-    /// Whether the server ends.
+    /// Returns whether the server has been ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
 
-    /// Returns when the server ends.
+    /// Waits until the server is ended.
     pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
     }
 
-    /// The exit code; 1 when nobody said anything.
+    /// Returns the exit code; 1 if none was set.
     pub(crate) fn code(&self) -> i32 {
         self.code.get().copied().unwrap_or(1)
     }
 
-    /// Names the process without which there is nothing to do. One that cannot be seen from here,
-    /// such as the editor outside of our container, is not looked after.
+    /// Sets the process whose death ends the server. A process that is not visible from here, such
+    /// as an editor outside our container, is not watched.
     pub(crate) fn set_parent(&self, pid: u32) {
         if process_lives(pid) {
             self.parent.send_replace(Some(pid));
         }
     }
 
-    /// Ends the server when the parent is gone. Returns only then, or when the server ends.
+    /// Ends the server when the parent is gone. Returns only then, or when the server ends
+    /// otherwise.
     pub(crate) async fn watch_parent(&self) {
         let mut parent = self.parent.subscribe();
         let gone = async {
@@ -75,10 +76,11 @@ impl Lifeline {
     }
 }
 
-/// Whether a process runs. A zombie does not: its parent only has not asked for its exit code yet.
+/// Returns whether a process runs. A zombie does not: only its exit code has not been collected
+/// yet.
 #[cfg(target_os = "linux")]
 pub(crate) fn process_lives(pid: u32) -> bool {
-    // The state follows the name, which stands in brackets and may hold brackets itself.
+    // The state follows the name, which is in parentheses and may itself contain parentheses.
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         let state = stat
             .rsplit_once(") ")
@@ -92,7 +94,7 @@ pub(crate) fn process_lives(_pid: u32) -> bool {
     true
 }
 
-/// Returns when a process has ended. The system tells: nobody wakes up to look.
+/// Waits until a process has ended, without polling: the kernel reports it.
 #[cfg(target_os = "linux")]
 async fn death(pid: u32) {
     use rustix::{
@@ -106,7 +108,8 @@ async fn death(pid: u32) {
         .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     let (dead, death) = tokio::sync::oneshot::channel();
     if let Some(process) = process {
-        // A thread of its own, which sleeps: the runtime's would be waited for at the end.
+        // A dedicated thread that sleeps in `poll`: shutting down the runtime would wait for one of
+        // its own threads.
         let watch = move || {
             let mut process = [PollFd::new(&process, PollFlags::IN)];
             while poll(&mut process, None).is_err_and(|error| error == rustix::io::Errno::INTR) {}
@@ -118,12 +121,12 @@ async fn death(pid: u32) {
         }
     }
     if process_lives(pid) {
-        // A kernel before 5.3: the end of standard input decides.
+        // Kernels before 5.3 have no pidfd; there the end of standard input ends the server.
         std::future::pending().await
     }
 }
 
-/// Elsewhere the end of standard input decides.
+/// On other systems the end of standard input ends the server.
 #[cfg(not(target_os = "linux"))]
 async fn death(_pid: u32) {
     std::future::pending().await
@@ -142,7 +145,7 @@ mod tests {
             .spawn()
             .expect("cat is everywhere");
         assert!(process_lives(child.id()));
-        // `cat` closes its output as it ends, and is a zombie from then on until we ask.
+        // `cat` closes its output as it ends, and is then a zombie until it is waited for.
         drop(child.stdin.take());
         let mut output = String::new();
         let mut stdout = child.stdout.take().expect("piped");

@@ -1,10 +1,12 @@
 //! The protocol: the only place with LSP types.
 //!
-//! `converse.rs` reads and writes. What it reads, `wire.rs` takes apart, message by message, and
-//! `unicode.rs` makes text of; `rpc.rs` has what is the same for all methods. Each message goes to `front.rs` in the
-//! order of arrival; the front applies edits and stamps requests there and then, and returns what must only
-//! be waited for. `types.rs` has the messages, `convert.rs` what they mean to us, `handshake.rs` what the
-//! server says of itself, and `menu.rs` what a suggestion is to a client that has only a completion menu.
+//! `converse.rs` reads and writes. It passes what it reads to `unicode.rs`, which turns bytes into
+//! text, and to `wire.rs`, which parses the messages one by one; `rpc.rs` holds what all methods
+//! share. Each message goes to `front.rs` in the order of arrival. The front applies edits and
+//! captures the snapshots of requests immediately; it returns a future only for what has to be
+//! waited for. `types.rs` defines the messages, `convert.rs` maps them to our own types,
+//! `handshake.rs` holds the server's capabilities, and `menu.rs` presents a suggestion to a client
+//! that has only a completion menu.
 
 mod converse;
 mod convert;

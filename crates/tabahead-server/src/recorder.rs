@@ -1,28 +1,28 @@
-//! What a recorder is told: what happens to documents, in the order in which it happens.
+//! The input of a recorder: what happens to documents, in the order in which it happens.
 //!
-//! Only `tabahead record` has one. Where it is kept, and in which format, is the recorder's business.
+//! Only `tabahead record` has one. Storage and file format are the recorder's business.
 
 use std::{ops::Range, time::Duration};
 
 use tabahead_text::Document;
 
-/// Writes down what happens to documents, for a user who asked for that.
+/// Records what happens to documents, for a user who asked for it.
 ///
-/// It is called by the task that answers requests, so it must not wait for anything.
+/// It is called by the task that answers requests, so it must not block.
 pub trait Recorder: Send {
-    /// Takes what happened. The text in it must not get anywhere but into the recording.
+    /// Records one event. The text in it must go nowhere but into the recording.
     fn record(&mut self, recorded: Recorded);
 }
 
-/// What happened. Offsets count UTF-16 code units of the whole text. Documents that get no suggestions
-/// (secrets, what is turned off) never appear here.
+/// One recorded event. Offsets count UTF-16 code units from the start of the text. Documents that
+/// get no suggestions (secrets, and what the user turned off) never appear here.
 #[derive(Debug, Clone)]
 pub enum Recorded {
     /// A document was opened, or may be recorded from now on.
     Opened {
         /// The document.
         document: u64,
-        /// Its path with `/`; empty for one that has no name yet.
+        /// Path of the document, with `/`; empty if it has no name yet.
         path: String,
         /// Its text.
         text: Document,
@@ -36,45 +36,46 @@ pub enum Recorded {
     Changed {
         /// The document.
         document: u64,
-        /// The number of the text that comes of the edits that were sent together.
+        /// Version of the text after all edits that were sent together.
         version: i32,
-        /// What was replaced in the text as the edit before left it.
+        /// Range that was replaced, in the text as the previous edit left it.
         range: Range<usize>,
-        /// What stands there afterwards.
+        /// Text that replaces the range.
         text: String,
     },
-    /// The cursor is here now, as far as requests tell.
+    /// The cursor moved, as far as requests report it.
     Cursor {
         /// The document.
         document: u64,
-        /// Where.
+        /// New offset of the cursor.
         cursor: usize,
     },
-    /// The editor wants a suggestion.
+    /// The editor requested a suggestion.
     Asked {
         /// The document.
         document: u64,
         /// The request.
         request: u64,
-        /// The number of the text.
+        /// Version of the text.
         version: i32,
     },
-    /// A request was answered, or nobody wants the answer any more.
+    /// A request was answered, or its answer is not wanted any more.
     Answered {
         /// The request.
         request: u64,
-        /// How long it took.
+        /// Time from the request to its answer.
         waited: Duration,
-        /// Whether nobody wants the answer any more.
+        /// Whether the answer is not wanted any more.
         cancelled: bool,
-        /// What is replaced, in UTF-16 code units of the lines, and what by; `None` for silence.
+        /// The replaced range, as lines and UTF-16 code units, and the text that replaces it;
+        /// `None` if no suggestion was shown.
         suggestion: Option<(tabahead_text::Range, String)>,
     },
-    /// The change before was the accept of a suggestion.
+    /// The preceding change was the accept of a suggestion.
     Accepted {
         /// The document.
         document: u64,
-        /// The number of the text that came of it.
+        /// Version of the text after the accept.
         version: i32,
     },
 }

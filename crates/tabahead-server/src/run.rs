@@ -1,7 +1,7 @@
-//! Puts the parts together: the conversation with its front, the session, the parent.
+//! Puts the parts together: the conversation with its front, the session, the parent watch.
 //!
-//! Nothing is decided here. When the lifeline ends, nothing more is read, the front goes, and with the
-//! front the session; what is answered is written still.
+//! Nothing is decided here. When the lifeline ends, nothing more is read, the front is dropped and
+//! the session ends with it; answers that are ready are still written.
 
 use std::{
     io, panic,
@@ -27,32 +27,32 @@ use crate::{
     session::{Launch, SessionConfig, SessionLoop},
 };
 
-/// What a server is made of.
+/// Everything that a server is built from.
 pub struct ServerConfig {
-    /// The weights that the model `mini` stands for.
+    /// Weights of the model that the setting calls `mini`.
     pub embedded: &'static [u8],
-    /// What a relative path of a model and `~` count from.
+    /// Base folders of `~` and of a model's relative path.
     pub folders: Folders,
-    /// Settings from the file, below the editor's; `Value::Null` for none.
+    /// Settings from the file, overridden by the editor's; `Value::Null` for none.
     pub file: Value,
-    /// Settings from the command line, above the editor's; `Value::Null` for none.
+    /// Settings from the command line, overriding the editor's; `Value::Null` for none.
     pub flags: Value,
-    /// Where the figures are left for `tabahead stats`; `None` leaves none.
+    /// Folder in which the figures are left for `tabahead stats`; `None` leaves none.
     pub stats_dir: Option<PathBuf>,
-    /// The program's version, for the editor.
+    /// Version of the program, reported to the editor.
     pub version: &'static str,
-    /// Who writes down what happens to documents; `None` for nobody.
+    /// Recorder of what happens to documents; `None` records nothing.
     pub recorder: Option<Box<dyn Recorder>>,
 }
 
 /// How long a client may take to read the last answers.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Serves an editor on standard input and output until it says `exit`, goes away or dies; returns
-/// the exit code. The caller must then end the process: a thread may still be reading input.
+/// Serves an editor on standard input and output until it sends `exit`, closes the streams or dies;
+/// returns the exit code. The caller must then end the process: a thread may still be reading
+/// input.
 ///
-/// # Errors
-/// When the threads of the server cannot be started.
+/// # Errors When the threads of the server cannot be started.
 pub fn run_stdio(config: ServerConfig) -> io::Result<i32> {
     keep_text_out_of_panics();
     threads_can_be_started()?;
@@ -69,7 +69,8 @@ pub fn run_stdio(config: ServerConfig) -> io::Result<i32> {
     Ok(code)
 }
 
-/// Starts as many threads as the server has at least, and ends them. The runtime panics where it can start none.
+/// Starts as many threads as the server needs at least, and ends them. The runtime panics when it
+/// cannot start a thread; this check returns an error instead.
 fn threads_can_be_started() -> io::Result<()> {
     // Two for tasks, two for the streams, one for files, one for the engine.
     const THREADS: usize = 6;
@@ -77,7 +78,7 @@ fn threads_can_be_started() -> io::Result<()> {
     for _ in 0..THREADS {
         let barrier = Arc::clone(&barrier);
         let started = thread::Builder::new().spawn(move || barrier.wait());
-        // Those that wait end with the process.
+        // Threads that already wait at the barrier end with the process.
         started.map_err(|error| io::Error::new(error.kind(), format!("no thread: {error}")))?;
     }
     barrier.wait();
@@ -126,7 +127,7 @@ pub(crate) async fn serve(
     tokio::select! {
         () = served => {}
         () = cut_off => tracing::warn!("the editor does not read its last answers"),
-        // Ends the lifeline and then waits for the others to follow.
+        // Ends the lifeline, and then leaves it to the other branches to return.
         () = async { lifeline.watch_parent().await; std::future::pending().await } => {}
     }
     if let Err(error) = session.await {
@@ -135,11 +136,11 @@ pub(crate) async fn serve(
     lifeline.code()
 }
 
-/// The text of an [`EnvFilter`] for what a user asks to be logged: levels, and targets with levels, between commas. Our
-/// own events only, because others put what they read into theirs, and so the user's text.
+/// Builds the text of an [`EnvFilter`] from what the user asked to log: levels, and targets with
+/// levels, separated by commas. Allows our own events only: other crates log what they read, and so
+/// the user's text.
 ///
-/// # Errors
-/// One line when another program part is named.
+/// # Errors One line when another target than our own is named.
 ///
 /// [`EnvFilter`]: https://docs.rs/tracing-subscriber
 pub fn log_directives(asked: &str) -> Result<String, String> {
@@ -168,8 +169,8 @@ pub fn log_directives(asked: &str) -> Result<String, String> {
     Ok(directives.join(","))
 }
 
-/// A panic's message may quote a buffer (`byte index 3 is not a char boundary; it is inside …`), so
-/// only its place is told.
+/// Logs only the place of a panic: its message may quote a buffer (`byte index 3 is not a char
+/// boundary; it is inside …`).
 fn keep_text_out_of_panics() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);

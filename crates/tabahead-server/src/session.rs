@@ -1,8 +1,8 @@
 //! The session loop: one task that owns the Speculator and runs its effects.
 //!
-//! No LSP types: the front hands in [`Message`]s, in the order in which the editor sent what they
-//! say, and gets [`Answer`]s and [`Notice`]s. Start reading at [`SessionLoop::run`]: every cause of
-//! work is in its `select!`, every consequence in `run_effects`.
+//! No LSP types: the front passes in [`Message`]s, in the order in which the editor sent them, and
+//! receives [`Answer`]s and [`Notice`]s. Start reading at [`SessionLoop::run`]: every cause of work
+//! is in its `select!`, every consequence in `run_effects`.
 
 mod figures;
 mod focus;
@@ -41,7 +41,7 @@ use crate::{
     suitability::{File, Suitability},
 };
 
-/// What the front tells the session.
+/// A message from the front to the session.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A document was opened.
@@ -50,17 +50,17 @@ pub(crate) enum Message {
         file: File,
         snapshot: Document,
     },
-    /// Its text changed.
+    /// The text of a document changed.
     Changed {
         document: DocumentId,
         snapshot: Document,
-        /// What made it of the text before, one after the other.
+        /// Edits that led from the previous text to `snapshot`, in order.
         edits: Vec<Edit>,
         encoding: PositionEncoding,
     },
-    /// It was closed.
+    /// A document was closed.
     Closed { document: DocumentId },
-    /// The editor wants a suggestion.
+    /// The editor requested a suggestion.
     Requested {
         request: RequestId,
         document: DocumentId,
@@ -68,80 +68,80 @@ pub(crate) enum Message {
         cursor: Offset,
         selected: Option<SelectedCompletion>,
         trigger: Trigger,
-        /// When it was read.
+        /// Time at which the request was read.
         came: Instant,
         reply: oneshot::Sender<Answer>,
     },
-    /// The editor no longer wants it.
+    /// The editor cancelled a request.
     Cancelled { request: RequestId },
     /// The editor accepted a suggestion.
     Accepted { suggestion: SuggestionId },
-    /// A part of a suggestion is accepted: so many UTF-16 units of its text.
+    /// Part of a suggestion was accepted: the first `length` UTF-16 code units of its text.
     AcceptedPart {
         suggestion: SuggestionId,
         length: usize,
     },
-    /// The editor shows one of the suggestions that it was given.
+    /// The editor shows one of the suggestions that it received.
     Displayed { suggestion: SuggestionId },
-    /// The user dismissed what was shown.
+    /// The user dismissed the suggestion shown in a document.
     Dismissed { document: DocumentId },
-    /// The cursor went somewhere else.
+    /// The cursor moved.
     CursorMoved {
         document: DocumentId,
         cursor: Offset,
     },
-    /// The editor shows a suggestion of another source.
+    /// The editor shows a suggestion from another source.
     Shown {
         document: DocumentId,
         snapshot: Document,
         cursor: Offset,
         suggestion: Suggestion,
     },
-    /// Settings came, as they were sent. The first ones start the model.
+    /// Settings arrived, as they were sent. The first ones start the model.
     Settings { layer: EditorLayer, value: Value },
-    /// The focus is in this document, or in none.
+    /// The focus is in this document, or in none of the open ones.
     Focused { document: Option<DocumentId> },
-    /// Somebody wants the figures.
+    /// The figures were requested.
     Stats { reply: oneshot::Sender<Value> },
 }
 
-/// What a suggestion is asked for.
+/// Why a suggestion is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trigger {
-    /// The editor shows one by itself.
+    /// The editor asks automatically, as the user types.
     Automatic,
-    /// Somebody asked for suggestions.
+    /// The user asked for suggestions.
     Invoked,
     /// The editor fills its completion menu.
     Menu,
 }
 
-/// Which of the editor's two sources of settings.
+/// The editor's two sources of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EditorLayer {
     /// `initializationOptions`.
     Initial,
-    /// `workspace/didChangeConfiguration`; a new one replaces the one before.
+    /// `workspace/didChangeConfiguration`; each replaces the previous one.
     Pushed,
 }
 
-/// What the session tells the editor without being asked.
+/// A message from the session to the editor that answers no request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// How the server is.
+    /// The server's state.
     Status(Status),
     /// A line that the user must read.
     Problem(String),
 }
 
-/// How the server is, where the focus is.
+/// The server's state, with respect to the document that has the focus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) kind: StatusKind,
-    /// Something is on its way that will change it.
+    /// Whether a model is loading, so that the state will change.
     pub(crate) busy: bool,
     pub(crate) message: String,
-    /// How much of a model is read, while one is and as far as it is known.
+    /// How much of a loading model has been read, in percent, if known.
     pub(crate) percent: Option<u8>,
 }
 
@@ -153,10 +153,10 @@ pub(crate) enum StatusKind {
     Error,
 }
 
-/// Makes the backend that settings ask for.
+/// Starts the backend that the settings describe.
 pub(crate) type Launch = Box<dyn Fn(&LocalSettings, EventSink) -> Arc<dyn Backend> + Send>;
 
-/// What a session is made of.
+/// Everything that a session is built from.
 pub(crate) struct SessionConfig {
     pub(crate) embedded: &'static [u8],
     pub(crate) folders: Folders,
@@ -168,19 +168,19 @@ pub(crate) struct SessionConfig {
     pub(crate) recorder: Option<Box<dyn Recorder>>,
 }
 
-/// A document as the session knows it.
+/// An open document.
 struct Open {
     file: File,
     snapshot: Document,
-    /// Whether the Speculator was told of it.
+    /// Whether the Speculator knows the document.
     shown: bool,
-    /// Where its cursor was reported last.
+    /// Last reported position of its cursor.
     cursor: Option<Offset>,
-    /// What answers in other documents may copy from it, once somebody asked for that.
+    /// The text that answers in other documents may copy from; built on first use.
     copied: Option<OpenFile>,
 }
 
-/// Whom an answer goes to, and what it is about: a model that is ready later is asked the same.
+/// A request that waits for its answer. A model that becomes ready later is asked `input` again.
 struct Reply {
     came: Instant,
     sender: oneshot::Sender<Answer>,
@@ -188,40 +188,40 @@ struct Reply {
     input: Input,
 }
 
-/// The task.
+/// The session's task and its state.
 pub(crate) struct SessionLoop {
     config: SessionConfig,
     settings: Settings,
-    /// What they say of documents.
+    /// The settings' rules about documents.
     suitability: Suitability,
-    /// What of the settings was refused last.
+    /// Messages about the settings that were refused most recently.
     refused: Vec<String>,
     initial: Value,
     pushed: Value,
     start: Instant,
-    /// Unbounded, because it is filled by the one reader of standard input, which must never wait:
-    /// a full queue there would keep a cancel from being seen. An editor's user bounds it.
+    /// Unbounded, because the only reader of standard input fills it and must never wait: a full
+    /// queue there would keep a cancel from being seen. What the editor's user does bounds it.
     inbox: mpsc::UnboundedReceiver<Message>,
     notices: mpsc::UnboundedSender<Notice>,
-    /// Unbounded, because the engine's thread must never wait for us; it is bounded by the tokens
-    /// of the generations in flight. The number tells a backend from those before it.
+    /// Unbounded, because the engine's thread must never wait for us; the tokens of the generations
+    /// in flight bound it. The number identifies the backend that sent the event.
     events: mpsc::UnboundedReceiver<(u64, BackendEvent)>,
     event_sender: mpsc::UnboundedSender<(u64, BackendEvent)>,
     epoch: u64,
-    /// How many backends were made so far.
+    /// Number of backends started so far.
     launches: u64,
     backend: Option<Arc<dyn Backend>>,
     launched: Option<LocalSettings>,
-    /// Percent of the model that are read, where that is told.
+    /// How much of the model is loaded, in percent, if the backend reports it.
     loaded: Option<u8>,
-    /// There from the moment the model is.
+    /// Present from the moment the model is ready.
     speculator: Option<Speculator>,
-    /// Takes the backend's place as soon as its model is ready.
+    /// Replaces the backend as soon as its model is ready.
     candidate: Option<Candidate>,
     documents: HashMap<DocumentId, Open>,
     recency: Recency,
     focus: Focus,
-    /// What the editor was told last.
+    /// The status that the editor received last.
     told: Option<Status>,
     replies: HashMap<RequestId, Reply>,
     scribe: Scribe,
@@ -308,7 +308,7 @@ impl SessionLoop {
         }
     }
 
-    /// Does what the Speculator wants done.
+    /// Runs the Speculator's pending effects.
     fn run_effects(&mut self) {
         let (Some(speculator), Some(backend)) = (&mut self.speculator, &self.backend) else {
             return;
@@ -321,15 +321,16 @@ impl SessionLoop {
                         report(&self.notices, &mut self.last_problem, line);
                     }
                     self.scribe.answer(request, &answer);
-                    // The editor may have cancelled in the meantime: then nobody listens.
+                    // The editor may have cancelled in the meantime; then there is no reply left.
                     if let Some(reply) = self.replies.remove(&request) {
                         let (time, origin) = (reply.came.elapsed(), answer.origin());
                         let is_shown = matches!(answer, Answer::Suggestion { .. });
-                        // First of all, because somebody waits for it and for no figure.
+                        // Before the statistics, because the editor waits for the answer.
                         let _ = reply.sender.send(answer);
                         if let Some(origin) = origin {
                             self.latencies.add(origin, time);
-                            // What somebody types along with stands on the screen already.
+                            // Text typed along with a suggestion is already on screen, so it saves
+                            // no waiting.
                             if is_shown && matches!(origin, Origin::Exact | Origin::Speculated) {
                                 self.counts.saved += self.latencies.saved(time);
                             }
@@ -447,7 +448,8 @@ impl SessionLoop {
             }
             Message::Stats { reply } => {
                 let counters = self.counters();
-                // What was counted before was reported before: now both sides have it.
+                // Everything in `counters` was reported as an event before; once these events are
+                // taken, both sides agree.
                 while let Ok(event) = self.events.try_recv() {
                     self.take_numbered_event(event);
                 }
@@ -516,7 +518,8 @@ impl SessionLoop {
         self.stats_are_due();
     }
 
-    /// Tells the Speculator what a document's text is now, if that is any of its business.
+    /// Reports a document's current text to the Speculator if the document is suitable; otherwise
+    /// closes it there.
     fn show(&mut self, document: DocumentId) {
         let (Some(open), Some(speculator)) =
             (self.documents.get_mut(&document), &mut self.speculator)
@@ -545,7 +548,7 @@ impl SessionLoop {
     }
 }
 
-/// Tells the user what is wrong, once.
+/// Shows a problem to the user, unless it is the one shown last.
 fn report(notices: &mpsc::UnboundedSender<Notice>, last: &mut Option<String>, line: &str) {
     if last.as_deref() != Some(line) {
         *last = Some(line.to_owned());
@@ -553,7 +556,7 @@ fn report(notices: &mpsc::UnboundedSender<Notice>, last: &mut Option<String>, li
     }
 }
 
-/// An answer without its text, for the log.
+/// Describes an answer without its text, for the log.
 fn said(answer: &Answer) -> String {
     match answer {
         Answer::Suggestion {

@@ -1,9 +1,10 @@
-//! The settings of the server: one struct, and how its sources are laid over each other.
+//! The settings of the server: one struct, and how its sources are layered.
 //!
-//! Knows nothing of where a layer came from: the binary reads the file, the LSP front hands on what
-//! the editor sent. A later layer wins key by key. An unknown key, or a value that cannot be used, is refused by its
-//! name, and everything else holds. What cannot be read of a rule that keeps text away from the model keeps away what
-//! it could mean: the language, the files of the rule, or, where even that cannot be read, everything.
+//! Does not know where a layer came from: the binary reads the file, the LSP front passes on what
+//! the editor sent. A later layer wins key by key. An unknown key or an unusable value is refused
+//! by name, and everything else applies. If a rule that keeps text from the model cannot be read,
+//! it turns off what it could mean: the language, the files of the rule, or, if even that cannot be
+//! read, everything.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -16,44 +17,47 @@ use tabahead_text::quoted;
 
 use crate::{folders::Folders, suitability::problem_of};
 
-/// What the embedded model is called in the setting `model`; a file of that name is `./mini`.
+/// Name of the embedded model in the setting `model`; a file of that name is `./mini`.
 pub const EMBEDDED: &str = "mini";
 
 /// Every setting, with its default.
 ///
-/// In the TOML file and in the editor's settings object the names are these, nested
+/// These are the names in the TOML file and in the editor's settings object, either nested
 /// (`[speculation]`, `enabled = true`) or dotted (`"speculation.enabled": true`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The model: `mini` (default) for the embedded one, or the path of a GGUF file or of a
-    /// directory with config.json and safetensors. [`Folders::locate`] says what it counts from.
+    /// directory with config.json and safetensors. [`Folders::locate`] resolves a relative path.
     pub model: String,
-    /// Threads that compute. 0 (default) chooses from the cores.
+    /// Number of threads that compute. 0 (default) chooses from the cores.
     pub threads: usize,
-    /// Tokens that a suggestion may have at most. Default 64.
+    /// Maximum number of tokens in a suggestion. Default 64.
     pub max_tokens: usize,
-    /// Whether, of two tokens that are nearly as likely, the one is chosen whose line is likelier. Default true.
+    /// Whether, of two nearly equally likely tokens, the one with the likelier line is chosen.
+    /// Default true.
     pub lookahead: bool,
     /// How much of the file the model reads.
     pub context: WindowSettings,
-    /// Computing ahead.
+    /// Computing suggestions ahead.
     pub speculation: SpeculationSettings,
     /// The cache of answers.
     pub cache: CacheSettings,
-    /// The engine's keys and values.
+    /// The engine's KV cache.
     pub kv: KvSettings,
     /// When to stay silent.
     pub gate: GateSettings,
-    /// Copying from the edited file and the others that are open.
+    /// Copying from the edited file and the other open ones.
     pub copying: CopyingSettings,
-    /// How many other suggestions are added when somebody asks for suggestions.
+    /// Number of alternatives that are added when the user asks for suggestions. Default 2.
     pub alternatives: usize,
-    /// Whether editors that cannot show suggestions inline get them in their completion menu. Default true.
+    /// Whether editors that cannot show suggestions inline get them in their completion menu.
+    /// Default true.
     pub completion_menu: bool,
-    /// On or off per language, by any of its names; `"*"` stands for all that are not named. Default: all on.
+    /// On or off per language, by any of its names; `"*"` is for all that are not named. Default:
+    /// all on.
     pub languages: BTreeMap<String, bool>,
-    /// On or off per path; the last rule that matches decides. Default: none, all on. Files that
+    /// On or off per path; the last matching rule decides. Default: no rules, all on. Files that
     /// look like secrets are always off.
     pub paths: Vec<PathRule>,
 }
@@ -62,19 +66,21 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowSettings {
-    /// Bytes before the cursor's line that the model reads at most. Absent (default): what suits the model.
+    /// Maximum number of bytes before the cursor's line that the model reads. Absent (default):
+    /// what suits the model.
     pub prefix_bytes: Option<usize>,
-    /// Bytes after the cursor's line that the model reads at most. Absent (default): what suits the model.
+    /// Maximum number of bytes after the cursor's line that the model reads. Absent (default): what
+    /// suits the model.
     pub suffix_bytes: Option<usize>,
 }
 
-/// Computing ahead.
+/// Computing suggestions ahead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpeculationSettings {
-    /// Whether to compute what comes after a suggestion before it is accepted. Default true.
+    /// Whether to compute what follows a suggestion before it is accepted. Default true.
     pub enabled: bool,
-    /// How many accepts ahead. Default 3.
+    /// Number of accepts to compute ahead. Default 3.
     pub depth: usize,
 }
 
@@ -82,33 +88,34 @@ pub struct SpeculationSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
-    /// Bytes of answers kept. Default 16 MiB.
+    /// Maximum size of the kept answers in bytes. Default 16 MiB.
     pub bytes: usize,
 }
 
-/// The engine's keys and values.
+/// The engine's KV cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KvSettings {
-    /// Bytes of keys and values kept, so that text that was read is not read again. Default 256 MiB.
+    /// Maximum size of the KV cache in bytes; text that is in it is not read again. Default 256
+    /// MiB.
     pub bytes: usize,
-    /// How exactly they are kept: `f16` (default) or `f32`, which takes twice the memory.
+    /// Precision of the KV cache: `f16` (default) or `f32`, which takes twice the memory.
     pub precision: Precision,
 }
 
-/// How exactly numbers are kept.
+/// Precision of stored numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// In two bytes.
+    /// Two bytes per number.
     #[default]
     F16,
-    /// In four bytes.
+    /// Four bytes per number.
     F32,
 }
 
 impl Precision {
-    /// Both.
+    /// Both precisions.
     pub const ALL: [Self; 2] = [Self::F16, Self::F32];
 }
 
@@ -116,22 +123,23 @@ impl Precision {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateSettings {
-    /// Mean natural log-probability per token below which nothing is shown, such as -1.5; -100 shows
-    /// everything. Absent (default): what the model's file says, everything if it says nothing.
+    /// Mean natural log-probability per token below which nothing is shown, such as -1.5; -100
+    /// shows everything. Absent (default): the value in the model's file, or everything if it has
+    /// none.
     pub least_log_prob: Option<f64>,
-    /// The same where the model would have ended: what it says instead is shown only if it is surer
-    /// than this. 0 shows nothing there, -100 everything.
+    /// The same for places where the model would have ended: its continuation is shown only if it
+    /// is more certain than this. 0 shows nothing there, -100 everything.
     pub least_log_prob_at_end: f64,
 }
 
-/// Copying from the edited file.
+/// Copying from the edited file and the other open ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CopyingSettings {
-    /// Whether what followed the same text elsewhere in the file has a say in what is suggested.
+    /// Whether text that followed the same context elsewhere in the file influences the suggestion.
     /// Default true.
     pub enabled: bool,
-    /// Whether the other open files count, too. Default true.
+    /// Whether the other open files are used, too. Default true.
     pub open_files: bool,
 }
 
@@ -139,9 +147,10 @@ pub struct CopyingSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PathRule {
-    /// A path or a part of one: with a `/` or a drive at the beginning the whole path, else any part of it. `*`, `?`,
-    /// `[ab]` and `{a,b}` stand for what they do in shells, `**` between slashes for any folders, `~` for the
-    /// home. One that matches a folder holds for what is in it; one that turns on does so only if it does not
+    /// A pattern for a path or a part of one: with a leading `/` or drive it matches the whole
+    /// path, otherwise any part of it. `*`, `?`, `[ab]` and `{a,b}` mean the same as in shells,
+    /// `**` between slashes matches any folders, and `~` is the home. A pattern that matches a
+    /// folder also applies to what is in it; for a rule that turns on, only if the pattern does not
     /// end with a wildcard.
     pub glob: String,
     /// Whether suggestions are made there.
@@ -211,35 +220,35 @@ impl Default for KvSettings {
     }
 }
 
-/// Characters of a key that a refusal names, at most.
+/// Maximum number of characters of a key in a message.
 const LONGEST_KEY: usize = 80;
 
-/// Characters of what is wrong with a value, at most: it may quote the value.
+/// Maximum number of characters of a problem in a message: it may quote the value.
 const LONGEST_PROBLEM: usize = 240;
 
-/// Why settings were refused. The text is one short line, whatever is in a key or a value.
+/// Why settings were refused. The text is one short line, whatever the key or the value contains.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A key that nobody reads.
+    /// An unknown key.
     #[error("unknown setting '{}'{}", quoted(.key, LONGEST_KEY), did_you_mean(.meant))]
     Unknown {
         /// The key, dotted.
         key: String,
-        /// The nearest key that exists.
+        /// The most similar key that exists.
         meant: Option<String>,
     },
-    /// A value of the wrong kind.
+    /// A value that cannot be used.
     #[error("setting '{}' cannot be used: {}", quoted(.key, LONGEST_KEY), quoted(.problem, LONGEST_PROBLEM))]
     Invalid {
         /// The key, dotted.
         key: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         problem: String,
     },
 }
 
 impl SettingsError {
-    /// A rule of `paths` that is not understood.
+    /// Builds the error for a rule of `paths` that cannot be used.
     pub(crate) fn of_rule(glob: &str, problem: &str) -> Self {
         Self::Invalid {
             key: "paths".to_owned(),
@@ -253,9 +262,10 @@ impl SettingsError {
 pub struct Readable {
     /// The settings.
     pub settings: Settings,
-    /// What was refused: the number of its layer, and why.
+    /// Refused settings: the number of the layer, and why.
     pub problems: Vec<(usize, SettingsError)>,
-    /// What was refused may have been to keep any text from the model: until it is mended, all must be kept.
+    /// Whether a refused setting may have been meant to keep any text from the model; until it is
+    /// corrected, all text must be kept from it.
     pub is_closed: bool,
 }
 
@@ -267,11 +277,10 @@ fn did_you_mean(meant: &Option<String>) -> String {
 }
 
 impl Settings {
-    /// Lays objects over the defaults, the last one wins. `null` anywhere means "not set". Keys may
-    /// be nested or dotted, and the whole may stand under a `tabahead` key or prefix.
+    /// Merges layers over the defaults; the last one wins. `null` anywhere means "not set". Keys
+    /// may be nested or dotted, and the whole may be below a `tabahead` key or prefix.
     ///
-    /// # Errors
-    /// The first unknown key or unusable value.
+    /// # Errors The first unknown key or unusable value.
     pub fn resolve(layers: &[&Value]) -> Result<Self, SettingsError> {
         let readable = Self::readable(layers);
         match readable.problems.into_iter().next() {
@@ -280,7 +289,7 @@ impl Settings {
         }
     }
 
-    /// The same without what cannot be used.
+    /// Merges layers like `resolve`, but skips and reports what cannot be used.
     pub fn readable(layers: &[&Value]) -> Readable {
         let mut merged = Self::default().to_value();
         let known = merged.clone();
@@ -302,7 +311,7 @@ impl Settings {
         }
     }
 
-    /// Whether an editor's settings, sent as a whole, hold no key of ours.
+    /// Returns whether an editor's settings, sent as a whole, contain no key of ours.
     pub(crate) fn are_of_others(value: &Value) -> bool {
         let known = Self::default().to_value();
         let is_ours = |key: &String| {
@@ -313,10 +322,9 @@ impl Settings {
         object.is_some_and(|object| !object.keys().any(is_ours))
     }
 
-    /// What the local backend is made of; `embedded` is what `mini` stands for.
+    /// Builds the settings of the local backend; `embedded` holds the weights of `mini`.
     ///
-    /// # Errors
-    /// When the model's path counts from a folder that is unknown.
+    /// # Errors When the folder to which the model's path is relative is unknown.
     pub fn local(
         &self,
         embedded: &'static [u8],
@@ -337,7 +345,7 @@ impl Settings {
         })
     }
 
-    /// What the Speculator is made of.
+    /// Builds the Speculator's settings.
     pub fn speculator(&self) -> SpeculatorSettings {
         SpeculatorSettings {
             context: ContextSettings {
@@ -358,7 +366,7 @@ impl Settings {
         }
     }
 
-    /// A short name for these settings: equal settings have equal digests.
+    /// Returns a short hash of these settings: equal settings have equal digests.
     pub fn digest(&self) -> String {
         let text = self.to_value().to_string();
         format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
@@ -391,7 +399,7 @@ impl Settings {
     }
 }
 
-/// The values that numbers may have: a setting's dotted key, its bounds, and where it is, if it is set.
+/// The bounds of numbers: a setting's dotted key, its bounds, and its value, if it is set.
 pub const BOUNDS: &[Bounded] = &[
     ("threads", 0..=1024, |settings| Some(settings.threads)),
     ("max_tokens", 1..=1024, |settings| Some(settings.max_tokens)),
@@ -409,23 +417,25 @@ pub const BOUNDS: &[Bounded] = &[
     }),
 ];
 
-/// A number that has bounds.
+/// A bounded number: see [`BOUNDS`].
 pub type Bounded = (
     &'static str,
     RangeInclusive<usize>,
     fn(&Settings) -> Option<usize>,
 );
 
-/// Where the embedded model is as often right behind an end that it must not take as it is elsewhere.
+/// Log-probability at which the embedded model is right as often after an end that it must not take
+/// as elsewhere.
 const LEAST_LOG_PROB_AT_END: f64 = -0.7;
 
-/// Bytes on each side of the window that are copied from.
+/// Number of bytes on each side of the window that may be copied from.
 const COPY_BUDGET: usize = 64 << 10;
 
-/// Generations that may run at once: enough for a request and the futures that share its prompt.
+/// Maximum number of concurrent generations: enough for a request and the speculations that share
+/// its prompt.
 const IN_FLIGHT: usize = 4;
 
-/// Dots of a key that is taken apart, at most; the keys of settings have one.
+/// Maximum number of dots in a key that is split; the keys of settings have one.
 const MOST_DOTS: usize = 8;
 
 /// Reads a layer key by key.
@@ -436,16 +446,16 @@ struct Reader {
 }
 
 impl Reader {
-    /// A layer with dotted keys taken apart and the `tabahead` section taken out of its wrapping.
+    /// Returns a layer with dotted keys split and the `tabahead` section unwrapped.
     fn nested(&mut self, layer: &Value) -> Map<String, Value> {
         let mut result = Map::new();
         let object = match layer {
             Value::Null => return result,
             Value::Object(object) => object,
-            // An empty table of Lua.
+            // Lua encodes an empty table as an array.
             Value::Array(list) if list.is_empty() => return result,
             _ => {
-                // It cannot be read what it was to turn off.
+                // What the layer was meant to turn off is unknown.
                 self.is_closed = true;
                 self.problems.push(SettingsError::Invalid {
                     key: "tabahead".to_owned(),
@@ -462,12 +472,13 @@ impl Reader {
             let key = match (key.strip_prefix("tabahead."), section) {
                 (Some(key), _) => key,
                 (None, None) => key,
-                // Another program's, beside the section.
+                // A key of another program, beside our section.
                 (None, Some(_)) => continue,
             };
             let parts = match key.matches('.').count() {
                 0..=MOST_DOTS => key.rsplit('.').collect(),
-                // No setting's, and an object of this depth could not be walked on a stack.
+                // No setting has such a key, and walking an object of this depth could overflow the
+                // stack.
                 _ => vec![key],
             };
             let value = parts.into_iter().fold(value.clone(), |value, part| {
@@ -482,7 +493,8 @@ impl Reader {
         result
     }
 
-    /// A key has one value as it is and another one dotted. Which one is meant is unknown; the dotted one counts.
+    /// Refuses a key that has one value nested and a different one dotted. Which one is meant is
+    /// unknown; the dotted one counts.
     fn given_twice(&mut self, key: String) {
         let section = key.split('.').next().unwrap_or_default();
         self.is_closed |= PRIVACY.contains(&section);
@@ -492,7 +504,7 @@ impl Reader {
         });
     }
 
-    /// What of an object can be used: keys that `known` has, and values that fit.
+    /// Returns the usable part of an object: keys that `known` has, with values that fit.
     fn object(
         &mut self,
         layer: Map<String, Value>,
@@ -534,7 +546,7 @@ impl Reader {
         read
     }
 
-    /// A language for which it cannot be read whether it is on is off.
+    /// Reads the setting `languages`; a language whose value cannot be read is off.
     fn languages(&mut self, languages: Map<String, Value>) -> Map<String, Value> {
         let read = languages.into_iter().map(|(language, value)| {
             if !value.is_boolean() {
@@ -548,7 +560,7 @@ impl Reader {
         read.collect()
     }
 
-    /// A rule for which it cannot be read whether it turns on turns off.
+    /// Reads the setting `paths`; a rule whose `enabled` cannot be read turns off.
     fn rules(&mut self, rules: Vec<Value>) -> Vec<Value> {
         let mut read = Vec::new();
         for value in rules {
@@ -582,7 +594,7 @@ impl Reader {
 /// The settings that keep text from the model.
 const PRIVACY: [&str; 2] = ["languages", "paths"];
 
-/// Whether the defaults with this one value are settings.
+/// Checks that the defaults with this one value are valid settings.
 fn fits(key: &str, value: &Value) -> Result<(), SettingsError> {
     let layer = key.rsplit('.').fold(value.clone(), |value, part| {
         Value::Object(Map::from_iter([(part.to_owned(), value)]))
@@ -595,7 +607,7 @@ fn fits(key: &str, value: &Value) -> Result<(), SettingsError> {
     settings.in_bounds()
 }
 
-/// What is wrong with a value, without the names that a programmer gave to types.
+/// Describes what is wrong with a value without naming Rust types.
 fn in_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let found = ["invalid type: ", "invalid value: "].iter();
@@ -630,7 +642,8 @@ fn nearest(name: &str, known: &Value, path: &str) -> Option<String> {
     })
 }
 
-/// Lays an object over another one; tells the dotted keys, below `path`, whose values are replaced.
+/// Merges an object over another one; reports the dotted keys, below `path`, whose values are
+/// replaced.
 fn merge(
     below: &mut Map<String, Value>,
     above: Map<String, Value>,

@@ -1,8 +1,8 @@
-//! What `tabahead/stats` answers, and the file in which a running server leaves it for
-//! `tabahead stats`.
+//! The answer to `tabahead/stats`, and the file in which a running server leaves it for `tabahead
+//! stats`.
 //!
-//! The file holds figures and a model's name, never text, a path or an address of a document. It is
-//! written beside its place and renamed, readable by its owner alone, and removed at exit.
+//! The file holds figures and a model's name, never text, a path or a document's address. It is
+//! written beside its final path and renamed, readable by its owner alone, and removed at exit.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +17,7 @@ use tabahead_backend::{ModelState, TokenCounters};
 use tabahead_speculation::{Origin, Stats};
 use tokio::sync::watch;
 
-/// Everything that the figures are made of.
+/// The sources of all figures.
 pub(crate) struct Figures<'a> {
     pub(crate) speculator: &'a Stats,
     pub(crate) counters: TokenCounters,
@@ -35,25 +35,25 @@ pub(crate) struct Figures<'a> {
 pub(crate) struct SessionCounts {
     /// Completion requests from the editor.
     pub(crate) requests: u64,
-    /// Of those, for documents that get no suggestions.
+    /// Requests for documents that get no suggestions.
     pub(crate) unsuitable: u64,
-    /// Of those, replaced or cancelled while the model was still loading.
+    /// Requests superseded or cancelled while the model was still loading.
     pub(crate) superseded: u64,
-    /// Of those, failed for want of a model.
+    /// Requests that failed because there was no model.
     pub(crate) failed: u64,
     /// Suggestions whose command the editor ran.
     pub(crate) accepted: u64,
-    /// Token events that came from the backend.
+    /// Token events received from the backend.
     pub(crate) tokens_received: u64,
-    /// Prompt tokens that the backend reported with them.
+    /// Prompt tokens that the backend reported in its events.
     pub(crate) prompt_received: u64,
-    /// Documents open now.
+    /// Documents that are open now.
     pub(crate) documents: u64,
-    /// What answers from what was computed ahead would have taken longer, had they been misses.
+    /// Time that answers computed ahead have saved, compared with misses.
     pub(crate) saved: Duration,
 }
 
-/// The newest times from a request's arrival to its answer, by origin.
+/// The most recent times from a request's arrival to its answer, by origin.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
     miss: VecDeque<Duration>,
@@ -63,7 +63,7 @@ pub(crate) struct Latencies {
     speculated: VecDeque<Duration>,
 }
 
-/// Times kept per origin.
+/// Number of times kept per origin.
 const TIMES: usize = 1024;
 
 impl Latencies {
@@ -81,8 +81,8 @@ impl Latencies {
         times.push_back(time);
     }
 
-    /// How much longer than `time` an answer takes that has to be computed: the median of those that had to be. Zero
-    /// before there was one.
+    /// Returns how much longer than `time` a computed answer takes: compares it with the median of
+    /// the misses. Zero before there was a miss.
     pub(crate) fn saved(&self, time: Duration) -> Duration {
         let mut misses: Vec<Duration> = self.miss.iter().copied().collect();
         if misses.is_empty() {
@@ -95,7 +95,8 @@ impl Latencies {
 }
 
 impl Figures<'_> {
-    /// Tokens of prompts and answers over the time that computing them took; `None` before there were any.
+    /// Returns the tokens of prompts and answers per second of computing; `None` before there were
+    /// any.
     fn tokens_per_second(&self) -> Option<u64> {
         let seconds = self.counters.time.as_secs_f64();
         (seconds > 0.0).then(|| (self.counters.timed as f64 / seconds).round() as u64)
@@ -185,21 +186,21 @@ impl Figures<'_> {
     }
 }
 
-/// Count and nearest-rank quantiles in milliseconds; `null` where there is no sample.
+/// Returns the count and nearest-rank quantiles in milliseconds; `null` if there is no sample.
 fn quantiles<'a>(times: impl IntoIterator<Item = &'a Duration>) -> Value {
     let mut sorted: Vec<Duration> = times.into_iter().copied().collect();
     sorted.sort_unstable();
     let at = |percent: usize| {
         let rank = (sorted.len() * percent).div_ceil(100);
         let sample = sorted.get(rank.saturating_sub(1))?;
-        // Microseconds are the finest that means anything here.
+        // Finer than microseconds would mean nothing here.
         Some(sample.as_micros() as f64 / 1000.0)
     };
     json!({"count": sorted.len(), "p50_ms": at(50), "p90_ms": at(90), "p99_ms": at(99)})
 }
 
-/// Where running servers leave their figures: `$XDG_RUNTIME_DIR/tabahead`, else the user's cache
-/// folder. `None` when the environment names neither.
+/// Returns the folder in which running servers leave their figures: `$XDG_RUNTIME_DIR/tabahead`,
+/// else below the user's cache folder. `None` when the environment names neither.
 pub fn default_stats_dir() -> Option<PathBuf> {
     let folder = |name: &str| {
         env::var_os(name)
@@ -212,7 +213,7 @@ pub fn default_stats_dir() -> Option<PathBuf> {
         .map(|folder| folder.join("tabahead"))
 }
 
-/// The figures of the servers that run now, by process id. Files of dead servers are removed.
+/// Returns the figures of the running servers, by process id. Removes files of dead servers.
 pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
     let Ok(entries) = fs::read_dir(stats_dir) else {
         return Vec::new();
@@ -222,14 +223,14 @@ pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let name = name.strip_prefix("stats-")?;
-            // Beside it lies one that is being written.
+            // A file that is being written is beside the final one.
             let new = name.strip_suffix(BESIDE);
             let pid = new.or(name.strip_suffix(".json"))?.parse().ok()?;
             if !crate::lifeline::process_lives(pid) {
                 let _ = fs::remove_file(entry.path());
                 return None;
             }
-            // Neither a link to another file nor a pipe, which nobody may ever write to.
+            // Neither a link to another file nor a pipe, on which reading could block forever.
             let metadata = entry.metadata().ok()?;
             if new.is_some() || !metadata.is_file() || metadata.len() > LARGEST_FILE {
                 return None;
@@ -242,13 +243,13 @@ pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
     running
 }
 
-/// What the name of a file ends with that is being written.
+/// Ending of the name of a file that is being written.
 const BESIDE: &str = ".json.new";
 
-/// Figures take some kilobytes.
+/// Maximum length of a file in bytes; figures take some kilobytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// The file of this process; removed when dropped.
+/// The file of this process; removed on drop.
 #[derive(Debug)]
 pub(crate) struct StatsFile {
     path: PathBuf,
@@ -261,8 +262,8 @@ impl StatsFile {
         }
     }
 
-    /// Writes whatever is newest, until the sender is dropped. Disk writes happen on a thread that
-    /// may block; a folder that cannot be written to costs one warning.
+    /// Writes the newest value after each change, until the sender is dropped. Writes happen on a
+    /// thread that may block; a folder that cannot be written to costs one warning.
     pub(crate) async fn keep_written(self, mut newest: watch::Receiver<Value>) {
         let mut warned = false;
         while newest.changed().await.is_ok() {
@@ -285,13 +286,13 @@ impl Drop for StatsFile {
     }
 }
 
-/// Writes a file that its owner alone can read, whole or not at all.
+/// Writes a file that only its owner can read, completely or not at all.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     let beside = path.with_extension(BESIDE.trim_start_matches('.'));
-    // One that another process of this number has left, or a link that somebody has laid there.
+    // A leftover of an earlier process with the same id, or a link placed there by others.
     let _ = fs::remove_file(&beside);
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -341,7 +342,7 @@ mod tests {
         let (newest, reader) = watch::channel(Value::Null);
         let writing = tokio::spawn(StatsFile::new(&stats_dir).keep_written(reader));
         newest.send(json!({"requests": 7})).expect("it listens");
-        // The writer reads what is newest after it was asked to stop, too.
+        // The writer still writes the newest value after it was asked to stop.
         while running_stats(&stats_dir).is_empty() {
             tokio::task::yield_now().await;
         }
@@ -365,7 +366,7 @@ mod tests {
     #[test]
     fn files_of_dead_servers_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
-        // Beyond the largest process id that Linux gives.
+        // Larger than the largest process id on Linux.
         for name in ["stats-4194999.json", "stats-4194999.json.new"] {
             let dead = folder.path().join(name);
             fs::write(&dead, "{}").expect("written");
@@ -385,7 +386,7 @@ mod tests {
             folder.path().join(format!("stats-{}.json", process::id())),
         );
         fs::write(&other, "{}").expect("written");
-        // A link is not followed, in either direction.
+        // A link is not followed, neither for reading nor for writing.
         symlink(&other, &own).expect("linked");
         assert!(running_stats(folder.path()).is_empty());
         symlink(&other, own.with_extension("json.new")).expect("linked");
@@ -396,7 +397,7 @@ mod tests {
             [(process::id(), json!({"requests": 7}))]
         );
         fs::remove_file(&own).expect("removed");
-        // Nobody ever writes to this pipe: whoever reads it waits.
+        // Nothing ever writes to this pipe: a reader would wait forever.
         let made = process::Command::new("mkfifo").arg(&own).status();
         assert!(made.expect("mkfifo is everywhere").success());
         assert!(running_stats(folder.path()).is_empty());

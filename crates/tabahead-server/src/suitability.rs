@@ -1,8 +1,9 @@
-//! Which documents get suggestions at all: not secrets, not giants, not what the user turned off.
+//! Which documents get suggestions at all: no secrets, no giants, nothing that the user turned off.
 //!
-//! A pure function of a file's identity, its size and the settings, the same for the server and for every command
-//! that shows text to a model or writes it down. Long lines and secret values are not decided here: the context
-//! window is silent on them by itself. `names.rs` has the names of secrets, `rules.rs` the setting `paths`.
+//! A pure function of a file's identity, its size and the settings, shared by the server and every
+//! command that shows text to a model or records it. Long lines and secret values are not decided
+//! here: the context window handles them itself. `names.rs` has the names of secrets, `rules.rs`
+//! the setting `paths`.
 
 mod names;
 mod rules;
@@ -21,26 +22,28 @@ use crate::{
 };
 use rules::PathRules;
 
-/// What is known of a document besides its text.
+/// What is known about a document besides its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct File {
-    /// Where its text lives.
+    /// The place where its text is stored.
     pub(crate) home: Home,
-    /// The path, decoded and canonical; of a buffer without a file what the editor calls it, perhaps nothing.
+    /// The path, decoded and canonical; for a buffer without a file the editor's name for it,
+    /// possibly empty.
     pub(crate) path: String,
     /// LSP language id; empty when unknown.
     pub(crate) language: String,
-    /// Whether its path is a secret's. Asked of all open documents at each key, so it is found out once.
+    /// Whether the path is a secret's. Computed once, because it is needed for all open documents
+    /// at each key.
     is_secret: bool,
 }
 
-/// Where a document's text lives.
+/// The place where a document's text is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Home {
     /// On this machine's disk.
     #[default]
     Disk,
-    /// In the editor; not saved yet.
+    /// In the editor, not saved yet.
     Untitled,
     /// In a cell of the notebook at the path.
     Notebook,
@@ -49,7 +52,7 @@ pub(crate) enum Home {
 }
 
 impl File {
-    /// A document of a decoded path.
+    /// Builds the identity of a document from its decoded path.
     pub(crate) fn new(home: Home, path: &str, language: &str) -> Self {
         let path = canonical(path);
         Self {
@@ -60,16 +63,17 @@ impl File {
         }
     }
 
-    /// The last component of the path.
+    /// Returns the last component of the path.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What the model sees of it. A cell is source in its own language, whatever its notebook's file holds.
+    /// Returns the name that the model sees. A notebook cell is source in its own language,
+    /// whatever the notebook's file format is.
     pub(crate) fn document_name(&self) -> DocumentName {
         let name = self.name();
         match (self.home, name.rsplit_once('.')) {
-            // What the editor calls a buffer that has no path yet says nothing.
+            // The editor's name for a buffer without a path carries no information.
             (Home::Untitled, _) if !self.path.contains('/') => {
                 DocumentName::new("", &self.language)
             }
@@ -82,10 +86,10 @@ impl File {
     }
 }
 
-/// A larger document gets no suggestions: it is data or generated.
+/// Maximum size of a document in bytes; a larger one is data or generated, and gets no suggestions.
 const LARGEST_DOCUMENT: usize = 4 << 20;
 
-/// Why a document gets no suggestions. As text, a clause for the user.
+/// Why a document gets no suggestions. Its text is a clause for the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsuitable {
     #[error("this is not a file")]
@@ -105,7 +109,7 @@ pub(crate) enum Unsuitable {
 }
 
 impl Unsuitable {
-    /// A word for logs.
+    /// Returns a short name for logs.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Elsewhere => "elsewhere",
@@ -119,18 +123,19 @@ impl Unsuitable {
     }
 }
 
-/// What the settings say of documents, ready to be asked often.
+/// The settings' rules about documents, compiled for frequent use.
 #[derive(Debug, Clone, Default)]
 pub struct Suitability {
     languages: BTreeMap<String, bool>,
     paths: PathRules,
-    /// A rule that turns something off is not understood: it may mean anything.
+    /// Whether a rule that turns something off cannot be understood: it may mean anything.
     is_closed: bool,
 }
 
 impl Suitability {
-    /// What these settings say, and which of their rules are not understood. Where such a rule turns something off,
-    /// everything is off: nobody knows what it was to protect.
+    /// Compiles the rules of these settings; also returns those that cannot be understood. If one
+    /// of them turns something off, everything is off, because what it was meant to protect is
+    /// unknown.
     pub fn new(settings: &Settings, folders: &Folders) -> (Self, Vec<SettingsError>) {
         let home = folders.home.as_deref().map(|home| home.to_string_lossy());
         let (paths, refused) = PathRules::new(&settings.paths, home.as_deref());
@@ -145,7 +150,7 @@ impl Suitability {
         (suitability, problems.collect())
     }
 
-    /// The same with everything off.
+    /// Returns the same rules with everything off.
     #[must_use]
     pub(crate) fn closed(self) -> Self {
         Self {
@@ -154,12 +159,12 @@ impl Suitability {
         }
     }
 
-    /// Whether everything is off, because a rule is not understood.
+    /// Returns whether everything is off because a rule cannot be understood.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// Why a document gets no suggestions; `None` when it does.
+    /// Returns why a document gets no suggestions; `None` if it gets them.
     pub(crate) fn unsuitable(&self, file: &File, bytes: usize) -> Option<Unsuitable> {
         if file.is_secret {
             Some(Unsuitable::Secret)
@@ -180,15 +185,15 @@ impl Suitability {
         }
     }
 
-    /// Why a file on disk gets no suggestions, as a clause; `None` when it does.
+    /// Returns why a file on disk gets no suggestions, as a clause; `None` if it gets them.
     pub fn why_not(&self, path: &str, language: &str, bytes: usize) -> Option<String> {
         let file = File::new(Home::Disk, path, language);
         self.unsuitable(&file, bytes)
             .map(|reason| reason.to_string())
     }
 
-    /// Whether a path is a secret's, or turned off by a rule: no text from there is to be shown to a model or written
-    /// down.
+    /// Returns whether a path is a secret's or turned off by a rule: no text from there may be
+    /// shown to a model or recorded.
     pub fn is_private(&self, path: &str) -> bool {
         is_secret(path) || self.is_closed || !self.paths.is_enabled(&canonical(path))
     }
@@ -198,8 +203,9 @@ impl Suitability {
         if let Some(enabled) = languages.get(language) {
             return *enabled;
         }
-        // Editors differ in what they call a language, and one file of settings is for all. Who says both is taken at
-        // the word that keeps text from the model.
+        // Editors name languages differently, and one settings file serves all editors. If the
+        // settings for several names of a language differ, the one that keeps text from the model
+        // wins.
         let by_another_name = || {
             languages
                 .iter()

@@ -1,4 +1,5 @@
-//! The whole server over in-memory pipes: a client that speaks bytes, the scripted backend.
+//! The whole server over in-memory pipes: a client that sends raw messages, and the scripted
+//! backend.
 //!
 //! One test runs the real engine, to compare its counters with what the session received.
 
@@ -13,13 +14,13 @@ use serde_json::{Value, json};
 use tabahead_backend::Script;
 use tabahead_context::Goal;
 
-/// A script that always continues with this text.
+/// Returns a script that always continues with this text.
 fn says(text: &str) -> impl Fn(&str) -> Script + Send + 'static + use<> {
     let text = text.to_owned();
     move |_| Script::Text(text.clone())
 }
 
-/// A script that leaves everybody waiting.
+/// A script that never answers.
 fn holds(_: &str) -> Script {
     Script::Hold
 }
@@ -80,7 +81,7 @@ async fn a_request_behind_a_burst_of_changes_sees_the_last_text() {
     client.open(URI, "let 𝒳 = \r\n").await;
     let mut text = String::from("let 𝒳 = ");
     for version in 2..502_i64 {
-        // Every tenth letter is outside of the basic plane.
+        // Every tenth letter is outside the basic plane.
         let letter = if version % 10 == 0 { "𝒴" } else { "y" };
         let end = text.encode_utf16().count();
         let here = json!({"line": 0, "character": end});
@@ -120,7 +121,7 @@ async fn a_cancel_is_answered_at_once_while_slow_requests_run() {
         .await;
     let answer = client.response(cancelled).await;
     assert_eq!(answer["error"]["code"], -32800, "{answer}");
-    // Everything else is served meanwhile, and an unknown cancel is no matter.
+    // Everything else is served meanwhile, and an unknown cancel does no harm.
     client.notify("$/cancelRequest", json!({"id": 9999})).await;
     client.notify("$/cancelRequest", json!({})).await;
     assert_eq!(client.stats().await["requests"], 6);
@@ -138,7 +139,7 @@ async fn a_superseded_request_is_answered_null() {
         (&answer["result"], answer.get("error")),
         (&Value::Null, None)
     );
-    // A change makes what was asked before it stale as well.
+    // A change makes earlier requests stale as well.
     client.change(URI, 2, "let ab = ").await;
     assert_eq!(client.response(second).await["result"], Value::Null);
     client.stop(0).await;
@@ -148,7 +149,8 @@ async fn a_superseded_request_is_answered_null() {
 async fn malformed_messages_get_an_error_and_change_nothing() {
     let mut client = Client::ready(says("1;\n")).await;
     client.open(URI, "let a = ").await;
-    // Neovim shows an answer to nobody as an error: what has no id gets none.
+    // A message without an id gets no answer, because Neovim shows an answer without a request as
+    // an error.
     for body in ["{", "", "[]", "\u{fffd}", r#"{"jsonrpc":"2.0","method":5}"#] {
         client.send_raw(body).await;
     }
@@ -211,7 +213,7 @@ async fn an_unreadable_change_silences_its_document_until_the_next_full_text() {
 async fn versions_that_are_not_ours_are_answered_null_and_the_order_of_arrival_counts() {
     let mut client = Client::ready(says("1;\n")).await;
     client.open(URI, "let a = ").await;
-    // A change that claims to be older is still the newest text.
+    // A change that claims to be older still makes the newest text.
     client.change(URI, -5, "let abc = ").await;
     for (version, answered) in [(7, false), (1, false), (-5, true)] {
         let answer = client
@@ -343,7 +345,7 @@ async fn a_selected_popup_item_is_extended_or_nothing_is_shown() {
     let text = item["insertText"].as_str().expect("a text");
     assert!(text.starts_with("leng"), "{answer}");
     assert_eq!(item["range"]["start"], json!({"line": 0, "character": 2}));
-    // Before the cursor, after it, on two lines.
+    // Ranges before the cursor, after it, and over two lines.
     for (start, end) in [([0, 0], [0, 3]), ([1, 0], [1, 1]), ([0, 2], [1, 1])] {
         let elsewhere = selecting("leng", start, end);
         let answer = client
@@ -406,7 +408,7 @@ async fn answers_copy_from_the_other_open_files_but_not_from_secrets() {
     assert_eq!(copied(&client), ["let other = 1;\n", "one = 1\n"]);
     assert_eq!(client.backend().started().len(), 1);
 
-    // To look into another file and come back changes nothing, to write into it does.
+    // Looking into another file and coming back changes nothing; changing that file does.
     client.suggestion("file:///w/b.rs", (0, 14)).await;
     assert_eq!(copied(&client), ["let a = ", "one = 1\n"]);
     client.suggestion(URI, (0, 8)).await;
@@ -464,7 +466,7 @@ async fn messages_of_other_clients_are_taken_as_request_or_notification() {
     }
     client.notify("tabahead/stats", json!({})).await;
     client.suggestion(URI, (0, 8)).await;
-    // What says nothing of a suggestion is refused, and only a request is told so.
+    // A message without a suggestion is refused, and only a request gets an error.
     for method in [
         "textDocument/didShowCompletion",
         "textDocument/didPartiallyAcceptCompletion",
@@ -502,7 +504,7 @@ async fn what_becomes_of_suggestions_is_counted() {
     let change = "textDocument/didChange";
     client.notify(change, insert(2, 8, "one")).await;
     client.notify(change, insert(3, 11, " ")).await;
-    // One character looks like typing, until the editor says that it was accepted.
+    // One character looks like typing until the editor reports the accept.
     let stats = client.stats().await;
     assert_eq!(stats["outcomes"], outcomes(0, 1, 1, 0, 0));
     let part = json!({"item": item, "acceptedLength": 4});
@@ -538,7 +540,7 @@ async fn a_suggestion_of_another_source_is_looked_ahead_of() {
         "insertText": "2 + ",
     });
     client.notify("tabahead/didShow", shown).await;
-    // Whatever was computed ahead has arrived behind this.
+    // After this answer, everything that was computed ahead has arrived.
     client.stats().await;
     client.change(URI, 2, "let a = 2 + ").await;
     let item = client.suggestion(URI, (0, 12)).await;
@@ -609,7 +611,7 @@ async fn every_request_is_answered_once_whatever_else_it_holds() {
             json!("c"),
             -32601,
         ),
-        // Whatever has a method asks for something.
+        // A message with a method is a request, whatever else it has.
         (
             json!({"id": 500, "method": "nonsense", "result": null}),
             json!(500),
@@ -635,7 +637,7 @@ async fn every_request_is_answered_once_whatever_else_it_holds() {
             (&id, &json!(code))
         );
     }
-    // An answer to what nobody asked is no message to answer.
+    // An answer to a request that the server never sent is not answered.
     client
         .send_raw(r#"{"jsonrpc":"2.0","id":7,"result":null}"#)
         .await;
@@ -672,7 +674,7 @@ async fn thousands_of_requests_wait_and_the_server_still_listens() {
             client.open(&uri, "let a = ").await;
             waiting.push(client.send_completion(&uri, (0, 8)).await);
         }
-        // A cancel is seen after all of them.
+        // A cancel is seen although it comes after all of them.
         let cancelled = waiting.swap_remove(DOCUMENTS / 2);
         client
             .notify("$/cancelRequest", json!({"id": cancelled}))
@@ -692,7 +694,7 @@ async fn thousands_of_requests_wait_and_the_server_still_listens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_more_ends_the_server_by_closing_either_side() {
-    // It fills what lies between the two, and closes its end of the input.
+    // The client fills the pipe without reading, and closes the server's input.
     let mut client = Client::ready(says("1;\n")).await;
     for id in 0..20_000 {
         client
@@ -702,7 +704,7 @@ async fn a_client_that_reads_nothing_more_ends_the_server_by_closing_either_side
     client.close_input();
     assert_eq!(client.ended_unread().await, 1);
 
-    // It closes its end of the output, and goes on sending.
+    // The client closes the server's output, and keeps sending.
     let mut client = Client::ready(says("1;\n")).await;
     client.open(URI, "let a = ").await;
     client.close_output();
@@ -714,7 +716,7 @@ async fn a_client_that_reads_nothing_more_ends_the_server_by_closing_either_side
 async fn half_an_emoji_at_a_time_and_bytes_that_are_no_text_keep_the_document() {
     let mut client = Client::ready(says("1;\n")).await;
     let tail = |client: &Client| client.backend().started().last().map(|r| r.tail.clone());
-    // Two changes, as JavaScript writes them.
+    // Two changes, written like JavaScript's.
     client.open(URI, "let a = ").await;
     for (version, half) in [(2, "\\ud83d"), (3, "\\ude00")] {
         let at = json!({"line": 0, "character": 5 + version});
@@ -726,7 +728,7 @@ async fn half_an_emoji_at_a_time_and_bytes_that_are_no_text_keep_the_document() 
     }
     client.suggestion(URI, (0, 10)).await;
     assert_eq!(tail(&client).as_deref(), Some("let a =\u{fffd}\u{fffd} "));
-    // A buffer of Latin-1, as Neovim sends it.
+    // A Latin-1 buffer, as Neovim sends it.
     let other = "file:///w/b.rs";
     let body = [
         format!(r#"{{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{{"textDocument":{{"uri":"{other}","languageId":"rust","version":1,"text":"// caf"#).as_bytes(),
@@ -736,7 +738,7 @@ async fn half_an_emoji_at_a_time_and_bytes_that_are_no_text_keep_the_document() 
     client.send_bytes(&body).await;
     client.suggestion(other, (1, 8)).await;
     assert_eq!(tail(&client).as_deref(), Some("// caf\u{fffd}\nlet b = "));
-    // Nobody is told of an error.
+    // The user sees no error.
     assert_eq!(
         client.all_notified("window/showMessage").await,
         Vec::<Value>::new()
@@ -765,14 +767,14 @@ async fn whatever_may_have_been_a_change_puts_its_document_out_of_step() {
             change(URI, r#","contentChanges":[{"text":"x"}]}}"#).replace("2.0", "3.0"),
             true,
         ),
-        // Opened anew, with a text that cannot be read.
+        // Opened again, with a text that cannot be read.
         (
             format!(
                 r#"{{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{{"textDocument":{{"uri":"{URI}","text":7}}}}}}"#
             ),
             true,
         ),
-        // It does not say which one changes: any may.
+        // The message does not name the document: it may be any.
         (
             r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"#.to_owned(),
             false,
@@ -797,7 +799,7 @@ async fn whatever_may_have_been_a_change_puts_its_document_out_of_step() {
                 "{body}"
             );
         }
-        // Sent whole it is known again.
+        // After a full text the document is known again.
         client.change(URI, 3, "let c = ").await;
         client.suggestion(URI, (0, 8)).await;
         client.stop(0).await;
@@ -811,7 +813,7 @@ async fn exit_ends_the_server_while_input_stays_open_and_requests_wait() {
         client.open(URI, "let a = ").await;
         let waiting = client.send_completion(URI, (0, 8)).await;
         if shutdown {
-            // The answer of `shutdown` arrives even when `exit` comes in the same breath.
+            // The answer to `shutdown` arrives even if `exit` follows at once.
             let id = client.send_request("shutdown", Value::Null).await;
             client.notify("exit", Value::Null).await;
             assert_eq!(client.response(id).await["result"], Value::Null);
@@ -914,7 +916,7 @@ async fn the_status_says_why_there_is_nothing_where_the_focus_is() {
     let secret = "file:///w/.env";
     let focus = "textDocument/didFocus";
     let in_document = |uri: &str| json!({"textDocument": {"uri": uri}});
-    // The focus may be told before the document is opened.
+    // The focus may be reported before the document is opened.
     client.notify(focus, in_document(secret)).await;
     client.open(secret, "TOKEN=").await;
     client.notify(focus, in_document(URI)).await;
@@ -947,9 +949,9 @@ async fn the_status_says_why_there_is_nothing_where_the_focus_is() {
     client.stop(0).await;
 }
 
-/// The ends of the prompts that were read ahead until now, after time enough for another one.
+/// Returns the tails of the prompts read ahead so far, after enough time for another one.
 async fn read_ahead(client: &mut Client) -> Vec<String> {
-    // The clock is paused: it goes on to whatever is due first when everybody waits.
+    // The clock is paused: when every task waits, it advances to the next deadline.
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
     client.stats().await;
     let started = client.backend().started();
@@ -964,7 +966,7 @@ async fn the_prompt_where_the_user_is_is_read_ahead() {
         let position = json!({"line": line, "character": character});
         json!({"textDocument": {"uri": URI, "version": 1}, "position": position})
     };
-    // Nothing is told of the cursor yet, so it is at the start.
+    // No cursor has been reported yet, so it counts as being at the start.
     client.open(URI, "let a = 1;\nlet b = 2;\n").await;
     assert_eq!(read_ahead(&mut client).await, [""]);
     for character in 0..8 {
@@ -972,7 +974,7 @@ async fn the_prompt_where_the_user_is_is_read_ahead() {
         client.notify("tabahead/didMoveCursor", moved).await;
     }
     assert_eq!(read_ahead(&mut client).await, ["", "let a ="]);
-    // A report of another version says nothing.
+    // A report for another version has no effect.
     let mut other = at(1, 3);
     other["textDocument"]["version"] = json!(2);
     client.notify("tabahead/didMoveCursor", other).await;
@@ -1000,7 +1002,7 @@ async fn only_the_document_with_the_focus_is_read_ahead_when_that_is_reported() 
     client.suggestion(other, (0, 8)).await;
     client.notify(focus, in_document(URI)).await;
     assert_eq!(read_ahead(&mut client).await, [""]);
-    // Where the last request was is where the user will go on.
+    // The user will probably continue where the last request was.
     client.notify(focus, in_document(other)).await;
     assert_eq!(read_ahead(&mut client).await, [""]);
     client.change(other, 2, "let bb = 1;\nlet c = ").await;
@@ -1041,7 +1043,7 @@ async fn nothing_is_read_ahead_in_documents_without_suggestions() {
     client.open(URI, "let a = 1;").await;
     client.notify("tabahead/didMoveCursor", at_end(URI)).await;
     assert_eq!(read_ahead(&mut client).await, [""; 0]);
-    // They come back, and the cursor is where it was.
+    // Suggestions are on again, and the cursor is where it was.
     client.notify(configure, rust(true)).await;
     assert_eq!(read_ahead(&mut client).await, ["let a "]);
     client.stop(0).await;
@@ -1105,7 +1107,7 @@ async fn settings_come_from_initialize_and_from_changes_and_bad_ones_are_refused
     );
     let read = client.stats().await["settings"].take();
     assert_eq!(read["speculation_enabled"], true);
-    // `null` says nothing.
+    // `null` carries no settings.
     client.notify(configure, json!({"settings": null})).await;
     assert_eq!(client.stats().await["settings"], read);
 
@@ -1255,7 +1257,7 @@ async fn the_figures_have_their_shape_and_an_accept_is_answered_from_speculation
     client.stop(0).await;
 }
 
-/// What the session counted against what the backend counted; exact when nothing runs.
+/// Compares the session's counts with the backend's; they are equal when nothing runs.
 #[track_caller]
 fn assert_tokens_add_up(stats: &Value) {
     let count = |name: &str| stats["tokens"][name].as_u64().expect("a figure");
@@ -1284,7 +1286,7 @@ async fn the_figures_of_a_running_server_lie_in_a_file_until_it_ends() {
             .pop()
             .map(|(_, stats)| stats)
     };
-    // Nobody asks for them: they are there a while after something happened.
+    // Figures are published a while after an event, without a request.
     while read().is_none_or(|stats| stats["requests"] != 1) {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
@@ -1294,8 +1296,8 @@ async fn the_figures_of_a_running_server_lie_in_a_file_until_it_ends() {
 
 #[tokio::test]
 async fn no_text_is_logged() {
-    // What is logged is remembered per process: beside other tests, which log to nobody, events would
-    // be lost. So the test runs alone in a process of its own.
+    // `tracing` caches for the whole process which events are enabled: beside other tests, which
+    // have no subscriber, events would be lost. So the test runs alone in its own process.
     if std::env::var_os("TABAHEAD_LOGGED_ALONE").is_none() {
         let alone = std::process::Command::new(std::env::current_exe().expect("a test program"))
             .args(["--exact", "tests::no_text_is_logged", "--nocapture"])
@@ -1332,7 +1334,8 @@ async fn no_text_is_logged() {
     }
 }
 
-/// The session's own count of tokens against the engine's, with cancels and speculation between.
+/// Compares the session's count of tokens with the engine's, with cancels and speculation in
+/// between.
 #[tokio::test]
 async fn the_engine_counts_the_tokens_that_the_session_received() {
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../tabahead-mini/mini.gguf");

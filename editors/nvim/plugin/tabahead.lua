@@ -1,5 +1,5 @@
--- What stands in an editor that has not needed tabahead yet: events, keys and the command. The rest is read when
--- the first file is opened.
+-- The part that is loaded at startup: events, keys and the command. The rest is loaded when the
+-- first file is opened.
 
 if vim.g.loaded_tabahead then
   return
@@ -20,8 +20,8 @@ local function on(events, callback, pattern)
   vim.api.nvim_create_autocmd(events, { group = group, callback = callback, pattern = pattern })
 end
 
--- Name and type may come later than the buffer. Whoever wants no suggestions there says so in the same events, so
--- the buffer waits until they are over.
+-- A buffer's name and type may be set after it is read. Users disable suggestions in handlers of
+-- the same events, so the buffer is attached when these events are over.
 on({ 'BufReadPost', 'BufNewFile', 'BufFilePost', 'FileType' }, function(args)
   local is_another = args.event == 'BufFilePost' or args.event == 'FileType'
   vim.schedule(function()
@@ -31,7 +31,7 @@ on({ 'BufReadPost', 'BufNewFile', 'BufFilePost', 'FileType' }, function(args)
   end)
 end)
 
--- Neovim sends lines with the ends that the option says, from the next change on.
+-- From the next change on, Neovim sends lines with the line ends of the option.
 on({ 'OptionSet' }, function()
   local buffer, client = vim.api.nvim_get_current_buf(), package.loaded['tabahead.client']
   vim.schedule(function()
@@ -45,14 +45,14 @@ on({ 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteChanged' }, functi
   require('tabahead.suggestion').follow(args.buf)
 end)
 
---- A module that was needed before; whoever was not needed has nothing to do.
+--- Returns a module if it is loaded; a module that is not loaded has nothing to do.
 ---@param name string
 ---@return table?
 local function known(name)
   return package.loaded['tabahead.' .. name]
 end
 
---- Ghost text goes where nobody inserts any more, and comes where somebody does.
+--- Draws ghost text if the user is inserting, and removes it otherwise.
 local function settle()
   if vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' then
     require('tabahead.suggestion').follow(vim.api.nvim_get_current_buf())
@@ -64,13 +64,13 @@ local function settle()
   end
 end
 
--- `InsertLeave` does not come for `<C-c>`, and `InsertEnter` comes before the mode.
+-- `InsertLeave` is not triggered by `<C-c>`, and `InsertEnter` precedes the mode.
 on({ 'ModeChanged' }, function()
   local is_entered = vim.v.event.new_mode:sub(1, 1) == 'i'
   if is_entered and vim.v.event.old_mode:sub(1, 1) == 'i' then
     return
   end
-  -- A mapping with `<C-r>=` is over before anybody sees the command line.
+  -- A mapping with `<C-r>=` leaves the command line before the user sees it.
   if is_entered or vim.v.event.new_mode:sub(1, 1) == 'c' then
     vim.schedule(settle)
   else
@@ -78,12 +78,13 @@ on({ 'ModeChanged' }, function()
   end
 end)
 
--- Another window or buffer, without the end of insert mode. Who is back before Neovim waits for a key was not away.
+-- The window or buffer can change without leaving insert mode. A visit elsewhere that is over
+-- before Neovim waits for a key does not count, hence `schedule`.
 on({ 'WinEnter', 'BufEnter', 'LspDetach' }, function()
   vim.schedule(settle)
 end)
 
--- Some windows are opened without events. Nothing is left to do for Neovim now but to wait for a key.
+-- Some windows open without events. At this point Neovim has nothing left to do but wait for a key.
 on({ 'SafeState' }, function()
   local suggestion = known('suggestion')
   if suggestion then
@@ -98,7 +99,8 @@ on({ 'BufEnter' }, function(args)
   end
 end)
 
--- What is at the cursor is read ahead: where it was moved to, and where the text changed without being typed.
+-- The text at the cursor is read ahead: where the cursor moved to, and where the text changed
+-- without being typed.
 on({ 'CursorMoved', 'TextChanged' }, function(args)
   local client = known('client')
   if client then
@@ -136,7 +138,7 @@ end, {
   end,
 })
 
--- Loaded by hand, or by a package manager that waits: files may be open already.
+-- Loaded by hand, or by a package manager that loads lazily: files may be open already.
 if vim.v.vim_did_enter == 1 then
   vim.schedule(function()
     require('tabahead.client').attach_all()

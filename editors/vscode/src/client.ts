@@ -1,4 +1,5 @@
-// A running server: VS Code's language client, and what is said to it beyond what that client says by itself.
+// A running server: VS Code's language client, and our messages beyond those that it sends by
+// itself.
 //
 // Loaded when a server is started, not with the extension: the client is nearly all of the bundle.
 
@@ -24,16 +25,16 @@ import type { Settings } from './config';
 import type { Ctx } from './ctx';
 import { type Stats, didFocus, didMoveCursor, didPartiallyAccept, stats, status } from './protocol';
 
-/** Documents whose text is synchronised. Which of them get suggestions is the server's to say. */
+/** Documents whose text is synchronised. The server decides which of them get suggestions. */
 const DOCUMENTS: TextDocumentFilter[] = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({
   scheme,
 }));
 
-/** A server that ends more often than this in three minutes is left alone. */
+/** Maximum number of ends within `MINUTES`; a server that ends more often is not restarted. */
 const ENDS = 4;
 const MINUTES = 3;
 
-/** A suggestion as it was handed to the editor. */
+/** A suggestion as the editor received it. */
 export interface Offered {
   document: TextDocument;
   item: InlineCompletionItem;
@@ -41,10 +42,10 @@ export interface Offered {
 
 export class Server {
   private readonly client: LanguageClient;
-  /** It was there once; until then its end is the failure of `start`. */
+  /** Whether the server has ever run; before that, its end is a failure of `start`. */
   private hasRun = false;
 
-  /** `initial` are the settings that it begins with. */
+  /** `initial` holds the settings that the server starts with. */
   constructor(
     private readonly ctx: Ctx,
     program: string,
@@ -56,7 +57,7 @@ export class Server {
       outputChannel: ctx.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       errorHandler: errorHandler(ctx, () => this.hasRun),
-      // What is wrong is told by whoever starts the server.
+      // The caller of `start` reports the failure.
       initializationFailedHandler: () => false,
       middleware: {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
@@ -83,18 +84,18 @@ export class Server {
     });
   }
 
-  /** Starts it, and gives its version. */
+  /** Starts the server and returns its version. */
   async start(): Promise<string | undefined> {
     await this.client.start();
     return this.client.initializeResult?.serverInfo?.version;
   }
 
-  /** Ends it; one that does not answer is killed. */
+  /** Stops the server; one that does not answer is killed. */
   async stop(): Promise<void> {
     await this.client.dispose().catch(this.note);
   }
 
-  /** Says where the focus is, and the cursor there. */
+  /** Reports the focused document, and the cursor in it. */
   focus(): void {
     const editor = window.activeTextEditor;
     const converter = this.client.code2ProtocolConverter;
@@ -103,7 +104,7 @@ export class Server {
     if (editor) this.moved(editor);
   }
 
-  /** Says where the cursor is, if the focus is in this editor: what stands there is read ahead. */
+  /** Reports the cursor if the focus is in this editor: the server reads ahead there. */
   moved(editor: TextEditor): void {
     if (editor !== window.activeTextEditor) return;
     const converter = this.client.code2ProtocolConverter;
@@ -112,7 +113,7 @@ export class Server {
     this.say(() => this.client.sendNotification(didMoveCursor, { textDocument, position }));
   }
 
-  /** Sends all settings, instead of those that were sent before. */
+  /** Sends all settings, which replace the previous ones. */
   configure(settings: Settings): void {
     this.say(() =>
       this.client.sendNotification(DidChangeConfigurationNotification.type, {
@@ -121,20 +122,20 @@ export class Server {
     );
   }
 
-  /** Says how much of a suggestion is accepted, in UTF-16 units. */
+  /** Reports how much of a suggestion was accepted, in UTF-16 code units. */
   acceptedPart({ command }: InlineCompletionItem, acceptedLength: number): void {
     if (!command) return;
     const item = { command: { ...command, arguments: command.arguments ?? [] } };
     this.say(() => this.client.sendNotification(didPartiallyAccept, { item, acceptedLength }));
   }
 
-  /** Its figures; undefined where it does not answer. */
+  /** Returns the server's figures; undefined if it does not answer. */
   async stats(): Promise<Stats | undefined> {
     if (!this.client.isRunning()) return undefined;
     return this.client.sendRequest(stats).catch(() => undefined);
   }
 
-  /** What a server cannot be told while it does not run, it learns when it starts. */
+  /** Sends a notification if the server runs; one that is dropped is made up for when it starts. */
   private say(something: () => Promise<void>): void {
     if (this.client.isRunning()) something().catch(this.note);
   }
@@ -150,7 +151,8 @@ function items(
   return Array.isArray(answer) ? answer : (answer?.items ?? []);
 }
 
-/** Starts a server anew that was killed, silently. One that cannot live is given up, and the status bar says so. */
+/** Silently restarts a server that was killed. One that keeps ending is given up, and the status
+ * bar shows it. */
 function errorHandler(ctx: Ctx, hasRun: () => boolean): ErrorHandler {
   let ends: number[] = [];
   return {

@@ -1,4 +1,4 @@
-// The commands, and the menu behind the status bar's item.
+// The commands, and the menu of the status bar's item.
 
 import { type QuickPickItem, Range, Uri, commands, window, workspace } from 'vscode';
 import type { Ctx } from './ctx';
@@ -33,8 +33,8 @@ export function registerCommands(ctx: Ctx): void {
   );
 }
 
-/** Accepts a part by the editor's own command, and tells the server how much that was: the editor runs a
- * suggestion's command only when all of it is accepted at once. */
+/** Accepts a part by the editor's own command, and reports to the server how much that was: the
+ * editor runs a suggestion's command only when all of it is accepted at once. */
 async function acceptPart(ctx: Ctx, command: string): Promise<void> {
   const offered = ctx.offered;
   await commands.executeCommand(command);
@@ -62,7 +62,7 @@ async function toggleLanguage(): Promise<void> {
 }
 
 async function showStats(): Promise<void> {
-  // Another query each time: a document of the same name would not be asked for again.
+  // A different query each time: the content of the same URI would not be requested again.
   const uri = Uri.from({ scheme: STATS, path: 'tabahead.json', query: String(Date.now()) });
   const document = await workspace.openTextDocument(uri);
   await window.showTextDocument(document, { preview: true });
@@ -74,7 +74,7 @@ async function showMenu(ctx: Ctx): Promise<void> {
   const entries: (QuickPickItem & { command: string })[] = [];
   const pause = (isPaused: boolean, where: string): string =>
     `${isPaused ? '$(play) Resume' : '$(debug-pause) Pause'} in ${where}`;
-  // What has no name yet cannot be remembered by it.
+  // A document without a name cannot be remembered by its path.
   if (document && !document.isUntitled) {
     const isPaused = pausedFiles(ctx.context).includes(document.uri.path);
     entries.push({ label: pause(isPaused, 'this file'), command: 'pauseFile' });

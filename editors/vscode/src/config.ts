@@ -1,4 +1,5 @@
-// What of the settings is sent to the server: only what somebody has set, so that the server's own file still counts.
+// The settings that are sent to the server: only those that the user has set, so that the server's
+// own file still counts.
 
 import { type ExtensionContext, workspace } from 'vscode';
 
@@ -10,7 +11,7 @@ const PAUSED_FILES = 'pausedFiles';
 /** Values by dotted key, as the server reads them. */
 export type Settings = Record<string, unknown>;
 
-/** The keys that package.json declares; it is made from the server's own struct. */
+/** Returns the keys that package.json declares; they are generated from the server's own struct. */
 function keys(context: ExtensionContext): string[] {
   const { contributes } = context.extension.packageJSON as {
     contributes: { configuration: { properties: Record<string, unknown> } };
@@ -20,7 +21,7 @@ function keys(context: ExtensionContext): string[] {
     .filter((key) => !OWN.has(key));
 }
 
-/** What the user, the workspace and the menu have set. */
+/** Returns what the user, the workspace and the menu have set. */
 export function settings(context: ExtensionContext): Settings {
   const configuration = workspace.getConfiguration(SECTION);
   const set: Settings = {};
@@ -37,39 +38,40 @@ export function settings(context: ExtensionContext): Settings {
   return set;
 }
 
-/** The program that the user names, if any. */
+/** Returns the program that the user set, if any. */
 export function serverPath(): string | undefined {
   return workspace.getConfiguration(SECTION).get<string | null>('server.path') ?? undefined;
 }
 
-/** The model that the user has set, if any. A workspace cannot set it. */
+/** Returns the model that the user has set, if any. A workspace cannot set it. */
 export function userModel(): string | undefined {
   return workspace.getConfiguration(SECTION).inspect<string>('model')?.globalValue;
 }
 
-/** Sets the model, in the user's settings. */
+/** Sets the model in the user's settings. */
 export async function setModel(model: string): Promise<void> {
   await workspace.getConfiguration(SECTION).update('model', model, true);
 }
 
-/** Files that the menu has paused, of this workspace. Not in settings.json: nobody else needs to know. */
+/** Returns the files of this workspace that the menu has paused. Kept out of settings.json: they
+ * concern no other user. */
 export function pausedFiles(context: ExtensionContext): string[] {
   return context.workspaceState.get<string[]>(PAUSED_FILES, []);
 }
 
-/** Pauses a file, or resumes it. */
+/** Pauses or resumes a file. */
 export async function pauseFile(context: ExtensionContext, path: string, paused: boolean): Promise<void> {
   const others = pausedFiles(context).filter((other) => other !== path);
   await context.workspaceState.update(PAUSED_FILES, paused ? [...others, path] : others);
 }
 
-/** Whether a language gets suggestions. */
+/** Reports whether a language gets suggestions. */
 export function isLanguageOn(language: string): boolean {
   const languages = workspace.getConfiguration(SECTION).get<Record<string, boolean>>('languages', {});
   return languages[language] ?? languages['*'] ?? true;
 }
 
-/** Turns a language off or on, in the user's settings. */
+/** Turns a language off or on in the user's settings. */
 export async function pauseLanguage(language: string, paused: boolean): Promise<void> {
   const configuration = workspace.getConfiguration(SECTION);
   const own = configuration.inspect<Record<string, boolean>>('languages')?.globalValue ?? {};

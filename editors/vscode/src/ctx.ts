@@ -1,4 +1,4 @@
-// What belongs to one window: the server, the status bar, the log, and what happens when one of them changes.
+// The state of one window: the server, the status bar, the log, and the reactions to their changes.
 
 import { type ExtensionContext, type LogOutputChannel, commands, window, workspace } from 'vscode';
 import { NoServer, findServer, tooOld } from './bootstrap';
@@ -13,11 +13,11 @@ export class Ctx {
   readonly status: StatusBar;
   readonly figures: Figures;
   readonly model: ModelChoice;
-  /** The newest suggestion that the editor was given. */
+  /** The most recent suggestion that the editor received. */
   offered: client.Offered | undefined;
   server: client.Server | undefined;
   private initial: Settings = {};
-  /** What starts and stops the server, one after the other. */
+  /** The pending starts and stops of the server, one after the other. */
   private turn: Promise<void> = Promise.resolve();
 
   constructor(readonly context: ExtensionContext) {
@@ -52,15 +52,15 @@ export class Ctx {
     });
   }
 
-  /** Sends the settings as they are now. A key that the server was started with and that is no longer set cannot be
-   * taken back by another message: then it starts anew. */
+  /** Sends the current settings. A message cannot unset a key that the server was started with;
+   * if such a key is no longer set, the server is restarted. */
   settingsChanged(): void {
     const now = settings(this.context);
     if (Object.keys(this.initial).some((key) => !(key in now))) void this.restart();
     else this.server?.configure(now);
   }
 
-  /** Turns the keys on that mean something only while there is a server. */
+  /** Enables or disables the keys that are meaningful only while there is a server. */
   isReady(ready: boolean): void {
     void commands.executeCommand('setContext', 'tabahead.ready', ready);
   }
@@ -97,7 +97,7 @@ export class Ctx {
         error instanceof NoServer ? error.message : 'The server did not start; the log may say why.';
       this.status.fail(reason);
       this.log.error(reason, error);
-      // Not awaited: the message stays until somebody reads it.
+      // Not awaited: the message stays until the user has read it.
       void this.tell(reason);
     }
   }

@@ -1,9 +1,10 @@
-// The server's figures: asked for behind answers, never by a clock, and the time saved today, which outlives servers.
+// The server's figures: requested after answers, never by a timer; and the time saved today, which
+// outlives servers.
 
 import type { Ctx } from './ctx';
 import type { Stats } from './protocol';
 
-/** Figures are not older than this where people type. */
+/** Maximum age of the figures while the user types, in milliseconds. */
 const PERIOD = 5_000;
 const SAVED = 'saved';
 
@@ -14,26 +15,26 @@ interface Saved {
 
 export class Figures {
   private asked = 0;
-  /** What of the running server's sum is in today's already. */
+  /** The part of the running server's sum that is already in today's sum. */
   private counted = { pid: 0, milliseconds: 0 };
 
   constructor(private readonly ctx: Ctx) {}
 
-  /** Something was answered. */
+  /** Handles an answer: refreshes the figures if they are too old. */
   touch(): void {
     if (Date.now() - this.asked < PERIOD) return;
     this.asked = Date.now();
     void this.refresh();
   }
 
-  /** Asks for the figures now, and draws them. */
+  /** Requests the figures now, and draws them. */
   async refresh(): Promise<Stats | undefined> {
     const figures = await this.ctx.server?.stats();
     if (figures) this.ctx.status.show(figures, await this.add(figures));
     return figures;
   }
 
-  /** Adds what is new to today's sum. */
+  /** Adds the difference since the last call to today's sum, and returns the sum. */
   private async add({ pid, saved_ms }: Stats): Promise<number> {
     const isSame = this.counted.pid === pid && saved_ms >= this.counted.milliseconds;
     const more = saved_ms - (isSame ? this.counted.milliseconds : 0);

@@ -1,7 +1,9 @@
-// Where the extension starts. It starts the server, draws how it is, and says what the editor's own client does
-// not. It keeps no suggestions, waits for nothing and decides nothing: that is the server's (docs/protocol.md).
+// Entry point of the extension. It starts the server, draws the server's state, and sends what the
+// editor's own client does not. It keeps no suggestions, waits for nothing and decides nothing:
+// that is the server's job (docs/protocol.md).
 //
-// Read on in ctx.ts (what belongs to one window), bootstrap.ts (which program), client.ts (what is said to it).
+// Read on in ctx.ts (the state of one window), bootstrap.ts (which program), client.ts (the
+// messages).
 
 import { type ExtensionContext } from 'vscode';
 import { registerCommands } from './commands';
@@ -12,7 +14,7 @@ let ctx: Ctx | undefined;
 export function activate(context: ExtensionContext): void {
   ctx = new Ctx(context);
   registerCommands(ctx);
-  // Behind the activation, which the editor counts and other extensions wait for.
+  // After the activation, whose time the editor measures and for which other extensions wait.
   setImmediate(() => void ctx?.start());
 }
 

@@ -1,4 +1,5 @@
-// Another model, chosen in a dialog: the setting is the user's own, and what follows is the server's status.
+// Choosing another model in a dialog: sets the user's own setting, and then follows the server's
+// status.
 
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -9,11 +10,11 @@ import type { Ctx } from './ctx';
 import type { Status } from './protocol';
 import { nameOf } from './status';
 
-/** Where the documentation puts models. */
+/** Folder in which the documentation places models. */
 const FOLDER = path.join(homedir(), '.local', 'share', 'tabahead');
 
 export class ModelChoice {
-  /** The model that answered when another one was chosen, until that one is there or refused. */
+  /** The model that answered when another one was chosen, until that one is ready or refused. */
   private before: { id: string | undefined; isLoading: boolean } | undefined;
 
   constructor(private readonly ctx: Ctx) {}
@@ -32,19 +33,19 @@ export class ModelChoice {
     if (file !== undefined) await this.use(file);
   }
 
-  /** Goes back to the model that is in the program. */
+  /** Returns to the model that is built into the program. */
   async useBuiltIn(): Promise<void> {
     await this.use('mini');
   }
 
-  /** The server said how it is. */
+  /** Handles a new status of the server. */
   async statusChanged(status: Status): Promise<void> {
     if (!this.before) return;
     const { id, isLoading } = this.before;
     this.before = status.busy || !isLoading ? { id, isLoading: status.busy } : undefined;
     if (this.before) return;
     const now = (await this.ctx.figures.refresh())?.model.id;
-    // Why a model is refused, the server has said itself.
+    // If the model was refused, the server itself has reported why.
     if (now === undefined || now === id) return;
     await commands.executeCommand('editor.action.inlineSuggest.trigger');
     // Not awaited: the message stays until the user closes it.

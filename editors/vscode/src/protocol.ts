@@ -1,4 +1,4 @@
-// What our server understands beyond LSP: docs/protocol.md, in TypeScript.
+// The server's messages beyond LSP: docs/protocol.md, in TypeScript.
 
 import {
   NotificationType,
@@ -9,45 +9,45 @@ import {
   type VersionedTextDocumentIdentifier,
 } from 'vscode-languageclient/node';
 
-/** Which document has the focus; the server answers with its status there. */
+/** The document that has the focus; the server answers with its status for it. */
 export const didFocus = new NotificationType<{ textDocument?: TextDocumentIdentifier }>(
   'textDocument/didFocus',
 );
 
-/** Where the cursor is, in this version of the text. */
+/** The cursor's position, in this version of the text. */
 export const didMoveCursor = new NotificationType<{
   textDocument: VersionedTextDocumentIdentifier;
   position: Position;
 }>('tabahead/didMoveCursor');
 
-/** How much of a suggestion is accepted, in UTF-16 units from the start of its text. */
+/** How much of a suggestion was accepted, in UTF-16 code units from the start of its text. */
 export const didPartiallyAccept = new NotificationType<{
   item: Pick<InlineCompletionItem, 'command'>;
   acceptedLength: number;
 }>('textDocument/didPartiallyAcceptCompletion');
 
-/** How the server is, where the focus is. */
+/** The server's state, with respect to the focus. */
 export const status = new NotificationType<Status>('tabahead/status');
 
 export interface Status {
   kind: 'Normal' | 'Inactive' | 'Error';
-  /** Something is on its way that will change the status. */
+  /** Whether something is in progress that will change the status. */
   busy: boolean;
   message: string;
-  /** How much of a model is read, while one is and as far as it is known. */
+  /** How much of a loading model has been read, if known. */
   percent?: number;
 }
 
 /** The server's figures since its model was loaded. */
 export const stats = new RequestType0<Stats, void>('tabahead/stats');
 
-/** Those of them that are drawn; the rest is shown as it comes. */
+/** The figures that are drawn; the others are shown unchanged. */
 export interface Stats {
   pid: number;
   model: { state: string; id?: string };
   hits: Record<'exact' | 'typed_through' | 'joined' | 'speculated', number>;
   misses: number;
-  /** Milliseconds that answers from what was computed ahead would have taken otherwise. */
+  /** Milliseconds that the user would have waited without answers computed ahead. */
   saved_ms: number;
   tokens: { per_second: number | null };
 }

@@ -1,4 +1,4 @@
-// The item in the status bar: how the server is, and its figures behind the mouse.
+// The item in the status bar: the server's state, and its figures in the tooltip.
 
 import {
   type Disposable,
@@ -10,10 +10,12 @@ import {
 } from 'vscode';
 import type { Stats, Status } from './protocol';
 
-/** A thought that is shorter than this is not drawn: an icon that flickers at each key draws the eye. */
+/** Milliseconds of waiting below which nothing is drawn: an icon that flickers at each key
+ * distracts. */
 const UNNOTICED = 150;
 
-/** A model's name: its id without the end, which tells files of one name apart. */
+/** Returns a model's name: its id without the hash at the end, which distinguishes files of the
+ * same name. */
 export function nameOf(id: string): string {
   return id.replace(/-[0-9a-f]{16}$/, '');
 }
@@ -37,7 +39,7 @@ export class StatusBar implements Disposable {
     this.item.dispose();
   }
 
-  /** Draws that the server is as it says. */
+  /** Sets and draws the server's status. */
   set(status: Status): void {
     this.status = status;
     this.draw();
@@ -54,7 +56,7 @@ export class StatusBar implements Disposable {
     this.draw();
   }
 
-  /** Draws that something is being thought of, for as long as it takes. */
+  /** Draws that an answer is awaited, for as long as `thought` takes. */
   async think<T>(thought: () => Promise<T>): Promise<T> {
     this.thoughts += 1;
     const noticed = setTimeout(() => {
@@ -73,14 +75,14 @@ export class StatusBar implements Disposable {
     }
   }
 
-  /** One of the four things that the item says. */
+  /** The state that the item shows. */
   get state(): 'idle' | 'thinking' | 'paused' | 'error' {
     if (this.status.kind === 'Error') return 'error';
     if (this.status.busy || this.visible) return 'thinking';
     return this.status.kind === 'Inactive' ? 'paused' : 'idle';
   }
 
-  /** The same in a line, with the reason. */
+  /** The state in one line, with the reason. */
   get summary(): string {
     const { busy, message } = this.status;
     if (busy) return `tabahead is ${message}`;
@@ -93,7 +95,7 @@ export class StatusBar implements Disposable {
     const icon = { idle: 'sparkle', thinking: 'loading~spin', paused: 'debug-pause', error: 'warning' }[
       state
     ];
-    // Only what passes by itself is said beside the icon; the rest is behind the mouse.
+    // Only temporary states are spelled out beside the icon; the rest is in the tooltip.
     const words = status.busy ? ` ${status.message}` : '';
     this.item.text = `$(${icon}) tabahead${words}`;
     this.item.backgroundColor =
@@ -120,7 +122,7 @@ export class StatusBar implements Disposable {
   }
 }
 
-/** The share of answers that were there before they were asked for. */
+/** Returns the share of answers that were available before they were requested. */
 function hitRate({ hits, misses }: Stats): string {
   const known = hits.exact + hits.typed_through + hits.speculated;
   const all = known + hits.joined + misses;
@@ -131,7 +133,7 @@ function speed(tokensPerSecond: number | null): string {
   return tokensPerSecond === null ? 'not measured yet' : `${Math.round(tokensPerSecond)} tokens/s`;
 }
 
-/** A time as people say it. */
+/** Returns a time in readable form. */
 function savedToday(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   return seconds < 90 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;

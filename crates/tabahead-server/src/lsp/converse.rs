@@ -1,8 +1,10 @@
-//! The conversation with a client: messages in, in order, each to the front at once; answers and notices out, as they come.
+//! The conversation with a client: messages come in, in order, and each goes to the front at once;
+//! answers and notices go out as they become available.
 //!
-//! Decides nothing. Reading never waits for an answer, and for a client that does not read only when more
-//! than [`MOST_WAITING`] of its requests have no answer yet: so a cancel, `exit` and the end of the input are seen
-//! whatever goes on. It ends when the lifeline does, and ends the lifeline when a stream ends.
+//! Takes no decision. Reading never waits for an answer, and waits for a client that does not read
+//! only when more than [`MOST_WAITING`] of its requests have no answer yet: so a cancel, `exit` and
+//! the end of the input are always seen. The conversation ends with the lifeline, and ends the
+//! lifeline when a stream ends.
 
 use std::{io, sync::Arc};
 
@@ -26,17 +28,17 @@ use crate::{
     session::{Notice, Status, StatusKind},
 };
 
-/// Requests that may be without an answer, or with one that the client has not read. An editor has a few;
-/// a client that never reads takes no more memory than these.
+/// Maximum number of requests that have no answer yet, or one that the client has not read. An
+/// editor has a few; a client that never reads takes no more memory than these.
 const MOST_WAITING: usize = 1 << 16;
 
-/// An answer that is there or on its way, and its place among those that may be.
+/// An answer, ready or pending, and its permit from the semaphore of waiting answers.
 struct Owed {
     answering: Answering,
     place: Option<OwnedSemaphorePermit>,
 }
 
-/// Speaks with a client until the lifeline or a stream ends. The front goes when nothing more is read.
+/// Talks to a client until the lifeline or a stream ends. The front is dropped when reading ends.
 pub(crate) async fn converse(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
@@ -56,7 +58,7 @@ pub(crate) async fn converse(
                 }
             }
         }
-        // An `exit` among what was read has decided already.
+        // An `exit` among the messages has already set the code.
         lifeline.end(1);
     };
     let writing = async {
@@ -83,7 +85,7 @@ async fn read_messages(
                 continue;
             }
         };
-        // A notification is done by now.
+        // A notification has been handled by now.
         let Some(mut answering) = answering else {
             continue;
         };
@@ -109,7 +111,7 @@ async fn write_messages(
     while reads || !answers.is_empty() {
         tokio::select! {
             biased;
-            // What was said before an answer is read before it.
+            // A notice sent before an answer must be read before it.
             Some(notice) = notices.recv(), if reads && is_greeted => {
                 write(&mut output, &on_the_wire(notice)).await?;
             }
@@ -127,7 +129,7 @@ async fn write_messages(
             () = greeted.cancelled(), if reads && !is_greeted => is_greeted = true,
         }
     }
-    // What was to be said before the end is said.
+    // Notices sent before the end are still written.
     while greeted.is_cancelled()
         && let Ok(notice) = notices.try_recv()
     {
@@ -145,7 +147,7 @@ async fn write(output: &mut (impl AsyncWrite + Unpin), message: &impl Serialize)
 
 fn on_the_wire(notice: Notice) -> Outgoing {
     match notice {
-        // Of the shape of Copilot's `didChangeStatus`.
+        // In the shape of Copilot's `didChangeStatus`.
         Notice::Status(Status {
             kind,
             busy,
@@ -164,7 +166,7 @@ fn on_the_wire(notice: Notice) -> Outgoing {
             Outgoing::build("tabahead/status").params(params).finish()
         }
         Notice::Problem(line) => {
-            // 1 is an error.
+            // 1 is `MessageType.Error`.
             let message = format!("tabahead: {line}");
             let params = json!({"type": 1, "message": message});
             Outgoing::build("window/showMessage")

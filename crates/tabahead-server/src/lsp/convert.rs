@@ -1,4 +1,4 @@
-//! From the protocol's words to ours and back: no state, no order.
+//! Conversion between the protocol's types and ours: no state, no order.
 
 use std::{iter, ops::Range};
 
@@ -10,11 +10,11 @@ use tower_lsp::lsp_types::Url;
 use super::types::{Command, InlineCompletionItem, InlineCompletionList, WireRange};
 use crate::suitability::{File, Home};
 
-/// The command of every suggestion: the editor runs it after an accept.
+/// The command of every suggestion; the editor runs it after an accept.
 pub(super) const ACCEPTED_COMMAND: &str = "tabahead.accepted";
 
-/// UTF-16 whenever the client has it: several servers on one buffer then agree. A client that names
-/// nothing has only that.
+/// Chooses UTF-16 whenever the client offers it, so that several servers on one buffer agree. A
+/// client that offers nothing supports only UTF-16.
 pub(super) fn negotiate(params: &Value) -> PositionEncoding {
     let offered = params
         .pointer("/capabilities/general/positionEncodings")
@@ -52,7 +52,8 @@ pub(super) fn on_the_wire(
             iter::once(first).chain(alternatives).map(item).collect()
         }
         Answer::Silent { .. } => Vec::new(),
-        // The failure itself is shown once, as a message: an error here would come per keystroke.
+        // The failure itself is shown once, as a message: an error here would appear on each
+        // keystroke.
         Answer::Superseded | Answer::Failed(_) => return Value::Null,
     };
     serde_json::to_value(InlineCompletionList { items }).unwrap_or_default()
@@ -69,7 +70,7 @@ pub(super) fn wire_range(
     }
 }
 
-/// What the editor runs when this suggestion was accepted as a whole.
+/// Builds the command that the editor runs when this suggestion was accepted as a whole.
 pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
     Command {
         title: "Accepted",
@@ -78,7 +79,8 @@ pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
     }
 }
 
-/// What a document's address says of it. Whatever its scheme, its path says whether it is a secret.
+/// Derives a document's identity from its address. Whatever the scheme, the path decides whether it
+/// is a secret.
 pub(super) fn file(uri: &str, language: &str) -> File {
     let (home, path) = match Url::parse(uri) {
         Ok(url) => {
@@ -90,7 +92,7 @@ pub(super) fn file(uri: &str, language: &str) -> File {
                 _ => Home::Elsewhere,
             };
             let path = decoded(url.path());
-            // Of a file, what is there is the machine that shares it.
+            // The host of a file is the machine that shares it.
             let path = match url.host_str() {
                 Some(host) if home == Home::Disk && !host.is_empty() => format!("//{host}{path}"),
                 _ => path,
@@ -102,7 +104,7 @@ pub(super) fn file(uri: &str, language: &str) -> File {
     File::new(home, &path, language)
 }
 
-/// A path without percent signs; bytes that are no text become replacement characters.
+/// Decodes percent escapes in a path; bytes that are not UTF-8 become replacement characters.
 fn decoded(path: &str) -> String {
     let bytes = path.as_bytes();
     let mut result = Vec::with_capacity(bytes.len());

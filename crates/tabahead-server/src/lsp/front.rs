@@ -1,16 +1,18 @@
-//! What each message does, in the order of arrival.
+//! Handles each message, in the order of arrival.
 //!
-//! Everything whose order matters happens inside [`Front::take`], before it returns: edits are applied,
-//! requests are stamped with the snapshot that they must see, cancels take effect. What is returned
-//! is only the waiting for an answer. [`Front::call`] lists every method.
+//! Everything whose order matters happens inside [`Front::take`], before it returns: edits are
+//! applied, the snapshots of requests are captured, cancels take effect. It returns only the future
+//! of an answer. [`Front::call`] lists every method.
 //!
-//! **A document is the editor's text or is known not to be.** Whatever may have been a change and could not
-//! be read puts its document out of step: it gets no suggestions until it is sent whole ([`Front::lose_track`]).
+//! **A document has the editor's text or is known not to.** A message that could not be read, but
+//! may have been a change, puts its document out of step: the document gets no suggestions until
+//! its full text is sent ([`Front::lose_track`]).
 //!
-//! **What a superseded request is answered**: `null`. VS Code's client and Neovim's both take it
-//! as "nothing to show" without a word to the user, and Neovim keeps what it shows already; an error
-//! would be logged there on each keystroke, since Neovim sends a new request without cancelling
-//! the one before. A request that the client itself cancelled is answered -32800, as LSP asks.
+//! **A superseded request is answered with `null`.** VS Code's client and Neovim's both take it as
+//! "nothing to show" without a message to the user, and Neovim keeps what it shows already; an
+//! error would be logged there on each keystroke, since Neovim sends a new request without
+//! cancelling the previous one. A request that the client itself cancelled is answered with -32800,
+//! as LSP requires.
 
 use std::{
     collections::HashMap,
@@ -47,18 +49,18 @@ use crate::{
     settings::Settings,
 };
 
-/// The documents as the client has them, and what it waits for.
+/// The documents as the client has them, and the requests that it waits for.
 pub(crate) struct Front {
-    /// The program's, for the client.
+    /// The program's version, reported to the client.
     version: &'static str,
     session: mpsc::UnboundedSender<Message>,
     lifeline: Arc<Lifeline>,
     handshake: Handshake,
     encoding: PositionEncoding,
-    /// Of a client that shows suggestions there.
+    /// The completion menu, for clients without inline completion.
     menu: Option<Menu>,
     documents: HashMap<String, Open>,
-    /// Where the client says that the focus is; it may say so before it opens that document.
+    /// The document that the client reported to have the focus, possibly before opening it.
     focused: Option<String>,
     pending: Pending,
     next_document: u64,
@@ -68,17 +70,17 @@ pub(crate) struct Front {
 /// An open document.
 struct Open {
     id: DocumentId,
-    /// Shared, because each request takes it along.
+    /// Shared, because each request keeps a reference.
     language: Arc<str>,
     document: Document,
-    /// False after a change that could not be read: until the next full text nothing is known of it.
+    /// False after a change that could not be read: the text is unknown until the next full text.
     in_step: bool,
 }
 
 /// Requests that wait for the session, by the client's id.
 type Pending = Arc<Mutex<HashMap<Id, (RequestId, CancellationToken)>>>;
 
-/// The waiting for an answer.
+/// The future of an answer.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl Front {
@@ -104,16 +106,16 @@ impl Front {
     }
 
     fn tell(&self, message: Message) {
-        // The session ends after the front, except by a panic, and then nobody answers anyway.
+        // The session outlives the front unless it panics, and then no answer comes anyway.
         let _ = self.session.send(message);
     }
 
-    /// What the client counts in a line.
+    /// Returns the unit in which the client counts characters in a line.
     pub(super) fn encoding(&self) -> PositionEncoding {
         self.encoding
     }
 
-    /// Takes the body of a message; what there is to wait for when it wants an answer.
+    /// Handles the body of a message; returns the future of the answer if the message wants one.
     pub(super) fn take(&mut self, body: &str) -> Option<Answering> {
         match read_message(body) {
             Ok(Some(call)) => self.call(&call),
@@ -125,8 +127,8 @@ impl Front {
         }
     }
 
-    /// Handles a request or a notification. A request that LSP knows as a notification is answered `null`, a
-    /// notification that it knows as a request has no answer.
+    /// Handles a request or a notification. A notification of LSP that arrives as a request is
+    /// answered with `null`; a request of LSP that arrives as a notification gets no answer.
     fn call(&mut self, call: &Call<'_>) -> Option<Answering> {
         let id = call.id.clone();
         let method = call.method.as_str();
@@ -156,11 +158,12 @@ impl Front {
                 None
             }
             _ if self.handshake.is_running() && OURS.contains(&method) => self.handle(call),
-            // "If a server or client receives a request starting with `$/` it must error the request".
+            // "If a server or client receives a request starting with `$/` it must error the
+            // request".
             _ if self.handshake.is_running() || method.starts_with("$/") => {
                 Some(respond(id?, Err(Error::method_not_found())))
             }
-            // Too early or too late.
+            // Before `initialize` or after `shutdown`.
             _ => {
                 let answer = self.handshake.take(method, id)?;
                 Some(Box::pin(ready(answer)))
@@ -168,7 +171,7 @@ impl Front {
         }
     }
 
-    /// Takes what matters from `initialize`; returns the answer.
+    /// Takes what matters from the parameters of `initialize`; returns the result.
     fn initialize(&mut self, params: &Value) -> Value {
         self.encoding = negotiate(params);
         self.menu = Menu::of(params);
@@ -182,7 +185,7 @@ impl Front {
             .cloned()
             .unwrap_or_default();
         if let Value::Object(options) = &mut options {
-            // Copilot's clients name themselves here.
+            // Copilot's clients send their own names here.
             options.remove("editorInfo");
             options.remove("editorPluginInfo");
         }
@@ -223,7 +226,7 @@ impl Front {
             tracing::warn!("a document changed that is not open");
             return;
         };
-        // The order of arrival decides what the text is; the version is only a name for it.
+        // The order of arrival decides what the text is; the version only labels it.
         let version = params.text_document.version.map(Version);
         let version = version.unwrap_or(open.document.version());
         let starts_anew = params.content_changes.iter().any(|c| c.range.is_none());
@@ -249,8 +252,8 @@ impl Front {
         self.tell(message);
     }
 
-    /// Something could not be read that may have changed documents: of those nothing is known until they are
-    /// sent whole.
+    /// Handles a message that could not be read: every document that it may have changed is out of
+    /// step until its full text is sent.
     pub(super) fn lose_track(&mut self, text: &str) {
         let addresses = match suspects(text) {
             Suspects::None => return tracing::warn!("a message could not be read"),
@@ -275,7 +278,7 @@ impl Front {
         }
     }
 
-    /// Stamps a request with what it must see; returns the waiting for its answer.
+    /// Captures the snapshot that the request must see; returns a future for its answer.
     fn complete(
         &mut self,
         id: Id,
@@ -310,8 +313,9 @@ impl Front {
                     text: info.text,
                 }
             });
-        // "The range of the edit must be a single line range and it must contain the position at which completion
-        // was requested": what extends an item that is elsewhere would be there, too.
+        // "The range of the edit must be a single line range and it must contain the position at
+        // which completion was requested": a suggestion that extends an item elsewhere would be
+        // elsewhere, too.
         let line = document.line_range(document.line_of(cursor));
         if let Some(SelectedCompletion { range, .. }) = &selected {
             let is_around = range.start <= cursor && cursor <= range.end;
@@ -351,7 +355,8 @@ impl Front {
                 answer = answer => match (answer, menu) {
                     (Ok(answer), Some(menu)) => Ok(menu.on_the_wire(answer, &asked)),
                     (Ok(answer), None) => Ok(on_the_wire(answer, &asked.document, encoding)),
-                    // The session goes with the server, and otherwise has nothing to show.
+                    // The session dropped the request: it ended with the server, or there is
+                    // nothing to show.
                     (Err(_), _) if lifeline.has_ended() => Err(Error::request_cancelled()),
                     (Err(_), _) => Ok(Value::Null),
                 },
@@ -366,7 +371,7 @@ impl Front {
         })
     }
 
-    /// Cancels a request, if it waits.
+    /// Cancels a request if it still waits.
     fn cancel(&mut self, call: &Call<'_>) {
         let id = match call.params::<Cancel>().map(|params| params.id) {
             Ok(Leaf::Number(number)) => Id::Number(number),
@@ -407,7 +412,7 @@ impl Front {
         let Some(open) = self.documents.get(&params.text_document.uri) else {
             return;
         };
-        // A client may hold back a change that its cursor has moved with.
+        // A client may hold back the change that moved its cursor.
         let version = params.text_document.version.map(Version);
         if !open.in_step || version.is_some_and(|of| of != open.document.version()) {
             return;
@@ -452,7 +457,7 @@ impl Front {
         })
     }
 
-    /// Handles a message that is ours.
+    /// Handles a message of one of the methods in `OURS`.
     fn handle(&mut self, call: &Call<'_>) -> Option<Answering> {
         let id = call.id.clone();
         let result = match call.method.as_str() {
@@ -485,13 +490,14 @@ impl Front {
             "workspace/executeCommand" => call.params().and_then(|params| self.execute(params)),
             "workspace/didChangeConfiguration" => {
                 let settings = call.values::<DidChangeConfiguration>();
-                // What is not ours may be of any depth and size.
+                // Other programs' settings may be of any depth and size.
                 let ours = || call.params::<OurConfiguration>();
                 match settings.map(|params| params.settings) {
                     Ok(settings) => self.configure(settings),
                     Err(_) => match ours().map(|params| params.settings.tabahead) {
                         Ok(ours) if !ours.is_null() => self.configure(json!({"tabahead": ours})),
-                        // It cannot be read what they were to turn off.
+                        // What the settings were meant to turn off is unknown, so everything is
+                        // turned off.
                         _ => self.configure(json!("unreadable")),
                     },
                 }
@@ -514,7 +520,7 @@ impl Front {
             "tabahead/didMoveCursor" => call.params().map(|params| self.moved(params)),
             "tabahead/didShow" => call.params().map(|params| self.shown(params)),
             "tabahead/stats" => return Some(self.stats(id?)),
-            // Copilot's clients say more than is needed.
+            // Copilot's clients send more messages than needed.
             _ => Ok(()),
         };
         if let (None, Err(error)) = (&id, &result) {
@@ -527,7 +533,8 @@ impl Front {
         Some(respond(id?, result.map(|()| Value::Null)))
     }
 
-    /// A text or a change of one cannot be read. What is whole and names no document is about none.
+    /// Handles a text or a change that cannot be read. A complete message that names no document
+    /// concerns none.
     fn refuse_text(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
         if let Suspects::Named(addresses) = suspects(call.body) {
             addresses.iter().for_each(|address| self.lose(address));
@@ -536,7 +543,7 @@ impl Front {
     }
 
     fn configure(&mut self, value: Value) {
-        // `null` says that something changed, not what.
+        // `null` reports that something changed, but not what.
         if value.is_null() || value.get("tabahead") == Some(&Value::Null) {
             return;
         }
@@ -573,7 +580,7 @@ const OURS: [&str; 14] = [
     "tabahead/stats",
 ];
 
-/// The suggestion that the first argument of its command names.
+/// Returns the suggestion that the first argument of its command names.
 fn suggestion_of(FirstOf(first): FirstOf) -> Result<SuggestionId, Error> {
     let id = match first {
         Leaf::Text(id) => id.parse().ok(),
@@ -584,13 +591,13 @@ fn suggestion_of(FirstOf(first): FirstOf) -> Result<SuggestionId, Error> {
         .ok_or_else(|| Error::invalid_params("the first argument must be a suggestion's id"))
 }
 
-/// The suggestion that an item is, and how much of it is accepted.
+/// Returns the suggestion that an item is, and how much of it was accepted.
 fn of_item(params: AboutItem) -> Result<(SuggestionId, usize), Error> {
     let suggestion = suggestion_of(params.item.command.arguments)?;
     Ok((suggestion, params.accepted_length))
 }
 
-/// What was read, as values.
+/// Converts the parameters to a JSON value.
 fn values_of(read: Initialize) -> Result<Value, Error> {
     serde_json::to_value(read).map_err(|error| Error::invalid_params(error.to_string()))
 }

@@ -1,9 +1,11 @@
-//! The handshake: whether a message may come now, which tower-lsp decides, and what the server says of itself.
+//! The handshake: whether a message is allowed now, which tower-lsp decides, and the server's
+//! capabilities.
 //!
-//! tower-lsp's `LspService` keeps the server's state and refuses what comes too early or too late. It is given
-//! the four messages of the handshake and whatever comes outside the time between `initialize` and `shutdown`, without
-//! what is in them: lsp-types 0.94 has no inline completion, and refuses a whole `initialize` for one address of a
-//! folder that is no URL. Why the other messages do not go through it: `rpc.rs`.
+//! tower-lsp's `LspService` keeps the server's state and refuses what comes too early or too late.
+//! It receives the four messages of the handshake, and every message outside the time between
+//! `initialize` and `shutdown`, without their parameters: lsp-types 0.94 has no inline completion,
+//! and rejects a whole `initialize` because of one folder address that is no URL. `rpc.rs` explains
+//! why the other messages do not go through it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,15 +22,15 @@ use tower_service::Service;
 
 use super::{convert::ACCEPTED_COMMAND, menu::Menu};
 
-/// Whatever is not of the handshake.
+/// Method that replaces every method outside the handshake.
 const OTHER: &str = "tabahead/other";
 
-/// The state of a conversation.
+/// State of a conversation.
 pub(super) struct Handshake(LspService<Stages>);
 
-/// What the service has let through.
+/// The stages that the service has let through.
 struct Stages {
-    /// Tripped when the client may be sent anything.
+    /// Cancelled when the server may begin to send messages of its own.
     greeted: CancellationToken,
     has_started: AtomicBool,
     has_shut_down: AtomicBool,
@@ -68,7 +70,7 @@ impl Handshake {
         Self(builder.finish().0)
     }
 
-    /// Whether documents and requests may come.
+    /// Returns whether documents and requests are allowed now.
     pub(super) fn is_running(&self) -> bool {
         self.0.inner().has_started.load(Ordering::Relaxed) && !self.has_shut_down()
     }
@@ -77,7 +79,8 @@ impl Handshake {
         self.0.inner().has_shut_down.load(Ordering::Relaxed)
     }
 
-    /// Takes a message; the answer, if it gets one. That to an `initialize` that came in time has nothing in it.
+    /// Handles a message; returns the answer, if it gets one. The answer to an accepted
+    /// `initialize` is empty.
     pub(super) fn take(&mut self, method: &str, id: Option<Id>) -> Option<Response> {
         let request = match method {
             "initialize" => Request::build("initialize").params(json!({"capabilities": {}})),
@@ -87,20 +90,20 @@ impl Handshake {
             _ => Request::build(OTHER),
         };
         let request = id.into_iter().fold(request, |request, id| request.id(id));
-        // None of them waits for anything, and after `exit` nothing is answered.
+        // None of these calls waits for anything, and after `exit` nothing is answered.
         let answer = self.0.call(request.finish()).now_or_never();
         answer.and_then(|answer| answer.ok()).flatten()
     }
 }
 
-/// The answer to `initialize`.
+/// Builds the result of `initialize`.
 pub(super) fn capabilities(version: &str, encoding: PositionEncoding, menu: Option<Menu>) -> Value {
     let encoding = match encoding {
         PositionEncoding::Utf8 => "utf-8",
         PositionEncoding::Utf16 => "utf-16",
         PositionEncoding::Utf32 => "utf-32",
     };
-    // 2 stands for ranges.
+    // 2 is `TextDocumentSyncKind.Incremental`.
     let mut capabilities = json!({
         "positionEncoding": encoding,
         "textDocumentSync": {"openClose": true, "change": 2},

@@ -1,5 +1,5 @@
-//! The door of `benches/change.rs`: what a message goes through from its bytes to the session's
-//! inbox, without streams and without waiting.
+//! Entry point for `benches/change.rs`: a message's path from its bytes to the session's inbox,
+//! without streams and without waiting.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{front::Front, unicode::readable};
 use crate::{lifeline::Lifeline, session::Message};
 
-/// A front whose session nobody runs.
+/// A front without a running session.
 pub struct Intake {
     front: Front,
     inbox: mpsc::UnboundedReceiver<Message>,
@@ -28,7 +28,7 @@ impl Default for Intake {
 }
 
 impl Intake {
-    /// Takes the body of a message; the text that the session would be given, if any.
+    /// Handles the body of a message; returns the text that the session would receive, if any.
     pub fn take(&mut self, body: &[u8]) -> Option<Document> {
         drop(self.front.take(&readable(body, self.front.encoding())));
         match self.inbox.try_recv().ok()? {

@@ -1,8 +1,9 @@
-//! Suggestions as an item of the completion menu, for clients without `textDocument/inlineCompletion`.
+//! Suggestions as an item of the completion menu, for clients without
+//! `textDocument/inlineCompletion`.
 //!
-//! Knows what a client said of itself and how one answer looks in its menu; no state, no order. What
-//! is suggested, and what becomes of it, is the same as with ghost text. `menu/neovim.rs` is for the one
-//! client that needs something else than LSP says.
+//! Knows a client's declared capabilities and how one answer looks in its menu; no state, no order.
+//! What is suggested, and what becomes of it, is the same as with ghost text. `menu/neovim.rs` is
+//! for the one client that needs something else than LSP specifies.
 
 mod neovim;
 
@@ -18,24 +19,24 @@ use super::{
     types::{CompletionItem, CompletionList, LabelDetails, MarkupContent, TextEdit},
 };
 
-/// The completion menu of a client that has nothing better.
+/// The completion menu of a client that supports nothing better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Menu {
-    /// What an item says of itself may be Markdown.
+    /// Whether an item's documentation may be Markdown.
     markdown: bool,
     insertion: Insertion,
 }
 
-/// How text comes from the menu into the document.
+/// How the client inserts text from the menu into the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Insertion {
-    /// As LSP says: the edit's text takes the place of its range.
+    /// As LSP specifies: the edit's text replaces its range.
     AsSpecified,
-    /// As Neovim 0.11 has it without a plugin.
+    /// Like Neovim 0.11 without a plugin.
     AsNeovim,
 }
 
-/// Where a menu was asked for.
+/// The document and place for which a menu was requested.
 pub(super) struct Asked {
     pub(super) document: Document,
     pub(super) cursor: Offset,
@@ -44,10 +45,10 @@ pub(super) struct Asked {
     pub(super) language: Arc<str>,
 }
 
-/// What accepting an item does.
+/// The effect of accepting an item.
 struct Insert {
     label: String,
-    /// What stands there from the start of the word, with LF.
+    /// The text from the start of the word after the accept, with LF.
     shown: String,
     new_text: String,
     end: Offset,
@@ -55,13 +56,13 @@ struct Insert {
     format: u8,
     /// `insertTextMode`.
     mode: u8,
-    /// It is all of the suggestion.
+    /// Whether it contains all of the suggestion.
     is_whole: bool,
 }
 
 impl Menu {
-    /// What the parameters of `initialize` tell; `None` for a client that shows suggestions inline, so that none
-    /// is shown twice, and for one without a menu.
+    /// Reads the parameters of `initialize`; `None` for a client without a menu, and for one that
+    /// shows suggestions inline, so that none is shown twice.
     pub(super) fn of(params: &Value) -> Option<Self> {
         let features = params.pointer("/capabilities/textDocument")?;
         let completion = &features["completion"];
@@ -73,7 +74,7 @@ impl Menu {
         let client = params.pointer("/clientInfo/name").and_then(Value::as_str);
         let is_neovim = client.is_some_and(|client| neovim::inserts(client, item));
         Some(Self {
-            // Neovim declares Markdown, and shows it as it is written.
+            // Neovim declares Markdown, but shows its source.
             markdown: !is_neovim
                 && formats.is_some_and(|all| all.iter().any(|one| one == "markdown")),
             insertion: match is_neovim {
@@ -83,13 +84,14 @@ impl Menu {
         })
     }
 
-    /// The answer to `textDocument/completion`.
+    /// Builds the answer to `textDocument/completion`.
     ///
-    /// `isIncomplete` is true, without an item, too: what is suggested is for this very text. With false a client would
-    /// filter what it has until its menu closes, and for the rest of the word show nothing of what is suggested behind
-    /// another key, or where there was nothing before. It does not make the menu flicker: behind a key that agrees with
-    /// the item, the answer is the same item. It is false where nothing is suggested behind the next key either, so
-    /// that other servers, which some clients ask again as well, are not asked in vain.
+    /// `isIncomplete` is true even without an item: a suggestion is for exactly this text. If it
+    /// were false, a client would filter the items that it has until its menu closes, and for the
+    /// rest of the word would show no suggestion that only a later key leads to. The menu does not
+    /// flicker: after a key that agrees with the item, the answer is the same item. `isIncomplete`
+    /// is false where nothing would be suggested after the next key either, so that other servers,
+    /// which some clients ask again as well, are not asked in vain.
     pub(super) fn on_the_wire(self, answer: Answer, asked: &Asked) -> Value {
         let (item, is_incomplete) = match answer {
             Answer::Suggestion {
@@ -135,7 +137,7 @@ impl Menu {
             Insertion::AsNeovim => neovim::insert(word, suggestion, document, *cursor)?,
         };
         let filter = insert.shown.lines().next().unwrap_or_default().to_owned();
-        // What stands in the menu already is not shown beside it once more.
+        // Text that is already in the menu is not repeated beside it.
         let is_all_in_label = insert.label == insert.shown;
         Some(CompletionItem {
             documentation: (!is_all_in_label).then(|| self.documentation(&insert.shown, language)),
@@ -146,7 +148,7 @@ impl Menu {
             detail: "tabahead",
             kind: TEXT,
             sort_text: LAST,
-            // Clients take an empty one for none.
+            // Clients treat an empty one as absent.
             filter_text: Some(filter).filter(|filter| !filter.is_empty()),
             insert_text_format: insert.format,
             insert_text_mode: insert.mode,
@@ -154,7 +156,7 @@ impl Menu {
                 range: wire_range(&(start..insert.end), document, *encoding),
                 new_text: insert.new_text,
             },
-            // That a part of it is accepted is seen in the text.
+            // A partial accept needs no command: it shows in the text.
             command: insert.is_whole.then(|| accepted(id, origin)),
         })
     }
@@ -182,13 +184,14 @@ const TEXT: u8 = 1;
 /// `InsertTextFormat.PlainText`.
 const PLAIN_TEXT: u8 = 1;
 
-/// `InsertTextMode.asIs`: the text is indented as it must be.
+/// `InsertTextMode.asIs`: the text already has its indentation.
 const AS_IS: u8 = 1;
 
-/// Sorts behind whatever begins with a letter or a digit: the menu is opened for what others offer.
+/// Sorts after everything that begins with a letter or a digit: the user opened the menu for the
+/// other items.
 const LAST: &str = "~~~~";
 
-/// Characters of a label; more would make the menu as wide as the screen.
+/// Maximum length of a label in characters; more would make the menu as wide as the screen.
 const LONGEST_LABEL: usize = 60;
 
 fn as_specified(word: &str, suggestion: &Suggestion) -> Insert {
@@ -210,7 +213,7 @@ fn as_specified(word: &str, suggestion: &Suggestion) -> Insert {
     }
 }
 
-/// The first line that an item adds something to.
+/// Returns the first line to which an item adds something.
 fn first_line(word: &str, shown: &str) -> String {
     let mut lines = shown.lines();
     let first = lines.next().unwrap_or_default();
@@ -218,13 +221,13 @@ fn first_line(word: &str, shown: &str) -> String {
         return first.to_owned();
     }
     let next = lines.find(|line| !line.trim().is_empty());
-    // With the word, because Emacs completes only what begins with it.
+    // With the word, because Emacs completes only labels that begin with it.
     format!("{word} ↵ {}", next.unwrap_or_default().trim())
         .trim_start()
         .to_owned()
 }
 
-/// No menu is opened for brackets and semicolons.
+/// Returns whether a text is worth a menu; brackets and semicolons alone are not.
 fn is_worth_showing(text: &str) -> bool {
     text.contains(char::is_alphanumeric)
 }

@@ -1,8 +1,10 @@
-//! JSON-RPC as it is on the wire: tower-lsp's ids, errors and answers, and the one-valued members of a message.
+//! JSON-RPC on the wire: tower-lsp's ids, errors and answers, and types for the scalar members of a
+//! message.
 //!
-//! Knows no method. `wire.rs` reads messages, `front.rs` answers them, and tower-lsp's service has the handshake (`handshake.rs`). Its
-//! server and its routing are not used: they stop reading at so many waiting requests and at the first body that cannot
-//! be read, panic when the output is closed, and make each message a tree of values.
+//! Knows no method. `wire.rs` reads messages, `front.rs` answers them, and tower-lsp's service does
+//! the handshake (`handshake.rs`). Its server and its routing are not used: they stop reading at a
+//! certain number of waiting requests and at the first body that cannot be read, panic when the
+//! output is closed, and turn each message into a tree of values.
 
 use std::fmt;
 
@@ -13,7 +15,7 @@ use serde::{
 
 pub(super) use tower_lsp::jsonrpc::{Error, Id, Request as Outgoing, Response};
 
-/// A value that is no larger than itself: whatever is in an array or an object is passed over.
+/// A scalar value; the contents of an array or an object are skipped.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) enum Leaf {
     #[default]
@@ -73,7 +75,7 @@ impl<'de> Visitor<'de> for Leaves {
     }
 }
 
-/// The first of several arguments; the others are passed over.
+/// The first of several arguments; the others are skipped.
 #[derive(Debug, Default)]
 pub(super) struct FirstOf(pub(super) Leaf);
 

@@ -1,9 +1,9 @@
-//! The server's text against the editor's, over the wire: random editing with everything that JSON, UTF-16 and clients make
-//! of a text.
+//! Compares the server's text with the editor's, over the wire: random editing with everything that
+//! JSON, UTF-16 and clients do to a text.
 //!
-//! The editor is a list of UTF-16 units, as in JavaScript. A unit that is no character (half of a pair,
-//! a byte that is not UTF-8) may be a substitute in the server; all others are the same, at the same places. Or the
-//! server knows that it lost track, and says nothing.
+//! The editor is a list of UTF-16 units, as in JavaScript. A unit that is no character (half of a
+//! pair, a byte that is not UTF-8) may be a substitute in the server; all others are the same, at
+//! the same places. Otherwise the server knows that it lost track, and suggests nothing.
 
 use std::{ops::Range, sync::Arc};
 
@@ -22,26 +22,27 @@ use super::{
 };
 use crate::{lifeline::Lifeline, session::Message};
 
-/// Stands for a byte that is not UTF-8, with the byte in its lower half: a unit that no text has by itself.
+/// Unit for a byte that is not UTF-8, with the byte in the low half; no generated text contains
+/// such a unit otherwise.
 const BYTE: u16 = 0xdc00;
 
 #[derive(Debug, Clone)]
 enum Act {
-    /// A part of the text is replaced. Places are shares of the text.
+    /// Replaces part of the text. Places are fractions of the text.
     Replace(f64, f64, Vec<u16>, Dress),
-    /// The whole text is.
+    /// Replaces the whole text.
     ReplaceAll(Vec<u16>, Dress),
-    /// The message of a change is damaged.
+    /// Damages the message of a change.
     Damage(f64, f64, Vec<u16>, Harm),
-    /// The document is closed and opened again.
+    /// Closes the document and opens it again.
     Reopen(Vec<u16>, Dress),
-    /// A message that says nothing of a document.
+    /// Sends a message that concerns no document.
     Noise(&'static str),
-    /// A suggestion is asked for.
+    /// Requests a suggestion.
     Ask(f64),
 }
 
-/// In which of the ways that mean the same a message is written.
+/// Equivalent ways to write a message.
 #[derive(Debug, Clone, Copy)]
 enum Dress {
     Plain,
@@ -52,18 +53,18 @@ enum Dress {
     RepeatedWithin,
 }
 
-/// What becomes of a message.
+/// Ways to damage a message.
 #[derive(Debug, Clone, Copy)]
 enum Harm {
-    /// It ends in the middle of its parameters.
+    /// The message ends in the middle of its parameters.
     CutOff,
-    /// It has no text, or a number for it.
+    /// The change has no text, or a number instead.
     NoText,
     NumberForText,
-    /// It is one of a batch, which LSP does not have.
+    /// The message is in a batch, which LSP does not have.
     InBatch,
     OtherVersion,
-    /// Its header is none.
+    /// The header is invalid.
     NoHeader,
 }
 
@@ -73,7 +74,7 @@ fn units() -> impl Strategy<Value = Vec<u16>> {
         "\u{b}", "\u{0}", "\"", "\\", "\\ud83d", "\u{fffd}",
     ]);
     let piece = piece.prop_map(|piece| piece.encode_utf16().collect());
-    // The halves of some emoji, and bytes that begin nothing whole.
+    // Halves of some emoji, and bytes that begin no complete sequence.
     let half = select(vec![
         0xd83d,
         0xd83e,
@@ -121,12 +122,12 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 /// An editor with one document, and what it has sent.
 struct Editor {
     units: Vec<u16>,
-    /// Whether the server was told of everything.
+    /// Whether the server received every change.
     is_told: bool,
     sent: Vec<u8>,
     version: i32,
     requests: i64,
-    /// For each request: the text and where in it, if the server can know.
+    /// For each request, the text and the place in it, if the server can know them.
     asked: Vec<Option<(Vec<u16>, usize)>>,
 }
 
@@ -200,7 +201,7 @@ impl Editor {
         self.send(&message);
     }
 
-    /// Changes the text; returns the message that says so.
+    /// Changes the text; returns the message that reports it.
     fn replace(&mut self, from: f64, to: f64, text: &[u16], dress: Dress) -> Vec<u8> {
         let (one, other) = (self.place(from), self.place(to));
         let range = one.min(other)..one.max(other);
@@ -232,7 +233,7 @@ impl Editor {
     fn send_damaged(&mut self, change: &[u8], harm: Harm) {
         let text = find(change, b"\"text\":");
         match harm {
-            // After the address: a message that says nothing of a document changes none.
+            // Cut after the address: a message that names no document changes none.
             Harm::CutOff => self.send(&change[..text]),
             Harm::NoText => self.send(&[&change[..text], b"\"x\":", &change[text + 7..]].concat()),
             Harm::NumberForText => self.send(&[&change[..text], b"\"text\":7}]}}"].concat()),
@@ -263,7 +264,7 @@ impl Editor {
         self.asked.push(known);
     }
 
-    /// A place in the text, never between `\r` and `\n`: no position says that.
+    /// Returns a place in the text, never between `\r` and `\n`: no position can express that.
     fn place(&self, share: f64) -> usize {
         let at = (share * (self.units.len() + 1) as f64) as usize;
         let is_between =
@@ -314,7 +315,7 @@ fn member(name: &str, value: &[u8], dress: Dress) -> Vec<u8> {
     [head.as_bytes(), value].concat()
 }
 
-/// A text as JSON, halves as JavaScript writes them and bytes as they are.
+/// Writes a text as JSON, surrogates as JavaScript does and bytes unchanged.
 fn json_text(units: &[u16], dress: Dress) -> Vec<u8> {
     let mut json = vec![b'"'];
     for unit in char::decode_utf16(units.iter().copied()) {
@@ -338,7 +339,8 @@ fn json_text(units: &[u16], dress: Dress) -> Vec<u8> {
     json
 }
 
-/// Whether a text is the editor's: each unit the same, or a substitute for one that is no character.
+/// Returns whether a text is the editor's: each unit is equal, or a substitute for one that is no
+/// character.
 fn is_same(ours: &str, theirs: &[u16]) -> bool {
     let ours: Vec<u16> = ours.encode_utf16().collect();
     let is_same_unit = |(&one, &other): (&u16, &u16)| {
@@ -347,7 +349,8 @@ fn is_same(ours: &str, theirs: &[u16]) -> bool {
     ours.len() == theirs.len() && ours.iter().zip(theirs).all(is_same_unit)
 }
 
-/// What the session was told, and what the client was answered, when these bytes were sent.
+/// Returns what the session received, and what the client was answered, after these bytes were
+/// sent.
 async fn conversation(sent: &[u8]) -> (Vec<Message>, Vec<Value>) {
     let (session, mut inbox) = mpsc::unbounded_channel();
     let (_notices, outbox) = mpsc::unbounded_channel();
@@ -386,19 +389,19 @@ proptest! {
             _ => None,
         });
         for known in &editor.asked {
-            // What is out of step is not asked about.
+            // The session is not asked about a document that is out of step.
             let Some((units, at)) = known else { continue };
             let (snapshot, cursor) = asked.next().expect("the session is asked");
             let text = snapshot.text();
             prop_assert!(is_same(&text, units), "{text:?} is not {:?}", String::from_utf16_lossy(units));
             let cursor = text[..cursor.0].encode_utf16().count();
-            // Inside a pair it is before it.
+            // A place inside a pair is moved before the pair.
             let is_inside = text.encode_utf16().nth(*at).is_some_and(|unit| (0xdc00..0xe000).contains(&unit));
             prop_assert_eq!(cursor, at - usize::from(is_inside));
         }
         prop_assert!(asked.next().is_none(), "the session is asked about a text that nobody knows");
 
-        // Each request has one answer, and nobody else has any.
+        // Each request has one answer, and there are no other messages.
         let mut ids: Vec<i64> = messages.iter().filter_map(|message| message["id"].as_i64()).collect();
         ids.sort_unstable();
         prop_assert_eq!(ids, (0..=editor.requests).collect::<Vec<_>>());

@@ -1,6 +1,6 @@
-//! Messages of LSP 3.18 and of our own that lsp-types 0.94 does not have, as they stand on the wire.
+//! Messages of LSP 3.18 and our own that lsp-types 0.94 lacks, as they appear on the wire.
 //!
-//! Lenient where a client's slip has one meaning (a position beyond every line is the end), strict
+//! Lenient where a client's mistake has one meaning (a position past every line is the end), strict
 //! where it has none (a change without text).
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -17,7 +17,7 @@ pub(super) struct WireDocument {
     pub(super) version: Option<i32>,
 }
 
-/// As much of `initialize` as is read, whatever else is in it.
+/// The parts of `initialize` that are read; everything else is skipped.
 #[derive(Debug, Deserialize, Serialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Initialize {
@@ -67,7 +67,7 @@ pub(super) struct DidChange {
     pub(super) content_changes: Vec<Change>,
 }
 
-/// One change; a full one when there is no range.
+/// One change; a full text if there is no range.
 #[derive(Debug, Deserialize)]
 pub(super) struct Change {
     #[serde(default)]
@@ -75,14 +75,14 @@ pub(super) struct Change {
     pub(super) text: String,
 }
 
-/// Any message that says no more than its document: `didClose`, `tabahead/didDismiss`.
+/// Any message that carries only its document: `didClose`, `tabahead/didDismiss`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AboutDocument {
     pub(super) text_document: WireDocument,
 }
 
-/// `textDocument/didFocus`; without a document nothing has the focus.
+/// `textDocument/didFocus`; without a document, none has the focus.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DidFocus {
@@ -90,7 +90,7 @@ pub(super) struct DidFocus {
     pub(super) text_document: Option<WireDocument>,
 }
 
-/// `textDocument/inlineCompletion`, and as much of `textDocument/completion` as is read.
+/// `textDocument/inlineCompletion`, and the parts of `textDocument/completion` that are read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InlineCompletionParams {
@@ -103,14 +103,15 @@ pub(super) struct InlineCompletionParams {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InlineCompletionContext {
-    /// 1 when somebody asked, 2 when the editor did by itself; of a completion menu 1 is also typing.
+    /// 1 if the user asked, 2 if the editor asked automatically; for a completion menu, 1 is also
+    /// typing.
     #[serde(default)]
     pub(super) trigger_kind: Option<u32>,
     #[serde(default)]
     pub(super) selected_completion_info: Option<SelectedCompletionInfo>,
 }
 
-/// `tabahead/didShow`: the editor shows a suggestion of another source.
+/// `tabahead/didShow`: the editor shows a suggestion from another source.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DidShow {
@@ -120,18 +121,18 @@ pub(super) struct DidShow {
     pub(super) insert_text: String,
 }
 
-/// `textDocument/didShowCompletion` and, with a length, `textDocument/didPartiallyAcceptCompletion`,
-/// as Copilot's clients send them.
+/// `textDocument/didShowCompletion` and, with a length,
+/// `textDocument/didPartiallyAcceptCompletion`, as Copilot's clients send them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AboutItem {
     pub(super) item: ReportedItem,
-    /// UTF-16 units of the item's text, from its start.
+    /// Accepted UTF-16 code units of the item's text, from its start.
     #[serde(default)]
     pub(super) accepted_length: usize,
 }
 
-/// An item of ours as it comes back: only its command tells which it is.
+/// One of our items as the client sends it back; only its command identifies it.
 #[derive(Debug, Deserialize)]
 pub(super) struct ReportedItem {
     pub(super) command: ReportedCommand,
@@ -151,28 +152,29 @@ pub(super) struct DidMoveCursor {
     pub(super) position: WirePosition,
 }
 
-/// The popup menu's item, if one is selected.
+/// The selected item of the popup menu, if any.
 #[derive(Debug, Deserialize)]
 pub(super) struct SelectedCompletionInfo {
     pub(super) range: WireRange,
     pub(super) text: String,
 }
 
-/// The answer. Always a list object: the one of the three allowed shapes that every client reads.
+/// The answer. Always a list object: of the three allowed shapes, the only one that every client
+/// reads.
 #[derive(Debug, Serialize)]
 pub(super) struct InlineCompletionList {
     pub(super) items: Vec<InlineCompletionItem>,
 }
 
-/// One suggestion. The range is always there: without it VS Code replaces the word at the cursor
+/// One suggestion. The range is always present: without it VS Code replaces the word at the cursor,
 /// and Neovim pastes wherever the cursor is by then.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InlineCompletionItem {
     pub(super) insert_text: String,
     pub(super) range: WireRange,
-    /// Run after a full accept. It carries the suggestion's id and, for whoever wants to tell, where
-    /// the suggestion came from: an item has no `data`.
+    /// Run after a full accept. Its arguments are the suggestion's id and, for information, the
+    /// suggestion's origin: an item has no `data`.
     pub(super) command: Command,
 }
 
@@ -242,7 +244,7 @@ pub(super) struct Cancel {
     pub(super) id: Leaf,
 }
 
-/// The same where only what is ours can be read.
+/// `workspace/didChangeConfiguration` with our section alone, for when the whole cannot be read.
 #[derive(Debug, Deserialize)]
 pub(super) struct OurConfiguration {
     pub(super) settings: OurSettings,
@@ -261,7 +263,7 @@ pub(super) struct DidChangeConfiguration {
     pub(super) settings: Value,
 }
 
-/// A position; numbers outside of the type are the nearest inside.
+/// A position; numbers that do not fit the type are clamped.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 pub(super) struct WirePosition {
     #[serde(deserialize_with = "clamped")]
@@ -299,7 +301,7 @@ impl From<WireRange> for Range {
 
 fn clamped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let number = Number::deserialize(deserializer)?;
-    // A cast from a float saturates, which is the clamping that is wanted.
+    // A cast from a float saturates, which is the clamping wanted here.
     Ok(number
         .as_u64()
         .map(|n| n.min(u64::from(u32::MAX)) as u32)

@@ -1,14 +1,14 @@
-//! Text that JSON can carry and Rust cannot: bytes that are not UTF-8, halves of surrogate pairs.
+//! Text that JSON can carry and Rust cannot: bytes that are not UTF-8, and lone surrogates.
 //!
-//! What is in its place here is as wide as it is in the editor, so that every position after it means
-//! the same on both sides. JavaScript writes a half that stands alone as `\ud83d`; Neovim sends the bytes of
-//! a buffer as they are, and counts as [`width`] says.
+//! A substitute is as wide here as the original is in the editor, so that every position after it
+//! means the same on both sides. JavaScript writes a lone surrogate as `\ud83d`; Neovim sends the
+//! bytes of a buffer unchanged, and counts them as [`width`] does.
 
 use std::borrow::Cow;
 
 use tabahead_text::PositionEncoding;
 
-/// A body as JSON that Rust can read.
+/// Returns a body as JSON that Rust can read.
 pub(super) fn readable(body: &[u8], encoding: PositionEncoding) -> Cow<'_, str> {
     let text = match std::str::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text),
@@ -41,12 +41,12 @@ fn without_broken_bytes(body: &[u8], encoding: PositionEncoding) -> String {
     text
 }
 
-/// How many bytes at the beginning of what is not UTF-8 Neovim takes for one character, and how many units
-/// it counts there; `None` at the end.
+/// Returns how many bytes at the start of `bytes`, which are not UTF-8, are one character to
+/// Neovim, and how many units it counts for them; `None` at the end.
 ///
-/// A byte that begins nothing stands for itself, as does each of a sequence that is cut short, unless the line
-/// ends there. After a byte that begins a sequence, and as many bytes as belong to it, it looks no further:
-/// surrogates and numbers beyond Unicode are characters to it.
+/// A byte that begins no sequence is a character of its own, and so is each byte of a truncated
+/// sequence, unless the line ends there. A sequence with the right number of bytes is not checked
+/// further: surrogates and numbers beyond Unicode are characters to Neovim.
 fn width(bytes: &[u8], encoding: PositionEncoding) -> Option<(usize, usize)> {
     let length = match bytes.first()? {
         0xc0..=0xdf => 2,
@@ -78,14 +78,14 @@ fn width(bytes: &[u8], encoding: PositionEncoding) -> Option<(usize, usize)> {
     Some((taken, units))
 }
 
-/// The number that a sequence of bytes spells.
+/// Returns the number that a sequence of bytes encodes.
 fn spelled(sequence: &[u8]) -> u64 {
     let lead = u64::from(sequence[0]) & (0x7f >> sequence.len());
     let follow = sequence[1..].iter();
     follow.fold(lead, |number, byte| number << 6 | u64::from(byte & 0x3f))
 }
 
-/// JSON with `\ufffd` for each half of a surrogate pair that stands alone; `None` when there is none.
+/// Returns JSON with each lone surrogate replaced by `\ufffd`; `None` if there is none.
 fn without_halves(json: &str) -> Option<String> {
     let mut result: Option<String> = None;
     let bytes = json.as_bytes();
@@ -103,7 +103,7 @@ fn without_halves(json: &str) -> Option<String> {
                 at += 6;
                 copied = at;
             }
-            // Another escape: the byte after the backslash is no backslash of its own.
+            // Another escape: skip the byte after the backslash, which may itself be a backslash.
             _ => at = (at + 2).min(bytes.len()),
         }
     }
@@ -112,7 +112,7 @@ fn without_halves(json: &str) -> Option<String> {
     Some(result)
 }
 
-/// The number that `\uXXXX` at a place spells.
+/// Returns the number that `\uXXXX` at `at` encodes.
 fn escaped(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     let digits = std::str::from_utf8(digits).ok()?;
@@ -151,10 +151,10 @@ mod tests {
             r#""\ufffd\ud83d\ude00x""#,
         );
         check(br#""\ud83dx\ude00""#, Utf32, r#""\ufffdx\ufffd""#);
-        // A backslash of its own, and the letters after it.
+        // An escaped backslash, followed by plain letters.
         check(br#""\\ud83d""#, Utf16, r#""\\ud83d""#);
         check(br#""\\\ud83d""#, Utf16, r#""\\\ufffd""#);
-        // Cut short, which JSON refuses.
+        // Truncated, which JSON refuses.
         check(br#""\ud83"#, Utf16, r#""\ud83"#);
         check(br#""\ud83d\"#, Utf16, r#""\ufffd\"#);
         check(br#""\u+83d"#, Utf16, r#""\u+83d"#);
@@ -162,25 +162,25 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_as_wide_as_neovim_counts_them() {
-        // Each was counted by Neovim 0.12.
+        // All widths as counted by Neovim 0.12.
         let cases: [(&[u8], &str); 17] = [
             (b"caf\xe9!", "caf\u{fffd}!"),
             (b"\xe9\xe8", "\u{fffd}\u{fffd}"),
-            // Cut short: each byte is one.
+            // Truncated: each byte is one character.
             (b"\xe2\x82x", "\u{fffd}\u{fffd}x"),
             (b"\x80\xbf", "\u{fffd}\u{fffd}"),
             (b"\xff\xfe", "\u{fffd}\u{fffd}"),
-            // Half of a pair as UTF-8 would have it, and an overlong zero.
+            // A surrogate encoded as UTF-8, and an overlong zero.
             (b"\xed\xa0\xbdx", "\u{fffd}x"),
             (b"\xc0\x80x", "\u{fffd}x"),
             // Beyond Unicode: two units, as beyond the basic plane.
             (b"\xf7\xbf\xbf\xbfx", "\u{fffd}\u{fffd}x"),
             (b"\xfb\xbf\xbf\xbf\xbfx", "\u{fffd}\u{fffd}x"),
             (b"\xfd\xbf\xbf\xbf\xbf\xbfx", "\u{fffd}\u{fffd}x"),
-            // An overlong one spells less than it could.
+            // Overlong sequences encode a smaller number than their length allows.
             (b"\xf0\x80\x80\x80x", "\u{fffd}x"),
             (b"\xf8\x80\x80\x80\x80x", "\u{fffd}x"),
-            // Cut short at a line's end: all of it is one.
+            // Truncated at the end of a line: all of it is one character.
             (b"\xe2\x82\\n", "\u{fffd}\\n"),
             (b"a\xf0\x9f\"", "a\u{fffd}\""),
             (b"\xe2\x82\\t", "\u{fffd}\u{fffd}\\t"),

@@ -1,11 +1,11 @@
-//! Standard input, message by message: frames, and what is in them.
+//! Standard input, message by message: frames, and the messages in them.
 //!
-//! Nothing that a client sends ends the reading. What is no message is reported as [`Frame::Broken`] or
-//! [`Broken`], with as much of it as tells which documents it may have been about. A message is read
-//! where it lies: its parameters go into the types of `types.rs` at once, and what those do not have is passed
-//! over, so that no message takes more memory than it is long.
+//! No input of a client ends the reading. Input that is no message is reported as [`Frame::Broken`]
+//! or [`Broken`], with enough of it to find the documents that it may have been about. A message is
+//! read in place: its parameters are deserialized directly into the types of `types.rs`, and
+//! members that those lack are skipped, so that no message takes more memory than its length.
 //!
-//! **A member that is repeated**: the last one counts, as for JavaScript.
+//! **A repeated member**: the last one counts, as in JavaScript.
 
 use std::{fmt, io};
 
@@ -18,29 +18,30 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::rpc::{Error, Id, Leaf};
 
-/// A body beyond this is skipped: no document worth completing is as large.
+/// Length of the longest body that is read; a longer one is skipped: no document worth completing
+/// is that large.
 const LARGEST_BODY: usize = 256 << 20;
 
-/// A header line beyond this is garbage.
+/// Length of the longest header line; a longer one is garbage.
 const LONGEST_HEADER: u64 = 64 << 10;
 
-/// Bytes kept of what is skipped.
+/// Bytes kept of skipped input.
 const KEPT: usize = 64 << 10;
 
-/// Bytes of a message whose values are taken as they come: settings, and members that are repeated. They
-/// take many times as much memory as they are long.
+/// Length of the longest message that is parsed into `Value`s: settings, and messages with repeated
+/// members. `Value`s take many times as much memory as their text.
 const MOST_VALUES: usize = 4 << 20;
 
 /// A piece of the input.
 #[derive(Debug, PartialEq)]
 pub(super) enum Frame {
-    /// What a header announced.
+    /// The body that a header announced.
     Body(Vec<u8>),
-    /// Something that is no message, to be reported once however long it is: its beginning.
+    /// Input that is no message, reported once however long it is: its beginning.
     Broken(Vec<u8>),
 }
 
-/// The next frame; `None` at the end of the input.
+/// Reads the next frame; `None` at the end of the input.
 pub(super) async fn read_frame(
     input: &mut (impl AsyncBufRead + Unpin),
 ) -> io::Result<Option<Frame>> {
@@ -56,7 +57,7 @@ pub(super) async fn read_frame(
         }
         let line = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
         let line = line.trim();
-        // Behind a body that was longer than it said, a header begins in the middle of a line.
+        // After a body that was longer than announced, a header begins in the middle of a line.
         let length_of = line
             .split_once("content-length")
             .map(|(_, rest)| rest.trim_start());
@@ -92,7 +93,7 @@ pub(super) async fn read_frame(
     }
 }
 
-/// Whether a line is a header, of which LSP has two; others are passed over.
+/// Returns whether a line is a header. LSP has two; others are skipped.
 fn is_header(line: &str) -> bool {
     let name = line.split_once(':').map_or("", |(name, _)| name.trim_end());
     !name.is_empty()
@@ -101,7 +102,7 @@ fn is_header(line: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Skips to where a header begins, so that garbage of many lines is reported once.
+/// Skips to the beginning of a header, so that garbage of many lines is reported once.
 async fn skip_garbage(
     input: &mut (impl AsyncBufRead + Unpin),
     mut beginning: Vec<u8>,
@@ -130,20 +131,20 @@ pub(super) struct Call<'a> {
     pub(super) body: &'a str,
 }
 
-/// A message that is none.
+/// A message that is not valid.
 #[derive(Debug)]
 pub(super) struct Broken {
     pub(super) error: Error,
-    /// Of a message that has an id: whom to answer. What has none gets no answer, because Neovim shows an
-    /// answer to nobody as an error.
+    /// Id of the request to answer. A message without an id gets no answer, because Neovim shows an
+    /// answer without a request as an error.
     pub(super) id: Option<Id>,
 }
 
-/// Reads a message as far as it is the same for all methods; `None` for an answer, since nothing is asked
-/// of clients.
+/// Reads what all methods share of a message; `None` for an answer, since the server sends no
+/// requests.
 pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
     let envelope: Envelope = serde_json::from_str(body).map_err(|error| Broken {
-        // What is JSON, but no object, is no request.
+        // JSON that is not an object is no request.
         error: if error.is_data() {
             Error::invalid_request()
         } else {
@@ -177,13 +178,13 @@ pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
     }
 }
 
-/// What is the same for all methods.
+/// The members that all methods share.
 #[derive(Default)]
 struct Envelope {
     version: Leaf,
     method: Option<Leaf>,
     id: Option<Leaf>,
-    /// It holds `result` or `error`.
+    /// Whether there is a member `result` or `error`.
     answers: bool,
 }
 
@@ -218,7 +219,7 @@ impl<'de> Deserialize<'de> for Envelope {
 }
 
 impl Call<'_> {
-    /// The parameters, in a type that passes over what it does not have.
+    /// Reads the parameters into a type that skips unknown members.
     pub(super) fn params<T: DeserializeOwned>(&self) -> Result<T, Error> {
         #[derive(Deserialize)]
         struct Of<T> {
@@ -226,11 +227,11 @@ impl Call<'_> {
         }
         serde_json::from_str::<Of<T>>(self.body)
             .map(|of| of.params)
-            // A member may be repeated, which types refuse.
+            // A member may be repeated, which derived types refuse.
             .or_else(|error| self.values().map_err(|_| invalid(&error)))
     }
 
-    /// The parameters, in a type that takes values as they come.
+    /// Reads the parameters by way of `Value`s, which accept any member and repeated ones.
     pub(super) fn values<T: DeserializeOwned>(&self) -> Result<T, Error> {
         if self.body.len() > MOST_VALUES {
             return Err(Error::invalid_params("the message is too long"));
@@ -242,22 +243,22 @@ impl Call<'_> {
 }
 
 fn invalid(error: &serde_json::Error) -> Error {
-    // The parser's message may quote the buffer; it goes to the one who sent it, never to the log.
+    // The parser's message may quote the buffer; it goes to the sender, never to the log.
     Error::invalid_params(error.to_string())
 }
 
-/// Which documents a message that cannot be read may have changed.
+/// The documents that an unreadable message may have changed.
 #[derive(Debug, PartialEq)]
 pub(super) enum Suspects {
-    /// It changes none.
+    /// No document.
     None,
-    /// Those of these addresses.
+    /// The documents at these addresses.
     Named(Vec<String>),
-    /// Any.
+    /// Any document.
     All,
 }
 
-/// Names the documents that a message may have changed, as far as its text tells.
+/// Finds the documents that a message may have changed, as far as its text shows.
 pub(super) fn suspects(text: &str) -> Suspects {
     let changes = text.contains("didChange\"");
     if !changes && !text.contains("didOpen\"") {
@@ -274,7 +275,7 @@ pub(super) fn suspects(text: &str) -> Suspects {
     } else if changes {
         Suspects::All
     } else {
-        // A document that is opened is another one.
+        // `didOpen` changes none of the documents that are already open.
         Suspects::None
     }
 }
@@ -290,7 +291,7 @@ mod tests {
         format!("Content-Length: {}\r\n\r\n{body}", body.len())
     }
 
-    /// The frames of these bytes.
+    /// Reads all frames of some bytes.
     async fn frames(input: impl AsyncRead + Unpin) -> Vec<Frame> {
         let mut input = BufReader::new(input);
         let mut frames = Vec::new();
@@ -360,7 +361,7 @@ mod tests {
         assert_eq!(frames[1], body(GOOD));
     }
 
-    /// The method and id that a message has, or the code of the error and whom it is for.
+    /// Method and id of a message, or the error's code and the id of the request that it answers.
     type Read = Result<Option<(String, Option<Id>)>, (i64, Option<Id>)>;
 
     fn read(text: &str) -> Read {
@@ -382,7 +383,7 @@ mod tests {
             let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x","params":[[1]]}}"#);
             assert_eq!(read(&text), call(Some(read_as)));
         }
-        // Whatever has a method asks for something.
+        // A message with a method is a request.
         let both = r#"{"jsonrpc":"2.0","method":"x","id":1,"result":null}"#;
         assert_eq!(read(both), call(Some(Id::Number(1))));
         assert_eq!(read(r#"{"jsonrpc":"2.0","id":3,"result":null}"#), Ok(None));
@@ -476,7 +477,7 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_for_takes_no_memory() {
-        // More than would be taken as values, and with what would be refused among them.
+        // Longer than `values` accepts, mostly in a member that `Params` does not have.
         let wide =
             json!({"jsonrpc": "2.0", "method": "x", "params": {"a": 1, "b": vec![0; MOST_VALUES]}});
         let text = wide.to_string();

@@ -1,4 +1,4 @@
-//! The session's figures, for whoever asks and for the file that they are left in.
+//! The session's figures, for `tabahead/stats` and for the file in which they are left.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::SessionLoop;
 use crate::stats::Figures;
 
-/// How long figures may be older than what happened.
+/// Maximum delay between an event and the figures that include it.
 const STATS_PERIOD: Duration = Duration::from_secs(2);
 
 impl SessionLoop {

@@ -1,36 +1,38 @@
-//! Where the user is: the document whose prompt the Speculator may read ahead, and the cursor in it.
+//! Where the user is: the document whose prompt the Speculator may read ahead, and the cursor in
+//! it.
 
 use tabahead_speculation::{DocumentId, Input};
 use tabahead_text::Offset;
 
 use super::SessionLoop;
 
-/// What the editor reports of its focus.
+/// What the editor has reported about its focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Focus {
-    /// Nothing so far; perhaps it never does. Then the focus is where the latest thing happened.
+    /// Nothing so far, and perhaps it never will. Until then the most recently used document counts
+    /// as focused.
     #[default]
     Unreported,
-    /// This document has it, or none that is open.
+    /// The focus is in this document, or in none of the open ones.
     Reported(Option<DocumentId>),
 }
 
 impl SessionLoop {
-    /// A document was opened, more recently than all others.
+    /// Handles that a document was opened, which makes it the most recent one.
     pub(super) fn opened(&mut self) {
-        // An editor that reports its focus may open many without looking at them.
+        // An editor that reports its focus may open many documents that the user does not look at.
         if self.focus == Focus::Unreported {
             self.attend();
         }
     }
 
-    /// The cursor of a document was reported to be elsewhere.
+    /// Handles that the cursor of a document was reported to have moved.
     pub(super) fn cursor_moved(&mut self, document: DocumentId, cursor: Offset) {
         let Some(open) = self.documents.get_mut(&document) else {
             return;
         };
         open.cursor = Some(cursor);
-        // A cursor moves where the user is, also while the model is loaded.
+        // A cursor moves where the user is. This holds while the model is loading, too.
         if self.focus == Focus::Reported(None) {
             self.focus = Focus::Reported(Some(document));
         }
@@ -47,7 +49,7 @@ impl SessionLoop {
         }
     }
 
-    /// Tells the Speculator which document the user is in.
+    /// Reports to the Speculator which document the user is in.
     pub(super) fn attend(&mut self) {
         let document = match self.focus {
             Focus::Reported(document) => document,

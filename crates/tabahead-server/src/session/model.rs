@@ -1,7 +1,8 @@
-//! The session's settings and its model: from what the editor sends to a backend that is loaded.
+//! The session's settings and its model: from the settings that the editor sends to a loaded
+//! backend.
 //!
-//! While a model answers, another one is loaded beside it: the [`Candidate`]. It takes over when it is
-//! ready, and when it cannot be used, the user is told and the one before goes on.
+//! While one model answers, another one is loaded beside it: the [`Candidate`]. It takes over when
+//! it is ready. If it cannot be used, the user is notified and the previous model stays.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::{
     suitability::Suitability,
 };
 
-/// Where settings come from, in messages.
+/// Names of the sources of settings, for messages.
 const FILE: &str = "configuration file";
 const EDITOR: &str = "editor's settings";
 
@@ -26,19 +27,19 @@ pub(super) struct Candidate {
     pub(super) epoch: u64,
     backend: Arc<dyn Backend>,
     local: LocalSettings,
-    /// Percent of the model that are read, where that is told.
+    /// How much of the model is loaded, in percent, if the backend reports it.
     pub(super) loaded: Option<u8>,
 }
 
-/// Whether two backends give the same answers, so that one becomes the other in place. Whatever changes answers needs
-/// caches of its own.
+/// Returns whether two backends give the same answers, so that one can be reconfigured into the
+/// other in place. Anything that changes answers needs caches of its own.
 fn answer_alike(one: &LocalSettings, other: &LocalSettings) -> bool {
     (&one.model, one.kv_precision, one.lookahead)
         == (&other.model, other.kv_precision, other.lookahead)
 }
 
 impl SessionLoop {
-    /// Takes the editor's settings as far as they can be read, and tells what cannot.
+    /// Takes the editor's settings as far as they can be read, and reports what cannot.
     pub(super) fn take_settings(&mut self, layer: EditorLayer, value: Value) {
         match layer {
             EditorLayer::Initial => self.initial = value,
@@ -74,7 +75,8 @@ impl SessionLoop {
         self.apply(settings, local);
     }
 
-    /// What a backend is made of when the setting `model` leads nowhere: the model that is there stays.
+    /// Builds the backend's settings when the setting `model` cannot be resolved: the current model
+    /// stays.
     fn local_without_model(&self, settings: &Settings) -> LocalSettings {
         let embedded = Settings {
             model: EMBEDDED.to_owned(),
@@ -88,9 +90,10 @@ impl SessionLoop {
         local
     }
 
-    /// Tells the user what was refused, unless that was told before and nothing has changed.
+    /// Reports refused settings to the user, except those that the previous settings already
+    /// reported.
     fn tell_problems(&mut self, mut lines: Vec<String>) {
-        /// More messages at once are read by nobody.
+        /// Maximum number of messages at once; users do not read more.
         const MOST: usize = 8;
 
         if lines.len() > MOST {
@@ -113,7 +116,7 @@ impl SessionLoop {
         self.refused = lines;
     }
 
-    /// Brings backend and Speculator to these settings.
+    /// Reconfigures or replaces backend and Speculator to match these settings.
     fn apply(&mut self, settings: Settings, local: LocalSettings) {
         self.settings = settings;
         let is_running =
@@ -121,7 +124,7 @@ impl SessionLoop {
         let is_coming = (self.candidate.as_ref())
             .is_some_and(|candidate| answer_alike(&candidate.local, &local));
         match self.model() {
-            // The user may have mended what was wrong with it.
+            // The user may have repaired what was wrong with the model.
             ModelState::Unusable(_) => self.launch(local),
             _ if is_running => {
                 self.candidate = None;
@@ -155,7 +158,7 @@ impl SessionLoop {
         self.attend();
     }
 
-    /// Begins to load a model where none answers. What waits goes on waiting.
+    /// Starts to load a model while none answers. Waiting requests keep waiting.
     fn launch(&mut self, local: LocalSettings) {
         let is_another = (self.launched.as_ref()).is_none_or(|before| before.model != local.model);
         if is_another {
@@ -169,7 +172,7 @@ impl SessionLoop {
         self.tell_status();
     }
 
-    /// Begins to load a model beside the one that answers.
+    /// Starts to load a model beside the one that answers.
     fn prepare(&mut self, local: LocalSettings) {
         let (epoch, backend) = self.start(&local);
         self.candidate = Some(Candidate {
@@ -183,12 +186,12 @@ impl SessionLoop {
     fn start(&mut self, local: &LocalSettings) -> (u64, Arc<dyn Backend>) {
         self.launches += 1;
         let (epoch, events) = (self.launches, self.event_sender.clone());
-        // The receiver lives as long as the session: after that no one reads events.
+        // The receiver lives as long as the session; after that no events are read.
         let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
         (epoch, (self.config.launch)(local, sink))
     }
 
-    /// Forgets the model so far with all of its figures: sums over two models mean nothing.
+    /// Drops the current model and all of its figures: sums over two models are meaningless.
     fn begin_anew(&mut self) {
         self.speculator = None;
         self.backend = None;
@@ -218,7 +221,7 @@ impl SessionLoop {
                 let _ = self.notices.send(Notice::Problem(told));
                 self.tell_status();
             }
-            // It was not asked anything yet.
+            // The candidate has not been asked anything yet.
             BackendEvent::Generation(_) => {}
         }
         self.stats_are_due();
@@ -244,7 +247,7 @@ impl SessionLoop {
         self.tell_status();
         let documents: Vec<_> = self.documents.keys().copied().collect();
         for document in documents {
-            // The Speculator is new: it was told of none.
+            // The Speculator is new and knows no document.
             if let Some(open) = self.documents.get_mut(&document) {
                 open.shown = false;
             }
@@ -269,7 +272,7 @@ impl SessionLoop {
     pub(super) fn model(&self) -> ModelState {
         match (&self.backend, &self.speculator) {
             (Some(backend), Some(_)) => backend.model(),
-            // Ready, but its event is still on the way: to everybody here it is loading.
+            // Ready, but its event has not been taken yet: for the session it is still loading.
             (Some(backend), None) => match backend.model() {
                 ModelState::Ready(_) => ModelState::Loading,
                 state => state,

@@ -1,4 +1,4 @@
-//! Which of the open documents an answer in one of them may copy from.
+//! Selects the open documents that an answer in another one may copy from.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,10 +7,11 @@ use tabahead_speculation::DocumentId;
 
 use super::SessionLoop;
 
-/// Documents looked at to find those to copy from: an answer costs the same however many are open.
+/// Maximum number of documents examined for copying, so that the cost of an answer does not grow
+/// with the number of open documents.
 const MOST_LOOKED_AT: usize = 256;
 
-/// The open documents, in the order in which they were opened, changed or asked about last.
+/// The open documents, ordered by when each was last opened, changed or asked about.
 #[derive(Debug, Default)]
 pub(super) struct Recency {
     turn: u64,
@@ -19,7 +20,7 @@ pub(super) struct Recency {
 }
 
 impl Recency {
-    /// Puts a document before all others.
+    /// Makes a document the most recent one.
     pub(super) fn touch(&mut self, document: DocumentId) {
         self.forget(document);
         self.turn += 1;
@@ -27,21 +28,21 @@ impl Recency {
         self.turns.insert(document, self.turn);
     }
 
-    /// Takes a document out.
+    /// Removes a document.
     pub(super) fn forget(&mut self, document: DocumentId) {
         if let Some(turn) = self.turns.remove(&document) {
             self.by_turn.remove(&turn);
         }
     }
 
-    /// The documents, the one that was touched last first.
+    /// Returns the documents, most recently touched first.
     pub(super) fn newest(&self) -> impl Iterator<Item = DocumentId> {
         self.by_turn.values().rev().copied()
     }
 }
 
 impl SessionLoop {
-    /// What decides an answer in a document besides its text.
+    /// Returns what an answer in a document depends on besides its text.
     pub(super) fn document_name(&mut self, document: DocumentId) -> DocumentName {
         let open_files = self.open_files_beside(document);
         let open = self.documents.get(&document);
@@ -52,7 +53,7 @@ impl SessionLoop {
         }
     }
 
-    /// The others that get suggestions themselves, those that were touched last first.
+    /// Returns the other documents that get suggestions themselves, most recently touched first.
     fn open_files_beside(&mut self, document: DocumentId) -> OpenFiles {
         let (documents, settings) = (&mut self.documents, &self.settings);
         if !settings.copying.enabled || !settings.copying.open_files {

@@ -1,5 +1,5 @@
-//! The session's requests: which of them the Speculator is asked, which wait for the model, and which are
-//! answered here.
+//! The session's requests: which of them go to the Speculator, which wait for the model, and which
+//! are answered here.
 
 use tabahead_backend::ModelState;
 use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SelectedCompletion};
@@ -8,14 +8,14 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{Reply, SessionLoop, Trigger};
 
-/// What a request asks about.
+/// The subject of a request.
 pub(super) struct Asked {
     pub(super) document: DocumentId,
     pub(super) snapshot: Document,
     pub(super) cursor: Offset,
     pub(super) selected: Option<SelectedCompletion>,
     pub(super) trigger: Trigger,
-    /// When it was read.
+    /// Time at which the request was read.
     pub(super) came: Instant,
 }
 
@@ -35,7 +35,7 @@ impl SessionLoop {
             came,
         } = asked;
         if trigger == Trigger::Menu && !self.settings.completion_menu {
-            // Nothing, and nothing to ask again for.
+            // The answer shows nothing, and gives the client no reason to ask again.
             let _ = sender.send(Answer::Superseded);
             return;
         }
@@ -85,7 +85,7 @@ impl SessionLoop {
                 self.tell(input);
             }
             ModelState::Loading => {
-                // The newest request is the one that somebody still waits for.
+                // The client waits only for its newest request.
                 self.supersede_early(document);
                 self.replies.insert(request, reply);
             }
@@ -110,7 +110,7 @@ impl SessionLoop {
         self.scribe.answer(request, &Answer::Superseded);
     }
 
-    /// Answers what waits for the model at an older state of a document.
+    /// While no model is ready, answers the waiting requests of a document as superseded.
     pub(super) fn supersede_early(&mut self, document: DocumentId) {
         if self.speculator.is_some() {
             return;
@@ -123,7 +123,7 @@ impl SessionLoop {
         }
     }
 
-    /// Answers all that waits for a model that cannot be used.
+    /// Fails all requests that wait for a model that cannot be used.
     pub(super) fn fail_all(&mut self, line: &str) {
         let requests: Vec<_> = self.replies.keys().copied().collect();
         for request in requests {
@@ -140,7 +140,7 @@ impl SessionLoop {
         }
     }
 
-    /// Asks the Speculator, which is new, what still waits for an answer, in the order in which it came.
+    /// Passes the requests that still wait to the new Speculator, in the order of arrival.
     pub(super) fn ask_again(&mut self) {
         let mut waiting: Vec<_> = (self.replies.iter())
             .map(|(request, reply)| (*request, reply.input.clone()))

@@ -1,8 +1,9 @@
-//! The session's side of recording: which documents are recorded, and what is said of them.
+//! The session's side of recording: which documents are recorded, and what is recorded about them.
 //!
-//! Without a recorder every function here does nothing. It follows the texts itself, because edits
-//! that are sent together are each relative to what the one before left. A document in which a secret value
-//! is found is recorded no further, until it is closed and opened without one.
+//! Without a recorder every function here does nothing. The scribe follows the texts itself,
+//! because edits that are sent together are each relative to the result of the previous one.
+//! Recording a document stops when a secret value is found in it, until it is closed and opened
+//! without one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +19,7 @@ use crate::{
 };
 
 impl SessionLoop {
-    /// Records a document from now on, or no longer, by what it is now.
+    /// Starts or stops recording a document, depending on its current text and file.
     pub(super) fn record(&mut self, document: DocumentId) {
         if let Some(open) = self.documents.get(&document)
             && self.scribe.is_on()
@@ -44,25 +45,25 @@ impl SessionLoop {
             self.scribe
                 .look_for_secrets(document, &open.snapshot, &edits);
         }
-        // First, because the edits may be what makes it unsuitable. If it is only recorded from now on,
-        // the edits are in its text already.
+        // First, because the edits may have made the document unsuitable. If recording only starts
+        // now, the edits are already in its text.
         self.record(document);
         if let Some(open) = self.documents.get(&document)
             && was_recorded
         {
-            // Does nothing where it is recorded no longer.
+            // Does nothing if recording has just stopped.
             self.scribe
                 .change(document, edits, encoding, &open.snapshot);
         }
     }
 }
 
-/// What was told to the recorder so far.
+/// What the recorder has received so far.
 pub(super) struct Scribe {
     recorder: Option<Box<dyn Recorder>>,
     /// The documents that are recorded.
     pages: HashMap<DocumentId, Page>,
-    /// Those in which a secret value was seen.
+    /// Documents in which a secret value was seen.
     secret: HashSet<DocumentId>,
     asked: HashMap<RequestId, Asked>,
 }
@@ -71,19 +72,19 @@ struct Page {
     text: Document,
     /// The cursor in UTF-16 code units; `None` when an edit may have moved it.
     cursor: Option<usize>,
-    /// The last suggestions, until one is accepted.
+    /// The most recent suggestions, until one is accepted.
     suggestions: Vec<SuggestionId>,
     accept: Accept,
 }
 
-/// An editor changes the text and reports the accept, in either order.
+/// State of an accept: an editor changes the text and reports the accept, in either order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Accept {
     /// Nothing has changed since the last suggestion.
     Unchanged,
     /// The last change may turn out to be the accept.
     Changed,
-    /// The next change is the accept.
+    /// The accept was reported; the next change is the accept.
     Reported,
 }
 
@@ -103,13 +104,13 @@ impl Scribe {
         }
     }
 
-    /// Whether anything is recorded at all.
+    /// Returns whether there is a recorder.
     pub(super) fn is_on(&self) -> bool {
         self.recorder.is_some()
     }
 
-    /// A document as it is now. It is recorded from now on when it is suitable, and not a moment
-    /// longer when it is not.
+    /// Starts recording a document if it is suitable as it is now, and stops immediately if it is
+    /// not.
     pub(super) fn see(
         &mut self,
         document: DocumentId,
@@ -143,7 +144,7 @@ impl Scribe {
         }
     }
 
-    /// Looks at the lines that edits have changed.
+    /// Looks for secret values in the lines that edits have changed.
     fn look_for_secrets(&mut self, document: DocumentId, snapshot: &Document, edits: &[Edit]) {
         let is_secret = match edits {
             [
@@ -156,7 +157,8 @@ impl Scribe {
                 let written = text.matches(['\r', '\n']).count();
                 holds_secret_within(snapshot, first..first + written + 1)
             }
-            // Where the lines of the first of several are now is not worth finding out.
+            // With several edits, finding where the lines of the first ones are now is not worth
+            // the effort.
             _ => holds_secret(&snapshot.text()),
         };
         if is_secret {
@@ -186,7 +188,7 @@ impl Scribe {
         }
     }
 
-    /// Edits that were sent together, and the text that came of them.
+    /// Records edits that were sent together; `snapshot` is the text after them.
     pub(super) fn change(
         &mut self,
         document: DocumentId,
@@ -241,7 +243,7 @@ impl Scribe {
         let Some(page) = self.pages.get_mut(&document) else {
             return;
         };
-        // An accept that nothing followed was none.
+        // A reported accept that no change followed did not happen.
         if page.accept == Accept::Reported {
             page.accept = Accept::Unchanged;
         }

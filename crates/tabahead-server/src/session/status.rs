@@ -1,4 +1,5 @@
-//! What the editor is told of how the server is: of its model, and of the document that has the focus.
+//! The status that the editor receives: the state of the model, and of the document that has the
+//! focus.
 
 use tabahead_backend::ModelState;
 use tabahead_context::holds_secret_at;
@@ -6,7 +7,7 @@ use tabahead_context::holds_secret_at;
 use super::{Focus, Notice, SessionLoop, Status, StatusKind};
 
 impl SessionLoop {
-    /// Tells the editor how the server is, if that is news.
+    /// Sends the server's status to the editor if it has changed.
     pub(super) fn tell_status(&mut self) {
         let status = self.status();
         if self.told.as_ref() != Some(&status) {
@@ -25,7 +26,7 @@ impl SessionLoop {
                 None => (StatusKind::Normal, "ready".to_owned()),
             },
         };
-        // Another model is on its way, and the one that is there answers.
+        // Another model is loading while the current one answers.
         if let Some(candidate) = &self.candidate {
             return Status {
                 kind,
@@ -43,7 +44,7 @@ impl SessionLoop {
         }
     }
 
-    /// Why there are no suggestions where the focus is; nothing of the text is in it.
+    /// Returns why there are no suggestions at the focus; the reason quotes nothing of the text.
     fn why_not_here(&self) -> Option<String> {
         let Focus::Reported(focused) = self.focus else {
             return None;
@@ -59,7 +60,7 @@ impl SessionLoop {
     }
 }
 
-/// What is told where the cursor's line holds a secret value.
+/// Status message where the cursor's line holds a secret value.
 const SECRET_LINE: &str = "this line holds what looks like a key, a token or a password";
 
 fn loading(percent: Option<u8>) -> String {

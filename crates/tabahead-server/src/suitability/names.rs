@@ -1,9 +1,10 @@
-//! Files that hold keys and passwords by their names: by the folder they are in, by the name itself, by the words in
-//! it, and by its extension. Better silent once too often than a secret in a model, a cache or a log.
+//! Recognises files that hold keys and passwords by their names: by the folder, by the name itself,
+//! by the words in it, and by its extension. Better silent once too often than a secret in a model,
+//! a cache or a log.
 //!
-//! A pure function of a path. What is in the file is `tabahead_context`'s to look at.
+//! A pure function of a path. `tabahead_context` examines the contents of files.
 
-/// Folders all of whose files are secret, whatever they are called.
+/// Folders in which all files are secret, whatever their names.
 const FOLDERS: [&str; 31] = [
     ".ssh",
     ".gnupg",
@@ -38,7 +39,7 @@ const FOLDERS: [&str; 31] = [
     ".talos",
 ];
 
-/// The same of programs that keep them in one folder for all: what is in `.config/NAME`.
+/// Folders below `.config` in which all files are secret.
 const CONFIG_FOLDERS: [&str; 16] = [
     "gh",
     "hub",
@@ -58,7 +59,7 @@ const CONFIG_FOLDERS: [&str; 16] = [
     "filezilla",
 ];
 
-/// Folders whose files are secret unless they are source code: it may be about secrets.
+/// Folders whose files are secret unless they are source code, which may only be about secrets.
 const FOLDERS_OF_DATA: [&str; 16] = [
     "secret",
     "secrets",
@@ -78,7 +79,7 @@ const FOLDERS_OF_DATA: [&str; 16] = [
     "system-connections",
 ];
 
-/// Files without an extension that are no data.
+/// Names of files without an extension that are not data.
 const SOURCES: [&str; 8] = [
     "makefile",
     "dockerfile",
@@ -90,7 +91,7 @@ const SOURCES: [&str; 8] = [
     "codeowners",
 ];
 
-/// Paths that end so.
+/// Ends of secret paths.
 const ENDS: [&str; 52] = [
     "/.config/hub",
     "/.config/hcloud/cli.toml",
@@ -146,7 +147,7 @@ const ENDS: [&str; 52] = [
     "/initializers/secret_token.rb",
 ];
 
-/// Names that begin so; a dot before them does not count for those that have none.
+/// Beginnings of secret names; those without a dot also match after leading dots.
 const BEGINNINGS: [&str; 24] = [
     ".env",
     ".flaskenv",
@@ -174,7 +175,7 @@ const BEGINNINGS: [&str; 24] = [
     "storage_state",
 ];
 
-/// Names, without a dot before them.
+/// Secret names, without leading dots.
 const NAMES: [&str; 127] = [
     "rootkey.csv",
     "nomad-token",
@@ -305,7 +306,7 @@ const NAMES: [&str; 127] = [
     "gcp-sa.json",
 ];
 
-/// Extensions of files that hold nothing else.
+/// Extensions of files that hold nothing but secrets.
 const EXTENSIONS: [&str; 53] = [
     "jwk",
     "macaroon",
@@ -362,13 +363,13 @@ const EXTENSIONS: [&str; 53] = [
     "wallet",
 ];
 
-/// Extensions of code.
+/// Extensions of source code.
 const CODE: [&str; 19] = [
     "rs", "go", "py", "ts", "tsx", "js", "jsx", "mjs", "cjs", "c", "h", "cc", "cpp", "java", "kt",
     "rb", "cs", "swift", "scala",
 ];
 
-/// Extensions that say in which form data is written.
+/// Extensions of data formats; empty for a file without one.
 const DATA: [&str; 29] = [
     "",
     "yaml",
@@ -401,7 +402,8 @@ const DATA: [&str; 29] = [
     "enc",
 ];
 
-/// Extensions that say nothing of what is in a file: it is a copy, a template, encrypted, or for one of several places.
+/// Extensions that do not describe the contents: the file is a copy, a template, encrypted, or for
+/// one of several environments.
 const MEANINGLESS: [&str; 58] = [
     "bak",
     "backup",
@@ -463,7 +465,7 @@ const MEANINGLESS: [&str; 58] = [
     "auto",
 ];
 
-/// Words of which one in the name of a data file is enough, without what joins words.
+/// Words that make a data file secret when its name contains one of them, ignoring separators.
 const WORDS: [&str; 43] = [
     "secret",
     "credential",
@@ -510,7 +512,7 @@ const WORDS: [&str; 43] = [
     "bearertoken",
 ];
 
-/// Names of data files, without what joins words.
+/// Secret names of data files, without separators.
 const STEMS: [&str; 19] = [
     "token",
     "tokens",
@@ -533,13 +535,13 @@ const STEMS: [&str; 19] = [
     "bearer",
 ];
 
-/// Whether a path, with `/` or `\`, is one of those that hold keys and passwords.
+/// Returns whether a path, with `/` or `\`, is one of those that hold keys and passwords.
 pub fn is_secret(path: &str) -> bool {
     let path = format!("/{}", path.to_lowercase().replace('\\', "/"));
     let path = path.trim_end_matches(['/', '.', ' ']);
     let mut folders: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let name = folders.pop().unwrap_or_default();
-    // Of a copy, `.env~` or `key.pem.bak`, the name says what it was copied from.
+    // The name of a copy, such as `.env~` or `key.pem.bak`, contains the name of the original.
     let names: Vec<&str> = std::iter::successors(Some(name), |name| shorter(name)).collect();
     is_in_secret_folder(&folders, &names)
         || ENDS.iter().any(|end| path.ends_with(end))
@@ -562,7 +564,8 @@ fn is_in_secret_folder(folders: &[&str], names: &[&str]) -> bool {
             && names.iter().any(|name| DATA.contains(&split(name).1)))
 }
 
-/// The name without what is at its end and says nothing of its content; `None` when there is nothing.
+/// Returns the name without one part at its start or end that does not describe the contents;
+/// `None` if there is none.
 fn shorter(name: &str) -> Option<&str> {
     if let Some(shorter) = name
         .strip_suffix(['~', '#'])
@@ -570,7 +573,7 @@ fn shorter(name: &str) -> Option<&str> {
     {
         return Some(shorter);
     }
-    // A lock of Emacs.
+    // A lock file of Emacs.
     if let Some(shorter) = name.strip_prefix(".#") {
         return Some(shorter);
     }
@@ -581,13 +584,13 @@ fn shorter(name: &str) -> Option<&str> {
     (says_nothing && !extension.is_empty()).then(|| &name[..name.len() - extension.len() - 1])
 }
 
-/// The name without dots before it and without its extension, and the extension.
+/// Returns the name without leading dots and extension, and the extension.
 fn split(name: &str) -> (&str, &str) {
     let name = name.trim_start_matches('.');
     name.rsplit_once('.').unwrap_or((name, ""))
 }
 
-/// `wg0.conf` and the like, which hold a private key.
+/// Returns whether a name is like `wg0.conf`; such a file holds a private key.
 fn is_interface_of_wireguard(name: &str) -> bool {
     let number = name
         .strip_prefix("wg")
@@ -603,7 +606,8 @@ fn is_secret_name(name: &str) -> bool {
     let is_hidden = undotted.len() < name.len();
     let joined: String = stem.chars().filter(|c| c.is_alphanumeric()).collect();
     let parts = || stem.split(|c: char| !c.is_alphanumeric());
-    // Code about secrets is none; what a program reads as its secrets may be code.
+    // Code about secrets is not secret, but a file from which a program reads its secrets may be
+    // code.
     let is_code = CODE.contains(&extension);
     let is_typed = name.ends_with(".d.ts") || name.ends_with(".test.ts");
     let begins = BEGINNINGS.iter().any(|beginning| {
@@ -747,7 +751,7 @@ mod tests {
             "/w/apikeys.yml",
             "/w/connectionStrings.config",
             "/w/client_secret_1.apps.json",
-            // Programs' own.
+            // Files of particular programs.
             "/w/terraform.tfvars",
             "/w/terraform.tfvars.json",
             "/w/prod.auto.tfvars.json",
@@ -809,7 +813,7 @@ mod tests {
             "/data/u/.psql_history",
             "/data/u/.lesshst",
             "/data/u/.viminfo",
-            // However a path is written.
+            // Various notations of paths.
             ".env",
             "id_rsa",
             ".ssh/work",

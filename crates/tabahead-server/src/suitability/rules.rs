@@ -1,25 +1,25 @@
-//! The rules of the setting `paths`, as people write them: compiled, or refused with the reason.
+//! The rules of the setting `paths`, as users write them: compiled, or refused with the reason.
 //!
-//! `globset` knows what a pattern means; here is what it is held against. A rule that matches a folder holds for
-//! all that is in it. Whatever cannot be meant by any rule is refused, because a rule that matches nothing, unseen,
-//! gives away what it was to protect.
+//! `globset` interprets the patterns; this module decides what they are matched against. A rule
+//! that matches a folder applies to everything in it. A pattern that no rule can mean is refused,
+//! because a rule that silently matches nothing gives away what it was meant to protect.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::settings::PathRule;
 
-/// The rules, compiled.
+/// The compiled rules.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PathRules {
     set: GlobSet,
-    /// Whether the rule of each glob in the set turns on.
+    /// For each glob in the set, whether its rule turns on.
     enabled: Vec<bool>,
 }
 
 impl PathRules {
-    /// Compiles rules; `home` is what `~` stands for. The other result are the rules that are not understood, with
-    /// what is wrong with each.
+    /// Compiles rules; `home` replaces `~`. Also returns the rules that cannot be understood, each
+    /// with what is wrong with it.
     pub(crate) fn new<'a>(
         rules: &'a [PathRule],
         home: Option<&str>,
@@ -37,7 +37,7 @@ impl PathRules {
                 Err(problem) => refused.push((rule, problem)),
             }
         }
-        // Each glob was compiled for itself; only all of them together may be too large.
+        // Each glob compiles on its own; only the whole set may be too large.
         match set.build() {
             Ok(set) => (Self { set, enabled }, refused),
             Err(error) => {
@@ -47,20 +47,20 @@ impl PathRules {
         }
     }
 
-    /// Whether suggestions are made at a path, which is canonical.
+    /// Returns whether suggestions are made at a canonical path.
     pub(crate) fn is_enabled(&self, path: &str) -> bool {
         let last = self.set.matches(path).into_iter().max();
         last.is_none_or(|glob| self.enabled[glob])
     }
 }
 
-/// What is wrong with a rule, whatever the home is.
+/// Returns what is wrong with a rule, whatever the home is.
 pub(crate) fn problem_of(rule: &PathRule) -> Option<String> {
     globs(rule, Some("/people")).err()
 }
 
-/// A path as rules are held against it: `/` between its parts, composed characters, a drive as a small letter and
-/// nothing before it.
+/// Converts a path to the form that rules are matched against: `/` between its parts, composed
+/// characters, a drive as a lower-case letter and nothing before it.
 pub(crate) fn canonical(path: &str) -> String {
     let path = ComposingNormalizerBorrowed::new_nfc().normalize(path);
     let path = path.replace('\\', "/");
@@ -72,7 +72,7 @@ pub(crate) fn canonical(path: &str) -> String {
     }
 }
 
-/// Two slashes begin a path on another machine, elsewhere they are one.
+/// Merges repeated slashes, except two at the beginning, which denote another machine.
 fn single_slashes(path: &str) -> String {
     let mut single = String::with_capacity(path.len());
     for (at, c) in path.char_indices() {
@@ -89,17 +89,17 @@ fn drive(path: &str) -> Option<(char, &str)> {
     (rest.is_empty() || rest.starts_with('/')).then_some((letter, rest))
 }
 
-/// The globs that a rule stands for.
+/// Compiles the globs of a rule.
 fn globs(rule: &PathRule, home: Option<&str>) -> Result<Vec<globset::Glob>, String> {
     let pattern = pattern(&rule.glob, home)?;
     let is_windows = cfg!(windows) || drive(&pattern).is_some();
     let is_whole = pattern.starts_with('/') || drive(&pattern).is_some();
-    // What is no whole path may begin at any part of one.
+    // A pattern that is no whole path may match from any part of one.
     let is_anywhere = pattern == "**" || pattern.starts_with("**/");
     let begin = if is_whole || is_anywhere { "" } else { "**/" };
     let mut patterns = vec![format!("{begin}{pattern}")];
-    // What it turns off, it turns off with all that is in it. What it turns on is what it says: `src/*` are the
-    // files in `src`, and `src` is a folder.
+    // A rule that turns off applies to everything below a match. A rule that turns on applies to
+    // what it names: `src/*` means the files in `src`, and `src` means the folder.
     let last = pattern.rsplit('/').next().unwrap_or_default();
     if !rule.enabled || !last.contains(['*', '?', '[', '{']) {
         let below: Vec<String> = patterns.iter().map(|p| format!("{p}/**")).collect();
@@ -110,7 +110,7 @@ fn globs(rule: &PathRule, home: Option<&str>) -> Result<Vec<globset::Glob>, Stri
             .literal_separator(true)
             .backslash_escape(false)
             .empty_alternates(true)
-            // Where one is unsure what is meant, nothing is given away.
+            // In case of doubt about the meaning, nothing is given away.
             .case_insensitive(is_windows || !rule.enabled)
             .build()
             .map_err(|error| error.kind().to_string())
@@ -118,7 +118,7 @@ fn globs(rule: &PathRule, home: Option<&str>) -> Result<Vec<globset::Glob>, Stri
     patterns.iter().map(compile).collect()
 }
 
-/// A rule as a glob over canonical paths, without a `/` at its end.
+/// Converts a rule's pattern to a glob over canonical paths, without a trailing `/`.
 fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
     if written.trim() != written {
         return Err("it begins or ends with white space".to_owned());
@@ -183,7 +183,7 @@ fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
     if path.contains(';') || is_list && path.split(',').all(|part| part.contains('.')) {
         return Err("it is a list; write a rule for each, or '*.{py,rs}'".to_owned());
     }
-    // Two slashes begin a path on another machine, elsewhere they are one.
+    // Two slashes at the beginning denote another machine; elsewhere they are one.
     let begin = match (path.starts_with("//"), path.starts_with('/')) {
         (true, _) => "//",
         (_, true) => "/",
@@ -202,7 +202,7 @@ fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
     if parts.is_empty() && begin.is_empty() {
         return Err("it names no file".to_owned());
     }
-    // Everything below a folder is what is in it, and the folder.
+    // A repeated `**` at the end means the same as one: everything below the folder.
     while parts.len() > 1 && parts.last() == Some(&"**") && parts[parts.len() - 2] == "**" {
         parts.pop();
     }
@@ -212,13 +212,13 @@ fn pattern(written: &str, home: Option<&str>) -> Result<String, String> {
     Ok(format!("{begin}{}", parts.join("/")))
 }
 
-/// Whether a path begins with the name of a variable, as in `$PWD/private`.
+/// Returns whether a path begins with the name of a variable, as in `$PWD/private`.
 fn names_a_variable(path: &str) -> bool {
     let name = path.strip_prefix('$').unwrap_or_default();
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// What follows the words for the user's home.
+/// Returns what follows a name of the user's home.
 fn below_home(path: &str) -> Option<&str> {
     const HOMES: [&str; 6] = [
         "~",
@@ -232,7 +232,7 @@ fn below_home(path: &str) -> Option<&str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// A path as a glob that matches nothing else.
+/// Escapes a path as a glob that matches nothing else.
 fn escaped(path: &str) -> String {
     globset::escape(path.trim_end_matches('/'))
 }
@@ -255,7 +255,7 @@ mod tests {
         rules
     }
 
-    /// Holds one rule that turns off against paths as they come from an address.
+    /// Checks one rule that turns off against paths as they come from an address.
     #[track_caller]
     fn check(glob: &str, off: &[&str], on: &[&str]) {
         let rules = rules(&[(glob, false)]);
@@ -398,7 +398,8 @@ mod tests {
             (&[("/code/**", false), ("a.rs", true)], true),
             (&[("a.rs", true), ("/code/**", false)], false),
             (&[("/app/**", false)], true),
-            // What turns on holds for a folder, and not for what a wildcard says nothing of.
+            // A rule that turns on applies to a folder's contents, but not below what a final `*`
+            // matches.
             (&[("**", false), ("/code/app", true)], true),
             (&[("**", false), ("vendor/*", true)], false),
             (&[("**", false), ("vendor/**", true)], true),

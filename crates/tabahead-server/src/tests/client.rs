@@ -1,4 +1,4 @@
-//! A client that speaks bytes over in-memory pipes, and the server at their other ends.
+//! A client that sends raw messages over in-memory pipes, and the server at their other end.
 
 use std::{
     collections::VecDeque,
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{Folders, Recorder, ServerConfig, log_directives, run::serve, session::Launch};
 
-/// What the command line gives a server.
+/// The part of a server's configuration that the command line provides.
 #[derive(Default)]
 pub(super) struct Started {
     pub(super) file: Value,
@@ -36,7 +36,7 @@ pub(super) struct Client {
     server: JoinHandle<i32>,
     launched: Launched,
     next_id: i64,
-    /// Messages read while waiting for another one.
+    /// Messages that were read while waiting for another one.
     unread: VecDeque<Value>,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn profile() -> ModelProfile {
 }
 
 impl Client {
-    /// A server whose model is not loaded yet, and that has seen nothing.
+    /// Starts a server whose model is not loaded yet and that has received no message.
     pub(super) async fn start(script: impl Fn(&str) -> Script + Send + Sync + 'static) -> Self {
         Self::start_with(Started::default(), script).await
     }
@@ -79,7 +79,7 @@ impl Client {
         Self::serve(started, launch, launched)
     }
 
-    /// A server with the real engine.
+    /// Starts a server with the real engine.
     pub(super) async fn start_local(flags: Value) -> Self {
         let launch: Launch = Box::new(|settings, sink| -> Arc<dyn Backend> {
             Arc::new(LocalBackend::new(settings.clone(), sink))
@@ -116,7 +116,7 @@ impl Client {
         }
     }
 
-    /// A server that has been greeted and whose model is loaded.
+    /// Starts a server, completes the handshake and loads the model.
     pub(super) async fn ready(script: impl Fn(&str) -> Script + Send + Sync + 'static) -> Self {
         let mut client = Self::start(script).await;
         client.initialize(json!({})).await;
@@ -124,7 +124,7 @@ impl Client {
         client
     }
 
-    /// The handshake. Settings have taken effect when it returns.
+    /// Performs the handshake. Settings have taken effect when it returns.
     pub(super) async fn initialize(&mut self, options: Value) {
         let params = json!({"capabilities": {}, "initializationOptions": options});
         let answer = self.request("initialize", params).await;
@@ -133,7 +133,7 @@ impl Client {
         self.stats().await;
     }
 
-    /// Ends loading.
+    /// Completes loading.
     pub(super) fn load(&self, result: Result<ModelProfile, String>) {
         self.backend().load(result);
     }
@@ -144,7 +144,7 @@ impl Client {
         Arc::clone(backend.as_ref().expect("a scripted one"))
     }
 
-    /// The backend that was made so many others before.
+    /// Returns the backend with index `number`, in order of creation.
     pub(super) fn backend_at(&self, number: usize) -> Arc<ScriptedBackend> {
         let (_, backend) = &lock(&self.launched)[number];
         Arc::clone(backend.as_ref().expect("a scripted one"))
@@ -173,7 +173,7 @@ impl Client {
         input.write_all(&frame).await.expect("it reads");
     }
 
-    /// Whether every message that has come was taken.
+    /// Returns whether every message received so far was taken, apart from statuses.
     pub(super) fn has_read_everything(&self) -> bool {
         let is_status = |message: &Value| message["method"] == "tabahead/status";
         self.unread.iter().all(is_status)
@@ -227,7 +227,7 @@ impl Client {
         self.response(id).await
     }
 
-    /// The one item of an answer.
+    /// Requests a suggestion and returns the only item of the answer.
     pub(super) async fn suggestion(&mut self, uri: &str, position: (u32, u32)) -> Value {
         let answer = self.complete(uri, position).await;
         let items = answer["result"]["items"].as_array();
@@ -248,7 +248,7 @@ impl Client {
         self.find(|message| message["method"] == method).await["params"].take()
     }
 
-    /// All notifications of a method that have come by now.
+    /// Returns all notifications of a method received so far.
     pub(super) async fn all_notified(&mut self, method: &str) -> Vec<Value> {
         self.stats().await;
         let is = |message: &Value| message["method"] == method;
@@ -272,7 +272,7 @@ impl Client {
         }
     }
 
-    /// The next message that is no notification.
+    /// Returns the next message that is not a notification.
     pub(super) async fn message(&mut self) -> Value {
         self.find(|message| message.get("method").is_none()).await
     }
@@ -304,13 +304,13 @@ impl Client {
         self.output = BufReader::new(closed);
     }
 
-    /// The exit code, once the server has ended without a reader.
+    /// Returns the exit code once the server has ended, without reading its output.
     pub(super) async fn ended_unread(self) -> i32 {
         let _output = self.output;
         self.server.await.expect("it does not panic")
     }
 
-    /// The exit code, once the server has ended.
+    /// Returns the exit code once the server has ended.
     pub(super) async fn ended(self) -> i32 {
         self.server.await.expect("it does not panic")
     }
@@ -324,7 +324,7 @@ impl Client {
     }
 }
 
-/// Everything that is logged on this thread, at the finest level.
+/// Captures everything logged on this thread, at the finest level.
 #[derive(Clone, Default)]
 pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Suggestions in the completion menu of clients that have nothing better.
+//! Suggestions in the completion menu of clients that support nothing better.
 
 use serde_json::{Value, json};
 use tabahead_backend::Script;
@@ -9,7 +9,8 @@ use super::{
     says,
 };
 
-/// A client that declares these features of text documents, and what the server says that it can.
+/// Starts a client that declares these features of text documents; also returns the server's
+/// capabilities.
 async fn declaring(
     features: Value,
     script: impl Fn(&str) -> Script + Send + Sync + 'static,
@@ -29,12 +30,12 @@ async fn declaring(
     (client, answer["result"]["capabilities"].take())
 }
 
-/// A client with a completion menu.
+/// Starts a client with a completion menu.
 async fn menu(text: &str) -> Client {
     declaring(json!({"completion": {}}), says(text)).await.0
 }
 
-/// One that inserts what Neovim 0.11 inserts.
+/// Starts a client that inserts like Neovim 0.11.
 async fn neovim(text: &str) -> Client {
     let features = json!({
         "name": "Neovim",
@@ -57,7 +58,7 @@ async fn ask(client: &mut Client, (line, column): (u32, u32)) -> Value {
     answer["result"].take()
 }
 
-/// Opens a document with the cursor at `$0` and gives the one item.
+/// Opens a document with the cursor at `$0` and returns the only item.
 async fn item(client: &mut Client, fixture: &str) -> Value {
     let mut list = list(client, fixture).await;
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
@@ -266,7 +267,8 @@ async fn an_accept_from_a_menu_is_counted_and_answered_from_speculation() {
 
 #[tokio::test(start_paused = true)]
 async fn an_accept_in_neovims_menu_is_counted_however_its_changes_are_sent() {
-    // From selecting the item to accepting it; Neovim sends the first at once, and others together after a while.
+    // From selecting the item to accepting it; Neovim sends the first change at once, and the
+    // others together after a while.
     let changes = [
         json!({"range": range(0, 9, 10), "text": ""}),
         json!({"range": range(0, 8, 9), "text": ""}),
@@ -331,9 +333,9 @@ async fn neovim_gets_as_much_as_comes_out_right_and_an_accept_is_that_of_a_part(
             Some("\ntwo();"),
             true,
         ),
-        // What is less indented cannot be had.
+        // A line with less indentation cannot be inserted.
         ("\nb = 1\n", "    a = 0$0\n", None, false),
-        // It replaces nothing behind the cursor.
+        // Neovim replaces nothing after the cursor.
         ("one, two)\n", "    f($0)\n", Some("one, two"), true),
         ("one, two);\n", "    f($0)\n", Some("one, two"), false),
     ] {

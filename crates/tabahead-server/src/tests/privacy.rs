@@ -1,5 +1,5 @@
-//! What keeps text from the model, over the wire: rules that hold whatever else is wrong, files that are secret wherever
-//! they live, and values that are secret in any file.
+//! What keeps text from the model, over the wire: rules that hold whatever else is wrong, files
+//! that are secret whatever their scheme, and values that are secret in any file.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::{
 
 const CONFIGURE: &str = "workspace/didChangeConfiguration";
 
-/// A value that nobody would write by chance.
+/// A value that does not occur by chance.
 const VALUE: &str = "Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1";
 
 async fn open_as(client: &mut Client, uri: &str, language: &str, text: &str) {
@@ -21,7 +21,7 @@ async fn open_as(client: &mut Client, uri: &str, language: &str, text: &str) {
         .await;
 }
 
-/// Whether a document at this address gets a suggestion.
+/// Returns whether a document at this address gets a suggestion.
 async fn is_answered(client: &mut Client, uri: &str) -> bool {
     open_as(client, uri, "python", "a = ").await;
     let answer = client.complete(uri, (0, 4)).await;
@@ -31,7 +31,7 @@ async fn is_answered(client: &mut Client, uri: &str) -> bool {
     !items.is_empty()
 }
 
-/// What the model was shown and what it may copy from, of all that was asked so far.
+/// Returns what the model read and what it may copy from, over all requests so far.
 fn shown(client: &Client) -> String {
     let requests = client.backend().started();
     let shown = requests.iter().map(|request| {
@@ -59,7 +59,7 @@ async fn settings_that_cannot_be_read_turn_everything_off() {
     let rules = r#""tabahead":{"languages":{"python":false}}"#;
     let nested = format!("{}{}", "[".repeat(200), "]".repeat(200));
     for (settings, messages) in [
-        // What is not ours may be anything.
+        // Other programs' settings may be anything.
         (format!("{{{rules},\"other\":{nested}}}"), 0),
         (format!("{{{rules},\"other\":1e999}}"), 0),
         (
@@ -93,7 +93,7 @@ async fn the_settings_of_other_programs_are_no_news() {
     }
     assert!(is_answered(&mut client, "file:///w/a.py").await);
     assert!(client.all_notified("window/showMessage").await.is_empty());
-    // A list of messages would be read by nobody.
+    // Users do not read a long list of messages.
     let many: serde_json::Map<_, _> = (0..2000).map(|n| (format!("key{n}"), json!(1))).collect();
     client
         .notify(CONFIGURE, json!({"settings": {"tabahead": many}}))

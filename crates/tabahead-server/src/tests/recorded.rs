@@ -1,4 +1,4 @@
-//! What a recorder is told while a client edits.
+//! What a recorder receives while a client edits.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Recorded, Recorder};
 
-/// Keeps a line for each thing that it is told.
+/// Keeps a line for each recorded event.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -59,7 +59,7 @@ impl Recorder for Lines {
 }
 
 impl Lines {
-    /// What was told since the last call.
+    /// Returns the events recorded since the last call.
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -81,7 +81,7 @@ async fn ready(script: impl Fn(&str) -> Script + Send + Sync + 'static) -> (Clie
     (client, lines)
 }
 
-/// Replaces ranges of lines and characters, one after the other.
+/// Replaces ranges of lines and characters, in order.
 async fn edit(client: &mut Client, version: i64, edits: &[([u32; 4], &str)]) {
     let changes: Vec<Value> = edits
         .iter()
@@ -104,7 +104,7 @@ async fn accept(client: &mut Client, item: &Value) {
     client.request("workspace/executeCommand", params).await;
 }
 
-/// Whatever was sent has been read when this returns.
+/// Waits until the server has read everything sent so far; returns the recorded events.
 async fn told(client: &mut Client, lines: &Lines) -> Vec<String> {
     client.stats().await;
     lines.take()
@@ -167,7 +167,7 @@ async fn requests_answers_and_accepts_are_recorded_in_either_order_of_change_and
     let item = client.suggestion(URI, (0, 8)).await;
     lines.take();
     accept(&mut client, &item).await;
-    // A second report of the same is nothing.
+    // Reporting the same accept again has no effect.
     accept(&mut client, &item).await;
     edit(&mut client, 4, &[([0, 8, 0, 8], "1;")]).await;
     edit(&mut client, 5, &[([0, 10, 0, 10], "\n")]).await;
@@ -182,7 +182,7 @@ async fn requests_answers_and_accepts_are_recorded_in_either_order_of_change_and
 
 #[tokio::test(start_paused = true)]
 async fn every_request_that_is_recorded_ends() {
-    // Before the model is there, while it computes, and when it fails.
+    // Before the model is ready, while it computes, and when it fails.
     let (mut client, lines) = start(holds).await;
     client.initialize(json!({})).await;
     client.open(URI, "let a = ").await;
@@ -233,7 +233,8 @@ async fn what_gets_no_suggestions_is_never_recorded() {
     }
     assert!(told(&mut client, &lines).await.is_empty());
 
-    // What is turned off later is closed, and what is turned on again opens as it is by then.
+    // A document that is turned off later is closed; turned on again, it opens with its text at
+    // that time.
     client.open(URI, "1").await;
     let settings = |on: bool| json!({"settings": {"tabahead": {"languages": {"rust": on}}}});
     client
@@ -277,7 +278,7 @@ async fn a_document_is_recorded_until_a_secret_value_stands_in_it() {
     let (mut client, lines) = ready(holds).await;
     client.open(URI, "password = '9f86d081884c7d65'\n").await;
     assert_eq!(told(&mut client, &lines).await, [""; 0]);
-    // Nor when it is taken out: what is elsewhere in the text is not looked through again.
+    // Nor when the value is removed: the rest of the text is not searched again.
     client.change(URI, 2, "password = ''\n").await;
     assert_eq!(told(&mut client, &lines).await, [""; 0]);
 

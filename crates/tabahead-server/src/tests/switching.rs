@@ -1,4 +1,5 @@
-//! Another model while the server runs: it is loaded beside the one that answers, takes over or is refused.
+//! Switching models while the server runs: the new model is loaded beside the current one, and
+//! takes over or is refused.
 
 use serde_json::{Value, json};
 use tabahead_backend::ModelSource;
@@ -30,7 +31,7 @@ async fn model(client: &mut Client) -> Value {
     client.stats().await["model"]["id"].take()
 }
 
-/// The statuses that were told so far, in short.
+/// Returns the statuses reported so far, in short form.
 async fn statuses(client: &mut Client) -> Vec<String> {
     let told = client.all_notified("tabahead/status").await;
     let of = |status: &Value| {
@@ -72,7 +73,7 @@ async fn the_model_before_answers_until_the_other_one_is_ready() {
         ]
     );
 
-    // Nothing of the document was lost on the way.
+    // No state of the document was lost in the switch.
     client.change(URI, 2, "let a = 1 + ").await;
     let item = client.suggestion(URI, (0, 12)).await;
     assert_eq!(item["insertText"], "1;");
@@ -107,7 +108,7 @@ async fn what_still_waits_when_the_model_changes_is_answered_by_the_other_one() 
     client.stats().await;
     let asked = client.backend().held();
     assert_eq!(asked.len(), 1, "the other model is asked the same");
-    // Whatever the one before still says comes too late.
+    // Whatever the previous backend still produces comes too late.
     before.release(
         before.held()[0].id,
         tabahead_backend::Script::Text("before\n".to_owned()),
@@ -159,7 +160,7 @@ async fn a_model_is_not_waited_for_when_the_one_before_is_wanted_again() {
     let mut client = Client::ready(says("1;\n")).await;
     client.open(URI, "let a = ").await;
     configure(&mut client, json!({"model": "/models/other.gguf"})).await;
-    // Another setting does not begin to load it anew.
+    // Changing another setting does not restart the loading.
     configure(
         &mut client,
         json!({"model": "/models/other.gguf", "threads": 1}),

@@ -1,4 +1,5 @@
--- The server: which program it is, which buffers it follows, and what is said to it. docs/protocol.md, in Lua.
+-- The server: its program, the buffers it follows, and the messages to it. Implements
+-- docs/protocol.md.
 
 local config = require('tabahead.config')
 
@@ -6,42 +7,42 @@ local M = {}
 
 local NAME = 'tabahead'
 
---- A server that ends more often than this in three minutes is left alone.
+--- Maximum number of ends within `PERIOD` seconds; a server that ends more often is not restarted.
 local MOST_ENDS = 4
 local PERIOD = 3 * 60
 
---- A server that does not end itself is killed after so many milliseconds.
+--- Milliseconds after which a server that does not end is killed.
 local PATIENCE = 2000
 
---- Bytes of a text beyond which the server suggests nothing.
+--- Size of the largest text in bytes for which the server makes suggestions.
 local LARGEST = 4 * 1024 * 1024
 
 ---@class tabahead.Status
 ---@field kind 'Normal'|'Inactive'|'Error'
 ---@field busy boolean
 ---@field message string
----@field percent? integer How much of a model is read.
+---@field percent? integer How much of a loading model has been read.
 
 ---@class tabahead.Item
 ---@field insertText string
 ---@field range lsp.Range
 ---@field command lsp.Command
 
---- What is known of the server; one per editor.
+--- The state of the server; there is one per editor.
 local server = {
-  ---@type integer? The one that was started last, of Neovim's clients.
+  ---@type integer? Client id of the server that was started last.
   id = nil,
-  ---@type vim.lsp.Client? The same, once it has answered.
+  ---@type vim.lsp.Client? Its client, once it has answered.
   client = nil,
-  ---@type integer[] When it ended by itself.
+  ---@type integer[] Times at which it ended unexpectedly.
   ends = {},
-  ---@type string? Why there is none and none is started.
+  ---@type string? Why there is no server and none is started.
   failure = nil,
-  ---@type table<integer, string> What buffers it follows, by name and type.
+  ---@type table<integer, string> Identities of the buffers that it follows.
   follows = {},
 }
 
---- Neovim 0.11 made functions of a client into methods.
+--- Calls a function of a client; Neovim 0.11 turned these functions into methods.
 ---@param client vim.lsp.Client
 ---@param name 'request'|'notify'|'cancel_request'|'stop'|'is_stopped'
 ---@param ... any
@@ -55,7 +56,7 @@ local function of(client, name, ...)
   return method(...)
 end
 
---- The same of the server, if there is one.
+--- Calls a function of the server's client, if there is one.
 ---@param name 'request'|'notify'|'cancel_request'
 ---@param ... any
 ---@return any, any
@@ -65,8 +66,8 @@ local function call(name, ...)
   end
 end
 
---- Something is wrong that the user must know, once. A message that does not fit beside the
---- ruler of 80 columns would wait for a key.
+--- Reports a failure to the user, once. A message that does not fit beside the ruler in 80 columns
+--- would wait for a key.
 ---@param failure string
 local function fail(failure)
   if failure ~= server.failure then
@@ -76,7 +77,7 @@ local function fail(failure)
   require('tabahead.status').changed()
 end
 
---- The server's program and arguments; nil and the reason where there is none.
+--- Returns the server's program and arguments; nil and the reason if there is none.
 ---@return string[]? command
 ---@return string? reason
 function M.command()
@@ -95,7 +96,7 @@ function M.command()
   return nil, 'no program "tabahead" on the PATH; see `:checkhealth tabahead`'
 end
 
---- Whether suggestions are wanted in a buffer. A buffer where they are not is not sent to the server.
+--- Returns whether suggestions are wanted in a buffer. Other buffers are not sent to the server.
 ---@param buffer integer
 ---@return boolean
 function M.is_wanted(buffer)
@@ -106,15 +107,15 @@ function M.is_wanted(buffer)
   return here ~= false and here ~= 0
 end
 
---- Whether suggestions are for a buffer as it is now.
+--- Returns whether a buffer gets suggestions in its current state.
 ---@param buffer integer
 ---@return boolean
 function M.is_served(buffer)
   return M.is_attached(buffer) and M.is_wanted(buffer) and vim.bo[buffer].modifiable
 end
 
---- Whether a buffer is a file's. Buffers without a name all have one address, so one could be taken for another.
---- What the server would refuse for its size is not copied in the first place.
+--- Returns whether a buffer is a file. All buffers without a name share one address, so the server
+--- could confuse them. Texts that the server would refuse for their size are not copied to it.
 ---@param buffer integer
 ---@return boolean
 local function is_file(buffer)
@@ -125,7 +126,7 @@ local function is_file(buffer)
     and vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) <= LARGEST
 end
 
---- What a buffer is opened with: with another one it is another document.
+--- Returns the properties with which a buffer is opened; if they change, it is another document.
 ---@param buffer integer
 ---@return string
 local function identity(buffer)
@@ -141,7 +142,7 @@ local function capabilities()
   return all
 end
 
---- The server ended, and not because we said so.
+--- Handles an unexpected end of the server.
 local function ended()
   server.id, server.client = nil, nil
   require('tabahead.suggestion').forget_all()
@@ -158,8 +159,9 @@ local function ended()
   M.attach_all()
 end
 
---- Starts the program. An end that we make up for ourselves is no message to the user, who types: Neovim
---- would say it, so it is told that all is well. What is said of texts is said as the server can read it.
+--- Returns a function that starts the program. An unexpected end is handled here and must not show
+--- a message to a user who is typing; Neovim would show one, so it receives exit code 0. Texts in
+--- notifications are converted to what the server can read.
 ---@param command string[]
 ---@return fun(dispatchers: vim.lsp.rpc.Dispatchers): vim.lsp.rpc.PublicClient
 local function start(command)
@@ -177,7 +179,7 @@ local function start(command)
   end
 end
 
---- Lets the server follow a buffer; starts it where it does not run.
+--- Lets the server follow a buffer; starts it if it does not run.
 ---@param buffer integer
 function M.attach(buffer)
   if server.failure or not is_file(buffer) or not M.is_wanted(buffer) then
@@ -235,7 +237,7 @@ function M.attach(buffer)
   server.id = id
 end
 
---- Lets the server know a buffer by another type, name or line end, if it has one.
+--- Opens a buffer again at the server if its type, name or line end has changed.
 ---@param buffer integer
 function M.reattach(buffer)
   if M.is_attached(buffer) then
@@ -247,7 +249,7 @@ function M.reattach(buffer)
   M.attach(buffer)
 end
 
---- The server follows a buffer no longer.
+--- Makes the server stop following a buffer.
 ---@param buffer integer
 function M.detach(buffer)
   server.follows[buffer] = nil
@@ -261,7 +263,8 @@ function M.attach_all()
   end
 end
 
---- Somebody switched suggestions on or off: a buffer where they are not wanted is not followed any more.
+--- Applies a change of `tabahead_enabled`: buffers where suggestions are off are not followed any
+--- more.
 function M.follow_wishes()
   for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
     if M.is_attached(buffer) and not M.is_wanted(buffer) then
@@ -274,19 +277,19 @@ function M.follow_wishes()
   require('tabahead.status').changed()
 end
 
---- Whether the server follows a buffer now.
+--- Returns whether the server follows a buffer now.
 ---@param buffer integer
 ---@return boolean
 function M.is_attached(buffer)
   return server.client ~= nil and vim.lsp.buf_is_attached(buffer, server.client.id)
 end
 
---- Neovim ends, and with it the server: that is no end to start another one for.
+--- Handles that Neovim ends, and the server with it: this is no reason to start another one.
 function M.leave()
   server.id = nil
 end
 
---- Ends the server and starts it anew, with the options as they are now.
+--- Stops the server and starts it again, with the current options.
 function M.restart()
   require('tabahead.suggestion').forget_all()
   local old = server.client
@@ -302,7 +305,7 @@ function M.restart()
   M.attach_all()
 end
 
---- The server, and why there is none.
+--- Returns the server, and the reason if there is none.
 ---@return vim.lsp.Client? client
 ---@return string? failure
 function M.state()
@@ -315,7 +318,7 @@ local function document(buffer)
   return { uri = vim.uri_from_bufnr(buffer) }
 end
 
---- Where the cursor of the current window is, as the protocol counts.
+--- Returns the position of the current window's cursor, as the protocol counts.
 ---@return lsp.Position
 local function position()
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
@@ -323,10 +326,10 @@ local function position()
   return { line = row - 1, character = require('tabahead.encoding').units(before) }
 end
 
---- Asks for suggestions at the cursor. Gives the request's number; nil where nobody can be asked.
+--- Requests suggestions at the cursor. Returns the request's id; nil if there is no server.
 ---@param buffer integer
----@param invoked boolean Whether somebody asked.
----@param answered fun(items: tabahead.Item[]?) Nil where another request took its place.
+---@param invoked boolean Whether the user asked.
+---@param answered fun(items: tabahead.Item[]?) Receives nil if another request replaced this one.
 ---@return integer?
 function M.request(buffer, invoked, answered)
   local params = {
@@ -340,13 +343,13 @@ function M.request(buffer, invoked, answered)
   return sent and id or nil
 end
 
---- Takes a request back.
+--- Cancels a request.
 ---@param id integer
 function M.cancel(id)
   call('cancel_request', id)
 end
 
---- All of an item stands in the text now.
+--- Reports that an item was accepted as a whole.
 ---@param item tabahead.Item
 ---@param buffer integer
 function M.accepted(item, buffer)
@@ -354,7 +357,7 @@ function M.accepted(item, buffer)
   call('request', 'workspace/executeCommand', params, function() end, buffer)
 end
 
---- So many UTF-16 units of an item's text, from its start, stand in the text now.
+--- Reports that the first `length` UTF-16 code units of an item's text were accepted.
 ---@param item tabahead.Item
 ---@param length integer
 function M.accepted_part(item, length)
@@ -362,19 +365,19 @@ function M.accepted_part(item, length)
   call('notify', 'textDocument/didPartiallyAcceptCompletion', params)
 end
 
---- Another item than the first is on the screen.
+--- Reports that another item than the first is on the screen.
 ---@param item tabahead.Item
 function M.showed(item)
   call('notify', 'textDocument/didShowCompletion', { item = { command = item.command } })
 end
 
---- What was shown was taken away.
+--- Reports that the suggestion was dismissed.
 ---@param buffer integer
 function M.dismissed(buffer)
   call('notify', 'tabahead/didDismiss', { textDocument = document(buffer) })
 end
 
---- The cursor of the current window is elsewhere than it was, in this buffer.
+--- Reports the cursor of the current window, if it is in this buffer.
 ---@param buffer integer
 function M.moved(buffer)
   if buffer == vim.api.nvim_get_current_buf() and M.is_attached(buffer) then
@@ -382,7 +385,7 @@ function M.moved(buffer)
   end
 end
 
---- The user is in a buffer.
+--- Reports that the user is in a buffer.
 ---@param buffer integer
 function M.focus(buffer)
   local params = vim.empty_dict()
@@ -399,7 +402,7 @@ function M.configure(settings)
   call('notify', 'workspace/didChangeConfiguration', { settings = { tabahead = settings } })
 end
 
---- The server's figures; nil where it does not answer, with the reason.
+--- Requests the server's figures; `answered` receives nil and the reason if it does not answer.
 ---@param answered fun(stats: table?, reason: string?)
 function M.stats(answered)
   local silent = 'the server does not answer; `:checkhealth tabahead` may say why'

@@ -6,13 +6,13 @@ local suggestion = require('tabahead.suggestion')
 
 local M = {}
 
---- Says something that fits on a line: a longer message would wait for a key.
+--- Shows a message that fits on one line: a longer one would wait for a key.
 ---@param line string
 local function say(line)
   vim.api.nvim_echo({ { 'tabahead: ' .. line } }, true, {})
 end
 
---- The end of a model's id, which tells files of one name apart.
+--- Hash at the end of a model's id, which distinguishes files of the same name.
 local HASH = '%-%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x$'
 
 ---@param stats table
@@ -76,7 +76,7 @@ commands.status = {
   end,
 }
 
---- The server's figures as people read them.
+--- Returns the server's figures as readable lines.
 ---@param stats table
 ---@return string[]
 local function sentences(stats)
@@ -135,8 +135,9 @@ commands.log = {
   end,
 }
 
---- Says which model answers as soon as the one that is wished is loaded. Why it is refused, the server says itself.
----@param before table? The server's figures so far.
+--- Reports the model that answers once the requested one is loaded. If it is refused, the server
+--- itself reports the reason.
+---@param before table? The server's figures before the switch.
 local function announce_model(before)
   local is_loading = false
   vim.api.nvim_create_autocmd('User', {
@@ -161,7 +162,7 @@ end
 commands.model = {
   arguments = function(lead)
     local found = vim.startswith('mini', lead) and { 'mini' } or {}
-    -- A command's arguments end at a blank, so that one within a path is escaped.
+    -- A command's arguments end at a blank, so a blank within a path is escaped.
     for _, path in ipairs(vim.fn.getcompletion(lead:gsub('\\([\\ \t])', '%1'), 'file')) do
       if path:match('[/\\]$') or path:lower():match('%.gguf$') then
         table.insert(found, (path:gsub('[\\ \t]', '\\%0')))
@@ -176,13 +177,13 @@ commands.model = {
       end)
       return
     end
-    -- A relative path counts from Neovim's folder, as in `:edit`; the server gets the whole path.
+    -- A relative path is relative to Neovim's folder, as in `:edit`; the server gets the full path.
     local path = model == 'mini' and model or vim.fn.fnamemodify(vim.fs.normalize(model), ':p')
     local settings = vim.tbl_extend('force', config.options.settings, { model = path })
     client.stats(function(before)
       announce_model(before)
       config.options.settings = settings
-      -- All settings are sent again, because they replace those that were sent before.
+      -- All settings are sent again, because they replace the previous ones.
       client.configure(settings)
     end)
   end,
@@ -216,7 +217,7 @@ function M.run(arguments)
   end
 end
 
---- What may stand at the end of a line that begins with `:Tabahead`.
+--- Completes a command line that begins with `:Tabahead`.
 ---@param lead string The last word so far, with its blanks escaped.
 ---@param line string
 ---@return string[]

@@ -1,14 +1,16 @@
--- The options: defaults, and what users made of them.
+-- The options: defaults, and the user's changes.
 
 local M = {}
 
 ---@class tabahead.Options
----@field cmd? string[] The server and its arguments. Default: `tabahead lsp`, from the PATH or `~/.cargo/bin`.
----@field auto? boolean Whether to ask while typing. Default: true. Without it, the key `suggest` asks.
+---@field cmd? string[] The server and its arguments. Default: `tabahead lsp`, from the PATH or
+--- `~/.cargo/bin`.
+---@field auto? boolean Whether to ask while typing. Default: true. If false, only the key `suggest`
+--- asks.
 ---@field keys? tabahead.Keys|false Keys in insert mode; false for none.
----@field settings? table<string, any> The server's own settings, as its README lists them.
+---@field settings? table<string, any> The server's own settings, as listed in its README.
 
----@class tabahead.Keys A key that has nothing to do does what it did before. False leaves an action without a key.
+---@class tabahead.Keys A key without anything to do does what it did before. False: no key.
 ---@field accept? string|false
 ---@field accept_word? string|false
 ---@field accept_line? string|false
@@ -62,7 +64,7 @@ local function check_names(known, given, prefix)
   end
 end
 
---- Takes options over the defaults; what was given before is forgotten.
+--- Applies options on top of the defaults; earlier calls have no effect any more.
 ---@param given tabahead.Options
 function M.change(given)
   check_names({ 'cmd', 'auto', 'keys', 'settings' }, given, '')

@@ -1,17 +1,18 @@
--- A buffer's text as others read it: the server, and Vim's functions.
+-- Converts a buffer's text for the server and for Vim's functions.
 --
--- The server counts lines and UTF-16 units as LSP says: a carriage return ends a line wherever it is, and text is
--- UTF-8. A buffer's lines may hold carriage returns, and bytes that are no UTF-8. Neovim sends them as they are: every
--- line below would have another number for the server, or every character after it on the line another column. So a
--- carriage return within a line is sent as a blank, and what is no character as U+FFFD. In a file whose lines end with
--- a line feed, one at a line's end is left: the server knows CRLF.
+-- The server counts lines and UTF-16 units as LSP specifies: a carriage return ends a line wherever
+-- it is, and text is UTF-8. A buffer's lines may hold carriage returns and bytes that are not
+-- UTF-8. Neovim sends them unchanged: for the server, every line below would have another number,
+-- or every later character on the line another column. So a carriage return within a line is sent
+-- as a blank, and bytes that are no character as U+FFFD. In a file with line feeds as line ends, a
+-- carriage return at the end of a line is kept: the server knows CRLF.
 
 local M = {}
 
 --- U+FFFD.
 M.REPLACEMENT = '\239\191\189'
 
---- Sequences of bytes that are one character, of two, three and four bytes.
+--- Byte sequences of two, three and four bytes that are one character.
 local CHARACTERS = {
   '[\194-\223][\128-\191]',
   '\224[\160-\191][\128-\191]',
@@ -34,7 +35,7 @@ local function is_utf8(text)
   return not text:find('[\128-\255]')
 end
 
---- A line of a buffer.
+--- Converts a line of a buffer for the server.
 ---@param line string
 ---@return string
 local function readable_line(line)
@@ -52,7 +53,7 @@ end
 
 local ENDS = { unix = '\n', dos = '\r\n', mac = '\r' }
 
---- All of a buffer.
+--- Converts a whole buffer for the server.
 ---@param buffer integer
 ---@return string text
 ---@return boolean is_plain Whether Neovim would have sent the same.
@@ -70,25 +71,25 @@ local function readable_buffer(buffer)
   return table.concat(lines, ending) .. (options.endofline and ending or ''), is_plain
 end
 
---- Whether text that Neovim made of whole or of parts of lines is the same for the server.
+--- Returns whether the server reads text that Neovim built from lines or parts of lines unchanged.
 ---@param text string
 ---@param format string The buffer's 'fileformat'.
 ---@return boolean
 local function is_plain(text, format)
   if format == 'mac' then
-    -- What ends a line and what is in one is the same.
+    -- Line ends and carriage returns within a line are the same byte.
     return false
   end
   local lines = format == 'dos' and text:gsub('\r\n', '\n') or text
   return not lines:find('\r', 1, true) and is_utf8(text)
 end
 
---- The buffers whose changes are sent as the whole text, because there is something in it that the server reads
---- in another way.
+--- Buffers whose changes are sent as the whole text, because the server would read something in it
+--- differently.
 ---@type table<integer, true>
 local whole = {}
 
---- The parameters of a message, with the texts in them as the server can read them.
+--- Converts the texts in the parameters of a message to what the server can read.
 ---@param method string
 ---@param params any
 ---@return any
@@ -117,14 +118,16 @@ function M.readable(method, params)
   return params
 end
 
---- A line of a buffer as Vim's functions take it: for them a NUL is a line feed, and a string with a NUL is none.
+--- Converts a line of a buffer for Vim's functions, which represent a NUL as a line feed and take
+--- no string with a NUL.
 ---@param line string
 ---@return string
 function M.for_vim(line)
   return (line:gsub('%z', '\n'))
 end
 
---- How many UTF-16 units a line of a buffer is, or a part of it.
+--- Returns the length in UTF-16 units of a buffer's line, or of part of one.
+---
 ---@param line string
 ---@return integer
 function M.units(line)

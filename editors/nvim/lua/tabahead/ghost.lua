@@ -1,4 +1,4 @@
--- Draws a suggestion, and takes it away. Knows the screen, not what a suggestion is.
+-- Draws and clears a suggestion. Knows the screen, not what a suggestion is.
 
 local encoding = require('tabahead.encoding')
 local part = require('tabahead.part')
@@ -7,12 +7,12 @@ local M = {}
 
 local namespace = vim.api.nvim_create_namespace('tabahead')
 
---- The groups, which a colour scheme may set.
+--- Defines the highlight groups, which a colour scheme may override.
 function M.define_highlights()
-  -- Neovim 0.12 has a group for just this, which colour schemes know.
+  -- Neovim 0.12 has a group for exactly this purpose, which colour schemes know.
   local hint = vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'NonText'
   local like = vim.api.nvim_get_hl(0, { name = hint, link = false })
-  -- The default colours have none for it where there are 256: ghost text would look like text.
+  -- The default colours do not define it for 256 colours: ghost text would look like normal text.
   local is_seen = like.ctermfg ~= nil or (like.cterm ~= nil and next(like.cterm) ~= nil)
   local suggestion = is_seen and { link = hint } or vim.tbl_extend('force', like, { ctermfg = 'DarkGrey' })
   suggestion.default = true
@@ -22,9 +22,9 @@ end
 
 M.define_highlights()
 
---- A text with its tabs as the blanks that they will be: virtual text shows them as `^I`.
+--- Expands tabs to the blanks that they will be: virtual text shows them as `^I`.
 ---@param text string
----@param column integer Where on the screen it begins.
+---@param column integer Screen column at which the text begins.
 ---@return string
 local function expand_tabs(text, column)
   if not text:find('\t', 1, true) then
@@ -43,7 +43,8 @@ local function expand_tabs(text, column)
   return table.concat(parts)
 end
 
---- Scrolls as an accept would, so that lines below the cursor's are seen: nobody accepts what he cannot see.
+--- Scrolls like an accept would, so that lines below the cursor's are visible: users do not accept
+--- what they cannot see.
 ---@param count integer
 local function reveal(count)
   local row = vim.fn.winline()
@@ -56,11 +57,12 @@ local function reveal(count)
 end
 
 ---@class tabahead.Ghost
----@field text string What is not in the buffer yet; its lines end with `\n`.
----@field covered integer Bytes behind the cursor that stand in the first line of the text, too; see `part.around()`.
----@field count? string Which of several it is.
+---@field text string The text that is not in the buffer yet; its lines are separated by `\n`.
+---@field covered integer Bytes after the cursor that are also in the text's first line; see
+--- `part.around()`.
+---@field count? string Number of the suggestion and of all alternatives, such as `1/3`.
 
---- Draws at the cursor, instead of whatever was drawn.
+--- Draws at the cursor, and replaces the previous drawing.
 ---@param buffer integer
 ---@param row integer 0-based
 ---@param column integer Bytes
@@ -74,7 +76,7 @@ function M.draw(buffer, row, column, ghost)
   local count = ghost.count and { (' (%s)'):format(ghost.count), 'TabaheadCount' } or nil
   local screen = vim.fn.strdisplaywidth(line:sub(1, column))
 
-  -- What stands behind the cursor moves to the end of the last line, and is drawn there.
+  -- The text after the cursor moves to the end of the last line, and is drawn there.
   local moved = #lines > 1 and behind:sub(ghost.covered + 1) or ''
   local virt_lines = {}
   for i = 2, #lines do
@@ -118,7 +120,7 @@ function M.draw(buffer, row, column, ghost)
   end
 end
 
---- Draws nothing any more.
+--- Clears the drawing.
 ---@param buffer integer
 function M.clear(buffer)
   if vim.api.nvim_buf_is_valid(buffer) then

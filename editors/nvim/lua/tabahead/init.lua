@@ -1,4 +1,4 @@
--- What users call: set-up, the actions behind the keys, and what a statusline shows.
+-- The public functions: set-up, the actions of the keys, and the statusline.
 
 local M = {}
 
@@ -9,60 +9,61 @@ function M.setup(options)
   if vim.g.loaded_tabahead then
     require('tabahead.keys').map()
   elseif vim.v.vim_did_enter == 1 then
-    -- Neovim has loaded its plug-ins already: whoever comes later, a package manager for example, wants it now.
+    -- Neovim has loaded its plug-ins already. A later caller, such as a package manager, wants this
+    -- one loaded now.
     vim.cmd.runtime('plugin/tabahead.lua')
   end
 end
 
---- Accepts what is shown. Gives false where nothing is.
+--- Accepts the suggestion that is shown. Returns false if there is none.
 ---@return boolean
 function M.accept()
   return require('tabahead.suggestion').accept('all')
 end
 
---- Accepts the next word of it.
+--- Accepts the next word of the suggestion.
 ---@return boolean
 function M.accept_word()
   return require('tabahead.suggestion').accept('word')
 end
 
---- Accepts the rest of its line.
+--- Accepts the rest of the suggestion's current line.
 ---@return boolean
 function M.accept_line()
   return require('tabahead.suggestion').accept('line')
 end
 
---- Shows another suggestion; asks for others first.
+--- Shows the next suggestion; requests alternatives first if there are none yet.
 ---@return boolean
 function M.next()
   return require('tabahead.suggestion').cycle(1)
 end
 
---- Shows the suggestion before it.
+--- Shows the previous suggestion.
 ---@return boolean
 function M.previous()
   return require('tabahead.suggestion').cycle(-1)
 end
 
---- Takes what is shown away, until the text changes.
+--- Hides the suggestion until the text changes.
 ---@return boolean
 function M.dismiss()
   return require('tabahead.suggestion').dismiss()
 end
 
---- Asks for suggestions here, whether tabahead asks by itself or not.
+--- Requests suggestions at the cursor, whether tabahead does so automatically or not.
 ---@return boolean
 function M.suggest()
   return require('tabahead.suggestion').suggest()
 end
 
---- Whether something is shown that could be accepted.
+--- Returns whether a suggestion is shown that could be accepted.
 ---@return boolean
 function M.is_shown()
   return require('tabahead.suggestion').is_shown()
 end
 
---- For a statusline: empty before the first file, then `tabahead` and what there is to say.
+--- Returns text for a statusline: empty before the first file, then `tabahead` and its state.
 ---@return string
 function M.statusline()
   return require('tabahead.status').statusline()

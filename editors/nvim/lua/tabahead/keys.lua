@@ -1,7 +1,7 @@
--- The keys in insert mode. Each does what it did before where tabahead has nothing to do.
+-- The keys in insert mode. Each does what it did before if tabahead has nothing to do.
 --
--- A key answers with other keys, which are taken before anything that was typed behind it: an accept that waited
--- for its turn would come behind the letters of a fast typist.
+-- A mapping expands to other keys, which Neovim processes before anything that was typed after it:
+-- a scheduled accept would come after the letters of a fast typist.
 
 local config = require('tabahead.config')
 
@@ -9,16 +9,16 @@ local M = {}
 
 ---@class tabahead.Mapped
 ---@field key string
----@field before? table<string, any> What it was mapped to before, as `maparg()` gives it.
+---@field before? table<string, any> The previous mapping, as `maparg()` returns it.
 
----@type table<string, tabahead.Mapped> By action.
+---@type table<string, tabahead.Mapped> Mapped keys by action.
 local mapped = {}
 
---- Prefixes of keys that no user can type: what a key did before, what it does now, and closing the menu.
+--- Names of keys that no user can type: for what a key did before, and for closing the menu.
 local BEFORE = '<Plug>(tabahead-before-%s)'
 local CLOSE_MENU = '<Plug>(tabahead-close-menu)'
 
---- What answers a key press: the function in `tabahead` behind it, or what the key did before.
+--- Returns the keys that a key press expands to: a call of the action, or what the key did before.
 ---@param action string
 ---@return string
 local function press(action)
@@ -36,7 +36,7 @@ local function description(action)
   return 'tabahead: ' .. action
 end
 
---- The global mapping of a key.
+--- Returns the global mapping of a key.
 ---@param key string
 ---@return table<string, any>?
 local function mapping(key)
@@ -44,7 +44,7 @@ local function mapping(key)
   return not vim.tbl_isempty(found) and found.buffer == 0 and found or nil
 end
 
---- Maps a key, and gives what it did before another name.
+--- Maps a key, and keeps what it did before under another name.
 ---@param action string
 ---@param key string
 local function take(action, key)
@@ -62,12 +62,12 @@ local function take(action, key)
   mapped[action] = { key = key, before = before }
 end
 
---- Gives a key back to what it did before.
+--- Restores what a key did before.
 ---@param action string
 ---@param this tabahead.Mapped
 local function give_back(action, this)
   local now = mapping(this.key)
-  -- Somebody who mapped it since then keeps it.
+  -- A mapping made by others since then stays.
   if now and now.desc == description(action) then
     vim.keymap.del('i', this.key)
     if this.before then
@@ -90,7 +90,7 @@ function M.map()
   end
 end
 
---- The keys that are mapped, by action, and whether they are still ours.
+--- Returns the mapped keys by action, and whether they are still ours.
 ---@return { action: string, key: string, ours: boolean }[]
 function M.state()
   local all = {}

@@ -1,7 +1,7 @@
--- Recorded macros: an accept is recorded as the text that it gave.
+-- Recorded macros: an accept is recorded as the text that it inserted.
 --
--- A register records keys as they were typed. Replayed, the key of an accept would find another suggestion or none,
--- so in the register it is replaced by what it put into the buffer.
+-- A register records keys as they were typed. When replayed, an accept key would find another
+-- suggestion or none, so the register contains the inserted text instead.
 
 local M = {}
 
@@ -9,7 +9,7 @@ local M = {}
 local recording
 local listener = vim.api.nvim_create_namespace('tabahead.macro')
 
---- Somebody began to record.
+--- Starts to follow a recording.
 function M.start()
   recording = { typed = {}, accepts = {} }
   vim.on_key(function(_, typed)
@@ -19,7 +19,8 @@ function M.start()
   end, listener)
 end
 
---- What was accepted with the last key, and how many characters behind the cursor it took away.
+--- Notes the text accepted with the last key, and how many characters after the cursor the accept
+--- deleted.
 ---@param text string
 ---@param deleted integer
 function M.accepted(text, deleted)
@@ -28,7 +29,7 @@ function M.accepted(text, deleted)
   end
 end
 
---- Keys that insert a text as it is, whatever options and mappings say.
+--- Returns keys that insert a text literally, whatever the options and mappings are.
 ---@param text string
 ---@return string
 local function keys_for(text)
@@ -36,7 +37,7 @@ local function keys_for(text)
   return vim.keycode('<C-r><C-o>') .. '="' .. quoted .. '"\r'
 end
 
---- Somebody ended a recording.
+--- Handles the end of a recording.
 function M.stop()
   local this = recording
   recording = nil
@@ -46,7 +47,7 @@ function M.stop()
   end
   local register, recorded = vim.v.event.regname, vim.v.event.regcontents
   local typed = table.concat(this.typed)
-  -- Keys that came another way than from the keyboard: what was recorded is not known well enough to change it.
+  -- Some keys did not come from the keyboard: the recording is not known well enough to change it.
   if not vim.startswith(typed, recorded) then
     return
   end
@@ -56,7 +57,7 @@ function M.stop()
   local unrecorded = #typed - #recorded
   local contents = table.concat(this.typed)
   contents = contents:sub(1, #contents - unrecorded)
-  -- The register is written when this event is over.
+  -- Neovim writes the register after this event.
   vim.schedule(function()
     vim.fn.setreg(register, contents, 'c')
   end)

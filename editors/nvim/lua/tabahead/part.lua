@@ -1,16 +1,16 @@
--- Parts of a text: those that can be accepted by themselves, and those around text that is there already. Knows
--- nothing of buffers.
+-- Parts of a text: those that can be accepted alone, and those around text that is there already.
+-- Knows nothing of buffers.
 
 local M = {}
 
---- Blanks and line breaks, and then a word or a run of other signs.
+--- Blanks and line breaks, then a word or a run of other characters.
 local WORD = [[^\_s*\%(\k\+\|\%(\k\@!\S\)\+\)\?]]
---- At the end of a line, the next one.
+--- The rest of the line; at the end of a line, the next line.
 local LINE = [[^\n\?[^\n]*]]
 
 ---@alias tabahead.Part 'all'|'word'|'line'
 
---- The part of `text` from its start.
+--- Returns the part of `text` at its start.
 ---@param text string
 ---@param part tabahead.Part
 ---@return string
@@ -23,17 +23,19 @@ end
 
 ---@class tabahead.Piece
 ---@field text string
----@field column integer The byte of the covered text before which it stands.
----@field covered string The character that follows there.
+---@field column integer Byte of the covered text before which the piece is inserted.
+---@field covered string The covered character that follows the piece.
 
---- Cuts `text` where the characters of `covered` stand in it, in their order; nil where they do not.
+--- Splits `text` at the characters of `covered`, which it must contain in order; nil if it does
+--- not.
 ---@param text string
 ---@param covered string
 ---@return tabahead.Piece[]?
 function M.around(text, covered)
   local pieces, from, column = {}, 1, 0
   for _, character in ipairs(vim.fn.split(covered, '\\zs')) do
-    -- The last possible place of a closer at the end is the right one; all others are taken as they come.
+    -- Closers at the end of the text match at their last possible place; all others at the first
+    -- one.
     local rest = covered:sub(column + 1)
     local at = vim.endswith(text:sub(from), rest) and #text - #rest + 1 or text:find(character, from, true)
     if not at then

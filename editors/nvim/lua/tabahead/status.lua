@@ -1,15 +1,16 @@
--- How the server is, for the statusline and `:Tabahead status`.
+-- The server's state, for the statusline and `:Tabahead status`.
 
 local client = require('tabahead.client')
 
 local M = {}
 
---- A thought that is shorter than this is not shown: what flickers at each key draws the eye.
+--- Milliseconds of waiting below which nothing is shown: an indicator that flickers at each key
+--- distracts.
 local UNNOTICED = 150
 
 ---@type tabahead.Status
 local last = { kind = 'Inactive', busy = true, message = 'starting' }
---- Since when an answer is awaited, by the clock of the event loop.
+--- Time since which an answer is awaited, by the clock of the event loop.
 ---@type integer?
 local since
 local is_noticed = false
@@ -19,7 +20,7 @@ local function announce()
   vim.cmd.redrawstatus({ bang = true })
 end
 
---- The server said how it is, or something else did that matters here.
+--- Handles a new status from the server, or another change that affects the state.
 ---@param status? tabahead.Status
 function M.changed(status)
   local was_loading = last.busy
@@ -33,17 +34,18 @@ function M.changed(status)
   end
 end
 
---- Whether a model is being loaded.
+--- Returns whether a model is being loaded.
 ---@return boolean
 function M.is_loading()
   return last.busy
 end
 
---- What the server told last; `:Tabahead status` has the whole of it.
+--- The last message from the server; `:Tabahead status` shows all of it.
 ---@type string?
 M.told = nil
 
---- Shows what the server tells, as far as it fits on a line: a longer message would wait for a key, and the user types.
+--- Shows a message from the server, shortened to one line: a longer message would wait for a key
+--- while the user types.
 ---@param message string
 function M.tell(message)
   M.told = message
@@ -55,7 +57,7 @@ function M.tell(message)
   vim.api.nvim_echo({ { message, 'ErrorMsg' } }, true, {})
 end
 
---- An answer is awaited, or no longer.
+--- Marks that an answer is awaited, or no longer awaited.
 ---@param begins boolean
 function M.thinking(begins)
   since = begins and (since or vim.uv.now()) or nil
@@ -76,7 +78,7 @@ function M.thinking(begins)
 end
 
 ---@return 'idle'|'thinking'|'paused'|'failed' state
----@return string reason Empty where there is nothing to say.
+---@return string reason Empty if there is none.
 function M.state()
   local running, failure = client.state()
   if failure then
@@ -100,7 +102,7 @@ function M.state()
   return 'idle', ''
 end
 
---- The state in a few letters.
+--- Returns the state in a few characters.
 ---@return string
 function M.statusline()
   local running, failure = client.state()
@@ -109,7 +111,7 @@ function M.statusline()
   end
   local state = M.state()
   if state == 'thinking' and last.busy and last.percent then
-    -- No percent sign: it would have to be escaped in some statuslines and not in others.
+    -- No percent sign: some statuslines would need it escaped and others not.
     return ('tabahead %d/100'):format(last.percent)
   end
   local sign = { idle = '', thinking = ' ...', paused = ' off', failed = ' !' }

@@ -1,8 +1,10 @@
--- What is suggested in a buffer: asked for at each change, drawn where it still fits, accepted, taken away.
+-- The suggestion in a buffer: requested at each change, drawn while it still fits, accepted,
+-- removed.
 --
--- Between a key and the server's answer the old suggestion is kept in step: it stays as long as what was typed is
--- what it said. A suggestion has a region of the buffer, from where it was asked for to the end of what it
--- replaces, which grows with what is typed into it; any change outside of the region ends the suggestion.
+-- Between a key and the server's answer the old suggestion is kept in step: it stays as long as the
+-- typed text agrees with it. A suggestion has a region of the buffer, from the place where it was
+-- requested to the end of what it replaces, which grows with text typed into it; any change outside
+-- the region ends the suggestion.
 
 local client = require('tabahead.client')
 local config = require('tabahead.config')
@@ -13,48 +15,48 @@ local part = require('tabahead.part')
 local M = {}
 
 ---@class tabahead.Place
----@field tick integer The text, by the buffer's `changedtick`.
+---@field tick integer Version of the text: the buffer's `changedtick`.
 ---@field row integer
 ---@field column integer
----@field is_nowhere boolean It is no place in the text: beyond the line's end or within a tab, where 'virtualedit' lets
---- the cursor be, or after a carriage return that ends the line.
+---@field is_nowhere boolean Whether it is no place in the text: beyond the line's end or within a
+--- tab, as 'virtualedit' allows, or after a carriage return that ends the line.
 
 ---@class tabahead.Shown
 ---@field items tabahead.Item[]
 ---@field choice integer
----@field window integer The window whose cursor it is for.
----@field row integer Where the region begins.
+---@field window integer The window at whose cursor it is shown.
+---@field row integer Row of the region's start.
 ---@field column integer
----@field from integer The same, in bytes from the buffer's start.
----@field bytes integer How long the region is.
----@field covered string What it replaces.
----@field kept integer Bytes at the start of the items' texts that were typed before they were asked for.
+---@field from integer Start of the region, in bytes from the buffer's start.
+---@field bytes integer Length of the region.
+---@field covered string The text that it replaces.
+---@field kept integer Bytes at the start of the items' texts that were typed before the request.
 
 ---@class tabahead.Buffer
 ---@field number integer
----@field asked? tabahead.Place What was asked about last, whether it was answered or not.
+---@field asked? tabahead.Place Place of the last request, whether it was answered or not.
 ---@field pending? { id: integer? } The request whose answer is awaited.
 ---@field shown? tabahead.Shown
 ---@field drawn? any[] What is drawn, and where.
----@field dismissed boolean Somebody took a suggestion away, and the text is still the same.
+---@field dismissed boolean Whether the user dismissed a suggestion and the text is still the same.
 
 ---@class tabahead.Remaining
----@field text string What would be inserted at the cursor.
----@field covered integer Bytes behind the cursor that it replaces.
----@field typed string What of the item stands in the buffer already.
+---@field text string The text that would be inserted at the cursor.
+---@field covered integer Bytes after the cursor that it replaces.
+---@field typed string The part of the item that is already in the buffer.
 ---@field item tabahead.Item
 
 ---@type table<integer, tabahead.Buffer>
 local buffers = {}
 
---- Forgets what is shown, and draws it no more.
+--- Drops the suggestion that is shown, and clears its drawing.
 ---@param self tabahead.Buffer
 local function hide(self)
   self.shown, self.drawn = nil, nil
   ghost.clear(self.number)
 end
 
---- Nobody waits for the answer any more.
+--- Cancels the pending request.
 ---@param self tabahead.Buffer
 local function cancel(self)
   if self.pending and self.pending.id then
@@ -63,7 +65,7 @@ local function cancel(self)
   self.pending = nil
 end
 
---- Nobody waits for any answer.
+--- Cancels the pending request, and shows that no answer is awaited.
 ---@param self tabahead.Buffer
 local function give_up(self)
   if self.pending then
@@ -107,7 +109,7 @@ local function buffer(number)
   return self
 end
 
---- Where the cursor of the current window is in the text as it is.
+--- Returns the place of the current window's cursor in the current text.
 ---@param self tabahead.Buffer
 ---@return tabahead.Place
 local function place(self)
@@ -121,9 +123,9 @@ local function place(self)
   }
 end
 
---- Whether a suggestion may take the place of what stands behind the cursor: what it was made to replace, or brackets
---- and quotes that were closed meanwhile by whoever does that, if they stand in it. Words that were typed there are not
---- its own.
+--- Returns whether a suggestion may replace the text after the cursor: the text that it was meant
+--- to replace, or brackets and quotes that an auto-closing plug-in has added meanwhile, provided
+--- that the suggestion contains them. Words that were typed there are not its to replace.
 ---@param behind string
 ---@param text string
 ---@param covered string
@@ -133,7 +135,8 @@ local function may_replace(behind, text, covered)
   return is_expected and part.around(vim.split(text, '\n')[1], behind) ~= nil
 end
 
---- What is left of the shown item at the cursor; nil where the text is not what the item says.
+--- Returns what is left of the shown item at the cursor; nil if the text does not agree with the
+--- item.
 ---@param self tabahead.Buffer
 ---@return tabahead.Remaining?
 local function remaining(self)
@@ -163,7 +166,8 @@ local function remaining(self)
   return { text = text, covered = covered, typed = typed, item = item }
 end
 
---- An item of the popup menu is marked and not in the text yet: what is typed next is the menu's.
+--- Returns whether an item of the popup menu is selected and not in the text yet: the next key is
+--- for the menu.
 ---@return boolean
 local function menu_has_choice()
   if vim.fn.pumvisible() == 0 then
@@ -183,7 +187,7 @@ local function is_inserting()
   return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
 end
 
---- Whether somebody inserts in this buffer now, and suggestions are for it.
+--- Returns whether the user is inserting in this buffer, and suggestions are enabled there.
 ---@param number integer
 ---@return boolean
 local function is_at_home(number)
@@ -205,7 +209,7 @@ local function draw(self)
     return false
   end
   local here, items = place(self), self.shown.items
-  -- One key is several events, and each drawing is a frame.
+  -- One key triggers several events, and each drawing is a frame.
   local drawing = { here, left.text, left.covered, self.shown.choice, #items }
   if vim.deep_equal(drawing, self.drawn) then
     return true
@@ -219,7 +223,7 @@ local function draw(self)
   return true
 end
 
---- A position on a line in bytes; one beyond its end is its end.
+--- Converts a position on a line to bytes; a position past the end is the end.
 ---@param line string
 ---@param position lsp.Position
 ---@return integer
@@ -228,7 +232,7 @@ local function bytes(line, position)
   return at < 0 and #line or at
 end
 
---- Takes an answer, if the text is still the one that was asked about.
+--- Takes an answer, if the text is still the one that the request was about.
 ---@param self tabahead.Buffer
 ---@param asked tabahead.Place
 ---@param items tabahead.Item[]
@@ -239,7 +243,7 @@ local function take(self, asked, items)
   if not vim.deep_equal(asked, place(self)) then
     return
   end
-  -- What stands for bytes that are no character would be inserted as a sign.
+  -- Substitutes for bytes that are no characters would be inserted as real characters.
   items = vim.tbl_filter(function(item)
     return not item.insertText:find(encoding.REPLACEMENT, 1, true)
   end, items)
@@ -249,7 +253,7 @@ local function take(self, asked, items)
     return
   end
   for _, item in ipairs(items) do
-    -- A buffer's lines end with `\n` whatever the file's end with.
+    -- Lines of a buffer are separated by `\n` whatever the file's line ends are.
     item.insertText = item.insertText:gsub('\r\n?', '\n')
   end
   -- Items of one answer have one range, which is on the cursor's line.
@@ -261,7 +265,8 @@ local function take(self, asked, items)
     and first.insertText == left.text
     and stop - start == left.covered
   if left and is_same then
-    -- What is there already: it keeps its beginning, so that it stays where letters are taken back.
+    -- The answer is what is shown already: keep its typed beginning, so that it stays when letters
+    -- are deleted.
     for _, item in ipairs(items) do
       item.insertText = left.typed .. item.insertText
     end
@@ -282,7 +287,7 @@ local function take(self, asked, items)
   draw(self)
 end
 
---- Asks about the text as it is, unless that was asked already.
+--- Requests a suggestion for the current text, unless that was requested already.
 ---@param self tabahead.Buffer
 ---@param invoked boolean
 ---@param answered? fun() Called when the answer is taken.
@@ -311,13 +316,13 @@ local function ask(self, invoked, answered)
     end
   end)
   if not this.id then
-    -- Nobody was there to be asked: whoever comes is asked the same.
+    -- The server could not be asked: ask again as soon as there is one.
     self.pending, self.asked = nil, nil
     require('tabahead.status').thinking(false)
   end
 end
 
---- The text changed, the cursor moved, or somebody began to insert.
+--- Handles a change of the text, a move of the cursor, or the start of insert mode.
 ---@param number integer
 function M.follow(number)
   M.look_around()
@@ -334,7 +339,8 @@ function M.follow(number)
   end
   local is_drawn = draw(self)
   if here.is_nowhere then
-    -- There is nothing to ask, and what was asked before is asked again where it was.
+    -- There is nothing to request here; a request interrupted by this is made again when the cursor
+    -- is back.
     give_up(self)
     self.asked = here
   end
@@ -349,7 +355,7 @@ function M.follow(number)
     ask(self, false)
     return
   end
-  -- The answer will most likely say what is drawn already, so the frame with the letter goes first.
+  -- The answer will most likely be what is drawn already, so the frame with the letter goes first.
   vim.schedule(function()
     if is_at_home(number) and not place(self).is_nowhere then
       ask(self, false)
@@ -357,7 +363,7 @@ function M.follow(number)
   end)
 end
 
---- Forgets what is shown and what was asked in a buffer that the user is no longer in.
+--- Drops the suggestion and the request of a buffer that the user has left.
 ---@param self tabahead.Buffer
 local function leave(self)
   give_up(self)
@@ -368,8 +374,9 @@ local function leave(self)
   self.asked = nil
 end
 
---- Takes away what is shown where nobody inserts any more, where another window is the current one, or where nothing
---- is suggested any more. A buffer is left in many ways, and some of them come without an event of their own.
+--- Removes suggestions that are no longer valid: insert mode was left, another window is the
+--- current one, or suggestions are off. A buffer can be left in many ways, and some trigger no
+--- event of their own.
 function M.look_around()
   for number, self in pairs(buffers) do
     local is_shown_elsewhere = self.shown and self.shown.window ~= vim.api.nvim_get_current_win()
@@ -377,14 +384,14 @@ function M.look_around()
       local was_drawn = self.drawn ~= nil
       leave(self)
       if was_drawn and vim.api.nvim_get_mode().mode:sub(1, 1) == 'c' then
-        -- Nothing else is drawn while somebody types a command line.
+        -- Neovim draws nothing else while the user types a command line.
         vim.cmd.redraw()
       end
     end
   end
 end
 
---- What is left of the suggestion on the screen, if there is one.
+--- Returns what is left of the suggestion on the screen, if there is one.
 ---@return tabahead.Remaining? left
 ---@return tabahead.Buffer? self
 local function on_screen()
@@ -398,14 +405,14 @@ local function on_screen()
   end
 end
 
---- Whether something is shown.
+--- Returns whether a suggestion is shown.
 ---@return boolean
 function M.is_shown()
   return on_screen() ~= nil
 end
 
---- Whether what is shown begins with a step of indentation, and the cursor is where lines are indented: Tab is
---- then pressed for the indentation, which is typed along.
+--- Returns whether the suggestion begins with a step of indentation and the cursor is where lines
+--- are indented: Tab is then meant as indentation, which is typed along with the suggestion.
 ---@param left tabahead.Remaining
 ---@return boolean
 local function is_indenting(left)
@@ -415,7 +422,7 @@ local function is_indenting(left)
   return vim.trim(before) == '' and vim.fn.strdisplaywidth(blanks, column) >= vim.fn.shiftwidth()
 end
 
---- Whether an action has something to do now.
+--- Returns whether an action has something to do now.
 ---@param action string
 ---@return boolean
 function M.can(action)
@@ -426,14 +433,14 @@ function M.can(action)
   return left ~= nil and not (action == 'accept' and is_indenting(left))
 end
 
---- Ends the undo step: an accept is one of its own.
+--- Ends the undo step, so that an accept is a step of its own.
 local function end_undo_step()
-  -- Setting it ends the step, even to what it is.
+  -- Setting the option ends the step, even to the same value.
   vim.bo.undolevels = vim.bo.undolevels
 end
 
---- Inserts at the cursor. What is pasted counts as typed, so that `.` repeats it; but it is put there without what
---- somebody may have made of pasting, and without the frame that Neovim draws behind a paste.
+--- Inserts at the cursor. A paste counts as typed, so that `.` repeats it; but the text is put
+--- without the user's own `vim.paste`, and without the frame that Neovim draws after a paste.
 ---@param text string
 local function insert(text)
   local paste = vim.paste
@@ -448,7 +455,7 @@ local function insert(text)
   end
 end
 
---- Accepts what is shown, or the start of it.
+--- Accepts the suggestion that is shown, or the start of it.
 ---@param which tabahead.Part
 ---@return boolean
 function M.accept(which)
@@ -461,7 +468,7 @@ function M.accept(which)
   local reported = (left.typed .. text):sub(self.shown.kept + 1)
   local here, line = place(self), vim.api.nvim_get_current_line()
   local covered = is_all and left.covered or 0
-  -- Where a carriage return ends the line as well, it ends the lines after it, too.
+  -- If the line ends with a carriage return as well, the inserted lines must, too.
   if line:sub(here.column + covered + 1) == '\r' then
     text = text:gsub('\r?\n', '\r\n')
   end
@@ -479,7 +486,7 @@ function M.accept(which)
   if is_all then
     hide(self)
   end
-  -- Somebody waits for what comes next, and nobody for the report.
+  -- The user waits for the next suggestion, but not for the report.
   M.follow(self.number)
   if is_all then
     client.accepted(left.item, self.number)
@@ -489,7 +496,7 @@ function M.accept(which)
   return true
 end
 
---- Shows another of several suggestions, which are asked for first.
+--- Shows another suggestion; requests alternatives first if there are none yet.
 ---@param step integer
 ---@return boolean
 function M.cycle(step)
@@ -513,7 +520,7 @@ function M.cycle(step)
   return true
 end
 
---- Takes what is shown away, until the text changes.
+--- Hides the suggestion until the text changes.
 ---@return boolean
 function M.dismiss()
   local _, self = on_screen()
@@ -527,7 +534,7 @@ function M.dismiss()
   return true
 end
 
---- Asks here, also where nothing is asked by itself.
+--- Requests a suggestion at the cursor, even where none is requested automatically.
 ---@return boolean
 function M.suggest()
   local number = vim.api.nvim_get_current_buf()
@@ -543,7 +550,8 @@ function M.suggest()
   return true
 end
 
---- Another model answers from now on: it is asked what the one before was asked. It answers a request that waits.
+--- Repeats the last request after another model has taken over. It answers pending requests by
+--- itself.
 function M.renew()
   local number = vim.api.nvim_get_current_buf()
   local self = buffers[number]
@@ -553,7 +561,7 @@ function M.renew()
   end
 end
 
---- Nothing that was answered holds any more.
+--- Drops all suggestions and requests: none of the answers is valid any more.
 function M.forget_all()
   for _, self in pairs(buffers) do
     self.pending, self.asked = nil, nil

@@ -1,9 +1,10 @@
-//! What Neovim 0.11's own completion needs: it does not insert what LSP says.
+//! Items for Neovim 0.11's own completion, which does not insert what LSP specifies.
 //!
-//! Of a plain text it inserts what stands before the first blank, so it gets a snippet without places to
-//! fill in. It replaces nothing behind the cursor. Every further line gets the indentation of the cursor's
-//! line. While an item is selected, its label stands in the buffer. So what is offered is as much of a
-//! suggestion as comes out right: it is a beginning of it, and its rest is the next suggestion.
+//! From plain text it inserts only what precedes the first blank, so it gets a snippet without
+//! placeholders. It replaces nothing after the cursor. It gives every further line the indentation
+//! of the cursor's line. While an item is selected, its label is in the buffer. So an item contains
+//! as much of a suggestion as comes out right: a beginning of it, whose rest is the next
+//! suggestion.
 
 use serde_json::Value;
 use tabahead_context::Suggestion;
@@ -14,17 +15,17 @@ use super::{Insert, LONGEST_LABEL, first_line, is_worth_showing};
 /// `InsertTextFormat.Snippet`.
 const SNIPPET: u8 = 2;
 
-/// `InsertTextMode.adjustIndentation`: for whoever takes snippets literally otherwise.
+/// `InsertTextMode.adjustIndentation`: for clients that would otherwise take snippets literally.
 const ADJUST_INDENTATION: u8 = 2;
 
-/// Whether a client inserts so, by its name and what it says of `completionItem`. Completion plugins insert as
-/// LSP says, and declare what Neovim does not.
+/// Returns whether a client inserts like that, judging by its name and the capability
+/// `completionItem`. Completion plugins insert as LSP specifies, and declare what Neovim does not.
 pub(super) fn inserts(client: &str, item: &Value) -> bool {
     let is_set = |name: &str| item[name].as_bool() == Some(true);
     client.starts_with("Neovim") && is_set("snippetSupport") && !is_set("insertReplaceSupport")
 }
 
-/// What accepting does; `None` when nothing comes out right.
+/// Returns the effect of accepting the item; `None` when nothing comes out right.
 pub(super) fn insert(
     word: &str,
     suggestion: &Suggestion,
@@ -33,7 +34,7 @@ pub(super) fn insert(
 ) -> Option<Insert> {
     let text = suggestion.text.replace("\r\n", "\n");
     let covered = document.slice(cursor..suggestion.range.end);
-    // What stands behind the cursor stays there: the text ends before it.
+    // The text after the cursor stays: the inserted text ends before it.
     let (text, rest) = match covered.as_str() {
         "" => (text.as_str(), ""),
         covered => text.rsplit_once(covered)?,
@@ -56,13 +57,13 @@ pub(super) fn insert(
         kept = format!("{kept}\n{line}");
         snippet = format!("{snippet}\n{}", escaped(inner));
     }
-    // Without the lines that it closes, what stands behind the cursor would be at a wrong place.
+    // The text after the cursor belongs after the lines that were cut off.
     let is_cut = kept.len() < text.len();
     if !is_worth_showing(&kept) || (is_cut && !covered.is_empty()) {
         return None;
     }
     let shown = format!("{word}{kept}");
-    // The label's beginning, without an ellipsis: it stands in the buffer.
+    // The label's beginning, without an ellipsis, because the label appears in the buffer.
     let label = first_line(word, &shown)
         .chars()
         .take(LONGEST_LABEL)
@@ -78,7 +79,7 @@ pub(super) fn insert(
     })
 }
 
-/// A text as a snippet that is this text.
+/// Escapes a text as a snippet that inserts exactly this text.
 fn escaped(text: &str) -> String {
     let mut snippet = String::with_capacity(text.len());
     for c in text.chars() {
