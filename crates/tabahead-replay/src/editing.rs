@@ -37,11 +37,11 @@ pub struct Happening {
     /// entries without a time, and texts, whose time may be the recording's end, happen with the
     /// one before.
     pub at: Duration,
-    /// What happened.
+    /// The event.
     pub what: What,
 }
 
-/// What happened. Offsets are bytes.
+/// An event. Offsets are bytes.
 #[derive(Debug, Clone)]
 pub enum What {
     /// A document got a text that did not come from a change.
@@ -74,7 +74,7 @@ pub enum What {
         edits: Vec<ByteEdit>,
         /// The cursor afterwards, in `after`.
         cursor: Offset,
-        /// What kind of act it was.
+        /// The kind of act that it was.
         kind: EditKind,
         /// The editor's reason, if it gave one.
         reason: Option<String>,

@@ -89,7 +89,7 @@ pub struct Edited {
     pub after: Document,
     /// The cursor afterwards.
     pub cursor: Offset,
-    /// What kind of change it is.
+    /// The kind of change.
     pub kind: EditKind,
     /// The accepted suggestion, if the change is an accept.
     pub accepts: Option<Accepts>,

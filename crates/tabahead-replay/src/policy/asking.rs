@@ -185,7 +185,7 @@ pub(crate) struct Asking {
     pub(crate) id: GenerationId,
     /// The state that is asked about.
     pub(crate) state: State,
-    /// What the model sees of the state.
+    /// The part of the state that the model sees.
     pub(crate) window: ContextWindow,
     path: Path,
     priority: Priority,

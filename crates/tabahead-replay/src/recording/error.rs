@@ -18,7 +18,7 @@ pub enum RecordingError {
     NotARecording {
         /// The file.
         file: PathBuf,
-        /// What was found instead.
+        /// The problem that was found.
         problem: String,
     },
     /// A recording in a format that this version does not know.
@@ -44,7 +44,7 @@ pub enum RecordingError {
         file: PathBuf,
         /// The entry, from 1.
         entry: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// An entry lacks fields of its kind, or they are of the wrong type.
@@ -56,7 +56,7 @@ pub enum RecordingError {
         entry: usize,
         /// Its kind; "of no kind" when it has none.
         kind: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// An entry is too large to be read.

@@ -335,7 +335,7 @@ fn what_llama_vim_computes_ahead_mid_line_is_never_found() {
     assert_eq!(theirs.hits_after_accept, 0, "{theirs:?}");
     let ours = told(PolicyName::Tabahead, &mid_line);
     assert_eq!(ours.hits_after_accept, ours.with_next);
-    // At the end of a line it is found.
+    // At the end of a line, it is found.
     let theirs = told(PolicyName::LlamaVim, &at_end());
     assert_eq!(theirs.hits_after_accept, theirs.with_next);
 }
