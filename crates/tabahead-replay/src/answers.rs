@@ -1,9 +1,9 @@
-//! What a model says at a state: the same answers for every policy of a run.
+//! The model's answer at a state: the same answers for every policy of a run.
 //!
 //! An answer is a function of the state that the model sees and of nothing else; above all, not of
 //! the recording's future. A [`Source`] computes it (a real model, or the deterministic copier in
-//! `ngram.rs`); [`Answers`] remembers it, so that the same state costs once, however many policies
-//! ask. `file.rs` keeps what was computed for the next run.
+//! `ngram.rs`). [`Answers`] remembers it, so that each state is computed once, however many
+//! policies ask. `file.rs` keeps the answers for the next run.
 
 mod file;
 mod model;
@@ -21,24 +21,24 @@ pub use file::{AnswersFile, AnswersFileError};
 pub use model::RealModel;
 pub use ngram::Ngram;
 
-/// Paths that the source can go on with: each may hold keys and values.
+/// Maximum number of paths that the source can continue; each may hold keys and values.
 const PATHS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
-/// States whose answers are kept in memory.
+/// Maximum number of states whose answers are kept in memory.
 const STATES: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// 128-bit xxh3 of everything that a generation's tokens depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StateKey(pub u128);
 
-/// What a model says at one place of a path.
+/// The model's answer at one place of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Said {
-    /// A token, and up to where the path's tokens are the canonical ones.
+    /// A token, and the bytes from the tail's start up to which the path's tokens are canonical.
     Token(PathToken, usize),
     /// The path is complete.
     End(PathEnd),
-    /// The model failed, in one line.
+    /// The model failed; the message is one line.
     Broken(String),
 }
 
@@ -47,19 +47,19 @@ pub enum Said {
 pub struct Beginning {
     /// Tokens up to the stable boundary, markers included.
     pub prompt: Vec<TokenId>,
-    /// The tokens of the text that must be spelled next, as it stands.
+    /// Tokens of the text that must be spelled next, encoded on its own.
     pub draft: Vec<TokenId>,
 }
 
 /// Computes answers, from the prompt and token by token.
 pub trait Source {
-    /// The model.
+    /// Returns the model's profile.
     fn profile(&self) -> &ModelProfile;
 
-    /// Whether it looks ahead: its answers are others then.
+    /// Reports whether the source looks ahead, which changes its answers.
     fn looks_ahead(&self) -> bool;
 
-    /// Begins a path at the request's state, ignoring what of it is known already.
+    /// Begins a path at the request's state, ignoring any part of the path that is already known.
     ///
     /// # Errors
     /// When the prompt is too long, or the model fails.
@@ -69,13 +69,14 @@ pub trait Source {
         request: &GenerationRequest,
     ) -> Result<Beginning, GenerationFailure>;
 
-    /// The next token of a path that was begun and not forgotten.
+    /// Returns the next token of a path that was begun and not forgotten.
     fn next(&mut self, key: StateKey) -> Said;
 
-    /// Passes behind the prompt that the last token of a path took; `None` where it is not one that passes compute.
+    /// Returns the number of passes after the prompt that the last token of a path took; `None` if
+    /// its passes are not counted.
     fn steps(&self, key: StateKey) -> Option<u32>;
 
-    /// Drops what is kept for a path.
+    /// Drops the state kept for a path.
     fn forget(&mut self, key: StateKey);
 }
 
@@ -83,33 +84,33 @@ pub trait Source {
 pub struct Answers {
     source: Box<dyn Source>,
     states: LruCache<StateKey, State>,
-    /// The states whose paths the source can go on with.
+    /// States whose paths the source can continue.
     live: LruCache<StateKey, ()>,
     file: Option<AnswersFile>,
     computed: u64,
 }
 
-/// What is known of one state.
+/// Everything known about one state.
 #[derive(Debug, Clone)]
 struct State {
     beginning: Result<Arc<Beginning>, GenerationFailure>,
     tokens: Vec<(PathToken, usize)>,
-    /// Passes that each of them took.
+    /// Number of passes that each token took.
     steps: Vec<Option<u32>>,
     end: Option<Said>,
-    /// How much of it the file has; `None` when it does not know the state.
+    /// How much of the state is in the file; `None` if the file does not have the state.
     filed: Option<usize>,
 }
 
 impl State {
-    /// Tokens and end that are known.
+    /// Returns the number of known tokens, plus one if the end is known.
     fn known(&self) -> usize {
         self.tokens.len() + usize::from(self.end.is_some())
     }
 }
 
 impl Answers {
-    /// Answers of a source, remembered in memory, and in a file when there is one.
+    /// Creates the answers of `source`, remembered in memory and, if there is one, in `file`.
     pub fn new(source: Box<dyn Source>, file: Option<AnswersFile>) -> Self {
         Self {
             source,
@@ -120,17 +121,18 @@ impl Answers {
         }
     }
 
-    /// The model.
+    /// Returns the model's profile.
     pub fn profile(&self) -> &ModelProfile {
         self.source.profile()
     }
 
-    /// Tokens that the source had to compute, because nobody remembered them.
+    /// Returns the number of tokens that the source had to compute because they were not
+    /// remembered.
     pub fn computed(&self) -> u64 {
         self.computed
     }
 
-    /// The prompt of a request's state.
+    /// Returns the key of the request's state and its prompt.
     ///
     /// # Errors
     /// When the prompt is too long, or the model fails.
@@ -159,8 +161,8 @@ impl Answers {
         state.beginning.clone().map(|beginning| (key, beginning))
     }
 
-    /// What the model says at the `n`-th place of the path that begins at the request's state,
-    /// counted from the stable boundary.
+    /// Returns the model's answer at the `n`-th place of the path that begins at the request's
+    /// state, counted from the stable boundary.
     pub fn said(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> Said {
         if self.states.get(&key).is_none()
             && let Err(failure) = self.begin(request)
@@ -202,12 +204,14 @@ impl Answers {
         }
     }
 
-    /// Passes behind the prompt that the `n`-th token of a path took, if that is known.
+    /// Returns the number of passes after the prompt that the `n`-th token of a path took, if it is
+    /// known.
     pub fn steps(&mut self, key: StateKey, n: usize) -> Option<u32> {
         *self.states.get(&key)?.steps.get(n)?
     }
 
-    /// Lets the source begin a path; the one that was gone on with longest ago is forgotten.
+    /// Lets the source begin a path; forgets the least recently continued one if there are too
+    /// many.
     fn begin_path(
         &mut self,
         key: StateKey,
@@ -228,14 +232,14 @@ impl Answers {
         }
     }
 
-    /// Writes what the file does not know yet.
+    /// Writes everything that the file does not have yet.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&mut self) -> Result<(), AnswersFileError> {
         let Self { states, file, .. } = self;
         let Some(file) = file else { return Ok(()) };
-        // The oldest first, so that files of equal runs are equal.
+        // Oldest first, so that equal runs write equal files.
         for (key, state) in states.iter_mut().rev() {
             file.append(*key, state);
             state.filed = Some(state.known());

@@ -1,8 +1,8 @@
-//! From the entries of a recording to what a user did: documents as texts, each change with the
-//! cursor behind it and what kind of act it was.
+//! From the entries of a recording to what a user did: documents as texts, and each change with the
+//! cursor after it and the kind of act that it was.
 //!
-//! Recorders write the reason of a change and the cursor behind it as entries of their own, shortly
-//! after the change. So a change is looked at together with a few entries that follow it. Only the
+//! Recorders write the reason of a change and the cursor after it as separate entries, shortly
+//! after the change. So a change is read together with a few entries that follow it. Only the
 //! current texts and the stored contents are kept.
 
 mod classify;
@@ -22,41 +22,42 @@ pub use problem::{EditingError, Inconsistency, Problem};
 
 use crate::recording::{Entry, EntryKind, FetchedItem, RecordingError, Replacement};
 
-/// How many entries behind a change are looked at for its reason and its cursor.
+/// Maximum number of entries after a change that are searched for its reason and its cursor.
 const LOOK_AHEAD: usize = 64;
 
-/// A cursor belongs to a change when it is told no later, in milliseconds.
+/// Maximum delay of a cursor that belongs to a change, in milliseconds.
 const SELECTION_DELAY: u64 = 20;
 
 /// Something that happened while a user edited.
 #[derive(Debug, Clone)]
 pub struct Happening {
-    /// The entry that tells of it, from 1.
+    /// Number of the entry that reports it, from 1.
     pub entry: usize,
-    /// When, counted from the first entry that has a time. Never less than what came before: entries
-    /// without a time, and texts, whose time may be the recording's end, happen with the one before.
+    /// Time since the first entry that has a time. Never less than that of the happening before:
+    /// entries without a time, and texts, whose time may be the recording's end, happen with the
+    /// one before.
     pub at: Duration,
-    /// What happened.
+    /// The event.
     pub what: What,
 }
 
-/// What happened. Offsets are bytes.
+/// An event. Offsets are bytes.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// A document has a text now that did not come of a change.
+    /// A document got a text that did not come from a change.
     Opened {
         /// The document.
         document: u64,
         /// The last component of its path.
         file_name: String,
-        /// Its path as it was recorded.
+        /// Its path as recorded.
         path: String,
-        /// Its LSP language id; empty when its name does not tell.
+        /// Its LSP language id; empty if its name does not determine one.
         language: String,
         /// Its text.
         text: Document,
     },
-    /// A document has no text any more.
+    /// A document no longer has a text.
     Closed {
         /// The document.
         document: u64,
@@ -69,20 +70,20 @@ pub enum What {
         before: Document,
         /// The text afterwards; its version is one more.
         after: Document,
-        /// What was replaced, from the beginning of the text to its end.
+        /// The replacements, from the beginning of the text to its end.
         edits: Vec<ByteEdit>,
-        /// Where the cursor stands afterwards, in `after`.
+        /// The cursor afterwards, in `after`.
         cursor: Offset,
-        /// What kind of act it was.
+        /// The kind of act that it was.
         kind: EditKind,
-        /// The editor's reason, where it gave one.
+        /// The editor's reason, if it gave one.
         reason: Option<String>,
     },
     /// The cursor was moved without a change.
     Moved {
         /// The document.
         document: u64,
-        /// Where it stands.
+        /// The new cursor.
         cursor: Offset,
         /// Whether it came from another document or from further than the next line.
         far: bool,
@@ -96,29 +97,29 @@ pub enum What {
         /// The editor's number for the text that it asked about.
         version: Option<i64>,
     },
-    /// Another product answered, or was told that nobody waits any more.
+    /// Another product answered, or its request was cancelled.
     FetchEnded {
         /// The number of the request.
         request: u64,
-        /// How long it took.
+        /// Time that the request took.
         duration: Duration,
-        /// Whether the editor gave it up.
+        /// Whether the editor cancelled the request.
         cancelled: bool,
         /// The suggestions.
         result: Vec<FetchedItem>,
     },
 }
 
-/// A range of the text before a change and what stands there afterwards.
+/// A range of the text before a change, and its replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByteEdit {
-    /// What is replaced.
+    /// The replaced range.
     pub range: Range<Offset>,
-    /// What stands there afterwards.
+    /// The new text.
     pub text: String,
 }
 
-/// What a user did, in order. Goes on behind an inconsistency: what cannot be understood is left out,
+/// What a user did, in order. Goes on after an inconsistency: entries that do not fit are left out,
 /// and a document whose text is no longer known is closed until it gets a new one.
 pub struct Editing<I> {
     entries: I,
@@ -135,12 +136,12 @@ pub struct Editing<I> {
 /// A document with a text.
 struct Open {
     text: Document,
-    /// The cursor in UTF-16 code units; `None` before it was told.
+    /// The cursor in UTF-16 code units; `None` before it was reported.
     cursor: Option<usize>,
 }
 
 impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
-    /// What the user did who is recorded in these entries.
+    /// Creates the iterator over what the recorded user did.
     pub fn new(entries: I) -> Self {
         Self {
             entries,
@@ -307,7 +308,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
     }
 
     fn select(&mut self, number: usize, id: u64, selection: &Range<usize>) {
-        // Cursors are told of documents too whose text never is: output panels, for example.
+        // Cursors are also reported for documents whose text never is: output panels, for example.
         let Some(open) = self.documents.get_mut(&id) else {
             return;
         };
@@ -428,14 +429,14 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for Editing<I> 
     }
 }
 
-/// What entries behind a change say of it.
+/// Facts about a change from the entries after it.
 #[derive(Default)]
 struct ChangeContext {
     reason: Option<String>,
     selection: Option<Range<usize>>,
 }
 
-/// Whether an entry tells of something at the time when it happened.
+/// Returns whether the time of an entry is the time when its event happened.
 fn is_act(kind: &EntryKind) -> bool {
     !matches!(
         kind,
@@ -464,7 +465,7 @@ impl Clock {
         }
     }
 
-    /// The time of an act.
+    /// Returns the time of an act.
     fn advance(&mut self, time: Option<u64>) -> Duration {
         if let Some(time) = time {
             self.begins_before(Some(time));
@@ -476,9 +477,9 @@ impl Clock {
     }
 }
 
-/// The text after edits that all refer to the one before. Its version is one more.
+/// Returns the text after edits that all refer to `before`. Its version is one more.
 fn applied(before: &Document, edits: &[ByteEdit]) -> Document {
-    // From the end, so that the offsets of those still to come stay right.
+    // From the end, so that the offsets of the remaining edits stay right.
     let mut after = edits.iter().rev().fold(before.clone(), |text, edit| {
         text.with_replaced(edit.range.clone(), &edit.text)
     });
@@ -488,7 +489,7 @@ fn applied(before: &Document, edits: &[ByteEdit]) -> Document {
     after
 }
 
-/// Where the cursor stands when nobody tells: behind what was written last.
+/// Returns the cursor if it was not reported: after what was written last.
 fn behind_last(before: &Document, edits: &[ByteEdit], cursor: Option<usize>) -> usize {
     let Some(last) = edits.last() else {
         return cursor.unwrap_or(0);

@@ -1,6 +1,6 @@
-//! What is measured of one policy: counts and times, whatever clock they come from.
+//! The figures of one policy: counts and times, from either clock.
 //!
-//! `report.rs` makes tables and JSON of it. Definitions stand here, beside the fields.
+//! `report.rs` turns them into tables and JSON. The fields' docs are the definitions.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tabahead_speculation::Origin;
 
 use crate::{editing::EditKind, user::Part};
 
-/// Times in microseconds, all of them: four bytes each.
+/// All samples of one figure, four bytes each; times are in microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Samples {
     values: Vec<u32>,
@@ -25,22 +25,22 @@ impl Samples {
         self.values.push(value);
     }
 
-    /// Adds all of another's.
+    /// Adds all samples of `others`.
     pub fn extend(&mut self, others: &Self) {
         self.values.extend_from_slice(&others.values);
     }
 
-    /// How many there are.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The nearest-rank quantile; `None` without any.
+    /// Returns the nearest-rank quantile; `None` without samples.
     pub fn quantile(&self, share: f64) -> Option<u32> {
         let mut values = self.values.clone();
         values.sort_unstable();
@@ -48,12 +48,12 @@ impl Samples {
         values.get(rank.saturating_sub(1)).copied()
     }
 
-    /// All of them together.
+    /// Returns the sum of the samples.
     pub fn sum(&self) -> u64 {
         self.values.iter().map(|&value| u64::from(value)).sum()
     }
 
-    /// All of them, in order of size.
+    /// Returns the samples in ascending order.
     pub fn sorted(&self) -> Vec<u32> {
         let mut values = self.values.clone();
         values.sort_unstable();
@@ -61,25 +61,25 @@ impl Samples {
     }
 }
 
-/// By where answers came from.
+/// A value for each origin of answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ByOrigin<T> {
-    /// A generation was started for it.
+    /// Answers for which a generation was started.
     pub miss: T,
-    /// A generation ran already and was waited for.
+    /// Answers of a generation that was already running.
     pub joined: T,
-    /// It was known for exactly this state.
+    /// Answers that were known for exactly this state.
     pub exact: T,
-    /// It was known, and the user typed along.
+    /// Answers that were known, after the user typed along.
     pub typed_through: T,
-    /// It was computed ahead.
+    /// Answers that were computed ahead.
     pub speculated: T,
-    /// Nobody told: on the wall clock, answers that suggest nothing.
+    /// Answers of unknown origin: on the wall clock, those that suggest nothing.
     pub untold: T,
 }
 
 impl<T> ByOrigin<T> {
-    /// The one of an origin.
+    /// Returns the value of an origin.
     pub fn of(&mut self, origin: Option<Origin>) -> &mut T {
         match origin {
             Some(Origin::Miss) => &mut self.miss,
@@ -91,7 +91,7 @@ impl<T> ByOrigin<T> {
         }
     }
 
-    /// All, with the names that JSON has.
+    /// Returns all values with their names in JSON.
     pub fn each(&self) -> [(&'static str, &T); 6] {
         [
             ("miss", &self.miss),
@@ -104,85 +104,87 @@ impl<T> ByOrigin<T> {
     }
 }
 
-/// What is measured of one policy over one or more recordings.
+/// The figures of one policy over one or more recordings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Requests that the editor made.
+    /// Number of requests from the editor.
     pub requests: u64,
-    /// Of those, answered with a suggestion.
+    /// Requests answered with a suggestion.
     pub shown: u64,
-    /// Of those, answered with nothing to suggest.
+    /// Requests answered with nothing to suggest.
     pub silent: u64,
-    /// Of those, overtaken by the next change before an answer.
+    /// Requests overtaken by the next change before an answer.
     pub superseded: u64,
-    /// From request to answer, by where the answer came from.
+    /// Time from request to answer, by the origin of the answer.
     pub perceived: ByOrigin<Samples>,
     /// Suggestions accepted as a whole.
     pub accepts: u64,
     /// Suggestions accepted by line or word.
     pub partial_accepts: u64,
-    /// Of the whole accepts, those behind which a fresh process would show something.
+    /// Whole accepts after which a fresh process would show something.
     pub with_next: u64,
-    /// Of those with a next one: it was on the screen before the next change.
+    /// Accepts with a next suggestion that was on screen before the next change.
     pub next_ready: u64,
-    /// From a whole accept to the next suggestion on the screen, where it came before the next change.
+    /// Time from a whole accept to the next suggestion on screen, if it came before the next
+    /// change.
     pub accept_to_next: Samples,
-    /// Of those with a next one: the request behind the accept was answered without waiting for the
-    /// model.
+    /// Accepts with a next suggestion whose request was answered without waiting for the model.
     pub hits_after_accept: u64,
-    /// Of those with a next one: it was answered by a generation that ran already.
+    /// Accepts with a next suggestion whose request was answered by a generation that was already
+    /// running.
     pub joined_after_accept: u64,
     /// Keys typed along a shown suggestion.
     pub keys_along: u64,
-    /// Of those, answered without waiting for the model.
+    /// Keys along a suggestion that were answered without waiting for the model.
     pub hits_along: u64,
     /// Keys typed that differ from a shown suggestion.
     pub keys_diverging: u64,
-    /// Of those, answered without waiting for the model.
+    /// Diverging keys that were answered without waiting for the model.
     pub hits_diverging: u64,
-    /// Suggestions that came for a text that was no longer there.
+    /// Suggestions that came for a text that no longer existed.
     pub stale_shows: u64,
     /// Suggestions that a fresh process would not have shown at that state.
     pub unlike_fresh: u64,
     /// Characters that accepts inserted.
     pub accepted_characters: u64,
-    /// Tokens computed before anybody asked that no answer has shown or decided on.
+    /// Tokens that were computed before any request asked and that no answer has shown or decided
+    /// on.
     pub wasted_tokens: u64,
-    /// Prompt tokens computed while the request waited: per key typed.
+    /// Prompt tokens computed while the request waited, per key typed.
     pub prefilled_per_key: Samples,
-    /// The same, for each line end typed.
+    /// The same, per line end typed.
     pub prefilled_per_enter: Samples,
-    /// The same, for each request behind a whole accept.
+    /// The same, per request after a whole accept.
     pub prefilled_per_accept: Samples,
-    /// Of those, where the base stood: the prompt behind the accept is the one before it with text
-    /// behind it. The base moves when an end of the window moves, when the anchor does, or when other
-    /// closers are left out.
+    /// Of those, accepts that left the base in place: the prompt after the accept is the one before
+    /// it with text appended. The base moves when an end of the window moves, when the anchor
+    /// moves, or when other closers are left out.
     pub prefilled_base_stood: Samples,
-    /// Of those, where the base moved.
+    /// Of those, accepts that moved the base.
     pub prefilled_base_moved: Samples,
-    /// The same, for each request behind the first change after the cursor was moved to another document or
-    /// further than to the next line, and behind each change far from the cursor.
+    /// The same, per request after the first change since the cursor was moved to another document
+    /// or further than to the next line, and after each change far from the cursor.
     pub prefilled_per_jump: Samples,
-    /// Whole accepts by the lines that they wrote or went on with (1, 2, 3 to 5, more): those that moved the
-    /// base, and all.
+    /// Whole accepts by the number of lines that they wrote or continued (1, 2, 3 to 5, more):
+    /// those that moved the base, and all.
     pub base_moves: [[u64; 2]; 4],
-    /// Of the accepts that moved the base, those whose request was answered without waiting for the
-    /// model: they had been computed ahead by then.
+    /// Accepts that moved the base and whose request was answered without waiting for the model:
+    /// they had been computed ahead by then.
     pub base_moves_ahead: u64,
-    /// Prompt tokens computed while somebody waited, and before anybody asked.
+    /// Prompt tokens computed while a request waited, and before any request asked.
     pub prefilled: [u64; 2],
-    /// Tokens decoded while somebody waited, and before anybody asked.
+    /// Tokens decoded while a request waited, and before any request asked.
     pub decoded: [u64; 2],
     /// Generations started, and given up before their end.
     pub generations: [u64; 2],
-    /// Computing time: while somebody waited, and before anybody asked.
+    /// Computing time while a request waited, and before any request asked.
     pub busy: [Duration; 2],
-    /// How long the recording lasted.
+    /// Duration of the recording.
     pub lasted: Duration,
 }
 
 impl Figures {
-    /// Adds what was measured of another recording.
+    /// Adds the figures of another recording.
     pub fn add(&mut self, other: &Self) {
         // Destructured so that a new figure cannot be forgotten here.
         let Self {
@@ -276,7 +278,7 @@ impl Figures {
         self.lasted += *lasted;
     }
 
-    /// All times from request to answer.
+    /// Returns all times from request to answer.
     pub fn all_perceived(&self) -> Samples {
         let mut all = Samples::default();
         for (_, samples) in self.perceived.each() {
@@ -286,41 +288,41 @@ impl Figures {
     }
 }
 
-/// A request as far as figures need it.
+/// The data of a request that the figures need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) kind: EditKind,
-    /// What was typed agreed with what was shown; `None` when nothing was shown.
+    /// Whether the typed text agreed with what was shown; `None` if nothing was shown.
     pub(crate) along: Option<bool>,
-    /// It follows an accept.
+    /// The accept that the request follows, if any.
     pub(crate) accept: Option<Accepted>,
 }
 
-/// An accept as far as figures need it.
+/// The data of an accept that the figures need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Accepted {
     pub(crate) part: Part,
     pub(crate) characters: usize,
-    /// A fresh process would show something behind it.
+    /// Whether a fresh process would show something after it.
     pub(crate) has_next: bool,
-    /// It moved the base, where that is known.
+    /// Whether it moved the base, if that is known.
     pub(crate) base_moves: Option<bool>,
-    /// Lines that it wrote or went on with.
+    /// Number of lines that it wrote or continued.
     pub(crate) lines: usize,
 }
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outcome {
-    /// From the request to its end.
+    /// Time from the request to its end.
     pub(crate) took: Duration,
-    /// Where its answer came from.
+    /// Origin of the answer.
     pub(crate) origin: Option<Origin>,
-    /// It was answered, but nobody told from where.
+    /// Whether the request was answered with an unknown origin.
     pub(crate) untold: bool,
     pub(crate) shown: bool,
     pub(crate) superseded: bool,
-    /// Prompt tokens that were computed meanwhile, for people, where that is known.
+    /// Number of prompt tokens computed meanwhile for foreground requests, if that is known.
     pub(crate) prefilled: Option<u64>,
 }
 
@@ -393,7 +395,7 @@ impl Figures {
     }
 }
 
-/// Where accepts of so many lines are counted.
+/// Returns the index at which accepts of `lines` lines are counted.
 fn by_lines(lines: usize) -> usize {
     match lines {
         0 | 1 => 0,

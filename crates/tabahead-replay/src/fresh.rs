@@ -1,4 +1,4 @@
-//! What a fresh process would show at a state: empty caches, nothing computed ahead.
+//! The suggestion that a fresh process would show at a state: empty caches, nothing computed ahead.
 
 use tabahead_context::{
     ContextWindow, GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority,
@@ -18,7 +18,7 @@ impl Fresh {
         Self(Asker::new(settings, profile))
     }
 
-    /// What the model sees at a state; `None` where nothing is asked of it.
+    /// Returns what the model sees at a state; `None` if the model is not asked.
     pub(crate) fn window(&mut self, state: &State, answers: &mut Answers) -> Option<ContextWindow> {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = asked.ok()?;
@@ -33,7 +33,7 @@ impl Fresh {
         Some(asking.window)
     }
 
-    /// What is shown at a state, from the model's answer to that very state.
+    /// Returns what is shown at a state, from the model's answer to that very state.
     pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> Shown {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = match asked {
@@ -69,7 +69,7 @@ impl Fresh {
     }
 }
 
-/// What a backend reports.
+/// Converts an answer to the event that a backend reports.
 pub(crate) fn event_of(id: GenerationId, said: Said) -> GenerationEvent {
     match said {
         Said::Token(token, canonical_until) => GenerationEvent::Token {

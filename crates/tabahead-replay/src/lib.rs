@@ -1,15 +1,15 @@
-//! Replays recorded editing and measures how long people wait, what was there before they asked, and
-//! what was computed in vain.
+//! Replays recorded editing and measures how long users wait, which suggestions were there before
+//! they asked, and what was computed in vain.
 //!
-//! Read in the order of the modules: `recording` is what files hold, `editing` what their users did,
-//! `user` who edits in a replay, `policy` what is compared, `answers` what the model says, `simulation`
-//! the
-//! virtual clock on which they meet, `wall` the real server in real time, `report` and `page` what comes of it.
+//! Read the modules in this order: `recording` is what files hold, `editing` what their users did,
+//! `user` who edits in a replay, `policy` what is compared, `answers` what the model says,
+//! `simulation` the virtual clock on which they meet, `wall` the real server in real time, `report`
+//! and `page` the results.
 //!
-//! Invariants: the same recording, answers and seed give the same figures, bit for bit, on any machine;
-//! a recording's future is never a source of answers; a recording is read as it comes, in memory that does
-//! not grow with its length; nothing in a file makes this crate panic, and what does not fit together is
-//! told, with the entry's number, and never guessed away.
+//! Invariants: the same recording, answers and seed give the same figures, bit for bit, on any
+//! machine; a recording's future is never a source of answers; a recording is read as a stream, in
+//! memory that does not grow with its length; nothing in a file makes this crate panic, and an
+//! inconsistency is reported with the entry's number, never hidden by a guess.
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]

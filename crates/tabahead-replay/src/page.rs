@@ -1,5 +1,5 @@
-//! A page to look at: one self-contained HTML file, made of `page/page.html`, `page.css`, `page.js` and
-//! the figures as JSON. It asks no network.
+//! A page to look at: one self-contained HTML file, made of `page/page.html`, `page.css`, `page.js`
+//! and the figures as JSON. It makes no network requests.
 
 use serde_json::{Value, json};
 use tabahead_speculation::{Origin, Timestamp};
@@ -12,10 +12,10 @@ use crate::{
     timeline::{Moment, Timeline},
 };
 
-/// Points of a curve at most.
+/// Maximum number of points of a curve.
 const POINTS: usize = 256;
 
-/// The page; `about` says what was run.
+/// Returns the page; `about` describes the run.
 pub fn page(about: &Value, recordings: &[OfRecording]) -> String {
     let pooled = report::pooled(recordings);
     let data = json!({
@@ -30,8 +30,8 @@ pub fn page(about: &Value, recordings: &[OfRecording]) -> String {
                 .collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     });
-    // `</script` would end the script, and behind `<!--<script` its end would not be found. `<` stands
-    // in strings only.
+    // `</script` would end the script, and after `<!--<script` its end would not be found. `<`
+    // occurs in strings only.
     let data = data.to_string().replace('<', "\\u003c");
     include_str!("page/page.html")
         .replace("/*STYLE*/", include_str!("page/page.css"))
@@ -52,7 +52,8 @@ fn policies<'a>(policies: impl Iterator<Item = (PolicyName, &'a Figures)>) -> Ve
         .collect()
 }
 
-/// Quantiles of times in milliseconds, from the least to the greatest, evenly spaced in share.
+/// Returns quantiles of times in milliseconds, from the least to the greatest, evenly spaced in
+/// share.
 fn curve(samples: &Samples) -> Vec<f64> {
     let sorted = samples.sorted();
     let points = POINTS.min(sorted.len());
@@ -67,7 +68,8 @@ fn curve(samples: &Samples) -> Vec<f64> {
         .collect()
 }
 
-/// A timeline as lists: `edits` of `[ms, kind, accept]`, `shown` of `[ms, characters, origin]`,
+/// Returns a timeline as lists: `edits` of `[ms, kind, accept]`,
+/// `shown` of `[ms, characters, origin]`,
 /// `generations` of `[began, ended, ahead, given up before anything was answered]`.
 fn timeline(timeline: &Timeline) -> Value {
     let mut edits = Vec::new();
@@ -176,7 +178,7 @@ mod tests {
         let data: Value = serde_json::from_str(line).expect("they are JSON");
         assert_eq!(data["recordings"][0]["name"], NAME);
         assert_eq!(data["policies"][0]["perceived"], json!([1.5]));
-        // Nothing in them ends the script or hides its end.
+        // Nothing in the data ends the script or hides its end.
         assert!(!line.contains('<'), "{line}");
         assert_eq!(page.matches("</script>").count(), 1);
     }

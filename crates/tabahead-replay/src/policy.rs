@@ -1,10 +1,10 @@
-//! The ways to answer that are compared: ours, and what others do, each in one small file.
+//! The ways to answer that are compared: ours, and those of other products, each in one small file.
 //!
-//! A policy is driven as the [`Speculator`] is: inputs go in with the time, effects come out. All of
-//! them show what the same model says, cut by the same rules, computed by the same engine; they differ in
-//! what they ask it, what they remember and when they give up. The others are written from the documented
-//! behaviour of the products whose names they have, and reproduce a known figure or defect of each in
-//! their tests.
+//! A policy is driven like the [`Speculator`]: inputs go in with the time, effects come out. All
+//! policies show what the same model says, cut by the same rules, computed by the same engine; they
+//! differ in what they ask it, what they remember and when they give up. The other policies are
+//! written from the documented behaviour of the products whose names they have, and their tests
+//! reproduce a known figure or defect of each.
 
 pub(crate) mod asking;
 mod copilot;
@@ -22,17 +22,18 @@ pub use none::AskAlways;
 
 /// A way to answer requests.
 pub trait Policy {
-    /// Takes an input.
+    /// Handles an input.
     fn handle_input(&mut self, now: Timestamp, input: Input);
-    /// Takes the time that `poll_timeout` named.
+    /// Handles the timeout that `poll_timeout` returned.
     fn handle_timeout(&mut self, _now: Timestamp) {}
-    /// The next effect, in order.
+    /// Returns the next effect, in order.
     fn poll_effect(&mut self) -> Option<Effect>;
-    /// When `handle_timeout` wants to be called, if at all.
+    /// Returns when `handle_timeout` is to be called, if at all.
     fn poll_timeout(&self) -> Option<Timestamp> {
         None
     }
-    /// Tokens computed before anybody asked for them that no answer has shown or decided on.
+    /// Returns the number of tokens that were computed before any request asked for them and that
+    /// no answer has shown or decided on.
     fn wasted_tokens(&self) -> u64;
 }
 
@@ -43,16 +44,16 @@ pub enum PolicyName {
     None,
     /// Remembers answers by the exact state.
     Exact,
-    /// What llama.vim does.
+    /// Behaves like llama.vim.
     LlamaVim,
-    /// What GitHub Copilot's ghost text does.
+    /// Behaves like GitHub Copilot's ghost text.
     Copilot,
     /// This program.
     Tabahead,
 }
 
 impl PolicyName {
-    /// All of them.
+    /// All policies.
     pub const ALL: [Self; 5] = [
         Self::None,
         Self::Exact,
@@ -61,7 +62,7 @@ impl PolicyName {
         Self::Tabahead,
     ];
 
-    /// The name in tables and on the command line.
+    /// Returns the name in tables and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -72,7 +73,7 @@ impl PolicyName {
         }
     }
 
-    /// The policy, with nothing remembered yet.
+    /// Creates the policy, with nothing remembered yet.
     pub fn start(self, settings: &SpeculatorSettings, profile: &ModelProfile) -> Box<dyn Policy> {
         match self {
             Self::None => Box::new(AskAlways::new(settings, profile)),

@@ -1,7 +1,7 @@
 //! The file that a recorder appends to: one entry per line, each written whole.
 //!
-//! Nobody but its owner may read it. What is recorded, and when, is the caller's business; read
-//! `recording.rs` for the entries.
+//! Only its owner may read it. The caller decides what is recorded, and when; read `recording.rs`
+//! for the entries.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -11,21 +11,21 @@ use std::{
 
 use crate::recording::{EntryKind, line};
 
-/// A recording that grows. What was appended is in the file, whatever happens to the program next.
+/// A recording that grows. Appended entries are in the file, whatever happens to the program next.
 #[derive(Debug)]
 pub struct RecordingFile {
     path: PathBuf,
     file: File,
-    /// Bytes of the entries that are whole.
+    /// Length of the complete entries in bytes.
     length: u64,
 }
 
 impl RecordingFile {
-    /// Makes `FOLDER/<time>-<process>.recording.w.jsonl`, and the folder where there is none. The time
+    /// Creates `FOLDER/<time>-<process>.recording.w.jsonl`, and the folder if it is missing. `time`
     /// counts milliseconds since 1970.
     ///
     /// # Errors
-    /// When the folder cannot be made or written to, or the file exists.
+    /// When the folder cannot be created or written to, or the file exists.
     pub fn create(folder: &Path, time: u64, process: u32) -> io::Result<Self> {
         make_private_folder(folder)?;
         let path = folder.join(format!("{time}-{process}.recording.w.jsonl"));
@@ -43,32 +43,33 @@ impl RecordingFile {
         Ok(recording)
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Appends an entry, in one piece.
+    /// Appends an entry in one piece.
     ///
     /// # Errors
-    /// When the disk is full or gone. Of the entry nothing is left in the file then, if that is possible.
+    /// When the disk is full or gone. In that case nothing of the entry is left in the file, if
+    /// possible.
     pub fn append(&mut self, time: u64, kind: &EntryKind) -> io::Result<()> {
         let line = line(Some(time), kind);
         let written = self.file.write_all(line.as_bytes());
         match written {
             Ok(()) => self.length += line.len() as u64,
-            // The reason why it cannot be written is what the caller wants to hear.
+            // The caller wants the error of the write, not that of the clean-up.
             Err(_) => drop(self.file.set_len(self.length)),
         }
         written
     }
 }
 
-/// Makes a file that only its owner may read, and the folder that it is in where there is none. A file that is
-/// there is taken away first, so that neither its readers nor what it is a link to get the new one.
+/// Creates a file that only its owner may read, and its folder if it is missing. An existing file
+/// is removed first, so that neither its readers nor the target of a link get the new one.
 ///
 /// # Errors
-/// When the folder cannot be made or written to.
+/// When the folder cannot be created or written to.
 pub fn create_private(path: &Path) -> io::Result<File> {
     if let Some(folder) = path
         .parent()
@@ -87,7 +88,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder that only its owner can look into; one that exists stays as it is.
+/// Creates a folder that only its owner can look into; one that exists stays as it is.
 fn make_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

@@ -1,9 +1,10 @@
-//! Reading a recording, and the lines of one: the format `workspaceRecording@1.0`, entry by entry.
+//! Reads a recording and writes the lines of one: the format `workspaceRecording@1.0`, entry by
+//! entry.
 //!
-//! Two forms hold the same entries: one JSON object `{"log": [entry, …]}`, as the recorder of VS Code
-//! writes it, and one entry per line (`.jsonl`), which can be appended to and survives a kill. Both
-//! are read as they come: memory does not grow with the length of a file. Says what stands in the
-//! file and no more; what a user did is found in `editing.rs`.
+//! Two forms hold the same entries: one JSON object `{"log": [entry, …]}`, as the recorder of VS
+//! Code writes it, and one entry per line (`.jsonl`), which can be appended to and survives a kill.
+//! Both are read as streams: memory does not grow with the length of a file. This module reports
+//! what is in the file and no more; `editing.rs` finds what the user did.
 
 mod decode;
 mod elements;
@@ -26,26 +27,26 @@ use elements::{Broken, Elements};
 /// The format that is read and written.
 pub const FORMAT: &str = "workspaceRecording@1.0";
 
-/// The most bytes that one entry may have: an entry holds at most one document, and no editor that
+/// Maximum size of one entry in bytes: an entry holds at most one document, and no editor that
 /// records opens a larger one.
 const LARGEST_ENTRY: usize = 256 << 20;
 
 /// One entry of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Which entry of the file it is, from 1.
+    /// Number of the entry in the file, from 1.
     pub number: usize,
-    /// When it was written, in milliseconds since 1970. Not quite ascending in real files, and the
-    /// time of a content may be the end of the recording.
+    /// When the entry was written, in milliseconds since 1970. Not quite ascending in real files,
+    /// and the time of a content may be the end of the recording.
     pub time: Option<u64>,
-    /// What it says.
+    /// Content of the entry.
     pub kind: EntryKind,
 }
 
-/// What an entry says. Offsets count UTF-16 code units of the whole text.
+/// Content of an entry. Offsets count UTF-16 code units of the whole text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
-    /// Where the recording comes from; the first entry of every recording.
+    /// Origin of the recording; the first entry of every recording.
     Header {
         /// The folder that was open, as a URI.
         root: Option<String>,
@@ -63,17 +64,18 @@ pub enum EntryKind {
         id: u64,
         /// The editor's number for the text.
         version: Option<i64>,
-        /// The whole text. A surrogate without its other half is U+FFFD, which is one unit too.
+        /// The whole text. A surrogate without its other half is replaced with U+FFFD, which is one
+        /// unit too.
         content: String,
     },
-    /// The text of a document is kept under a name.
+    /// The text of a document is stored under a name.
     StoreContent {
         /// The document.
         id: u64,
         /// The name.
         content_id: String,
     },
-    /// A document has the text again that was kept under a name.
+    /// A document gets back the text that was stored under a name.
     RestoreContent {
         /// The document.
         id: u64,
@@ -97,7 +99,7 @@ pub enum EntryKind {
         /// The document.
         id: u64,
     },
-    /// The cursors of a document are here now.
+    /// The cursors of a document moved.
     SelectionChanged {
         /// The document.
         id: u64,
@@ -108,18 +110,19 @@ pub enum EntryKind {
     Changed {
         /// The document.
         id: u64,
-        /// The editor's number for the text that came of it.
+        /// The editor's number for the resulting text.
         version: Option<i64>,
-        /// All refer to the text before, from its beginning to its end.
+        /// The replacements, from the text's beginning to its end; all refer to the text before.
         edits: Vec<Replacement>,
     },
-    /// Why a text changed; stands behind the change.
+    /// Why a text changed; comes after the change.
     ChangeReason {
         /// The document.
         id: u64,
-        /// The number that the change gave the text.
+        /// The editor's number for the text after the change.
         version: Option<i64>,
-        /// The editor's word for it: `inlineSuggestion.accept`, `snippet`, `formatEditsCommand`, …
+        /// The editor's name for the reason: `inlineSuggestion.accept`, `snippet`,
+        /// `formatEditsCommand`, …
         reason: String,
     },
     /// The editor asked for suggestions.
@@ -135,9 +138,9 @@ pub enum EntryKind {
     FetchEnded {
         /// The number of the request.
         request: u64,
-        /// How long it took.
+        /// Time that the request took.
         duration: Duration,
-        /// Whether the editor gave it up.
+        /// Whether the editor cancelled the request.
         cancelled: bool,
         /// The suggestions.
         result: Vec<FetchedItem>,
@@ -146,36 +149,36 @@ pub enum EntryKind {
     Other,
 }
 
-/// A range of a text and what stands there afterwards.
+/// A range of a text and its replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
-    /// What is replaced, in UTF-16 code units of the text before.
+    /// The replaced range, in UTF-16 code units of the text before.
     pub range: Range<usize>,
-    /// What stands there afterwards, in UTF-16 code units: recorders cut off what both texts share,
-    /// even in the middle of a character, so this may begin or end with half of one.
+    /// The new text, in UTF-16 code units. Recorders cut off what both texts share, even in the
+    /// middle of a character, so this may begin or end with half of one.
     pub text: Vec<u16>,
 }
 
 impl Replacement {
-    /// A replacement by a whole text.
+    /// Creates a replacement by `text`.
     pub fn new(range: Range<usize>, text: &str) -> Self {
         let text = text.encode_utf16().collect();
         Self { range, text }
     }
 }
 
-/// A suggestion that another product gave.
+/// A suggestion of another product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedItem {
-    /// What it replaces. Lines and characters (UTF-16) from 0; the file counts from 1.
+    /// The replaced range. Lines and characters (UTF-16) from 0; the file counts from 1.
     pub range: tabahead_text::Range,
-    /// What it puts there.
+    /// The new text.
     pub text: String,
     /// Whether it is an edit somewhere in the document rather than text at the cursor.
     pub inline_edit: bool,
 }
 
-/// In which of the two forms the entries stand.
+/// Form of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// `{"log": [entry, …]}`
@@ -186,7 +189,7 @@ pub enum Form {
 
 /// The entries of a recording, one after the other.
 ///
-/// After an entry whose fields are wrong come those behind it; after any other error, nothing.
+/// After an entry whose fields are wrong the next ones follow; after any other error, nothing.
 pub struct Entries {
     file: PathBuf,
     elements: Elements,
@@ -195,10 +198,10 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Opens a file; its ending tells the form.
+    /// Opens a file; its extension determines the form.
     ///
     /// # Errors
-    /// When the file cannot be opened. What is wrong in it comes with the entries.
+    /// When the file cannot be opened. Problems in its content come with the entries.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let form = if path.extension().is_some_and(|ending| ending == "jsonl") {
             Form::Lines
@@ -212,7 +215,7 @@ impl Entries {
         Ok(Self::read(path, form, BufReader::new(file)))
     }
 
-    /// Reads entries from anywhere; `name` stands in errors.
+    /// Reads entries from any reader; `name` is the file's name in errors.
     pub fn read(name: &Path, form: Form, reader: impl BufRead + Send + 'static) -> Self {
         Self {
             file: name.to_owned(),
@@ -286,7 +289,7 @@ impl Entries {
     }
 }
 
-/// An entry as a line of a `.jsonl` recording, with the line's end.
+/// Returns an entry as a line of a `.jsonl` recording, including the line end.
 pub fn line(time: Option<u64>, kind: &EntryKind) -> String {
     encode::line(time, kind)
 }

@@ -8,15 +8,15 @@ use crate::{
     simulation::Ran,
 };
 
-/// Of the JSON: grows when a field changes its meaning or goes away.
+/// Version of the JSON; grows when a field changes its meaning or goes away.
 pub const VERSION: u32 = 1;
 
-/// What was measured of one recording.
+/// The results of one recording.
 #[derive(Debug)]
 pub struct OfRecording {
     /// The file's name.
     pub name: String,
-    /// What came of each policy.
+    /// Result of each policy.
     pub policies: Vec<(PolicyName, Ran)>,
 }
 
@@ -32,14 +32,14 @@ pub fn pooled(recordings: &[OfRecording]) -> Vec<(PolicyName, Figures)> {
     pooled
 }
 
-/// The policies' figures as JSON, by name.
+/// Returns the policies' figures as JSON, by name.
 pub fn policies_json<'a>(policies: impl IntoIterator<Item = (PolicyName, &'a Figures)>) -> Value {
     let policies = policies.into_iter();
     let named = policies.map(|(name, figures)| (name.as_str().to_owned(), figures_json(figures)));
     Value::Object(named.collect::<Map<_, _>>())
 }
 
-/// The figures of one policy as JSON.
+/// Returns the figures of one policy as JSON.
 pub fn figures_json(figures: &Figures) -> Value {
     let mut perceived = Map::new();
     perceived.insert("all".to_owned(), times(&figures.all_perceived()));
@@ -90,7 +90,7 @@ pub fn figures_json(figures: &Figures) -> Value {
     })
 }
 
-/// Count and nearest-rank quantiles in milliseconds.
+/// Returns count and nearest-rank quantiles in milliseconds.
 fn times(samples: &Samples) -> Value {
     let at = |share| {
         samples
@@ -100,7 +100,7 @@ fn times(samples: &Samples) -> Value {
     json!({"count": samples.len(), "p50": at(0.5), "p90": at(0.9), "p99": at(0.99)})
 }
 
-/// Count, nearest-rank quantiles and mean of whole numbers.
+/// Returns count, nearest-rank quantiles and mean of whole numbers.
 fn counts(samples: &Samples) -> Value {
     let at = |share| samples.quantile(share);
     json!({
@@ -111,7 +111,8 @@ fn counts(samples: &Samples) -> Value {
     })
 }
 
-/// Accepts by the lines that they wrote: those that moved the base, and all.
+/// Returns, by the number of lines that accepts wrote, how many of them moved the base, and how
+/// many there were.
 fn base_moves(figures: &Figures) -> Value {
     let named = ["1", "2", "3_to_5", "more"].into_iter();
     let by_lines = named
@@ -125,14 +126,14 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 fn ratio(part: f64, whole: u64) -> Option<f64> {
-    // Six digits are more than any of these means.
+    // Six digits are more than any of these numbers needs.
     (whole > 0).then(|| (part / whole as f64 * 1e6).round() / 1e6)
 }
 
-/// What stands in a row of a policy.
+/// Formats the figure of one row for a policy.
 type Cell = fn(&Figures) -> String;
 
-/// A table of the policies, one column each, in Markdown.
+/// Returns a table in Markdown, with one column per policy.
 pub fn table(policies: &[(PolicyName, Figures)]) -> String {
     let mut rows: Vec<(&str, Cell)> = Vec::new();
     let mut row = |name, cell: Cell| rows.push((name, cell));

@@ -8,19 +8,19 @@ use crate::{
     user::{Happenings, Injected, Recorded, Typing, User, UserError},
 };
 
-/// What the user does.
+/// How the user of a recording behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// What was recorded.
+    /// Does what was recorded.
     Recorded,
-    /// What was recorded; recorded accepts are of suggestions that are served as if they were ours.
+    /// Does what was recorded; recorded accepts are of suggestions served as if they were ours.
     Inject,
-    /// Types what was recorded, and accepts what agrees with it.
+    /// Types what was recorded, and accepts suggestions that agree with it.
     Typist,
 }
 
-/// The user of a recording. `seed` is for what is drawn by chance. Documents whose path `is_private` are left out: their
-/// text is shown to no model.
+/// Creates the user of a recording. `seed` determines everything drawn by chance. Documents whose
+/// path `is_private` are left out: their text is shown to no model.
 ///
 /// # Errors
 /// When the recording cannot be read.
@@ -59,7 +59,7 @@ impl<I> LeftOut<I> {
 
     fn is_left_out(&mut self, kind: &EntryKind) -> bool {
         match kind {
-            // It may have had another name before.
+            // The document may have had another name before.
             EntryKind::DocumentEncountered { id, path } if (self.is_private)(path) => {
                 self.documents.insert(*id);
                 true

@@ -1,8 +1,8 @@
 //! The virtual clock: a user, an editor, a policy and an engine, one event after the other.
 //!
-//! The editor asks after every change, at once, and cancels what it asked before. What it shows stays
-//! while the user types along. Events of the same time are taken in a fixed order: the engine's, the
-//! policy's own time, the user's. So a run is the same on every machine.
+//! The editor asks immediately after every change and cancels its previous request. Its suggestion
+//! stays on screen while the user types along. Events of the same time are taken in a fixed order:
+//! the engine's, the policy's own time, the user's. So a run is the same on every machine.
 
 mod engine;
 mod known;
@@ -29,26 +29,26 @@ use crate::{
 use engine::Engine;
 pub use engine::{EngineCosts, Work};
 
-/// How long the engine goes on after the last deed.
+/// How long the engine continues after the last deed.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// What a run is made of, besides the recording.
+/// Setup of a run, apart from the recording.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The settings of ours; context and cut hold for all.
+    /// Settings of our policy; context and cut apply to all policies.
     pub settings: SpeculatorSettings,
-    /// What computing takes.
+    /// Costs of computing.
     pub costs: EngineCosts,
-    /// Keep what happened when, for a picture.
+    /// Whether to keep a timeline, for a picture.
     pub timeline: bool,
 }
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Ran {
-    /// What was measured.
+    /// The measured figures.
     pub figures: Figures,
-    /// What happened; empty unless it was asked for.
+    /// The timeline; empty unless it was asked for.
     pub timeline: Timeline,
 }
 
@@ -92,15 +92,15 @@ struct World<'a> {
     answers: &'a mut Answers,
     now: Timestamp,
     documents: BTreeMap<DocumentId, Opened>,
-    /// The document and line in which the last change left the cursor, and where it was moved since.
+    /// Document and line in which the last change left the cursor, and where it was moved since.
     written: Option<(DocumentId, usize)>,
     moved: Option<(DocumentId, usize)>,
     waiting: Option<Waiting>,
     screen: Option<Screen>,
     requests: u64,
-    /// What happens now was caused by the user, not by the engine.
+    /// Whether the current event was caused by the user, not by the engine.
     user_acts: bool,
-    /// Answers so far, and how many there were when each running generation started.
+    /// Number of answers so far, and the number at the start of each running generation.
     answered: u64,
     started: BTreeMap<GenerationId, u64>,
     figures: Figures,
@@ -111,25 +111,25 @@ struct World<'a> {
 struct Opened {
     name: DocumentName,
     text: Document,
-    /// Where the user stands in it; `None` before the user was there.
+    /// The user's cursor in the document; `None` before the user was there.
     cursor: Option<Offset>,
 }
 
-/// A suggestion that comes to the screen.
+/// A suggestion that is about to be shown.
 struct Shown {
     id: SuggestionId,
     suggestion: Suggestion,
     origin: Origin,
 }
 
-/// The request that waits.
+/// The request that is waiting for an answer.
 struct Waiting {
     request: RequestId,
     document: DocumentId,
     state: State,
     at: Timestamp,
     asked: Asked,
-    /// Prompt tokens computed for people until then.
+    /// Number of prompt tokens computed for foreground requests before this one.
     prefilled: u64,
 }
 
@@ -147,7 +147,7 @@ impl World<'_> {
             if next > until {
                 return Ok(());
             }
-            // A timeout of the past is due now.
+            // A timeout in the past is due now.
             self.now = self.now.max(next);
             let before = self.screen.clone();
             if engine == Some(next) {
@@ -309,7 +309,7 @@ impl World<'_> {
         }
     }
 
-    /// What the user has before him in a document, if he was there.
+    /// Returns what the user has in front of them in a document; `None` before the user was there.
     fn state_of(&self, document: DocumentId) -> Option<State> {
         let opened = self.documents.get(&document)?;
         Some(State {
@@ -319,9 +319,9 @@ impl World<'_> {
         })
     }
 
-    /// Whether the change that leaves the cursor in this line is the first since the cursor was moved to
-    /// another document, or further than to the next line. Editors tell where it was moved to before they
-    /// tell of the change, so the change itself stands near.
+    /// Reports whether the change that leaves the cursor in `line` is the first since the cursor
+    /// was moved to another document, or further than to the next line. Editors report the move
+    /// before the change, so the change itself looks near.
     fn jumps(&mut self, document: DocumentId, line: usize) -> bool {
         let written = self.written.replace((document, line));
         match (written, self.moved.take()) {
@@ -330,8 +330,8 @@ impl World<'_> {
         }
     }
 
-    /// Whether the prompt of the second state is not the first one's with text behind it. `None` where
-    /// nothing is asked of the model.
+    /// Reports whether the prompt of `after` is anything but the prompt of `before` with text
+    /// appended. `None` if the model is not asked at one of them.
     fn base_moves(&mut self, before: &State, after: &State) -> Option<bool> {
         let before = self.fresh.window(before, self.answers)?;
         let after = self.fresh.window(after, self.answers)?;
@@ -360,7 +360,7 @@ impl World<'_> {
         });
     }
 
-    /// The editor gives up what it asked.
+    /// Cancels the waiting request, as the editor does.
     fn cancel(&mut self) {
         if let Some(waiting) = &self.waiting {
             let request = waiting.request;
@@ -436,7 +436,8 @@ impl World<'_> {
     fn responds(&mut self, request: RequestId, answer: Answer) {
         let current = self.waiting.as_ref().is_some_and(|w| w.request == request);
         let Some(waiting) = self.waiting.take_if(|_| current) else {
-            // The protocol forbids it; whoever does it shows what no longer fits.
+            // The protocol forbids answers to other requests; a suggestion in one no longer fits
+            // the text.
             self.figures.stale_shows += u64::from(matches!(answer, Answer::Suggestion { .. }));
             return;
         };
@@ -474,7 +475,7 @@ impl World<'_> {
             suggestion,
             origin,
         } = shown;
-        // What was computed for this request alone is a fresh answer.
+        // An answer computed for this request alone is fresh anyway.
         if origin != Origin::Miss {
             let fresh = self.fresh.shown(&waiting.state, self.answers);
             self.figures.unlike_fresh += u64::from(fresh.as_ref() != Ok(&suggestion));

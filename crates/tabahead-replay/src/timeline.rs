@@ -1,11 +1,11 @@
-//! What happened when, for a picture of a session.
+//! The events of a session and their times, for a picture of it.
 
 use tabahead_context::{GenerationId, Priority, Suggestion};
 use tabahead_speculation::{Origin, Timestamp};
 
 use crate::editing::EditKind;
 
-/// Moments kept at most: a picture of more is no picture.
+/// Maximum number of moments kept; a picture of more would be unreadable.
 const MOST: usize = 200_000;
 
 /// Moments in order of time.
@@ -20,35 +20,35 @@ pub struct Timeline {
 pub enum Moment {
     /// A change by the user.
     Edit {
-        /// Of which kind.
+        /// Kind of the change.
         kind: EditKind,
-        /// It was an accept.
+        /// Whether it was an accept.
         accept: bool,
     },
     /// A suggestion appeared.
     Shown {
-        /// Its characters.
+        /// Number of characters of the suggestion.
         characters: usize,
-        /// Where it came from; `None` when it was not ours.
+        /// Where the suggestion came from; `None` if it was not ours.
         origin: Option<Origin>,
     },
     /// A generation started.
     Started {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
-        /// Nobody waited for it.
+        /// Whether it was speculative, so that no request waited for it.
         ahead: bool,
     },
     /// A generation was stopped.
     Stopped {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
-        /// Nothing was answered since it started.
+        /// Whether the user's act stopped it and nothing had been answered since it started.
         in_vain: bool,
     },
     /// A generation came to its end.
     Ended {
-        /// Which.
+        /// Id of the generation.
         id: GenerationId,
     },
 }
@@ -70,7 +70,7 @@ impl Moment {
 }
 
 impl Timeline {
-    /// A timeline that keeps what it is given, or nothing.
+    /// Creates a timeline that keeps its moments if `kept`, and nothing otherwise.
     pub(crate) fn new(kept: bool) -> Self {
         Self {
             kept,
@@ -84,7 +84,7 @@ impl Timeline {
         }
     }
 
-    /// The moments, in order of time.
+    /// Returns the moments in order of time.
     pub fn moments(&self) -> &[(Timestamp, Moment)] {
         &self.moments
     }

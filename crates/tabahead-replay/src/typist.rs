@@ -1,69 +1,70 @@
-//! How long people take: drawn from distributions that were measured on people.
+//! The times that people take: drawn from distributions that were measured on people.
 //!
-//! The same seed gives the same times on every machine: the generator and all arithmetic are defined to
-//! the last bit (`libm` instead of the system's mathematics), and times are whole milliseconds, as
-//! recordings have them.
+//! The same seed gives the same times on every machine: the generator and all arithmetic are
+//! defined to the last bit (`libm` instead of the system's mathematics), and times are whole
+//! milliseconds, as in recordings.
 //!
-//! Where a number comes from "the session", it was measured over the 92-minute session
-//! `EditSourceTracker.test1` of microsoft/vscode-copilot-chat (MIT): one expert who writes TypeScript
-//! with suggestions switched on, 3,247 changes, 87 accepts. That is a fast typist. Over 136 million
-//! keystrokes of 168,000 people who copied sentences, the mean time between two keys is 239 ms (Dhakal
-//! et al., "Observations on Typing from 136 Million Keystrokes", CHI 2018); the session's is 157 ms. Both
-//! have a heavy tail, hence logarithms of times that are normal, with a width of its own on either side
-//! of the median, and longer pauses as a mixture of their own.
+//! A number "of the session" was measured over the 92-minute session `EditSourceTracker.test1` of
+//! microsoft/vscode-copilot-chat (MIT): one expert who writes TypeScript with suggestions switched
+//! on, 3,247 changes, 87 accepts. That is a fast typist. Over 136 million keystrokes of 168,000
+//! people who copied sentences, the mean time between two keys is 239 ms (Dhakal et al.,
+//! "Observations on Typing from 136 Million Keystrokes", CHI 2018); the session's is 157 ms. Both
+//! have a heavy tail. So times are log-normal, with a separate width on either side of the median,
+//! and longer pauses are a separate part of a mixture.
 
 use std::time::Duration;
 
-/// Between two keys of a burst. The session: consecutive insertions of one character, p10 45, p50 92,
-/// p90 247 ms.
+/// Time between two keys of a burst. The session: consecutive insertions of one character, p10 45,
+/// p50 92, p90 247 ms.
 const KEY: LogNormal = LogNormal {
     p10: 45.0,
     p50: 92.0,
     p90: 247.0,
 };
 
-/// From the moment a suggestion can be seen to its accept. The session: p10 377, p50 740, p90 2872 ms
-/// over 80 accepts.
+/// Time from the moment a suggestion can be seen to its accept. The session: p10 377, p50 740, p90
+/// 2872 ms over 80 accepts.
 const ACCEPT: LogNormal = LogNormal {
     p10: 377.0,
     p50: 740.0,
     p90: 2872.0,
 };
 
-/// From an accept to the next change. The session: p10 406, p50 1197 ms. Nobody measured the slow half;
-/// it is taken to be as wide as the fast one.
+/// Time from an accept to the next change. The session: p10 406, p50 1197 ms. The slow half was not
+/// measured; it is assumed to be as wide as the fast one.
 const AFTER_ACCEPT: LogNormal = LogNormal {
     p10: 406.0,
     p50: 1197.0,
     p90: 1197.0 * 1197.0 / 406.0,
 };
 
-/// What a pause has beyond [`LEAST_PAUSE`]. The session: of all times between two changes, 12.7 % are
-/// over 1 s, 8.1 % over 2 s and 5 % over 3.736 s; so of the pauses 63.8 % have another second and 39.4 %
-/// another 2.736 s. The logarithm that is normal and does just that has its median at 1.77 s and the
-/// width 1.618; these are its deciles.
+/// How much a pause exceeds [`LEAST_PAUSE`]. The session: of all times between two changes, 12.7 %
+/// are over 1 s, 8.1 % over 2 s and 5 % over 3.736 s; so 63.8 % of the pauses last more than
+/// another second and 39.4 % more than another 2.736 s. The log-normal distribution with exactly
+/// these shares has its median at 1.77 s and the width 1.618; these are its deciles.
 const BEYOND_LEAST_PAUSE: LogNormal = LogNormal {
     p10: 222.5,
     p50: 1770.0,
     p90: 14_080.0,
 };
 
-/// What is longer than the time between two keys of one burst. Milliseconds.
+/// Shortest pause; shorter times lie between two keys of one burst. Milliseconds.
 const LEAST_PAUSE: f64 = 1000.0;
 
-/// Whoever stays away longer has left the keyboard, and no policy is told apart by that. Milliseconds.
+/// Longest pause. A user who stays away longer has left the keyboard, and such a time does not
+/// distinguish policies. Milliseconds.
 const LONGEST_PAUSE: f64 = 60_000.0;
 
-/// How many of the times between two changes are pauses. The session: 12.7 % are over 1 s.
+/// Share of the times between two changes that are pauses. The session: 12.7 % are over 1 s.
 const PAUSES: f64 = 0.127;
 
-/// At how many of the words that begin on a line the rest of the line is taken from a suggestion. The
-/// session: 21 % of all characters that were inserted came from accepts. A line of seven words of which
-/// each is taken with this chance, unless one before it was, has 21 % of it taken.
+/// Chance, at each word that begins on a line, that the rest of the line is taken from a
+/// suggestion. The session: 21 % of all inserted characters came from accepts. If each of seven
+/// words on a line is taken with this chance, unless one before it was, 21 % of the line is taken.
 const TAKEN: f64 = 0.06;
 
-/// From a request to a suggestion that can be seen: what Copilot took in the session where its cache
-/// held nothing, in the median. Milliseconds.
+/// Time from a request to a suggestion that can be seen: Copilot's median in the session when its
+/// cache held nothing. Milliseconds.
 const APPEARS: u64 = 244;
 
 /// Draws times, always the same ones for a seed.
@@ -73,61 +74,62 @@ pub struct Typist {
 }
 
 impl Typist {
-    /// A typist whose times depend on the seed only.
+    /// Creates a typist whose times depend only on the seed.
     pub fn new(seed: u64) -> Self {
         Self {
             random: Random(seed),
         }
     }
 
-    /// The time between two keys of a burst.
+    /// Draws the time between two keys of a burst.
     pub fn next_key(&mut self) -> Duration {
         milliseconds(KEY.quantile(self.random.share()))
     }
 
-    /// How long a suggestion can be seen before it is accepted.
+    /// Draws how long a suggestion is visible before it is accepted.
     pub fn accepts_after(&mut self) -> Duration {
         milliseconds(ACCEPT.quantile(self.random.share()))
     }
 
-    /// Whether a suggestion for the rest of the line is taken at the beginning of a word.
+    /// Draws whether a suggestion for the rest of the line is taken at the beginning of a word.
     pub fn takes_suggestion(&mut self) -> bool {
         self.random.share() < TAKEN
     }
 
-    /// How long a suggestion takes to appear.
+    /// Returns how long a suggestion takes to appear.
     pub fn suggestion_appears(&self) -> Duration {
         Duration::from_millis(APPEARS)
     }
 
-    /// The time between an accept and the next change.
+    /// Draws the time between an accept and the next change.
     pub fn edits_after_accept(&mut self) -> Duration {
         milliseconds(AFTER_ACCEPT.quantile(self.random.share()))
     }
 
-    /// How long somebody thinks before going on: more than a second.
+    /// Draws how long the user thinks before going on: more than a second.
     pub fn thinks(&mut self) -> Duration {
         let pause = LEAST_PAUSE + BEYOND_LEAST_PAUSE.quantile(self.random.share());
         milliseconds(pause.min(LONGEST_PAUSE))
     }
 
-    /// The time between two changes of whatever kind: mostly that between two keys, sometimes a pause.
+    /// Draws the time between two changes of any kind: mostly that between two keys, sometimes a
+    /// pause.
     pub fn next_change(&mut self) -> Duration {
         match self.random.share() < PAUSES {
             true => self.thinks(),
-            // The far end of the body is what the pauses are made of already.
+            // The pauses already make up the tail of the distribution.
             false => self.next_key().min(milliseconds(LEAST_PAUSE)),
         }
     }
 }
 
 fn milliseconds(value: f64) -> Duration {
-    // Positive and at most 60,000 or so: a float that is rounded is a whole number of them.
+    // Positive and at most about 60,000, so the cast of the rounded value is exact.
     Duration::from_millis(value.round() as u64)
 }
 
-/// Times whose logarithm is normal on either side of the median, with two widths, so that three
-/// quantiles are as given. In milliseconds.
+/// A distribution of times whose logarithm is normal on either side of the median, with two widths,
+/// so that three quantiles are as given. In milliseconds.
 struct LogNormal {
     p10: f64,
     p50: f64,
@@ -135,7 +137,7 @@ struct LogNormal {
 }
 
 impl LogNormal {
-    /// The time that a share of all times do not exceed.
+    /// Returns the time that a `share` of all times does not exceed.
     fn quantile(&self, share: f64) -> f64 {
         let deviation = standard_normal(share);
         let decile = if deviation < 0.0 { self.p10 } else { self.p90 };
@@ -144,8 +146,8 @@ impl LogNormal {
     }
 }
 
-/// The quantile of the standard normal distribution, to nine digits: P. J. Acklam, "An algorithm for
-/// computing the inverse normal cumulative distribution function" (2003).
+/// Returns the quantile of the standard normal distribution, to nine digits: P. J. Acklam, "An
+/// algorithm for computing the inverse normal cumulative distribution function" (2003).
 fn standard_normal(share: f64) -> f64 {
     const A: [f64; 6] = [
         -3.969683028665376e1,
@@ -178,7 +180,7 @@ fn standard_normal(share: f64) -> f64 {
         3.754408661907416,
         1.0,
     ];
-    /// Nearer to 0 or 1 than this the tails have a formula of their own.
+    /// The tails, closer to 0 or 1 than this, have a formula of their own.
     const TAIL: f64 = 0.02425;
     let polynomial = |coefficients: &[f64], x: f64| {
         let add = |sum: f64, coefficient: &f64| sum * x + coefficient;
@@ -198,8 +200,8 @@ fn standard_normal(share: f64) -> f64 {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014):
-/// 64 bits of state, whatever the seed, and defined by integers alone.
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA
+/// 2014): 64 bits of state, any seed, and defined by integers alone.
 #[derive(Debug, Clone)]
 struct Random(u64);
 
@@ -212,7 +214,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number between 0 and 1 and neither of them: 52 bits and a half.
+    /// Returns a number strictly between 0 and 1: 52 random bits plus a half, scaled.
     fn share(&mut self) -> f64 {
         ((self.next() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
     }
@@ -231,7 +233,7 @@ mod tests {
         times
     }
 
-    /// The quantile is as given to 2 %.
+    /// Checks that the quantile is `expected` to within 2 %.
     #[track_caller]
     fn check(times: &[u128], share: f64, expected: f64) {
         let found = times[(share * DRAWS as f64) as usize] as f64;
@@ -313,7 +315,7 @@ mod tests {
             [86, 802, 1045, 1371],
         ];
         assert_eq!(drawn, expected.concat());
-        // What other implementations give for this seed.
+        // The number that other implementations give for this seed.
         assert_eq!(Random(1234567).next(), 6_457_827_717_110_365_317);
     }
 }

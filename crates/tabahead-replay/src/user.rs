@@ -1,4 +1,5 @@
-//! Who edits: the recording itself, the recording with its suggestions as ours, or a typist.
+//! The user of a replay: the recording itself, the recording with its suggestions served as ours,
+//! or a typist.
 //!
 //! A user sees what is on the screen and acts at times of its own; it knows nothing of policies and
 //! engines.
@@ -15,30 +16,30 @@ use crate::editing::EditKind;
 pub use recorded::{Happenings, Injected, Recorded};
 pub use typing::Typing;
 
-/// Somebody who edits.
+/// A user who edits.
 pub trait User {
-    /// When the next deed comes; `None` when there is none any more.
+    /// Returns the time of the next deed; `None` if there are no more.
     ///
     /// # Errors
     /// When the recording cannot be read on.
     fn next(&mut self) -> Result<Option<Timestamp>, UserError>;
 
-    /// The deed that is due.
+    /// Performs the deed that is due and returns it.
     fn act(&mut self) -> Option<Deed>;
 
-    /// What is on the screen has changed.
+    /// Takes note that the screen has changed.
     fn sees(&mut self, _now: Timestamp, _screen: Option<&Screen>) {}
 }
 
 /// Why a user stops.
 pub type UserError = crate::editing::EditingError;
 
-/// What a user does.
+/// An act of the user.
 #[derive(Debug, Clone)]
 pub enum Deed {
     /// Opens a document.
     Opens {
-        /// Which.
+        /// The document.
         document: DocumentId,
         /// Its name.
         name: DocumentName,
@@ -47,33 +48,33 @@ pub enum Deed {
     },
     /// Closes a document.
     Closes {
-        /// Which.
+        /// The document.
         document: DocumentId,
     },
     /// Changes a text.
     Edits(Edited),
     /// Moves the cursor.
     Moves {
-        /// In which document.
+        /// The document.
         document: DocumentId,
-        /// Where to.
+        /// The new cursor.
         cursor: Offset,
     },
-    /// A suggestion that is none of ours appears, or is typed along and stays.
+    /// A suggestion that is not ours appears, or is typed along and stays.
     Shows {
-        /// Where.
+        /// The document.
         document: DocumentId,
-        /// In this text.
+        /// The document's text.
         text: Document,
-        /// At this cursor.
+        /// The cursor.
         cursor: Offset,
-        /// What accepting it does.
+        /// The suggestion.
         suggestion: Suggestion,
     },
 }
 
 impl Deed {
-    /// Whether it changes a text.
+    /// Returns whether the deed changes a text.
     fn is_edit(&self) -> bool {
         matches!(self, Self::Edits(_))
     }
@@ -82,30 +83,31 @@ impl Deed {
 /// A change of a text.
 #[derive(Debug, Clone)]
 pub struct Edited {
-    /// Of which document.
+    /// The document.
     pub document: DocumentId,
     /// The text afterwards.
     pub after: Document,
     /// The cursor afterwards.
     pub cursor: Offset,
-    /// What kind of change it is.
+    /// The kind of change.
     pub kind: EditKind,
-    /// It is an accept, of so many characters.
+    /// The accepted suggestion, if the change is an accept.
     pub accepts: Option<Accepts>,
-    /// The editor asks for a suggestion afterwards.
+    /// Whether the editor asks for a suggestion afterwards.
     pub asks: bool,
 }
 
 /// An accepted suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepts {
-    /// How much of it.
+    /// How much of the suggestion was accepted.
     pub part: Part,
-    /// Characters that it inserted.
+    /// Number of characters that it inserted.
     pub characters: usize,
-    /// Lines that it wrote or went on with: one, and one for each line end that it added.
+    /// Number of lines that it wrote or continued: one, and one more for each line end that it
+    /// added.
     pub lines: usize,
-    /// Which of ours it was.
+    /// Our suggestion's id, if it was one of ours.
     pub suggestion: Option<SuggestionId>,
 }
 
@@ -120,22 +122,22 @@ pub enum Part {
     Word,
 }
 
-/// What a user sees.
+/// The suggestion that a user sees.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Screen {
-    /// In which document.
+    /// The document.
     pub document: DocumentId,
-    /// Whose suggestion it is.
+    /// Id of the suggestion.
     pub id: SuggestionId,
-    /// What is left of it.
+    /// The rest of the suggestion that is still shown.
     pub suggestion: Suggestion,
-    /// Since when, typed along or not.
+    /// When the suggestion first appeared; typing along does not change it.
     pub since: Timestamp,
 }
 
 impl Screen {
-    /// What an editor still shows after a change, and whether the change went along what was shown;
-    /// `None` when nothing was, or when it was accepted.
+    /// Returns what an editor still shows after a change, and whether the change typed along what
+    /// was shown; `None` if nothing was shown or the change is an accept.
     pub(crate) fn after(shown: Option<Self>, edited: &Edited) -> (Option<Self>, Option<bool>) {
         match shown {
             Some(shown) if edited.accepts.is_none() => {
@@ -147,7 +149,7 @@ impl Screen {
         }
     }
 
-    /// The rest, when a change typed along.
+    /// Returns the rest of the suggestion if the change typed along it.
     fn typed_along(self, edited: &Edited) -> Option<Self> {
         let Suggestion { range, text } = &self.suggestion;
         let typed = edited.after.slice(range.start..edited.cursor);
@@ -162,7 +164,8 @@ impl Screen {
         })
     }
 
-    /// The same suggestion, which comes again or was typed along, is on the screen since it first was.
+    /// Returns since when a suggestion is on the screen; one that comes again, or was typed along,
+    /// keeps the time at which it first appeared.
     pub(crate) fn since(
         shown: Option<&Self>,
         suggestion: &Suggestion,

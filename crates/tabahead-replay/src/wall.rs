@@ -1,9 +1,9 @@
 //! The wall clock: the real server over standard input and output, in real time.
 //!
-//! The only place here that reads a clock or starts a process. `wall/server.rs` speaks to the server;
-//! what it answers is counted as on the virtual clock. What only a fresh process can tell (whether there
-//! was something to show next, whether what was shown is what it would show) is asked of another one
-//! afterwards, so that it takes no computing time from the first.
+//! No other module here reads a clock or starts the server. `wall/server.rs` speaks to the server;
+//! its answers are counted as on the virtual clock. Some figures need a fresh process: whether
+//! there was something to show next, and whether a fresh process would show what was shown. They
+//! are asked of another process afterwards, so that it takes no computing time from the first.
 
 mod server;
 
@@ -32,32 +32,32 @@ use server::{Arrived, Server};
 /// How the server is started and how long pauses last.
 #[derive(Debug, Clone)]
 pub struct WallSetup {
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// What stands behind it: `lsp` and its flags.
+    /// Arguments of the program: `lsp` and its flags.
     pub arguments: Vec<String>,
-    /// Longer pauses of the user are shortened to this.
+    /// Longest pause of the user; longer ones are shortened to this.
     pub longest_pause: Duration,
-    /// Keep what happened when, for a picture.
+    /// Whether to keep a timeline, for a picture.
     pub timeline: bool,
 }
 
 /// Why a run in real time failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WallError {
-    /// The recording.
+    /// The recording cannot be read.
     #[error(transparent)]
     Recording(#[from] UserError),
-    /// The server.
+    /// The server failed.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// Only what the real server does can run in real time.
+    /// Only policies that the real server implements can run in real time.
     #[error("'{}' runs on the virtual clock only; on the wall clock there are none and tabahead", .0.as_str())]
     VirtualOnly(PolicyName),
 }
 
-/// Runs a policy against a user in real time: `none` is the server without speculation and without a
-/// cache of suggestions.
+/// Runs a policy against a user in real time; `none` is the server without speculation and without
+/// a cache of suggestions.
 ///
 /// # Errors
 /// When the recording cannot be read on or the server does not do what it must.
@@ -84,18 +84,18 @@ pub fn run(policy: PolicyName, user: &mut dyn User, setup: &WallSetup) -> Result
     player.finish(setup)
 }
 
-/// Settings under which every request is a question to the model.
+/// Returns settings under which every request asks the model.
 fn asks_always() -> Value {
     json!({"speculation": {"enabled": false}, "cache": {"bytes": 0}})
 }
 
 struct Player {
     server: Server,
-    /// When the user's time began, and how much of it was left out since.
+    /// Start of the user's time, and how much of it has been skipped since.
     began: Instant,
     skipped: Duration,
     longest_pause: Duration,
-    /// The user's time of the latest deed, and when it really was.
+    /// The user's time of the latest deed, and when it really happened.
     last: Timestamp,
     last_at: Instant,
     documents: HashMap<DocumentId, Opened>,
@@ -112,7 +112,7 @@ struct Opened {
     version: i32,
 }
 
-/// The request that waits.
+/// The request that is waiting for an answer.
 struct Waiting {
     id: i64,
     document: DocumentId,
@@ -121,7 +121,7 @@ struct Waiting {
     asked: Asked,
 }
 
-/// A request that is over, and what a fresh process must be asked.
+/// A finished request, kept so that a fresh process can be asked about its state.
 struct Over {
     state: State,
     asked: Asked,
@@ -159,7 +159,7 @@ impl Player {
                 }
             }
         }
-        // The last request gets its answer.
+        // Wait for the answer to the last request.
         let until = Instant::now() + self.longest_pause;
         while self.waiting.is_some()
             && let Some(arrived) = self.server.next(until)?
@@ -179,7 +179,7 @@ impl Player {
         }
     }
 
-    /// The user's time.
+    /// Returns the current time on the user's clock.
     fn now(&self) -> Timestamp {
         Timestamp(self.began.elapsed() + self.skipped)
     }
@@ -281,7 +281,7 @@ impl Player {
         let accept = accepts.map(|accepts| Accepted {
             part: accepts.part,
             characters: accepts.characters,
-            // A fresh process will tell.
+            // A fresh process is asked in `finish`.
             has_next: false,
             base_moves: None,
             lines: accepts.lines,
@@ -301,7 +301,7 @@ impl Player {
                 accept,
             },
         });
-        // As editors do, behind the change and the request.
+        // Like editors: after the change and the request.
         if let Some(suggestion) = accepts.and_then(|accepts| accepts.suggestion) {
             let accepted = json!({"command": "tabahead.accepted", "arguments": [suggestion.0]});
             self.server.request("workspace/executeCommand", &accepted)?;
@@ -356,7 +356,7 @@ impl Player {
             untold: origin.is_none() && !superseded,
             shown: shown.is_some(),
             superseded,
-            // The server does not tell per request.
+            // The server does not report it per request.
             prefilled: None,
         };
         self.over.push(Over {
@@ -367,7 +367,7 @@ impl Player {
         });
     }
 
-    /// What a fresh process tells, and what the server counted.
+    /// Collects what the server counted, and asks a fresh process about the finished requests.
     fn finish(mut self, setup: &WallSetup) -> Result<Ran, WallError> {
         let stats = self.server.call("tabahead/stats", &json!({}))?;
         let mut figures = Figures {
@@ -406,7 +406,7 @@ impl Player {
     }
 }
 
-/// A suggestion as the protocol has it.
+/// Reads a suggestion, its id and its origin from an item of the protocol.
 fn item_of(item: &Value, waiting: &Waiting) -> Option<(Suggestion, SuggestionId, Option<Origin>)> {
     let suggestion = server::suggestion(item, &waiting.state.document)?;
     let id = item.pointer("/command/arguments/0")?.as_u64()?;
@@ -427,7 +427,7 @@ fn position(text: &Document, offset: Offset) -> Value {
     json!({"line": position.line, "character": position.character})
 }
 
-/// The smallest change from one text to another that positions can name.
+/// Returns the smallest change from `before` to `after` whose ends are valid positions.
 fn change(before: &Document, after: &Document) -> Value {
     let (old, new) = (before.text(), after.text());
     let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
@@ -439,7 +439,7 @@ fn change(before: &Document, after: &Document) -> Value {
         .map(|(char, _)| char.len_utf8())
         .sum();
     let mut end = old.len() - behind;
-    // No position stands between `\r` and `\n`.
+    // No position lies between `\r` and `\n`.
     if old[..start].ends_with('\r') {
         start -= 1;
     }

@@ -1,8 +1,9 @@
-//! The cache that the policy `copilot` has, held against what Copilot did: the log of its fetches in a
+//! The cache of the policy `copilot`, compared with what Copilot did: the log of its fetches in a
 //! real recording.
 //!
-//! Whatever was answered there is put into our cache, and each fetch that found text at the cursor is
-//! predicted: found, or not. A fetch of Copilot's that took 20 ms at most cannot have asked its server.
+//! Every answer in the log is put into our cache, and each fetch that found text at the cursor is
+//! predicted: found, or not. A fetch of Copilot's that took at most 20 ms cannot have asked its
+//! server.
 
 mod real;
 
@@ -20,10 +21,10 @@ use tabahead_replay::{
 use tabahead_text::{Document, Offset, PositionEncoding};
 
 const QUICK: Duration = Duration::from_millis(20);
-/// A request that was given up in the editor goes on at the server about so long.
+/// Approximate time for which a request that the editor gave up continues at the server.
 const GOES_ON: Duration = Duration::from_millis(1500);
 
-/// A fetch that runs.
+/// A running fetch.
 struct Fetch {
     text: Document,
     cursor: Offset,
@@ -33,10 +34,10 @@ struct Fetch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Prediction {
     Hit,
-    /// Not in the cache, but what was accepted just before may have been asked on.
+    /// Not in the cache, but the state after the accept just before may have been asked about.
     BehindAccept,
-    /// Not in the cache, but a fetch for what was typed before was given up a moment ago: its answer
-    /// may have come, and is not in the log.
+    /// Not in the cache, but a fetch for an earlier state of the typed text was given up a moment
+    /// ago: its answer may have come, and is not in the log.
     AfterGivenUp,
     Miss,
 }
@@ -179,7 +180,7 @@ impl Log {
     }
 }
 
-/// What an item adds at the cursor; it may repeat what stands before it on the line.
+/// Returns what an item adds at the cursor; it may repeat the text before the cursor on the line.
 fn at_cursor(item: &FetchedItem, fetch: &Fetch) -> Option<String> {
     let offset = |place| fetch.text.offset_of(place, PositionEncoding::Utf16);
     let (start, end) = (offset(item.range.start), offset(item.range.end));

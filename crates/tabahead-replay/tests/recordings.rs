@@ -1,5 +1,5 @@
-//! Recordings replayed from the first entry to the last: real ones, as the recorder of VS Code wrote
-//! them, and those that were made from this project's history.
+//! Recordings replayed from the first entry to the last: real ones, as the recorder of VS Code
+//! wrote them, and those made from this project's history.
 
 mod real;
 
@@ -14,7 +14,7 @@ use tabahead_replay::{
     recording::Entries,
 };
 
-/// What was counted in one recording.
+/// Counts of one recording.
 #[derive(Debug, Default)]
 struct Counts {
     opened: usize,
@@ -54,7 +54,7 @@ fn recordings_made_from_history_replay_without_a_contradiction() {
         let keys = counts.changes["keystroke"] + counts.changes["enter"];
         assert!(changes > 250 && 10 * keys > 8 * changes, "{counts:?}");
         assert!(counts.changes["accept"] > 1, "{counts:?}");
-        // The cursor goes to a place before anything is changed there.
+        // The cursor moves to a place before the text changes there.
         assert!(!counts.changes.contains_key("jump"), "{counts:?}");
         assert!(counts.length > Duration::from_secs(400), "{counts:?}");
     }
@@ -66,7 +66,7 @@ fn the_long_recording_is_counted_as_before() {
         return;
     };
     let counts = replay(&folder.join("typescript-37min.recording.w.json"));
-    // Counted by a program in another language over the same rules.
+    // Counted by a program in another language with the same rules.
     let expected = BTreeMap::from([
         ("keystroke", 881),
         ("enter", 90),

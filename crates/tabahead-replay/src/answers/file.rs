@@ -1,8 +1,9 @@
-//! Answers that were computed in an earlier run, in a file: one JSON object per line and state.
+//! Answers computed in an earlier run, in a file: one JSON object per line and state.
 //!
-//! A later line about a state replaces an earlier one. Only where the lines stand is kept in memory.
-//! The file holds tokens of the recordings' text, so its owner alone can read it. A last line that was
-//! cut off (a full disk, a kill) is dropped; a file that holds anything else is left as it is.
+//! A later line about a state replaces an earlier one. Memory holds only the positions of the
+//! lines. The file holds tokens of the recordings' text, so only its owner can read it. A last line
+//! that was cut off (a full disk, a kill) is dropped; a file that holds anything else is left as it
+//! is.
 
 use std::{
     collections::HashMap,
@@ -27,18 +28,18 @@ pub struct AnswersFileError {
     source: io::Error,
 }
 
-/// The file.
+/// A file of answers, with an index of its lines.
 pub struct AnswersFile {
     path: PathBuf,
     reader: File,
     writer: BufWriter<File>,
-    /// Where a state's line begins, and its length.
+    /// Start and length of each state's line.
     lines: HashMap<StateKey, (u64, usize)>,
     end: u64,
     failed: Option<io::Error>,
 }
 
-/// A line.
+/// One line of the file.
 #[derive(Serialize, Deserialize)]
 struct Line {
     key: String,
@@ -46,10 +47,11 @@ struct Line {
     draft: Vec<TokenId>,
     /// Id, spelling in hexadecimal, bits of the log-probability, canonical mark.
     tokens: Vec<(TokenId, String, u32, usize)>,
-    /// Passes that each token took. A line without this field is one of an older program, which did not look ahead, and is
-    /// computed anew.
+    /// Number of passes that each token took. A line without this field comes from an older
+    /// program, which did not look ahead; its state is computed again.
     steps: Vec<Option<u32>>,
-    /// Where a stop was masked: which token stands there, and bits of the stop's log-probability.
+    /// Masked stops: the index of the token chosen instead, and the bits of the stop's
+    /// log-probability.
     masked_stops: Vec<(usize, u32)>,
     end: End,
 }
@@ -58,15 +60,15 @@ struct Line {
 #[serde(rename_all = "snake_case")]
 enum End {
     Open,
-    /// Bits of the log-probability.
+    /// The model stopped; bits of the log-probability.
     Stop(u32),
     ContextFull,
-    /// The prompt was refused.
+    /// The prompt was refused as too long.
     TooLong,
 }
 
 impl AnswersFile {
-    /// Opens a file, or makes one.
+    /// Opens a file, or creates it.
     ///
     /// # Errors
     /// When it cannot be read and written.
@@ -117,20 +119,20 @@ impl AnswersFile {
         })
     }
 
-    /// What the file knows of a state.
+    /// Returns what the file knows about a state.
     pub(super) fn find(&mut self, key: StateKey) -> Option<State> {
         let &(start, length) = self.lines.get(&key)?;
-        // What was appended may not have reached the file yet.
+        // Appended lines may not have reached the file yet.
         self.writer.flush().ok()?;
         self.reader.seek(SeekFrom::Start(start)).ok()?;
         let mut text = vec![0; length];
         self.reader.read_exact(&mut text).ok()?;
         let line: Line = serde_json::from_slice(&text).ok()?;
-        // Another run may have appended to the file meanwhile, so that lines stand elsewhere.
+        // Another run may have appended to the file meanwhile and shifted the lines.
         (line.key == name_of(key)).then(|| line.into_state())?
     }
 
-    /// Appends a state, if it knows more than the file. A failure is told by `flush`.
+    /// Appends `state` if it knows more than the file. `flush` reports a failure.
     pub(super) fn append(&mut self, key: StateKey, state: &State) {
         if state.filed == Some(state.known()) {
             return;
@@ -151,7 +153,7 @@ impl AnswersFile {
         }
     }
 
-    /// Writes everything out.
+    /// Writes all buffered lines to the file.
     pub(super) fn flush(&mut self) -> Result<(), AnswersFileError> {
         let written = match self.failed.take() {
             Some(error) => Err(error),
@@ -254,19 +256,19 @@ fn token_of(
     Some((token, canonical))
 }
 
-/// How every line begins.
+/// Beginning of every line.
 const BEGIN: &str = "{\"key\":\"";
 
 fn name_of(key: StateKey) -> String {
     format!("{:032x}", key.0)
 }
 
-/// Whether a line may be the beginning of one of ours.
+/// Returns whether `line` may be the beginning of one of our lines.
 fn is_cut_off(line: &str) -> bool {
     !line.ends_with('\n') && (line.starts_with(BEGIN) || BEGIN.starts_with(line))
 }
 
-/// The key of a line, which stands first; `None` when the line is not one of ours.
+/// Returns the key of a line, which comes first; `None` if the line is not one of ours.
 fn key_of_line(line: &str) -> Option<StateKey> {
     let key = line.strip_prefix(BEGIN)?.get(..32)?;
     u128::from_str_radix(key, 16).ok().map(StateKey)

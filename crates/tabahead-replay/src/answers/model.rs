@@ -9,7 +9,7 @@ use tabahead_context::{
 
 use super::{Beginning, Said, Source, StateKey};
 
-/// A model, computed on the caller's thread.
+/// A model that runs on the caller's thread.
 pub struct RealModel {
     model: DirectModel,
     looks_ahead: bool,
@@ -19,14 +19,15 @@ pub struct RealModel {
 /// A path that was begun.
 struct Begun {
     generation: DirectGeneration,
-    /// Places left at which it depends on what the engine knew how much was computed: of the text that must be spelled.
+    /// Number of places still to come whose passes depend on what the engine already had: the text
+    /// that must be spelled, and one place more.
     drafted: usize,
-    /// Passes that the last place took.
+    /// Number of passes that the last place took.
     steps: Option<u32>,
 }
 
 impl RealModel {
-    /// Reads the model.
+    /// Loads the model.
     ///
     /// # Errors
     /// When it cannot be used.
@@ -38,7 +39,7 @@ impl RealModel {
         })
     }
 
-    /// From now on prompts are laid out like this, whatever the model was trained for.
+    /// Uses `layout` for all prompts from now on, whatever the model was trained for.
     ///
     /// # Errors
     /// When the model has no token for a marker that the layout needs.
@@ -63,7 +64,7 @@ impl Source for RealModel {
     ) -> Result<Beginning, GenerationFailure> {
         let (prompt, draft) = self.model.prompt_tokens(request);
         let request = GenerationRequest {
-            // The answer to the state, whatever part of it is known already or asked for.
+            // The full answer to the state, whatever part of it is already known or asked for.
             goal: Goal::Decode,
             continued: Vec::new(),
             ..request.clone()
@@ -71,7 +72,7 @@ impl Source for RealModel {
         let generation = self.model.begin(request)?;
         let begun = Begun {
             generation,
-            // The place behind it, too.
+            // Includes the place after the draft.
             drafted: draft.len() + usize::from(!draft.is_empty()),
             steps: None,
         };

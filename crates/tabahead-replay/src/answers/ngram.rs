@@ -1,10 +1,12 @@
-//! A deterministic source of answers without a model: it repeats what followed the same words before.
+//! A deterministic source of answers without a model: it repeats what followed the same words
+//! before.
 //!
 //! Its tokens are the pre-tokens of the real vocabularies, cut at sixteen bytes, so its prompts and
-//! paths have the shape of a model's. At each place all tokens are in one order, which depends on the
-//! text before that place alone: first those that followed the same three tokens, the latest first, then
-//! two, then one; then the end; then all tokens of the text, the latest first; then single bytes. A
-//! constraint only takes tokens out of that order, so the law of healing holds as it does for a model.
+//! paths have the shape of a model's. At each place all tokens have one order, which depends only
+//! on the text before that place: first the tokens that followed the same three tokens, latest
+//! first, then two, then one; then the end; then all tokens of the text, latest first; then single
+//! bytes. A constraint only removes tokens from that order, so the law of healing holds as it does
+//! for a model.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,29 +17,30 @@ use tabahead_context::{
 
 use super::{Beginning, Said, Source, StateKey};
 
-/// Bytes of a token at most.
+/// Maximum length of a token, in bytes.
 const LONGEST: usize = 16;
 
-/// Tokens of the context.
+/// Context size, in tokens.
 const CONTEXT: usize = 2048;
 
-/// The order of the single bytes ends here; markers follow, then interned tokens.
+/// First id after the single bytes; markers follow, then interned tokens.
 const MARKERS: TokenId = 256;
 const INTERNED: TokenId = 260;
 
-/// Longest run of tokens that is looked for.
+/// Length of the longest run of tokens that is looked up.
 const ORDER: usize = 3;
 
-/// Natural log-probability of a token by the length of the run that it followed; the end stands
-/// between one and none, a byte that fits nothing is last.
+/// Natural log-probability of a token, by the length of the run that it followed. In the order of
+/// choice, the end comes between a run of one and no run, and a byte that fits nothing comes last.
 const LOG_PROB: [f32; ORDER + 1] = [-4.0, -1.5, -0.6, -0.2];
 const END: f32 = -1.0;
 const BYTE: f32 = -9.0;
 
-/// Texts whose tokens are remembered: lines of the document come again with every keystroke.
+/// Maximum number of texts whose tokens are remembered: the same lines of the document are encoded
+/// at every keystroke.
 const LINES: usize = 1 << 14;
 
-/// The source.
+/// A source that copies from the prompt.
 pub struct Ngram {
     profile: ModelProfile,
     vocabulary: Vocabulary,
@@ -56,18 +59,19 @@ struct Generation {
     history: Vec<TokenId>,
     /// Bytes still to be spelled.
     forced: Vec<u8>,
-    /// Nothing was spelled behind the cursor yet: the end may not come.
+    /// Whether nothing has been spelled after the cursor yet, so the end is not allowed.
     at_cursor: bool,
     marks: CanonicalMarks,
 }
 
 impl Ngram {
-    /// The source; every instance says the same. Its prompts are suffix first, as the built-in model's.
+    /// Creates the source; all instances give the same answers. Its prompts are suffix-first, like
+    /// the built-in model's.
     pub fn new() -> Self {
         Self::in_layout(Layout::SuffixFirst)
     }
 
-    /// The source, with prompts that are laid out like this.
+    /// Creates the source with prompts in `layout`.
     pub fn in_layout(layout: Layout) -> Self {
         Self {
             profile: ModelProfile {
@@ -185,8 +189,8 @@ impl Source for Ngram {
 }
 
 impl Generation {
-    /// The first token of the order that is allowed, and the end's log-probability where it would have
-    /// come first and is masked; `None` is the end.
+    /// Returns the first allowed token of the order, and the end's log-probability if the end would
+    /// have come first but is masked; `None` is the end.
     fn best(&self, vocabulary: &Vocabulary) -> Option<(TokenId, f32, Option<f32>)> {
         let fits = |id: TokenId| {
             let bytes = vocabulary.spelling(id);
@@ -221,11 +225,12 @@ impl Generation {
     }
 }
 
-/// A prompt as the copier reads it: the middle goes on where the prefix ends, in whatever layout. So it
-/// says the same in all layouts that split the text at the same tokens.
+/// Reorders a prompt for the copier so that the middle continues where the prefix ends, in any
+/// layout. So the copier gives the same answers in all layouts that split the text at the same
+/// tokens.
 fn in_reading_order(prompt: &[TokenId], prefix: usize, middle: usize) -> Vec<TokenId> {
     if middle == 0 {
-        // The prefix runs on already.
+        // Without a middle marker, the prefix is already last.
         return prompt.to_vec();
     }
     let suffix = MARKERS + Marker::Suffix as TokenId;
@@ -260,8 +265,8 @@ impl Vocabulary {
         }
     }
 
-    /// Appends the tokens of a text. Texts are encoded line by line where lines are token edges: at
-    /// the start of each line that is not blank, see [`tabahead_context::stable_boundary`].
+    /// Appends the tokens of `text`. A text is encoded in pieces that begin where a line start is a
+    /// token edge: at each line that is not blank, see [`tabahead_context::stable_boundary`].
     fn encode(&mut self, text: &str, tokens: &mut Vec<TokenId>) {
         let mut rest = text;
         while !rest.is_empty() {
@@ -299,7 +304,7 @@ impl Vocabulary {
     }
 }
 
-/// Where the second line that is not blank begins; the text's length when there is none.
+/// Returns where the second non-blank line begins; the text's length if there is none.
 fn solid_line_start(text: &str) -> usize {
     let mut solid_before = false;
     let mut start = 0;

@@ -1,7 +1,7 @@
-//! What kind of act a change was.
+//! The kind of act that a change was.
 //!
-//! Editors do not tell; text, cursor and the reason that some changes carry let it be seen. A pure
-//! function, for statistics and for policies that depend on what the user just did.
+//! Editors do not report it; it follows from the text, the cursor and the reason that some changes
+//! carry. A pure function, for statistics and for policies that depend on what the user just did.
 
 use std::ops::Range;
 
@@ -9,41 +9,41 @@ use tabahead_text::{Document, Offset};
 
 use super::ByteEdit;
 
-/// A change this far from the cursor, in UTF-16 code units, is not made where the user is.
+/// Maximum distance, in UTF-16 code units, of a change from the cursor of the user who makes it.
 const NEAR: usize = 100;
 
-/// Brackets and quotes that editors close by themselves.
+/// Brackets and quotes that editors close automatically.
 const PAIRS: [&str; 7] = ["()", "[]", "{}", "\"\"", "''", "``", "<>"];
 
-/// What kind of act a change was.
+/// The kind of act that a change was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EditKind {
-    /// One character, with what the editor closes by itself.
+    /// One character was typed, with what the editor closes automatically.
     Keystroke,
-    /// A line end, with indentation.
+    /// A line end was typed, with indentation.
     Enter,
     /// A suggestion or snippet was taken.
     Accept,
     /// Text was only removed.
     Deletion,
-    /// Several characters of one line at the cursor at once.
+    /// Several characters of one line were inserted at the cursor at once.
     Insert,
-    /// A change far from where the cursor was, or in another document.
+    /// Text was changed far from the cursor, or in another document.
     Jump,
-    /// Formatting, a paste of lines, a replacement, what a program writes.
+    /// Anything else: formatting, a paste of lines, a replacement, output of a program.
     Other,
 }
 
-/// A change and what surrounds it.
+/// A change and its context.
 pub(super) struct Change<'a> {
     pub(super) before: &'a Document,
     pub(super) edits: &'a [ByteEdit],
     pub(super) reason: Option<&'a str>,
-    /// The cursor before, in UTF-16 code units; `None` when the user was elsewhere.
+    /// The cursor before, in UTF-16 code units; `None` if the user was elsewhere.
     pub(super) cursor: Option<usize>,
     /// The cursor afterwards, in UTF-16 code units.
     pub(super) cursor_after: usize,
-    /// Whether the editor told the cursor afterwards, as it does when a user types.
+    /// Whether the editor reported the cursor afterwards, as it does when a user types.
     pub(super) is_cursor_told: bool,
 }
 
@@ -76,7 +76,7 @@ fn of_several(change: &Change<'_>) -> EditKind {
     if !is_near {
         return EditKind::Jump;
     }
-    // Editors remove the white space that they had put on a line for what was not typed there.
+    // Editors remove the white space that they had put on a line if nothing was typed there.
     let written: String = change.edits.iter().map(|edit| edit.text.as_str()).collect();
     let removed: String = change
         .edits
@@ -135,7 +135,7 @@ fn unit_range(document: &Document, range: &Range<Offset>) -> Range<usize> {
     document.utf16_unit_of(range.start)..document.utf16_unit_of(range.end)
 }
 
-/// Two texts without the beginning and the end that they share.
+/// Returns two texts without the beginning and the end that they share.
 fn without_shared<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
     let shared = |pairs: &mut dyn Iterator<Item = (char, char)>| -> usize {
         pairs
@@ -149,7 +149,7 @@ fn without_shared<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
     (&old[..old.len() - end], &new[..new.len() - end])
 }
 
-/// Whether a text is one or two line ends, each with indentation behind it.
+/// Returns whether a text is one or two line ends, each with indentation after it.
 fn is_line_break(text: &str) -> bool {
     let mut rest = text;
     let mut count = 0;

@@ -1,14 +1,14 @@
 //! From replacements that count UTF-16 code units to edits that count bytes.
 //!
-//! A replacement may begin or end between two surrogates. Then the half that stays is put together
-//! with what is written beside it, so that the edit replaces whole characters.
+//! A replacement may begin or end between two surrogates. Then the half that stays is joined with
+//! the text written beside it, so that the edit replaces whole characters.
 
 use tabahead_text::{Document, Offset};
 
 use super::{ByteEdit, Problem};
 use crate::recording::Replacement;
 
-/// The edits of one change, checked: in the text, one behind the other.
+/// Returns the edits of one change, checked: within the text, and in ascending order.
 pub(super) fn byte_edits(
     before: &Document,
     replacements: &[Replacement],
@@ -33,13 +33,13 @@ pub(super) fn byte_edits(
             });
         };
         match edits.last_mut() {
-            // Both touch the same character: the half behind the first is before the second.
+            // Both touch the same character: the second decides about the half after the first.
             Some(last) if last.end > start.offset => {
                 last.text.pop();
                 last.text.extend(text);
                 last.end = end.offset;
             }
-            // Two lone halves that come to stand beside each other are a character.
+            // Two lone halves that become neighbours form a character.
             Some(last) if last.end == start.offset && is_pair(&last.text, text) => {
                 last.text.extend(text);
                 last.end = end.offset;
@@ -73,14 +73,14 @@ pub(super) fn byte_edits(
         .collect())
 }
 
-/// An edit in the making.
+/// An edit under construction.
 struct Units {
     start: Offset,
     end: Offset,
     text: Vec<u16>,
 }
 
-/// Whether a character begins at the end of one text and ends at the start of the other.
+/// Returns whether a character begins at the end of `one` and ends at the start of `other`.
 fn is_pair(one: &[u16], other: &[u16]) -> bool {
     let (Some(&first), Some(&second)) = (one.last(), other.first()) else {
         return false;
@@ -93,9 +93,9 @@ fn is_pair(one: &[u16], other: &[u16]) -> bool {
 
 /// A place between two code units.
 struct Boundary {
-    /// The start of the character that holds it.
+    /// Start of the character that holds it.
     offset: Offset,
-    /// The surrogates on both sides, when it is between two.
+    /// The surrogates on both sides, if it lies between two.
     halves: Option<[u16; 2]>,
 }
 
@@ -103,7 +103,7 @@ impl Boundary {
     fn at(document: &Document, unit: usize) -> Option<Self> {
         let offset = document.offset_of_utf16_unit(unit)?;
         let halves = (document.utf16_unit_of(offset) < unit).then(|| {
-            // The longest character has four bytes; a cut one behind it does no harm.
+            // The longest character has four bytes; a partial one after it does no harm.
             let text = document.slice(offset..Offset(offset.0 + 4));
             let mut units = [0; 2];
             if let Some(c) = text.chars().next() {
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(check_units(text, &replacements), expected);
     }
 
-    /// Gives the text that comes out, which is the same when the units themselves are replaced.
+    /// Returns the resulting text, and checks that replacing the units themselves gives the same.
     #[track_caller]
     fn check_units(text: &str, replacements: &[(usize, usize, Vec<u16>)]) -> String {
         let before = Document::new(text, Version(1));

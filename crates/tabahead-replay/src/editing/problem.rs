@@ -1,4 +1,4 @@
-//! What in a recording does not fit together, though each entry is in order by itself.
+//! Contradictions in a recording, though each entry is in order by itself.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub enum EditingError {
     Inconsistent(#[from] Inconsistency),
 }
 
-/// An entry that does not fit to those before it.
+/// An entry that contradicts those before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "entry {entry}, document {document}: {problem}; the recording lost entries, record it again"
@@ -23,49 +23,49 @@ pub enum EditingError {
 pub struct Inconsistency {
     /// The entry, from 1.
     pub entry: usize,
-    /// The document that it speaks of.
+    /// The document that it is about.
     pub document: u64,
-    /// What does not fit.
+    /// The contradiction.
     pub problem: Problem,
 }
 
-/// What does not fit. Offsets and lengths count UTF-16 code units.
+/// A contradiction. Offsets and lengths count UTF-16 code units.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// A text for a document whose path was never told.
+    /// A text for a document whose path was never recorded.
     #[error("its path was never told")]
     NotEncountered,
     /// A change of a document whose text is not known.
     #[error("its text is not known")]
     NoContent,
-    /// A change behind the end of the text.
+    /// A change beyond the end of the text.
     #[error("a change replaces {}..{} in a text of {length}", range.start, range.end)]
     OutOfRange {
-        /// What is replaced.
+        /// The replaced range.
         range: Range<usize>,
-        /// How long the text is.
+        /// Length of the text.
         length: usize,
     },
-    /// Replacements that overlap or do not come in order.
+    /// Replacements that overlap or are not in order.
     #[error("a change replaces {}..{} behind {after}", range.start, range.end)]
     NotAscending {
-        /// What is replaced.
+        /// The replaced range.
         range: Range<usize>,
-        /// Where the replacement before it ended.
+        /// End of the replacement before it.
         after: usize,
     },
-    /// A cursor behind the end of the text.
+    /// A cursor beyond the end of the text.
     #[error("the cursor is at {cursor} in a text of {length}")]
     SelectionOutside {
-        /// Where the cursor is.
+        /// The cursor.
         cursor: usize,
-        /// How long the text is.
+        /// Length of the text.
         length: usize,
     },
-    /// A text that was never stored.
+    /// A restored text that was never stored.
     #[error("no text was stored as \"{0}\"")]
     NotStored(String),
-    /// A text that is restored while the document has another one.
+    /// A restored text that differs from the text of the open document.
     #[error("another text is restored than the changes left")]
     RestoredOther,
 }

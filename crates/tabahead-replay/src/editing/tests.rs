@@ -1,12 +1,12 @@
-//! Small recordings and what is made of them, written as lines.
+//! Small recordings and what is read from them, written as lines.
 
 use std::{fmt::Write, io::Cursor, path::Path};
 
 use super::*;
 use crate::recording::{Entries, Form};
 
-/// Replays entries, one per line, behind a header and a document 1 with this text; gives one line
-/// per happening behind its opening. `1` stands for `"id":1`, `t5` for `"time":5`.
+/// Replays entries, one per line, after a header and a document 1 with this text; returns one line
+/// per happening after the document's opening.
 fn replay(text: &str, entries: &str) -> String {
     let mut lines =
         String::from("{\"kind\":\"header\",\"documentType\":\"workspaceRecording@1.0\"}\n");
@@ -69,7 +69,7 @@ fn check(text: &str, entries: &str, expected: &str) {
     assert_eq!(replay(text, entries).trim_end(), expected);
 }
 
-/// One change at a known cursor, with the cursor behind it told.
+/// Checks the kind of one change at a known cursor, with the cursor after it reported.
 #[track_caller]
 fn check_kind(text: &str, edit: &str, reason: &str, expected: EditKind) {
     let cursor = text.find('|').expect("the cursor is in the text");

@@ -1,6 +1,6 @@
-//! What is asked of the program `git`: commits, the files that they change, and what stands in those.
+//! Questions to the program `git`: commits, the files that they change, and their contents.
 //!
-//! Only commands for programs are used, whose output does not depend on anybody's configuration.
+//! The output of the commands used does not depend on the user's configuration.
 
 use std::{
     io,
@@ -11,23 +11,23 @@ use std::{
 /// Why a repository cannot be read. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// There is no git.
+    /// Git cannot be run.
     #[error("the program git cannot be run: {0}; install it")]
     NotRun(io::Error),
-    /// It refused.
+    /// Git refused the command.
     #[error("git {command}: {message}; give a repository and commits of it, such as HEAD~3..HEAD")]
     Refused {
-        /// What it was asked.
+        /// The command.
         command: &'static str,
-        /// What it said.
+        /// Git's message.
         message: String,
     },
-    /// It said something else than it should.
+    /// Git's output is not what it should be.
     #[error("git {command}: its output \"{output}\" is not understood; its version may be too old")]
     Strange {
-        /// What it was asked.
+        /// The command.
         command: &'static str,
-        /// What it said, or the part of it.
+        /// The output, or the part of it that is not understood.
         output: String,
     },
 }
@@ -35,21 +35,22 @@ pub enum GitError {
 /// A commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// Its name, all of it.
+    /// The full object id.
     pub id: String,
     /// When it was made, in milliseconds since 1970.
     pub time: u64,
 }
 
 impl Commit {
-    /// The first 64 bits of its name.
+    /// Returns the first 64 bits of the id.
     pub(super) fn number(&self) -> u64 {
         let digits = self.id.get(..16).unwrap_or_default();
         u64::from_str_radix(digits, 16).unwrap_or_default()
     }
 }
 
-/// The commits of a range, as `git log` reads it, the oldest first. Of merges the main line is followed.
+/// Returns the commits of a range, as `git log` reads it, oldest first. Merges are followed along
+/// the main line.
 ///
 /// # Errors
 /// When there is no git, no repository or no such range.
@@ -78,20 +79,20 @@ pub fn commits(repository: &Path, range: &str) -> Result<Vec<Commit>, GitError> 
 /// A file that a commit changed.
 pub(super) struct ChangedFile {
     pub(super) path: String,
-    /// `None` when there was none.
+    /// The old version; `None` if there was none.
     pub(super) before: Option<Blob>,
-    /// `None` when there is none any more.
+    /// The new version; `None` if there is none any more.
     pub(super) after: Option<Blob>,
 }
 
 /// A version of a file.
 pub(super) struct Blob {
     id: String,
-    /// Rather than a link or another repository.
+    /// Whether it is a file rather than a link or another repository.
     pub(super) is_file: bool,
 }
 
-/// The files that a commit changed and did not remove, against its first parent.
+/// Returns the files that a commit changed and did not remove, against its first parent.
 pub(super) fn changed_files(
     repository: &Path,
     commit: &Commit,

@@ -1,4 +1,4 @@
-//! Texts that become each other, and a repository made for the test.
+//! Texts that are turned into each other, and a repository made for the test.
 
 use std::{fmt::Write, fs, process::Command};
 
@@ -11,7 +11,7 @@ use crate::{
     recording::{Entries, Form, line},
 };
 
-/// The text that acts leave.
+/// Returns the text that `acts` leave.
 fn performed(before: &str, acts: &[Act]) -> String {
     let mut text = before.to_owned();
     for act in acts {
@@ -139,7 +139,7 @@ impl Repository {
     }
 }
 
-/// The last text of each document, with its path, and how often something was jumped to.
+/// Returns the last text of each document with its path, and the number of jumps.
 fn replayed(session: &Session) -> (Vec<(String, String)>, usize) {
     let lines: String = session
         .entries
@@ -284,7 +284,7 @@ fn a_file_in_which_a_secret_value_stands_is_not_typed() {
     let repository = Repository::new();
     let secret = b"token = '9f86d081884c7d659a2feaa0c55ad015'\n";
     repository.commit(&[("a.py", b"x = 1\n"), ("b.py", secret), ("c.py", b"y = 1\n")]);
-    // What is deleted would stay in the recording.
+    // Deleted text would stay in the recording.
     repository.commit(&[
         ("a.py", b"x = 2\n"),
         ("b.py", b"token = ''\n"),

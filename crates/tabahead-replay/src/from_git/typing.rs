@@ -1,27 +1,28 @@
-//! From two versions of a text to the acts that make the second of the first, as a person would.
+//! From two versions of a text to the acts that turn the first into the second, as a person would.
 //!
-//! Hunks come from top to bottom. A line that stays mostly as it was is changed where it differs; other
-//! lines are deleted at once and typed anew. Lines are added as editors add them: from the end of the line
-//! above, by Enter, which brings the indentation along. Brackets are not closed by themselves.
+//! Hunks come from top to bottom. A line that stays mostly the same is changed where it differs;
+//! other lines are deleted at once and typed again. Lines are added as editors add them: from the
+//! end of the line above, by Enter, which brings the indentation along. Brackets are not closed
+//! automatically.
 
 use std::ops::Range;
 
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 use tabahead_text::{Document, Offset, Version};
 
-/// More than this is not taken back key by key.
+/// Maximum number of characters that are deleted key by key; more are deleted at once.
 const LONGEST_BACKSPACING: usize = 12;
 
-/// One act. Offsets are those of the text as the acts before left it.
+/// One act. Offsets refer to the text that the previous acts left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
-    /// The cursor goes somewhere.
+    /// The cursor is moved.
     Move(Offset),
-    /// A key, or what is removed at once.
+    /// A key is pressed, or text is removed at once.
     Edit { range: Range<Offset>, text: String },
 }
 
-/// What makes one text of the other.
+/// Returns the acts that turn `before` into `after`.
 pub(super) fn acts(before: &str, after: &str) -> Vec<Act> {
     let old: Vec<&str> = before.split_inclusive('\n').collect();
     let new: Vec<&str> = after.split_inclusive('\n').collect();
@@ -40,7 +41,7 @@ pub(super) fn acts(before: &str, after: &str) -> Vec<Act> {
     hands.acts
 }
 
-/// What types.
+/// The acts so far, and the text that they leave.
 struct Hands {
     text: Document,
     acts: Vec<Act>,
@@ -69,7 +70,7 @@ impl Hands {
             }
             self.type_text(start, differing.new);
         } else {
-            // The last line stays, empty, for what comes.
+            // The end of the last line stays, so that the new text begins on an empty line.
             let kept = match line_end(&old) == line_end(&new) {
                 true => line_end(&old).len(),
                 false => 0,
@@ -142,8 +143,8 @@ impl Hands {
     }
 }
 
-/// How much of a text comes by one key: a line end with the indentation behind it, the indentation that
-/// it begins with, or a character.
+/// Returns how many bytes of a text one key writes: a line end with the indentation after it, the
+/// indentation that it begins with, or a character.
 fn key_length(text: &str, is_first: bool) -> usize {
     let end = ["\r\n", "\n"].into_iter().find(|end| text.starts_with(end));
     let behind = &text[end.map_or(0, str::len)..];
@@ -163,9 +164,9 @@ fn line_end(text: &str) -> &'static str {
     }
 }
 
-/// Where two texts differ.
+/// The difference between two texts.
 struct Differing<'a> {
-    /// How many bytes they share before.
+    /// Number of bytes that both share before it.
     start: usize,
     old: &'a str,
     new: &'a str,
@@ -190,7 +191,7 @@ fn differing<'a>(old: &'a str, new: &'a str) -> Differing<'a> {
     }
 }
 
-/// Whether at least half of a line stays.
+/// Returns whether at least half of a line stays.
 fn are_alike(old: &str, new: &str) -> bool {
     let (old, new) = (old.trim(), new.trim());
     let differing = differing(old, new);

@@ -1,5 +1,5 @@
-//! One question to the model: from a state to what is shown there. What every policy but ours is
-//! made of.
+//! One question to the model: from a state to what is shown there. Every policy but ours is made of
+//! such questions.
 
 use tabahead_context::{
     ContextSettings, ContextWindow, Cut, CutSettings, DocumentName, GenerationEvent,
@@ -14,25 +14,25 @@ use tabahead_text::{Document, Offset};
 pub struct State {
     /// The text.
     pub document: Document,
-    /// Where the cursor is.
+    /// The cursor.
     pub cursor: Offset,
     /// The document's name.
     pub name: DocumentName,
 }
 
 impl State {
-    /// The text before the cursor.
+    /// Returns the text before the cursor.
     pub(crate) fn before(&self) -> String {
         self.document.slice(Offset(0)..self.cursor)
     }
 
-    /// The text behind the cursor.
+    /// Returns the text after the cursor.
     pub(crate) fn behind(&self) -> String {
         self.document
             .slice(self.cursor..Offset(self.document.len()))
     }
 
-    /// The state after a suggestion that was shown here was accepted.
+    /// Returns the state after a suggestion that was shown here is accepted.
     pub(crate) fn accepted(&self, suggestion: &Suggestion) -> Self {
         let (document, cursor) = suggestion.apply(&self.document);
         Self {
@@ -43,22 +43,22 @@ impl State {
     }
 }
 
-/// What a question came to: what to show, or nothing and why.
+/// Result of a question: what to show, or why nothing is shown.
 pub(crate) type Shown = Result<Suggestion, &'static str>;
 
-/// How far a question is.
+/// Progress of a question.
 pub(crate) enum Progress {
-    /// More is to come.
+    /// More events are to come.
     Waits,
-    /// The prompt was too long: this shorter one must be asked.
+    /// The prompt was too long; this shorter request must be started instead.
     AskAgain(GenerationRequest),
-    /// Decided: the generation is of no more use.
+    /// The question is decided; its generation is of no more use.
     Decided(Shown),
     /// The model failed.
     Failed,
 }
 
-/// What questions are asked with.
+/// Asks questions with one model and one set of settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Asker {
     context: ContextSettings,
@@ -77,7 +77,8 @@ impl Asker {
         }
     }
 
-    /// A question, and the generation that answers it; what is known without, when there is none.
+    /// Returns a question and the generation that answers it; if none is needed, its result as the
+    /// error.
     pub(crate) fn ask(
         &mut self,
         state: State,
@@ -131,7 +132,7 @@ impl Asker {
         Ok((asking, request))
     }
 
-    /// Takes what the model reports about a question.
+    /// Handles an event of a question's generation.
     pub(crate) fn take(&mut self, asking: &mut Asking, event: GenerationEvent) -> Progress {
         match event {
             GenerationEvent::Started { prompt_tokens, .. } => asking.path.started(prompt_tokens),
@@ -140,7 +141,7 @@ impl Asker {
                 canonical_until,
                 ..
             } => asking.path.push(token, canonical_until),
-            // Nobody asks for them here.
+            // Never asked for here.
             GenerationEvent::Characters { .. } | GenerationEvent::Read { .. } => {}
             GenerationEvent::Ended { end, .. } => asking.path.finish(end),
             GenerationEvent::Failed { failure, .. } => match failure {
@@ -182,27 +183,27 @@ impl Asker {
 pub(crate) struct Asking {
     /// The generation that answers it.
     pub(crate) id: GenerationId,
-    /// What is asked about.
+    /// The state that is asked about.
     pub(crate) state: State,
-    /// What the model sees of it.
+    /// The part of the state that the model sees.
     pub(crate) window: ContextWindow,
     path: Path,
     priority: Priority,
 }
 
 impl Asking {
-    /// What the model has said behind the cursor so far.
+    /// Returns what the model has said after the cursor so far.
     pub(crate) fn said(&self) -> &[u8] {
         &self.path.bytes()[self.path.origin()..]
     }
 
-    /// Tokens that were decoded so far.
+    /// Returns the number of tokens decoded so far.
     pub(crate) fn tokens(&self) -> u64 {
         self.path.tokens().len() as u64
     }
 }
 
-/// Whether nobody waits for a request in a document any more when this happens.
+/// Returns whether, after `input`, the answer to `request` in `document` is no longer wanted.
 pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId) -> bool {
     match input {
         Input::CompletionRequested { .. } | Input::Shown { .. } => true,
@@ -222,7 +223,7 @@ pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId)
     }
 }
 
-/// Whether a generation is over with this event.
+/// Returns whether this is the last event of a generation.
 pub(crate) fn is_last(event: &GenerationEvent) -> bool {
     matches!(
         event,

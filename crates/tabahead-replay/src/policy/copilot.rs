@@ -1,17 +1,18 @@
-//! What GitHub Copilot's ghost text does (microsoft/vscode-copilot-chat at commit 31acd00a, MIT,
-//! `src/extension/completions-core/vscode-node/lib/src/ghostText`, read, not copied).
+//! The behaviour of GitHub Copilot's ghost text (microsoft/vscode-copilot-chat at commit 31acd00a,
+//! MIT, `src/extension/completions-core/vscode-node/lib/src/ghostText`, read, not copied).
 //!
-//! - `completionsCache.ts`: 100 answers by the text before the cursor, least recently used out first. A
-//!   hit needs the same text behind the cursor, and an answer that begins with what was typed since.
-//! - `current.ts`: what is shown and typed along is served without asking.
-//! - `asyncCompletions.ts`: a request that runs is waited for, for 200 ms at most, while the text behind
-//!   the cursor is the same and what it has said so far agrees with what was typed; the newest request
-//!   cancels those that cannot be used.
-//! - `speculativeRequestCache.ts`: what is shown (and was not only typed along) is asked on behind its
-//!   full accept, once; the answer goes into the same cache.
+//! - `completionsCache.ts`: 100 answers by the text before the cursor, least recently used dropped
+//!   first. A hit needs the same text after the cursor, and an answer that begins with what was
+//!   typed since.
+//! - `current.ts`: a shown suggestion that is typed along is served without asking.
+//! - `asyncCompletions.ts`: a running request is waited for, for at most 200 ms, while the text
+//!   after the cursor is the same and what it has said so far agrees with what was typed; the
+//!   newest request cancels those that cannot be used.
+//! - `speculativeRequestCache.ts`: when a suggestion is shown (and was not only typed along), the
+//!   state after its full accept is asked about, once; the answer goes into the same cache.
 //!
-//! Left out: the floor of 200 ms under every answer, which is in that commit but not in the recording
-//! of March 2025, and next edits away from the cursor. Both would make it slower here.
+//! Left out: the floor of 200 ms under every answer, which is in that commit but not in the
+//! recording of March 2025, and next edits away from the cursor. Both would make it slower here.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -45,27 +46,27 @@ struct Entry {
     text: String,
     covers: usize,
     speculated: bool,
-    /// Tokens computed ahead and not shown so far.
+    /// Number of tokens computed ahead and not shown so far.
     unread: u64,
 }
 
-/// A hit.
+/// A cache hit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// What is left of the answer.
+    /// Rest of the answer.
     pub rest: String,
-    /// Bytes typed since it was asked for.
+    /// Number of bytes typed since the answer was asked for.
     pub typed: usize,
-    /// Bytes behind the cursor that it replaces.
+    /// Number of bytes after the cursor that it replaces.
     pub covers: usize,
-    /// It was computed ahead.
+    /// Whether it was computed ahead.
     pub speculated: bool,
-    /// Tokens that are shown for the first time.
+    /// Number of tokens that are shown for the first time.
     unread: u64,
 }
 
 impl CopilotCache {
-    /// An empty cache.
+    /// Creates an empty cache.
     pub fn new() -> Self {
         Self {
             answers: LruCache::new(ANSWERS),
@@ -90,8 +91,8 @@ impl CopilotCache {
         self.answers.put(self.added, entry);
     }
 
-    /// The answer for a state: of the longest text before the cursor, that is, the one since which
-    /// least was typed.
+    /// Returns the answer for a state; of several, the one with the longest text before the cursor,
+    /// that is, the one since which least was typed.
     pub fn find(&mut self, before: &str, behind: &str) -> Option<Found> {
         let behind = xxh3_128(behind.as_bytes());
         let fits = |entry: &Entry| {
@@ -123,11 +124,11 @@ impl Default for CopilotCache {
     }
 }
 
-/// What Copilot does.
+/// The policy that behaves like Copilot.
 pub struct Copilot {
     asker: Asker,
     cache: CopilotCache,
-    /// What is shown, and where.
+    /// The state at which a suggestion is shown, and the suggestion.
     current: Option<(State, Suggestion)>,
     pending: Vec<Pending>,
     waiting: Option<Waiting>,
@@ -136,7 +137,7 @@ pub struct Copilot {
     wasted: u64,
 }
 
-/// A request to the model that runs.
+/// A running request to the model.
 struct Pending {
     asking: Asking,
     before: String,
@@ -148,14 +149,14 @@ struct Waiting {
     request: RequestId,
     document: DocumentId,
     state: State,
-    /// It waits for a request of earlier, until then.
+    /// The earlier request that it waits for, and until when.
     joined: Option<(GenerationId, Timestamp)>,
     /// The request that was made for it.
     own: Option<GenerationId>,
 }
 
 impl Copilot {
-    /// The policy for a model.
+    /// Creates the policy for a model.
     pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
             asker: Asker::new(settings, profile),
@@ -205,7 +206,7 @@ impl Copilot {
         self.ask_for_waiting();
     }
 
-    /// Makes a request for whoever waits; requests that nobody can use are cancelled.
+    /// Makes a model request for the waiting request; cancels running ones that cannot be used.
     fn ask_for_waiting(&mut self) {
         let Some(waiting) = &mut self.waiting else {
             return;
@@ -274,7 +275,7 @@ impl Copilot {
         }
     }
 
-    /// The request is no longer waited for; what runs for it may still be of use.
+    /// Answers the waiting request as superseded; what runs for it may still be of use.
     fn supersede(&mut self) {
         if let Some(waiting) = self.waiting.take() {
             self.effects.push_back(Effect::Respond {
@@ -362,7 +363,7 @@ impl Copilot {
 }
 
 impl Pending {
-    /// Whether what it has said so far may be of use at a state.
+    /// Returns whether what the request has said so far may be of use at a state.
     fn agrees(&self, before: &str, behind: &str) -> bool {
         let Some(typed) = before.strip_prefix(&self.before[..]) else {
             return false;
@@ -452,7 +453,7 @@ impl Policy for Copilot {
     }
 }
 
-/// What is left of a suggestion that was typed along.
+/// Returns the rest of a suggestion that was typed along; `None` if it was not.
 fn typed_along(at: &State, shown: &Suggestion, now: &State) -> Option<Suggestion> {
     let before = now.before();
     let typed = before.strip_prefix(&at.before()[..])?;

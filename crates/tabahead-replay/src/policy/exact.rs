@@ -1,6 +1,6 @@
-//! The simplest cache: answers by the exact text and cursor, the least recently used out first.
+//! The simplest cache: answers by the exact text and cursor, least recently used dropped first.
 //!
-//! Wraps [`AskAlways`]: a state that was answered before is answered again at once.
+//! Wraps [`AskAlways`]: a state that was answered before is answered again immediately.
 
 use std::{collections::VecDeque, num::NonZeroUsize};
 
@@ -13,20 +13,20 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{AskAlways, Policy, asking::State};
 
-/// Answers kept: as many as llama.vim keeps.
+/// Maximum number of answers kept: as many as llama.vim keeps.
 const ANSWERS: NonZeroUsize = NonZeroUsize::new(250).expect("not zero");
 
 /// Remembers answers by the exact state.
 pub struct Exact {
     asks: AskAlways,
     answers: LruCache<u128, Answer>,
-    /// The latest request, and its state.
+    /// The latest request, and the hash of its state.
     asked: Option<(RequestId, u128)>,
     effects: VecDeque<Effect>,
 }
 
 impl Exact {
-    /// The policy for a model.
+    /// Creates the policy for a model.
     pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
             asks: AskAlways::new(settings, profile),
@@ -56,7 +56,7 @@ impl Policy for Exact {
             let key = key(&state);
             if let Some(known) = self.answers.get(&key) {
                 let answer = as_hit(known.clone());
-                // Whatever is still asked about is out of date.
+                // A question that is still being answered is out of date.
                 let (document, snapshot) = (*document, snapshot.clone());
                 let changed = Input::DocumentChanged { document, snapshot };
                 self.asks.handle_input(now, changed);

@@ -1,17 +1,19 @@
-//! What llama.vim does (its `autoload/llama.vim` at commit a1c8e6e of January 2026, read, not copied).
+//! The behaviour of llama.vim (its `autoload/llama.vim` at commit a1c8e6e of January 2026, read,
+//! not copied).
 //!
-//! - Every change asks; while a job runs, one shared timer of 100 ms asks again later. A job is never
-//!   cancelled, and what it says is remembered wherever the cursor is by then (`llama#fim`, lines 702 to
-//!   851).
-//! - 250 keys, least recently used out first. A key is a hash of up to 256 lines before the cursor, the
-//!   line and 64 lines behind. What a job says is stored under four keys: the first one, two or three
-//!   lines left out, so that it is found again when the window slides (lines 751 to 763).
-//! - The look-up tries the state, then the states up to 128 bytes back whose answer begins with what was
-//!   typed since; the longest rest wins (`s:fim_try_hint`, lines 953 to 1017).
-//! - Whatever is shown, the state behind its full accept is asked about, once. The text of that state
-//!   repeats what stands behind the cursor on its line, so it never comes to be mid-line (lines 629 to
-//!   651 and 1148). A speculation that waits for the timer is lost when a key is pressed.
-//! - Nothing is asked with more than 8 characters behind the cursor on its line (line 737).
+//! - Every change asks; while a job runs, one shared timer of 100 ms asks again later. A job is
+//!   never cancelled, and its answer is remembered wherever the cursor is by then (`llama#fim`,
+//!   lines 702 to 851).
+//! - 250 keys, least recently used dropped first. A key is a hash of up to 256 lines before the
+//!   cursor, the line and 64 lines after it. A job's answer is stored under four keys: the full
+//!   one, and those with the first one, two or three lines left out, so that it is found again when
+//!   the window slides (lines 751 to 763).
+//! - The look-up tries the state, then the states up to 128 bytes back whose answer begins with
+//!   what was typed since; the longest rest wins (`s:fim_try_hint`, lines 953 to 1017).
+//! - When a suggestion is shown, the state after its full accept is asked about, once. The text of
+//!   that state repeats the text after the cursor on its line, so mid-line it never occurs (lines
+//!   629 to 651 and 1148). A speculation that waits for the timer is lost when a key is pressed.
+//! - Nothing is asked with more than 8 characters after the cursor on its line (line 737).
 //!
 //! Left out: the ring of chunks of other files, and the time limits of the server, which apply to
 //! suggestions of several lines only.
@@ -40,15 +42,15 @@ const LOOK_BACK: usize = 128;
 const MOST_BEHIND: usize = 8;
 const RETRY: Duration = Duration::from_millis(100);
 
-/// What llama.vim does.
+/// The policy that behaves like llama.vim.
 pub struct LlamaVim {
     asker: Asker,
     answers: LruCache<u128, Remembered>,
     job: Option<Job>,
-    /// A job is over and what it says is being drawn.
+    /// Whether a job is over and its answer is being drawn.
     draws: bool,
     timer: Option<(Timestamp, Call)>,
-    /// Where the cursor is.
+    /// The state at the cursor.
     here: Option<State>,
     waiting: Option<(RequestId, DocumentId)>,
     effects: VecDeque<Effect>,
@@ -56,34 +58,34 @@ pub struct LlamaVim {
     wasted: u64,
 }
 
-/// An answer.
+/// A remembered answer.
 #[derive(Clone)]
 struct Remembered {
     text: Rc<str>,
-    /// Bytes behind the cursor that it replaces.
+    /// Number of bytes after the cursor that it replaces.
     covers: usize,
     speculated: bool,
-    /// Tokens computed ahead and not shown so far.
+    /// Number of tokens computed ahead and not shown so far.
     unread: Rc<Cell<u64>>,
 }
 
-/// The job that runs.
+/// The running job.
 struct Job {
     asking: Asking,
     keys: Vec<u128>,
     speculates: bool,
 }
 
-/// What the timer calls.
+/// The call that the timer makes.
 enum Call {
-    /// A question about where the cursor is.
+    /// Asks about the state at the cursor.
     Ask,
-    /// A question about this state.
+    /// Asks about this state, ahead of time.
     Speculate(State),
 }
 
 impl LlamaVim {
-    /// The policy for a model.
+    /// Creates the policy for a model.
     pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
             asker: Asker::new(settings, profile),
@@ -116,7 +118,7 @@ impl LlamaVim {
         }
     }
 
-    /// Shows what is remembered for where the cursor is; what is shown is speculated on.
+    /// Shows what is remembered for the state at the cursor, and speculates on what is shown.
     fn try_hint(&mut self, now: Timestamp, fresh: bool) {
         let Some(state) = self.here.clone() else {
             return;
@@ -175,7 +177,7 @@ impl LlamaVim {
         best.map(|(known, typed)| show(&known, typed, &mut self.wasted))
     }
 
-    /// Starts a job, unless one runs: then the timer tries again.
+    /// Starts a job; if one is running, sets the timer to try again.
     fn call(&mut self, now: Timestamp, call: Call) {
         if self.job.is_some() || self.draws {
             self.timer = Some((Timestamp(now.0 + RETRY), call));
@@ -251,7 +253,7 @@ impl LlamaVim {
         for key in job.keys {
             self.answers.put(key, remembered.clone());
         }
-        // The plug-in draws before it notes that the job is over, so what it speculates on then
+        // The plug-in draws before it notes that the job is over, so a speculation that starts then
         // waits for the timer.
         self.draws = true;
         self.try_hint(now, !job.speculates);
@@ -332,8 +334,8 @@ impl Policy for LlamaVim {
     }
 }
 
-/// The state that is speculated on: what is shown, with what stands behind the cursor on its line at
-/// its end, behind the whole line.
+/// Returns the state that is speculated on: the suggestion, followed by the text after the cursor
+/// on its line, inserted at the end of the whole line.
 fn with_whole_line(state: &State, shown: &Suggestion) -> State {
     let document = &state.document;
     let line = document.line_range(document.line_of(state.cursor));
@@ -346,12 +348,12 @@ fn with_whole_line(state: &State, shown: &Suggestion) -> State {
     }
 }
 
-/// What keys are made of.
+/// The text that keys are made of.
 struct Window {
-    /// Up to 256 lines and the line up to the cursor.
+    /// Up to 256 lines, and the cursor's line up to the cursor.
     before: String,
     behind: String,
-    /// Characters behind the cursor on its line.
+    /// Number of characters after the cursor on its line.
     behind_on_line: usize,
 }
 
@@ -377,7 +379,7 @@ impl Window {
         }
     }
 
-    /// The key with so many of the first lines left out.
+    /// Returns the key with `dropped_lines` of the first lines left out.
     fn key(&self, dropped_lines: usize) -> u128 {
         let mut before = &self.before[..];
         for _ in 0..dropped_lines {
@@ -389,7 +391,7 @@ impl Window {
         self.hash(before)
     }
 
-    /// The key of the state before the last `typed` bytes.
+    /// Returns the key of the state before the last `typed` bytes.
     fn key_back(&self, typed: usize) -> Option<u128> {
         let before = self.before.get(..self.before.len().checked_sub(typed)?)?;
         Some(self.hash(before))

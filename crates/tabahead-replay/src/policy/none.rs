@@ -1,4 +1,4 @@
-//! No policy: the model is asked on every request, and a question is given up when the user goes on.
+//! No policy: every request asks the model, and a question is given up when the user goes on.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use super::{
     asking::{Asker, Asking, Progress, Shown, State, is_last, overtakes},
 };
 
-/// Asks always.
+/// Asks the model on every request.
 pub struct AskAlways {
     asker: Asker,
     waiting: Option<Waiting>,
@@ -28,7 +28,7 @@ struct Waiting {
 }
 
 impl AskAlways {
-    /// The policy for a model.
+    /// Creates the policy for a model.
     pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
             asker: Asker::new(settings, profile),
@@ -137,7 +137,7 @@ impl Policy for AskAlways {
     }
 }
 
-/// An answer as the protocol has it.
+/// Converts the result of a question to an answer of the protocol.
 pub(super) fn answer(id: u64, shown: Shown, origin: Origin) -> Answer {
     match shown {
         Ok(suggestion) => Answer::Suggestion {

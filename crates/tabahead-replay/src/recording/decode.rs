@@ -1,4 +1,4 @@
-//! From the bytes of one entry to what it says.
+//! From the bytes of one entry to its content.
 
 use std::{borrow::Cow, fmt, ops::Range, time::Duration};
 
@@ -10,13 +10,13 @@ use tabahead_text::{Position, quoted};
 
 use super::{Entry, EntryKind, FORMAT, FetchedItem, Replacement};
 
-/// Characters of a name that a refusal quotes, at most.
+/// Maximum number of characters of a name that a refusal quotes.
 const LONGEST_NAME: usize = 60;
 
-/// Characters of what is wrong, at most: it may quote a document.
+/// Maximum number of characters of a problem, which may quote a document.
 const LONGEST_PROBLEM: usize = 200;
 
-/// Why an entry is not taken. Its texts are short and hold no control characters.
+/// Why an entry is refused. Its texts are short and hold no control characters.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The bytes are not JSON.
@@ -322,7 +322,8 @@ fn refuse(kind: &str, problem: &str) -> Refusal {
     }
 }
 
-/// The parser counts lines and columns from the entry's start, which helps nobody.
+/// Returns the message without the place, which counts from the entry's start and so helps no
+/// reader.
 fn without_place(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.rsplit_once(" at line ") {
@@ -331,12 +332,12 @@ fn without_place(error: &serde_json::Error) -> String {
     }
 }
 
-/// A string of JSON, in which one half of a surrogate pair may be escaped alone. Kept as the parser
+/// A JSON string, in which one half of a surrogate pair may be escaped alone. Kept as the parser
 /// gives it: UTF-8 in which such a half has three bytes.
 struct Text(Vec<u8>);
 
 impl Text {
-    /// The pieces that are UTF-8, each but the first behind one lone half.
+    /// Returns the pieces that are UTF-8; each but the first comes with the lone half before it.
     fn pieces(&self) -> impl Iterator<Item = (Option<u16>, &str)> {
         let mut rest = &self.0[..];
         let mut is_first = true;
@@ -384,7 +385,7 @@ impl Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As bytes, because the parser refuses lone halves when it is asked for a string.
+        // As bytes, because the parser refuses lone halves when asked for a string.
         deserializer.deserialize_bytes(TextVisitor)
     }
 }

@@ -1,7 +1,7 @@
-//! Cutting a recording into entries without reading them: each comes as the bytes of one JSON object.
+//! Cuts a recording into entries without parsing them: each comes as the bytes of one JSON object.
 //!
-//! Follows brackets and strings only; whether the bytes are JSON is found in `decode.rs`. Nothing but
-//! the entry at hand is kept, and of that no more than a limit.
+//! Follows brackets and strings only; `decode.rs` finds whether the bytes are JSON. Only the
+//! current entry is kept, and of that no more than a limit.
 
 use std::io::{self, BufRead};
 
@@ -11,11 +11,11 @@ use super::Form;
 #[derive(Debug)]
 pub(super) enum Broken {
     Io(io::Error),
-    /// The file ends where it must go on.
+    /// The file ends in the middle.
     Truncated,
     /// The entry has more bytes than the limit.
     TooLarge,
-    /// An element of the log is no object.
+    /// An element of the log is not an object.
     NotAnObject,
     /// The text around the entries is not as it must be.
     Frame(&'static str),
@@ -28,18 +28,18 @@ pub(super) struct Elements {
     limit: usize,
 }
 
-/// Where in the file the reader stands.
+/// Position of the reader in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Before the `{` around everything.
     Start,
-    /// Behind the `[` of the log.
+    /// After the `[` of the log.
     FirstElement,
-    /// Behind an element of the log.
+    /// After an element of the log.
     NextElement,
     /// Between two lines.
     Lines,
-    /// Behind everything.
+    /// After everything.
     End,
 }
 
@@ -60,13 +60,13 @@ impl Elements {
         self.limit
     }
 
-    /// A smaller limit, so that a test need not write a giant.
+    /// Sets a smaller limit, so that a test need not write a giant file.
     #[cfg(test)]
     pub(super) fn restrict(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// The next entry; `None` behind the last one.
+    /// Returns the next entry; `None` after the last one.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Broken> {
         if self.place == Place::Start {
             self.enter_log()?;
@@ -134,7 +134,8 @@ impl Elements {
         Ok(Some(element))
     }
 
-    /// What stands behind the log is of no interest, but that it ends tells that the log is whole.
+    /// Reads the text after the log. Its content does not matter, but if it is complete, so is the
+    /// log.
     fn leave_log(&mut self) -> Result<(), Broken> {
         loop {
             match self.expect_visible()? {
@@ -183,7 +184,7 @@ impl Elements {
         }
     }
 
-    /// A key with its quotes, and the colon behind it.
+    /// Reads a key with its quotes, and the colon after it.
     fn key(&mut self) -> Result<Vec<u8>, Broken> {
         if self.expect_visible()? != b'"' {
             return Err(Broken::Frame("a key is missing"));
@@ -197,7 +198,7 @@ impl Elements {
         Ok(key)
     }
 
-    /// Reads one value; its bytes go to `kept`.
+    /// Reads one value; appends its bytes to `kept`.
     fn value(&mut self, mut kept: Option<&mut Vec<u8>>) -> Result<(), Broken> {
         self.expect_visible()?;
         let mut scan = Scan::default();
@@ -246,9 +247,9 @@ impl Elements {
     }
 }
 
-/// The bytes at hand; empty at the end of the file.
+/// Returns the bytes in the buffer; empty at the end of the file.
 fn chunk(reader: &mut dyn BufRead) -> Result<&[u8], Broken> {
-    // Asked twice, because the borrow of a chunk that is given back cannot end in a loop.
+    // Called twice, because the borrow of a chunk that is returned cannot end within the loop.
     while let Err(error) = reader.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(Broken::Io(error));
@@ -257,11 +258,11 @@ fn chunk(reader: &mut dyn BufRead) -> Result<&[u8], Broken> {
     reader.fill_buf().map_err(Broken::Io)
 }
 
-/// Whether a line holds a whole value.
+/// Returns whether a line holds a complete value.
 fn is_complete(line: &[u8]) -> bool {
     let mut scan = Scan::default();
     let line = line.trim_ascii();
-    // A comma may follow every value: one that is whole ends before it.
+    // A comma may follow every value, so a complete one ends before it.
     line.iter().all(|&byte| !scan.is_behind(byte)) && scan.is_behind(b',')
 }
 
@@ -271,12 +272,12 @@ struct Scan {
     depth: usize,
     in_string: bool,
     escaped: bool,
-    /// The value was a string, object or array that has ended.
+    /// Whether the value was a string, object or array that has ended.
     closed: bool,
 }
 
 impl Scan {
-    /// Whether this byte stands behind the value.
+    /// Reports whether this byte comes after the value.
     fn is_behind(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {

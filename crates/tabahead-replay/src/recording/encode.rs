@@ -1,10 +1,10 @@
-//! From what an entry says to its line: the counterpart of `decode.rs`.
+//! From the content of an entry to its line: the counterpart of `decode.rs`.
 
 use std::fmt::{Display, Write};
 
 use super::{EntryKind, FORMAT, FetchedItem, Replacement};
 
-/// An entry as one line, with the line's end.
+/// Returns an entry as one line, including the line end.
 pub(super) fn line(time: Option<u64>, kind: &EntryKind) -> String {
     let mut line = Line::new(kind_name(kind), time);
     match kind {
@@ -125,7 +125,7 @@ fn item(item: &FetchedItem) -> String {
         text,
         inline_edit,
     } = item;
-    // In 64 bits, because the file counts from 1.
+    // In 64 bits, because adding 1 could overflow: the file counts from 1.
     let one = |number: u32| u64::from(number) + 1;
     let mut fields = Line(String::from("{"));
     let (line, column) = (one(start.line), one(start.character));
@@ -142,7 +142,7 @@ fn list(elements: impl Iterator<Item = String>) -> String {
     format!("[{}]", elements.join(","))
 }
 
-/// A string of JSON; half a character is escaped, so that it is read as it was.
+/// Returns a JSON string; half a character is escaped, so that it is read back as it was.
 fn quoted(units: &[u16]) -> String {
     let mut result = String::from("\"");
     for c in char::decode_utf16(units.iter().copied()) {
@@ -166,7 +166,7 @@ fn escape(result: &mut String, unit: u16) {
     let _ = write!(result, "\\u{unit:04x}");
 }
 
-/// An object in the making.
+/// A JSON object under construction.
 struct Line(String);
 
 impl Line {
@@ -179,7 +179,7 @@ impl Line {
         line
     }
 
-    /// What an event says, by its source.
+    /// Begins the data of an event from `source`.
     fn of_event(source: &str) -> Self {
         let mut line = Self(String::from("{"));
         line.text("sourceId", source);

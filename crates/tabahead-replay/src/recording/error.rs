@@ -1,4 +1,4 @@
-//! What can be wrong with a recording, for whoever has to mend it.
+//! Errors in a recording, described for the person who has to repair it.
 
 use std::{io, path::PathBuf};
 
@@ -10,15 +10,15 @@ pub enum RecordingError {
     Unreadable {
         /// The recording.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Some other file.
+    /// The file is not a recording.
     #[error("\"{}\" is not a recording: {problem}; give a file in the format workspaceRecording@1.0, or one entry per line in a .jsonl file", file.display())]
     NotARecording {
         /// The file.
         file: PathBuf,
-        /// What was found instead.
+        /// The problem that was found.
         problem: String,
     },
     /// A recording in a format that this version does not know.
@@ -29,7 +29,7 @@ pub enum RecordingError {
         /// Its format.
         found: String,
     },
-    /// The file ends in the middle. What stands before was given.
+    /// The file ends in the middle. The entries before were returned.
     #[error("recording \"{}\" is truncated: it ends behind entry {after}; copy it again, or close it there", file.display())]
     Truncated {
         /// The recording.
@@ -37,14 +37,14 @@ pub enum RecordingError {
         /// The last whole entry; 0 when there is none.
         after: usize,
     },
-    /// The text of an entry, or behind it, is not JSON.
+    /// The text of an entry, or the text after it, is not JSON.
     #[error("recording \"{}\", entry {entry}: not JSON: {problem}; correct the file or copy it again", file.display())]
     NotJson {
         /// The recording.
         file: PathBuf,
         /// The entry, from 1.
         entry: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// An entry lacks fields of its kind, or they are of the wrong type.
@@ -56,17 +56,17 @@ pub enum RecordingError {
         entry: usize,
         /// Its kind; "of no kind" when it has none.
         kind: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// An entry so large that it is not read.
+    /// An entry is too large to be read.
     #[error("recording \"{}\", entry {entry}: larger than {limit} MB; take the document out of the recording", file.display())]
     TooLarge {
         /// The recording.
         file: PathBuf,
         /// The entry, from 1.
         entry: usize,
-        /// The most that is read, in 1024² bytes.
+        /// Maximum size of an entry, in units of 1024² bytes.
         limit: usize,
     },
 }

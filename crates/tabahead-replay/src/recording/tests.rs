@@ -12,13 +12,13 @@ fn read(form: Form, text: impl Into<Vec<u8>>) -> Entries {
     Entries::read(Path::new("r.json"), form, Cursor::new(text.into()))
 }
 
-/// An object with a header and these entries.
+/// Returns an object with a header and these entries.
 fn object(entries: &[&str]) -> String {
     let entries: Vec<&str> = [HEADER].iter().chain(entries).copied().collect();
     format!("{{\"log\":[{}]}}", entries.join(","))
 }
 
-/// What the entries behind the header say.
+/// Returns the contents of the entries after the header.
 #[track_caller]
 fn kinds(entries: &[&str]) -> Vec<EntryKind> {
     read(Form::Object, object(entries))

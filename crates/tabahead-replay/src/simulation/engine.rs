@@ -1,9 +1,9 @@
 //! The engine on the virtual clock: what is computed when, by the real scheduling function.
 //!
-//! A pass takes `fixed + row × tokens`, as `tabahead bench` measures it; everything else takes no time.
-//! As on the real engine, one pass runs at a time, it is chosen by [`schedule`], it is left between two
-//! layers when somebody more urgent comes and taken up again later, and a token that is already known
-//! is not computed. What the model says comes from [`Answers`].
+//! A pass takes `fixed + row × tokens`, as `tabahead bench` measures it; everything else takes no
+//! time. As on the real engine, one pass runs at a time and [`schedule`] chooses it. A pass is left
+//! between two layers when more urgent work comes, and resumed later. A token that is already known
+//! is not computed. The model's answers come from [`Answers`].
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -17,20 +17,21 @@ use crate::{
     fresh::event_of,
 };
 
-/// What the virtual engine is made of.
+/// Costs and size of the virtual engine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EngineCosts {
-    /// What a pass takes.
+    /// Time that a pass takes.
     pub pass: Costs,
-    /// Layers of the model: places where a pass can be left.
+    /// Number of layers of the model; a pass can be left after each.
     pub layers: u32,
-    /// Tokens whose keys and values fit.
+    /// Number of tokens whose keys and values fit.
     pub kv_tokens: NonZeroUsize,
 }
 
 impl Default for EngineCosts {
-    /// The built-in model when it had four layers (v1), with 256 MiB of keys and values, as `tabahead bench`
-    /// measured it on a 2-core Linux x86-64 virtual machine: later figures can be compared with earlier ones.
+    /// Returns the costs of the built-in model when it had four layers (v1), with 256 MiB of keys
+    /// and values, as `tabahead bench` measured it on a 2-core Linux x86-64 virtual machine. They
+    /// stay the same so that later figures can be compared with earlier ones.
     fn default() -> Self {
         Self {
             pass: Costs {
@@ -43,18 +44,18 @@ impl Default for EngineCosts {
     }
 }
 
-/// What was computed.
+/// Work that the engine has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Tokens of prompts, and those that probably spell what must be spelled.
+    /// Number of prompt tokens, and of tokens that probably spell the text that must be spelled.
     pub prefilled: u64,
-    /// Tokens that were decoded one by one.
+    /// Number of tokens decoded one by one.
     pub decoded: u64,
-    /// How long that took.
+    /// Time that the work took.
     pub busy: Duration,
 }
 
-/// The engine.
+/// The virtual engine.
 pub(super) struct Engine {
     costs: EngineCosts,
     known: KnownTokens,
@@ -62,54 +63,55 @@ pub(super) struct Engine {
     flight: Option<Flight>,
     left: Vec<Flight>,
     next_rank: u64,
-    /// While somebody waited.
+    /// Work done while a request waited for it.
     urgent: Work,
-    /// Before anybody asked.
+    /// Work done before any request asked for it.
     ahead: Work,
 }
 
-/// A generation that waits or runs.
+/// A generation that is waiting or running.
 struct Live {
     request: Box<GenerationRequest>,
     rank: u64,
     key: StateKey,
-    /// Prompt, then the tokens so far.
+    /// Nodes of the prompt, then of the tokens so far.
     nodes: Vec<Node>,
     /// Place of the next token, counted from the stable boundary.
     place: usize,
-    /// The tokens of what must be spelled, and how many of them are in `nodes` or pending.
+    /// Tokens of the text that must be spelled, cut where the path leaves them.
     draft: Vec<TokenId>,
-    /// What must be computed before the next token can be chosen.
+    /// Tokens that must be computed before the next token can be chosen.
     pending: Vec<(Node, Kind)>,
-    /// Whether the last token decoded was computed for the next one alone.
+    /// Whether the last decoded token was computed only to choose the next one.
     charged: bool,
-    /// Steps that looking ahead still takes before the next token is known; `None` before that is asked.
+    /// Number of steps that lookahead still takes before the next token is known; `None` before the
+    /// first step is planned.
     ahead: Option<u32>,
-    /// Looking ahead has computed the next token decoded.
+    /// Whether lookahead has already computed the next decoded token.
     spared: bool,
 }
 
-/// What a token is to its generation.
+/// Role of a token in its generation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Prompt,
-    /// The prompt's last one: what follows it is kept.
+    /// The prompt's last token, whose logits are kept.
     Boundary,
     Draft,
     Decoded,
-    /// A token that may come next, decoded to see how its line goes on.
+    /// A candidate for the next token, decoded to see how its line continues.
     Ahead,
 }
 
-/// A pass that is computed.
+/// A pass that is being computed, or was left.
 struct Flight {
     members: Vec<(GenerationId, usize)>,
     began: Timestamp,
-    /// When it is computed, or left.
+    /// When the pass is finished or left.
     ends: Timestamp,
-    /// What is still to be computed when it begins.
+    /// Computing time that is left when the pass begins.
     remaining: Duration,
-    /// Of the whole pass.
+    /// Time per layer of the whole pass.
     layer: Duration,
     urgent: bool,
 }
@@ -128,7 +130,7 @@ impl Engine {
         }
     }
 
-    /// Queues a generation; what can be said of it without computing is said at once.
+    /// Queues a generation; returns the events that need no computing.
     pub(super) fn start(
         &mut self,
         now: Timestamp,
@@ -186,7 +188,7 @@ impl Engine {
         self.decide(now);
     }
 
-    /// Stops a generation; tells whether it was running.
+    /// Stops a generation; returns whether it was running.
     pub(super) fn cancel(&mut self, now: Timestamp, id: GenerationId) -> bool {
         let Some(at) = self.live.iter().position(|live| live.request.id == id) else {
             return false;
@@ -199,12 +201,12 @@ impl Engine {
         true
     }
 
-    /// When something happens next.
+    /// Returns when the current pass ends, if there is one.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.flight.as_ref().map(|flight| flight.ends)
     }
 
-    /// The pass ends that ends now.
+    /// Ends the pass that is due at `now`; returns the resulting events.
     pub(super) fn advance(
         &mut self,
         now: Timestamp,
@@ -232,12 +234,12 @@ impl Engine {
         events
     }
 
-    /// What was computed while somebody waited for it.
+    /// Returns the work done while a request waited for it.
     pub(super) fn urgent_work(&self) -> Work {
         self.urgent
     }
 
-    /// What was computed before anybody asked for it.
+    /// Returns the work done before any request asked for it.
     pub(super) fn work_ahead(&self) -> Work {
         self.ahead
     }
@@ -264,7 +266,7 @@ impl Engine {
         }
     }
 
-    /// Chooses tokens wherever nothing must be computed first.
+    /// Chooses tokens for all generations with nothing left to compute first.
     fn choose(&mut self, answers: &mut Answers, events: &mut Vec<GenerationEvent>) {
         let mut at = 0;
         while let Some(live) = self.live.get_mut(at) {
@@ -293,7 +295,7 @@ impl Engine {
         }
     }
 
-    /// Keeps what a generation knows for later prompts.
+    /// Keeps the tokens that a generation knows, for later prompts.
     fn retire(&mut self, live: &Live) {
         let known = self.known.known(&live.nodes);
         self.known.touch(&live.nodes[..known]);
@@ -304,7 +306,8 @@ impl Engine {
         }
     }
 
-    /// Begins a pass, or asks the one that runs to make room.
+    /// Begins a pass, or makes the running one end early if more urgent work waits or nothing needs
+    /// it.
     fn decide(&mut self, now: Timestamp) {
         let leader = self
             .live
@@ -358,7 +361,7 @@ impl Engine {
 }
 
 impl Live {
-    /// Sets what must be computed when `known` of the nodes are known already.
+    /// Sets what must be computed, given that the first `known` nodes are known already.
     fn plan(&mut self, known: usize, prompt: usize, tree: &KnownTokens) {
         let last = self.nodes.len() - 1;
         let known = match known > last && !tree.has_logits(self.nodes[last]) {
@@ -381,7 +384,7 @@ impl Live {
         }
     }
 
-    /// The rest of the draft is computed together with what is pending.
+    /// Adds the rest of the draft, from token `from` on, to the pending tokens.
     fn pend_draft(&mut self, from: usize, tree: &KnownTokens) {
         let mut node = self.nodes.last().copied().unwrap_or_default();
         for &token in self.draft.iter().skip(from) {
@@ -392,7 +395,8 @@ impl Live {
         }
     }
 
-    /// Whether the next token takes another step, of so many in all, to be chosen.
+    /// Reports whether choosing the next token takes another step; `steps` is the number of steps
+    /// in all.
     fn looks_ahead(&mut self, steps: Option<u32>) -> bool {
         let left = self.ahead.get_or_insert_with(|| {
             self.spared = self.charged && steps == Some(0);
@@ -404,12 +408,12 @@ impl Live {
             return false;
         }
         *left -= 1;
-        // Whichever it is: nobody asks for it again.
+        // The node does not matter: this token is never asked for again.
         self.pending.push((Node::default(), Kind::Ahead));
         true
     }
 
-    /// The next token was chosen.
+    /// Appends the chosen token and plans what must be computed next.
     fn follow(&mut self, token: TokenId, tree: &mut KnownTokens) {
         let last = self.nodes.last().copied().unwrap_or_default();
         let node = last.followed_by(token);
@@ -453,7 +457,7 @@ impl Flight {
         live.iter().any(|live| self.has(live.request.id))
     }
 
-    /// Ends behind the layer that is computed now.
+    /// Ends the pass after the layer that is being computed.
     fn leave(&mut self, now: Timestamp) {
         let computed = now.0.saturating_sub(self.began.0).as_nanos();
         let layer = self.layer.as_nanos().max(1);

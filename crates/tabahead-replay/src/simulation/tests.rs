@@ -1,5 +1,5 @@
-//! Small sessions on the virtual clock. The answers are the copier's, so what a story shows is told by
-//! what its text repeats.
+//! Small sessions on the virtual clock. The copier gives the answers, so what a story shows follows
+//! from what its text repeats.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -17,18 +17,18 @@ use crate::{
     user::{Accepts, Deed, Edited, Part, Screen, User, UserError},
 };
 
-/// What the user of a story does.
+/// An act of a story's user.
 #[derive(Clone, Copy)]
 enum Act {
     /// Types at the cursor.
     Types(&'static str),
     /// Moves the cursor.
     Moves(usize),
-    /// Accepts what is shown, whole; nothing when nothing is shown.
+    /// Accepts the whole suggestion on screen; does nothing if there is none.
     Tabs,
 }
 
-/// A user who does what a story says, whatever the recording of it would be.
+/// A user who follows a story instead of a recording.
 struct Storyteller {
     acts: Vec<(u64, Act)>,
     next: usize,
@@ -136,7 +136,7 @@ fn setup() -> Setup {
     }
 }
 
-/// Runs a story whose text has its cursor at `$0`; the figures, and what was shown when.
+/// Runs a story whose text has its cursor at `$0`; returns the figures, and what was shown when.
 fn tell(policy: PolicyName, text: &str, acts: &[(u64, Act)]) -> (Figures, Vec<(u64, String)>) {
     tell_with(policy, text, acts, &setup())
 }
@@ -188,7 +188,7 @@ fn at_end() -> String {
     format!("{CALLS}$0\n")
 }
 
-/// `=` is typed, what follows is accepted after two seconds of reading each.
+/// Types `=`, then accepts three times, each after two seconds of reading.
 const TYPED_AND_ACCEPTED: [(u64, Act); 4] = [
     (1_000, Act::Types(" =")),
     (3_000, Act::Tabs),
@@ -199,8 +199,8 @@ const TYPED_AND_ACCEPTED: [(u64, Act); 4] = [
 #[test]
 fn a_question_takes_what_its_passes_take() {
     let (figures, shown) = tell(PolicyName::None, "a c\na$0", &[(1_000, Act::Types(" "))]);
-    // A pass of two markers, the three tokens before the last word, and two of what must be spelled;
-    // then ` c` is chosen, and a pass of one token tells that the line ends behind it.
+    // A pass over two markers, the three tokens before the last word, and two of the forced text.
+    // Then ` c` is chosen, and a pass of one token shows that the line ends after it.
     assert_eq!(shown, [(1_000 + 17 + 11, "c".to_owned())]);
     assert_eq!(figures.perceived.miss.len(), 1);
 }
@@ -229,11 +229,11 @@ fn speculation_has_the_next_one_there_when_tab_is_pressed() {
     }
 }
 
-/// A list that stands there once and is accepted line by line a second time, until it is longer than
+/// A list that is in the text once is accepted line by line a second time, until it is longer than
 /// what the model sees.
 #[test]
 fn an_accept_that_moves_the_base_is_computed_ahead() {
-    // No two lines share a word, so the copier knows from a word where it is.
+    // No two lines share a word, so the copier knows from any word where it is.
     let letter = |n: u8| char::from(b'a' + n);
     let words = |line: u8| {
         let word = |n: u8| format!("word{}{}", letter(line), letter(n));
@@ -260,7 +260,7 @@ fn an_accept_that_moves_the_base_is_computed_ahead() {
             .fold([0; 2], |[a, b], [moved, all]| [a + moved, b + all]);
         assert_eq!(by_lines, [moved.len() as u64, 20], "{layout:?}");
 
-        // Who asks on each request reads the text that moved.
+        // A policy that asks on every request reads the text that moved.
         let (none, _) = tell_by(copier(), PolicyName::None, &text, &acts, &setup());
         let read = none.prefilled_base_moved;
         assert_eq!(read.len(), moved.len(), "{layout:?}");
@@ -295,7 +295,7 @@ fn keys_enters_and_what_comes_behind_a_jump_are_told_apart() {
         (3_000, Act::Moves(0)),
         (4_000, Act::Types("c")),
         (5_000, Act::Types("\n")),
-        // Back to where the last change left it: no jump.
+        // Back to where the last change left the cursor: no jump.
         (6_000, Act::Moves(60)),
         (6_100, Act::Moves(2)),
         (7_000, Act::Types("d")),
@@ -318,13 +318,13 @@ fn only_ours_looks_further_than_one_accept_ahead() {
     let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
     assert_eq!((ours.accepts, ours.hits_after_accept), (3, 3));
     let (copilot, _) = tell(PolicyName::Copilot, &at_end(), &acts);
-    // The second Tab comes when nothing is shown yet.
+    // At the second Tab nothing is shown yet.
     assert_eq!((copilot.accepts, copilot.hits_after_accept), (2, 1));
 }
 
 #[test]
 fn what_llama_vim_computes_ahead_mid_line_is_never_found() {
-    // Suggestions of two tokens, so that more than one fits before the text behind the cursor.
+    // Suggestions of two tokens, so that more than one fits before the text after the cursor.
     let mut setup = setup();
     setup.settings.cut.max_tokens = 2;
     let told = |policy, text: &str| tell_with(policy, text, &TYPED_AND_ACCEPTED, &setup).0;
@@ -335,7 +335,7 @@ fn what_llama_vim_computes_ahead_mid_line_is_never_found() {
     assert_eq!(theirs.hits_after_accept, 0, "{theirs:?}");
     let ours = told(PolicyName::Tabahead, &mid_line);
     assert_eq!(ours.hits_after_accept, ours.with_next);
-    // At the end of a line it is found.
+    // At the end of a line, it is found.
     let theirs = told(PolicyName::LlamaVim, &at_end());
     assert_eq!(theirs.hits_after_accept, theirs.with_next);
 }
@@ -360,7 +360,7 @@ fn a_person_does_not_wait_for_the_end_of_a_pass_that_computes_ahead() {
     let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
     let (none, _) = tell(PolicyName::None, &at_end(), &acts);
     let slowest = |figures: &Figures| figures.all_perceived().quantile(1.0).unwrap_or(0);
-    // A layer of the largest speculative pass at most.
+    // At most one layer of the largest speculative pass.
     let layer = (10_000 + 40 * 1_000) / 4;
     assert!(
         slowest(&ours) <= slowest(&none) + layer,

@@ -1,9 +1,9 @@
 //! The recording as it happened, and the recording with its accepted suggestions served as if they
 //! were ours.
 //!
-//! `Recorded` turns what happened into deeds. `Injected` looks ahead of it: for an accept it finds when
-//! the accepted text first appeared (from the recorded fetches; from a typist's times where there are
-//! none), lets it appear then, and lets nothing of ours appear until it is accepted.
+//! `Recorded` turns what happened into deeds. `Injected` looks ahead: for an accept it finds when
+//! the accepted text first appeared (from the recorded fetches, or from a typist's times if there
+//! are none), shows it at that time, and lets nothing of ours appear until it is accepted.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,13 +18,13 @@ use crate::{
     typist::Typist,
 };
 
-/// What happened, in order.
+/// Everything that happened, in order.
 pub type Happenings = Box<dyn Iterator<Item = Result<Happening, UserError>>>;
 
-/// How far ahead of an accept its suggestion may have appeared.
+/// Longest time between a suggestion's appearance and its accept.
 const LONGEST_READING: Duration = Duration::from_secs(30);
 
-/// Deeds held back at most, to look ahead of.
+/// Maximum number of deeds held back for looking ahead.
 const LOOK_AHEAD: usize = 2_000;
 
 /// The recording as it happened.
@@ -34,7 +34,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// A user who does what happened.
+    /// Creates a user who does what happened.
     pub fn new(happenings: Happenings) -> Self {
         Self {
             happenings,
@@ -59,18 +59,18 @@ impl User for Recorded {
     }
 }
 
-/// The recording, its accepted suggestions as ours.
+/// The recording, with its accepted suggestions served as ours.
 pub struct Injected {
     happenings: Happenings,
     ended: bool,
     deeds: VecDeque<(Timestamp, Deed)>,
     fetches: VecDeque<Fetch>,
-    /// Where requests came from: the request, its document.
+    /// Recent requests, each with its document.
     fetching: VecDeque<(u64, DocumentId)>,
     typist: Typist,
 }
 
-/// A fetch that found something.
+/// A fetch that returned suggestions.
 struct Fetch {
     at: Timestamp,
     document: DocumentId,
@@ -78,7 +78,7 @@ struct Fetch {
 }
 
 impl Injected {
-    /// A user who does what happened; `seed` is for the times that the recording does not tell.
+    /// Creates a user who does what happened; `seed` is for times that are not in the recording.
     pub fn new(happenings: Happenings, seed: u64) -> Self {
         Self {
             happenings,
@@ -90,7 +90,7 @@ impl Injected {
         }
     }
 
-    /// Reads on until enough is known of what comes after the first deed.
+    /// Reads on until enough is known about what follows the first deed.
     fn look_ahead(&mut self) -> Result<(), UserError> {
         let enough = |deeds: &VecDeque<(Timestamp, Deed)>| match (deeds.front(), deeds.back()) {
             (Some((first, _)), Some((last, _))) => {
@@ -151,9 +151,9 @@ impl Injected {
         self.deeds.push_back((at, deed));
     }
 
-    /// Lets the suggestion that is accepted now appear when it appeared.
+    /// Shows the suggestion that is accepted now at the time when it first appeared.
     fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &Edited) {
-        // The states from which typing along leads to the accept, the latest first.
+        // States from which typing along leads to the accept, latest first.
         let mut chain: Vec<(usize, Appears)> = Vec::new();
         for (index, (at, deed)) in self.deeds.iter().enumerate().rev() {
             let (text, cursor, edits) = match deed {
@@ -215,7 +215,8 @@ impl Injected {
         self.insert(accepted.document, chain, from, appeared);
     }
 
-    /// The states up to the `from`-th before the accept show the suggestion, the earliest at `appeared`.
+    /// Shows the suggestion in the states up to the `from`-th before the accept; in the earliest,
+    /// at `appeared`.
     fn insert(
         &mut self,
         document: DocumentId,
@@ -244,7 +245,7 @@ impl Injected {
     }
 }
 
-/// A suggestion in a state.
+/// A state and the suggestion that appears in it.
 struct Appears {
     at: Timestamp,
     text: Document,
@@ -253,7 +254,7 @@ struct Appears {
 }
 
 impl Fetch {
-    /// Whether one of its items leads from a text to another.
+    /// Returns whether one of the fetched items turns `from` into `to`.
     fn leads(&self, from: &Document, to: &Document) -> bool {
         self.items.iter().any(|item| {
             let offset = |place| from.offset_of(place, PositionEncoding::Utf16);
@@ -275,7 +276,7 @@ impl User for Injected {
     }
 }
 
-/// What a user does; `None` for what is only noted.
+/// Returns the deed of a happening; `None` for happenings that are only noted.
 pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
     Some(match &happening.what {
         What::Opened {
@@ -327,7 +328,7 @@ pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
     })
 }
 
-/// Characters that a change adds to the text.
+/// Returns the number of characters that a change adds to the text.
 fn inserted(before: &Document, edits: &[ByteEdit]) -> usize {
     let characters = |text: &str| text.chars().count();
     let added: usize = edits.iter().map(|edit| characters(&edit.text)).sum();
@@ -335,7 +336,7 @@ fn inserted(before: &Document, edits: &[ByteEdit]) -> usize {
     added.saturating_sub(gone.map(|text| characters(&text)).sum())
 }
 
-/// The suggestion at the cursor whose accept leads from a state to another.
+/// Returns the suggestion at the cursor whose accept leads from one state to the other.
 fn leading(
     text: &Document,
     cursor: Offset,
@@ -354,7 +355,8 @@ fn leading(
     (end <= line.end && leads_to.has_same_text(after)).then_some(suggestion)
 }
 
-/// The suggestion somewhere in a text whose accept leads to another text, with the cursor at its end.
+/// Returns the suggestion anywhere in `text` whose accept leads to `after`, with the cursor at its
+/// end.
 fn replacing(text: &Document, after: &Document, cursor_after: Offset) -> Option<Suggestion> {
     let behind = after.len().checked_sub(cursor_after.0)?;
     let end = Offset(text.len().checked_sub(behind)?);

@@ -1,11 +1,12 @@
 //! A simulated user: types the text that the recording ends up with, at the recording's pace, and
-//! accepts what is shown when it agrees and was there long enough to be read.
+//! accepts a suggestion if it agrees with that text and was shown long enough to be read.
 //!
-//! Changes that follow each other at one place are a *stretch*: what was typed, corrected, pasted in a
-//! line or accepted there comes down to one text. The typist types that text key by key; the k-th key
-//! waits as long as the recording's k-th change did, later ones as long as typists do. Everything else
-//! happens as recorded, as long after the stretch as it did. A line end and the indentation behind it are
-//! one key, as editors indent by themselves; brackets are not closed by themselves.
+//! Consecutive changes at one place form a *stretch*: whatever was typed, corrected, pasted in a
+//! line or accepted there comes down to one text. The typist types that text key by key. The k-th
+//! key waits as long as the recording's k-th change did, later keys as long as typists do.
+//! Everything else happens as recorded, with the same delay after the stretch. A line end and the
+//! indentation after it are one key, because editors indent automatically; brackets are not closed
+//! automatically.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -19,48 +20,49 @@ use crate::{
     typist::Typist,
 };
 
-/// Characters that are worth the Tab key.
+/// Minimum number of characters that are worth the Tab key.
 const LEAST_CHARACTERS: usize = 2;
 
-/// The longest insertion that is typed; a longer one was pasted.
+/// Maximum length of an insertion that is typed; a longer one was pasted.
 const LONGEST_TYPED: usize = 400;
 
-/// Changes of a stretch at most.
+/// Maximum number of changes in a stretch.
 const LONGEST_STRETCH: usize = 5_000;
 
 /// The simulated user.
 pub struct Typing {
     happenings: Happenings,
-    /// Read, but not begun.
+    /// Happenings that were read but not begun.
     ahead: VecDeque<Happening>,
-    /// What is left of the stretch that is typed.
+    /// The rest of the stretch that is being typed.
     stretch: Option<Stretch>,
     deed: Option<Planned>,
-    /// The typist's time when the recording's was `recorded`.
+    /// The typist's time at the recording's time `recorded`.
     now: Timestamp,
     recorded: Duration,
     screen: Option<Screen>,
-    /// How long the suggestion on the screen is read, once that is decided.
+    /// Since when the suggestion on the screen is shown, and how long it is read, once that is
+    /// decided.
     reading: Option<(Timestamp, Duration)>,
-    /// Nothing is typed before.
+    /// Nothing is typed before this time.
     rests_until: Timestamp,
     typist: Typist,
 }
 
-/// What is typed at one place.
+/// The text typed at one place.
 struct Stretch {
     document: DocumentId,
-    /// The text before it.
+    /// The current text: the document before the stretch, with the keys typed so far.
     before: Document,
-    /// What it replaces there, until the first key is typed.
+    /// Range that the stretch replaces, until the first key is typed.
     replaces: Option<std::ops::Range<Offset>>,
-    /// What is still to be typed.
+    /// Text still to be typed.
     rest: String,
     cursor: Offset,
     gaps: VecDeque<Duration>,
-    /// The cursor comes from elsewhere.
+    /// Whether the cursor comes from elsewhere.
     jumps: bool,
-    /// When the recording was done with it.
+    /// The recording's time at the end of the stretch.
     ends: Duration,
 }
 
@@ -72,7 +74,7 @@ enum Planned {
 }
 
 impl Typing {
-    /// A typist of what happened.
+    /// Creates a typist of what happened.
     pub fn new(happenings: Happenings, seed: u64) -> Self {
         Self {
             happenings,
@@ -98,7 +100,7 @@ impl Typing {
         Ok(self.ahead.get(nth))
     }
 
-    /// Plans the next deed, as things are.
+    /// Plans the next deed from the current state.
     fn plan(&mut self) -> Result<(), UserError> {
         while self.deed.is_none() {
             if let Some(stretch) = &mut self.stretch {
@@ -124,7 +126,7 @@ impl Typing {
             };
             if let Some(mut deed) = deed_of(&happening) {
                 if let Deed::Edits(edited) = &mut deed {
-                    // Whatever was accepted here was none of ours, and not typed either.
+                    // This accept was not of our suggestions, and the text was not typed either.
                     edited.accepts = None;
                 }
                 let due = self.now.0 + happening.at.saturating_sub(self.recorded);
@@ -135,7 +137,7 @@ impl Typing {
         Ok(())
     }
 
-    /// Takes the changes that come next together, if they are typed at one place.
+    /// Takes the next changes together if they are typed at one place; returns whether it did.
     fn begin_stretch(&mut self) -> Result<bool, UserError> {
         let mut region = Region::default();
         let mut gaps = VecDeque::new();
@@ -185,7 +187,7 @@ impl Typing {
         Ok(true)
     }
 
-    /// Accepts what is on the screen instead of typing on, if it was read by then.
+    /// Accepts the suggestion on the screen instead of typing on, if it has been read by then.
     fn reconsider(&mut self) {
         let (Some(stretch), Some(screen)) = (&self.stretch, &self.screen) else {
             return;
@@ -207,7 +209,7 @@ impl Typing {
         };
         let accepts = Timestamp((screen.since.0 + reading).max(self.now.0));
         if accepts < due {
-            // The key waits its turn behind the accept.
+            // The accept comes first; the key is planned again afterwards.
             self.deed = Some(Planned::Accept(accepts, part));
         }
     }
@@ -246,7 +248,7 @@ impl Typing {
             counted += next_key(&stretch.rest[counted..]);
             keys += 1;
         }
-        // The keys that the accept spares take their pauses with them.
+        // The keys that the accept saves take their pauses with them.
         stretch.gaps.drain(..keys.min(stretch.gaps.len()));
         stretch.rest.drain(..text.len());
         let (at, replaced) = (stretch.cursor, stretch.replaces.take());
@@ -311,7 +313,8 @@ impl User for Typing {
 }
 
 impl Stretch {
-    /// How much of a suggestion is what would be typed; `None` when it is not worth a key.
+    /// Returns how much of a suggestion agrees with the text to be typed; `None` if it is not worth
+    /// a key.
     fn agrees(&self, screen: &Screen) -> Option<Part> {
         let Suggestion { range, text } = &screen.suggestion;
         let here = screen.document == self.document
@@ -335,14 +338,14 @@ struct Region {
     document: u64,
     start: usize,
     end: usize,
-    /// Bytes of the text before that are gone.
+    /// Number of bytes of `before` that are gone.
     replaced: usize,
-    /// The cursor was elsewhere.
+    /// Whether the cursor was elsewhere.
     jumps: bool,
 }
 
 impl Region {
-    /// Takes a change, if it goes on at this place.
+    /// Takes a change if it continues at this place; returns whether it did.
     fn take(&mut self, what: &What) -> bool {
         let What::Changed {
             document,
@@ -387,7 +390,8 @@ impl Region {
     }
 }
 
-/// Bytes of the next key: a character, or a line end with the indentation behind it.
+/// Returns the length of the next key in bytes: a character, or a line end with the indentation
+/// after it.
 fn next_key(text: &str) -> usize {
     let line_end = match text.as_bytes() {
         [b'\r', b'\n', ..] => 2,
@@ -398,7 +402,7 @@ fn next_key(text: &str) -> usize {
     line_end + (behind.len() - behind.trim_start_matches([' ', '\t']).len())
 }
 
-/// Whether a key ends there, so that typing can go on.
+/// Returns whether a key ends at `at`, so that typing can continue there.
 fn ends_with_key(text: &str, at: usize) -> bool {
     let mut end = 0;
     while end < at {
@@ -407,7 +411,7 @@ fn ends_with_key(text: &str, at: usize) -> bool {
     end == at
 }
 
-/// The part of a suggestion that is accepted.
+/// Returns the part of a suggestion that is accepted.
 fn part_of(text: &str, part: Part) -> &str {
     let end = match part {
         Part::All => text.len(),

@@ -1,4 +1,4 @@
-//! The server as a child process, spoken to as an editor does.
+//! The server as a child process, driven as an editor drives it.
 
 use std::{
     collections::HashMap,
@@ -18,24 +18,24 @@ use tabahead_text::{Document, Position, PositionEncoding};
 use super::position;
 use crate::policy::asking::State;
 
-/// Longest wait for something that must come.
+/// Maximum wait for an answer that must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the server cannot be driven.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// It cannot be started.
+    /// The server cannot be started.
     #[error("the server cannot be started: {0}")]
     Start(std::io::Error),
-    /// It ended, or does not read.
+    /// The server ended, or does not read its input.
     #[error("the server stopped: {0}; run it with --log debug to see why")]
     Stopped(String),
-    /// Its model cannot be used.
+    /// The server's model cannot be used.
     #[error("the server's model cannot be used: {0}")]
     Model(String),
 }
 
-/// An answer.
+/// An answer, and when it arrived.
 pub(super) struct Arrived {
     pub(super) id: i64,
     pub(super) at: Instant,
@@ -53,7 +53,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until its model answers.
+    /// Starts the server and waits until its model is ready.
     pub(super) fn start(
         program: &Path,
         arguments: &[String],
@@ -122,7 +122,7 @@ impl Server {
         }))
     }
 
-    /// Sends a request; its answer arrives.
+    /// Sends a request and returns its id; the answer comes from `next`.
     pub(super) fn request(&mut self, method: &str, params: &Value) -> Result<i64, ServerError> {
         self.next_id += 1;
         let id = i32::try_from(self.next_id).unwrap_or(i32::MAX);
@@ -147,7 +147,7 @@ impl Server {
         Err(ServerError::Stopped(format!("no answer to {method}")))
     }
 
-    /// The next answer that comes until then.
+    /// Returns the next answer that arrives before `until`.
     pub(super) fn next(&mut self, until: Instant) -> Result<Option<Arrived>, ServerError> {
         if let Some(&id) = self.answers.keys().min() {
             return Ok(self.answers.remove(&id));
@@ -203,7 +203,7 @@ impl Server {
         self.notify("textDocument/didOpen", &opened)
     }
 
-    /// What it suggests at a state that it has not seen.
+    /// Returns the suggestion at a state that the server has not seen.
     pub(super) fn suggests(&mut self, state: &State) -> Result<Option<Suggestion>, ServerError> {
         self.opened += 1;
         let uri = uri(&format!("fresh/{}", self.opened), &state.name);
@@ -222,9 +222,10 @@ impl Server {
         Ok(item.and_then(|item| suggestion(item, &state.document)))
     }
 
-    /// Processor time that it has taken; `None` where the system does not tell.
+    /// Returns the processor time that the server has used; `None` if the system does not report
+    /// it.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
-        /// Ticks of `/proc` in a second: the same on every Linux.
+        /// Ticks per second in `/proc`: the same on every Linux.
         const TICKS: u64 = 100;
 
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
@@ -236,7 +237,7 @@ impl Server {
         Some(Duration::from_millis(ticks * 1_000 / TICKS))
     }
 
-    /// Ends it as an editor does.
+    /// Shuts the server down as an editor does.
     pub(super) fn stop(mut self) -> Result<(), ServerError> {
         self.call("shutdown", &Value::Null)?;
         self.notify("exit", &Value::Null)?;
@@ -247,13 +248,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing happens to one that has ended.
+        // Killing a process that has ended does nothing.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// An item as a suggestion in a text.
+/// Reads an item as a suggestion in `text`.
 pub(super) fn suggestion(item: &Value, text: &Document) -> Option<Suggestion> {
     let offset = |pointer: &str| {
         let number = |field: &str| item.pointer(&format!("{pointer}/{field}"))?.as_u64();
@@ -269,7 +270,7 @@ pub(super) fn suggestion(item: &Value, text: &Document) -> Option<Suggestion> {
     })
 }
 
-/// The address of a file of that name: the model sees the name.
+/// Returns the URI of a file in `folder` with the name that the model is to see.
 pub(super) fn uri(folder: &str, name: &DocumentName) -> String {
     let mut uri = format!("file:///{folder}/");
     for byte in name.file_name.bytes() {

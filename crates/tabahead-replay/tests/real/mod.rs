@@ -1,5 +1,5 @@
-//! Where the real recordings are. They are not part of the repository: `TABAHEAD_RECORDINGS` names their
-//! folder, else it is looked for beside the workspace.
+//! The folder of the real recordings. They are not part of the repository: `TABAHEAD_RECORDINGS`
+//! names their folder, else it is looked for beside the workspace.
 
 use std::{
     fs::OpenOptions,
@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folder of the recordings. Without it a test is skipped loudly; with `TABAHEAD_REQUIRE_ALL` it
-/// fails.
+/// Returns the folder of the recordings. Without it a test is skipped loudly; with
+/// `TABAHEAD_REQUIRE_ALL` it fails.
 #[track_caller]
 pub fn recordings() -> Option<PathBuf> {
     let folder = match std::env::var_os("TABAHEAD_RECORDINGS") {
