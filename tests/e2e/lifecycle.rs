@@ -1,4 +1,4 @@
-//! How the server starts and exits.
+//! Start and exit of the server.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! What a client may do to a server: bursts, cancels, nonsense.
+//! Stress on the protocol: bursts, cancels and nonsense from a client.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! What is left to compute for the first key at a place where the user has just arrived.
+//! Reading ahead: what is left to compute for the first key at a place where the user has just
+//! arrived.
 
 use std::{
     thread,

@@ -1,4 +1,4 @@
-//! What a run reports besides passed and failed: what was measured, and what was skipped and why.
+//! Reports of a run besides passed and failed: what was measured, and what was skipped and why.
 
 use std::{fs::OpenOptions, io::Write, process::Output};
 

@@ -35,7 +35,7 @@ use crate::{
 struct Check {
     name: &'static str,
     state: State,
-    /// What was found; for a problem, also what to do.
+    /// Finding of the check; for a problem, also what to do.
     message: String,
 }
 

@@ -15,7 +15,7 @@ use clap::Args;
 
 use crate::test::build;
 
-/// What to try, and for how long.
+/// Options of `cargo xtask fuzz`: what to try, and for how long.
 #[derive(Debug, Args)]
 pub struct FuzzArguments {
     /// Target, for example `gguf`; without it, all of them.

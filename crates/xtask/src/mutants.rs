@@ -26,7 +26,7 @@ use rules::MUTANTS;
 /// Time limit for a test: a mutant that makes it run longer has made it run for ever.
 const LONGEST: Duration = Duration::from_secs(180);
 
-/// Which rules to switch off.
+/// Options of `cargo xtask mutants`: the rules to switch off.
 #[derive(Debug, Args, Default)]
 pub struct MutantsArguments {
     /// Only rules whose line contains this text, for example `Window`.
@@ -37,7 +37,7 @@ pub struct MutantsArguments {
 struct Mutant {
     /// The rule's name in ARCHITECTURE.md.
     rule: &'static str,
-    /// What happens without the rule.
+    /// Behaviour without the rule.
     off: &'static str,
     file: &'static str,
     /// Piece of the source. It occurs exactly once in the file, so that the list cannot rot.

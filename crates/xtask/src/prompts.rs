@@ -24,7 +24,7 @@ const TRIES: usize = 8;
 /// Mean length of a random span, in bytes.
 const MEAN_SPAN: f64 = 60.0;
 
-/// What to cut.
+/// Options of `cargo xtask prompts`.
 #[derive(Debug, Args)]
 pub struct PromptsArguments {
     /// File of JSON lines with `repo`, `path`, `language` and `text` (LF only).

@@ -27,7 +27,7 @@ const MEASURED: &str = "## Measured on one machine";
 /// Number of runs in real time.
 const RUNS: usize = 5;
 
-/// What to replay.
+/// Options of `cargo xtask replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArguments {
     /// Measures the part that depends on the machine again: the model's answers, and five runs in

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: prepares what the tests need, then runs tidy and every test.
 //!
-//! Tests for which something cannot be prepared are skipped loudly and named again at the end. If
-//! everything could be prepared, `TABAHEAD_REQUIRE_ALL` makes the tests fail rather than skip.
+//! If something cannot be prepared, the tests that need it are skipped loudly and named again at
+//! the end. If everything could be prepared, `TABAHEAD_REQUIRE_ALL` makes the tests fail rather
+//! than skip.
 
 use std::{
     fs,
@@ -33,7 +34,7 @@ const EXTENSION_LOCK: &str = "editors/vscode";
 /// Names and checksums of the vocabularies.
 const VOCABULARIES: &str = "crates/tabahead-engine/tests/vocabularies.sha256";
 
-/// How to test.
+/// Options of `cargo xtask test`.
 #[derive(Debug, Args)]
 pub struct TestArguments {
     /// Runs the longer variants too: more generated cases, more edit scripts against the law; and
@@ -45,7 +46,7 @@ pub struct TestArguments {
     no_tidy: bool,
 }
 
-/// How to prepare.
+/// Options of `cargo xtask prepare`.
 #[derive(Debug, Args)]
 pub struct PrepareArguments {
     /// Prepares what `test --thorough` needs too.
@@ -114,8 +115,7 @@ pub fn prepare(root: &Path, arguments: &PrepareArguments) -> Result<bool> {
         .all(|preparation| preparation.outcome.is_ok()))
 }
 
-/// Something that tests need, the variable that gives them its path, and whether it could be
-/// prepared.
+/// A requirement of tests, the variable that gives them its path, and the outcome of preparing it.
 struct Preparation {
     name: &'static str,
     variable: &'static str,

@@ -1,5 +1,5 @@
-//! How often a real model's suggestion equals the original text, in this project's own files: they
-//! are younger than the model, so it has learned none of them by heart.
+//! Measures how often a real model's suggestion equals the original text, in this project's own
+//! files: they are younger than the model, so it has learned none of them by heart.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What messages are made of: URIs, texts, places, and the damage that is done to a whole message.
+//! The material of messages: URIs, texts, places, and the damage that is done to a whole message.
 
 use serde_json::{Map, Value, json};
 

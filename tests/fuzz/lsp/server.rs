@@ -33,7 +33,7 @@ pub struct Server {
     stderr: Option<JoinHandle<String>>,
     next_id: i64,
     owed: BTreeMap<String, Owed>,
-    /// What each request asked for, by the request's id.
+    /// Subject of each request, by the request's id.
     asked: HashMap<String, Asked>,
     answers: HashMap<String, Value>,
     /// Suggestions that came, newest last.

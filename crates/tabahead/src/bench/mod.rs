@@ -49,7 +49,7 @@ const TEXT: &str = concat!(
     include_str!("../config.rs")
 );
 
-/// How much to measure.
+/// Amounts to measure, and time limits.
 struct Plan {
     /// Number of prompts of each length.
     runs: usize,

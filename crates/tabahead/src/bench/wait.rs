@@ -50,8 +50,8 @@ pub struct Waits {
 #[derive(Default)]
 pub struct Samples {
     pub waits: Vec<Duration>,
-    /// How long the threads that the request needs were without a core, summed over them; empty if
-    /// the system does not report it.
+    /// Time that the threads which the request needs were without a core, summed over them; empty
+    /// if the system does not report it.
     pub without_core: Vec<Duration>,
 }
 

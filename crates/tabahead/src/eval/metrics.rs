@@ -1,5 +1,4 @@
-//! How close a prediction comes to the original text: exact match, edit similarity, kept
-//! characters.
+//! Compares a prediction with the original text: exact match, edit similarity, kept characters.
 //!
 //! Pure functions of two texts. Both lose their trailing white space first, because it is invisible
 //! and editors strip it.
@@ -194,7 +193,7 @@ mod tests {
         assert!(!Outcome::new(" ", "ab").said);
     }
 
-    /// The definition, without the dynamic-programming table.
+    /// Computes the distance by its definition, without a table.
     fn naive(from: &[char], to: &[char]) -> usize {
         match (from, to) {
             ([], rest) | (rest, []) => rest.len(),

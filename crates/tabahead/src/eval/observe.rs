@@ -178,8 +178,8 @@ mod tests {
         for line in text.split_inclusive('\n') {
             let (begin, end) = (start + line.len() / 2, start + line.trim_end().len());
             start += line.len();
-            // Where the model would end at once, it is asked for more; observed text always
-            // continues. So lines without a rest are skipped.
+            // A model that would end at once is asked for more, and observed text always continues.
+            // So lines without a rest are skipped.
             if begin >= end || !text.is_char_boundary(begin) {
                 continue;
             }

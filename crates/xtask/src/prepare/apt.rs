@@ -1,8 +1,8 @@
 //! Debian's apt: installs programs into the system, and unpacks packages into a folder without
 //! touching the system.
 //!
-//! What runs as root concerns the owner of the machine, so one question is asked about all of it. A
-//! private apt has lists, cache and status of its own, so the system's stay as they are.
+//! Running apt as root concerns the owner of the machine, so one question is asked about all of it.
+//! A private apt has lists, cache and status of its own, so the system's stay as they are.
 
 use std::{
     fs,
