@@ -362,7 +362,7 @@ impl Resolved {
     }
 }
 
-/// Describes what is wrong with a model, in one line that names it.
+/// Returns an error that says in one line what is wrong with the model.
 fn unusable(error: &dyn Error) -> anyhow::Error {
     let mut reason = error.to_string();
     let mut source = error.source();

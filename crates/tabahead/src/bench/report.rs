@@ -25,7 +25,7 @@ pub struct Report {
     pub speeds: BTreeMap<usize, Speed>,
     /// Memory bandwidth in bytes per second, by number of threads.
     pub bandwidths: BTreeMap<usize, f64>,
-    /// Waits for a first token; absent when no prompt fits the model's context.
+    /// The waits for a first token; absent when no prompt fits the model's context.
     pub wait: Option<Wait>,
 }
 
