@@ -1,8 +1,10 @@
-//! Accepts that break code: of files that parse, how many no longer do, by what follows the cursor.
+//! Counts accepts that break code: how many files that parse no longer do, by what follows the
+//! cursor.
 //!
-//! Without a word the project's own files are taken, and the built-in model. `TABAHEAD_BREAKAGE=FOLDER` takes the
-//! files below a folder, `TABAHEAD_BREAKAGE_PLACES=N` so many places of each language and kind,
-//! `TABAHEAD_BREAKAGE_MODEL=PATH` another model, and `TABAHEAD_BREAKAGE_KINDS=End,Code` asks at these kinds of them alone.
+//! By default, the project's own files and the built-in model are used. `TABAHEAD_BREAKAGE=FOLDER`
+//! uses the files below a folder, `TABAHEAD_BREAKAGE_PLACES=N` takes `N` places of each language
+//! and kind, `TABAHEAD_BREAKAGE_MODEL=PATH` uses another model, and
+//! `TABAHEAD_BREAKAGE_KINDS=End,Code` asks only at places of these kinds.
 
 use std::{
     collections::BTreeMap,
@@ -15,21 +17,22 @@ use tree_sitter::{Language, Parser};
 
 use crate::{buffer::Buffer, client::Client, random::Random, report};
 
-/// Places of each language and kind.
+/// Number of places of each language and kind.
 const PLACES: usize = 12;
 
-/// Files are longer than this, and shorter than that.
+/// Sizes in bytes of the files that are used.
 const SIZES: std::ops::Range<usize> = 400..60_000;
 
-/// Of how many accepts one may break code where text follows the cursor, and how many may do so by chance. The built-in model breaks
-/// none to a quarter; put before that text whatever it says, half to three quarters.
+/// One accept in `ONE_IN` may break code where text follows the cursor, and `CHANCE` more may do so
+/// by chance. The built-in model breaks none to a quarter; if everything it says were put before
+/// that text, it would break half to three quarters.
 const ONE_IN: usize = 4;
 const CHANCE: usize = 3;
 
-/// What is after the cursor on its line.
+/// What follows the cursor on its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// Nothing: the rest of the line was taken away.
+    /// Nothing: the rest of the line was removed.
     End,
     /// Closers, with nothing between them and their opener.
     Closers,
@@ -61,14 +64,14 @@ struct Place<'a> {
     cursor: usize,
 }
 
-/// What was seen at places of a kind.
+/// The counts over places of a kind.
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     places: usize,
     shown: usize,
-    /// Shown in documents that parse.
+    /// Number of suggestions shown in documents that parse.
     parsed: usize,
-    /// Of these, no longer after the accept.
+    /// Number of these documents that no longer parse after the accept.
     broken: usize,
 }
 
@@ -109,7 +112,7 @@ fn parses(grammar: &Language, text: &str) -> bool {
     !tree.root_node().has_error()
 }
 
-/// All files below a folder that parse, in the order of their names.
+/// Returns all files below a folder that parse, in the order of their names.
 fn sources(folder: &Path) -> Vec<Source> {
     const LEFT_OUT: [&str; 3] = ["target", "node_modules", "vendor"];
 
@@ -147,9 +150,9 @@ fn sources(folder: &Path) -> Vec<Source> {
     found
 }
 
-/// So many places of each kind in files of one language.
+/// Returns `count` places of each kind in files of one language.
 fn places<'a>(sources: &[&'a Source], count: usize, random: &mut Random) -> Vec<Place<'a>> {
-    /// Some kinds are rare in some languages.
+    /// Maximum number of tries: some kinds are rare in some languages.
     const TRIES: usize = 20_000;
 
     let mut counts = BTreeMap::<Kind, usize>::new();
@@ -178,7 +181,7 @@ fn places<'a>(sources: &[&'a Source], count: usize, random: &mut Random) -> Vec<
     places
 }
 
-/// The place at a byte; `cut` takes the rest of the line away where other code is.
+/// Returns the place at a byte; `cut` removes the rest of the line where other code follows.
 fn place(source: &Source, at: usize, cut: bool) -> Option<Place<'_>> {
     const CLOSERS: &str = ")]}\"'`;,:{> \t";
 
@@ -267,7 +270,7 @@ fn accepts_break_code_no_more_often_where_text_follows_the_cursor() {
 }
 
 impl Count {
-    /// Asks at a place, and accepts.
+    /// Asks for a suggestion at a place, and accepts it.
     fn add(&mut self, client: &mut Client, number: usize, place: &Place<'_>) {
         let Place {
             source,
@@ -278,7 +281,7 @@ impl Count {
         let name = format!("{number}/{}", source.name);
         let mut buffer = Buffer::with_text(&name, source.language, text, *cursor);
         client.open(&buffer);
-        // Who asks by hand is shown most.
+        // A request by hand shows the most.
         let mut request = buffer.request();
         request["context"]["triggerKind"] = json!(1);
         let answer = client.result("textDocument/inlineCompletion", request);

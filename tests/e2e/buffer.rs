@@ -1,6 +1,6 @@
-//! The editor's side of a document: text, cursor, and the changes that are sent for them.
+//! The editor's side of a document: text, cursor, and the changes that are sent for it.
 //!
-//! Positions count UTF-16 code units, as every client can.
+//! Positions count UTF-16 code units, which every client can do.
 
 use serde_json::{Value, json};
 
@@ -15,23 +15,23 @@ pub struct Buffer {
     version: i32,
 }
 
-/// What an editor inserts on accept.
+/// The edit that an editor makes on accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What stands in `range` afterwards.
+    /// Text that replaces `range`.
     pub text: String,
-    /// What is replaced, in bytes of the buffer that was asked for.
+    /// Range to replace, in bytes of the requested buffer.
     pub range: std::ops::Range<usize>,
 }
 
 impl Buffer {
-    /// A buffer whose fixture text holds the cursor as `$0`.
+    /// Returns a buffer for a fixture text that marks the cursor with `$0`.
     pub fn new(name: &str, language: &str, fixture: &str) -> Self {
         let cursor = fixture.find("$0").expect("the fixture holds a cursor");
         Self::with_text(name, language, &fixture.replacen("$0", "", 1), cursor)
     }
 
-    /// A buffer with the cursor at a byte.
+    /// Returns a buffer with the cursor at a byte.
     pub fn with_text(name: &str, language: &str, text: &str, cursor: usize) -> Self {
         Self {
             uri: format!("file:///project/{name}"),
@@ -42,29 +42,29 @@ impl Buffer {
         }
     }
 
-    /// Its address.
+    /// Returns its URI.
     pub fn uri(&self) -> &str {
         &self.uri
     }
 
-    /// Its text.
+    /// Returns its text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Byte offset of the cursor.
+    /// Returns the byte offset of the cursor.
     pub fn cursor(&self) -> usize {
         self.cursor
     }
 
-    /// Parameters of `textDocument/didOpen`.
+    /// Returns the parameters of `textDocument/didOpen`.
     pub fn opened(&self) -> Value {
         json!({"textDocument": {
             "uri": self.uri, "languageId": self.language, "version": self.version, "text": self.text,
         }})
     }
 
-    /// Parameters of `textDocument/inlineCompletion` at the cursor.
+    /// Returns the parameters of `textDocument/inlineCompletion` at the cursor.
     pub fn request(&self) -> Value {
         json!({
             "textDocument": {"uri": self.uri},
@@ -73,12 +73,12 @@ impl Buffer {
         })
     }
 
-    /// Moves the cursor to a byte, back to a character boundary.
+    /// Moves the cursor to a byte, or back to the nearest character boundary.
     pub fn move_to(&mut self, offset: usize) {
         self.cursor = self.boundary_before(offset.min(self.text.len()));
     }
 
-    /// Types text at the cursor. Gives the parameters of `textDocument/didChange`.
+    /// Types text at the cursor. Returns the parameters of `textDocument/didChange`.
     pub fn insert(&mut self, typed: &str) -> Value {
         let at = self.cursor;
         self.replace(at..at, typed)
@@ -96,7 +96,7 @@ impl Buffer {
         self.replace(end - length..end, "")
     }
 
-    /// Replaces a range and puts the cursor behind what was inserted.
+    /// Replaces a range and puts the cursor after the inserted text.
     pub fn replace(&mut self, range: std::ops::Range<usize>, text: &str) -> Value {
         let (start, end) = (self.position(range.start), self.position(range.end));
         self.text.replace_range(range.clone(), text);
@@ -113,8 +113,9 @@ impl Buffer {
         self.replace(item.range.clone(), &item.text)
     }
 
-    /// The first item of an answer; `None` for `null` and for an empty list. Fails on an answer
-    /// that breaks the protocol: the range stands explicitly, in the cursor's line, around it.
+    /// Returns the first item of an answer; `None` for `null` and for an empty list. Fails on an
+    /// answer that breaks the protocol: the range must be explicit, in the cursor's line and around
+    /// the cursor.
     #[track_caller]
     pub fn item(&self, answer: &Value) -> Option<Item> {
         let items = match answer {
@@ -144,7 +145,7 @@ impl Buffer {
         Some(Item { text, range })
     }
 
-    /// Line and UTF-16 character of a byte.
+    /// Returns the line and the UTF-16 character of a byte.
     pub fn position(&self, offset: usize) -> Value {
         let starts = self.line_starts();
         let line = starts.partition_point(|&start| start <= offset) - 1;
@@ -152,7 +153,7 @@ impl Buffer {
         json!({"line": line, "character": character})
     }
 
-    /// The byte of a position inside the text.
+    /// Returns the byte of a position inside the text.
     fn offset(&self, position: &Value) -> usize {
         let number = |key: &str| position[key].as_u64().map(|number| number as usize);
         let (line, character) = number("line").zip(number("character")).expect("a position");
@@ -167,7 +168,7 @@ impl Buffer {
             .unwrap_or_else(|| panic!("{position} is a place in the text"))
     }
 
-    /// Where each line begins; LF, CRLF and CR end one.
+    /// Returns where each line begins; LF, CRLF and CR end a line.
     fn line_starts(&self) -> Vec<usize> {
         let bytes = self.text.as_bytes();
         let ends = (0..bytes.len()).filter(|&at| {

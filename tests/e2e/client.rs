@@ -1,7 +1,7 @@
 //! An LSP client over stdio that lets no message go unread.
 //!
-//! Knows framing and bookkeeping, not editing. A server message that nobody asked for and nobody
-//! takes fails the test when the client ends, as does an answer to a request that had one.
+//! Knows framing and bookkeeping, not editing. A server message that no test expects or takes fails
+//! the test when the client ends, as does a second answer to a request.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,10 +22,10 @@ use crate::{
     program,
 };
 
-/// A hang becomes a failure after this long; no test depends on how fast anything is.
+/// Time after which a hang becomes a failure; no test depends on how fast anything is.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Messages that a server sends on its own and that need no reader.
+/// Messages that a server sends on its own and that a test need not read.
 const EXPECTED: [&str; 4] = [
     "$/progress",
     "tabahead/status",
@@ -33,7 +33,7 @@ const EXPECTED: [&str; 4] = [
     "window/workDoneProgress/create",
 ];
 
-/// A running server and what it said so far.
+/// A running server and its messages so far.
 pub struct Client {
     child: Child,
     input: Option<ChildStdin>,
@@ -67,7 +67,7 @@ impl Client {
         client
     }
 
-    /// Starts the server without a word.
+    /// Starts the server without sending anything.
     pub fn spawn() -> Self {
         Self::spawn_as(&["lsp".as_ref(), "--no-daemon".as_ref()])
     }
@@ -104,7 +104,7 @@ impl Client {
         }
     }
 
-    /// Parameters of `initialize`, as Neovim 0.12 sends them where it matters.
+    /// Returns the parameters of `initialize`, as Neovim 0.12 sends them where it matters.
     pub fn initialize(options: Value) -> Value {
         json!({
             "processId": std::process::id(),
@@ -118,7 +118,7 @@ impl Client {
         })
     }
 
-    /// Sends a request; the answer is taken with `answer`.
+    /// Sends a request and returns its id; `answer` takes the answer.
     pub fn request(&mut self, method: &str, params: Value) -> i64 {
         let id = self.next_id;
         self.next_id += 1;
@@ -132,7 +132,7 @@ impl Client {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
-    /// Sends a message with its frame.
+    /// Sends a message in a frame.
     pub fn send(&mut self, message: &Value) {
         self.send_bytes(framed(&message.to_string()).as_bytes());
     }
@@ -144,7 +144,7 @@ impl Client {
         input.flush().expect("the server reads");
     }
 
-    /// The whole answer message to a request: it holds `result` or `error`.
+    /// Waits for the whole answer message to a request, which holds `result` or `error`.
     #[track_caller]
     pub fn answer(&mut self, id: i64) -> Value {
         let begin = Instant::now();
@@ -163,7 +163,7 @@ impl Client {
         self.answer(id)
     }
 
-    /// Sends a request and gives its result.
+    /// Sends a request and returns its result.
     #[track_caller]
     pub fn result(&mut self, method: &str, params: Value) -> Value {
         let answer = self.call(method, params);
@@ -199,14 +199,14 @@ impl Client {
         }
     }
 
-    /// The server's counters.
+    /// Returns the server's counters.
     #[track_caller]
     pub fn stats(&mut self) -> Value {
         self.result("tabahead/stats", Value::Null)
     }
 
-    /// Waits until nothing is computed ahead any more. Gives the counters then: the engine has
-    /// counted exactly the tokens that arrived.
+    /// Waits until nothing is computed ahead any more. Returns the counters at that moment, and
+    /// checks that the engine has counted exactly the tokens that arrived.
     #[track_caller]
     pub fn settle(&mut self) -> Value {
         let begin = Instant::now();
@@ -224,17 +224,17 @@ impl Client {
                 begin.elapsed() < PATIENCE,
                 "speculation does not end: {stats}"
             );
-            // Leaves the cores to the server between two looks.
+            // Leave the cores to the server between two polls.
             self.listen(Duration::from_millis(5));
         }
     }
 
-    /// The server process's number.
+    /// Returns the id of the server process.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether the server process ended; waits for it.
+    /// Waits for the server process to end, and returns its status.
     #[track_caller]
     pub fn exit_status(&mut self) -> ExitStatus {
         let begin = Instant::now();
@@ -252,7 +252,7 @@ impl Client {
         self.input = None;
     }
 
-    /// Shuts the server down as the protocol asks, and checks that nothing stays unread.
+    /// Shuts the server down as the protocol requires, and checks that nothing stays unread.
     fn finish(&mut self) {
         if self.input.is_some() && self.child.try_wait().is_ok_and(|status| status.is_none()) {
             let answer = self.call("shutdown", Value::Null);
@@ -260,7 +260,7 @@ impl Client {
             self.notify("exit", Value::Null);
             assert_eq!(self.exit_status().code(), Some(0));
         }
-        // The reader thread ends with the server's output, and hangs up.
+        // The reader thread ends with the server's output, and closes the channel.
         while let Ok(message) = self.incoming.recv_timeout(PATIENCE) {
             self.sort(message);
         }
@@ -290,7 +290,7 @@ impl Client {
         }
     }
 
-    /// Takes a message in if one comes in time; false when the server hung up.
+    /// Takes in a message if one comes in time; returns false if the server closed its output.
     fn listen(&mut self, time: Duration) -> bool {
         match self.incoming.recv_timeout(time) {
             Ok(message) => {

@@ -1,6 +1,8 @@
-//! Emacs with eglot, which has no inline completion, and the built program: its suggestions in the completion menu.
+//! Emacs with eglot, which has no inline completion, and the built program: suggestions appear in
+//! the completion menu.
 //!
-//! `emacs/driver.el` runs in Emacs; it prints one line per thing that it saw and fails on the first that is wrong.
+//! `emacs/driver.el` runs in Emacs; it prints one line per observation and fails on the first wrong
+//! one.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -18,7 +20,7 @@ fn emacs_with_eglot_completes_with_suggestions() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("area.py");
     fs::write(&file, "").expect("a file to edit");
-    // With the site's files, where Debian has eglot, and without the user's.
+    // Load the site's files, where Debian has eglot, and not the user's.
     let output = Command::new(emacs)
         .args(["--batch", "--no-init-file", "--load"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/emacs/driver.el"))

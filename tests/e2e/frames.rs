@@ -1,20 +1,21 @@
-//! How messages are in a stream: a header with the length, and a body. Knows nothing of what they say.
+//! Framing of messages in a stream: a header with the length, and a body. Knows nothing of what
+//! they say.
 
 use std::io::BufRead;
 
 use serde_json::Value;
 
-/// A message with its header.
+/// Returns a message with its header.
 pub fn framed(body: &str) -> String {
     format!("{}{body}", header(body.len()))
 }
 
-/// The header of a body.
+/// Returns the header of a body of `length` bytes.
 pub fn header(length: usize) -> String {
     format!("Content-Length: {length}\r\n\r\n")
 }
 
-/// The next message of a server; `None` at the end of its output.
+/// Reads the next message of a server; returns `None` at the end of its output.
 pub fn read_message(output: &mut impl BufRead) -> Option<Value> {
     let mut length = None;
     loop {

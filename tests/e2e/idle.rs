@@ -1,6 +1,6 @@
-//! A server that rests costs nothing, and what nobody waits for yet makes room for everything else.
+//! An idle server costs nothing, and work that no request waits for yet yields to everything else.
 //!
-//! Linux only: `/proc` tells what threads did.
+//! Linux only: reads from `/proc` what threads did.
 
 use std::{fs, thread, time::Duration};
 
@@ -15,7 +15,7 @@ const TEXT: &str = "def read_lines(path):\n    with open(path) as file:\n       
 struct Task {
     name: String,
     nice: i64,
-    /// Times that it went to sleep or had to make room: it woke up at least as often.
+    /// Number of times that it went to sleep or had to yield: it woke up at least as often.
     switches: u64,
 }
 
@@ -30,7 +30,7 @@ fn tasks(process: u32) -> Option<Vec<Task>> {
         };
         let number = |key| field(key)?.parse::<u64>().ok();
         let stat = fs::read_to_string(path.join("stat")).ok()?;
-        // The name, in brackets, may hold spaces; the nice value is the 17th field behind it.
+        // The name, in parentheses, may contain spaces; the nice value is the 17th field after it.
         let nice = stat.rsplit(')').next()?.split_whitespace().nth(16)?;
         Some(Task {
             name: field("Name:")?,
@@ -64,7 +64,8 @@ fn nothing_wakes_a_server_that_rests() {
         if after.is_none() {
             return report::skip("nothing_wakes_a_server_that_rests", "there is no /proc");
         }
-        // What was just used may take a moment to go to sleep; a timer would never be still.
+        // Threads that were just used may take a moment to go to sleep; a timer would wake them
+        // again and again.
         if before == after {
             return;
         }
@@ -75,8 +76,8 @@ fn nothing_wakes_a_server_that_rests() {
 
 #[test]
 fn what_is_computed_ahead_has_a_low_priority() {
-    // A window that is read where the cursor comes to rest is always computed ahead. What follows a
-    // suggestion may not be: a fast machine has decoded it before the suggestion is answered.
+    // A window is always read ahead where the cursor comes to rest. What follows a suggestion may
+    // not be computed ahead: a fast machine has decoded it before the suggestion is answered.
     const ROUNDS: usize = 30;
 
     let mut buffer = Buffer::with_text("document.rs", "rust", reading::FILE, 0);

@@ -1,7 +1,7 @@
 //! The law: whatever the caches hold, an answer is the one that a fresh process gives.
 //!
-//! Seeded edit scripts against one process with everything on; each answer is compared with that of
-//! a process of its own, with empty caches and speculation off.
+//! Runs seeded edit scripts against one process with everything on, and compares each answer with
+//! that of a process of its own, with empty caches and speculation off.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ const TEXTS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// What a user types when no suggestion is followed.
+/// Texts that a user types when not following a suggestion.
 const TYPED: [&str; 16] = [
     "a", "self.", " ", "(", ")", "\"", "{", "}", "'", "7", "é", "🙂", "if ", "return ", "= ", ";",
 ];
@@ -89,7 +89,7 @@ fn every_answer_is_the_one_of_a_fresh_process() {
         &format!("{states} states, {shown} suggestions and {several} others, hits {kinds:?}"),
     );
     assert!(several > 0, "nobody was given several suggestions");
-    // The user goes to many places where code follows, and nothing is to be shown.
+    // The user goes to many places before code, where nothing should be shown.
     assert!(
         shown * 5 > states as u64 * 2,
         "only {shown} suggestions in {states} states"
@@ -99,7 +99,7 @@ fn every_answer_is_the_one_of_a_fresh_process() {
     }
 }
 
-/// An answer depends on what the other open files say, and on nothing else of them.
+/// An answer depends on the texts of the other open files, and on nothing else about them.
 #[test]
 fn with_two_files_open_every_answer_is_the_one_of_a_fresh_process() {
     let (name, language, fixture) = TEXTS[0];
@@ -134,8 +134,8 @@ fn with_two_files_open_every_answer_is_the_one_of_a_fresh_process() {
     assert!(copied > 0, "the other file never made a difference");
 }
 
-/// Asks for several suggestions; they, too, are those of a fresh process. Gives how many there were
-/// besides the first.
+/// Asks for several suggestions, and checks that they, too, are those of a fresh process. Returns
+/// the number of suggestions besides the first.
 fn check_several(client: &mut Client, buffer: &Buffer) -> usize {
     let mut request = buffer.request();
     request["context"]["triggerKind"] = json!(1);
@@ -151,7 +151,8 @@ fn check_several(client: &mut Client, buffer: &Buffer) -> usize {
     items.len().saturating_sub(1)
 }
 
-/// Asks for a suggestion, now and then as impatiently as an editor. Gives how, and the last answer.
+/// Asks for a suggestion, now and then as impatiently as an editor. Returns how it asked, and the
+/// last answer.
 fn ask(random: &mut Random, client: &mut Client, buffer: &Buffer) -> (&'static str, Value) {
     const METHOD: &str = "textDocument/inlineCompletion";
     match random.below(4) {
@@ -159,7 +160,7 @@ fn ask(random: &mut Random, client: &mut Client, buffer: &Buffer) -> (&'static s
             let first = client.request(METHOD, buffer.request());
             let answer = client.complete(buffer);
             let first = client.answer(first);
-            // Superseded, or known so well that it was answered before the second one was read.
+            // Superseded, or known already and so answered before the second request was read.
             let same = buffer.item(&first["result"]) == buffer.item(&answer);
             assert!(first["result"].is_null() || same, "{first} and {answer}");
             ("asked twice", answer)
@@ -178,7 +179,7 @@ fn ask(random: &mut Random, client: &mut Client, buffer: &Buffer) -> (&'static s
     }
 }
 
-/// One thing that a user does. Gives its name.
+/// Does one random thing that a user may do. Returns its name.
 fn step(
     random: &mut Random,
     client: &mut Client,
@@ -228,7 +229,7 @@ fn step(
     }
 }
 
-/// The end of white space and the word behind it, or of one character.
+/// Returns the end of the leading white space and the word after it, or of one character.
 fn first_word(text: &str) -> usize {
     let word = text
         .char_indices()

@@ -1,4 +1,4 @@
-//! How the server begins and ends.
+//! Start and exit of the server.
 
 use std::process::{Command, Stdio};
 
@@ -52,7 +52,7 @@ fn exit_after_shutdown_is_success_while_the_input_stays_open() {
 
 #[test]
 fn exit_after_shutdown_is_success_when_the_input_ends_right_behind_it() {
-    // The end of the input must not overtake `exit`: it did, every third time.
+    // The end of the input must not overtake `exit`. Such a race shows only in some runs.
     for _ in 0..12 {
         let mut client = Client::start(json!({}));
         client.call("shutdown", Value::Null);

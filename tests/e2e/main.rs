@@ -1,6 +1,7 @@
-//! End-to-end tests: the built program over stdio, with the embedded model, real Neovims, a real Emacs and a real VS Code.
+//! End-to-end tests: the built program over stdio, with the embedded model, real Neovims, a real
+//! Emacs and a real VS Code.
 //!
-//! Nothing here is scripted: every answer is the model's. `client.rs` speaks LSP and lets no message
+//! No answer is scripted: every answer is the model's. `client.rs` speaks LSP and lets no message
 //! go unread; `buffer.rs` is the editor's side of a document; the other modules are the tests.
 
 mod buffer;

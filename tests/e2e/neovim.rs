@@ -1,8 +1,8 @@
-//! Real Neovims with the built program: the plug-in in each version that it supports, and what is built in: the inline
-//! completion of 0.12, and the completion menu of 0.11.
+//! Real Neovims with the built program: the plug-in in each version that it supports, and Neovim's
+//! own features: the inline completion of 0.12, and the completion menu of 0.11.
 //!
-//! Each driver in `neovim/` types, reads the screen and accepts; it prints one line per thing that it saw and fails on
-//! the first that is wrong.
+//! Each driver in `neovim/` types, reads the screen and accepts; it prints one line per observation
+//! and fails on the first wrong one.
 
 use std::{
     env, fs,
@@ -12,7 +12,7 @@ use std::{
 
 use crate::{program, real, report};
 
-/// What the plug-in's scenarios show.
+/// Minimum number of observations in the plug-in's scenarios.
 const SCENES: usize = 61;
 
 #[test]
@@ -80,7 +80,7 @@ fn the_plugin_shows_what_a_real_model_says() {
     }
 }
 
-/// Runs a driver in the Neovim that a variable names; it must see so many things.
+/// Runs a driver in the Neovim that a variable names; it must make at least `least` observations.
 #[track_caller]
 fn drive(name: &str, variable: &str, driver: &str, least: usize) {
     let Some(nvim) = env::var_os(variable).map(PathBuf::from) else {
@@ -92,11 +92,11 @@ fn drive(name: &str, variable: &str, driver: &str, least: usize) {
     report::relay(name, &output, least);
 }
 
-/// A folder that a Neovim has for itself: nothing of the user's is read or written.
+/// A private folder for a Neovim, so that no file of the user is read or written.
 struct Home<'a>(&'a Path);
 
 impl<'a> Home<'a> {
-    /// Installs the plug-in as `:packadd` finds it.
+    /// Installs the plug-in where `:packadd` finds it.
     fn new(folder: &'a Path) -> Self {
         let packages = folder.join("data/nvim/site/pack/tabahead/opt");
         fs::create_dir_all(&packages).expect("a folder for packages");

@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-/// The path of `tabahead`.
+/// Returns the path of `tabahead`.
 pub fn path() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| match std::env::var_os("TABAHEAD_BIN") {

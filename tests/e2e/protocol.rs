@@ -1,4 +1,4 @@
-//! What a client may do to a server: bursts, cancels, nonsense.
+//! Stress on the protocol: bursts, cancels and nonsense from a client.
 
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ fn a_cancelled_request_is_answered_with_the_error_for_it() {
     let mut client = Client::start(json!({}));
     let buffer = Buffer::new("a.rs", "rust", RUST);
     client.open(&buffer);
-    // Both stand in the server's input before it can have an answer: its model is still loading.
+    // Both are in the server's input before it can have an answer: its model is still loading.
     let id = client.request("textDocument/inlineCompletion", buffer.request());
     client.notify("$/cancelRequest", json!({"id": id}));
     let answer = client.answer(id);
@@ -104,7 +104,8 @@ fn nonsense_is_answered_with_errors_and_the_server_goes_on() {
     assert_eq!(shapeless["error"]["code"], -32602, "{shapeless}");
     client.send_bytes(framed("{\"jsonrpc\": \"2.0\", \"id\": ").as_bytes());
     client.send_bytes(framed("{\"jsonrpc\": \"1.0\", \"id\": 700, \"method\": \"x\"}").as_bytes());
-    // What has no id that can be read has no answer: an editor would show it as an error of its own.
+    // A message without a readable id gets no answer: an editor would show one as an error of its
+    // own.
     let refused = client.take(|message| message["id"] == 700);
     assert_eq!(refused["error"]["code"], -32600, "{refused}");
     client.notify("textDocument/didChange", json!({"contentChanges": 7}));

@@ -1,4 +1,5 @@
-//! The first key where the user has just arrived: what is left to compute for it.
+//! Reading ahead: what is left to compute for the first key at a place where the user has just
+//! arrived.
 
 use std::{
     thread,
@@ -17,18 +18,19 @@ use crate::{
 /// A file that is longer than any window.
 pub const FILE: &str = include_str!("../../crates/tabahead-text/src/document.rs");
 
-/// Tokens that a key may have left to read where its prompt was read ahead: what follows the stable boundary.
+/// Maximum number of tokens that a key may have left to read when its prompt was read ahead: what
+/// follows the stable boundary.
 const FEW: u64 = 8;
 
-/// Keys, each typed where the user has just arrived.
+/// Number of keys, each typed where the user has just arrived.
 const PLACES: usize = 12;
 
-/// Nothing is computed but what requests need and what is read ahead.
+/// Returns options with which only what requests need and what is read ahead is computed.
 fn reading_alone() -> Value {
     json!({"speculation": {"depth": 0}})
 }
 
-/// A server in which the file is open, and nothing is read before the cursor is reported.
+/// Starts a server in which the file is open and nothing is read before the cursor is reported.
 pub fn open(buffer: &Buffer) -> Client {
     let mut client = Client::start(reading_alone());
     client.notify("textDocument/didFocus", json!({}));
@@ -36,8 +38,8 @@ pub fn open(buffer: &Buffer) -> Client {
     client
 }
 
-/// Goes to the end of a line, as a user's editor reports it, and waits until a figure of what is read ahead grows. Nothing else
-/// may be about to be read.
+/// Moves to the end of a line, as a user's editor reports it, and waits until `figure` of what is
+/// read ahead grows. Nothing else may be about to be read.
 #[track_caller]
 pub fn arrive(client: &mut Client, buffer: &mut Buffer, line: usize, figure: &str) -> Value {
     let lines = buffer.text().split_inclusive('\n').take(line + 1);
@@ -58,7 +60,8 @@ pub fn arrive(client: &mut Client, buffer: &mut Buffer, line: usize, figure: &st
     }
 }
 
-/// Prompt tokens that were computed, and those that probably spell what must be spelled.
+/// Returns the number of prompt tokens that were computed, and of those that probably spell what
+/// must be spelled.
 fn read(stats: &Value) -> u64 {
     let count = |key: &str| stats["tokens"][key].as_u64().expect("a count");
     count("prefilled") + count("drafted")
@@ -96,7 +99,7 @@ fn a_key_that_comes_while_its_prompt_is_read_is_answered_as_by_a_fresh_process()
     let mut random = Random::new(4);
     for place in 0..PLACES {
         let line = random.below(FILE.lines().count());
-        // It may be under way or over.
+        // The reading may be under way or over.
         arrive(&mut client, &mut buffer, line, "started");
         let change = buffer.insert("y");
         client.change(change);

@@ -1,8 +1,9 @@
-//! Models that people have, untouched: the official files of Qwen2.5-Coder-Instruct, 0.5B and, in the longer variants, 1.5B.
+//! Models that users have, unmodified: the official files of Qwen2.5-Coder-Instruct, 0.5B and, in
+//! the longer variants, 1.5B.
 //!
-//! `TABAHEAD_REAL_MODEL` and `TABAHEAD_REAL_MODEL_LARGE` say where they are; `cargo xtask prepare` fetches them. What the
-//! engine makes of the same file is compared with llama.cpp in `tabahead-engine/src/tests/real.rs`. `neovim.rs` has its
-//! ghost text.
+//! `TABAHEAD_REAL_MODEL` and `TABAHEAD_REAL_MODEL_LARGE` hold their paths; `cargo xtask prepare`
+//! fetches them. `tabahead-engine/src/tests/real.rs` compares the engine's results for the same
+//! file with llama.cpp. `neovim.rs` shows its ghost text.
 
 mod held_out;
 
@@ -26,15 +27,15 @@ use crate::{
     typing::hits,
 };
 
-/// Something that goes on for longer than five lines.
+/// A text that continues for more than five lines.
 const MONTHS: &str = "# Days of each month of 2026, by its number.\nDAYS = {\n    1: (\"January\", 31),\n    2: (\"February\", 28),\n    3: (\"March\", 31),\n    $0\n";
 
-/// The 0.5B's file, unless it is not here.
+/// Returns the 0.5B's file, or skips the test if it is not here.
 pub fn small(test: &str) -> Option<PathBuf> {
     model(test, "TABAHEAD_REAL_MODEL")
 }
 
-/// The 1.5B's file, unless it is not here.
+/// Returns the 1.5B's file, or skips the test if it is not here.
 fn large(test: &str) -> Option<PathBuf> {
     model(test, "TABAHEAD_REAL_MODEL_LARGE")
 }
@@ -52,7 +53,7 @@ fn root() -> &'static Path {
     tests.parent().expect("the tests are in the workspace")
 }
 
-/// What a command prints as JSON with a model.
+/// Runs a command with a model, and returns the JSON that it prints.
 #[track_caller]
 fn printed(model: &Path, arguments: &[&OsStr]) -> Value {
     let output = Command::new(program::path())
@@ -91,10 +92,10 @@ fn a_larger_real_file_works_untouched() {
     }
 }
 
-/// `complete`, `eval` and `doctor` take the file as it is.
+/// Checks that `complete`, `eval` and `doctor` take the file as it is.
 #[track_caller]
 fn check_commands(model: &Path) {
-    // It fails when an answer that was computed ahead is not the fresh one.
+    // It fails if an answer that was computed ahead is not the fresh one.
     let place = ["complete", "examples/inventory.py:48", "--tabs", "2"].map(OsStr::new);
     let printed_chain = printed(model, &place);
     let chain = printed_chain["chain"].as_array().expect("a list");
@@ -103,7 +104,7 @@ fn check_commands(model: &Path) {
         .filter_map(|step| step["text"].as_str())
         .collect();
     assert_eq!(texts.len(), 3, "{printed_chain}");
-    // Line 48 is the head of a loop that is to sum up `item.quantity`.
+    // Line 48 is the head of a loop that should sum up `item.quantity`.
     assert!(texts.concat().contains("item.quantity"), "{texts:?}");
     let rows = "crates/tabahead/tests/data/eval-own.jsonl";
     let figures = printed(model, &["eval", rows, "--limit", "2"].map(OsStr::new));
@@ -147,11 +148,12 @@ fn five_accepts_in_a_row_are_followed_by_what_was_computed_ahead() {
     assert!(buffer.text().contains("\"May\", 31"), "{}", buffer.text());
 }
 
-/// Changes of the recording that are typed.
+/// Number of the recording's changes that are typed.
 const CHANGES: usize = 16;
 
-/// The law over a recording's first changes: at each third state the suggestion is accepted and that is undone again, so that
-/// all kinds of hits are met. No answer depends on how fast the machine is; which of them are hits may.
+/// Checks the law over a recording's first changes. At each third state the suggestion is accepted
+/// and the accept undone, so that all kinds of hits occur. No answer depends on how fast the
+/// machine is; which of them are hits may.
 #[test]
 fn over_a_recording_every_answer_is_the_fresh_one() {
     let Some(model) = small("the law with a real model") else {
@@ -185,7 +187,7 @@ fn over_a_recording_every_answer_is_the_fresh_one() {
         _ => None,
     });
     for (number, (edits, cursor)) in changes.take(CHANGES).enumerate() {
-        // From the end, so that the places of earlier ones stay.
+        // Apply them from the end, so that the places of earlier ones stay valid.
         for edit in edits.iter().rev() {
             client.change(buffer.replace(edit.range.start.0..edit.range.end.0, &edit.text));
         }
@@ -229,7 +231,7 @@ fn over_a_recording_every_answer_is_the_fresh_one() {
     }
 }
 
-/// Each answer is what a process gives that remembers no answer and computes none ahead.
+/// Checks that each answer is that of a process that remembers no answer and computes none ahead.
 #[track_caller]
 fn check_fresh(model: &Path, answers: &[(Buffer, Option<Item>)]) {
     let mut fresh = Client::start(json!({

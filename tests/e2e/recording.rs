@@ -1,4 +1,4 @@
-//! `tabahead record`: what was recorded replays to the texts that the editor had, to the byte.
+//! `tabahead record`: what was recorded replays to the editor's texts, byte for byte.
 
 use std::{
     collections::BTreeMap,
@@ -19,18 +19,18 @@ use crate::{
     random::Random,
 };
 
-/// Changes in all buffers together.
+/// Number of changes in all buffers together.
 const CHANGES: usize = 400;
 
-/// What is typed: letters of one unit and of two, line ends of all kinds, nothing.
+/// Texts that are typed: letters of one unit and of two, line ends of all kinds, nothing.
 const TYPED: [&str; 10] = [
     "a", "x = 1", "𝒳", "é", "\n", "\r\n", "\r", "\n    ", "()", "",
 ];
 
-/// What a recording replays to.
+/// The result of replaying a recording.
 #[derive(Debug, Default)]
 struct Replayed {
-    /// The last text of each document, by its path.
+    /// Last text of each document, by its path.
     texts: BTreeMap<String, String>,
     closed: usize,
     changes: usize,
@@ -79,7 +79,7 @@ fn replay(file: &Path) -> Replayed {
     replayed
 }
 
-/// The one recording in a folder.
+/// Returns the one recording in a folder.
 #[track_caller]
 fn only_file(folder: &Path) -> PathBuf {
     let entries = fs::read_dir(folder).expect("the folder is there");
@@ -104,7 +104,7 @@ fn buffers() -> [Buffer; 2] {
     ]
 }
 
-/// Changes something at a place.
+/// Changes something at a random place, or types at the cursor.
 fn edit(buffer: &mut Buffer, random: &mut Random) -> Value {
     let length = buffer.text().len();
     let cursor = buffer.cursor();
@@ -147,7 +147,7 @@ fn a_recorded_session_replays_to_the_same_texts() {
     for buffer in buffers.iter().chain([&secret]) {
         client.open(buffer);
     }
-    // Before anything else is changed the model has something to say.
+    // Before anything else is changed, the model has a suggestion.
     accepted.extend(accept(&mut client, &mut buffers[0]));
     let mut sent = accepted.len();
     for _ in 0..CHANGES {
@@ -160,7 +160,9 @@ fn a_recorded_session_replays_to_the_same_texts() {
         }
         client.change(edit(buffer, &mut random));
         sent += 1;
-        // No position says "between \r and \n", where the cursor may be now.
+        // No position can be "between \r and
+        //
+        // ", where the cursor may be now.
         buffer.move_to(buffer.cursor());
     }
     client.change(secret.insert("hunter3"));
@@ -195,7 +197,7 @@ fn what_was_recorded_before_a_kill_is_there() {
     client.change(buffer.insert("pass"));
     client.stats();
     let file = only_file(folder.path());
-    // The recording is written by a thread that nobody waits for.
+    // A thread writes the recording, and no answer waits for it.
     let begin = std::time::Instant::now();
     while !fs::read_to_string(&file)
         .expect("it is there")

@@ -1,8 +1,8 @@
 //! Latency replay: the real Speculator over recorded sessions on the virtual clock.
 //!
-//! Counts hits, joins, stale shows and tokens of the recordings in `tests/replay/recordings`, never this
-//! machine's milliseconds: the virtual clock's figures are the same everywhere, and stand in
-//! `tests/replay/RESULTS.md`.
+//! Counts hits, joins, stale shows and tokens of the recordings in `tests/replay/recordings`, never
+//! this machine's milliseconds: the figures of the virtual clock are the same everywhere. They are
+//! in `tests/replay/RESULTS.md`.
 
 use std::{
     collections::HashMap,
@@ -50,16 +50,17 @@ fn figures_of(recordings: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&printed).expect("it prints JSON")
 }
 
-/// The smallest recording, where many replays are compared.
+/// Returns the smallest recording, for tests that compare many replays.
 fn smallest() -> PathBuf {
     folder().join("recordings/048c2f52b6b6.recording.w.jsonl")
 }
 
-/// A table as the program prints it for readers.
+/// A table as the program prints it.
 struct Table(String);
 
 impl Table {
-    /// The cells of a row; the first are of nothing computed ahead, the last are ours.
+    /// Returns the cells of a row; the first is of the policy that computes nothing ahead, the last
+    /// is ours.
     #[track_caller]
     fn row(&self, name: &str) -> Vec<&str> {
         let row = self.0.lines().find_map(|line| {
@@ -94,7 +95,7 @@ fn the_tables_hold_what_the_program_says_and_the_law_holds_in_every_layout() {
     let per_key = ["suffix-first", "prefix-first", "split"].map(|layout| {
         let arguments = ["--mode", "inject", "--layout", layout];
         let table = match layout {
-            // The built-in model's own.
+            // The built-in model's own layout.
             "suffix-first" => holds("inject", &arguments[..2]),
             _ => {
                 let policies = ["--policy", "none,llama-vim,tabahead"];
@@ -124,7 +125,8 @@ fn two_replays_say_the_same() {
     assert_ne!(said["policies"], figures(&["--seed", "2"])["policies"]);
 }
 
-/// Every recording there is: those of this project, and real sessions where they are at hand.
+/// Returns every recording there is: those of this project, and real sessions if they are
+/// available.
 fn all_recordings() -> Vec<PathBuf> {
     let mut all = vec![folder().join("recordings")];
     match std::env::var_os("TABAHEAD_RECORDINGS") {
@@ -137,8 +139,8 @@ fn all_recordings() -> Vec<PathBuf> {
     all
 }
 
-/// With the built-in model's answers, in every mode and layout, and in real time, where what is fresh is
-/// asked of another process. Takes more than an hour.
+/// Checks the built-in model's answers, in every mode and layout, and in real time, where another
+/// process gives the fresh answers. Takes more than an hour.
 #[test]
 fn the_law_holds_over_every_recording() {
     if !report::is_thorough() {
@@ -183,7 +185,7 @@ fn every_accept_has_its_next_suggestion_there() {
     assert!(ours["accepts_with_next"].as_u64() > Some(0), "{ours}");
     assert_eq!(ours["hit_rate_after_accept"], 1.0, "{ours}");
     assert_eq!(ours["next_ready_share"], 1.0, "{ours}");
-    // The prompt behind an accept was read ahead.
+    // The prompt after an accept was read ahead.
     assert_eq!(ours["prefilled_tokens_per_accept"]["p50"], 0, "{ours}");
     let none = &figures["policies"]["none"];
     assert_eq!(none["hit_rate_after_accept"], 0.0, "{none}");
@@ -206,7 +208,7 @@ fn the_models_answers_are_remembered() {
         (&ours["stale_shows"], &ours["unlike_fresh"]),
         (&0.into(), &0.into())
     );
-    // A line that was cut off is computed again.
+    // A truncated line is computed again.
     let text = fs::read(memo).expect("it is there");
     fs::write(memo, &text[..text.len() - 10]).expect("it can be written");
     assert_eq!(cold, figures());
@@ -255,7 +257,7 @@ fn the_page_draws_itself() {
     assert_eq!(drawn.matches("<path d=\"M").count(), POLICIES.len());
 }
 
-/// The rows of the page's table: the figure's path, and the value of each policy.
+/// Returns the rows of the page's table: the figure's path, and the value of each policy.
 fn table(drawn: &str) -> HashMap<String, Vec<String>> {
     let attribute = |text: &str| text.split('"').next().unwrap_or_default().to_owned();
     let rows = drawn.split("data-figure=\"").skip(1).map(|row| {
@@ -266,7 +268,7 @@ fn table(drawn: &str) -> HashMap<String, Vec<String>> {
     rows.collect()
 }
 
-/// Every number in a JSON object, with its path.
+/// Returns every number in a JSON object, with its path.
 fn numbers(figures: &Value) -> Vec<(String, f64)> {
     let Some(fields) = figures.as_object() else {
         return Vec::new();

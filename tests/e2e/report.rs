@@ -1,13 +1,13 @@
-//! What a run says beyond passed and failed: what was measured, and what was skipped and why.
+//! Reports of a run besides passed and failed: what was measured, and what was skipped and why.
 
 use std::{fs::OpenOptions, io::Write, process::Output};
 
-/// Whether the longer variants were asked for.
+/// Reports whether the longer variants were requested.
 pub fn is_thorough() -> bool {
     std::env::var_os("TABAHEAD_THOROUGH").is_some()
 }
 
-/// Says loudly that a test cannot run here; fails it when everything was promised to be there.
+/// Reports that a test cannot run here; fails it if everything was promised to be there.
 #[track_caller]
 pub fn skip(test: &str, reason: &str) {
     assert!(
@@ -22,8 +22,8 @@ pub fn note(test: &str, what: &str) {
     write_line(&format!("{test}: {what}"));
 }
 
-/// Passes on what an editor's driver saw, in lines that begin with "seen: "; fails when the driver
-/// failed, or saw less than it should have.
+/// Passes on the observations of an editor's driver, in lines that begin with "seen: ". Fails if
+/// the driver failed, or made fewer than `least` observations.
 #[track_caller]
 pub fn relay(editor: &str, driver: &Output, least: usize) {
     let said = format!(

@@ -6,7 +6,8 @@ use crate::{buffer::Buffer, client::Client};
 
 const TEXT: &str = "fn add(a: i32, b: i32) -> i32 {\n    a $0\n}\n";
 
-/// What a server says at the fixture's cursor, and how many prompt tokens it asked the model for.
+/// Returns a server's answer at the fixture's cursor, and the number of prompt tokens that it asked
+/// the model for.
 fn answer(options: Value, buffer: &Buffer) -> (Value, u64) {
     let mut client = Client::start(options);
     client.open(buffer);
@@ -37,7 +38,7 @@ fn files_that_hold_secrets_are_never_shown_to_the_model() {
     }
 }
 
-/// A value is typed in a script, letter by letter, while another file that holds it is open.
+/// A value is typed in a script, letter by letter, while another file that contains it is open.
 #[test]
 fn values_of_secrets_are_copied_from_no_file() {
     let value = "sk_live_51Hq7ZkTopSecretValue9aX";

@@ -1,4 +1,4 @@
-//! Typing, reading and accepting: what a user sees, with where it came from.
+//! Typing, reading and accepting: what a user sees, and where it came from.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
     report,
 };
 
-/// Places in files where there is something to go on with.
+/// Places in files where there is something to continue.
 const PLACES: [(&str, &str, &str); 6] = [
     (
         "area.rs",
@@ -43,7 +43,7 @@ const PLACES: [(&str, &str, &str); 6] = [
     ),
 ];
 
-/// Real files: places in them are chosen by a seed.
+/// Real files; a seed chooses places in them.
 const FILES: [(&str, &str, &str); 4] = [
     (
         "document.rs",
@@ -59,18 +59,19 @@ const FILES: [(&str, &str, &str); 4] = [
     ("client.rs", "rust", include_str!("client.rs")),
 ];
 
-/// Accepts with something behind them that are enough, and the places at most to find them.
+/// Number of accepts with a suggestion after them that is enough, and maximum number of places to
+/// try for them.
 const ENOUGH: usize = 20;
 const MOST_PLACES: usize = 400;
 
-/// Accepts pressed at each place.
+/// Number of accepts at each place.
 const ACCEPTS: usize = 4;
 
 fn off() -> Value {
     json!({"speculation": {"enabled": false}})
 }
 
-/// What a process with empty caches that never computes ahead answers for a buffer.
+/// Returns the answer of a process with empty caches that never computes ahead.
 pub fn fresh_answer(buffer: &Buffer) -> Option<Item> {
     let mut fresh = fresh_client(buffer);
     let answer = fresh.complete(buffer);
@@ -79,7 +80,7 @@ pub fn fresh_answer(buffer: &Buffer) -> Option<Item> {
     item
 }
 
-/// A process with empty caches that never computes ahead, with a buffer open in it.
+/// Starts a process with empty caches that never computes ahead, with a buffer open in it.
 pub fn fresh_client(buffer: &Buffer) -> Client {
     let mut fresh = Client::start(off());
     fresh.open(buffer);
@@ -113,7 +114,7 @@ fn typing_shows_suggestions_and_an_accepted_one_is_followed_by_the_next() {
     );
 }
 
-/// The text without what follows a place on its line, as somebody has it who types there.
+/// Returns the text without the rest of the line after a place, as if the user were typing there.
 fn half_a_line(text: &str, at: usize) -> String {
     let end = text[at..].find('\n').map_or(text.len(), |rest| at + rest);
     format!("{}{}", &text[..at], &text[end..])
@@ -201,7 +202,7 @@ fn tokens_are_counted_and_a_known_state_computes_none() {
 
 #[test]
 fn a_keystroke_computes_a_token_or_two_and_only_those() {
-    // Nothing is computed but for the requests themselves, and of two tokens none is looked behind.
+    // Only the requests themselves are computed, and no lookahead follows two tokens.
     let mut settings = off();
     settings["lookahead"] = json!(false);
     let mut client = Client::start(settings);
@@ -211,7 +212,7 @@ fn a_keystroke_computes_a_token_or_two_and_only_those() {
     client.complete(&buffer);
     let mut read = Vec::new();
     let mut before = client.settle();
-    // An opened bracket would change what the model sees behind the cursor.
+    // An opened bracket would change what the model sees after the cursor.
     for char in "let doubled = self.width * 2.0 - self.height;".chars() {
         let change = buffer.insert(&char.to_string());
         client.change(change);
@@ -221,7 +222,7 @@ fn a_keystroke_computes_a_token_or_two_and_only_those() {
             let count = |stats: &Value| stats["tokens"][key].as_u64().expect("a count");
             count(&after) - count(&before)
         };
-        // Whatever is computed was read from the text, or decoded and then gone on from.
+        // Every computed token was read from the text, or was decoded and then continued.
         let (decoded, constrained) = (tokens("decoded"), tokens("constrained"));
         let reading = tokens("prefilled") + tokens("drafted");
         assert!(tokens("computed") <= reading + decoded + constrained);
@@ -252,7 +253,7 @@ fn a_suggestion_that_is_typed_along_stays_without_asking_the_model() {
     assert_eq!(reused + stats["misses"].as_u64().unwrap_or(0), 2, "{stats}");
 }
 
-/// Answers of a kind so far.
+/// Returns the number of answers of a kind so far.
 pub fn hits(stats: &Value, kind: &str) -> u64 {
     stats["hits"][kind]
         .as_u64()

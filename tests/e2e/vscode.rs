@@ -1,8 +1,10 @@
-//! The VS Code extension as people have it: packed, installed into a real VS Code, with the built program.
+//! The VS Code extension as users have it: packed, installed into a real VS Code, with the built
+//! program.
 //!
-//! `vscode/driver.js` runs the workbench in a browser, types, reads the ghost text and presses Tab; `vscode/inhost/` runs
-//! inside the editor's extension host. Each prints one line per thing that it saw and fails on the first that is wrong.
-//! Screenshots are left in `target/vscode`; `UPDATE_EXPECT=1` takes the one that the extension's README shows from there.
+//! `vscode/driver.js` runs the workbench in a browser, types, reads the ghost text and presses Tab;
+//! `vscode/inhost/` runs inside the editor's extension host. Each prints one line per observation
+//! and fails on the first wrong one. Screenshots are left in `target/vscode`; `UPDATE_EXPECT=1`
+//! copies the one that the extension's README shows from there.
 
 use std::{
     env, fs,
@@ -57,7 +59,7 @@ fn the_extension_does_in_vscode_what_people_do_with_it() {
     }
 }
 
-/// The place of a program; the browser's driver does not look along the path.
+/// Returns the path of a program; the browser's driver does not search the PATH.
 fn which(program: PathBuf) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)

@@ -1,4 +1,4 @@
-//! What holds for every call that reads a file: how much memory it takes, and what it says when it refuses.
+//! Bounds for every call that reads a file: how much memory it takes, and the text of its refusal.
 
 use std::{
     fmt::Display,
@@ -7,20 +7,20 @@ use std::{
 
 use crate::{MEMORY, run::panics};
 
-/// Characters of an error's text at most.
+/// Maximum length of an error's text, in characters.
 const LONGEST_TEXT: usize = 500;
 
-/// Bytes that a call may have at once, however short its input is.
+/// Bytes that a call may use at once, however short its input is.
 const MEMORY_AT_LEAST: usize = 16 << 20;
 
-/// Bytes that a call may have at once for each byte of its input.
+/// Bytes that a call may use at once in addition, for each byte of its input.
 const MEMORY_PER_BYTE: usize = 64;
 
-/// Calls take turns: memory is counted for the whole process.
+/// Lock that makes calls take turns: memory is counted for the whole process.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Makes a call. Says when it took more memory than an input of so many bytes is worth, and when a thread that it
-/// started has panicked.
+/// Makes a call. Returns an error if it took more memory than an input of `input` bytes justifies,
+/// or if a thread that it started has panicked.
 pub fn bounded<T>(input: usize, call: impl FnOnce() -> T) -> Result<T, String> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (panics_before, memory_before) = (panics(), MEMORY.current_usage());
@@ -39,7 +39,7 @@ pub fn bounded<T>(input: usize, call: impl FnOnce() -> T) -> Result<T, String> {
     Ok(result)
 }
 
-/// Says when an error's text is no short line that a terminal can show.
+/// Returns an error if an error's text is not a short line that a terminal can show.
 pub fn check_text(error: &impl Display) -> Result<(), String> {
     let text = error.to_string();
     let quoted = || text.escape_debug().take(1000).collect::<String>();
@@ -60,7 +60,8 @@ pub fn check_text(error: &impl Display) -> Result<(), String> {
     Ok(())
 }
 
-/// Line ends are control characters, too; those that turn text around are not, for Unicode.
+/// Reports whether a character controls a terminal. Line ends are control characters too; those
+/// that reorder text are not, according to Unicode.
 fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

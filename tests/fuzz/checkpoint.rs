@@ -1,4 +1,4 @@
-//! Directories with safetensors: each is used or refused in one line, whatever its files say.
+//! Directories with safetensors: each is used, or refused in one line, whatever its files contain.
 
 use std::{fs, path::Path};
 
@@ -18,7 +18,7 @@ const FIXTURES: [&str; 6] = [
     "llama-biases",
     "llama-linear",
     "llama-llama3",
-    // The one with a tokenizer.json, which has the most to say.
+    // The fixture with a tokenizer.json contains the most.
     "qwen2",
     "qwen2",
 ];
@@ -86,7 +86,8 @@ fn in_json(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Damages a header and leaves the file in order around it: eight bytes with its length, and the data after it.
+/// Damages a header and keeps the file around it in order: the eight bytes with its length, and the
+/// data after it.
 fn in_weights(bytes: &mut Vec<u8>, random: &mut Random) {
     let length = bytes.first_chunk().map(|first| u64::from_le_bytes(*first));
     let header = length.and_then(|length| {

@@ -1,4 +1,4 @@
-//! Configuration files: the program shows what one sets, or refuses it in one line.
+//! Configuration files: the program shows what a file sets, or refuses it in one line.
 //!
 //! The file is read by the program itself, so each case is a run of `tabahead config`.
 
@@ -13,7 +13,7 @@ use crate::{
     run::{Verdict, fuzz},
 };
 
-/// Values that TOML can have and JSON cannot, and others that settings do not.
+/// Values that TOML allows and JSON does not, and others that settings do not allow.
 const VALUES: [&str; 22] = [
     "1979-05-27T07:32:00Z",
     "07:32:00",
@@ -80,7 +80,7 @@ fn refusal(said: &str) -> Verdict {
     check_text(&line).map(|()| "refused")
 }
 
-/// The lines of a file that sets everything to its default, made from what the program shows.
+/// Returns the lines of a file that sets everything to its default, made from the program's output.
 fn sound(shown: &str) -> Vec<String> {
     let lines = shown
         .lines()

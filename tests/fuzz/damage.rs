@@ -1,13 +1,13 @@
-//! Damages what is sound: bytes anywhere, JSON in its structure.
+//! Damages intact input: bytes anywhere, JSON in its structure.
 //!
-//! Knows no format. One to three pieces of damage leave most of an input sound, so that what reads it comes far
-//! before it meets them.
+//! Knows no format. One to three pieces of damage leave most of an input intact, so that its reader
+//! gets far before it meets them.
 
 use serde_json::{Map, Value, json};
 
 use crate::random::Random;
 
-/// Numbers at the edges of what somebody may take for granted.
+/// Numbers at the edges of what code may take for granted.
 pub const NUMBERS: [u64; 18] = [
     0,
     1,
@@ -29,7 +29,7 @@ pub const NUMBERS: [u64; 18] = [
     u64::MAX,
 ];
 
-/// Bytes that mean something to somebody.
+/// Byte sequences that have a meaning in some format.
 const PIECES: [&[u8]; 16] = [
     b"\0",
     b"\n",
@@ -49,7 +49,7 @@ const PIECES: [&[u8]; 16] = [
     "é\u{202e}🙂".as_bytes(),
 ];
 
-/// How many pieces of damage: mostly one.
+/// Returns a number of pieces of damage: mostly one.
 pub fn pieces(random: &mut Random) -> usize {
     1 + random.below(3) * random.below(2)
 }
@@ -83,7 +83,7 @@ pub fn bytes(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Puts a number where one may be, the lowest byte first.
+/// Overwrites `width` bytes with a number near an edge, the lowest byte first.
 pub fn overwrite(bytes: &mut [u8], at: usize, width: usize, random: &mut Random) {
     let near = random.below(5) as u64;
     let number = random.pick(&NUMBERS).wrapping_add(near).wrapping_sub(2);
@@ -145,7 +145,7 @@ fn in_array(array: &mut Vec<Value>, random: &mut Random) {
     }
 }
 
-/// Something else in a value's place.
+/// Returns something else in place of a value.
 fn odd(value: &Value, random: &mut Random) -> Value {
     match random.below(12) {
         0 => Value::Null,
@@ -170,7 +170,7 @@ fn odd(value: &Value, random: &mut Random) -> Value {
     }
 }
 
-/// A text that is no name, or nearly the same one.
+/// Returns a text that is not a name, or is nearly the same text.
 pub fn odd_text(text: &str, random: &mut Random) -> String {
     match random.below(9) {
         0 => String::new(),

@@ -1,4 +1,4 @@
-//! GGUF files: each is used or refused in one line, whatever it says.
+//! GGUF files: each is used, or refused in one line, whatever it contains.
 
 use std::{borrow::Cow, fs, path::PathBuf};
 
@@ -17,17 +17,17 @@ const FIXTURES: [&str; 8] = [
     "llama-linear",
     "llama-llama3",
     "qwen3",
-    // The one with a tokenizer, which has the most to say.
+    // The fixture with a tokenizer contains the most.
     "qwen2",
     "qwen2",
     "qwen2",
 ];
 
-/// A sound file and where its numbers are.
+/// An intact file, and where its numbers are.
 struct Sound {
     bytes: Vec<u8>,
     fields: Vec<(usize, usize)>,
-    /// Where its tensors begin, about.
+    /// Approximate place where its tensors begin.
     data: usize,
 }
 
@@ -58,13 +58,14 @@ fn gguf_files_are_used_or_refused_in_one_line() {
     );
 }
 
-/// Where the fixtures of the engine are.
+/// Returns the folder of the engine's fixtures.
 pub fn fixtures() -> PathBuf {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     tests.join("../crates/tabahead-engine/tests/fixtures")
 }
 
-/// Uses a model as far as it can be used. What is computed may be no numbers; that is for whoever chooses tokens.
+/// Uses a model as far as it can be used. The computed logits may be NaN; the code that chooses
+/// tokens deals with that.
 pub fn used(model: Result<Model, EngineError>) -> Verdict {
     let model = match model {
         Ok(model) => model,
@@ -98,12 +99,12 @@ fn damaged(sound: &Sound, random: &mut Random) -> Vec<u8> {
     let mut file = sound.bytes.clone();
     for _ in 0..damage::pieces(random) {
         match random.below(8) {
-            // What numbers say.
+            // The value of a number.
             0..=2 => {
                 let (at, width) = *random.pick(&sound.fields);
                 damage::overwrite(&mut file, at, width, random);
             }
-            // What is before the tensors.
+            // The bytes before the tensors.
             3 | 4 => {
                 let end = sound.data.min(file.len());
                 let mut header = file[..end].to_vec();
@@ -117,7 +118,7 @@ fn damaged(sound: &Sound, random: &mut Random) -> Vec<u8> {
                     *byte = *random.pick(&[0, 1, 0x7f, 0xff, b'.', b'\n']);
                 }
             }
-            // One family under another one's name: all have five letters.
+            // A model family under another one's name: all names have five letters.
             6 => {
                 let names = [&b"llama"[..], b"qwen2", b"qwen3"];
                 let (from, to) = (*random.pick(&names), *random.pick(&names));
@@ -134,7 +135,8 @@ fn damaged(sound: &Sound, random: &mut Random) -> Vec<u8> {
     file
 }
 
-/// Where the numbers before the tensors are, with their widths, and where those numbers end.
+/// Returns where the numbers before the tensors are, with their widths, and where those numbers
+/// end.
 fn fields(file: &[u8]) -> (Vec<(usize, usize)>, usize) {
     let mut reader = Reader {
         file,
@@ -194,7 +196,7 @@ impl Reader<'_> {
                 for _ in 0..count {
                     self.value(kind);
                 }
-                // A few of an array stand for all.
+                // A few elements of an array are enough.
                 self.fields.truncate(known + 4);
             }
             10..=12 => drop(self.number(8)),

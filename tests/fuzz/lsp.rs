@@ -1,12 +1,12 @@
-//! The server as a client meets it: any messages in any order, and bytes that are none.
+//! The server as a client sees it: any messages in any order, and bytes that are not messages.
 //!
-//! A model of the client knows what must hold. The server ends when it is asked to, with the code that LSP names. It does
-//! not panic. Each request has one answer. The range of a suggestion lies in the text that was asked about, on the cursor's
-//! line and around the cursor. No text of a document is in the log. After all of it, it suggests something at a
-//! plain place.
+//! A model of the client knows what must hold. The server ends when it is asked to, with the code
+//! that LSP specifies. It does not panic. Each request has one answer. The range of a suggestion
+//! lies in the requested text, on the cursor's line and around the cursor. The log contains no text
+//! of a document. After all of this, the server still suggests something at a plain place.
 //!
-//! `lsp/server.rs` is the process and what it owes, `lsp/client.rs` chooses messages, `lsp/material.rs` is
-//! what they are made of, `lsp/texts.rs` is the client's side of a document.
+//! `lsp/server.rs` is the process and the answers that it owes, `lsp/client.rs` chooses messages,
+//! `lsp/material.rs` is what they are made of, `lsp/texts.rs` is the client's side of a document.
 
 mod client;
 mod material;
@@ -36,7 +36,7 @@ fn frames_that_are_damaged_harm_no_message_behind_them() {
     fuzz("frames", 4, &[("served", 4)], stream);
 }
 
-/// One client from start to end.
+/// Runs one client from start to end.
 fn session(random: &mut Random, messages: usize) -> Verdict {
     let mut server = Server::start(random);
     let mut client = Client::default();
@@ -67,7 +67,7 @@ fn session(random: &mut Random, messages: usize) -> Verdict {
     server.end().map(|()| "served")
 }
 
-/// A plain place still has a suggestion.
+/// Checks that a plain place still gets a suggestion.
 fn is_useful(client: &mut Client, server: &mut Server) -> Result<(), String> {
     client.close_all(server);
     server.notify(
@@ -93,11 +93,11 @@ fn is_useful(client: &mut Client, server: &mut Server) -> Result<(), String> {
     Ok(())
 }
 
-/// The most that a damaged header may announce; what is after damage is longer.
+/// Maximum length that a damaged header may announce; more bytes than that follow the damage.
 const LONGEST_ANNOUNCED: usize = 60_000;
 
-/// Streams of messages with damaged bytes. Whatever a frame swallows of those after it: after enough blank
-/// lines, a message is read.
+/// Sends streams of messages with damaged bytes. However many of the following messages a damaged
+/// frame swallows: after enough blank lines, the next one is read.
 fn stream(random: &mut Random) -> Verdict {
     let mut server = Server::start(random);
     let mut client = Client::default();
@@ -129,7 +129,7 @@ fn stream(random: &mut Random) -> Verdict {
     server.end().map(|()| "served")
 }
 
-/// A frame as some client may write it, or nearly.
+/// Returns a frame as some client may write it, or nearly so.
 fn dressed(body: &str, random: &mut Random) -> String {
     let length = body.len();
     match random.below(8) {
@@ -153,7 +153,7 @@ fn dressed(body: &str, random: &mut Random) -> String {
     }
 }
 
-/// The largest number that may be taken for a length.
+/// Returns the largest number that may be taken for a length.
 fn longest_announced(bytes: &[u8]) -> usize {
     let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
     let numbers = text.split("content-length:").skip(1).map(|rest| {

@@ -1,4 +1,5 @@
-//! Recordings: what fits together is told, what does not is named in one line, and reading comes to an end.
+//! Recordings: consistent entries are replayed, an inconsistent one is reported in one line, and
+//! reading comes to an end.
 
 use std::{fs, io::Cursor, path::Path, time::Duration};
 
@@ -22,7 +23,7 @@ const RECORDINGS: [&str; 4] = [
     "b1b8138c6f3e",
 ];
 
-/// Entries of a recording that a case has at most.
+/// A case has ten entries of a recording, and a random number below this more.
 const MOST_ENTRIES: usize = 120;
 
 #[test]
@@ -100,7 +101,7 @@ fn read(form: Form, file: Vec<u8>) -> Verdict {
 }
 
 fn damaged(recording: &[Value], random: &mut Random) -> (Form, Vec<u8>) {
-    // The beginning: the header, the documents and their texts.
+    // Keep the beginning: the header, the documents and their texts.
     let length = 10 + random.below(MOST_ENTRIES);
     let mut entries: Vec<Value> = recording.iter().take(length).cloned().collect();
     let in_entries = random.below(4) > 0;

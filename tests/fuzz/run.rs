@@ -1,9 +1,10 @@
-//! Runs the cases of a target, one seed after the other, and says which of them found something.
+//! Runs the cases of a target, one seed after the other, and reports which of them found something.
 //!
-//! In the ordinary run their number is fixed and they begin with seed 1. By hand, `cargo xtask fuzz` sets the
-//! variables below. Case by case a panic of this process is caught. What cannot be caught ends the process: a
-//! stack that overflows, memory that is not there, a case without an end. The seed of the last case is then in the
-//! file that `TABAHEAD_FUZZ_NOTE` names. Knows nothing of the targets.
+//! An ordinary run has a fixed number of cases and begins with seed 1. By hand, `cargo xtask fuzz`
+//! sets the variables below. A panic of this process is caught case by case. What cannot be caught
+//! ends the process: a stack overflow, a failed allocation, a case that never ends. The file that
+//! `TABAHEAD_FUZZ_NOTE` names then holds the seed of the last case. This module knows nothing of
+//! the targets.
 
 use std::{
     cell::RefCell,
@@ -23,20 +24,21 @@ use std::{
 
 use crate::random::Random;
 
-/// What came of a case: what kind of end it had, or what was found.
+/// The result of a case: how it ended, or what was found.
 pub type Verdict = Result<&'static str, String>;
 
-/// A case that takes longer has no end.
+/// Time limit of a case; one that takes longer is taken never to end.
 const LONGEST: Duration = Duration::from_secs(180);
 
-/// How often a long run says how far it is.
+/// Interval at which a long run reports its progress.
 const PROGRESS: Duration = Duration::from_secs(10);
 
-/// A target with so many findings is not tried further.
+/// Number of findings after which a target is not tried further.
 const MOST_FINDINGS: usize = 20;
 
-/// Tries the cases of a target: `cases` of them when nothing else is asked for. Fails when one finds something, and
-/// when fewer than `least` of an ordinary run end in one of these ways: cases that all end the same way try nothing.
+/// Runs the cases of a target: `cases` of them unless a variable sets another number or a time.
+/// Fails when a case finds something, and when in an ordinary run a way of ending occurs less often
+/// than `least` demands: cases that all end the same way test nothing.
 #[track_caller]
 pub fn fuzz(
     target: &str,
@@ -76,7 +78,7 @@ pub fn fuzz(
             );
         }
     }
-    // What is left of a process that died says which case it was in.
+    // Only a process that died leaves its note, which names its last case.
     if let Some(file) = &plan.note {
         let _ = fs::remove_file(file);
     }
@@ -110,7 +112,7 @@ fn finding(target: &str, seed: u64, found: &str) -> String {
     finding
 }
 
-/// Which cases are tried.
+/// The cases to run.
 struct Plan {
     first: u64,
     cases: Option<u64>,
@@ -152,10 +154,10 @@ fn variable<T: FromStr>(name: &str) -> Option<T> {
     }
 }
 
-/// Ends the process when a case does not end.
+/// A watchdog that ends the process when a case does not end.
 struct Watch {
     case: Arc<Mutex<(u64, Instant)>>,
-    /// Hung up when the target is done.
+    /// Dropped when the target is done, which ends the watchdog's thread.
     _open: Sender<()>,
 }
 
@@ -182,13 +184,13 @@ impl Watch {
 }
 
 thread_local! {
-    /// Where this thread panicked last, and why.
+    /// Place and reason of this thread's last panic.
     static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// How often any thread of this process has panicked.
+/// Returns how often any thread of this process has panicked.
 pub fn panics() -> usize {
     PANICS.load(Ordering::SeqCst)
 }

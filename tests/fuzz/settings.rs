@@ -1,4 +1,5 @@
-//! Settings objects, as editors send them: what comes of any of them is in bounds, and a refusal is one line.
+//! Settings objects, as editors send them: every result is in bounds, and every refusal is one
+//! line.
 
 use serde_json::{Map, Value, json};
 use tabahead_server::{BOUNDS, Readable, Settings};
@@ -57,7 +58,8 @@ fn resolved(layers: &[Value]) -> Verdict {
     }
 }
 
-/// Some of the settings, with their defaults or with values that they may have; most of the time damaged.
+/// Returns some of the settings, with their defaults or with other valid values; most of the time
+/// damaged.
 pub fn layer(random: &mut Random) -> Value {
     let defaults = serde_json::to_value(Settings::default()).expect("plain data");
     let Value::Object(defaults) = defaults else {

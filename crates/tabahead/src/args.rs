@@ -1,4 +1,4 @@
-//! The command line as typed. What it means is resolved by the commands.
+//! The command line as typed. The commands resolve what it means.
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -420,7 +420,7 @@ pub struct LogitsArgs {
     pub json: bool,
 }
 
-/// Reads `500ms`, `1s`, `2.5s`, `0`.
+/// Parses `500ms`, `1s`, `2.5s`, `0`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("'{text}' is not a time; write 500ms or 1.5s");
     let (number, unit) = match text.strip_suffix("ms") {

@@ -1,6 +1,6 @@
-//! `tabahead model use`: sees that a model completes, and names it in the configuration file.
+//! `tabahead model use`: checks that a model completes, and names it in the configuration file.
 //!
-//! Of the file only the setting `model` is changed; comments and everything else stay as they are.
+//! Only the setting `model` of the file changes; comments and everything else stay as they are.
 
 use std::{fs, io::Write, path::Path};
 
@@ -17,7 +17,7 @@ use crate::{
 /// Runs the command.
 ///
 /// # Errors
-/// When the model cannot be used, or the file not be written.
+/// When the model cannot be used, or the file cannot be written.
 pub fn run(model: &str, config: &Resolved, named: Option<&Path>) -> Result<()> {
     let file = config::find(named)
         .context("there is no home for a configuration file; use --config FILE")?;
@@ -46,7 +46,7 @@ pub fn run(model: &str, config: &Resolved, named: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// The path as it is written, from the home on where it is below that.
+/// Returns the path as it is written to the file: from `~` on if it is below the home.
 fn below_home(path: &Path, home: Option<&Path>) -> String {
     let rest = home.and_then(|home| path.strip_prefix(home).ok());
     let written = rest.map(|rest| Path::new("~").join(rest));
@@ -74,7 +74,8 @@ fn name_in(file: &Path, model: &str) -> Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The text with this model; `None` where its `model` is written in a way that is not expected.
+/// Returns `text` with this model; `None` if it is not valid TOML or writes `model` in an
+/// unexpected way.
 fn with_model(text: &str, model: &str) -> Option<String> {
     let mut wanted: Value = toml::from_str(text).ok()?;
     wanted["model"] = json!(model);
@@ -113,7 +114,7 @@ mod tests {
                 "# model = 'mini' # small\nthreads = 1\nmodel = 'mini' # small\nmax_tokens = 8\n",
                 "# model = 'mini' # small\nthreads = 1\nmodel = \"~/a.gguf\"\nmax_tokens = 8\n",
             ),
-            // The same words elsewhere are something else.
+            // The same words elsewhere are not the setting.
             (
                 "# model = \"x\"\n[languages]\nmodel = false\n",
                 "model = \"~/a.gguf\"\n# model = \"x\"\n[languages]\nmodel = false\n",

@@ -1,6 +1,6 @@
-//! The settings as the command line sees them: where the file is, what flags add, what results.
+//! The settings as the command line sees them: the place of the file, the flags, the result.
 //!
-//! The settings themselves, and how layers are laid over each other, are `tabahead_server`'s.
+//! The settings themselves, and how their layers are merged, belong to `tabahead_server`.
 
 use std::{
     borrow::Cow,
@@ -29,8 +29,8 @@ use crate::{
     place::read_text,
 };
 
-/// What every setting does: the key, dotted, and one paragraph. In the order of a TOML file: what
-/// stands in no table first.
+/// Documentation of every setting: the dotted key and one paragraph. In the order of a TOML file:
+/// keys outside of tables come first.
 const DOCS: &[(&str, &str)] = &[
     (
         "model",
@@ -125,29 +125,29 @@ const DOCS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The settings of this call, resolved.
+/// The resolved settings of this call.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// The settings.
+    /// Resolved settings.
     pub settings: Settings,
-    /// What the file holds; `Null` without one.
+    /// Contents of the file; `Null` without a file.
     file_layer: Value,
-    /// What flags add.
+    /// Settings from the flags.
     flags: Value,
-    /// Where paths in the file and in an editor's settings count from.
+    /// Folders that relative paths in the file and in an editor's settings are resolved against.
     folders: Folders,
 }
 
 /// Whether a session computes ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speculation {
-    /// As the settings say.
+    /// Compute ahead if the settings say so.
     On,
-    /// Never.
+    /// Never compute ahead.
     Off,
 }
 
-/// Reads the configuration file: the named one, or the user's own if there is one.
+/// Reads the configuration file: the file `named`, or the user's own if it exists.
 ///
 /// # Errors
 /// One line with the file and the key or line that is wrong.
@@ -159,17 +159,17 @@ pub fn load(named: Option<&Path>) -> Result<Resolved> {
     Resolved::new(file_layer, Value::Null, folders(named)?)
 }
 
-/// Serves an editor until it leaves; the settings of the editor come between file and flags. What cannot be read of
-/// the file's settings is told to the editor, and the rest holds.
+/// Serves an editor until it exits. The editor's settings override the file's, and flags override
+/// both. Invalid settings of the file are reported to the editor, and the rest applies.
 ///
 /// # Errors
-/// When the file cannot be read at all, or the server cannot be started.
+/// When the file cannot be read at all, a flag is wrong, or the server cannot be started.
 pub fn run_server(
     named: Option<&Path>,
     args: &EngineArgs,
     recorder: impl FnOnce() -> Option<Box<dyn Recorder>>,
 ) -> Result<ExitCode> {
-    // An editor starts the server where it was started itself, often in a repository.
+    // An editor starts the server in its own working directory, often a repository.
     if let Some(model) = args.model.as_deref()
         && model != EMBEDDED
         && Folders::is_relative(model)
@@ -183,7 +183,7 @@ pub fn run_server(
         Some(file) if named.is_some() || file.exists() => parse_layer(&file)?,
         _ => Value::Null,
     };
-    // The flags are this call's own: they are good or nothing is started.
+    // Flags belong to this call alone: if they are wrong, nothing is started.
     let flags = Resolved::new(Value::Null, Value::Null, folders(named)?)?.with_engine(args)?;
     let code = run_stdio(ServerConfig {
         embedded: tabahead_mini::WEIGHTS,
@@ -195,11 +195,11 @@ pub fn run_server(
         recorder: recorder(),
     })
     .context("the server cannot be started")?;
-    // A thread may still wait for input that never comes.
+    // A thread may still be waiting for input that never comes.
     process::exit(code)
 }
 
-/// The folders that paths in the settings count from.
+/// Returns the folders that paths in the settings are resolved against.
 fn folders(named: Option<&Path>) -> Result<Folders> {
     let file = find(named).map(path::absolute).transpose();
     let file = file.context("the working directory cannot be read")?;
@@ -209,7 +209,7 @@ fn folders(named: Option<&Path>) -> Result<Folders> {
     })
 }
 
-/// The user's home, as shells know it on Unix and on Windows.
+/// Returns the user's home, from the variables that shells set on Unix and on Windows.
 pub fn home() -> Option<PathBuf> {
     variable("HOME").or_else(|| variable("USERPROFILE"))
 }
@@ -219,14 +219,15 @@ fn variable(name: &str) -> Option<PathBuf> {
     value.map(PathBuf::from)
 }
 
-/// Where what can be made again is kept: `$XDG_CACHE_HOME/tabahead`; `None` without a home.
+/// Returns the folder for files that can be recreated: `$XDG_CACHE_HOME/tabahead`; `None` without a
+/// home.
 pub fn cache_folder() -> Option<PathBuf> {
     variable("XDG_CACHE_HOME")
         .or_else(|| Some(home()?.join(".cache")))
         .map(|folder| folder.join("tabahead"))
 }
 
-/// Where the configuration file is looked for; `None` without a home.
+/// Returns where the configuration file is looked for; `None` without a home.
 pub fn find(named: Option<&Path>) -> Option<PathBuf> {
     match named {
         Some(named) => Some(named.to_owned()),
@@ -259,7 +260,7 @@ fn layer_from_toml(text: &str) -> Result<Value> {
 impl Resolved {
     fn new(file_layer: Value, flags: Value, folders: Folders) -> Result<Self> {
         let settings = Settings::resolve(&[&file_layer, &flags])?;
-        // A path that counts from nowhere is a wrong setting, whether the model is needed or not.
+        // A relative path without a base is a wrong setting, even if the model is not needed.
         settings.local(tabahead_mini::WEIGHTS, &folders)?;
         Ok(Self {
             settings,
@@ -269,8 +270,8 @@ impl Resolved {
         })
     }
 
-    /// These settings with `--model` and `--threads` on top. As in every command, a path counts from the
-    /// working directory.
+    /// Returns these settings with `--model` and `--threads` applied. As in every command, a
+    /// relative path is resolved against the working directory.
     ///
     /// # Errors
     /// When a value is out of bounds.
@@ -300,7 +301,7 @@ impl Resolved {
         })
     }
 
-    /// The model's file or directory; `None` for the built-in one.
+    /// Returns the model's file or directory; `None` for the built-in model.
     pub fn model_file(&self) -> Option<PathBuf> {
         match self.local().model {
             ModelSource::Embedded(_) => None,
@@ -308,16 +309,16 @@ impl Resolved {
         }
     }
 
-    /// What the local backend is made of.
+    /// Returns the settings of the local backend.
     pub fn local(&self) -> LocalSettings {
         let local = self.settings.local(tabahead_mini::WEIGHTS, &self.folders);
         local.expect("`new` has seen that the path counts from somewhere")
     }
 
-    /// Which files get suggestions, by these settings.
+    /// Returns which files get suggestions under these settings.
     ///
     /// # Errors
-    /// When a rule of `paths` is not understood.
+    /// When a rule of `paths` is invalid.
     pub fn suitability(&self) -> Result<Suitability> {
         let (suitability, problems) = Suitability::new(&self.settings, &self.folders);
         match problems.into_iter().next() {
@@ -326,7 +327,7 @@ impl Resolved {
         }
     }
 
-    /// A session without an editor.
+    /// Starts a session without an editor.
     ///
     /// # Errors
     /// When the model cannot be used.
@@ -338,7 +339,7 @@ impl Resolved {
         session.map_err(|error| anyhow!("{:#} (or try --model mini)", unusable(&error)))
     }
 
-    /// The model alone, for commands that look into it.
+    /// Loads the model alone, for commands that inspect it.
     ///
     /// # Errors
     /// When the model cannot be used.
@@ -350,10 +351,10 @@ impl Resolved {
         Ok(Arc::new(model.map_err(|error| unusable(&error))?))
     }
 
-    /// The model alone, for commands that complete with it.
+    /// Loads the model alone, for commands that complete with it.
     ///
     /// # Errors
-    /// When the model cannot be used for that.
+    /// When the model cannot be used, or cannot complete.
     pub fn completing_model(&self) -> Result<Arc<Model>> {
         let model = self.model()?;
         model.completes().map_err(|error| unusable(&error))?;
@@ -361,7 +362,7 @@ impl Resolved {
     }
 }
 
-/// What is wrong with a model, in one line that names it.
+/// Returns an error that says in one line what is wrong with the model.
 fn unusable(error: &dyn Error) -> anyhow::Error {
     let mut reason = error.to_string();
     let mut source = error.source();
@@ -369,7 +370,7 @@ fn unusable(error: &dyn Error) -> anyhow::Error {
         reason += &format!(": {cause}");
         source = cause.source();
     }
-    // The engine says the same, for callers that do not.
+    // The engine's message begins the same, for callers that do not add this.
     let reason = reason
         .strip_prefix("model cannot be used: ")
         .unwrap_or(&reason);
@@ -400,7 +401,8 @@ pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A JSON Schema of the settings: `order` and the `default` of each besides what JSON Schema asks for, as VS Code reads it.
+/// Builds a JSON Schema of the settings. Besides what JSON Schema requires, each setting has
+/// `order` and `default`, which VS Code reads.
 fn schema() -> Value {
     let defaults = serde_json::to_value(Settings::default()).unwrap_or_default();
     let mut root = json!({
@@ -427,7 +429,7 @@ fn bounds_of(key: &str) -> Option<&'static RangeInclusive<usize>> {
     bounded.map(|(_, bounds, _)| bounds)
 }
 
-/// Which values a setting may have, in the words of JSON Schema.
+/// Returns the values that a setting may have, as JSON Schema keywords.
 fn values_of(key: &str, default: &Value) -> Map<String, Value> {
     let values = match (key, default) {
         ("languages", _) => json!({"type": "object", "additionalProperties": {"type": "boolean"}}),
@@ -465,7 +467,8 @@ fn values_of(key: &str, default: &Value) -> Map<String, Value> {
     }
 }
 
-/// Prints the settings as a TOML file that could be saved: unset ones and defaults commented out.
+/// Prints the settings as a TOML file that could be saved; unset settings and defaults are
+/// commented out.
 fn print(
     out: &mut impl Write,
     file: Option<&Path>,
@@ -504,7 +507,7 @@ fn print(
     Ok(())
 }
 
-/// The value under a dotted key; `Null` when there is none.
+/// Returns the value under a dotted key; `Null` if there is none.
 fn at<'a>(settings: &'a Value, key: &str) -> &'a Value {
     key.split('.').fold(settings, |value, part| &value[part])
 }
@@ -531,7 +534,7 @@ fn toml_value(value: &Value) -> String {
     }
 }
 
-/// A text as TOML has it, with an escape for each character that a terminal would obey.
+/// Formats a text as a TOML string, with an escape for each character that a terminal would obey.
 fn toml_text(text: &str) -> String {
     let quoted = json!(text).to_string();
     let mut result = String::with_capacity(quoted.len());
@@ -544,7 +547,7 @@ fn toml_text(text: &str) -> String {
     result
 }
 
-/// Lines of at most `width` characters, broken at spaces.
+/// Breaks `text` at spaces into lines of at most `width` characters.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

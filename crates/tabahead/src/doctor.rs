@@ -1,7 +1,7 @@
-//! `tabahead doctor`: one line per thing that has to be in place, and what to do where it is not.
+//! `tabahead doctor`: one line per requirement, and what to do if it is not met.
 //!
-//! A check reports; it repairs nothing. A *problem* keeps suggestions from appearing and colours
-//! the exit code, a *hint* does not.
+//! A check reports; it repairs nothing. A *problem* keeps suggestions from appearing and makes the
+//! exit code a failure; a *hint* does neither.
 
 use std::{
     env, fs,
@@ -30,12 +30,12 @@ use crate::{
     output,
 };
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Check {
     name: &'static str,
     state: State,
-    /// What was found; for a problem also what to do.
+    /// Finding of the check; for a problem, also what to do.
     message: String,
 }
 
@@ -57,7 +57,7 @@ impl Check {
     }
 }
 
-/// Runs the command; the exit code says whether there is a problem.
+/// Runs the command; the exit code reports whether there is a problem.
 ///
 /// # Errors
 /// When standard output is closed.
@@ -140,7 +140,7 @@ fn processor(cores: usize) -> Check {
     }
 }
 
-/// Instruction sets that the engine can use, as far as they are here.
+/// Returns the instruction sets that the engine can use and this processor has.
 fn cpu_features() -> Vec<&'static str> {
     #[cfg(target_arch = "x86_64")]
     let features = [
@@ -155,7 +155,7 @@ fn cpu_features() -> Vec<&'static str> {
     here.map(|(name, _)| name).collect()
 }
 
-/// Bytes of memory that can be had; `None` when the system does not say.
+/// Returns the available memory in bytes; `None` when the system does not report it.
 fn available_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
@@ -165,7 +165,7 @@ fn available_memory() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Whether there is as much memory as the model can take with all caches full.
+/// Checks whether there is enough memory for the model with all caches full.
 fn memory(available: Option<u64>, file: Option<&Path>, caches: u64) -> Check {
     let size = file.and_then(size_of).unwrap_or(BUILT_IN);
     let needed = memory_with(size, caches);
@@ -195,7 +195,7 @@ fn memory(available: Option<u64>, file: Option<&Path>, caches: u64) -> Check {
     }
 }
 
-/// Bytes of a model's file, or of the weights in its directory.
+/// Returns the size in bytes of a model's file, or of the weights in its directory.
 fn size_of(model: &Path) -> Option<u64> {
     let metadata = fs::metadata(model).ok()?;
     if metadata.is_file() {
@@ -258,7 +258,7 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
     };
     match answered.answer {
         Answer::Failed(why) => problem(format!("{id} does not answer: {why}; try --model mini")),
-        // It is silent everywhere, and no editor says why.
+        // Such a model is silent everywhere, and no editor shows why.
         Answer::Silent {
             reason,
             origin: None,
@@ -277,7 +277,7 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
     }
 }
 
-/// What would suit this machine better than a known model that is slow or too large here.
+/// Suggests a better model if a known one is too slow or too large for this machine.
 fn better_here(file: &Path, machine: Machine) -> Option<Check> {
     let bytes = size_of(file)?;
     let model = KNOWN_MODELS.iter().find(|model| model.bytes == bytes)?;
@@ -297,7 +297,7 @@ fn better_here(file: &Path, machine: Machine) -> Option<Check> {
     Some(Check::new("model size", State::Hint, message))
 }
 
-/// What a real model would bring, and the command that brings it.
+/// Reports what a real model would bring, with the command that downloads it.
 fn real_model(machine: Machine) -> Check {
     const NAME: &str = "real model";
     let Some(model) = fitting(machine) else {
@@ -321,7 +321,7 @@ fn real_model(machine: Machine) -> Check {
     Check::new(NAME, State::Hint, message)
 }
 
-/// Whether servers can leave their figures for `tabahead stats`.
+/// Checks whether servers can write their figures for `tabahead stats`.
 fn figures() -> Check {
     const NAME: &str = "statistics";
     let Some(folder) = default_stats_dir() else {
@@ -333,7 +333,7 @@ fn figures() -> Check {
     };
     let probe = folder.join(format!("doctor-{}", std::process::id()));
     let _ = fs::remove_file(&probe);
-    // Never through a link that somebody has laid there.
+    // Never write through a link that another user may have placed there.
     let written = fs::create_dir_all(&folder).and_then(|()| fs::File::create_new(&probe).map(drop));
     let removed = written.and_then(|()| fs::remove_file(&probe));
     match removed {
@@ -379,7 +379,7 @@ fn neovim() -> Check {
     }
 }
 
-/// Major and minor of `NVIM v0.12.4-dev`.
+/// Parses major and minor version from a line such as `NVIM v0.12.4-dev`.
 fn neovim_version(line: &str) -> Option<(u32, u32)> {
     let mut parts = line.strip_prefix("NVIM v")?.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

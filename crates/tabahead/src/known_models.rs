@@ -1,30 +1,30 @@
 //! Models that are known to work well, where they are, and which of them this machine can run.
 //!
-//! The program opens no connection: it prints the commands, and the user runs them. What is measured of
-//! each is in docs/models.md, and a test compares it with what is said here.
+//! The program opens no connection: it prints the commands, and the user runs them. The
+//! measurements of each model are in docs/models.md; a test compares them with the figures here.
 
 use serde_json::{Value, json};
 
-/// A model that anybody can download.
+/// A model that can be downloaded freely.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KnownModel {
-    /// What people call it.
+    /// Common name of the model.
     pub name: &'static str,
-    /// Where it is on Hugging Face.
+    /// Repository on Hugging Face.
     repository: &'static str,
     file: &'static str,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub bytes: u64,
-    /// Lines of a hundred that it completes exactly.
+    /// Number of lines in a hundred that the model completes exactly.
     pub right_lines: u32,
-    /// Cores below which its answers come too slowly.
+    /// Minimum number of cores; with fewer, answers come too slowly.
     pub cores: usize,
 }
 
-/// Lines of a hundred that the built-in model completes exactly, at the same places.
+/// Number of lines in a hundred that the built-in model completes exactly, at the same places.
 pub const RIGHT_LINES_OF_MINI: u32 = 40;
 
-/// The smaller ones first.
+/// The known models, smallest first.
 pub const KNOWN_MODELS: [KnownModel; 2] = [
     KnownModel {
         name: "Qwen2.5-Coder 0.5B",
@@ -44,25 +44,25 @@ pub const KNOWN_MODELS: [KnownModel; 2] = [
     },
 ];
 
-/// What an editor and its language servers should be left, in bytes.
+/// Memory to leave for an editor and its language servers, in bytes.
 const ROOM_FOR_OTHERS: u64 = 1_000_000_000;
 
-/// What of this machine decides which model fits.
+/// The properties of a machine that decide which model fits.
 #[derive(Debug, Clone, Copy)]
 pub struct Machine {
-    /// Cores that can be used.
+    /// Number of usable cores.
     pub cores: usize,
-    /// Bytes of memory that can be had; `None` when the system does not say.
+    /// Available memory in bytes; `None` when the system does not report it.
     pub available: Option<u64>,
 }
 
 impl KnownModel {
-    /// Where the command puts it, from the home on.
+    /// Returns where the command puts the file, as a path that begins with `~`.
     pub fn place(&self) -> String {
         format!("~/.local/share/tabahead/{}", self.file)
     }
 
-    /// The command that downloads it and makes it the model.
+    /// Returns the command that downloads the model and makes it the configured one.
     pub fn command(&self) -> String {
         format!("{} && tabahead model use {}", self.download(), self.place())
     }
@@ -76,18 +76,18 @@ impl KnownModel {
         )
     }
 
-    /// Whether it leaves other programs room, and answers soon enough.
+    /// Reports whether the model leaves memory for other programs and answers fast enough.
     pub fn fits(&self, machine: Machine) -> bool {
         let has_room = machine.available.is_none_or(|bytes| bytes >= self.memory());
         machine.cores >= self.cores && has_room
     }
 
-    /// Memory that must be free for it, and leaves other programs room.
+    /// Returns the memory that must be free for the model, including the room for other programs.
     pub fn memory(&self) -> u64 {
         memory_of(self.bytes) + ROOM_FOR_OTHERS
     }
 
-    /// The same for programs.
+    /// Returns a description of the model as JSON, for other programs.
     pub fn description(&self, machine: Machine) -> Value {
         json!({
             "name": self.name,
@@ -102,24 +102,26 @@ impl KnownModel {
     }
 }
 
-/// The largest of them that fits.
+/// Returns the largest known model that fits `machine`.
 pub fn fitting(machine: Machine) -> Option<&'static KnownModel> {
     KNOWN_MODELS.iter().rev().find(|model| model.fits(machine))
 }
 
-/// Memory that a model takes with all caches full, by the size of its file, with keys and values and answers as
-/// the settings have them by default.
+/// Returns the memory that a model takes with all caches full, by the size of its file. The caches
+/// of keys and values and of answers have their default sizes.
 pub fn memory_of(file_bytes: u64) -> u64 {
     const CACHES: u64 = (256 + 16) << 20;
     memory_with(file_bytes, CACHES)
 }
 
-/// The same with caches of this size: its weights and a tenth more, and the caches.
+/// Returns the memory that a model takes with `caches` bytes of caches: its weights, a tenth more,
+/// and the caches.
 pub fn memory_with(file_bytes: u64, caches: u64) -> u64 {
     (file_bytes + file_bytes / 10).saturating_add(caches)
 }
 
-/// What counts as the file of the built-in model: the program with its model in memory, measured as in docs/models.md.
+/// File size to assume for the built-in model: the memory of the program with its model loaded,
+/// measured as in docs/models.md.
 pub const BUILT_IN: u64 = 27_000_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The command line: `tabahead lsp`, and everything a person runs by hand.
+//! The command line: `tabahead lsp`, and the commands that a user runs by hand.
 //!
 //! Reads arguments and the configuration file, resolves them once and calls the crates that do
 //! the work. Standard output is for answers (and for the protocol of `lsp`), standard error for
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody can be told, the code tells.
+            // Without a standard error, the exit code still reports the failure.
             let _ = writeln!(
                 io::stderr(),
                 "tabahead: {}",
@@ -78,15 +78,15 @@ fn start_logging(filter: &str) -> Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        // Colours would need a feature of the library, without which it complains on each terminal.
+        // Colours need a feature of the library, without which it complains on each terminal.
         .with_ansi(false)
-        // Of a log that cannot be written it would tell by a panic.
+        // Otherwise it reports a log that cannot be written by panicking.
         .log_internal_errors(false)
         .init();
     Ok(())
 }
 
-/// Whether whoever reads our output has stopped reading, as `head` does: that is no failure.
+/// Reports whether the reader of our output has closed it, as `head` does; that is not a failure.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause

@@ -1,5 +1,5 @@
-//! `tabahead model`: what a model says of itself, and what it thinks comes next. `choose.rs` names one in the
-//! configuration.
+//! `tabahead model`: prints a model's metadata and the tokens that it thinks come next. `choose.rs`
+//! sets the model in the configuration.
 
 use std::{io::Write, path::Path, process::ExitCode};
 
@@ -126,7 +126,7 @@ fn description(model: &Model, config: &Resolved) -> serde_json::Value {
     })
 }
 
-/// Why the model cannot complete, if it cannot.
+/// Returns why the model cannot complete, or `None` if it can.
 fn refusal(model: &Model) -> Option<String> {
     model.completes().err().map(|error| error.to_string())
 }
@@ -184,7 +184,7 @@ fn logits(args: &LogitsArgs, config: &Resolved) -> Result<()> {
     Ok(())
 }
 
-/// Logarithm of the sum of exponentials, without overflow.
+/// Returns the logarithm of the sum of exponentials, computed without overflow.
 fn log_sum_exp(logits: &[f32]) -> f32 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     largest + logits.iter().map(|x| (x - largest).exp()).sum::<f32>().ln()

@@ -1,8 +1,8 @@
-//! What reaches the terminal: styles, times, progress, JSON.
+//! Output to the terminal: styles, times, progress, JSON.
 //!
-//! Whatever comes from a file, a model or an argument goes through [`plain`] first.
-//! Every command writes through a handle that reports a closed pipe instead of panicking.
-//! Styles appear only on a terminal and never under `NO_COLOR`.
+//! Text from a file, a model or an argument goes through [`plain`] first. Every command writes
+//! through a handle that reports a closed pipe instead of panicking. Styles appear only on a
+//! terminal and never under `NO_COLOR`.
 
 use std::{
     borrow::Cow,
@@ -14,13 +14,14 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-/// Standard output, locked.
+/// Returns standard output, locked.
 pub fn stdout() -> io::StdoutLock<'static> {
     io::stdout().lock()
 }
 
-/// Text of a file, a model or an argument as it may be shown on a terminal: on one line, with a picture or a
-/// number for each character that would move the cursor, change colours or the order of letters. A tab stays.
+/// Returns text from a file, a model or an argument in a form that a terminal can show safely: on
+/// one line, with a picture or a number for each character that would move the cursor, change
+/// colours or reorder text. Tabs stay.
 pub fn plain(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| {
         let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -34,7 +35,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         match c {
             c if is_harmless(c) => shown.push(c),
             '\u{7f}' => shown.push('␡'),
-            // Unicode has a picture of each, in the same order.
+            // Unicode has a control picture for each of these, in the same order.
             c if c.is_ascii() => shown.extend(char::from_u32(0x2400 + u32::from(c))),
             c => shown.extend(c.escape_unicode()),
         }
@@ -53,7 +54,7 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// A bar on standard error over `steps` steps; hidden unless that is a terminal.
+/// Shows a progress bar of `steps` steps on standard error; hidden unless that is a terminal.
 pub fn progress(steps: usize, what: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}")
@@ -64,7 +65,7 @@ pub fn progress(steps: usize, what: &str) -> ProgressBar {
     bar
 }
 
-/// Milliseconds with as many digits as mean something.
+/// Formats a time in milliseconds, with its significant digits only.
 pub fn milliseconds(time: Duration) -> String {
     let value = time.as_secs_f64() * 1e3;
     match value {
@@ -74,7 +75,7 @@ pub fn milliseconds(time: Duration) -> String {
     }
 }
 
-/// Bytes in the unit that people say.
+/// Formats a number of bytes in the largest unit that leaves at least 1.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     let mut value = count as f64;
@@ -92,12 +93,13 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// A share as a percentage with one digit.
+/// Formats a share as a percentage with one decimal.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// A bar that fills `share` of `width` characters, to an eighth of one; spaces fill the rest.
+/// Draws a bar that fills `share` of `width` characters, to an eighth of a character; spaces fill
+/// the rest.
 pub fn bar(share: f64, width: usize) -> String {
     const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let eighths = (share.clamp(0.0, 1.0) * (width * 8) as f64).round() as usize;
@@ -109,7 +111,8 @@ pub fn bar(share: f64, width: usize) -> String {
     bar
 }
 
-/// The middle of some times: of an even number the mean of the middle two. `None` without any.
+/// Returns the median; for an even number of times, the mean of the middle two. `None` if `times`
+/// is empty.
 pub fn median(times: &[Duration]) -> Option<Duration> {
     let mut times = times.to_vec();
     times.sort_unstable();
@@ -121,7 +124,7 @@ pub fn median(times: &[Duration]) -> Option<Duration> {
     }
 }
 
-/// The time that `share` of all times do not exceed. `None` without any.
+/// Returns the time that a share `share` of all times does not exceed. `None` if `times` is empty.
 pub fn quantile(times: &[Duration], share: f64) -> Option<Duration> {
     let mut times = times.to_vec();
     times.sort_unstable();

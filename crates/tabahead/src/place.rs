@@ -1,6 +1,6 @@
-//! A place in a file as people write it: `FILE:LINE:COL`, counted from 1, in characters.
+//! A place in a file as a user writes it: `FILE:LINE:COL`, counted from 1, in characters.
 //!
-//! Turns arguments into documents and offsets; knows nothing of what is done there.
+//! Turns arguments into documents and offsets; does not know what is done there.
 
 use std::{
     fs::{self, File},
@@ -13,22 +13,22 @@ use tabahead_context::DocumentName;
 use tabahead_server::Suitability;
 use tabahead_text::{Document, Offset, Position, PositionEncoding, Version, language_of};
 
-/// A place as it was typed; not yet looked up.
+/// A place as typed, not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
+    /// Path of the file.
     pub file: PathBuf,
-    /// Line from 1.
+    /// Line, counted from 1.
     pub line: usize,
-    /// Column from 1, in characters; `None` is the end of the line.
+    /// Column, counted from 1, in characters; `None` means the end of the line.
     pub column: Option<usize>,
 }
 
 impl Place {
-    /// Reads `FILE:LINE` or `FILE:LINE:COL`.
+    /// Parses `FILE:LINE` or `FILE:LINE:COL`.
     ///
-    /// A file's name may hold colons itself: when both readings are possible, the one whose file
-    /// exists is meant.
+    /// A file's name may itself contain colons. When the text can be read both ways, the reading
+    /// whose file exists wins.
     ///
     /// # Errors
     /// One line that says how a place is written.
@@ -60,14 +60,14 @@ impl Place {
         Ok(place)
     }
 
-    /// Refuses a file that gets no suggestions in an editor either, before it is read.
+    /// Refuses a file that would get no suggestions in an editor either, before it is read.
     ///
     /// # Errors
     /// One line that says why.
     pub fn refuse_private(&self, suitability: &Suitability) -> Result<()> {
         let language = document_name(&self.file).language;
         let bytes = fs::metadata(&self.file).map_or(0, |metadata| metadata.len() as usize);
-        // The name that it was given, and the name of the file that a link leads to.
+        // Check the name as given, and the name of the file that a link leads to.
         let absolute = path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
         let real = fs::canonicalize(&self.file).unwrap_or_else(|_| absolute.clone());
         for path in [absolute, real] {
@@ -115,18 +115,18 @@ impl Place {
     }
 }
 
-/// A place in a document that was read.
+/// A place in a document that has been read.
 #[derive(Debug, Clone)]
 pub struct OpenPlace {
-    /// The file's text.
+    /// Text of the file.
     pub document: Document,
-    /// The place in it.
+    /// Offset of the place in the document.
     pub cursor: Offset,
-    /// Line from 1.
+    /// Line, counted from 1.
     pub line: usize,
-    /// Column from 1, in characters.
+    /// Column, counted from 1, in characters.
     pub column: usize,
-    /// What the model is told of the file.
+    /// Name and language of the file, as the model is shown them.
     pub name: DocumentName,
 }
 
@@ -143,7 +143,7 @@ fn split_number(text: &str) -> Option<(&str, usize)> {
     Some((rest, number.parse().ok()?))
 }
 
-/// Reads a text file of at most 64 MB, so that a device which never ends takes no more memory.
+/// Reads a text file of at most 64 MB; the limit bounds the memory for a device that never ends.
 ///
 /// # Errors
 /// One line that names the file and says what is wrong with it.
@@ -167,7 +167,7 @@ pub fn read_text(file: &Path) -> Result<String> {
     })
 }
 
-/// What an editor would tell of a file: its last component and its language.
+/// Returns what an editor would report about a file: its last path component and its language.
 pub fn document_name(file: &Path) -> DocumentName {
     let file_name = file.file_name().unwrap_or_default().to_string_lossy();
     DocumentName::new(file_name.as_ref(), language_of(&file_name))

@@ -1,6 +1,6 @@
-//! `tabahead stats`: what the running servers of this user have answered, and how fast.
+//! `tabahead stats`: shows what the user's running servers have answered, and how fast.
 //!
-//! Reads the figures that servers leave; asks no server and changes nothing.
+//! Reads the figures that servers leave; contacts no server and changes nothing.
 
 use std::{
     io::{self, Write},

@@ -1,4 +1,4 @@
-//! The real binary over the embedded model, seen from outside: arguments in, text and exit code
+//! Tests the real binary with the embedded model from outside: arguments in, text and exit code
 //! out.
 
 use std::{
@@ -14,7 +14,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The binary in the repository's root, with a home of its own.
+/// Returns a command that runs the binary in the repository's root, with a home of its own.
 fn tabahead(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tabahead"));
     command
@@ -51,7 +51,7 @@ fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&succeeds(arguments)).expect("output is JSON")
 }
 
-/// Runs what must fail, and expects one line on standard error that holds `part`.
+/// Runs a command that must fail, and expects one line on standard error that contains `part`.
 #[track_caller]
 fn fails(arguments: &[&str], part: &str) {
     let output = run(arguments);
@@ -62,7 +62,7 @@ fn fails(arguments: &[&str], part: &str) {
     assert!(output.stdout.is_empty());
 }
 
-/// A small recording in a file of this name: a line is typed, accepted and typed on.
+/// Writes a small recording, in which a line is typed, to a file `name`, and returns its path.
 fn recording(folder: &Path, name: &str) -> String {
     let mut log = vec![
         r#"{"kind":"header","documentType":"workspaceRecording@1.0","repoRootUri":"file:///r","time":1000,"uuid":"0"}"#.to_owned(),
@@ -120,7 +120,7 @@ fn a_replay_compares_policies() {
         }
         assert!(figures["requests"].as_u64() > Some(2), "{name}: {figures}");
     }
-    // The other form of the same recording, and both as a folder.
+    // The other form of the same recording, and both in one folder.
     assert_eq!(replay(&lines)["policies"], report["policies"]);
     let both = replay(folder.path().to_str().expect("a plain path"));
     let names: Vec<&Value> = both["recordings"]
@@ -162,7 +162,7 @@ fn a_replay_takes_the_layout_that_is_named() {
     assert_eq!(with(&["--layout", "suffix-first"]), own);
     let split = with(&["--layout", "split"]);
     assert_eq!(split["layout"], "split");
-    // The middle's marker stands behind every key anew.
+    // The marker of the middle is computed again after every key.
     assert!(per_key(&split) >= 1.0 && per_key(&own) < per_key(&split));
     assert_eq!(
         with(&["--layout", "prefix-first"])["layout"],
@@ -243,7 +243,7 @@ fn a_recording_that_cannot_be_replayed_is_refused_in_one_line() {
     fails(&peer, "'copilot' runs on the virtual clock only");
 }
 
-/// A folder under git with one commit that adds a file and one that changes it, and a secret.
+/// Creates a git repository with one commit that adds a file and one that changes it, and a secret.
 fn repository() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let git = |arguments: &[&str]| {
@@ -366,7 +366,7 @@ fn a_folder_that_cannot_be_written_costs_a_warning_and_no_suggestions() {
     assert!(error.contains("/dev/null/recordings"), "{error}");
 }
 
-/// Sends messages to a server, and gives what it wrote on both ends.
+/// Sends messages to a server, and returns what it wrote to both of its outputs.
 fn served(home: &Path, arguments: &[&str], log: &str, bodies: &[&str]) -> Output {
     let mut server = tabahead(home, arguments)
         .env("TABAHEAD_LOG", log)
@@ -377,7 +377,7 @@ fn served(home: &Path, arguments: &[&str], log: &str, bodies: &[&str]) -> Output
         .expect("the binary starts");
     let mut input = server.stdin.take().expect("a pipe");
     for body in bodies {
-        // One that refuses its arguments reads nothing.
+        // A server that refuses its arguments reads nothing.
         let _ = write!(input, "Content-Length: {}\r\n\r\n{body}", body.len());
     }
     drop(input);
@@ -445,7 +445,7 @@ fn a_wrong_key_in_the_file_is_told_to_the_editor_and_the_server_serves() {
         said.contains("unknown setting 'typo' (in the configuration file)"),
         "{said}"
     );
-    // Whoever types a command reads the same and gets nothing else.
+    // A command prints the same error and nothing else.
     let output = tabahead(home.path(), &["complete", "examples/inventory.py:48"]).output();
     let output = output.expect("the binary starts");
     assert!(!output.status.success());
@@ -479,7 +479,7 @@ fn a_file_that_gets_no_suggestions_is_shown_to_no_model_by_a_command_either() {
         );
         assert!(output.stdout.is_empty() && !error.contains("canary"));
     }
-    // Nor by another name of the same file.
+    // Another name of the same file does not help either.
     #[cfg(unix)]
     {
         let link = home.path().join("plain.txt");
@@ -532,7 +532,8 @@ fn rows_of_secrets_are_left_out_of_an_evaluation() {
 
 #[test]
 fn a_chain_of_tabs_is_speculated_and_equals_the_one_that_is_not() {
-    // The settled pause makes the origin certain: everything that is wanted ahead is there.
+    // The pause lasts until nothing is left to compute, so the origin is certain: everything that
+    // is wanted ahead is there.
     let place = "examples/inventory.py:48:32";
     let report = json(&[
         "complete", place, "--tabs", "3", "--pause", "600s", "--json",
@@ -736,7 +737,7 @@ fn the_doctor_looks_at_the_file_that_is_named() {
     );
 }
 
-/// A home with a model at this place below it.
+/// Creates a home with a model at `place` below it.
 fn home_with_model(place: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join(place);
@@ -752,7 +753,8 @@ fn configure(home: &Path, text: &str) {
     fs::write(folder.join("config.toml"), text).expect("written");
 }
 
-/// Whether the model of this command is the file that the configuration or the flag names; else what is said.
+/// Returns `Ok` if the command finds the file that the configuration or the flag names, else its
+/// error.
 fn inspected(mut command: Command) -> Result<(), String> {
     let output = command.output().expect("starts");
     match output.status.success() {
@@ -776,7 +778,7 @@ fn a_models_path_counts_from_the_home_or_from_its_configuration_file() {
         configure(home.path(), &format!("model = \"{setting}\"\n"));
         assert_eq!(inspect(home.path(), &[]), Ok(()));
     }
-    // Another configuration file, with a home that has nothing, and named from the working directory.
+    // Another configuration file, named from the working directory, with an empty home.
     configure(home.path(), "model = \"models/copy.gguf\"\n");
     fs::rename(
         home.path().join(".config/tabahead"),
@@ -788,7 +790,7 @@ fn a_models_path_counts_from_the_home_or_from_its_configuration_file() {
         Ok(())
     );
 
-    // The folder that the command runs in has such a file; the setting does not count from there.
+    // The working directory has such a file, but the setting is not relative to it.
     configure(home.path(), "model = \"own/models/copy.gguf\"\n");
     let line = inspect(home.path(), &[]).expect_err("it is not in the configuration's folder");
     let tried = home.path().join(".config/tabahead/own/models/copy.gguf");
@@ -800,7 +802,7 @@ fn a_models_path_counts_from_the_home_or_from_its_configuration_file() {
         "{line}"
     );
     assert_eq!(line.lines().count(), 1, "{line}");
-    // On the command line it does.
+    // A path on the command line is.
     assert_eq!(inspect(home.path(), &["own/models/copy.gguf"]), Ok(()));
 }
 
@@ -904,7 +906,7 @@ fn a_model_is_inspected_and_asked() {
     assert!(top[0]["log_prob"].as_f64() >= top[1]["log_prob"].as_f64());
 }
 
-/// A tiny model that the engine's tests use too.
+/// Returns the path of a tiny model that the engine's tests use too.
 fn fixture(name: &str) -> String {
     format!("crates/tabahead-engine/tests/fixtures/{name}")
 }
@@ -954,7 +956,7 @@ fn a_model_without_a_tokenizer_is_inspected_and_asked_but_does_not_complete() {
 fn a_directory_reads_text_and_is_completed_with_as_the_file_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.py");
-    // The model is random: this is a name and a text after which it says something.
+    // The model is random: with this name and this text, it suggests something.
     fs::write(&file, "fn a() {").expect("written");
     let place = format!("{}:1", file.display());
     let asked = |name: &str| {
@@ -1051,7 +1053,7 @@ fn the_page_of_figures_says_what_does_not_fit_the_model() {
     assert!(!page.contains('\u{1b}'), "colours without a terminal");
 }
 
-/// A program in the place of llama.cpp's `llama-bench`.
+/// Writes a script to use instead of llama.cpp's `llama-bench`.
 #[cfg(unix)]
 fn llama_bench(folder: &Path, body: &str) -> String {
     use std::os::unix::fs::PermissionsExt;
@@ -1069,7 +1071,8 @@ fn the_engine_is_compared_with_llama_cpp() {
     let model = folder.path().join("model.gguf");
     fs::write(&model, tabahead_mini::WEIGHTS).expect("written");
     let model = model.to_str().expect("UTF-8");
-    // Faster with two threads, and only prompts of 512 tokens and what is decoded behind them.
+    // It reads faster with two threads and decodes faster with one. It knows only prompts of 512
+    // tokens and decoding after them.
     let program = llama_bench(
         folder.path(),
         r#"case "$*" in
@@ -1090,7 +1093,7 @@ fn the_engine_is_compared_with_llama_cpp() {
         let number = |pointer: &str| report[work].pointer(pointer).and_then(Value::as_f64);
         let ours = number("/tabahead/tokens_per_s").expect("a number");
         let ratio = number("/ratio").expect("a number");
-        // A number that was written and read again may differ in its last digit.
+        // A number that was printed and parsed may differ in its last digit.
         assert!((ratio * rate / ours - 1.0).abs() < 1e-12, "{report}");
     }
     let bandwidth = report.pointer("/bandwidth/gb_per_s");
@@ -1162,7 +1165,7 @@ fn nothing_but_the_output_is_printed_on_a_terminal_with_colours() {
     }
 }
 
-/// Whether a text would do anything to a terminal besides going on to the next line.
+/// Reports whether a text would do anything to a terminal besides starting a new line.
 fn commands(text: &str) -> bool {
     text.chars()
         .any(|c| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c))
@@ -1181,7 +1184,7 @@ fn text_of_files_and_models_does_not_command_the_terminal() {
     let shown = succeeds(&["complete", &place, "--tabs", "1", "--no-speculation"]);
     assert!(shown.contains("␛]0;title␇"), "{shown}");
     assert!(!commands(&shown), "{shown:?}");
-    // In an error, too.
+    // The same holds for an error.
     let place = format!("{}:40", file.display());
     let output = run(&["complete", &place]);
     let error = text(&output.stderr);
@@ -1193,7 +1196,7 @@ fn text_of_files_and_models_does_not_command_the_terminal() {
     let mut model = fs::read(root().join("crates/tabahead-mini/mini.gguf")).expect("it is there");
     let key = b"general.name";
     let at = model.windows(key.len()).position(|bytes| bytes == key);
-    // After the key are the value's type and its length.
+    // The value's type and its length follow the key.
     let name = at.expect("it has a name") + key.len() + 4 + 8;
     model[name..name + 4].copy_from_slice(b"\x1b[2J");
     let file = folder.path().join("model.gguf");
@@ -1237,7 +1240,7 @@ fn the_longest_suggestion_that_may_be_set_leaves_room_to_read() {
     assert_eq!(model.collect::<Vec<_>>(), ["ok"]);
 }
 
-/// A server, and frames for it.
+/// Starts a server.
 fn server(home: &Path) -> std::process::Child {
     tabahead(home, &["lsp"])
         .stdin(Stdio::piped())
@@ -1297,7 +1300,7 @@ fn a_message_takes_no_more_memory_than_a_few_times_its_length() {
     }
     let shutdown = r#"{"jsonrpc":"2.0","id":"last","method":"shutdown"}"#;
     input.write_all(&frame(shutdown)).expect("it reads");
-    // It answers after all of that.
+    // It still answers after all of that.
     let mut seen = Vec::new();
     let mut output = std::io::BufReader::new(output);
     while !String::from_utf8_lossy(&seen).contains(r#""id":"last""#) {
@@ -1309,7 +1312,7 @@ fn a_message_takes_no_more_memory_than_a_few_times_its_length() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok());
     let peak = peak.expect("the system says so") << 10;
-    // The message, what it was read into, and the model.
+    // Room for the message, for its parsed form, and for the model.
     assert!(peak < 4 * BYTES, "{} MiB", peak >> 20);
     drop(input);
     server.wait().expect("it ends");

@@ -1,7 +1,9 @@
-//! `cargo xtask codegen`: settings in package.json and README.md, written from the program's own schema.
+//! `cargo xtask codegen`: settings in package.json and README.md, written from the program's own
+//! schema.
 //!
-//! The one struct of settings is `tabahead_server::Settings`. `tabahead config --schema` says what it holds; here that becomes
-//! the `configuration` of the VS Code extension and the table of README.md. Tidy compares both with what stands there.
+//! The one struct of settings is `tabahead_server::Settings`. `tabahead config --schema` describes
+//! it; this task turns the schema into the `configuration` of the VS Code extension and the table
+//! of README.md. Tidy compares both with the committed files.
 
 use std::{fs, path::Path, process::Command};
 
@@ -13,11 +15,11 @@ use crate::test;
 const PACKAGE: &str = "editors/vscode/package.json";
 const README: &str = "README.md";
 
-/// Settings that decide which program or file is run or read. VS Code takes them from the user's own settings alone,
-/// because a folder that the user opens decides nothing of that.
+/// Settings that decide which program or file is run or read. VS Code takes them only from the
+/// user's own settings, because a folder that the user opens must not decide that.
 const MACHINE: [&str; 1] = ["model"];
 
-/// Writes the files. Gives whether that could be done.
+/// Writes the files. Returns whether that succeeded.
 pub fn run(root: &Path) -> Result<bool> {
     for (file, text) in generated(root)? {
         fs::write(root.join(file), text).with_context(|| format!("{file} cannot be written"))?;
@@ -25,7 +27,7 @@ pub fn run(root: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Files that are not what would be written.
+/// Returns the files whose contents are not what would be written.
 pub fn stale(root: &Path) -> Result<Vec<&'static str>> {
     let mut stale = Vec::new();
     for (file, text) in generated(root)? {
@@ -54,11 +56,12 @@ fn generated(root: &Path) -> Result<Vec<(&'static str, String)>> {
 /// A setting: its dotted key and its schema.
 type Setting = (String, Value);
 
-/// The settings of a schema, in their own order.
+/// Returns the settings of a schema, in their own order.
 fn leaves(schema: &Value) -> Vec<Setting> {
     fn collect(schema: &Value, path: &str, found: &mut Vec<Setting>) {
         match schema["properties"].as_object() {
-            // `order` is what tells a setting that is an object from a table of settings.
+            // Only a setting has `order`: that distinguishes a setting that is an object from a
+            // table of settings.
             Some(properties) if schema.get("order").is_none() => {
                 for (name, inner) in properties {
                     let dot = if path.is_empty() { "" } else { "." };
@@ -74,7 +77,8 @@ fn leaves(schema: &Value) -> Vec<Setting> {
     found
 }
 
-/// package.json with these settings. It is changed as text, because nothing else in it is ours to lay out.
+/// Returns package.json with these settings. It is edited as text, so that the layout of the rest
+/// stays.
 fn with_configuration(package: &str, settings: &[Setting]) -> Result<String> {
     let mut properties: Vec<Setting> = vec![(
         "tabahead.server.path".to_owned(),
@@ -112,13 +116,13 @@ fn with_configuration(package: &str, settings: &[Setting]) -> Result<String> {
     let begins = package
         .find(begin)
         .with_context(|| format!("{PACKAGE} has no place for a configuration"))?;
-    // The line before its first one ends where an empty configuration does.
+    // Start at the line feed before its first line, where an empty configuration ends.
     let (before, rest) = (&package[..begins], &package[begins + begin.len() - 1..]);
     let (_, after) = rest.split_once(end).context("a configuration ends")?;
     Ok(format!("{before}{}{after}", indented(&text, 4)))
 }
 
-/// README.md with a row for each setting, between two marks.
+/// Returns README.md with a row for each setting, between two marks.
 fn with_table(readme: &str, settings: &[Setting]) -> Result<String> {
     let (begin, end) = ("<!-- settings -->\n", "<!-- /settings -->");
     let (before, rest) = readme
@@ -192,7 +196,7 @@ mod tests {
         let properties = &json["contributes"]["configuration"]["properties"];
         assert_eq!(properties["tabahead.a.x"]["default"], 2);
         assert_eq!(properties["tabahead.a.x"]["scope"], "window");
-        // A workspace decides neither which program runs nor which file it reads.
+        // A workspace must decide neither which program runs nor which file it reads.
         for key in ["tabahead.server.path", "tabahead.model"] {
             assert_eq!(properties[key]["scope"], "machine", "{key}");
         }

@@ -1,7 +1,9 @@
-//! `cargo xtask dist`: the VS Code extension with the program in it, for the platform that this runs on.
+//! `cargo xtask dist`: packs the VS Code extension with the program in it, for the platform that
+//! this runs on.
 //!
-//! A package for one platform is what the editor prefers to one for all, so a marketplace can carry both. The program is
-//! looked for in the package first (`bootstrap.ts`), so nobody has to install anything else.
+//! The editor prefers a package for its platform to one for all platforms, so a marketplace can
+//! carry both. The extension looks for the program in the package first (`bootstrap.ts`), so the
+//! user need not install anything else.
 
 use std::{env::consts, fs, path::Path, process::Command};
 
@@ -9,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::prepare;
 
-/// Builds, packs, and says where the package is. Gives whether that could be done.
+/// Builds, packs, and prints where the package is. Returns whether that succeeded.
 pub fn run(root: &Path) -> Result<bool> {
     let target = vscode_target(consts::OS, consts::ARCH)?;
     let extension = root.join("editors/vscode");
@@ -38,7 +40,7 @@ pub fn run(root: &Path) -> Result<bool> {
         .arg(&package)
         .current_dir(&extension)
         .status();
-    // Else the next package for all platforms would carry it, too.
+    // Otherwise the next package for all platforms would carry it too.
     fs::remove_dir_all(&server)?;
     ensure!(
         packed.context("npm could not be run")?.success(),
@@ -48,7 +50,7 @@ pub fn run(root: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// What VS Code calls a platform.
+/// Returns VS Code's name for a platform.
 fn vscode_target(os: &str, arch: &str) -> Result<&'static str> {
     Ok(match (os, arch) {
         ("linux", "x86_64") => "linux-x64",

@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: tries the fuzzers of `tests/fuzz` for longer than a test run does.
+//! `cargo xtask fuzz`: runs the fuzzers of `tests/fuzz` for longer than a test run does.
 //!
-//! The targets run one after the other, each in a process of its own, so that one that dies or hangs takes no
-//! other along. What they try and what must hold is there; here are only the time and the seeds.
+//! The targets run one after the other, each in a process of its own, so that one that dies or
+//! hangs does not affect the others. The targets define what they try and what must hold; this
+//! module only sets the time and the seeds.
 
 use std::{
     fs,
@@ -14,30 +15,31 @@ use clap::Args;
 
 use crate::test::build;
 
-/// What to try, and for how long.
+/// Options of `cargo xtask fuzz`: what to try, and for how long.
 #[derive(Debug, Args)]
 pub struct FuzzArguments {
-    /// The target, for example `gguf`; without one all of them.
+    /// Target, for example `gguf`; without it, all of them.
     target: Option<String>,
-    /// How long to try; all targets together.
+    /// Minutes to spend on all targets together.
     #[arg(long, default_value_t = 10)]
     minutes: u64,
-    /// How many cases to try of each target, instead of a time.
+    /// Number of cases for each target, instead of a time.
     #[arg(long, conflicts_with = "minutes")]
     cases: Option<u64>,
-    /// The first case; each further one has the next number. Those of the ordinary test run begin with 1.
+    /// Seed of the first case; each further case has the next number. The ordinary test run begins
+    /// with 1.
     #[arg(long, default_value_t = 1_000_000)]
     seed: u64,
 }
 
-/// A target and the test that tries it.
+/// A target and the test that runs it.
 #[derive(Debug, PartialEq, Eq)]
 struct Target {
     name: String,
     test: String,
 }
 
-/// Tries the targets. Gives whether none of them found anything.
+/// Runs the targets. Returns whether none of them found anything.
 pub fn run(root: &Path, arguments: &FuzzArguments) -> Result<bool> {
     let Some(program) = build(root, &["--bin", "tabahead", "--test", "fuzz"])? else {
         return Ok(false);
@@ -73,7 +75,7 @@ pub fn run(root: &Path, arguments: &FuzzArguments) -> Result<bool> {
             None => command.env("TABAHEAD_FUZZ_SECONDS", seconds.to_string()),
         };
         let status = command.status().context("cargo test cannot be run")?;
-        // A target that comes to its end takes its note away.
+        // A target that finishes removes its note.
         if let Ok(last) = fs::read_to_string(&note) {
             let seed = last.split_whitespace().last().unwrap_or_default();
             println!(
@@ -91,7 +93,7 @@ pub fn run(root: &Path, arguments: &FuzzArguments) -> Result<bool> {
     Ok(with_findings.is_empty())
 }
 
-/// The test program of the fuzzers, with what the whole workspace is built with.
+/// Returns a command for the test program of the fuzzers, built together with the whole workspace.
 fn fuzz_tests(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command
@@ -111,7 +113,7 @@ fn listed(root: &Path) -> Result<Vec<Target>> {
     Ok(list.lines().filter_map(target).collect())
 }
 
-/// A target by a line of the list: it is called like the first word of its test.
+/// Parses a target from a line of the list: its name is the first word of its test.
 fn target(line: &str) -> Option<Target> {
     let test = line.strip_suffix(": test")?;
     let name = test.rsplit("::").next()?.split('_').next()?;

@@ -28,19 +28,22 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Writes what is made from the settings: package.json of the VS Code extension, the table of README.md.
+    /// Writes what is generated from the settings: package.json of the VS Code extension, the table
+    /// of README.md.
     Codegen,
     /// Checks format, lints, documentation, module headers, arrows, dependencies and words.
     Tidy,
-    /// Makes the VS Code package with the program in it, for this platform.
+    /// Builds the VS Code package with the program in it, for this platform.
     Dist,
-    /// Tries the fuzzers for longer than a test run does; prints what they find and how to have it again.
+    /// Runs the fuzzers for longer than a test run does; prints what they find and how to reproduce
+    /// it.
     Fuzz(fuzz::FuzzArguments),
-    /// Switches the rules of the law off, one by one, and sees a test fail for each.
+    /// Switches off the rules of the law one by one, and checks that a test fails for each.
     Mutants(mutants::MutantsArguments),
-    /// Prepares what the tests need, in the cache folder, and says where it is.
+    /// Prepares what the tests need, in the cache folder, and prints where it is.
     Prepare(test::PrepareArguments),
-    /// Cuts training rows for a model out of source files, with the window that prompts are made of.
+    /// Cuts training rows for a model out of source files, with the windows that prompts are made
+    /// of.
     Prompts(prompts::PromptsArguments),
     /// Writes `tests/replay/RESULTS.md`, the table of what the replay measures.
     Replay(replay::ReplayArguments),
@@ -70,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the folder of the workspace's `Cargo.toml`.
 fn workspace_root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .ancestors()

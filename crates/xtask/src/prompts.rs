@@ -1,8 +1,8 @@
-//! `cargo xtask prompts`: training rows for a model, made by the very code that cuts prompts.
+//! `cargo xtask prompts`: builds training rows for a model, with the same code that builds prompts.
 //!
-//! Takes pieces out of source files at seeded random places, as if a person had not typed them yet,
-//! and writes what `tabahead-context` would show a model there, with the answer. Knows no tokenizer;
-//! `crates/tabahead-mini/training/pack.py` reads the rows.
+//! Takes pieces out of source files at seeded random places, as if the user had not typed them yet,
+//! and writes what `tabahead-context` would show a model there, with the answer. Knows no
+//! tokenizer; `crates/tabahead-mini/training/pack.py` reads the rows.
 
 use std::{
     fs::File,
@@ -17,34 +17,36 @@ use serde::{Deserialize, Serialize};
 use tabahead_context::{ContextSettings, ContextWindow, DocumentName, Layout, OpenFile, OpenFiles};
 use tabahead_text::{Document, Offset, Version};
 
-/// A longer middle is not what a completion at the cursor gives.
+/// Maximum length of a middle in bytes; a completion at the cursor is not longer.
 const LONGEST_MIDDLE: usize = 1200;
-/// Tries at one file's places before the next file's turn.
+/// Maximum number of places to try for a row.
 const TRIES: usize = 8;
-/// Mean length of a random span in bytes.
+/// Mean length of a random span, in bytes.
 const MEAN_SPAN: f64 = 60.0;
 
-/// What to cut.
+/// Options of `cargo xtask prompts`.
 #[derive(Debug, Args)]
 pub struct PromptsArguments {
-    /// JSON lines with `repo`, `path`, `language` and `text` (LF only).
+    /// File of JSON lines with `repo`, `path`, `language` and `text` (LF only).
     files: PathBuf,
-    /// Bytes of a file per row, on average.
+    /// Average number of bytes of a file per row.
     #[arg(long, default_value_t = 1600.0)]
     density: f64,
     /// Share of rows with a small window, so that more of a training row is middle.
     #[arg(long, default_value_t = 0.6)]
     small: f64,
-    /// Other seeds give other places.
+    /// Seed of the random places.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Layouts, dealt to the rows in turn; the places do not depend on them.
     #[arg(long, value_delimiter = ',', default_value = "suffix-first")]
     layout: Vec<Layout>,
-    /// Bytes on each side of the window that are written, too, as what an answer may be copied from.
+    /// Bytes on each side of the window to write as well, as text that an answer may be copied
+    /// from.
     #[arg(long, default_value_t = 0)]
     copy: usize,
-    /// Files of the same repository and language that are written, too, as if they were open: the nearest.
+    /// Number of files of the same repository and language to write as well, as if they were open:
+    /// the nearest.
     #[arg(long, default_value_t = 0)]
     open_files: usize,
 }
@@ -62,13 +64,13 @@ struct SourceFile {
 struct Row {
     layout: &'static str,
     file_name: String,
-    /// Text in front of the suffix; empty in the suffix-first layout.
+    /// Text before the suffix; empty in the suffix-first layout.
     before: String,
     suffix: String,
-    /// Text that runs on into the middle; empty in the split layout.
+    /// Text that continues into the middle; empty in the split layout.
     tail: String,
     middle: String,
-    /// What may be copied from, without the tail.
+    /// Text that may be copied from, without the tail.
     #[serde(skip_serializing_if = "Option::is_none")]
     copied: Option<Copied>,
 }
@@ -102,7 +104,8 @@ pub fn run(arguments: &PromptsArguments) -> Result<bool> {
     Ok(true)
 }
 
-/// The files of the same repository and language whose folders are nearest, which of them a seed decides.
+/// Returns the files of the same repository and language in the nearest folders; the seed breaks
+/// ties.
 fn beside(source: &SourceFile, sources: &[SourceFile], arguments: &PromptsArguments) -> OpenFiles {
     if arguments.open_files == 0 {
         return OpenFiles::default();
@@ -128,7 +131,7 @@ fn beside(source: &SourceFile, sources: &[SourceFile], arguments: &PromptsArgume
     OpenFiles::new(&files)
 }
 
-/// The rows of one file; the same for the same path, text, open files and arguments.
+/// Returns the rows of one file; the same for the same path, text, open files and arguments.
 fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArguments) -> Vec<Row> {
     let text = source.text.as_str();
     let mut dice = Dice::new(arguments.seed, &source.path);
@@ -159,7 +162,7 @@ fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArgument
         let cursor = Offset(cut.start);
         let layout = arguments.layout[number % arguments.layout.len()];
         let window = ContextWindow::new(&buffer, cursor, &name, layout, &settings, 0);
-        // A line that is too long: the model is never asked there.
+        // The line is too long: the model is never asked there.
         let Ok(window) = window else { continue };
         let copied = window.copy_source(&buffer).map(|source| Copied {
             before: source.before,
@@ -175,7 +178,7 @@ fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArgument
             layout: layout.as_str(),
             file_name: name.file_name.clone(),
             before: window.before_anchor,
-            // What is left out of the suffix is the model's to write.
+            // The model has to write what is left out of the suffix.
             middle: format!("{}{}", &text[cut], window.left_out),
             suffix: window.suffix,
             tail: window.tail,
@@ -184,7 +187,8 @@ fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArgument
     rows
 }
 
-/// A piece that is not there yet: not blank, between characters. `None` when the place has none.
+/// Chooses a piece to take out: not blank, and on character boundaries. Returns `None` if the place
+/// has none.
 fn cut(dice: &mut Dice, text: &str) -> Option<Range<usize>> {
     if text.is_empty() {
         return None;
@@ -194,7 +198,7 @@ fn cut(dice: &mut Dice, text: &str) -> Option<Range<usize>> {
     let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |n| from + n);
     let end = line_end(at);
     let cut = if kind < 0.70 {
-        // The rest of the line; in a part of the cases with a line or two more.
+        // The rest of the line; in some cases with one or two more lines.
         if text[at..end].trim().is_empty() {
             return None;
         }
@@ -202,7 +206,7 @@ fn cut(dice: &mut Dice, text: &str) -> Option<Range<usize>> {
         let last = (0..more).fold(end, |end, _| line_end((end + 1).min(text.len())));
         at..last
     } else if kind < 0.82 {
-        // A whole line: from its indentation on, or with the line end that leads to it.
+        // A whole line: without its indentation, or with the line end before it.
         let start = text[..at].rfind('\n').map_or(0, |n| n + 1);
         let line = &text[start..end];
         if start == 0 || dice.share() < 0.5 {
@@ -222,7 +226,7 @@ fn cut(dice: &mut Dice, text: &str) -> Option<Range<usize>> {
 struct Dice(u64);
 
 impl Dice {
-    /// One sequence per seed and file, whatever the order of the files.
+    /// Returns the sequence of a seed and a file, whatever the order of the files.
     fn new(seed: u64, path: &str) -> Self {
         // FNV-1a.
         let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -239,12 +243,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to, not including, 1.
+    /// Returns a number from 0 up to, but not including, 1.
     fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// From 0 up to, not including, `end`.
+    /// Returns a number from 0 up to, but not including, `end`.
     fn below(&mut self, end: usize) -> usize {
         (self.share() * end as f64) as usize
     }

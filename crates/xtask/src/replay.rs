@@ -1,7 +1,8 @@
 //! `cargo xtask replay`: writes `tests/replay/RESULTS.md`, the table of what the replay measures.
 //!
-//! The first part is the same on every machine; an end-to-end test compares it with what the program
-//! says. The second was measured on one, in real time too, and is written only when asked for.
+//! The first part is the same on every machine; an end-to-end test compares it with the program's
+//! output. The second part was measured on one machine, partly in real time, and is only written on
+//! request.
 
 use std::{
     fs,
@@ -13,27 +14,27 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::Value;
 
-/// Where the recordings and the table stand.
+/// Paths of the recordings and of the table.
 const RECORDINGS: &str = "tests/replay/recordings";
 const RESULTS: &str = "tests/replay/RESULTS.md";
 
-/// What is replayed in real time: the shortest.
+/// The recording that is replayed in real time: the shortest.
 const IN_REAL_TIME: &str = "tests/replay/recordings/048c2f52b6b6.recording.w.jsonl";
 
-/// What comes behind this line was measured on one machine.
+/// Heading of the part that was measured on one machine.
 const MEASURED: &str = "## Measured on one machine";
 
-/// Runs in real time.
+/// Number of runs in real time.
 const RUNS: usize = 5;
 
-/// What to replay.
+/// Options of `cargo xtask replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArguments {
     /// Measures the part that depends on the machine again: the model's answers, and five runs in
     /// real time. Takes a quarter of an hour.
     #[arg(long)]
     measure: bool,
-    /// What the machine is, for the table.
+    /// Description of the machine, for the table.
     #[arg(long, default_value = "2-core Linux x86-64 virtual machine")]
     machine: String,
 }
@@ -67,7 +68,7 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// What is the same everywhere.
+    /// Returns the part that is the same everywhere.
     fn deterministic(&self) -> Result<String> {
         let mut text = String::from(
             "# What the replay measures\n\n\
@@ -81,7 +82,7 @@ impl Replay<'_> {
             let table = self.table(&["--answers", "ngram", "--mode", mode])?;
             text += &format!("\n### {mode}\n\n{table}");
         }
-        // The layout of the others is suffix first.
+        // The tables above are of the suffix-first layout.
         for layout in ["prefix-first", "split"] {
             let table = self.table(&[
                 "--answers",
@@ -98,7 +99,7 @@ impl Replay<'_> {
         Ok(text)
     }
 
-    /// What was measured on one machine.
+    /// Returns the part that was measured on one machine.
     fn measured(&self, machine: &str) -> Result<String> {
         let mut text = format!(
             "{MEASURED}\n\n\
@@ -113,7 +114,7 @@ impl Replay<'_> {
         Ok(text)
     }
 
-    /// Five runs in real time, and how far they lie apart.
+    /// Makes `RUNS` runs in real time, and reports how far apart they are.
     fn in_real_time(&self) -> Result<String> {
         let runs: Vec<Value> = (0..RUNS)
             .map(|run| {

@@ -1,9 +1,9 @@
-//! Rust source with comments and literals blanked out, so that rules about code read code only.
+//! Blanks out comments and literals in Rust source, so that rules about code read only code.
 //!
 //! A small lexer, not a parser: it knows comments, strings, raw strings and characters, and leaves
 //! every line where it was.
 
-/// The source with the contents of comments, strings and characters replaced by spaces.
+/// Returns the source with the contents of comments, strings and characters replaced by spaces.
 pub fn code_only(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut blanked = String::with_capacity(source.len());
@@ -24,7 +24,7 @@ pub fn code_only(source: &str) -> String {
     blanked
 }
 
-/// Whether `word` stands in `code` as an identifier of its own.
+/// Reports whether `word` occurs in `code` as an identifier of its own.
 pub fn has_identifier(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
@@ -33,12 +33,12 @@ pub fn has_identifier(code: &str, word: &str) -> bool {
     })
 }
 
-/// Whether a character can stand in an identifier.
+/// Reports whether a character can be part of an identifier.
 pub fn is_identifier(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// The end of the comment or literal that begins at `at`; `at` itself when none does.
+/// Returns the end of the comment or literal that begins at `at`; `at` itself if none does.
 fn literal_or_comment_end(source: &str, at: usize) -> usize {
     let rest = &source[at..];
     let previous = source[..at].chars().next_back();
@@ -104,7 +104,7 @@ fn string_length(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a character literal; zero for a lifetime.
+/// Returns the length of a character literal; zero for a lifetime.
 fn character_length(rest: &str) -> usize {
     let mut characters = rest.char_indices().skip(1);
     match characters.next() {

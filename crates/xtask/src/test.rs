@@ -1,7 +1,8 @@
 //! `cargo xtask test`: prepares what the tests need, then runs tidy and every test.
 //!
-//! What cannot be prepared is skipped loudly and named again at the end. When everything could be
-//! prepared, the tests are told to fail rather than to skip (`TABAHEAD_REQUIRE_ALL`).
+//! If something cannot be prepared, the tests that need it are skipped loudly and named again at
+//! the end. If everything could be prepared, `TABAHEAD_REQUIRE_ALL` makes the tests fail rather
+//! than skip.
 
 use std::{
     fs,
@@ -26,14 +27,14 @@ use crate::{
     tidy,
 };
 
-/// Where the lock files of the Node packages stand.
+/// Folders of the lock files of the Node packages.
 const NODE_LOCK: &str = "crates/tabahead-text/tests/reference";
 const VSCODE_LOCK: &str = "tests/e2e/vscode";
 const EXTENSION_LOCK: &str = "editors/vscode";
 /// Names and checksums of the vocabularies.
 const VOCABULARIES: &str = "crates/tabahead-engine/tests/vocabularies.sha256";
 
-/// How to test.
+/// Options of `cargo xtask test`.
 #[derive(Debug, Args)]
 pub struct TestArguments {
     /// Runs the longer variants too: more generated cases, more edit scripts against the law; and
@@ -45,19 +46,19 @@ pub struct TestArguments {
     no_tidy: bool,
 }
 
-/// How to prepare.
+/// Options of `cargo xtask prepare`.
 #[derive(Debug, Args)]
 pub struct PrepareArguments {
-    /// Prepares what `test --thorough` needs, too.
+    /// Prepares what `test --thorough` needs too.
     #[arg(long)]
     thorough: bool,
 }
 
-/// Prepares, checks, tests, and sums up. Gives whether everything that ran passed.
+/// Prepares, checks, tests, and sums up. Returns whether everything that ran passed.
 pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     let begin = Instant::now();
     let cache = cache_folder(root)?;
-    // Downloads and installations leave the processor to the compiler.
+    // Downloads and installations leave the processor free for the compiler.
     let (prepared, compiled) = thread::scope(|scope| {
         let compiled = scope.spawn(|| match arguments.no_tidy {
             true => Ok(Vec::new()),
@@ -101,7 +102,7 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     Ok(tidy_passed && tests.succeeded && mutants_noticed)
 }
 
-/// Prepares everything without testing. Gives whether all of it could be prepared.
+/// Prepares everything without testing. Returns whether all of it could be prepared.
 pub fn prepare(root: &Path, arguments: &PrepareArguments) -> Result<bool> {
     let prepared = prepare_all(root, &cache_folder(root)?, arguments.thorough);
     for preparation in &prepared {
@@ -114,7 +115,7 @@ pub fn prepare(root: &Path, arguments: &PrepareArguments) -> Result<bool> {
         .all(|preparation| preparation.outcome.is_ok()))
 }
 
-/// Something that tests need, the variable that tells them where it is, and whether it is there.
+/// A requirement of tests, the variable that gives them its path, and the outcome of preparing it.
 struct Preparation {
     name: &'static str,
     variable: &'static str,
@@ -212,7 +213,7 @@ fn shout(name: &str, reason: &str) {
     eprintln!("\n!!!! SKIPPED: the tests that need {name} will not run: {reason}\n");
 }
 
-/// `TABAHEAD_TEST_CACHE`, or `.cache` in the workspace; absolute.
+/// Returns `TABAHEAD_TEST_CACHE`, or `.cache` in the workspace, as an absolute path.
 fn cache_folder(root: &Path) -> Result<PathBuf> {
     let folder = match std::env::var_os("TABAHEAD_TEST_CACHE") {
         Some(folder) => PathBuf::from(folder),
@@ -223,7 +224,7 @@ fn cache_folder(root: &Path) -> Result<PathBuf> {
     Ok(folder.canonicalize()?)
 }
 
-/// What a run of the tests gave.
+/// The result of a run of the tests.
 struct TestRun {
     succeeded: bool,
     counts: Counts,
@@ -287,8 +288,8 @@ fn run_tests(
     })
 }
 
-/// Builds targets of the whole workspace in one go, so that tests and program share every dependency, and gives the path of
-/// the program; `None` when something does not compile.
+/// Builds targets of the whole workspace in one go, so that tests and program share every
+/// dependency. Returns the path of the program; `None` if something does not compile.
 pub fn build(root: &Path, targets: &[&str]) -> Result<Option<PathBuf>> {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--workspace"])
@@ -307,7 +308,7 @@ pub fn build(root: &Path, targets: &[&str]) -> Result<Option<PathBuf>> {
         .context("cargo built no program `tabahead`")
 }
 
-/// The path of a program in cargo's messages.
+/// Returns the path of a program in cargo's messages.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
@@ -321,7 +322,7 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// Tests that passed and failed, over all test programs.
+/// Numbers of tests that passed and failed, over all test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     passed: u64,
@@ -329,7 +330,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds a line of cargo's output when it is the result of a test program.
+    /// Adds a line of cargo's output if it is the result of a test program.
     fn add(&mut self, line: &str) {
         let Some((_, result)) = line.split_once("test result: ") else {
             return;

@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: the house rules that a machine can check, one line per violation.
 //!
-//! Each rule is a pure function from text to findings, tested on strings. The rules themselves are
-//! explained in CONTRIBUTING.md; the table of arrows stands in ARCHITECTURE.md and is read there.
+//! Each rule is a pure function from text to findings, tested on strings. CONTRIBUTING.md explains
+//! the rules themselves; the table of arrows is read from ARCHITECTURE.md.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,8 @@ use crate::{
 /// Parts of names that say nothing; a type is named by what it is.
 const EMPTY_WORDS: [&str; 4] = ["Manager", "Helper", "Utils", "V2"];
 
-/// Beginnings of paths that exist on one machine only. Put together here so that this file passes.
+/// Beginnings of paths that exist on one machine only. They are put together here so that this file
+/// passes.
 const MACHINE_PATHS: [&str; 4] = [
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
@@ -30,21 +31,21 @@ const MACHINE_PATHS: [&str; 4] = [
     concat!("/Us", "ers/"),
 ];
 
-/// Endings of the files that people write by hand.
+/// Extensions of files that are written by hand.
 const TEXT_ENDINGS: [&str; 11] = [
     "rs", "md", "toml", "py", "lua", "sh", "json", "js", "mjs", "ts", "yml",
 ];
 
-/// Bytes of the bundled VS Code extension; the editor reads it at every start.
+/// Maximum size in bytes of the bundled VS Code extension; the editor reads it at every start.
 const LARGEST_BUNDLE: u64 = 600_000;
 
-/// Where the formatter of the Lua files stands, with its lock file.
+/// Folder of the formatter of the Lua files, with its lock file.
 pub const STYLUA: &str = "crates/xtask/lua";
 
 /// The folders of the Lua files.
 const LUA_FOLDERS: [&str; 2] = ["editors/nvim", "tests/e2e"];
 
-/// A violated rule and where.
+/// A violated rule and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Finding {
     place: String,
@@ -58,13 +59,14 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Runs every check and prints what is wrong. Gives whether all passed.
+/// Runs every check and prints what is wrong. Returns whether all passed.
 pub fn run(root: &Path) -> Result<bool> {
     let failed = compiled(root)?;
     others(root, failed)
 }
 
-/// Runs the checks that need a compiler and nothing that is prepared, and gives the names of those that failed.
+/// Runs the checks that need a compiler and nothing that is prepared. Returns the names of those
+/// that failed.
 pub fn compiled(root: &Path) -> Result<Vec<String>> {
     let mut failed = Vec::new();
     for (name, arguments, environment) in [
@@ -95,7 +97,8 @@ pub fn compiled(root: &Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// Runs all other checks, and says what failed, with the names of what has failed already. Gives whether nothing did.
+/// Runs all other checks and prints what failed, beginning with the names in `failed`. Returns
+/// whether nothing failed.
 pub fn others(root: &Path, mut failed: Vec<String>) -> Result<bool> {
     let findings = workspace_findings(root)?;
     for finding in &findings {
@@ -120,7 +123,7 @@ pub fn others(root: &Path, mut failed: Vec<String>) -> Result<bool> {
     Ok(failed.is_empty())
 }
 
-/// What is wrong with the VS Code extension, by its own tools.
+/// Checks the VS Code extension with its own tools, and returns what failed.
 fn extension_failures(root: &Path) -> Result<Vec<String>> {
     let folder = root.join("editors/vscode");
     if !folder.join("node_modules").is_dir() {
@@ -150,7 +153,7 @@ fn extension_failures(root: &Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// What is wrong with the Lua files, by a linter and a formatter.
+/// Checks the Lua files with a linter and a formatter, and returns what failed.
 fn lua_failures(root: &Path) -> Result<Vec<String>> {
     let mut failed = Vec::new();
     if LUACHECK.is_there() {
@@ -205,7 +208,7 @@ fn cargo_passes(
     Ok(status.success())
 }
 
-/// Everything that needs no compiler.
+/// Returns the findings of everything that needs no compiler.
 fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
     let metadata = MetadataCommand::new()
         .current_dir(root)
@@ -235,7 +238,7 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Tracked files, and new ones that git does not ignore.
+/// Returns tracked files, and new ones that git does not ignore.
 fn tracked_files(root: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
         .args([
@@ -271,7 +274,7 @@ fn is_written_by_hand(file: &Path) -> bool {
 
 // The map: ARCHITECTURE.md against folders and cargo metadata.
 
-/// A row of the map: a crate, where it stands in the file, and the arrows that it may have.
+/// A row of the map: a crate, its line in the file, and the arrows that it may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct MapRow {
     line: usize,
@@ -279,8 +282,8 @@ struct MapRow {
     arrows: BTreeSet<String>,
 }
 
-/// The rows of every table whose first cell is a crate's name in backticks. The second cell lists
-/// the crates it may depend on, in backticks, with or without `tabahead-` in front.
+/// Reads the rows of every table whose first cell is a crate's name in backticks. The second cell
+/// lists the crates it may depend on, in backticks, with or without `tabahead-` in front.
 fn read_map(text: &str) -> Vec<MapRow> {
     let mut rows = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -320,7 +323,7 @@ fn backticked(cell: &str) -> Vec<String> {
         .collect()
 }
 
-/// Folders of crates, relative to the root.
+/// Returns the names of the crates' folders in `crates/`.
 fn crate_folders(root: &Path) -> Result<BTreeSet<String>> {
     let mut folders = BTreeSet::new();
     for entry in fs::read_dir(root.join("crates"))? {
@@ -350,7 +353,7 @@ fn map_findings(map: &[MapRow], folders: &BTreeSet<String>) -> Vec<Finding> {
     findings
 }
 
-/// Normal and build dependencies between our own crates.
+/// Returns the normal and build dependencies between our own crates.
 fn our_arrows(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
     let packages = metadata.workspace_packages();
     let ours: BTreeSet<&str> = packages
@@ -410,7 +413,7 @@ fn map_finding(line: usize, rule: String) -> Finding {
 
 // Dependencies.
 
-/// Declared dependencies whose name stands nowhere in the package's code.
+/// Finds declared dependencies whose name occurs nowhere in the package's code.
 fn unused_dependencies(root: &Path, package: &Package) -> Result<Vec<Finding>> {
     let folder = package
         .manifest_path
@@ -497,7 +500,7 @@ fn code_findings(place: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// The name of the type that a line of code defines.
+/// Returns the name of the type that a line of code defines.
 fn defined_type(line: &str) -> Option<&str> {
     let mut words = line
         .split(|character: char| !is_identifier(character))

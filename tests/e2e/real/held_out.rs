@@ -1,5 +1,5 @@
-//! How often a real model's suggestion is what really stood there, in this project's own files: they are younger than the
-//! model, so it has learned none of them by heart.
+//! Measures how often a real model's suggestion equals the original text, in this project's own
+//! files: they are younger than the model, so it has learned none of them by heart.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{printed, root, small};
 use crate::report;
 
-/// Languages by their files' endings, and how many places are taken of each.
+/// File extensions, their languages, and the number of places taken of each.
 const LANGUAGES: [(&str, &str, usize); 5] = [
     ("rs", "rust", 100),
     ("lua", "lua", 60),
@@ -21,14 +21,15 @@ const LANGUAGES: [(&str, &str, usize); 5] = [
     ("ts", "typescript", 40),
 ];
 
-/// Where they are.
+/// Folders of these files.
 const FOLDERS: [&str; 4] = ["crates", "editors", "examples", "tests"];
 
-/// What is not ours, or made by a program.
+/// Folders of files that are not ours, or generated.
 const NOT_OURS: [&str; 4] = ["node_modules", "out", "dist", "target"];
 
-/// Fewest places that must be right, in percent.
-// Three standard errors, 8 points, below what a run over all of them noted: 33.3 %, 35.3 % without copying.
+/// Minimum share of right places, in percent.
+// Three standard errors, 8 points, below the result of a run over all of them: 33.3 %, 35.3 %
+// without copying.
 const LEAST: f64 = 25.0;
 
 #[test]
@@ -67,7 +68,7 @@ struct Place {
     path: PathBuf,
     language: &'static str,
     text: String,
-    /// The bytes of the line's rest.
+    /// Byte range of the line's rest.
     middle: std::ops::Range<usize>,
 }
 
@@ -83,7 +84,8 @@ impl Place {
     }
 }
 
-/// The places whose lines have the lowest hashes, so that a change of one file moves few of them.
+/// Returns the places whose lines have the lowest hashes, so that a change of one file moves few of
+/// them.
 fn places() -> Vec<Place> {
     let mut all: Vec<(u64, Place)> = Vec::new();
     for folder in FOLDERS {
@@ -117,7 +119,7 @@ fn visit(folder: &Path, all: &mut Vec<(u64, Place)>) {
     }
 }
 
-/// Adds up to eight places of a file.
+/// Adds at most eight places of a file.
 fn add_lowest(path: PathBuf, language: &'static str, text: String, all: &mut Vec<(u64, Place)>) {
     let name = path.strip_prefix(root()).expect("it is in the workspace");
     let name = name.to_string_lossy().into_owned();
@@ -136,7 +138,7 @@ fn add_lowest(path: PathBuf, language: &'static str, text: String, all: &mut Vec
     lines.sort_by_key(|(hash, _)| *hash);
     for (hash, line) in lines.into_iter().take(8) {
         let indentation = text[line.clone()].len() - text[line.clone()].trim_start().len();
-        // Behind two characters, before two.
+        // After at least two characters, and before at least two.
         let first = line.start + indentation + 2;
         let mut cut = first + (hash >> 32) as usize % (line.end - 2 - first);
         while !text.is_char_boundary(cut) {
@@ -152,7 +154,7 @@ fn add_lowest(path: PathBuf, language: &'static str, text: String, all: &mut Vec
     }
 }
 
-/// FNV-1a.
+/// Returns the FNV-1a hash of a text.
 fn hash(text: &str) -> u64 {
     let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, mix)

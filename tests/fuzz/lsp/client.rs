@@ -1,4 +1,5 @@
-//! Makes messages: most are what an editor would send, some are damaged, and their order is any.
+//! Makes messages: most are what an editor would send, some are damaged, and they come in any
+//! order.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{random::Random, settings::layer};
 
-/// What an editor knows.
+/// The state of an editor.
 #[derive(Default)]
 pub struct Client {
     encoding: Encoding,
@@ -23,12 +24,13 @@ pub struct Client {
 
 /// An open document.
 struct Document {
-    /// `None` when a message about it was damaged: the server may have another text until it gets a whole one.
+    /// Text; `None` after a damaged message about it, because the server may have another text
+    /// until it gets a whole one.
     text: Option<String>,
     version: i32,
 }
 
-/// What is to be sent: method, parameters, and what is asked, if it is a request.
+/// A message to send: method, parameters, and what it asks for, if it is a request.
 struct Act {
     method: &'static str,
     params: Value,
@@ -102,7 +104,7 @@ impl Client {
             "initializationOptions": options,
         });
         let mut answer = server.call("initialize", params.clone())?;
-        // Options in which too much is within each other are refused as a whole.
+        // Options that are nested too deeply are refused as a whole.
         if answer["error"]["code"] == -32602 && !self.has_plain_settings {
             params["initializationOptions"] = Value::Null;
             answer = server.call("initialize", params)?;
@@ -112,7 +114,7 @@ impl Client {
         self.encoding = encoding.ok_or_else(|| format!("no position encoding: {answer}"))?;
         server.notify("initialized", json!({}));
         self.is_greeted = true;
-        // What came before was not heard.
+        // The server ignored everything before.
         self.documents.clear();
         Ok(())
     }
@@ -149,7 +151,7 @@ impl Client {
         Ok(())
     }
 
-    /// A sound message, for whoever damages it.
+    /// Returns a valid message for the caller to damage.
     pub fn message(&mut self, server: &Server, random: &mut Random) -> Value {
         let Act {
             method,
@@ -164,7 +166,7 @@ impl Client {
         message
     }
 
-    /// What the server has of any document is not known any more.
+    /// Forgets all texts: what the server has of any document is not known any more.
     pub fn forget_texts(&mut self) {
         for document in self.documents.values_mut() {
             document.text = None;
@@ -181,7 +183,8 @@ impl Client {
         }
     }
 
-    /// A message that changes texts is going to be damaged, so that it may do anything or nothing.
+    /// Forgets the texts that a message may change: it is going to be damaged, so it may do
+    /// anything or nothing.
     fn doubt(&mut self, message: &Value, all: bool) {
         let method = message["method"].as_str().unwrap_or_default();
         if !method.starts_with("textDocument/did") {
@@ -240,7 +243,7 @@ impl Client {
         )
     }
 
-    /// One of the open documents, or one that is not.
+    /// Returns one of the open documents, or rarely one that is not open.
     fn some_document(&self, random: &mut Random) -> &'static str {
         let open: Vec<&'static str> = self.documents.keys().copied().collect();
         let among = if open.is_empty() || random.below(15) == 0 {
@@ -252,7 +255,7 @@ impl Client {
         chosen
     }
 
-    /// A place in a document: mostly one that is there.
+    /// Returns a place in a document, mostly one that exists.
     fn some_place(&self, uri: &str, random: &mut Random) -> Place {
         let document = self.documents.get(uri);
         let text = document
@@ -300,7 +303,7 @@ impl Client {
         )
     }
 
-    /// A change, done here as well.
+    /// Makes a change, and applies it here as well.
     fn one_change(&mut self, uri: &str, random: &mut Random) -> Value {
         let (mut start, mut end) = (self.some_place(uri, random), self.some_place(uri, random));
         if random.below(3) > 0 {
@@ -363,7 +366,7 @@ impl Client {
         act
     }
 
-    /// Accepts a suggestion, if its document is as it was; else only says so.
+    /// Accepts a suggestion if its document is unchanged; otherwise only reports an accept.
     fn accept(&mut self, server: &Server, random: &mut Random) -> Act {
         if server.items.is_empty() {
             return self.complete(random);
@@ -438,7 +441,7 @@ impl Client {
                 "workspace/executeCommand",
                 json!({"command": "tabahead.accepted", "arguments": [random.below(50)]}),
             ),
-            // The first one is `greet`'s.
+            // `greet` sends the first one.
             2 if self.is_greeted => Act::ask("initialize", json!({"capabilities": {}})),
             3 => Act::tell("$/setTrace", json!({"value": "verbose"})),
             4 => Act::tell("workspace/didChangeWatchedFiles", json!({"changes": []})),
@@ -460,7 +463,7 @@ fn cancel(server: &Server, random: &mut Random) -> Act {
 
 fn settings(random: &mut Random) -> Value {
     let mut settings = layer(random);
-    // Another model takes a while to load, and a file that is none is tried by others.
+    // Another model takes a while to load, and other targets try files that are not models.
     if let Some(object) = settings.as_object_mut().filter(|_| random.below(4) > 0) {
         object.remove("model");
     }

@@ -1,4 +1,4 @@
-//! What messages are made of: addresses, texts, places, and the damage that is done to a whole message.
+//! The material of messages: URIs, texts, places, and the damage that is done to a whole message.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{damage, random::Random};
 
-/// Addresses of files, and of what is none.
+/// URIs of files, and some that are not of files.
 pub const ADDRESSES: [&str; 9] = [
     "file:///project/src/main.rs",
     "file:///project/tool.py",
@@ -62,14 +62,14 @@ const PIECES: [&str; 34] = [
     CANARY,
 ];
 
-/// A text of at most so many pieces.
+/// Returns a text of at most `most` pieces, rarely repeated forty times.
 pub fn text(random: &mut Random, most: usize) -> String {
     let count = random.below(most + 1);
     let mut text: String = (0..count).map(|_| *random.pick::<&str>(&PIECES)).collect();
     if random.below(200) == 0 {
         text = text.repeat(40);
     }
-    // Two halves side by side are one character.
+    // Two adjacent halves are one character.
     let pair: String = [FIRST_HALF, SECOND_HALF].iter().collect();
     text.replace(&pair, "😀")
 }
@@ -82,7 +82,7 @@ pub fn range(start: Place, end: Place) -> Value {
     json!({"start": position(start), "end": position(end)})
 }
 
-/// A message that an editor with a fault would send.
+/// Returns a message that an editor with a fault would send.
 pub fn damaged(mut message: Value, random: &mut Random) -> Vec<u8> {
     match random.below(4) {
         0 | 1 => {
@@ -91,7 +91,7 @@ pub fn damaged(mut message: Value, random: &mut Random) -> Vec<u8> {
             }
             message.to_string().into_bytes()
         }
-        // A member twice.
+        // Repeat a member.
         2 => {
             let members = message.as_object().cloned().unwrap_or_else(Map::new);
             let members: Vec<(String, Value)> = members.into_iter().collect();

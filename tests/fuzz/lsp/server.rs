@@ -1,4 +1,4 @@
-//! A running server, and what it owes its client.
+//! A running server, and the answers that it owes its client.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,10 +20,10 @@ use crate::{
     random::Random,
 };
 
-/// A word in each text that is sent; it must not be in the log.
+/// Word that texts may contain; it must not be in the log.
 pub const CANARY: &str = "zqcanaryqz";
 
-/// A server that takes longer hangs.
+/// Time after which a server is taken to hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Server {
@@ -33,30 +33,30 @@ pub struct Server {
     stderr: Option<JoinHandle<String>>,
     next_id: i64,
     owed: BTreeMap<String, Owed>,
-    /// What was asked, by the request's id.
+    /// Subject of each request, by the request's id.
     asked: HashMap<String, Asked>,
     answers: HashMap<String, Value>,
-    /// Suggestions that came, the newest last.
+    /// Suggestions that came, newest last.
     pub items: Vec<Item>,
-    /// Answers that may come without a request that the model understands.
+    /// Number of answers that may still come to messages that may not be valid requests.
     strays: usize,
     anything: bool,
     problems: Vec<String>,
-    /// Its home: no file of the user's is read or written.
+    /// Home of the server, so that no file of the user is read or written.
     _home: TempDir,
 }
 
-/// Answers to an id.
+/// Numbers of answers to an id.
 #[derive(Default)]
 struct Owed {
     wanted: usize,
     came: usize,
 }
 
-/// Where suggestions were asked for.
+/// The place for which suggestions were requested.
 pub struct Asked {
     pub uri: String,
-    /// The text, if the client is sure of it.
+    /// Text of the document, if the client is sure of it.
     pub text: Option<String>,
     pub encoding: Encoding,
     pub place: Place,
@@ -66,7 +66,7 @@ pub struct Asked {
 #[derive(Clone)]
 pub struct Item {
     pub uri: String,
-    /// The text that it was for.
+    /// Text of the document that it was for, if known.
     pub text: Option<String>,
     pub start: Place,
     pub end: Place,
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    /// An id that no request had.
+    /// Returns an id that no request has had.
     pub fn fresh_id(&mut self, random: &mut Random) -> Value {
         self.next_id += 1;
         match random.below(10) {
@@ -134,7 +134,7 @@ impl Server {
         }
     }
 
-    /// Ids of requests, answered or not.
+    /// Returns ids of requests, answered or not.
     pub fn known_ids(&self) -> Vec<Value> {
         let ids = self.owed.keys().rev().take(30);
         ids.filter_map(|id| serde_json::from_str(id).ok()).collect()
@@ -145,12 +145,12 @@ impl Server {
         self.asked.insert(id.to_string(), asked);
     }
 
-    /// A request was damaged: it may be about anything.
+    /// Forgets what a request was about: it is damaged, so it may be about anything.
     pub fn forget(&mut self, id: &Value) {
         self.asked.remove(&id.to_string());
     }
 
-    /// From now on any answer may come: what is sent is no message.
+    /// Allows any answer from now on: what is sent is not a message.
     pub fn expect_anything(&mut self) {
         self.anything = true;
     }
@@ -186,7 +186,7 @@ impl Server {
         }
     }
 
-    /// Sends a body in a sound frame, and notes what is owed for it.
+    /// Sends a body in a valid frame, and records what is owed for it.
     pub fn send(&mut self, body: &[u8]) {
         let text = String::from_utf8_lossy(body);
         if text.contains([FIRST_HALF, SECOND_HALF]) {
@@ -217,7 +217,7 @@ impl Server {
         }
     }
 
-    /// Waits until nothing is owed.
+    /// Waits until no answer is owed.
     pub fn settle(&mut self) -> Result<(), String> {
         let begin = Instant::now();
         while let Some((id, _)) = self.owed.iter().find(|(_, owed)| owed.came < owed.wanted) {
@@ -227,7 +227,7 @@ impl Server {
         self.first_problem()
     }
 
-    /// Shuts down as LSP says, and looks back.
+    /// Shuts down as LSP specifies, and checks the run.
     pub fn end(mut self) -> Result<(), String> {
         let id = self.request("shutdown", Value::Null);
         self.settle()?;
@@ -236,9 +236,9 @@ impl Server {
         self.look_back(0)
     }
 
-    /// Leaves without a farewell.
+    /// Leaves without `shutdown`; `code` is the exit code to expect after an `exit`.
     pub fn leave(mut self, random: &mut Random, code: i32) -> Result<(), String> {
-        // What waits is answered, or not: nobody reads it.
+        // Pending requests may be answered or not; it does not matter.
         self.anything = true;
         let code = match random.below(2) {
             0 => {
@@ -262,7 +262,7 @@ impl Server {
             }
             self.listen(Duration::from_millis(5));
         };
-        // The reading thread ends with the server's output, and hangs up.
+        // The reader thread ends with the server's output, and closes the channel.
         while self.listen(PATIENCE) {}
         let log = self
             .stderr
@@ -305,7 +305,7 @@ impl Server {
         Ok(())
     }
 
-    /// Takes a message in if one comes in time; false when the server hung up.
+    /// Takes in a message if one comes in time; returns false if the server closed its output.
     fn listen(&mut self, time: Duration) -> bool {
         match self.incoming.recv_timeout(time) {
             Ok(message) => {
@@ -411,16 +411,16 @@ fn place(value: &Value) -> Option<Place> {
     value["line"].as_u64().zip(value["character"].as_u64())
 }
 
-/// What is owed for a body.
+/// The answer that is owed for a body.
 enum Wanted {
     /// One answer with this id.
     Answer(String),
     Nothing,
-    /// One answer or none: it is no sound message, so its id may be anything.
+    /// One answer or none: the body is not a valid message, so its id may be anything.
     Perhaps,
 }
 
-/// What JSON-RPC says of a body. One whose members are repeated is not sound.
+/// Returns the answer that JSON-RPC demands for a body. A body with repeated members is not valid.
 fn wanted(body: &[u8]) -> Wanted {
     let text = String::from_utf8_lossy(body);
     let once = |member: &str| text.matches(member).count() < 2;

@@ -1,18 +1,18 @@
-//! The client's side of a document: its text, and what positions mean in it. Written from LSP's words, not
-//! from the server's code.
+//! The client's side of a document: its text, and what positions mean in it. Written from the LSP
+//! specification, not from the server's code.
 //!
-//! Half a surrogate pair is kept as a character of private use. It is as wide as what the server has in its place, in each
-//! encoding, and becomes `\ud83d` or `\ude00` when a message is written.
+//! Half a surrogate pair is kept as a private-use character. In each encoding it is as wide as what
+//! the server has in its place, and it becomes `\ud83d` or `\ude00` when a message is written.
 
 use std::ops::Range;
 
-/// Stands for the first half of a pair.
+/// Placeholder for the first half of a surrogate pair.
 pub const FIRST_HALF: char = '\u{f8ff}';
 
-/// Stands for the second half.
+/// Placeholder for the second half.
 pub const SECOND_HALF: char = '\u{f8fe}';
 
-/// What a character of a position counts.
+/// The unit in which a position's `character` counts.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Encoding {
     Utf8,
@@ -22,7 +22,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// By LSP's name.
+    /// Returns the encoding with this name in LSP.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "utf-8" => Some(Self::Utf8),
@@ -41,11 +41,15 @@ impl Encoding {
     }
 }
 
-/// Line and character.
+/// Line and character of a position.
 pub type Place = (u64, u64);
 
-/// The lines of a text without their ends: "the following strings are used as line endings: '\n', '\r\n' and
-/// '\r'".
+/// Returns the lines of a text without their ends: "the following strings are used as line endings:
+/// '
+///
+/// ', '\r
+///
+/// ' and '\r'".
 fn lines(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let (mut lines, mut start, mut at) = (Vec::new(), 0, 0);
@@ -64,8 +68,9 @@ fn lines(text: &str) -> Vec<Range<usize>> {
     lines
 }
 
-/// The byte of a place: "if the character value is greater than the line length it defaults back to the line length".
-/// After the last line it is the end, inside a character its start.
+/// Returns the byte of a place: "if the character value is greater than the line length it defaults
+/// back to the line length". A place after the last line is the end of the text; one inside a
+/// character is the start of the character.
 pub fn offset(text: &str, (line, character): Place, encoding: Encoding) -> usize {
     let lines = lines(text);
     let Some(line) = usize::try_from(line).ok().and_then(|line| lines.get(line)) else {
@@ -81,8 +86,9 @@ pub fn offset(text: &str, (line, character): Place, encoding: Encoding) -> usize
     line.end
 }
 
-/// The text in which the range between two places, in either order, holds `inserted`. A client counts in its units,
-/// so a place inside a character cuts it: the units that stay are kept as halves of a pair, or as `?` for bytes.
+/// Returns the text in which the range between two places, in either order, is replaced by
+/// `inserted`. A client counts in its own units, so a place inside a character cuts it: the
+/// remaining units are kept as halves of a pair, or as `?` for bytes.
 pub fn replaced(text: &str, places: [Place; 2], inserted: &str, encoding: Encoding) -> String {
     let mut ends = places.map(|place| unit(text, place, encoding));
     ends.sort_unstable();
@@ -121,7 +127,7 @@ pub fn replaced(text: &str, places: [Place; 2], inserted: &str, encoding: Encodi
     }
 }
 
-/// The units before a place, from the start of the text.
+/// Returns the number of units before a place, from the start of the text.
 fn unit(text: &str, (line, character): Place, encoding: Encoding) -> usize {
     let width = |text: &str| text.chars().map(|c| encoding.width(c)).sum::<u64>();
     let lines = lines(text);
@@ -132,7 +138,7 @@ fn unit(text: &str, (line, character): Place, encoding: Encoding) -> usize {
     (width(&text[..line.start]) + within) as usize
 }
 
-/// The place of a byte at which a character begins.
+/// Returns the place of a byte at which a character begins.
 pub fn place(text: &str, offset: usize, encoding: Encoding) -> Place {
     let lines = lines(text);
     let line = lines.partition_point(|line| line.start <= offset) - 1;
@@ -141,7 +147,7 @@ pub fn place(text: &str, offset: usize, encoding: Encoding) -> Place {
     (line as u64, character)
 }
 
-/// Whether a place is in the text, not beyond it and not inside a character.
+/// Reports whether a place is in the text: not beyond it and not inside a character.
 pub fn has(text: &str, wanted: Place, encoding: Encoding) -> bool {
     place(text, offset(text, wanted, encoding), encoding) == wanted
 }

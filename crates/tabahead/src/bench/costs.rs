@@ -1,20 +1,20 @@
-//! What a pass costs as a function of its rows: a line through what was measured.
+//! The cost of a pass as a function of its rows: a line fitted to the measurements.
 
 use std::time::Duration;
 
 /// A pass of `n` rows takes `fixed + n * row`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Costs {
-    /// Seconds that any pass takes.
+    /// Seconds that every pass takes.
     pub fixed: f64,
     /// Seconds that each row adds.
     pub row: f64,
-    /// Largest deviation of what was measured from this, as a part of what was measured.
+    /// Largest deviation of a measurement from the line, relative to the measurement.
     pub error: f64,
 }
 
 impl Costs {
-    /// The line with the least relative errors; neither of its parts is negative.
+    /// Fits the line with the least relative errors; neither of its parts is negative.
     pub fn fit(passes: &[(usize, Duration)]) -> Self {
         let points: Vec<(f64, f64)> = passes
             .iter()
@@ -22,7 +22,7 @@ impl Costs {
             .filter(|(_, taken)| *taken > 0.0)
             .collect();
         let sum = |term: fn(f64, f64) -> f64| points.iter().map(|&(n, t)| term(n, t)).sum::<f64>();
-        // Normal equations of the errors (fixed + n row - t) / t.
+        // Normal equations for the errors (fixed + n row - t) / t.
         let (ones, rows, squares) = (
             sum(|_, t| 1.0 / (t * t)),
             sum(|n, t| n / (t * t)),

@@ -1,7 +1,6 @@
-//! Drives the engine for measurements: sequences that are computed pass by pass, on the clock or
-//! off it.
+//! Drives the engine for measurements: sequences that are computed pass by pass, timed or untimed.
 //!
-//! What is measured, and how often, is in `speed`.
+//! `speed` decides what is measured, and how often.
 
 use std::{
     sync::Arc,
@@ -11,35 +10,35 @@ use std::{
 use anyhow::{Result, bail};
 use tabahead_engine::{Engine, EngineSettings, Model, Sequence, SequenceRequest, Step, TokenId};
 
-/// Tokens that a branch decodes before it goes back to the end of its prompt, so that it stays
-/// near the depth that is measured.
+/// Number of tokens that a branch decodes before it returns to the end of its prompt, so that it
+/// stays near the measured depth.
 pub const SPAN: usize = 32;
-/// Tokens that fit behind a prompt for that: some are spent on getting past stops.
+/// Number of tokens to leave free after a prompt for that: some are spent on getting past stops.
 pub const ROOM: usize = 2 * SPAN;
-/// How often a stop is passed by before a branch is taken as it is.
+/// Maximum number of stops to get past before a branch is taken as it is.
 const STOPS: usize = 8;
 
 /// An engine and text to run it on.
 pub struct Bench {
     model: Arc<Model>,
     engine: Engine,
-    /// Tokens of real code.
+    /// Tokens of real code, from which prompts are taken.
     text: Vec<TokenId>,
-    /// Tokens of it that were used to get past a stop, or behind a cut.
+    /// Number of tokens of `text` that were used to get past a stop, or to follow a cut.
     fillers: usize,
 }
 
-/// A sequence that misses exactly one token whenever it is not in a pass: the last decoded one.
+/// A sequence that lacks exactly one token whenever it is not in a pass: the last decoded one.
 pub struct Branch {
     prompt: Vec<TokenId>,
-    /// The prompt and what was decoded.
+    /// The prompt and the decoded tokens.
     tokens: Vec<TokenId>,
     sequence: Sequence,
 }
 
 impl Bench {
     /// # Errors
-    /// When the text is nothing to the model.
+    /// When the model encodes the text to no token.
     pub fn new(model: &Arc<Model>, settings: &EngineSettings, text: &str) -> Result<Self> {
         let text = model.encode(text);
         if text.is_empty() {
@@ -53,13 +52,14 @@ impl Bench {
         })
     }
 
-    /// A prompt of so many tokens; one from elsewhere shares no beginning with it.
+    /// Returns a prompt of `tokens` tokens from the text at `place`; prompts from different places
+    /// share no prefix.
     pub fn prompt(&self, place: usize, tokens: usize) -> Vec<TokenId> {
         let text = self.text.iter().cycle();
         text.skip(place).take(tokens).copied().collect()
     }
 
-    /// Computes a prompt of which nothing is known.
+    /// Computes a prompt of which nothing is known, and returns the time.
     pub fn prefill(&mut self, prompt: Vec<TokenId>) -> Result<Duration> {
         let mut sequence = self.engine.start(request(prompt))?;
         let started = Instant::now();
@@ -69,7 +69,7 @@ impl Bench {
         Ok(elapsed)
     }
 
-    /// A sequence behind a prompt, ready to be computed further.
+    /// Starts a sequence after a prompt, ready to be computed further.
     pub fn branch(&mut self, prompt: Vec<TokenId>) -> Result<Branch> {
         let mut branch = Branch {
             sequence: self.engine.start(request(prompt.clone()))?,
@@ -80,13 +80,13 @@ impl Bench {
         Ok(branch)
     }
 
-    /// A sequence behind a prompt and one more token.
+    /// Starts a sequence after a prompt and one more token.
     pub fn fork(&mut self, mut prompt: Vec<TokenId>) -> Result<Branch> {
         prompt.push(self.filler());
         self.branch(prompt)
     }
 
-    /// Decodes a token of each branch in one pass.
+    /// Decodes one token of each branch in one pass, and returns the time.
     pub fn step(&mut self, branches: &mut [Branch]) -> Result<Duration> {
         for branch in branches.iter_mut() {
             if branch.tokens.len() > branch.prompt.len() + SPAN {
@@ -127,10 +127,11 @@ impl Bench {
         Ok(elapsed)
     }
 
-    /// What it takes to cut what is known of a prompt back to `kept` tokens, to append one that
-    /// never stood there, and to choose what comes behind it: from the request to the token.
+    /// Measures the time to cut what is known of a prompt back to `kept` tokens, to append a token
+    /// that never followed there, and to choose the next one: from the request to the token.
+    /// Returns `None` if that was never possible.
     pub fn cut_and_append(&mut self, known: &[TokenId], kept: usize) -> Result<Option<Duration>> {
-        /// Appended tokens that may turn out to be known, before this is given up.
+        /// Maximum number of tries; an appended token may turn out to be known.
         const TRIES: usize = 64;
 
         for _ in 0..TRIES {
@@ -149,7 +150,7 @@ impl Bench {
             engine.choose(&mut sequence)?;
             let elapsed = started.elapsed();
             engine.retire(sequence);
-            // Of a prompt that was forgotten more is missing, and it is known again now.
+            // More than one token is missing if the prompt was evicted; it is known again now.
             if missing == 1 {
                 return Ok(Some(elapsed));
             }
@@ -157,15 +158,15 @@ impl Bench {
         Ok(None)
     }
 
-    /// Ends a branch; its keys and values stay known.
+    /// Ends branches; their keys and values stay known.
     pub fn retire(&mut self, branches: impl IntoIterator<Item = Branch>) {
         for branch in branches {
             self.engine.retire(branch.sequence);
         }
     }
 
-    /// Goes on off the clock until two tokens were decoded in a row: then the prompt is computed,
-    /// and the block that is written next belongs to nobody else.
+    /// Decodes untimed until two tokens were decoded in a row: then the prompt is computed, and the
+    /// block that is written next is not shared.
     fn settle(&mut self, branch: &mut Branch) -> Result<()> {
         let (mut decoded, mut stops) = (0, 0);
         while decoded < 2 {
@@ -187,8 +188,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Begins again where the branch stands, or at the end of its prompt when it has gone far
-    /// from there, behind another token: so a stop ends nothing.
+    /// Restarts the branch with one more token at its current end, or at the end of its prompt if
+    /// it is far from there, so that a stop ends nothing.
     fn renew(&mut self, branch: &mut Branch) -> Result<()> {
         if branch.tokens.len() > branch.prompt.len() + SPAN {
             branch.tokens.clone_from(&branch.prompt);

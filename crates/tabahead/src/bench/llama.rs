@@ -1,8 +1,9 @@
-//! `tabahead bench --compare-llama PROGRAM`: the same model file in this program and in llama.cpp.
+//! `tabahead bench --compare-llama PROGRAM`: runs the same model file in this program and in
+//! llama.cpp.
 //!
-//! Both read a prompt and decode behind it, in turn, each with the number of threads that is best
-//! for it, so that whatever else the machine does meets both. The program is llama.cpp's
-//! `llama-bench`, which is started for each measurement, and measures without its own loading.
+//! Both take turns at reading a prompt and decoding after it, each with its fastest number of
+//! threads, so that other load on the machine affects both. The program is llama.cpp's
+//! `llama-bench`, which is started for each measurement and does not count its own loading.
 
 use std::{
     io::{self, Write},
@@ -22,15 +23,15 @@ use tabahead_engine::{EngineSettings, Model};
 use super::{Plan, TEXT, engine::Bench, memory::Buffer};
 use crate::{config::Resolved, output};
 
-/// Tokens of the prompt.
+/// Number of tokens of the prompt.
 const PROMPT: usize = 512;
-/// Tokens that are decoded at once.
+/// Number of tokens decoded per measurement.
 const DECODED: usize = 32;
-/// Characters of a row's name, and of a figure.
+/// Width in characters of a row's name, and of a figure.
 const NAME: usize = 30;
 const FIGURE: usize = 13;
 
-/// What is measured.
+/// The kind of work that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Prefill,
@@ -55,7 +56,7 @@ impl Work {
     }
 }
 
-/// Tokens per second of both, round by round.
+/// Tokens per second of both programs, round by round.
 struct Pair {
     ours: Side,
     theirs: Side,
@@ -66,28 +67,29 @@ struct Side {
     rates: Vec<f64>,
 }
 
-/// Both compared.
+/// The comparison of both programs.
 pub struct Comparison {
     name: String,
     id: String,
     program: PathBuf,
     prefill: Pair,
     decode: Pair,
-    /// Bytes per second of memory, with the threads that decode, before and after each round.
+    /// Memory bandwidth in bytes per second, with the number of threads that decode, before and
+    /// after each round.
     bandwidths: Vec<f64>,
     bytes_per_step: usize,
 }
 
 impl Comparison {
-    /// Steps of the progress.
+    /// Returns the number of steps of the progress bar.
     pub fn steps(plan: &Plan, counts: &[usize]) -> usize {
         1 + Work::ALL.len() * 2 * (counts.len() + plan.runs)
     }
 
-    /// Measures.
+    /// Measures both programs.
     ///
     /// # Errors
-    /// When the model is no GGUF file or cannot be run, here or there.
+    /// When the model is not a GGUF file, or one of the programs cannot run it.
     pub fn new(
         program: &Path,
         config: &Resolved,
@@ -105,7 +107,7 @@ impl Comparison {
             threads: 1,
             kv_bytes: local.kv_bytes,
             kv_precision: local.kv_precision,
-            // A token is to cost one step.
+            // A token must cost one step.
             lookahead: false,
             copied_draft: 0,
         };
@@ -147,7 +149,7 @@ impl Comparison {
         })
     }
 
-    /// Everything; rates are tokens per second.
+    /// Returns everything as JSON; rates are in tokens per second.
     pub fn json(&self) -> Value {
         let pair = |pair: &Pair| {
             let side = |side: &Side| json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates});
@@ -171,10 +173,10 @@ impl Comparison {
         })
     }
 
-    /// A page for people.
+    /// Prints the comparison as text.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When `out` cannot be written.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let title = style(&self.name).bold();
         writeln!(out, "{title} · {}\n", tabahead_engine::instruction_set())?;
@@ -203,14 +205,15 @@ impl Comparison {
         )
     }
 
-    /// Part of the bandwidth that decoding takes.
+    /// Returns the share of the bandwidth that decoding uses.
     fn share(&self) -> f64 {
         self.bytes_per_step as f64 * median(&self.decode.ours.rates) / median(&self.bandwidths)
     }
 }
 
 impl Pair {
-    /// Median of the rounds' ratios: what a round's noise does to both cancels.
+    /// Returns the median of the rounds' ratios: noise that affects both programs in a round
+    /// cancels out.
     fn ratio(&self) -> f64 {
         let rounds = self.ours.rates.iter().zip(&self.theirs.rates);
         let ratios: Vec<f64> = rounds.map(|(ours, theirs)| ours / theirs).collect();
@@ -227,12 +230,12 @@ impl Side {
     }
 }
 
-/// This program's engine, which is made anew when the number of threads changes.
+/// This program's engine, which is rebuilt when the number of threads changes.
 struct Ours<'a> {
     model: &'a Arc<Model>,
     settings: EngineSettings,
     bench: Bench,
-    /// Prompts begin elsewhere each time, so that nothing of one is known.
+    /// Place where the last prompt begins; each begins elsewhere, so that nothing of it is known.
     place: usize,
 }
 
@@ -250,7 +253,7 @@ impl<'a> Ours<'a> {
         if threads != self.settings.threads {
             self.settings.threads = threads;
             self.bench = Bench::new(self.model, &self.settings, TEXT)?;
-            // The first pass finds no working memory yet.
+            // The first pass still has to allocate its working memory.
             self.bench.prefill(self.bench.prompt(1, PROMPT / 4))?;
         }
         self.place += 2;
@@ -270,7 +273,7 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// llama.cpp's own measuring program.
+/// llama.cpp's own benchmark program.
 struct Theirs<'a> {
     program: &'a Path,
     file: &'a Path,
@@ -310,7 +313,7 @@ impl Theirs<'_> {
     }
 }
 
-/// Tokens per second of the only measurement in what `llama-bench` prints.
+/// Returns the tokens per second of the only measurement in the output of `llama-bench`.
 fn rate_in(printed: &[u8]) -> Result<f64> {
     let printed: Value = serde_json::from_slice(printed)?;
     let rate = printed[0]["avg_ts"].as_f64();
@@ -318,7 +321,7 @@ fn rate_in(printed: &[u8]) -> Result<f64> {
         .context("there are no tokens per second")
 }
 
-/// The number of threads that is fastest.
+/// Returns the number of threads that is fastest.
 fn fastest(
     counts: &[usize],
     bar: &ProgressBar,

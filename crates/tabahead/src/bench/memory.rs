@@ -1,14 +1,14 @@
-//! How fast memory is read, how much of it this process takes, and what the caches hold.
+//! Measures how fast memory is read, how much of it this process takes, and the size of the caches.
 
 use std::{fs, hint::black_box, thread, time::Instant};
 
-/// Largest buffer that is needed where the caches are of usual size.
+/// Size in bytes of the buffer, unless the caches are unusually large.
 const BUFFER: u64 = 512 << 20;
-/// A buffer for a quick look.
+/// Size in bytes of the buffer for a quick run.
 const SMALL_BUFFER: u64 = 64 << 20;
-/// How often it is read.
+/// Number of times that the buffer is read.
 const PASSES: usize = 5;
-/// Sums that are kept beside each other, so that none waits for another.
+/// Number of independent sums, so that no addition waits for another.
 const SUMS: usize = 16;
 
 /// A buffer much larger than the caches, where memory allows.
@@ -22,7 +22,7 @@ impl Buffer {
         };
         let allowed = available_bytes().map_or(BUFFER, |available| available / 4);
         let words = wanted.min(allowed) as usize / size_of::<u64>();
-        // Pages of zeros would all be one page.
+        // Pages of zeros would all be the same physical page.
         Self(vec![1; words.max(1 << 16)])
     }
 
@@ -30,7 +30,8 @@ impl Buffer {
         size_of_val(&self.0[..])
     }
 
-    /// Bytes per second when so many threads read it once, each a part of its own.
+    /// Returns the bytes per second when `threads` threads read the buffer once, each a part of its
+    /// own.
     pub fn bandwidth(&self, threads: usize) -> f64 {
         let part = self.0.len().div_ceil(threads);
         let times = (0..PASSES).map(|_| {
@@ -42,7 +43,7 @@ impl Buffer {
             });
             started.elapsed()
         });
-        // What memory can give: whatever else runs only takes from it.
+        // The shortest time shows what memory can deliver: other programs only take from it.
         let least = times.min().unwrap_or_default();
         self.bytes() as f64 / least.as_secs_f64()
     }
@@ -59,7 +60,7 @@ fn sum(words: &[u64]) -> u64 {
     sums.iter().chain(rest).fold(0, |a, b| a.wrapping_add(*b))
 }
 
-/// Bytes of the largest cache, where the system tells.
+/// Returns the size in bytes of the largest cache, if the system reports it.
 pub fn cache_bytes() -> Option<u64> {
     let caches = fs::read_dir("/sys/devices/system/cpu/cpu0/cache").ok()?;
     caches
@@ -70,7 +71,7 @@ pub fn cache_bytes() -> Option<u64> {
         .max()
 }
 
-/// Memory of this process that is in RAM; `None` where the system does not tell.
+/// Returns how much memory of this process is in RAM; `None` if the system does not report it.
 pub fn resident_bytes() -> Option<u64> {
     bytes_in("/proc/self/status", "VmRSS:")
 }
@@ -79,7 +80,7 @@ fn available_bytes() -> Option<u64> {
     bytes_in("/proc/meminfo", "MemAvailable:")
 }
 
-/// A figure in one of the files where Linux gives it in kilobytes.
+/// Reads a figure from a file in which Linux gives it in kilobytes.
 fn bytes_in(file: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -1,9 +1,9 @@
-//! `tabahead bench`: how fast the engine is on this machine, and what a person notices of that.
+//! `tabahead bench`: how fast the engine is on this machine, and what the user notices of that.
 //!
 //! Everything that is printed was timed in this call, and what is compared was measured
-//! alternating. `speed` measures the engine alone, by number of threads; `wait` the backend as the
-//! server runs it; `memory` and `contention` what bounds both. `report` is the result, `page` shows
-//! it. `llama` compares with llama.cpp.
+//! alternately. `speed` measures the engine alone, by number of threads; `wait` measures the
+//! backend as the server runs it; `memory` and `contention` measure what bounds both. `report` is
+//! the result, `page` shows it. `llama` compares with llama.cpp.
 
 mod contention;
 mod costs;
@@ -42,28 +42,28 @@ use report::{Memory, Report};
 use speed::Speed;
 use wait::Wait;
 
-/// Text that is measured on: real code, so that the tokens are real ones.
+/// Text to measure on: real code, so that the tokens are real ones.
 const TEXT: &str = concat!(
     include_str!("../complete/mod.rs"),
     include_str!("../place.rs"),
     include_str!("../config.rs")
 );
 
-/// How much is measured.
+/// Amounts to measure, and time limits.
 struct Plan {
-    /// Prompts of each length.
+    /// Number of prompts of each length.
     runs: usize,
-    /// Decoded tokens at each depth.
+    /// Number of decoded tokens at each depth.
     steps: usize,
-    /// Alternations of what is compared.
+    /// Number of alternations between the compared measurements.
     rounds: usize,
-    /// A measurement of the engine that takes longer ends early.
+    /// Time after which a measurement of the engine ends early.
     patience: Duration,
-    /// Requests of a person.
+    /// Number of requests whose wait is measured.
     waits: usize,
-    /// As `patience`, for these.
+    /// Time after which these requests end early.
     waiting: Duration,
-    /// Requests for a stored answer.
+    /// Number of requests for a stored answer.
     hits: usize,
 }
 
@@ -124,7 +124,7 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One thread, and all that would compute.
+/// Returns the numbers of threads to measure: one, and all that would compute.
 fn thread_counts(configured: usize) -> Vec<usize> {
     let all = match configured {
         0 => threads::most(Urgency::Urgent),
@@ -155,7 +155,7 @@ fn measure(
             threads,
             kv_bytes: local.kv_bytes,
             kv_precision: local.kv_precision,
-            // A token is to cost one step.
+            // A token must cost one step.
             lookahead: false,
             copied_draft: 0,
         };
@@ -165,9 +165,9 @@ fn measure(
     let (weight_bytes, bytes_per_step) = (model.weight_bytes(), model.bytes_per_step());
     let layers = model.layer_count();
     let kv_bytes_per_token = model.kv_bytes_per_token(local.kv_precision);
-    // Before others are read: the allocator may keep what a dropped model took.
+    // Measure before other models are read: the allocator may keep the memory of a dropped one.
     let resident = memory::resident_bytes();
-    // The backend reads a model of its own: large ones are not held twice.
+    // The backend reads a model of its own: do not hold a large one twice.
     drop(model);
     let hits = hits(config, plan)?;
     bar.inc(1);
@@ -204,7 +204,7 @@ fn measure(
     })
 }
 
-/// What it costs to answer from a stored path.
+/// Measures the time to answer from a stored path.
 fn hits(config: &Resolved, plan: &Plan) -> Result<Vec<Duration>> {
     let mut session = config.session(Speculation::Off)?;
     let document = Document::new(TEXT, Version(0));

@@ -1,4 +1,4 @@
-//! What was measured as a page for people: a column for each number of threads.
+//! Prints the measurements as text, with a column for each number of threads.
 
 use std::{
     io::{self, Write},
@@ -15,16 +15,16 @@ use super::{
 };
 use crate::output;
 
-/// Characters of a row's name.
+/// Width of a row's name, in characters.
 const NAME: usize = 30;
-/// Characters of a bar.
+/// Width of a bar, in characters.
 const BAR: usize = 12;
 
 impl Report {
-    /// A page for people.
+    /// Prints the report as text.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When `out` cannot be written.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
         self.print_head(out)?;
         let names = self.speeds.keys().map(|threads| match threads {
@@ -210,7 +210,7 @@ impl Report {
         self.speeds.values().map(figure).fold(0.0, f64::max)
     }
 
-    /// A figure for each number of threads, with a bar.
+    /// Prints a figure for each number of threads, with a bar.
     fn row(
         &self,
         out: &mut impl Write,
@@ -243,7 +243,7 @@ fn section(out: &mut impl Write, title: &str) -> io::Result<()> {
     writeln!(out, "\n{}", style(title).bold())
 }
 
-/// A text for each number of threads.
+/// Prints a text for each number of threads.
 fn line(
     out: &mut impl Write,
     name: &str,

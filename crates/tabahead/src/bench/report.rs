@@ -1,4 +1,4 @@
-//! What was measured, and its JSON. The page for people is in `page`.
+//! The measurements, and their JSON. `page` prints them as text.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::output;
 
-/// What was measured.
+/// The measurements.
 pub struct Report {
     pub name: String,
     pub id: String,
@@ -21,38 +21,39 @@ pub struct Report {
     pub load: Duration,
     pub hit: Duration,
     pub memory: Memory,
-    /// By threads; the last has all of them.
+    /// Speed by number of threads; the last entry uses all of them.
     pub speeds: BTreeMap<usize, Speed>,
-    /// Bytes per second, by threads.
+    /// Memory bandwidth in bytes per second, by number of threads.
     pub bandwidths: BTreeMap<usize, f64>,
-    /// Absent when no prompt fits the model's context.
+    /// The waits for a first token; absent when no prompt fits the model's context.
     pub wait: Option<Wait>,
 }
 
-/// What is in memory.
+/// The sizes of what is in memory.
 pub struct Memory {
     pub weight_bytes: usize,
-    /// Weights that are read to compute a token.
+    /// Bytes of weights that are read to compute a token.
     pub bytes_per_step: usize,
     pub kv_bytes_per_token: usize,
     pub layers: usize,
-    /// Of the largest cache.
+    /// Size of the largest cache.
     pub cache_bytes: Option<u64>,
-    /// Of what was read to measure the bandwidth.
+    /// Size of the buffer that was read to measure the bandwidth.
     pub buffer_bytes: usize,
     pub resident_after_load: Option<u64>,
     pub resident: Option<u64>,
 }
 
 impl Memory {
-    /// Whether memory's bandwidth says nothing about decoding.
+    /// Reports whether the weights fit the caches, so that memory bandwidth does not bound
+    /// decoding.
     pub fn fits_caches(&self) -> bool {
         self.cache_bytes
             .is_some_and(|bytes| self.bytes_per_step as u64 <= bytes)
     }
 }
 
-/// Quantiles of waiting, in milliseconds.
+/// Quantiles of a time, in milliseconds.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Quantiles(pub [f64; 4]);
 
@@ -64,7 +65,7 @@ impl Quantiles {
         Self(QUANTILES.map(|(_, share)| at(share)))
     }
 
-    /// How much longer each is than with nothing else running.
+    /// Returns how much longer each quantile is than with nothing else running.
     pub fn beyond(self, idle: Self) -> Self {
         Self(std::array::from_fn(|index| self.0[index] - idle.0[index]))
     }
@@ -94,7 +95,7 @@ impl Samples {
 }
 
 impl Report {
-    /// Everything; times are in milliseconds where the name does not say otherwise.
+    /// Returns everything as JSON; times are in milliseconds unless the name says otherwise.
     pub fn json(&self) -> Value {
         let details: Map<String, Value> = self
             .speeds
@@ -165,8 +166,8 @@ impl Report {
         })
     }
 
-    /// Part of the bandwidth that decoding a short text takes; `None` when weights need not come
-    /// from memory.
+    /// Returns the share of the bandwidth that decoding a short text uses; `None` when weights need
+    /// not come from memory.
     pub fn share(&self, threads: usize, speed: &Speed) -> Option<f64> {
         let decode = speed.decode.values().next()?;
         let bandwidth = self.bandwidths.get(&threads)?;
@@ -176,7 +177,7 @@ impl Report {
     }
 }
 
-/// The figures that are the same alone and among the details.
+/// Returns the figures that appear both at the top level and among the details.
 fn figures(speed: &Speed) -> Map<String, Value> {
     let branches = by(&BRANCHES, |count| {
         Some(json!({
@@ -220,7 +221,8 @@ fn cut_json(cut: &CutAndAppend) -> Value {
     })
 }
 
-/// With everything known at the top, because that is the promise.
+/// Builds the JSON of the waits. Those with everything known are at the top level, because they are
+/// the promise.
 fn wait_json(wait: &Wait) -> Value {
     let mut report = waits_json(&wait.known);
     report.insert("one_step".to_owned(), json!(waits_json(&wait.one_step)));
@@ -239,7 +241,7 @@ fn waits_json(waits: &Waits) -> Map<String, Value> {
     .collect()
 }
 
-/// An object with a value, or null, for each of some numbers.
+/// Builds an object with a value, or null, for each of `numbers`.
 fn by(numbers: &[usize], value: impl Fn(usize) -> Option<Value>) -> Value {
     let pairs = numbers
         .iter()
@@ -247,7 +249,7 @@ fn by(numbers: &[usize], value: impl Fn(usize) -> Option<Value>) -> Value {
     Value::Object(pairs.collect())
 }
 
-/// A step of so many sequences, of one with one.
+/// Returns the time of a step of `count` sequences, relative to a step of one.
 pub fn step_ratio(speed: &Speed, count: usize) -> Option<f64> {
     let (one, many) = (speed.branches.get(&1)?, speed.branches.get(&count)?);
     Some(many.as_secs_f64() / one.as_secs_f64())

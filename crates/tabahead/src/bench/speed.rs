@@ -1,7 +1,7 @@
-//! How fast the engine computes with a number of threads: prompts, tokens behind them, several
-//! sequences at once, and the first token behind a cut.
+//! Measures how fast the engine computes with a number of threads: prompts, tokens after them,
+//! several sequences at once, and the first token after a cut.
 //!
-//! What is compared is measured alternating, so that whatever else the machine does meets both.
+//! Compared figures are measured alternately, so that other load on the machine affects both.
 
 use std::{
     collections::BTreeMap,
@@ -20,54 +20,54 @@ use super::{
 };
 use crate::output;
 
-/// Tokens of the prompts that are read.
+/// Lengths of the prompts that are read, in tokens.
 pub const PREFILLS: [usize; 3] = [128, 512, 1024];
-/// Tokens before those that are decoded.
+/// Numbers of tokens before the decoded ones.
 pub const DEPTHS: [usize; 3] = [0, 512, 2048];
-/// Sequences that are computed together.
+/// Numbers of sequences that are computed together.
 pub const BRANCHES: [usize; 4] = [1, 2, 4, 8];
-/// Tokens that they share.
+/// Number of tokens that they share.
 pub const SHARED: usize = 512;
-/// Tokens before the place of the cut.
+/// Number of tokens before the cut.
 pub const CUT: usize = 1024;
-/// Most tokens that are cut off.
+/// Maximum number of tokens that are cut off.
 const CUT_OFF: usize = 16;
-/// Rows of a pass of a prompt.
+/// Number of rows of a pass of a prompt.
 const CHUNK: usize = 128;
-/// Measurements of a kind that there are at least.
+/// Minimum number of measurements of a kind.
 const LEAST: usize = 4;
 
-/// Measurements with a number of threads, one kind each.
+/// Number of kinds of measurements per number of threads.
 pub const MEASUREMENTS: usize = PREFILLS.len() + DEPTHS.len() + 2;
 
-/// What a number of threads achieves. What does not fit the model's context is absent.
+/// The figures of one number of threads. Those that do not fit the model's context are absent.
 pub struct Speed {
     pub prefill: BTreeMap<usize, Prefill>,
     pub decode: BTreeMap<usize, Decode>,
-    /// Median time of a step, by sequences that are computed together.
+    /// Median time of a step, by the number of sequences computed together.
     pub branches: BTreeMap<usize, Duration>,
     pub cut: Option<CutAndAppend>,
     pub costs: Costs,
 }
 
-/// Reading a prompt.
+/// The time to read a prompt.
 pub struct Prefill {
-    /// As many of those that were wanted as fit the context.
+    /// Number of tokens: as many of the wanted ones as fit the context.
     pub tokens: usize,
-    /// Median.
+    /// Median time.
     pub taken: Duration,
 }
 
-/// Decoding behind a prompt.
+/// The times of decoding after a prompt.
 pub struct Decode {
     pub steps: Vec<Duration>,
 }
 
-/// A step behind a cut, and one without.
+/// The times of a step after a cut, and of one without.
 pub struct CutAndAppend {
-    /// As many of the tokens that were wanted as fit the context.
+    /// Number of tokens before the cut: as many of the wanted ones as fit the context.
     pub depth: usize,
-    /// Medians.
+    /// Median time after a cut.
     pub cut: Duration,
     pub plain: Duration,
 }
@@ -95,7 +95,7 @@ impl CutAndAppend {
 }
 
 impl Speed {
-    /// Measures.
+    /// Runs the measurements.
     ///
     /// # Errors
     /// When the model cannot be run.
@@ -107,12 +107,12 @@ impl Speed {
     ) -> Result<Self> {
         let context = model.info().context_tokens;
         let mut bench = Bench::new(model, settings, TEXT)?;
-        // The first pass finds no working memory yet, and weights that nobody has touched.
+        // The first pass still has to allocate its working memory and to touch the weights.
         let first = bench.prompt(1, fitting(CHUNK, context, 1).unwrap_or(1));
         bench.prefill(first)?;
 
         let mut prefill = BTreeMap::new();
-        // Prompts begin elsewhere each time; what comes after goes on behind the last one.
+        // Each prompt begins elsewhere; what follows uses the place of the last one.
         let mut place = 2;
         for wanted in PREFILLS {
             if let Some(tokens) = fitting(wanted, context, 1) {
@@ -161,13 +161,13 @@ impl Speed {
     }
 }
 
-/// So many tokens, or the few less that leave `room` in the context; `None` when many do not fit.
+/// Returns `wanted`, or the few less that leave `room` in the context; `None` if many do not fit.
 fn fitting(wanted: usize, context: usize, room: usize) -> Option<usize> {
     let tokens = wanted.min(context.saturating_sub(room));
     (tokens > 0 && tokens >= wanted - wanted / 8).then_some(tokens)
 }
 
-/// Measures so many times, or until patience is at its end, but a few times at least.
+/// Measures `times` times, or until patience runs out, but at least `least` times.
 fn repeat(
     plan: &Plan,
     times: usize,
@@ -185,7 +185,7 @@ fn repeat(
     Ok(measured)
 }
 
-/// Median step of each number of sequences.
+/// Returns the median time of a step for each number of sequences.
 fn branches(
     bench: &mut Bench,
     plan: &Plan,
@@ -213,13 +213,13 @@ fn branches(
     Ok(BRANCHES.into_iter().zip(medians).collect())
 }
 
-/// Median of a step behind a cut, and of one without at the same depth.
+/// Measures the median of a step after a cut, and of one without at the same depth.
 fn cut(bench: &mut Bench, plan: &Plan, place: usize, depth: usize) -> Result<Option<CutAndAppend>> {
     let known = bench.prompt(place, depth + CUT_OFF);
-    // What is cut must be known first.
+    // The tokens that are cut must be known first.
     let branch = bench.branch(known.clone())?;
     bench.retire([branch]);
-    // Its mean depth is that of the cuts.
+    // Its mean depth equals that of the cuts.
     let start = depth - (SPAN + CUT_OFF) / 2;
     let mut plain = [bench.branch(known[..start].to_vec())?];
     let (mut plains, mut cuts) = (Vec::new(), Vec::new());
@@ -236,7 +236,7 @@ fn cut(bench: &mut Bench, plan: &Plan, place: usize, depth: usize) -> Result<Opt
     Ok(medians.map(|(cut, plain)| CutAndAppend { depth, cut, plain }))
 }
 
-/// Passes whose times are known, by their rows.
+/// Returns the passes whose times are known, by their rows.
 fn passes(
     branches: &BTreeMap<usize, Duration>,
     prefill: Option<&Prefill>,

@@ -1,9 +1,9 @@
-//! How long a person waits for a first token while the same backend computes ahead, as the server
-//! runs it.
+//! Measures how long the user waits for a first token while the same backend computes ahead, as the
+//! server runs it.
 //!
-//! Speculation reads long and short prompts and decodes behind them without a pause; at random
-//! moments somebody asks for what is known already, or for what lacks one token of being known.
-//! The same requests with nothing else running are what that is compared with.
+//! Speculation reads long and short prompts and decodes after them without a pause. At random
+//! moments the user requests what is known already, or what lacks one token of being known. The
+//! baseline is the same requests with nothing else running.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -23,40 +23,40 @@ use tabahead_text::{Document, Offset, Version};
 
 use super::{Plan, TEXT, contention::without_core};
 
-/// Measurements, one kind each.
+/// Number of measurements, one of each kind.
 pub const MEASUREMENTS: usize = 4;
-/// Longest pause between two requests of a person.
+/// Maximum pause between two requests of the user.
 const PAUSE: Duration = Duration::from_millis(80);
-/// Line of the text at which the person writes.
+/// Line of the text at which the user writes.
 const LINE: usize = 300;
-/// Window budgets that a short prompt is cut with.
+/// Attempt of the window for a short prompt: its budgets are halved this many times.
 const SHORT: u8 = 2;
 
 /// Times from a request to its first token.
 pub struct Wait {
-    /// All that the first token depends on was known.
+    /// Everything that the first token depends on was known.
     pub known: Waits,
     /// One token had to be computed first.
     pub one_step: Waits,
 }
 
-/// The same requests alone and in company.
+/// The same requests with nothing else running, and during speculation.
 pub struct Waits {
     pub idle: Samples,
     pub behind: Samples,
 }
 
-/// What each request took.
+/// The time that each request took.
 #[derive(Default)]
 pub struct Samples {
     pub waits: Vec<Duration>,
-    /// How long threads that the request needs were without a core, summed over them; empty where
-    /// the system does not tell.
+    /// Time that the threads which the request needs were without a core, summed over them; empty
+    /// if the system does not report it.
     pub without_core: Vec<Duration>,
 }
 
 impl Wait {
-    /// Measures; `None` when nothing fits the model's context.
+    /// Runs the measurements; returns `None` when nothing fits the model's context.
     ///
     /// # Errors
     /// When the model cannot be used.
@@ -92,14 +92,14 @@ impl Wait {
     }
 }
 
-/// Where somebody writes while speculation runs.
+/// A document in which the user writes while speculation runs.
 struct Desk {
     backend: LocalBackend,
     events: Receiver<BackendEvent>,
     profile: ModelProfile,
     settings: SpeculatorSettings,
     document: Document,
-    /// What the person sees, up to the digits.
+    /// Window of the user's requests, up to the digits.
     window: ContextWindow,
     generations: u64,
     speculations: u64,
@@ -107,14 +107,15 @@ struct Desk {
     random: Random,
 }
 
-/// A speculative generation that runs.
+/// A running speculative generation.
 struct Ahead {
     id: GenerationId,
     tokens: usize,
 }
 
 impl Desk {
-    /// Where the person's text is known, up to its last token.
+    /// Loads the model and reads the user's text, so that it is known up to its last token. Returns
+    /// `None` when nothing fits the model's context.
     fn new(local: LocalSettings, settings: SpeculatorSettings) -> Result<Option<Self>> {
         let (sender, events) = channel();
         let sink = Box::new(move |event| drop(sender.send(event)));
@@ -140,7 +141,7 @@ impl Desk {
             let window = window_at(&desk.document, LINE, &desk.profile, &desk.settings, attempt);
             desk.window = window.context("the text cannot be completed at its middle")?;
             desk.window.tail.push_str("limit(");
-            // What is longer must fit as well.
+            // Longer requests must fit as well.
             if desk.first_token("9999")?.is_some() && desk.first_token("")?.is_some() {
                 return Ok(Some(desk));
             }
@@ -148,7 +149,7 @@ impl Desk {
         Ok(None)
     }
 
-    /// The person's requests with nothing else running.
+    /// Measures the user's requests with nothing else running.
     fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
         let mut samples = Samples::default();
         let started = Instant::now();
@@ -162,7 +163,7 @@ impl Desk {
         Ok(samples)
     }
 
-    /// The person's requests at random moments.
+    /// Measures the user's requests at random moments of speculation.
     fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
         let mut samples = Samples::default();
         let started = Instant::now();
@@ -174,7 +175,7 @@ impl Desk {
         Ok(samples)
     }
 
-    /// Measures from a request to its first token.
+    /// Measures the time from a request to its first token.
     fn request(&mut self, digits: &str, samples: &mut Samples) -> Result<()> {
         let before = without_core();
         let waited = self.first_token(digits)?;
@@ -187,12 +188,13 @@ impl Desk {
         Ok(())
     }
 
-    /// From a request to its first token; `None` when the prompt is too long.
+    /// Returns the time from a request to its first token; `None` when the prompt is too long.
     fn first_token(&mut self, digits: &str) -> Result<Option<Duration>> {
         let mut window = self.window.clone();
         window.tail.push_str(digits);
         let mut request = self.generation(&window, Priority::Foreground);
-        // The whole tail is prompt: so one more digit is one more token, and nothing is healed.
+        // Make the whole tail part of the prompt: one more digit is one more token, and nothing is
+        // healed.
         let forced = std::mem::take(&mut request.prompt.forced);
         if let Some(Segment::Text(known)) = request.prompt.segments.last_mut() {
             known.push_str(&forced);
@@ -222,7 +224,7 @@ impl Desk {
         Ok(Some(waited))
     }
 
-    /// Keeps speculation going until a moment.
+    /// Keeps speculation going until `until`.
     fn look_on(&mut self, until: Instant) -> Result<()> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -234,14 +236,14 @@ impl Desk {
         }
     }
 
-    /// Begins as many speculative generations as the server would.
+    /// Starts as many speculative generations as the server would.
     fn speculate(&mut self) {
         for _ in 0..self.settings.in_flight {
             self.start_ahead();
         }
     }
 
-    /// A speculative generation that is complete makes way for another one.
+    /// Replaces a speculative generation with another one when it is complete.
     fn note(&mut self, event: &BackendEvent) {
         let BackendEvent::Generation(event) = event else {
             return;
@@ -267,8 +269,8 @@ impl Desk {
         }
     }
 
-    /// Speculates somewhere in the text. No two prompts share a beginning, long and short ones take
-    /// turns.
+    /// Starts a speculative generation somewhere in the text. No two prompts share a prefix; long
+    /// and short ones alternate.
     fn start_ahead(&mut self) {
         self.speculations += 1;
         let attempt = match self.speculations.is_multiple_of(2) {
@@ -312,7 +314,7 @@ impl Desk {
     }
 }
 
-/// What the model sees in the middle of a line; `None` where nothing would be suggested.
+/// Returns the window in the middle of a line; `None` where nothing would be suggested.
 fn window_at(
     document: &Document,
     line: usize,
@@ -333,8 +335,8 @@ fn window_at(
     .ok()
 }
 
-/// Numbers, the shortest first, so that each is one digit longer than one that came before. A
-/// digit is always a token.
+/// Numbers, the shortest first, so that each is one digit longer than an earlier one. A digit is
+/// always a token.
 #[derive(Debug, Default)]
 struct Digits {
     next: usize,
@@ -351,7 +353,7 @@ impl Digits {
     }
 }
 
-/// The same moments in every run: xorshift.
+/// Random numbers that are the same in every run: xorshift.
 struct Random(u64);
 
 impl Random {

@@ -1,8 +1,8 @@
 //! `tabahead complete`: the suggestion at a place, Tab, the next suggestion, and so on.
 //!
-//! The same chain of buffer states is asked twice: once by a session that computes ahead while
-//! the suggestion is read, once by a session that does not. The answers have to be equal, and
-//! the command fails when they are not. `screen.rs` draws.
+//! The same chain of buffer states is requested twice: from a session that computes ahead while the
+//! suggestion is read, and from a session that does not. The answers must be equal; the command
+//! fails if they are not. `screen.rs` draws.
 
 mod screen;
 
@@ -51,7 +51,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
     let model = session.profile().id.clone();
     let mut steps = chain(&mut session, first, args.tabs, args.pause, || bar.inc(1));
     bar.finish_and_clear();
-    // The second session gets the machine for itself.
+    // Leave the whole machine to the second session.
     drop(session);
     if !args.no_speculation {
         compare(&mut config.session(Speculation::Off)?, &mut steps);
@@ -81,22 +81,22 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 
 /// One request of the chain.
 struct Step {
-    /// Where it was asked.
+    /// Buffer state of the request.
     state: BufferState,
     answered: Answered,
-    /// The answer at the same state by a session that computes nothing ahead.
+    /// Answer for the same state from a session that computes nothing ahead.
     fresh: Option<Answered>,
 }
 
 impl Step {
-    /// Whether both sessions say the same; `None` without a comparison.
+    /// Returns whether both sessions gave the same answer; `None` without a comparison.
     fn equals_fresh(&self) -> Option<bool> {
         let fresh = self.fresh.as_ref()?;
         Some(said(&self.answered.answer) == said(&fresh.answer))
     }
 }
 
-/// What an answer says, without where it came from and which number it has.
+/// Returns the content of an answer, without its origin and its id.
 fn said(answer: &Answer) -> Said<'_> {
     match answer {
         Answer::Suggestion { suggestion, .. } => Said::Text(
@@ -117,7 +117,7 @@ enum Said<'a> {
     Failed(&'a str),
 }
 
-/// Asks, reads for `pause`, presses Tab and asks again, until there is nothing to accept.
+/// Requests, reads for `pause`, presses Tab and requests again, until there is nothing to accept.
 fn chain(
     session: &mut Session,
     first: BufferState,
@@ -150,14 +150,14 @@ fn chain(
     }
 }
 
-/// Asks the same states again.
+/// Requests the same states again.
 fn compare(session: &mut Session, steps: &mut [Step]) {
     for step in steps {
         step.fresh = Some(session.request(&step.state));
     }
 }
 
-/// Median time from Tab to the next answer, with speculation and without.
+/// Returns the median time from Tab to the next answer, with speculation and without.
 fn tab_to_next(steps: &[Step]) -> (Option<Duration>, Option<Duration>) {
     let after_tab = steps.get(1..).unwrap_or_default();
     let with: Vec<Duration> = after_tab.iter().map(|s| s.answered.elapsed).collect();
@@ -178,7 +178,7 @@ fn origin_word(origin: Origin) -> &'static str {
     }
 }
 
-/// What `--json` prints.
+/// The JSON object that `--json` prints.
 #[derive(Serialize)]
 struct Report {
     file: String,
@@ -187,7 +187,7 @@ struct Report {
     model: String,
     pause_ms: f64,
     chain: Vec<ReportedStep>,
-    /// Whether speculation changed no answer; absent without a comparison.
+    /// True if speculation changed no answer; absent without a comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     equal: Option<bool>,
     tab_to_next_ms: ReportedMedians,
@@ -195,28 +195,28 @@ struct Report {
 
 #[derive(Serialize)]
 struct ReportedStep {
-    /// How often Tab was pressed before.
+    /// Number of Tabs pressed before this step.
     tab: usize,
     #[serde(flatten)]
     answer: ReportedAnswer,
     #[serde(skip_serializing_if = "Option::is_none")]
     without_speculation: Option<ReportedAnswer>,
-    /// Whether both say the same; absent without a comparison.
+    /// True if both answers are the same; absent without a comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     equal: Option<bool>,
 }
 
 #[derive(Serialize)]
 struct ReportedAnswer {
-    /// `suggestion`, `silent` or `failed`.
+    /// Kind of answer: `suggestion`, `silent` or `failed`.
     answer: &'static str,
-    /// What would be inserted; null when there is nothing.
+    /// Text that would be inserted; null if there is none.
     text: Option<String>,
-    /// Bytes of the document that the text replaces.
+    /// Byte range of the document that the text replaces.
     range: Option<[usize; 2]>,
-    /// `miss`, `joined`, `exact`, `typed-through`, `speculated`; null when nothing was asked.
+    /// `miss`, `joined`, `exact`, `typed-through` or `speculated`; null when nothing was asked.
     origin: Option<&'static str>,
-    /// Why it is silent or failed.
+    /// Reason for silence or failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     elapsed_ms: f64,
@@ -302,6 +302,6 @@ impl ReportedAnswer {
 }
 
 fn in_ms(time: Duration) -> f64 {
-    // Thousandths of a millisecond are below what a clock call costs.
+    // A clock call costs more than the digits that are rounded away.
     (time.as_secs_f64() * 1e6).round() / 1e3
 }

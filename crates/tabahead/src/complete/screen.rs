@@ -1,7 +1,7 @@
-//! How a chain looks on a terminal: the buffer with ghost text, a table, one line of summary.
+//! Draws a chain on a terminal: the buffer with ghost text, a table, one line of summary.
 //!
-//! Without colours the ghost text stands in ⟦double brackets⟧, so that a file or a screen reader
-//! shows the same.
+//! Without colours, ghost text appears in ⟦double brackets⟧, so that a file or a screen reader
+//! shows it too.
 
 use std::{
     io::{self, Write},
@@ -18,13 +18,13 @@ use crate::{
     output::{milliseconds, plain},
 };
 
-/// Lines shown before what is marked.
+/// Number of lines shown before the marked part.
 const LINES_BEFORE: usize = 4;
-/// Lines shown behind it.
+/// Number of lines shown after it.
 const LINES_AFTER: usize = 2;
-/// Characters shown of what is on a line beside what is marked, on each side.
+/// Maximum number of characters shown on each side of the marked part of a line.
 const LINE_WIDTH: usize = 160;
-/// Characters of a suggestion that the table shows.
+/// Maximum number of characters of a suggestion in the table.
 const TEXT_WIDTH: usize = 44;
 
 /// Draws a chain.
@@ -59,7 +59,7 @@ fn times_tab(tabs: usize) -> String {
     }
 }
 
-/// The buffer around the cursor: what was accepted since `accepted_from`, and the ghost text.
+/// Draws the buffer around the cursor: the text accepted since `accepted_from`, and the ghost text.
 fn buffer(out: &mut impl Write, step: &Step, accepted_from: Offset) -> io::Result<()> {
     let state = &step.state;
     let accepted = accepted_from.0..state.cursor.0;
@@ -96,7 +96,7 @@ fn buffer(out: &mut impl Write, step: &Step, accepted_from: Offset) -> io::Resul
     Ok(())
 }
 
-/// One line with its accepted and its ghost part marked.
+/// Returns one line with its accepted part and its ghost text marked.
 fn marked_line(
     document: &Document,
     line: usize,
@@ -147,7 +147,7 @@ fn beginning(text: &str) -> String {
     }
 }
 
-/// One row per request.
+/// Draws one row per request.
 fn table(out: &mut impl Write, steps: &[Step]) -> io::Result<()> {
     let compared = steps.iter().any(|step| step.fresh.is_some());
     let head = format!(
@@ -193,7 +193,7 @@ fn table(out: &mut impl Write, steps: &[Step]) -> io::Result<()> {
     Ok(())
 }
 
-/// A suggestion on one line.
+/// Returns a suggestion on one line.
 fn quoted(text: &str) -> String {
     let text = text.replace("\r\n", "⏎").replace(['\n', '\r'], "⏎");
     plain(&text).replace('\t', "→")
@@ -288,7 +288,7 @@ mod tests {
             lines(&text, 1_000..1_000, 1_000..1_001),
             format!("…{before}⟦b⟧{after}…\n")
         );
-        // Of other lines, the beginning.
+        // Other lines show their beginning only.
         let above = format!("{}\nb", "ac".repeat(1_000));
         let beginning = "ac".repeat(LINE_WIDTH / 2);
         let end = above.len()..above.len();

@@ -1,23 +1,23 @@
 //! N-gram copiers: the baselines that every model has to beat.
 //!
-//! They look for the last characters before the cursor elsewhere in the file and copy what followed
-//! there, up to the end of the line. They know no model and no window: they read the whole file, and
-//! so are strong baselines on repetitive text.
+//! A copier looks for the last characters before the cursor elsewhere in the file and copies what
+//! followed there, up to the end of the line. Copiers know neither model nor window: they read the
+//! whole file, which makes them strong baselines on repetitive text.
 
 use std::collections::HashMap;
 
-/// One way to copy.
+/// One way of copying.
 #[derive(Debug, Clone, Copy)]
 pub struct Copier {
-    /// For people and JSON.
+    /// Name in the table and in JSON.
     pub name: &'static str,
-    /// Shortest match that is trusted, in characters.
+    /// Minimum length of a match, in characters.
     shortest: usize,
-    /// Longest match that is looked for, in characters.
+    /// Maximum length of a match, in characters.
     longest: usize,
-    /// Whether the text behind the cursor is copied from, too.
+    /// Whether to copy from the text after the cursor too.
     behind: bool,
-    /// Whether, of several places that match equally far, the commonest text is copied and not the nearest.
+    /// Whether to copy the most common text, not the nearest, among matches of equal length.
     commonest: bool,
 }
 
@@ -55,10 +55,10 @@ pub const COPIERS: [Copier; 5] = [
 ];
 
 impl Copier {
-    /// What followed the longest earlier or later occurrence of the text before the cursor, to the
-    /// end of that line; empty when too few characters occur elsewhere with text after them on the
-    /// line. Among occurrences of one length, the latest one in `prefix` wins, then the first one in
-    /// `suffix`, then the first one in the other open files.
+    /// Returns what followed the longest match of the text before the cursor, up to the end of that
+    /// line; empty if no match is long enough and has text after it on its line. Among matches of
+    /// equal length, the latest one in `prefix` wins, then the first one in `suffix`, then the
+    /// first one in the other open files.
     pub fn copy(&self, prefix: &str, suffix: &str, open_files: &[String]) -> String {
         let before: Vec<char> = prefix.chars().collect();
         let after: Vec<char> = suffix.chars().collect();
@@ -96,7 +96,7 @@ impl Copier {
                 .iter()
                 .for_each(|copy| *counts.entry(*copy).or_default() += 1);
         }
-        // `max_by_key` takes the last of several, so the nearest comes last.
+        // `max_by_key` returns the last of several maxima, so the nearest comes last.
         let best = copies.iter().rev().max_by_key(|&&copy| counts.get(copy));
         best.map_or_else(String::new, |copied| copied.iter().collect())
     }
@@ -207,8 +207,8 @@ mod tests {
     #[test]
     fn no_more_than_forty_characters_decide() {
         let long: String = ('a'..='z').chain('A'..='X').collect();
-        // Both occurrences agree in more than forty characters: the later one wins although the
-        // earlier one would agree in more.
+        // Both occurrences match in more than forty characters: the later one wins, although the
+        // earlier one would match further.
         check(
             &format!("X-{long} first\nY-{long} second\nX-{long}$0"),
             " second",

@@ -1,23 +1,23 @@
-//! How close a prediction comes to what stood there: exact match, edit similarity, kept characters.
+//! Compares a prediction with the original text: exact match, edit similarity, kept characters.
 //!
-//! Pure functions of two texts. Both sides lose their trailing white space first, because nobody
-//! sees it and editors strip it.
+//! Pure functions of two texts. Both lose their trailing white space first, because it is invisible
+//! and editors strip it.
 
-/// What one prediction was worth.
+/// The rating of one prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// Whether anything was said.
+    /// Whether anything was predicted.
     pub said: bool,
-    /// Whether it is what stood there.
+    /// Whether the prediction equals the original text.
     pub exact: bool,
-    /// See [`edit_similarity`].
+    /// Edit similarity; see [`edit_similarity`].
     pub similarity: f64,
-    /// Characters up to the first wrong one: what a user keeps who accepts up to there.
+    /// Number of characters before the first wrong one: what a user keeps who accepts up to there.
     pub kept: usize,
 }
 
 impl Outcome {
-    /// Holds a prediction against what stood there.
+    /// Compares a prediction with the original text.
     pub fn new(predicted: &str, expected: &str) -> Self {
         let (said, stood) = (predicted.trim_end(), expected.trim_end());
         let pairs = said.chars().zip(stood.chars());
@@ -30,13 +30,13 @@ impl Outcome {
     }
 }
 
-/// Whether both texts are equal but for trailing white space.
+/// Reports whether both texts are equal except for trailing white space.
 pub fn exact_match(predicted: &str, expected: &str) -> bool {
     predicted.trim_end() == expected.trim_end()
 }
 
-/// 1 − Levenshtein distance / length of the longer text, in characters, without trailing white
-/// space; 1 when both are empty.
+/// Returns 1 − Levenshtein distance / length of the longer text, in characters, without trailing
+/// white space; 1 when both are empty.
 pub fn edit_similarity(predicted: &str, expected: &str) -> f64 {
     let predicted: Vec<char> = predicted.trim_end().chars().collect();
     let expected: Vec<char> = expected.trim_end().chars().collect();
@@ -47,7 +47,7 @@ pub fn edit_similarity(predicted: &str, expected: &str) -> f64 {
     1.0 - levenshtein(&predicted, &expected) as f64 / longer as f64
 }
 
-/// Least number of inserted, deleted and replaced characters between two texts.
+/// Returns the least number of inserted, deleted and replaced characters between two texts.
 fn levenshtein(from: &[char], to: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.iter().enumerate() {
@@ -62,16 +62,16 @@ fn levenshtein(from: &[char], to: &[char]) -> usize {
     row[to.len()]
 }
 
-/// Figures of one predictor over some rows.
+/// The figures of one predictor over some rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Score {
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Rows predicted exactly.
+    /// Number of rows predicted exactly.
     pub exact: usize,
     /// Sum of the edit similarities.
     pub similarity: f64,
-    /// Rows where something was said.
+    /// Number of rows with a prediction.
     pub said: usize,
     /// Sum of the kept characters.
     pub kept: usize,
@@ -87,17 +87,17 @@ impl Score {
         self.kept += outcome.kept;
     }
 
-    /// Kept characters of a suggestion on average; 0 without any.
+    /// Returns the mean number of kept characters per suggestion; 0 without suggestions.
     pub fn kept_per_suggestion(&self) -> f64 {
         share(self.kept as f64, self.said)
     }
 
-    /// Share of exact rows, 0 to 1; 0 without rows.
+    /// Returns the share of exact rows, 0 to 1; 0 without rows.
     pub fn exact_share(&self) -> f64 {
         share(self.exact as f64, self.rows)
     }
 
-    /// Mean edit similarity, 0 to 1; 0 without rows.
+    /// Returns the mean edit similarity, 0 to 1; 0 without rows.
     pub fn mean_similarity(&self) -> f64 {
         share(self.similarity, self.rows)
     }
@@ -107,18 +107,19 @@ fn share(sum: f64, rows: usize) -> f64 {
     if rows == 0 { 0.0 } else { sum / rows as f64 }
 }
 
-/// Predictions by how sure the model was of them: mean log-probability and exactness, the surest first.
+/// Predictions by confidence, highest first: mean log-probability and exactness.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Confidence(Vec<(f32, bool)>);
 
 impl Confidence {
-    /// Sorts; rows of equal confidence keep their order.
+    /// Sorts `rows`; rows of equal confidence keep their order.
     pub fn new(mut rows: Vec<(f32, bool)>) -> Self {
         rows.sort_by(|a, b| b.0.total_cmp(&a.0));
         Self(rows)
     }
 
-    /// Share of exact rows among so large a share of the surest.
+    /// Returns the share of exact rows among the most confident rows, which are a share `part` of
+    /// all.
     pub fn exact_among(&self, part: f64) -> f64 {
         let count = (self.0.len() as f64 * part).round() as usize;
         let surest = &self.0[..count.min(self.0.len())];
@@ -128,8 +129,8 @@ impl Confidence {
         )
     }
 
-    /// The lowest mean log-probability from which at least this share of the rows is exact, and the share
-    /// of all rows that are so sure. `None` when there is no such place.
+    /// Returns the lowest mean log-probability such that at least a share `right` of the rows at or
+    /// above it is exact, and what share of all rows that is. `None` if there is none.
     pub fn least_for(&self, right: f64) -> Option<(f32, f64)> {
         let (mut exact, mut least) = (0_u32, None);
         for (shown, (mean_log_prob, is_exact)) in (1_u32..).zip(&self.0) {
@@ -192,7 +193,7 @@ mod tests {
         assert!(!Outcome::new(" ", "ab").said);
     }
 
-    /// The definition, without the table.
+    /// Computes the distance by its definition, without a table.
     fn naive(from: &[char], to: &[char]) -> usize {
         match (from, to) {
             ([], rest) | (rest, []) => rest.len(),

@@ -1,7 +1,7 @@
-//! `tabahead eval`: how often a suggestion is what really stood there.
+//! `tabahead eval`: measures how often a suggestion equals the original text.
 //!
-//! `rows` are read, the `predictor` and the copiers answer each, `metrics` compares. The figures
-//! are put together here.
+//! `rows` reads the rows, the `predictor` and the copiers answer each, and `metrics` compares. This
+//! module puts the figures together.
 
 mod copier;
 mod metrics;
@@ -29,13 +29,13 @@ use serde_json::{Map, Value, json};
 use tabahead_context::Suggestion;
 use tabahead_server::Suitability;
 
-/// Points of the curve of exact match over the share of the surest rows.
+/// Number of points on the curve of exact match over the share of the most confident rows.
 const POINTS: u32 = 20;
 
-/// Shares of right suggestions for which the lowest log-probability is told.
+/// Shares of right suggestions for which the lowest log-probability is reported.
 const RIGHT: [f64; 2] = [0.3, 0.5];
 
-/// The share that the summary names.
+/// Share of the most confident rows that the summary reports.
 const NAMED_SHARE: f64 = 0.3;
 
 /// Runs the command.
@@ -111,7 +111,8 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Leaves out the rows of files that are not shown to a model, and those whose middle is a secret; says how many.
+/// Removes the rows of files that are not shown to a model, and those whose middle is a secret.
+/// Returns how many.
 fn leave_out_private(rows: &mut Vec<Row>, suitability: &Suitability) -> usize {
     let all = rows.len();
     rows.retain(|row| {
@@ -121,7 +122,8 @@ fn leave_out_private(rows: &mut Vec<Row>, suitability: &Suitability) -> usize {
     all - rows.len()
 }
 
-/// What is suggested, the model alone, each copier, and either of these two, on the same rows.
+/// Scores on the same rows: of the suggestions, of the model alone, of each copier, and of the
+/// better of the model and each copier.
 #[derive(Debug, Clone, Default)]
 struct Scores {
     suggested: Score,
@@ -143,7 +145,7 @@ impl Scores {
         }
     }
 
-    /// The copier with most exact rows, the first of several.
+    /// Returns the index of the copier with the most exact rows; the first one wins a tie.
     fn best_copier(&self) -> usize {
         let ranked = self.copiers.iter().enumerate().rev();
         ranked
@@ -151,7 +153,7 @@ impl Scores {
             .map_or(0, |(at, _)| at)
     }
 
-    /// `copier` is the one that stands for all.
+    /// Builds the JSON of the scores; `copier` is the index of the copier to report.
     fn to_json(&self, copier: usize) -> Map<String, Value> {
         let part = |score: &Score| {
             json!({
@@ -178,7 +180,7 @@ impl Scores {
     }
 }
 
-/// Everything that was measured.
+/// All measurements.
 #[derive(Debug, Default)]
 struct Report {
     model: String,
@@ -188,13 +190,13 @@ struct Report {
     languages: BTreeMap<String, Scores>,
     least_log_prob: f32,
     least_log_prob_at_end: f32,
-    /// Rows that the gate lets pass.
+    /// Score of the rows that the gate lets pass.
     shown: Score,
     /// Mean log-probability and exactness of each row.
     confidence: Vec<(f32, bool)>,
-    /// The same of the model alone.
+    /// The same for the model alone.
     alone: Vec<(f32, bool)>,
-    /// The same of the rows where the model would have ended at the cursor.
+    /// The same for the rows where the model would have ended at the cursor.
     at_end: Vec<(f32, bool)>,
     elapsed: Duration,
 }
@@ -230,8 +232,8 @@ impl Report {
         self.shown.rows as f64 / self.all.model.rows.max(1) as f64
     }
 
-    /// Of the rows where the model would have ended at the cursor: the share that its gate lets pass,
-    /// and the share of those that is exact.
+    /// Returns, for the rows where the model would have ended at the cursor, the share that the
+    /// gate lets pass there, and the share of those that is exact.
     fn shown_at_end(&self) -> (f64, f64) {
         let surer = |&&(mean_log_prob, _): &&(f32, bool)| {
             mean_log_prob >= self.least_log_prob_at_end.max(self.least_log_prob)
@@ -265,7 +267,7 @@ impl Report {
         put(
             "gate",
             json!({
-                // JSON has no infinity: null shows all.
+                // JSON has no infinity: null means that all is shown.
                 "least_log_prob": self.least_log_prob.is_finite().then_some(self.least_log_prob),
                 "shown": self.shown_share(),
                 "exact": self.shown.exact_share(),
@@ -407,17 +409,17 @@ impl Report {
     }
 }
 
-/// The share of exact rows.
+/// Returns the share of exact rows.
 fn share(rows: &[(f32, bool)]) -> f64 {
     let exact = rows.iter().filter(|(_, exact)| *exact).count();
     exact as f64 / rows.len().max(1) as f64
 }
 
-/// Exactness and similarity of a suggestion to the row's middle.
+/// Compares a suggestion with the row's middle.
 ///
-/// A suggestion may cover closers behind the cursor (`a, b)` over `)`); what it then inserts is
-/// its text without them, or, when it goes on behind them, it is held against the middle and what
-/// it covers.
+/// A suggestion may cover closers after the cursor (`a, b)` over `)`). If it ends with them, its
+/// text without them is compared; if it continues after them, it is compared with the middle
+/// followed by what it covers.
 fn compare(row: &Row, suggestion: Option<&Suggestion>) -> Outcome {
     let Some(suggestion) = suggestion else {
         return Outcome::new("", &row.middle);

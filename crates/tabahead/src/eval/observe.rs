@@ -1,7 +1,8 @@
-//! `tabahead eval --observe`: what the model and copying say of each token of what really stood there.
+//! `tabahead eval --observe`: what the model and copying predict for each token of the original
+//! text.
 //!
-//! One line of JSON a row. It is what the rule of copying is fitted to, and what windows and layouts are compared
-//! by: all tokens of a middle cost one pass, where a prediction takes a pass for each.
+//! Writes one line of JSON per row. The copying rule is fitted to it, and windows and layouts are
+//! compared by it: all tokens of a middle cost one pass, while a prediction takes a pass for each.
 
 use std::{
     fs::File,
@@ -22,10 +23,10 @@ use tabahead_speculation::SpeculatorSettings;
 use super::rows::Row;
 use crate::{args::EvalArgs, output};
 
-/// Writes what is said of each row whose middle is within one line.
+/// Writes the observations of each row whose middle is within one line.
 ///
 /// # Errors
-/// When the model cannot be used, fails, or the file cannot be written.
+/// When the model cannot be used or fails, or when the file cannot be written.
 pub fn run(
     rows: &[Row],
     settings: &SpeculatorSettings,
@@ -33,7 +34,7 @@ pub fn run(
     args: &EvalArgs,
     file: &Path,
 ) -> Result<()> {
-    // Nothing is chosen, so nothing is looked ahead for.
+    // No token is chosen here, so lookahead has nothing to decide.
     let mut model = DirectModel::load(&LocalSettings {
         lookahead: false,
         ..local.clone()
@@ -145,7 +146,7 @@ mod tests {
         *,
     };
 
-    /// Whether greedy decoding without copying writes what was observed.
+    /// Reports whether greedy decoding without copying writes the observed text.
     fn is_likeliest(observations: &[Observation]) -> bool {
         observations.iter().all(|observation| {
             let log_prob = |token: Option<ObservedToken>| {
@@ -177,7 +178,8 @@ mod tests {
         for line in text.split_inclusive('\n') {
             let (begin, end) = (start + line.len() / 2, start + line.trim_end().len());
             start += line.len();
-            // Where the model would end at once, it is asked for more; the observed text goes on anyhow.
+            // A model that would end at once is asked for more, and observed text always continues.
+            // So lines without a rest are skipped.
             if begin >= end || !text.is_char_boundary(begin) {
                 continue;
             }
@@ -205,7 +207,7 @@ mod tests {
                 .expect("the model answers");
             let outcome = compare(&row, predicted.suggestion.as_ref());
             if is_likeliest(&observations) {
-                // Only the cut can keep it back.
+                // Only the cut can withhold it.
                 assert!(
                     outcome.exact || predicted.suggestion.is_none(),
                     "{:?} instead of {:?}",

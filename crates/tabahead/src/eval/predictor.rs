@@ -1,7 +1,7 @@
 //! Runs the product's own steps on one place: window, prompt, generation, cut.
 //!
-//! Without a Speculator, because an evaluation asks each place once and wants to see the
-//! log-probabilities behind an answer; `tests` below hold both to the same answers.
+//! It uses no Speculator, because an evaluation asks once per place and wants to see the
+//! log-probabilities of an answer; `tests` below check that both give the same answers.
 
 use std::sync::mpsc::{Receiver, channel};
 
@@ -14,20 +14,20 @@ use tabahead_context::{
 use tabahead_server::BufferState;
 use tabahead_speculation::SpeculatorSettings;
 
-/// What the model says at a place, whether or not it would be shown.
+/// The model's prediction at a place, whether or not it would be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
-    /// The suggestion without the gate; `None` is silence.
+    /// Suggestion before the gate; `None` is silence.
     pub suggestion: Option<Suggestion>,
     /// Mean natural log-probability of the suggestion's tokens.
     pub mean_log_prob: f32,
-    /// Whether the gate lets it pass.
+    /// Whether the gate lets the suggestion pass.
     pub shown: bool,
-    /// The model would have ended at the cursor.
+    /// Whether the model would have ended at the cursor.
     pub at_end: bool,
 }
 
-/// A model that answers places one by one.
+/// A model that predicts at one place after another.
 pub struct Predictor {
     backend: LocalBackend,
     events: Receiver<BackendEvent>,
@@ -37,8 +37,8 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Loads the model. `settings.cut` decides what `shown` means, `layout` how prompts are laid out if not
-    /// as the model was trained.
+    /// Loads the model. `settings.cut` decides what `shown` means. `layout` replaces the prompt
+    /// layout that the model was trained for.
     ///
     /// # Errors
     /// When the model cannot be used.
@@ -62,22 +62,22 @@ impl Predictor {
         })
     }
 
-    /// The model that answers.
+    /// Returns the profile of the model.
     pub fn profile(&self) -> &ModelProfile {
         &self.profile
     }
 
-    /// What decides whether a prediction is shown.
+    /// Returns the settings that decide whether a prediction is shown.
     pub fn gate(&self) -> &CutSettings {
         &self.settings.cut
     }
 
-    /// Whether answers copy.
+    /// Reports whether predictions copy.
     pub fn copies(&self) -> bool {
         self.settings.context.copy_budget > 0
     }
 
-    /// What is suggested at a place.
+    /// Predicts the suggestion at a place.
     ///
     /// # Errors
     /// When the backend fails.
@@ -86,7 +86,7 @@ impl Predictor {
         self.predict_from(state, &context)
     }
 
-    /// What the model says at a place by itself, without copying.
+    /// Predicts with the model alone, without copying.
     ///
     /// # Errors
     /// When the backend fails.
@@ -103,7 +103,7 @@ impl Predictor {
         state: &BufferState,
         context: &ContextSettings,
     ) -> Result<Prediction> {
-        // The Speculator, too, halves the budgets until the prompt fits.
+        // The Speculator also halves the budgets until the prompt fits.
         for attempt in 0..=2 {
             let window = ContextWindow::new(
                 &state.document,
@@ -124,7 +124,7 @@ impl Predictor {
         Ok(Prediction::SILENT)
     }
 
-    /// Decodes until both cuts are decided; `None` when the prompt is too long.
+    /// Decodes until both cuts are decided; returns `None` when the prompt is too long.
     fn generate(
         &mut self,
         state: &BufferState,
@@ -214,7 +214,7 @@ impl Predictor {
         }
     }
 
-    /// The next event of one generation; what still comes of cancelled ones is skipped.
+    /// Returns the next event of one generation; remaining events of cancelled ones are skipped.
     fn next_event(&self, wanted: GenerationId) -> Result<GenerationEvent> {
         loop {
             match self.events.recv().context("the engine's thread ended")? {
@@ -235,7 +235,8 @@ impl Prediction {
     };
 }
 
-/// Mean over the tokens that end behind the tail and begin within the first `shown` bytes there.
+/// Returns the mean over the tokens that end after the tail and begin within the first `shown`
+/// bytes after it.
 fn mean_log_prob(path: &Path, shown: usize) -> f32 {
     let origin = path.origin();
     let mut start = path.boundary();
@@ -274,7 +275,7 @@ mod tests {
         let document = Document::new(text, Version(0));
         let mut suggestions = 0;
         for line in (0..document.line_count()).step_by(7) {
-            // The rest of the line is what is asked for.
+            // The request is for the rest of the line.
             let range = document.line_range(line);
             let cursor = Offset((range.start.0 + range.end.0) / 2);
             let state = BufferState {

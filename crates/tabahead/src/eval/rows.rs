@@ -1,4 +1,4 @@
-//! The rows of an evaluation: what stood before a cursor, behind it, and in between.
+//! The rows of an evaluation: the text before a cursor, after it, and in between.
 
 use std::{
     fs::File,
@@ -17,25 +17,25 @@ use crate::place;
 /// One place whose continuation is known.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Row {
-    /// The file before the cursor.
+    /// Text of the file before the cursor.
     pub prefix: String,
-    /// The file behind the middle.
+    /// Text of the file after the middle.
     pub suffix: String,
-    /// What stood in between.
+    /// Original text in between.
     pub middle: String,
-    /// The language, as an LSP id or by another common name.
+    /// Language, as an LSP id or by another common name.
     pub language: String,
-    /// The file's path; without one the file is called `main` with the language's extension.
+    /// Path of the file; without one, the file is called `main` with the language's extension.
     #[serde(default)]
     pub path: Option<String>,
-    /// What the other open files say.
+    /// Texts of the other open files.
     #[serde(default)]
     pub open_files: Vec<String>,
 }
 
 impl Row {
-    /// The document without its middle, and the cursor there; `shown` is as much of it after the cursor as the
-    /// model may see.
+    /// Returns the document without its middle, with the cursor there; `shown` is the part of the
+    /// text after the cursor that the model may see.
     pub fn state(&self, shown: &str) -> BufferState {
         BufferState {
             document: Document::new(&format!("{}{shown}", self.prefix), Version(0)),
@@ -44,7 +44,7 @@ impl Row {
         }
     }
 
-    /// Whether the middle is a secret value, or a part of one.
+    /// Reports whether the middle is a secret value or a part of one.
     pub fn has_secret_middle(&self) -> bool {
         let line = self.prefix.rfind('\n').map_or(0, |end| end + 1);
         let behind = self.suffix.lines().next().unwrap_or_default();
@@ -52,7 +52,7 @@ impl Row {
         holds_secret(&written)
     }
 
-    /// What an editor would tell of the file, and of those beside it.
+    /// Returns what an editor would report about the file and the other open files.
     pub fn name(&self) -> DocumentName {
         let extension = tabahead_text::extension_of(&self.language);
         let file_name = match (&self.path, extension) {
@@ -84,7 +84,7 @@ pub fn read(file: &Path, limit: usize) -> Result<Vec<Row>> {
 }
 
 fn parse(mut lines: impl BufRead, limit: usize) -> Result<Vec<Row>> {
-    /// Bytes of a row: a device has no line ends.
+    /// Limit of a row's size in bytes: a device has no line ends.
     const MOST: u64 = 64 << 20;
 
     let mut rows = Vec::new();
@@ -102,7 +102,7 @@ fn parse(mut lines: impl BufRead, limit: usize) -> Result<Vec<Row>> {
             continue;
         }
         let row = serde_json::from_str(&line)
-            // serde_json counts lines inside the one that it got.
+            // serde_json counts lines within the one line that it gets.
             .map_err(|error| {
                 let message = error.to_string();
                 let message = message.split(" at line ").next().unwrap_or_default();

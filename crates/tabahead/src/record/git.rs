@@ -16,13 +16,13 @@ use tabahead_replay::{
 
 use crate::{args::RecordArgs, config::Resolved, output};
 
-/// Nobody wants to see a bar for less.
+/// Duration up to which no progress bar is shown.
 const SHORT: Duration = Duration::from_secs(1);
 
 pub(super) fn run(repository: &Path, args: &RecordArgs, config: &Resolved) -> Result<ExitCode> {
     let suitability = config.suitability()?;
     let root = path::absolute(repository).context("the working directory cannot be read")?;
-    // Rules may name the whole path.
+    // Rules may match the absolute path.
     let is_private = |path: &str| suitability.is_private(&root.join(path).to_string_lossy());
     let range = args.commits.as_deref().unwrap_or("HEAD~1..HEAD");
     let commits = commits(repository, range)?;

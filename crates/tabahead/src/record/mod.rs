@@ -1,6 +1,6 @@
 //! `tabahead record`: recordings of what a user does, or of what commits changed.
 //!
-//! What a recording is stands in `tabahead-replay`. Text goes into recordings and nowhere else.
+//! `tabahead-replay` defines what a recording is. Text goes into recordings and nowhere else.
 
 mod git;
 mod writer;
@@ -25,7 +25,7 @@ use writer::Writer;
 pub fn run(args: &RecordArgs, named: Option<&Path>) -> Result<ExitCode> {
     match (&args.from_git, &args.folder) {
         (None, Some(folder)) => config::run_server(named, &args.engine, || recorder(folder)),
-        // One of them is there: the arguments say so.
+        // The argument parser guarantees that one of the two is given.
         (repository, _) => {
             let repository = repository.as_deref().unwrap_or(Path::new("."));
             git::run(repository, args, &config::load(named)?)
@@ -33,8 +33,8 @@ pub fn run(args: &RecordArgs, named: Option<&Path>) -> Result<ExitCode> {
     }
 }
 
-/// A recorder into a folder; `None`, with a warning, when nothing can be written there. Whoever edits
-/// is not to be without suggestions for that.
+/// Starts a recorder that writes into `folder`. Returns `None`, with a warning, when nothing can be
+/// written there: the user must not lose suggestions because of that.
 fn recorder(folder: &Path) -> Option<Box<dyn Recorder>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let time = now.map_or(0, |since| since.as_millis() as u64);

@@ -1,7 +1,7 @@
-//! From what the server tells to the entries of a recording, written by a thread of its own.
+//! Turns the server's events into entries of a recording, and writes them on a thread of its own.
 //!
-//! The server never waits for the disk: what it tells waits in a queue, and when that is full, or the
-//! disk is, recording ends with one warning.
+//! The server never waits for the disk: its events wait in a queue. When the queue or the disk is
+//! full, recording ends with one warning.
 
 use std::{
     env, io,
@@ -14,7 +14,7 @@ use std::{
 use tabahead_replay::recording::{EntryKind, FetchedItem, Replacement};
 use tabahead_server::{Recorded, Recorder};
 
-/// How much may wait for the disk: minutes of the fastest typing.
+/// Maximum number of events that wait for the disk: minutes of the fastest typing.
 const QUEUE: usize = 1 << 14;
 
 /// The recorder of a running server.
@@ -23,13 +23,14 @@ pub(super) struct Writer {
     queue: Option<SyncSender<(u64, Recorded)>>,
     thread: Option<JoinHandle<()>>,
     file: PathBuf,
-    /// The time at `start`, in milliseconds since 1970. The clock that people set may jump.
+    /// Time at `start`, in milliseconds since 1970. Later times are measured from `start`, because
+    /// the system clock may jump.
     time: u64,
     start: Instant,
 }
 
 impl Writer {
-    /// Starts the thread. `file` is what warnings name.
+    /// Starts the thread. Warnings name `file`.
     pub(super) fn start(
         file: PathBuf,
         time: u64,
@@ -56,7 +57,7 @@ impl Recorder for Writer {
         match sent {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => stopped(&self.file, "the disk is too slow"),
-            // The thread has given its warning.
+            // The thread has already logged its warning.
             Err(TrySendError::Disconnected(_)) => {}
         }
         self.queue = None;
@@ -65,7 +66,7 @@ impl Recorder for Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // The thread ends when it has written what waits.
+        // Without a sender, the thread ends once it has written everything in the queue.
         self.queue = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -94,7 +95,7 @@ fn stopped(file: &Path, reason: &str) {
     tracing::warn!(file = %file.display(), reason, "recording has stopped");
 }
 
-/// The entries that say what was told.
+/// Returns the recording's entries for an event.
 fn entries(recorded: Recorded) -> Vec<EntryKind> {
     let entry = match recorded {
         Recorded::Opened {
@@ -173,8 +174,8 @@ fn entries(recorded: Recorded) -> Vec<EntryKind> {
     vec![entry]
 }
 
-/// What is told of a path: the part in the folder where the editor started the server, else the last
-/// component. Where a home is, and whose, is nobody's business.
+/// Returns the part of a path that is recorded: the part below the folder where the editor started
+/// the server, else the last component. A recording must not reveal where a home is, or whose.
 fn told_path(path: &str, id: u64) -> String {
     let folder = env::current_dir().unwrap_or_default();
     match Path::new(path).strip_prefix(&folder) {

@@ -1,17 +1,17 @@
-//! The recordings that a call names: files, and folders that hold some.
+//! Finds the recordings that a call names: files, and folders that contain recordings.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// Endings of recordings in a folder.
+/// File-name endings of the recordings in a folder.
 const ENDINGS: [&str; 3] = [
     ".recording.w.json",
     ".recording.w.jsonl",
     ".recording.jsonl",
 ];
 
-/// All files, those of a folder in the order of their names.
+/// Returns all recordings in `named`; those in a folder are sorted by name.
 pub(super) fn find(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
@@ -43,7 +43,7 @@ fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in entries {
         let name = entry.file_name().unwrap_or_default().to_string_lossy();
         if entry.is_dir() {
-            // A link may lead back to where it is.
+            // A symbolic link may lead back to a folder that contains it.
             if !entry.is_symlink() {
                 search(&entry, files)?;
             }

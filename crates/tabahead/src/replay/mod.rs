@@ -1,6 +1,7 @@
-//! `tabahead replay`: recordings against policies, on the virtual clock or in real time.
+//! `tabahead replay`: runs recordings against policies, on the virtual clock or in real time.
 //!
-//! What is measured and how stands in `tabahead-replay`; here are files, flags, progress and tables.
+//! `tabahead-replay` defines what is measured and how; this module handles files, flags, progress
+//! and tables.
 
 mod files;
 mod virtual_clock;
@@ -29,7 +30,7 @@ use crate::{
 /// Runs the command.
 ///
 /// # Errors
-/// When a recording, the model or a file that is named cannot be used.
+/// When a recording, the model or a named file cannot be used.
 pub fn run(args: &ReplayArgs, config: &Resolved, config_file: Option<&Path>) -> Result<ExitCode> {
     let config = config.with_engine(&args.engine)?;
     let files = files::find(&args.recordings)?;
@@ -49,7 +50,7 @@ pub fn run(args: &ReplayArgs, config: &Resolved, config_file: Option<&Path>) -> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a call measured.
+/// The measurements of one call.
 pub(crate) struct Measured {
     pub(crate) mode: &'static str,
     pub(crate) clock: &'static str,
@@ -84,7 +85,7 @@ impl Measured {
         json
     }
 
-    /// What was run.
+    /// Returns the settings of the run.
     fn about(&self) -> Value {
         json!({
             "program": env!("CARGO_PKG_VERSION"),
@@ -98,7 +99,7 @@ impl Measured {
         })
     }
 
-    /// All recordings together, in Markdown.
+    /// Returns a Markdown table of all recordings together.
     fn table(&self) -> String {
         report::table(&report::pooled(&self.recordings))
     }
@@ -125,7 +126,7 @@ impl Measured {
     }
 }
 
-/// The words of flags, as JSON has them.
+/// Returns the names of mode, clock and answers, as JSON has them.
 pub(crate) fn words(args: &ReplayArgs) -> (&'static str, &'static str, &'static str) {
     let mode = match args.mode {
         ReplayMode::Recorded => "recorded",
@@ -143,7 +144,8 @@ pub(crate) fn words(args: &ReplayArgs) -> (&'static str, &'static str, &'static 
     (mode, clock, answers)
 }
 
-/// The policies that are compared, each once, in the order of tables: `all` unless some are named.
+/// Returns the policies to compare, each once, in table order: the named ones, or `all` if none is
+/// named.
 pub(crate) fn policies(args: &ReplayArgs, all: &[PolicyName]) -> Vec<PolicyName> {
     let named = |policy: &PolicyName| match args.policy.is_empty() {
         true => all.contains(policy),
@@ -152,7 +154,7 @@ pub(crate) fn policies(args: &ReplayArgs, all: &[PolicyName]) -> Vec<PolicyName>
     PolicyName::ALL.into_iter().filter(named).collect()
 }
 
-/// What the user does.
+/// Converts the mode of the command line to the mode of the replay.
 pub(crate) fn mode(mode: ReplayMode) -> Mode {
     match mode {
         ReplayMode::Recorded => Mode::Recorded,
@@ -161,25 +163,26 @@ pub(crate) fn mode(mode: ReplayMode) -> Mode {
     }
 }
 
-/// Whether a document of this path is left out.
+/// Predicate on a document's path: whether the document is left out.
 type IsPrivate = Box<dyn Fn(&str) -> bool>;
 
-/// Which recorded documents are left out: their text is not shown to a model.
+/// Returns the predicate for recorded documents that are left out, because their text must not be
+/// shown to a model.
 pub(crate) fn is_private(config: &Resolved) -> Result<IsPrivate> {
     let suitability = config.suitability()?;
     Ok(Box::new(move |path| suitability.is_private(path)))
 }
 
-/// What is wrong with a recording, with the file's name.
+/// Turns an error about a recording into one that names the file.
 pub(crate) fn in_file(file: &Path, error: UserError) -> anyhow::Error {
     match error {
         UserError::Inconsistent(error) => anyhow!("'{}': {error}", file.display()),
-        // It names the file itself.
+        // This error names the file already.
         UserError::Recording(error) => error.into(),
     }
 }
 
-/// A recording's name in tables.
+/// Returns a recording's name for tables.
 pub(crate) fn name_of(file: &Path) -> String {
     match file.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),
@@ -187,7 +190,7 @@ pub(crate) fn name_of(file: &Path) -> String {
     }
 }
 
-/// A Markdown table with its columns aligned for a terminal.
+/// Aligns the columns of a Markdown table for a terminal.
 fn aligned(table: &str) -> String {
     let rows: Vec<Vec<&str>> = table
         .lines()

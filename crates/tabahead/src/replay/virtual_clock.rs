@@ -50,7 +50,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
             of_policies.push((policy, ran));
             bar.inc(1);
         }
-        // They only save time in the next run: the figures need them not.
+        // Saved answers only save time in the next run; the figures do not depend on them.
         if let Err(error) = answers.save()
             && !std::mem::replace(&mut unsaved, true)
         {
@@ -109,7 +109,7 @@ fn answers(args: &ReplayArgs, config: &Resolved) -> Result<Answers> {
     ))
 }
 
-/// A file name for a model's answers.
+/// Returns the name of the file for a model's answers.
 fn file_name(model: &str) -> String {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "-.".contains(c) {
@@ -121,7 +121,7 @@ fn file_name(model: &str) -> String {
     format!("{}.jsonl", model.chars().map(safe).collect::<String>())
 }
 
-/// The costs that `tabahead bench --json` measured.
+/// Reads the costs that `tabahead bench --json` measured.
 fn read_costs(file: &Path) -> Result<EngineCosts> {
     let shown = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("'{shown}' cannot be read"))?;

@@ -1,4 +1,4 @@
-//! A replay in real time: this very program as the server.
+//! A replay in real time, with this same program as the server.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use crate::{
     output,
 };
 
-/// The policies that the server has.
+/// Policies that the server implements.
 const POLICIES: [PolicyName; 2] = [PolicyName::None, PolicyName::Tabahead];
 
 /// Runs every policy over every recording.
@@ -37,7 +37,7 @@ pub(super) fn measure(
     if args.layout.is_some() || args.anchor_lines.is_some() {
         bail!("the wall clock runs the server as it is; --layout is for the virtual clock");
     }
-    // Said before minutes of other policies have passed.
+    // Fail now, not after other policies have run for minutes.
     if let Some(&other) = args.policy.iter().find(|name| !POLICIES.contains(name)) {
         return Err(WallError::VirtualOnly(other).into());
     }
@@ -74,7 +74,7 @@ pub(super) fn measure(
         clock,
         answers,
         model: config.settings.model.clone(),
-        // The server does not tell.
+        // The server does not report it.
         layout: None,
         seed: args.seed,
         costs: json!({"max_gap_ms": args.max_gap.as_secs_f64() * 1e3, "pass": Value::Null}),
@@ -82,7 +82,7 @@ pub(super) fn measure(
     })
 }
 
-/// How the server is started: with what this call was given.
+/// Returns the arguments that start the server with the options of this call.
 fn server_arguments(args: &ReplayArgs, config_file: Option<&Path>) -> Vec<String> {
     let mut arguments = Vec::new();
     if let Some(file) = config_file {

@@ -1,6 +1,6 @@
 //! A copy of the workspace to build mutants in.
 //!
-//! Files that are the same are left alone, so that cargo builds only what has changed.
+//! Unchanged files are left alone, so that cargo builds only what has changed.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// The copy, as long as nobody else may use it.
+/// The copy, locked against other runs.
 pub struct Copy {
     tree: PathBuf,
     target: PathBuf,
@@ -19,7 +19,8 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Makes the copy that of a checkout: what git tracks, and new files that it does not ignore.
+    /// Brings the copy up to date with a checkout: the files that git tracks, and new ones that it
+    /// does not ignore.
     pub fn of(root: &Path) -> Result<Self> {
         let folder = root.join("target/mutants");
         let copy = Self {
@@ -47,18 +48,18 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Where the workspace's `Cargo.toml` stands.
+    /// Returns the folder of the workspace's `Cargo.toml`.
     pub fn tree(&self) -> &Path {
         &self.tree
     }
 
-    /// Where cargo builds it.
+    /// Returns the folder where cargo builds it.
     pub fn target(&self) -> &Path {
         &self.target
     }
 }
 
-/// Two runs in one copy would test each other's mutants.
+/// Locks the copy: two runs in it would test each other's mutants.
 fn lock(folder: &Path) -> Result<File> {
     fs::create_dir_all(folder)?;
     let lock = File::create(folder.join("lock"))?;
@@ -79,7 +80,7 @@ fn files_of(root: &Path) -> Result<BTreeSet<PathBuf>> {
         bail!("git ls-files failed");
     }
     let names = String::from_utf8(output.stdout).context("names of files are UTF-8")?;
-    // One that is deleted and not yet committed is listed too.
+    // A file whose deletion is not committed yet is listed too.
     Ok(names
         .split_terminator('\0')
         .map(PathBuf::from)
@@ -87,7 +88,7 @@ fn files_of(root: &Path) -> Result<BTreeSet<PathBuf>> {
         .collect())
 }
 
-/// All files below a folder.
+/// Returns all files below a folder.
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! Test programs: built by cargo, run directly, so that one that never ends can be ended.
+//! Test programs: built by cargo, run directly, so that one that never ends can be killed.
 
 use std::{
     fmt,
@@ -12,16 +12,16 @@ use anyhow::{Context, Result};
 
 use super::copy::Copy;
 
-/// A test program: one of a package's.
+/// A test program of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TestProgram {
     package: &'static str,
-    /// A file in `tests/`; `None` for the tests within the library.
+    /// File in `tests/`; `None` for the tests within the library.
     file: Option<&'static str>,
 }
 
 impl TestProgram {
-    /// The tests within a library.
+    /// Returns the program of the tests within a library.
     pub const fn library(package: &'static str) -> Self {
         Self {
             package,
@@ -29,7 +29,7 @@ impl TestProgram {
         }
     }
 
-    /// The tests of a file in `tests/`.
+    /// Returns the program of the tests in a file in `tests/`.
     pub const fn file(package: &'static str, file: &'static str) -> Self {
         Self {
             package,
@@ -37,7 +37,7 @@ impl TestProgram {
         }
     }
 
-    /// The package's folder in the workspace.
+    /// Returns the package's folder in the workspace.
     pub fn folder(self) -> String {
         format!("crates/{}", self.package)
     }
@@ -61,27 +61,28 @@ pub struct Run {
 /// How a test program ended.
 pub enum Ended {
     Passed,
-    /// Its own verdict: a test failed.
+    /// The program reported that a test failed.
     Failed,
-    /// It gave no verdict.
+    /// The program gave no verdict; the text says how it ended.
     Otherwise(&'static str),
 }
 
 impl Run {
-    /// Whether the test with this name ran and passed.
+    /// Reports whether the test with this name ran and passed.
     pub fn passed(&self, test: &str) -> bool {
         let line = format!("test {test} ... ok");
         self.output.lines().any(|other| other == line)
     }
 }
 
-/// The executable of a test program; `None` when it does not compile. What cargo says is shown or not.
+/// Builds a test program and returns its executable; `None` if it does not compile. `shown` decides
+/// whether cargo's messages are shown.
 pub fn compile(copy: &Copy, program: TestProgram, shown: bool) -> Result<Option<PathBuf>> {
     let mut command = Command::new(env!("CARGO"));
     command
         .args(["test", "--no-run", "--package", program.package])
         .arg("--message-format=json-render-diagnostics")
-        // The engine is compiled anew for each of its rules, which takes longer than its tests do.
+        // The engine is compiled again for each of its rules, which takes longer than its tests do.
         .args([
             "--config",
             "profile.dev.package.tabahead-engine.opt-level=1",
@@ -111,7 +112,7 @@ pub fn compile(copy: &Copy, program: TestProgram, shown: bool) -> Result<Option<
         .with_context(|| format!("cargo built no test program of {program}"))
 }
 
-/// Runs tests by their full names, for so long at most.
+/// Runs tests by their full names, for at most `longest`.
 pub fn run(
     copy: &Copy,
     program: TestProgram,
@@ -127,7 +128,8 @@ pub fn run(
         .args(tests)
         .current_dir(&folder)
         .env("CARGO_MANIFEST_DIR", &folder)
-        // A snapshot must not be made to fit a mutant, and the short variants notice it.
+        // A snapshot must not be updated to fit a mutant, and the short variants suffice to notice
+        // it.
         .env_remove("UPDATE_EXPECT")
         .env_remove("TABAHEAD_THOROUGH")
         .env_remove("PROPTEST_CASES")

@@ -1,14 +1,14 @@
 //! The rules, each with the smallest change that switches it off and the test that then fails.
 //!
-//! In the order of ARCHITECTURE.md, and so that neighbours change the same crate: cargo builds less. It is
-//! a table, hence its length.
+//! The order is that of ARCHITECTURE.md, with neighbours that change the same crate, so that cargo
+//! builds less. It is a table, hence its length.
 //!
-//! Some conditions in the code follow from others, so that no test can notice when they alone are gone.
-//! They are not here:
-//! - that B(n) is not before the path's boundary, and that it is an edge of its tokens: the tail begins
-//!   with the path's tail, B never moves back, and up to `canonical_until` no token runs over a boundary;
-//! - that bases of different hashes differ: their texts are compared all the same;
-//! - that a line behind the last one is the document's end: `line_range` says so, too.
+//! Some conditions in the code follow from others, so no test can notice when only they are
+//! removed. They are not listed here:
+//! - B(n) is not before the path's boundary, and is an edge of its tokens: the tail begins with the
+//!   path's tail, B never moves back, and up to `canonical_until` no token crosses a boundary;
+//! - bases with different hashes differ: their texts are compared all the same;
+//! - a line after the last one is the document's end: `line_range` returns that too.
 
 use super::{Mutant, TestProgram};
 

