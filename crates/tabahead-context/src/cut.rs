@@ -7,14 +7,16 @@
 
 mod joint;
 mod repetition;
+mod signs;
 
 use std::{mem, ops::Range};
 
 use tabahead_text::{Document, Offset};
 
 use self::{
-    joint::{End, Meeting, is_quote},
+    joint::{End, Meeting},
     repetition::{Made, loops},
+    signs::is_quote,
 };
 use crate::{ModelProfile, Path, PathEnd, secrets::writes_secret};
 

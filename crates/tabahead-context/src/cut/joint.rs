@@ -6,12 +6,8 @@
 
 use std::mem;
 
+use super::signs::*;
 use crate::closers::Unmatched;
-
-/// Closers that are not single brackets or quotes, longer ones first. Editor templates and users
-/// write them in pairs with their openers, so a suggestion between the two must not add a second
-/// one.
-const LONG_CLOSERS: [&str; 9] = ["-->", "]]>", "/>", "%}", "%>", "?>", "}}", "*/", ">"];
 
 /// How the reading of a path ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +85,15 @@ impl Meeting<'_> {
         };
         // Users do not want white space before a closer or at the end of a line.
         let ends = is_closing(kept) && !kept.starts_with('{');
-        let text = if ends || kept.starts_with(char::is_whitespace) {
+        let mut text = if ends || kept.starts_with(char::is_whitespace) {
             text.trim_end()
         } else {
             text
         };
+        // A comma after the last argument is for calls that are written on several lines.
+        if kept.starts_with(')') && is_in_call(self.before, text) {
+            text = text.strip_suffix(',').unwrap_or(text);
+        }
         Joint {
             length: text.len(),
             covered,
@@ -136,22 +136,24 @@ impl Meeting<'_> {
             return false;
         }
         match self.end {
+            _ if is_closing(kept) && lacks_operand(self.before, text) => false,
             // Closers at the start of a line close something above, unless the editor inserted
-            // them.
-            _ if is_closing(kept) => {
-                !self.before.trim().is_empty() || covered + kept.trim_end().len() <= self.left_out
+            // them. No statement is inside parentheses.
+            _ if is_closing(kept) && self.before.trim().is_empty() => {
+                covered + kept.trim_end().len() <= self.left_out
+                    && !(kept.trim_start().starts_with([')', ']']) && is_statement(text))
             }
+            _ if is_closing(kept) => true,
             End::Broken => false,
-            _ if covered == 0 && changes_operand(self.before, text, kept) => false,
+            _ if covered == 0 && new.missing.len() != old.missing.len() => false,
+            _ if covered == 0 && changes_what_precedes(self.before, text) => false,
+            _ if covered == 0 && takes_operand(self.before, text, kept) => false,
             // Code at the start of a line is complete without anything before it.
             _ if self.before.trim().is_empty() => false,
             _ if met => true,
             // A model may end a middle where nothing joins. So the text must be a value, followed
-            // by an operator or a comma. Continuing a word that is already written would be
-            // guessing at an edit.
-            End::Middle => {
-                !self.before.ends_with(is_word) && ends_value(text.trim_end()) && goes_on(kept)
-            }
+            // by an operator or a comma.
+            End::Middle => ends_value(text.trim_end()) && goes_on(kept),
             End::Line => false,
         }
     }
@@ -300,11 +302,6 @@ fn skip_blanks(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
     any
 }
 
-/// Returns the long closer that `text` begins with.
-fn long_closer(text: &str) -> Option<&'static str> {
-    (LONG_CLOSERS.into_iter()).find(|closer| text.starts_with(closer))
-}
-
 /// Returns whether `text` begins with the same character as `kept`, white space aside.
 fn meets(text: &str, kept: &str) -> bool {
     let first = |text: &str| text.trim_start().chars().next();
@@ -333,220 +330,4 @@ fn unopened_angle(before: &str, text: &str) -> Option<usize> {
     let is_open = matches!(open(before, ' '), Ok(1..)) || !before.contains(['<', '>']);
     let last = before.chars().next_back().unwrap_or(' ');
     open(text, last).err().filter(|_| is_open)
-}
-
-/// Returns whether `kept` has only closers, characters that may end a line, and a comment.
-fn is_closing(kept: &str) -> bool {
-    let mut kept = kept.trim();
-    while let Some(c) = kept.chars().next() {
-        if ["# ", "// ", "/* "]
-            .iter()
-            .any(|mark| kept.starts_with(mark))
-        {
-            return true;
-        }
-        kept = match (c, long_closer(kept)) {
-            (_, Some(closer)) => &kept[closer.len()..],
-            (')' | ']' | '}' | '"' | '\'' | '`' | ';' | ',' | ':' | '{', _) => &kept[1..],
-            _ => return false,
-        }
-        .trim_start();
-    }
-    true
-}
-
-/// Returns whether the text puts a word directly after the quote that ends a literal.
-fn is_after_literal(before: &str, text: &str) -> bool {
-    let quote = before.chars().next_back().filter(|&c| is_quote(c));
-    quote.is_some_and(|quote| before.matches(quote).count().is_multiple_of(2))
-        && text.starts_with(is_word)
-}
-
-/// Returns whether the text puts more than a name into an end tag.
-fn is_in_end_tag(before: &str, text: &str) -> bool {
-    let tag = before.rsplit_once('<').map_or("", |(_, tag)| tag);
-    let name = text.split('>').next().unwrap_or_default();
-    tag.starts_with('/') && !tag.contains('>') && name.contains([' ', '=', '"'])
-}
-
-/// Returns whether a list item or a statement ends twice or inside brackets, or the text ends in a
-/// line continuation.
-fn ends_too_early(text: &str, kept: &str) -> bool {
-    let (text, kept) = (text.trim_end(), kept.trim_start());
-    text.ends_with([',', ';', ':']) && kept.starts_with([',', ';'])
-        || text.ends_with([',', ';']) && kept.starts_with('{')
-        || text.ends_with([';', ':']) && kept.starts_with(')')
-        || text.ends_with(';') && kept.starts_with([']', '>'])
-        || text.ends_with('\\')
-}
-
-/// Returns where the text begins a line comment, or a block comment that it does not end; `None` if
-/// there is no such comment or the cursor is in one.
-fn comment(before: &str, text: &str) -> Option<usize> {
-    const MARKS: [&str; 4] = ["//", "# ", "-- ", "/*"];
-    let line = [before, text].concat();
-    let mut quotes = [('"', false), ('`', false)];
-    let mut last = ' ';
-    for (at, c) in line.char_indices() {
-        let rest = &line[at..];
-        let begins = last.is_whitespace() || "([{},;".contains(last) || at == before.len();
-        let is_mark = MARKS.iter().any(|mark| rest.starts_with(mark));
-        let is_ended = rest.starts_with("/*") && rest.contains("*/");
-        if begins && is_mark && !is_ended && quotes.iter().all(|(_, open)| !open) {
-            return at.checked_sub(before.len());
-        }
-        for (quote, open) in &mut quotes {
-            *open ^= c == *quote && last != '\\';
-        }
-        last = c;
-    }
-    None
-}
-
-/// Returns whether a text that covers closers spells the last of them in its own comment, where it
-/// closes nothing. Only `# ` counts: two slashes may be a division.
-fn hides_closers(before: &str, text: &str) -> bool {
-    comment(before, text).is_some_and(|start| text[start..].starts_with("# "))
-}
-
-/// Returns whether `line` has no open literal and `made` has one.
-fn opens_literal(line: &str, made: &str) -> bool {
-    let is_even = |line: &str, quote| line.matches(quote).count().is_multiple_of(2);
-    let opens = open_literal(line).is_none() && matches!(open_literal(made), Some((_, '"' | '`')));
-    opens
-        || ['"', '`']
-            .into_iter()
-            .any(|quote| is_even(line, quote) && !is_even(made, quote))
-}
-
-/// Returns where the literal that is open at the end of a line begins, and its quote. A single
-/// quote that is not closed on the line is an apostrophe or begins a lifetime.
-fn open_literal(line: &str) -> Option<(usize, char)> {
-    let mut open = None;
-    let mut chars = line.char_indices();
-    let mut last = ' ';
-    while let Some((at, c)) = chars.next() {
-        match open {
-            Some(_) if c == '\\' => {
-                chars.next();
-            }
-            Some((_, quote)) if c == quote => open = None,
-            None if c == '"' || c == '`' => open = Some((at, c)),
-            None if c == '\'' && !is_word(last) && line[at + 1..].contains('\'') => {
-                open = Some((at, c))
-            }
-            _ => {}
-        }
-        last = c;
-    }
-    open
-}
-
-/// Returns whether the cursor is directly after the backslash of an escape.
-fn is_escaped(before: &str, line: &str) -> bool {
-    let backslashes = before.len() - before.trim_end_matches('\\').len();
-    !backslashes.is_multiple_of(2) && open_literal(line).is_none()
-}
-
-/// Returns whether a text inside a literal closes one of its brackets with a closer of another
-/// kind, as after a name in `"{name}"`.
-fn crosses_hole(before: &str, text: &str) -> bool {
-    let Some((start, _)) = open_literal(before) else {
-        return false;
-    };
-    let mut open = Vec::new();
-    let written = before[start..].chars().map(|c| (c, false));
-    for (c, is_new) in written.chain(text.chars().map(|c| (c, true))) {
-        match c {
-            '(' => open.push(')'),
-            '[' => open.push(']'),
-            '{' => open.push('}'),
-            ')' | ']' | '}' => match open.pop() {
-                Some(closer) if closer != c && is_new => return true,
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Returns whether the cursor is inside a word, an operator or the quotes of a long literal.
-fn is_one_token(before: &str, after: &str) -> bool {
-    let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
-    let is_opener =
-        before.ends_with(['<', '%', '?']) || before.trim_end_matches('*').ends_with('/');
-    let is_pair = is_opener && long_closer(after).is_some();
-    let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
-        let opened = before.len() - before.trim_end_matches(quote).len();
-        let closed = after.len() - after.trim_start_matches(quote).len();
-        (1..3).contains(&opened) && closed > 0 && opened + closed >= 3
-    });
-    both(is_word) || both(is_operator) && !is_pair || is_long_quote
-}
-
-/// Returns whether a word or a value directly follows another, or two operators become one.
-fn runs_into(text: &str, kept: &str) -> bool {
-    let operators = text.ends_with(is_operator) && kept.starts_with(is_operator);
-    let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
-        && kept.starts_with(|c| is_word(c) || is_quote(c));
-    (operators || values) && !is_closing(kept)
-}
-
-/// Returns whether the code after the cursor would apply to something else than now: the text
-/// changes the operator before the cursor, puts a word directly after a value, or puts no value
-/// between a value and an operator.
-fn changes_operand(before: &str, text: &str, kept: &str) -> bool {
-    const BETWEEN_VALUES: [&str; 14] = [
-        "and",
-        "as",
-        "else",
-        "extends",
-        "for",
-        "if",
-        "implements",
-        "in",
-        "instanceof",
-        "is",
-        "not",
-        "or",
-        "satisfies",
-        "where",
-    ];
-
-    if before.ends_with(is_operator) && text.starts_with(is_operator) {
-        return true;
-    }
-    if !kept.trim_start().starts_with(is_operator) {
-        return false;
-    }
-    let before = before.trim_end();
-    let text = text.trim();
-    let word = text.split(|c| !is_word(c)).next().unwrap_or_default();
-    let follows_value = before.ends_with([')', ']']) || before.ends_with(is_quote);
-    let is_second = follows_value && !word.is_empty() && !BETWEEN_VALUES.contains(&word);
-    is_second || ends_value(before) && !ends_value(text)
-}
-
-/// Returns whether a text ends with a value.
-fn ends_value(text: &str) -> bool {
-    text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
-}
-
-/// Returns whether `kept` can follow a value: it begins with a comma or an operator other than `:`.
-fn goes_on(kept: &str) -> bool {
-    let kept = kept.trim_start();
-    kept.starts_with(|c: char| c == ',' || is_operator(c)) && !kept.starts_with(':')
-}
-
-fn is_operator(c: char) -> bool {
-    "-+*/%=<>!&|^~:.?".contains(c)
-}
-
-pub(super) fn is_quote(c: char) -> bool {
-    matches!(c, '"' | '\'' | '`')
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }

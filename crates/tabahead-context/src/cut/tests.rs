@@ -132,13 +132,12 @@ fn a_closer_on_a_later_line_ends_the_suggestion() {
 /// after an accept or, if nothing is shown, why.
 #[track_caller]
 fn check_table(table: &[(&str, &str, &str)]) {
-    for (fixture, said, expected) in table {
-        assert_eq!(
-            &accepted(fixture, said),
-            expected,
-            "{fixture:?} and {said:?}"
-        );
-    }
+    let wrong: Vec<_> = table
+        .iter()
+        .map(|(fixture, said, expected)| (fixture, said, accepted(fixture, said), *expected))
+        .filter(|(_, _, shown, expected)| shown != expected)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 const APART: &str = "Silent(Apart)";
@@ -400,6 +399,50 @@ fn an_operator_after_the_cursor_keeps_its_operand() {
         ("v = (a >$0 MAX / b)\n", "_MAX / b)\n", APART),
         ("f(a)$0.is(b)\n", ".not.is(b)\n", "f(a).not$0.is(b)\n"),
         ("let a$0 = b;\n", ": A = b;\n", "let a: A$0 = b;\n"),
+    ]);
+}
+
+#[test]
+fn what_is_written_before_code_stays_what_it_is() {
+    check_table(&[
+        ("r = new Request$0(a)\n", " = new Request(a)\n", APART),
+        ("enum$0 A {\n", ". A {\n", APART),
+        ("import { A }$0 from 'b'\n", "_ from 'b'\n", APART),
+        ("it('a', async $0() => {\n", "async () => {\n", APART),
+        ("g(c, async (s) $0=> {\n", "| undefined) => {\n", APART),
+        ("run($0\"\", \"\")\n", "trim(a)\n", APART),
+        (
+            "run($0\"\", \"\")\n",
+            "a, \"\", \"\")\n",
+            "run(a, $0\"\", \"\")\n",
+        ),
+        ("it('a'$0, () => {\n", "]', () => {\n", APART),
+    ]);
+}
+
+#[test]
+fn what_closers_follow_is_complete() {
+    check_table(&[
+        (
+            "log(A, \"$0\");\n",
+            "no %s\", b,\n",
+            "log(A, \"no %s\", b$0);\n",
+        ),
+        ("log(A, $0);\n", "b,\n", "log(A, b$0);\n"),
+        ("t = ($0)\n", "a,\n", "t = (a,$0)\n"),
+        ("    $0)\n", "assert a == b\n", APART),
+        (
+            "f(() => {\n    $0})\n",
+            "return a\n",
+            "f(() => {\n    return a$0})\n",
+        ),
+        ("x[\"a\"$0: {\n", ",\n", APART),
+        ("if !has($0) {\n", "a, b):\n", APART),
+        ("f(a$0)\n", " +\n", APART),
+        ("f(a$0)\n", "++\n", "f(a++$0)\n"),
+        ("f(\"a$0\")\n", " -\n", "f(\"a -$0\")\n"),
+        ("int main($0) {\n", ") {\n", REPEATS),
+        ("a = \"\"  $0  # none\n", "^\n", APART),
     ]);
 }
 

@@ -1,0 +1,290 @@
+//! What may follow what on a line: rules of characters that hold in nearly every language.
+//!
+//! Each function answers one question about the text before the cursor (`before`), the text of a
+//! suggestion (`text`) and the rest of the line after it (`kept`). `joint.rs` decides with them.
+
+/// Closers that are not single brackets or quotes, longer ones first. Editor templates and users
+/// write them in pairs with their openers, so a suggestion between the two must not add a second
+/// one.
+const LONG_CLOSERS: [&str; 9] = ["-->", "]]>", "/>", "%}", "%>", "?>", "}}", "*/", ">"];
+
+/// Returns the long closer that `text` begins with.
+pub(super) fn long_closer(text: &str) -> Option<&'static str> {
+    (LONG_CLOSERS.into_iter()).find(|closer| text.starts_with(closer))
+}
+
+/// Returns whether `kept` has only closers, characters that may end a line, and a comment.
+pub(super) fn is_closing(kept: &str) -> bool {
+    let mut kept = kept.trim();
+    while let Some(c) = kept.chars().next() {
+        if ["# ", "// ", "/* "]
+            .iter()
+            .any(|mark| kept.starts_with(mark))
+        {
+            return true;
+        }
+        // An even number of quotes are literals of their own.
+        if is_quote(c) && kept.matches(c).count().is_multiple_of(2) {
+            return false;
+        }
+        kept = match (c, long_closer(kept)) {
+            (_, Some(closer)) => &kept[closer.len()..],
+            ('"' | '\'' | '`', _) => kept.trim_start_matches(c),
+            (')' | ']' | '}' | ';' | ',' | ':' | '{', _) => &kept[1..],
+            _ => return false,
+        }
+        .trim_start();
+    }
+    true
+}
+
+/// Returns whether the text puts a word directly after the quote that ends a literal, or begins
+/// another one there with the same quote.
+pub(super) fn is_after_literal(before: &str, text: &str) -> bool {
+    let is_even = |text: &str, quote: char| text.matches(quote).count().is_multiple_of(2);
+    let quote = before.chars().next_back().filter(|&c| is_quote(c));
+    quote.is_some_and(|quote| {
+        is_even(before, quote) && (text.starts_with(is_word) || !is_even(text, quote))
+    })
+}
+
+/// Returns whether the text puts more than a name into an end tag.
+pub(super) fn is_in_end_tag(before: &str, text: &str) -> bool {
+    let tag = before.rsplit_once('<').map_or("", |(_, tag)| tag);
+    let name = text.split('>').next().unwrap_or_default();
+    tag.starts_with('/') && !tag.contains('>') && name.contains([' ', '=', '"'])
+}
+
+/// Returns whether a list item or a statement ends twice or inside brackets, or the text ends in a
+/// line continuation.
+pub(super) fn ends_too_early(text: &str, kept: &str) -> bool {
+    let (text, kept) = (text.trim_end(), kept.trim_start());
+    let is_second = kept.starts_with([',', ';', ':']) && !kept.starts_with("::");
+    text.ends_with([',', ';', ':']) && is_second
+        || text.ends_with("):") && kept.starts_with('{')
+        || text.ends_with([',', ';']) && kept.starts_with('{')
+        || text.ends_with([';', ':']) && kept.starts_with(')')
+        || text.ends_with(';') && kept.starts_with([']', '>'])
+        || text.ends_with('\\')
+}
+
+/// Returns where the text begins a line comment, or a block comment that it does not end; `None` if
+/// there is no such comment or the cursor is in one.
+pub(super) fn comment(before: &str, text: &str) -> Option<usize> {
+    comment_start(&[before, text].concat(), before.len())?.checked_sub(before.len())
+}
+
+/// Returns where a line comment begins in a line, or a block comment that the line does not end.
+/// At `place` it may begin without white space before it.
+fn comment_start(line: &str, place: usize) -> Option<usize> {
+    const MARKS: [&str; 4] = ["//", "# ", "-- ", "/*"];
+    let mut quotes = [('"', false), ('`', false)];
+    let mut last = ' ';
+    for (at, c) in line.char_indices() {
+        let rest = &line[at..];
+        let begins = last.is_whitespace() || "([{},;".contains(last) || at == place;
+        let is_mark = MARKS.iter().any(|mark| rest.starts_with(mark));
+        let is_ended = rest.starts_with("/*") && rest.contains("*/");
+        if begins && is_mark && !is_ended && quotes.iter().all(|(_, open)| !open) {
+            return Some(at);
+        }
+        for (quote, open) in &mut quotes {
+            *open ^= c == *quote && last != '\\';
+        }
+        last = c;
+    }
+    None
+}
+
+/// Returns whether a text that covers closers spells the last of them in its own comment, where it
+/// closes nothing. Only `# ` counts: two slashes may be a division.
+pub(super) fn hides_closers(before: &str, text: &str) -> bool {
+    comment(before, text).is_some_and(|start| text[start..].starts_with("# "))
+}
+
+/// Returns whether `line` has no open literal and `made` has one.
+pub(super) fn opens_literal(line: &str, made: &str) -> bool {
+    let is_even = |line: &str, quote| line.matches(quote).count().is_multiple_of(2);
+    let opens = open_literal(line).is_none() && matches!(open_literal(made), Some((_, '"' | '`')));
+    opens
+        || ['"', '`']
+            .into_iter()
+            .any(|quote| is_even(line, quote) && !is_even(made, quote))
+}
+
+/// Returns where the literal that is open at the end of a line begins, and its quote. A single
+/// quote that is not closed on the line is an apostrophe or begins a lifetime.
+pub(super) fn open_literal(line: &str) -> Option<(usize, char)> {
+    let mut open = None;
+    let mut chars = line.char_indices();
+    let mut last = ' ';
+    while let Some((at, c)) = chars.next() {
+        match open {
+            Some(_) if c == '\\' => {
+                chars.next();
+            }
+            Some((_, quote)) if c == quote => open = None,
+            None if c == '"' || c == '`' => open = Some((at, c)),
+            None if c == '\'' && !is_word(last) && line[at + 1..].contains('\'') => {
+                open = Some((at, c))
+            }
+            _ => {}
+        }
+        last = c;
+    }
+    open
+}
+
+/// Returns whether the cursor is directly after the backslash of an escape.
+pub(super) fn is_escaped(before: &str, line: &str) -> bool {
+    let backslashes = before.len() - before.trim_end_matches('\\').len();
+    !backslashes.is_multiple_of(2) && open_literal(line).is_none()
+}
+
+/// Returns whether a text inside a literal closes one of its brackets with a closer of another
+/// kind, as after a name in `"{name}"`.
+pub(super) fn crosses_hole(before: &str, text: &str) -> bool {
+    let Some((start, _)) = open_literal(before) else {
+        return false;
+    };
+    let mut open = Vec::new();
+    let written = before[start..].chars().map(|c| (c, false));
+    for (c, is_new) in written.chain(text.chars().map(|c| (c, true))) {
+        match c {
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            '{' => open.push('}'),
+            ')' | ']' | '}' => match open.pop() {
+                Some(closer) if closer != c && is_new => return true,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Returns whether the cursor is inside a word, an operator or the quotes of a long literal.
+pub(super) fn is_one_token(before: &str, after: &str) -> bool {
+    let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
+    let is_opener =
+        before.ends_with(['<', '%', '?']) || before.trim_end_matches('*').ends_with('/');
+    let is_pair = is_opener && long_closer(after).is_some();
+    let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
+        let opened = before.len() - before.trim_end_matches(quote).len();
+        let closed = after.len() - after.trim_start_matches(quote).len();
+        (1..3).contains(&opened) && closed > 0 && opened + closed >= 3
+    });
+    both(is_word) || both(is_operator) && !is_pair || is_long_quote
+}
+
+/// Returns whether a word or a value directly follows another, or two operators become one.
+pub(super) fn runs_into(text: &str, kept: &str) -> bool {
+    let operators = text.ends_with(is_operator) && kept.starts_with(is_operator);
+    let values = text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
+        && kept.starts_with(|c| is_word(c) || is_quote(c));
+    (operators || values) && !is_closing(kept)
+}
+
+/// Returns whether the text changes what is written directly before the cursor: it continues a word
+/// other than by a type, makes another operator of one, puts a word after a value, or repeats the
+/// last word. To do so before code would be guessing at an edit.
+pub(super) fn changes_what_precedes(before: &str, text: &str) -> bool {
+    let first = text.split(|c| !is_word(c)).next().unwrap_or_default();
+    let spaced = before.trim_end();
+    let last = &spaced[spaced.trim_end_matches(is_word).len()..];
+    let is_closed = before.ends_with([')', ']', '}']) && open_literal(before).is_none();
+    before.ends_with(is_word) && !text.starts_with(':')
+        || before.ends_with(is_operator) && text.starts_with(is_operator)
+        || is_closed && !first.is_empty()
+        || before.len() > spaced.len() && !first.is_empty() && first == last
+}
+
+/// Returns whether an operator after the cursor loses its operand: it follows a value now, and
+/// would follow none, or a second value.
+pub(super) fn takes_operand(before: &str, text: &str, kept: &str) -> bool {
+    const BETWEEN_VALUES: [&str; 14] = [
+        "and",
+        "as",
+        "else",
+        "extends",
+        "for",
+        "if",
+        "implements",
+        "in",
+        "instanceof",
+        "is",
+        "not",
+        "or",
+        "satisfies",
+        "where",
+    ];
+
+    if !kept.trim_start().starts_with(is_operator) {
+        return false;
+    }
+    let before = before.trim_end();
+    let text = text.trim();
+    let word = text.split(|c| !is_word(c)).next().unwrap_or_default();
+    let follows_value = before.ends_with([')', ']']) || before.ends_with(is_quote);
+    let is_second = follows_value && !word.is_empty() && !BETWEEN_VALUES.contains(&word);
+    is_second || ends_value(before) && !ends_value(text)
+}
+
+/// Returns whether a text that closers follow ends with an operator that needs an operand.
+pub(super) fn lacks_operand(before: &str, text: &str) -> bool {
+    let line = [before, text.trim_end()].concat();
+    line.ends_with(['+', '-', '%', '^', '|', '=', '~', '<'])
+        && !["++", "--", "||"].iter().any(|pair| line.ends_with(pair))
+        && open_literal(&line).is_none()
+        && comment_start(&line, line.len()).is_none()
+}
+
+/// Returns whether a text begins with a word that begins statements only.
+pub(super) fn is_statement(text: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "assert", "break", "const", "continue", "def", "del", "import", "let", "package", "pass",
+        "raise", "return", "throw", "var",
+    ];
+
+    let first = text.split(|c| !is_word(c)).next().unwrap_or_default();
+    WORDS.contains(&first)
+}
+
+/// Returns whether the innermost parenthesis that is open after the text is that of a call.
+pub(super) fn is_in_call(before: &str, text: &str) -> bool {
+    let line = [before, text].concat();
+    let mut closed = 0;
+    for (at, c) in line.char_indices().rev() {
+        match c {
+            ')' => closed += 1,
+            '(' if closed > 0 => closed -= 1,
+            '(' => return line[..at].ends_with(is_word),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Returns whether a text ends with a value.
+pub(super) fn ends_value(text: &str) -> bool {
+    text.ends_with(|c| is_word(c) || is_quote(c) || matches!(c, ')' | ']' | '}'))
+}
+
+/// Returns whether `kept` can follow a value: it begins with a comma or an operator other than `:`.
+pub(super) fn goes_on(kept: &str) -> bool {
+    let kept = kept.trim_start();
+    kept.starts_with(|c: char| c == ',' || is_operator(c)) && !kept.starts_with(':')
+}
+
+pub(super) fn is_operator(c: char) -> bool {
+    "-+*/%=<>!&|^~:.?".contains(c)
+}
+
+pub(super) fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`')
+}
+
+pub(super) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
