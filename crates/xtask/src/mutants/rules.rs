@@ -36,6 +36,7 @@ const MARKS: &str = "crates/tabahead-context/src/marks.rs";
 const PATH: &str = "crates/tabahead-context/src/path.rs";
 const CUT: &str = "crates/tabahead-context/src/cut.rs";
 const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
+const SIGNS: &str = "crates/tabahead-context/src/cut/signs.rs";
 const ELSEWHERE: &str = "crates/tabahead-context/src/elsewhere.rs";
 const KEY: &str = "crates/tabahead-context/src/key.rs";
 const STATE: &str = "crates/tabahead-speculation/src/state.rs";
@@ -572,7 +573,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Text after the cursor",
         off: "words may be changed",
-        file: JOINT,
+        file: SIGNS,
         piece: "both(is_word) || both(is_operator)",
         becomes: "both(is_operator)",
         program: CONTEXT,
