@@ -112,7 +112,10 @@ impl Meeting<'_> {
         let made = [self.before, text, kept].concat();
         let (old, new) = (Unmatched::of(&line), Unmatched::of(&made));
         // A closer has lost its opener, or a closer of an opener above has got a different one.
-        if new.unopened != old.unopened || new.passed_over > old.passed_over {
+        if new.unopened != old.unopened
+            || new.passed_over > old.passed_over
+            || leaves_element_open(self.before, text, &self.after[..covered])
+        {
             return false;
         }
         if kept.trim().is_empty() {
@@ -124,6 +127,7 @@ impl Meeting<'_> {
         if new.missing.len() > old.missing.len()
             || leaves_list
             || opens_literal(&line, &made)
+            || parts_literal(self.before, text, self.after, covered)
             || is_one_token(self.before, self.after)
             || is_escaped(self.before, &line)
             || crosses_hole(self.before, text)

@@ -112,6 +112,38 @@ pub(super) fn opens_literal(line: &str, made: &str) -> bool {
             .any(|quote| is_even(line, quote) && !is_even(made, quote))
 }
 
+/// Returns whether single quotes that were in pairs on a line no longer are. Lifetimes have one
+/// quote, and in another literal or a comment a quote may be an apostrophe.
+pub(super) fn parts_literal(before: &str, text: &str, after: &str, covered: usize) -> bool {
+    const QUOTE: char = '\'';
+    let is_lifetime = |at: usize| {
+        let name = &text[at + 1..];
+        let length = name.len() - name.trim_start_matches(is_word).len();
+        let is_short = (1..=3).contains(&length) || &name[..length] == "static";
+        is_short && !name[length..].starts_with(QUOTE)
+    };
+    let count = |text: &str| text.matches(QUOTE).count();
+    let (old, kept) = (count(before) + count(after), count(&after[covered..]));
+    let is_apostrophe = matches!(open_literal(before), Some((_, '"' | '`')))
+        || comment_start(before, before.len()).is_some();
+    old.is_multiple_of(2)
+        && !(count(before) + count(text) + kept).is_multiple_of(2)
+        && !text.match_indices(QUOTE).any(|(at, _)| is_lifetime(at))
+        && !is_apostrophe
+}
+
+/// Returns whether a text replaces the `/>` of an element by `>` and brings no end tag. Elements of
+/// HTML that have no content need none.
+pub(super) fn leaves_element_open(before: &str, text: &str, covered: &str) -> bool {
+    const EMPTY: [&str; 8] = ["br", "hr", "img", "input", "link", "meta", "source", "wbr"];
+    let name = before.rsplit_once('<').map_or("", |(_, tag)| tag);
+    let name = name.split(|c| !is_word(c)).next().unwrap_or_default();
+    covered.trim_start().starts_with("/>")
+        && !text.contains("/>")
+        && !text.contains("</")
+        && !EMPTY.contains(&name)
+}
+
 /// Returns where the literal that is open at the end of a line begins, and its quote. A single
 /// quote that is not closed on the line is an apostrophe or begins a lifetime.
 pub(super) fn open_literal(line: &str) -> Option<(usize, char)> {
@@ -187,9 +219,12 @@ pub(super) fn runs_into(text: &str, kept: &str) -> bool {
 }
 
 /// Returns whether the text changes what is written directly before the cursor: it continues a word
-/// other than by a type, makes another operator of one, puts a word after a value, or repeats the
-/// last word. To do so before code would be guessing at an edit.
+/// other than by a type, makes another operator of one, puts a word after a value, repeats the
+/// last word, or adds punctuation alone. To do so before code would be guessing at an edit.
 pub(super) fn changes_what_precedes(before: &str, text: &str) -> bool {
+    if !text.contains(|c| is_word(c) || is_quote(c)) {
+        return true;
+    }
     let first = text.split(|c| !is_word(c)).next().unwrap_or_default();
     let spaced = before.trim_end();
     let last = &spaced[spaced.trim_end_matches(is_word).len()..];

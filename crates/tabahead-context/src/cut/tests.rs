@@ -417,6 +417,17 @@ fn what_is_written_before_code_stays_what_it_is() {
             "run(a, $0\"\", \"\")\n",
         ),
         ("it('a'$0, () => {\n", "]', () => {\n", APART),
+        ("fn f(&'a $0mut self) {\n", "&mut self) {\n", APART),
+        ("x != \"a\"$0{\n", "' {\n", APART),
+        ("f('$0./a')\n", "b'./a')\n", APART),
+        (
+            "fn f(a: A$0) {\n",
+            ", b: &'b B) {\n",
+            "fn f(a: A, b: &'b B)$0 {\n",
+        ),
+        ("f(\"a$0\")\n", " doesn't\n", "f(\"a doesn't$0\")\n"),
+        ("f('$0')\n", "a b')\n", "f('a b')$0\n"),
+        ("  <App$0 />\n", ">\n", APART),
     ]);
 }
 
