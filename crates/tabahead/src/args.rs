@@ -23,7 +23,7 @@ pub struct Cli {
     /// Configuration file instead of the user's own.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// What to log on standard error: error, warn, info, debug, trace, or a filter such as
+    /// Log level on standard error: error, warn, info, debug, trace, or a filter such as
     /// `tabahead_server=debug`. Text of your files is never logged.
     #[arg(
         long,
@@ -33,7 +33,7 @@ pub struct Cli {
         default_value = "warn"
     )]
     pub log: String,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -45,40 +45,40 @@ pub enum Command {
     Lsp(LspArgs),
     /// Show the suggestion at a place in a file, press Tab, and show the next one.
     Complete(CompleteArgs),
-    /// Measure how often suggestions are what really stood there.
+    /// Measure how often suggestions equal the original text.
     Eval(EvalArgs),
     /// Measure the engine's speed on this machine.
     Bench(BenchArgs),
     /// Record what happens to documents while the language server runs, or what commits changed.
     Record(RecordArgs),
-    /// Replay recorded editing and measure how long people wait and what was computed in vain.
+    /// Replay recorded editing and measure how long users wait and how much is computed in vain.
     Replay(ReplayArgs),
-    /// Check that everything is in place; says what to do where it is not.
+    /// Check the installation, print what to fix, and recommend a model for this machine.
     Doctor(DoctorArgs),
     /// Show what the running servers have answered, and how fast.
     Stats(StatsArgs),
-    /// Show every setting, its value and where it comes from.
+    /// Show every setting, its value and its source.
     Config(ConfigArgs),
-    /// Look into a model.
+    /// Inspect a model, or choose the one to use.
     #[command(subcommand)]
     Model(ModelCommand),
     /// Print the completion script of a shell.
     ///
     /// For bash: `tabahead completions bash > ~/.local/share/bash-completion/completions/tabahead`
     Completions {
-        /// Which shell.
+        /// Shell to print the script for.
         shell: Shell,
     },
 }
 
-/// Which model computes, and on how many threads.
+/// The model to use, and the number of threads.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
     /// GGUF file or directory with safetensors, or `mini` for the built-in model [default: from
     /// the configuration].
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
-    /// Threads that compute, 0 to choose from the cores [default: from the configuration].
+    /// Number of threads; 0 chooses from the number of cores [default: from the configuration].
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 }
@@ -88,7 +88,7 @@ pub struct EngineArgs {
 pub struct LspArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Run alone in this process. It is the only way so far; the flag is there for scripts.
+    /// Compute in this process. This is the only mode so far; the flag exists for scripts.
     #[arg(long)]
     pub no_daemon: bool,
     /// Accepted for editors that name the transport; it is always standard input and output.
@@ -103,8 +103,8 @@ Examples:
   tabahead record ~/recordings                      in the editor's settings, instead of tabahead lsp
   tabahead record --from-git . --commits HEAD~3..   what the last three commits changed, typed
 
-A recording holds the text of the files that are edited. It stays in DIR, readable by you alone. Files
-that get no suggestions, such as those that look like secrets, are never recorded.")]
+A recording contains the text of the files that are edited. It stays in DIR, readable only by you.
+Files that get no suggestions, such as those that look like secrets, are never recorded.")]
 pub struct RecordArgs {
     /// Serve an editor as `tabahead lsp` does, and record into this folder.
     #[arg(
@@ -113,7 +113,7 @@ pub struct RecordArgs {
         value_hint = ValueHint::DirPath
     )]
     pub folder: Option<PathBuf>,
-    /// Make recordings of a repository's commits instead: what they changed is typed key by key.
+    /// Make recordings from a repository's commits instead: their changes are typed key by key.
     #[arg(
         long,
         value_name = "REPO",
@@ -122,10 +122,10 @@ pub struct RecordArgs {
         value_hint = ValueHint::DirPath
     )]
     pub from_git: Option<PathBuf>,
-    /// Which commits, as `git log` takes them; of merges the main line.
+    /// Range of commits, as for `git log`; merges count by their main line.
     #[arg(long, value_name = "RANGE", requires = "from_git")]
     pub commits: Option<String>,
-    /// Only these files, as git's pathspecs.
+    /// Only these files, given as git pathspecs.
     #[arg(
         long = "path",
         value_name = "PATHSPEC",
@@ -133,7 +133,7 @@ pub struct RecordArgs {
         value_hint = ValueHint::AnyPath
     )]
     pub paths: Vec<String>,
-    /// Where the recordings of commits go, one file for each.
+    /// Folder for the recordings of commits, one file per commit.
     #[arg(
         short,
         long,
@@ -143,15 +143,15 @@ pub struct RecordArgs {
         value_hint = ValueHint::DirPath
     )]
     pub output: PathBuf,
-    /// For the times, which are drawn from how people type.
+    /// Seed for the typing times, which are drawn from a model of how people type.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "from_git")]
     pub seed: u64,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Accepted as by `tabahead lsp`.
+    /// Accepted for compatibility with `tabahead lsp`.
     #[arg(long, hide = true)]
     pub no_daemon: bool,
-    /// Accepted as by `tabahead lsp`.
+    /// Accepted for compatibility with `tabahead lsp`.
     #[arg(long, hide = true)]
     pub stdio: bool,
 }
@@ -163,17 +163,18 @@ Examples:
   tabahead complete src/main.rs:12:8           the suggestion at line 12, column 8
   tabahead complete src/main.rs:12 --tabs 3    at the end of line 12, then Tab three times")]
 pub struct CompleteArgs {
-    /// Where: line and column count from 1, in characters; without COL the end of the line.
+    /// Place in a file: line and column count from 1, in characters; without COL, the end of the
+    /// line.
     #[arg(value_name = "FILE:LINE[:COL]", value_hint = ValueHint::FilePath)]
     pub place: String,
-    /// Press Tab this many times: accept, and ask again behind what was accepted.
+    /// Press Tab this many times: accept, then request again after the accepted text.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub tabs: usize,
     /// Compute nothing ahead, and skip the comparison.
     #[arg(long)]
     pub no_speculation: bool,
-    /// How long to read each suggestion before pressing Tab: 500ms, 1s, 2.5s. Ends early when
-    /// nothing is left to compute ahead.
+    /// Time to read each suggestion before pressing Tab: 500ms, 1s, 2.5s. Ends early when nothing
+    /// is left to compute ahead.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
     pub pause: Duration,
     #[command(flatten)]
@@ -187,9 +188,9 @@ pub struct CompleteArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each line of FILE is an object with the strings prefix, suffix, middle and language, and
-optionally path. A row is right when the suggestion between prefix and suffix equals middle,
-trailing white space aside. The n-gram copier, which repeats what followed the same text
-elsewhere in the file, is measured on the same rows.")]
+optionally path. A row is right if the suggestion between prefix and suffix equals middle, apart from trailing
+white space. The n-gram copier, which copies what followed the same text elsewhere in the file,
+is measured on the same rows.")]
 pub struct EvalArgs {
     /// Rows to predict.
     #[arg(value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
@@ -197,25 +198,27 @@ pub struct EvalArgs {
     /// Only the first N rows.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Count what the user would see: a suggestion below the least log-probability is silence.
+    /// Count what the user would see: a suggestion below the minimum log-probability counts as none.
     #[arg(long)]
     pub gate: bool,
-    /// Least mean log-probability of the gate [default: from the configuration].
+    /// Minimum mean log-probability of the gate [default: from the configuration].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub min_log_prob: Option<f32>,
-    /// Lay prompts out like this, whatever the model was trained for.
+    /// Layout of the prompts, whatever the model was trained for.
     #[arg(long, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
-    /// Distance in lines of the places where the forced middle of prefix-first may begin.
+    /// Distance in lines between the places where the forced middle of prefix-first may begin.
     #[arg(long, value_name = "N", hide = true)]
     pub anchor_lines: Option<NonZeroUsize>,
-    /// Hide the text behind the cursor from the model.
+    /// Hide the text after the cursor from the model.
     #[arg(long)]
     pub without_suffix: bool,
-    /// Cut the text before the cursor into tokens as if it ended there, as others do, with --observe.
+    /// With --observe: tokenize the text before the cursor as if it ended there, without healing, as
+    /// other tools do.
     #[arg(long, requires = "observe", hide = true)]
     pub without_healing: bool,
-    /// Predict nothing: write for each token of each middle how likely it is to the model and to copying.
+    /// Predict nothing; write how likely each token of each middle is, according to the model and to
+    /// copying.
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub observe: Option<PathBuf>,
     #[command(flatten)]
@@ -228,13 +231,13 @@ pub struct EvalArgs {
 /// `tabahead bench`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Measures on one thread and on all that would compute: prompts of 128 to 1024 tokens, decoding behind
-0 to 2048 tokens, several sequences in one pass, and the first token behind a cut. Then how long a
-first token takes while the program computes ahead, against the same with nothing else running.
-Takes a minute with the built-in model, several with a large one. For figures that hold, leave the
-machine alone meanwhile.")]
+Measures with one thread and with all threads that would compute: prompts of 128 to 1024 tokens,
+decoding after 0 to 2048 tokens, several sequences in one pass, and the first token after a cut.
+Then how long a first token takes while the program computes ahead, compared with nothing else
+running. Takes a minute with the built-in model, several with a large one. For reliable figures,
+do not use the machine meanwhile.")]
 pub struct BenchArgs {
-    /// How often each measurement is repeated; the median is shown.
+    /// Number of times each measurement is repeated; the median is shown.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
     /// Measure a little of everything, in seconds.
@@ -255,56 +258,57 @@ pub struct BenchArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Modes:
-  recorded  edits happen as recorded: what is typed along, what diverges, what is prefilled
-  inject    recorded accepts are served as if they were ours: from Tab to the next suggestion
-  typist    a simulated user types the recorded text and accepts what agrees: the whole
+  recorded  edits happen as recorded; measures typing along, divergence and prefill
+  inject    recorded accepts are served as if they were ours; measures from Tab to the next
+            suggestion
+  typist    a simulated user types the recorded text and accepts what matches; measures all
 
 Examples:
   tabahead replay session.recording.w.json
   tabahead replay recordings/ --mode inject --policy none,tabahead --json
   tabahead replay session.recording.w.jsonl --clock wall --max-gap 1s")]
 pub struct ReplayArgs {
-    /// Recordings, or folders that hold some.
+    /// Recordings, or folders that contain recordings.
     #[arg(value_name = "RECORDING", required = true, value_hint = ValueHint::AnyPath)]
     pub recordings: Vec<PathBuf>,
-    /// What the user does.
+    /// Behaviour of the user.
     #[arg(long, value_enum, default_value_t = ReplayMode::Typist)]
     pub mode: ReplayMode,
-    /// Ways to answer that are compared: none, exact, llama-vim, copilot, tabahead [default: all of
-    /// them, on the wall clock none and tabahead].
+    /// Policies to compare: none, exact, llama-vim, copilot, tabahead [default: all; on the wall
+    /// clock, none and tabahead].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub policy: Vec<PolicyName>,
-    /// The virtual clock gives the same figures on every machine; on the wall clock, the real server
-    /// runs as fast as this machine can.
+    /// Clock: the virtual clock gives the same figures on every machine; on the wall clock the real
+    /// server runs as fast as the machine allows.
     #[arg(long, value_enum, default_value_t = ReplayClock::Virtual)]
     pub clock: ReplayClock,
-    /// Who answers on the virtual clock: the model, or a copier of what stood there before, which
-    /// needs no model and is the same everywhere.
+    /// Source of answers on the virtual clock: the model, or a copier of earlier text, which needs no
+    /// model and is the same everywhere.
     #[arg(long, value_enum, default_value_t = ReplayAnswers::Engine)]
     pub answers: ReplayAnswers,
-    /// How prompts are laid out, for every policy: suffix-first, prefix-first, split. An instrument: a
-    /// model answers badly in a layout that it was not trained for, but what is read for a key, an
-    /// accept or a jump is counted right [default: the model's own].
+    /// Layout of the prompts, for every policy: suffix-first, prefix-first, split. For experiments: a
+    /// model answers badly in a layout that it was not trained for, but the tokens read per key,
+    /// accept or jump are counted correctly [default: the model's own].
     #[arg(long, value_name = "NAME")]
     pub layout: Option<Layout>,
-    /// Distance in lines of the places where the forced middle of prefix-first may begin, on the virtual
-    /// clock. An instrument, as --layout.
+    /// Distance in lines between the places where the forced middle of prefix-first may begin, on the
+    /// virtual clock. For experiments, as --layout.
     #[arg(long, value_name = "N", hide = true)]
     pub anchor_lines: Option<NonZeroUsize>,
     /// Remember the model's answers in this file [default: one per model in the cache folder].
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub memo: Option<PathBuf>,
-    /// What computing takes on the virtual clock: the JSON of `tabahead bench` [default: the built-in
-    /// model on a 2-core machine].
+    /// Cost of computing on the virtual clock: a file with the JSON output of `tabahead bench`
+    /// [default: the built-in model on a 2-core machine].
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub costs: Option<PathBuf>,
-    /// Longer pauses are shortened to this on the wall clock.
+    /// Maximum pause on the wall clock; longer pauses are shortened to this.
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
     pub max_gap: Duration,
-    /// For everything that is drawn by chance.
+    /// Seed for all random choices.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Write a page to look at.
+    /// Write an HTML page with the results.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
     #[command(flatten)]
@@ -317,12 +321,12 @@ pub struct ReplayArgs {
     pub markdown: bool,
 }
 
-/// What the user does in a replay.
+/// Behaviour of the user in a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReplayMode {
-    /// As recorded.
+    /// Edits as recorded.
     Recorded,
-    /// As recorded, recorded accepts served as ours.
+    /// Edits as recorded; recorded accepts are served as ours.
     Inject,
     /// A simulated user.
     Typist,
@@ -337,12 +341,12 @@ pub enum ReplayClock {
     Wall,
 }
 
-/// Who answers in a replay.
+/// Source of answers in a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReplayAnswers {
     /// The model.
     Engine,
-    /// A copier.
+    /// A copier of earlier text.
     Ngram,
 }
 
@@ -370,7 +374,7 @@ pub struct ConfigArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-    /// Print a JSON Schema of the settings instead, for editors.
+    /// Print a JSON Schema of the settings for editors instead.
     #[arg(long, conflicts_with = "json")]
     pub schema: bool,
 }
@@ -378,7 +382,7 @@ pub struct ConfigArgs {
 /// `tabahead model …`
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// Print what a model's metadata say.
+    /// Print a model's metadata.
     Inspect {
         /// GGUF file or directory with safetensors, or `mini` for the built-in model [default:
         /// from the configuration].
@@ -388,29 +392,29 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Name a model in the configuration file, once it is seen to complete code.
+    /// Set the model in the configuration file, after checking that it completes code.
     Use {
         /// GGUF file or directory with safetensors, or `mini` for the built-in model.
         #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
         model: String,
     },
-    /// Print the likeliest next tokens after a prompt, for comparing with other engines.
+    /// Print the likeliest next tokens after a prompt, to compare with other engines.
     Logits(LogitsArgs),
 }
 
 /// `tabahead model logits`
 #[derive(Debug, Args)]
 pub struct LogitsArgs {
-    /// As `--model`.
+    /// Same as `--model`.
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, conflicts_with = "model")]
     pub path: Option<String>,
-    /// Prompt as text; special tokens spelled in it are plain text.
+    /// Prompt as text; special tokens spelled in it are treated as plain text.
     #[arg(long, required_unless_present = "tokens", conflicts_with = "tokens")]
     pub text: Option<String>,
     /// Prompt as token ids: 1,2,3.
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub tokens: Option<Vec<u32>>,
-    /// How many tokens to print; JSON has the scores of all of them besides.
+    /// Number of tokens to print; the JSON also has the scores of all tokens.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
     #[command(flatten)]
