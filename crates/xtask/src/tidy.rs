@@ -3,6 +3,8 @@
 //! Each rule is a pure function from text to findings, tested on strings. CONTRIBUTING.md explains
 //! the rules themselves; the table of arrows is read from ARCHITECTURE.md.
 
+mod english;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, fs,
@@ -233,6 +235,7 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
         }
         if is_written_by_hand(&file) {
             findings.extend(machine_path_findings(&place, &text));
+            findings.extend(english::findings(&place, &text));
         }
     }
     Ok(findings)
