@@ -28,8 +28,8 @@ pub use in_process::{Answered, BufferState, Session, Unusable};
 pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
-    BOUNDS, Bounded, CacheSettings, CopyingSettings, EMBEDDED, GateSettings, KvSettings, PathRule,
-    Precision, Readable, Settings, SettingsError, SpeculationSettings, WindowSettings,
+    CacheSettings, CopyingSettings, EMBEDDED, GateSettings, KvSettings, PathRule, Precision,
+    Readable, Setting, Settings, SettingsError, SpeculationSettings, WindowSettings,
 };
 pub use stats::{default_stats_dir, running_stats};
 pub use suitability::{Suitability, is_secret};

@@ -6,8 +6,9 @@
 //! it turns off what it could mean: the language, the files of the rule, or, if even that cannot be
 //! read, everything.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tabahead_backend::{KvPrecision, LocalSettings, ModelSource};
@@ -23,19 +24,29 @@ pub const EMBEDDED: &str = "mini";
 /// Every setting, with its default.
 ///
 /// These are the names in the TOML file and in the editor's settings object, either nested
-/// (`[speculation]`, `enabled = true`) or dotted (`"speculation.enabled": true`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// (`[speculation]`, `enabled = true`) or dotted (`"speculation.enabled": true`). The fields' docs and
+/// bounds are what users read: [`Settings::schema`] has them, and the settings page of README.md,
+/// the VS Code extension's package.json and `tabahead config` are made from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The model: `mini` (default) for the embedded one, or the path of a GGUF file or of a
-    /// directory with config.json and safetensors. [`Folders::locate`] resolves a relative path.
+    /// The model: `mini` for the built-in one, or the path of a GGUF file or of a directory with
+    /// config.json and safetensors (Llama, Qwen2 or Qwen3 architecture with fill-in-the-middle
+    /// tokens). `~` is your home; a relative path counts from the folder of the configuration file,
+    /// also in an editor's settings, and on the command line from the working directory.
+    #[schemars(extend("order" = 0))]
     pub model: String,
-    /// Number of threads that compute. 0 (default) chooses from the cores.
+    /// Number of threads that compute; `0` chooses from the cores of this machine.
+    #[schemars(range(max = 1024), extend("order" = 1))]
     pub threads: usize,
-    /// Maximum number of tokens in a suggestion. Default 64.
+    /// Maximum length of a suggestion, in tokens of the model (1 to 1024); never more than half of
+    /// what the model reads at once.
+    #[schemars(range(min = 1, max = 1024), extend("order" = 2))]
     pub max_tokens: usize,
-    /// Whether, of two nearly equally likely tokens, the one with the likelier line is chosen.
-    /// Default true.
+    /// Whether, where two tokens are nearly as likely, a few more are decoded after each of them to
+    /// choose the one whose line is likelier. More suggestions are right, for somewhat more
+    /// computing.
+    #[schemars(extend("order" = 3))]
     pub lookahead: bool,
     /// How much of the file the model reads.
     pub context: WindowSettings,
@@ -49,57 +60,72 @@ pub struct Settings {
     pub gate: GateSettings,
     /// Copying from the edited file and the other open ones.
     pub copying: CopyingSettings,
-    /// Number of alternatives that are added when the user asks for suggestions. Default 2.
+    /// Number of other suggestions that are added when you ask for suggestions (0 to 8); an editor
+    /// cycles through them.
+    #[schemars(range(max = 8), extend("order" = 4))]
     pub alternatives: usize,
-    /// Whether editors that cannot show suggestions inline get them in their completion menu.
-    /// Default true.
+    /// Whether an editor that cannot show suggestions inline gets them in its completion menu.
+    #[schemars(extend("order" = 5))]
     pub completion_menu: bool,
-    /// On or off per language, by any of its names; `"*"` is for all that are not named. Default:
-    /// all on.
+    /// On or off by language, such as `{ markdown = false }`; `*` is for all that are not named. Any
+    /// usual name of a language counts, such as `shellscript`, `sh` and `bash`.
+    #[schemars(extend("order" = 6))]
     pub languages: BTreeMap<String, bool>,
-    /// On or off per path; the last matching rule decides. Default: no rules, all on. Files that
-    /// look like secrets are always off.
+    /// On or off by path, such as `[{ glob = "generated", enabled = false }]`: a folder with all
+    /// that is in it, a name, a pattern, or the whole path, with `~` for your home; the last rule that
+    /// matches decides. Files that look like secrets are always off. See docs/privacy.md.
+    #[schemars(extend("order" = 7))]
     pub paths: Vec<PathRule>,
 }
 
 /// How much of the file the model reads.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowSettings {
-    /// Maximum number of bytes before the cursor's line that the model reads. Absent (default):
-    /// what suits the model.
+    /// Maximum number of bytes before the cursor's line that the model reads; unset, what suits the
+    /// model. A larger model makes more of them, and takes longer to read them where the cursor
+    /// jumps to another place.
+    #[schemars(range(min = 256, max = 65536), extend("order" = 13))]
     pub prefix_bytes: Option<usize>,
-    /// Maximum number of bytes after the cursor's line that the model reads. Absent (default): what
-    /// suits the model.
+    /// Maximum number of bytes after the cursor's line that the model reads; unset, what suits the
+    /// model.
+    #[schemars(range(max = 65536), extend("order" = 14))]
     pub suffix_bytes: Option<usize>,
 }
 
 /// Computing suggestions ahead.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpeculationSettings {
-    /// Whether to compute what follows a suggestion before it is accepted. Default true.
+    /// Whether suggestions are computed ahead. It changes when answers are there, never the
+    /// answers.
+    #[schemars(extend("order" = 8))]
     pub enabled: bool,
-    /// Number of accepts to compute ahead. Default 3.
+    /// Number of accepts that are computed ahead (0 to 32).
+    #[schemars(range(max = 32), extend("order" = 9))]
     pub depth: usize,
 }
 
 /// The cache of answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
-    /// Maximum size of the kept answers in bytes. Default 16 MiB.
+    /// Maximum size of the computed suggestions that are kept, in bytes; the least recently used go
+    /// first.
+    #[schemars(extend("order" = 10))]
     pub bytes: usize,
 }
 
 /// The engine's KV cache.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KvSettings {
-    /// Maximum size of the KV cache in bytes; text that is in it is not read again. Default 256
-    /// MiB.
+    /// Maximum size of the keys and values that are kept for text that the model has read, in bytes;
+    /// other text has to be read again.
+    #[schemars(extend("order" = 11))]
     pub bytes: usize,
-    /// Precision of the KV cache: `f16` (default) or `f32`, which takes twice the memory.
+    /// Precision of keys and values: `f16`, or `f32`, which takes twice the memory.
+    #[schemars(extend("order" = 12))]
     pub precision: Precision,
 }
 
@@ -119,32 +145,47 @@ impl Precision {
     pub const ALL: [Self; 2] = [Self::F16, Self::F32];
 }
 
+// Derived, its schema would have a description for each value, which editors do not show.
+impl JsonSchema for Precision {
+    fn schema_name() -> Cow<'static, str> {
+        "Precision".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": Self::ALL})
+    }
+}
+
 /// When to stay silent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateSettings {
-    /// Mean natural log-probability per token below which nothing is shown, such as -1.5; -100
-    /// shows everything. Absent (default): the value in the model's file, or everything if it has
-    /// none.
+    /// Mean natural log-probability per token below which nothing is shown, such as `-1.5`. Nearer
+    /// to `0` shows fewer and better suggestions, `-100` all; unset, the model's file decides.
+    #[schemars(extend("order" = 17))]
     pub least_log_prob: Option<f64>,
-    /// The same for places where the model would have ended: its continuation is shown only if it
-    /// is more certain than this. 0 shows nothing there, -100 everything.
+    /// The same where the model would have ended: what it would write instead is shown only if it is
+    /// surer than this. `0` shows nothing there, `-100` everything.
+    #[schemars(extend("order" = 18))]
     pub least_log_prob_at_end: f64,
 }
 
 /// Copying from the edited file and the other open ones.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CopyingSettings {
-    /// Whether text that followed the same context elsewhere in the file influences the suggestion.
-    /// Default true.
+    /// Whether text that followed the same text elsewhere in the file contributes to suggestions,
+    /// besides the model.
+    #[schemars(extend("order" = 15))]
     pub enabled: bool,
-    /// Whether the other open files are used, too. Default true.
+    /// Whether the other open files contribute, too, except those that get no suggestions
+    /// themselves, such as secrets.
+    #[schemars(extend("order" = 16))]
     pub open_files: bool,
 }
 
 /// On or off for the paths that a glob matches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PathRule {
     /// A pattern for a path or a part of one: with a leading `/` or drive it matches the whole
@@ -366,6 +407,30 @@ impl Settings {
         }
     }
 
+    /// Returns every setting, in the order in which users see them.
+    pub fn all() -> &'static [Setting] {
+        &SETTINGS
+    }
+
+    /// Builds a JSON Schema of the settings. Besides what JSON Schema requires, each setting has
+    /// `order` and `default`, which VS Code reads.
+    pub fn schema() -> Value {
+        let mut root = json!({
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "title": "tabahead",
+        });
+        for Setting { key, schema } in Self::all() {
+            let mut place = &mut root;
+            for part in key.split('.') {
+                place["type"] = json!("object");
+                place["additionalProperties"] = json!(false);
+                place = &mut place["properties"][part];
+            }
+            *place = schema.clone();
+        }
+        root
+    }
+
     /// Returns a short hash of these settings: equal settings have equal digests.
     pub fn digest(&self) -> String {
         let text = self.to_value().to_string();
@@ -383,9 +448,13 @@ impl Settings {
                 problem: problem.to_owned(),
             })
         };
-        for (key, bounds, value) in BOUNDS {
-            if value(self).is_some_and(|value| !bounds.contains(&value)) {
-                let (least, most) = (bounds.start(), bounds.end());
+        let values = self.to_value();
+        for Setting { key, schema } in Self::all() {
+            let value = key.split('.').fold(&values, |value, part| &value[part]);
+            let bounds = schema["minimum"].as_u64().zip(schema["maximum"].as_u64());
+            if let Some((least, most)) = bounds
+                && value.as_u64().is_some_and(|value| !(least..=most).contains(&value))
+            {
                 return invalid(key, &format!("it must be from {least} to {most}"));
             }
         }
@@ -399,30 +468,49 @@ impl Settings {
     }
 }
 
-/// The bounds of numbers: a setting's dotted key, its bounds, and its value, if it is set.
-pub const BOUNDS: &[Bounded] = &[
-    ("threads", 0..=1024, |settings| Some(settings.threads)),
-    ("max_tokens", 1..=1024, |settings| Some(settings.max_tokens)),
-    ("alternatives", 0..=8, |settings| {
-        Some(settings.alternatives)
-    }),
-    ("speculation.depth", 0..=32, |settings| {
-        Some(settings.speculation.depth)
-    }),
-    ("context.prefix_bytes", 256..=65536, |settings| {
-        settings.context.prefix_bytes
-    }),
-    ("context.suffix_bytes", 0..=65536, |settings| {
-        settings.context.suffix_bytes
-    }),
-];
+/// A setting as users see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Dotted key.
+    pub key: String,
+    /// JSON Schema of its values, with `description`, `default` and `order`.
+    pub schema: Value,
+}
 
-/// A bounded number: see [`BOUNDS`].
-pub type Bounded = (
-    &'static str,
-    RangeInclusive<usize>,
-    fn(&Settings) -> Option<usize>,
-);
+static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    let mut generator = SchemaSettings::draft07();
+    generator.inline_subschemas = true;
+    let schema = generator.into_generator().into_root_schema_for::<Settings>();
+    let defaults = Settings::default().to_value();
+    let mut settings = Vec::new();
+    settings_in(schema.as_value(), &defaults, "", &mut settings);
+    settings.sort_by_key(|setting| setting.schema["order"].as_u64());
+    settings
+});
+
+/// Collects the settings of a schema. Only a setting has `order`: that distinguishes a setting that
+/// is an object from a table of settings.
+fn settings_in(schema: &Value, default: &Value, key: &str, found: &mut Vec<Setting>) {
+    if schema.get("order").is_none() {
+        for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+            let dot = if key.is_empty() { "" } else { "." };
+            settings_in(inner, &default[name], &format!("{key}{dot}{name}"), found);
+        }
+        return;
+    }
+    let mut schema = schema.clone();
+    schema["default"] = default.clone();
+    // Doc comments have line breaks where the source has them.
+    let description = schema["description"].as_str().unwrap_or_default();
+    schema["description"] = json!(description.replace('\n', " "));
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("format");
+    }
+    found.push(Setting {
+        key: key.to_owned(),
+        schema,
+    });
+}
 
 /// Log-probability at which the embedded model is right as often after an end that it must not take
 /// as elsewhere.
@@ -929,13 +1017,71 @@ mod tests {
 
     #[test]
     fn numbers_out_of_bounds_are_refused_by_key() {
-        for (key, bounds, _) in BOUNDS {
-            for bound in [bounds.start(), bounds.end()] {
-                resolve(&[json!({ *key: bound })]);
+        let mut bounded = 0;
+        for Setting { key, schema } in Settings::all() {
+            let bounds = schema["minimum"].as_u64().zip(schema["maximum"].as_u64());
+            let Some((least, most)) = bounds else { continue };
+            for bound in [least, most] {
+                resolve(&[json!({ key: bound })]);
             }
-            let line = refused(json!({ *key: bounds.end() + 1 }));
-            assert!(line.contains(key), "{line}");
+            for beyond in [least.checked_sub(1), Some(most + 1)].into_iter().flatten() {
+                let line = refused(json!({ key: beyond }));
+                assert!(line.contains(key), "{line}");
+            }
+            bounded += 1;
         }
+        assert_eq!(bounded, 6);
+    }
+
+    fn leaves(value: &Value, path: &str, keys: &mut Vec<String>) {
+        match value {
+            Value::Object(object) if !object.is_empty() => {
+                for (name, value) in object {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    leaves(value, &format!("{path}{dot}{name}"), keys);
+                }
+            }
+            _ => keys.push(path.to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_setting_is_described_once_in_its_own_place() {
+        let mut keys = Vec::new();
+        leaves(&Settings::default().to_value(), "", &mut keys);
+        let mut described: Vec<&str> = Settings::all().iter().map(|one| one.key.as_str()).collect();
+        let orders = Settings::all().iter().map(|one| one.schema["order"].clone());
+        assert_eq!(orders.collect::<Vec<_>>(), (0..keys.len()).map(|n| json!(n)).collect::<Vec<_>>());
+        keys.sort();
+        described.sort_unstable();
+        assert_eq!(keys, described);
+        for Setting { key, schema } in Settings::all() {
+            let text = schema["description"].as_str().unwrap_or_default();
+            assert!(text.ends_with('.'), "{key}: {text:?}");
+            assert!(schema.get("type").is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_schema_has_what_values_may_be() {
+        let schema = Settings::schema();
+        let at = |pointer: &str| schema.pointer(pointer).cloned().unwrap_or_default();
+        let depth = "/properties/speculation/properties/depth";
+        let bounds = ["minimum", "maximum", "default"].map(|what| at(&format!("{depth}/{what}")));
+        assert_eq!(bounds, [json!(0), json!(32), json!(3)]);
+        let precision = at("/properties/kv/properties/precision");
+        assert_eq!(precision["enum"], json!(["f16", "f32"]));
+        let budget = at("/properties/context/properties/prefix_bytes");
+        assert_eq!(budget["type"], json!(["integer", "null"]));
+        assert_eq!(budget["default"], Value::Null);
+        assert_eq!(at("/properties/paths/items/required"), json!(["glob", "enabled"]));
+    }
+
+    #[test]
+    fn a_typo_is_no_setting_of_the_schema() {
+        let schema = Settings::schema();
+        assert_eq!(schema["additionalProperties"], json!(false));
+        assert_eq!(schema["properties"]["kv"]["additionalProperties"], json!(false));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::{
     env,
     error::Error,
     io::{self, Write},
-    ops::RangeInclusive,
     path::{self, Path, PathBuf},
     process::{self, ExitCode},
     sync::Arc,
@@ -15,11 +14,11 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use console::style;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
 use tabahead_engine::Model;
 use tabahead_server::{
-    BOUNDS, EMBEDDED, Folders, Precision, Recorder, ServerConfig, Session, Settings, Suitability,
+    EMBEDDED, Folders, Recorder, ServerConfig, Session, Setting, Settings, Suitability,
     default_stats_dir, run_stdio,
 };
 
@@ -28,102 +27,6 @@ use crate::{
     output,
     place::read_text,
 };
-
-/// Documentation of every setting: the dotted key and one paragraph. In the order of a TOML file:
-/// keys outside of tables come first.
-const DOCS: &[(&str, &str)] = &[
-    (
-        "model",
-        "The model: `mini` for the built-in one, or the path of a GGUF file or of a directory with \
-         config.json and safetensors (Llama, Qwen2 or Qwen3 architecture with fill-in-the-middle \
-         tokens). `~` is your home; a relative path counts from the folder of the configuration file, \
-         also in an editor's settings, and on the command line from the working directory.",
-    ),
-    (
-        "threads",
-        "Threads that compute; `0` chooses from the cores of this machine.",
-    ),
-    (
-        "max_tokens",
-        "Longest suggestion, in tokens of the model (1 to 1024); never more than half of what the model reads at once.",
-    ),
-    (
-        "lookahead",
-        "Whether, where two tokens are nearly as likely, a few more are decoded behind each of them to choose the one \
-         whose line is likelier. More suggestions are right, for somewhat more computing.",
-    ),
-    (
-        "alternatives",
-        "How many other suggestions are added when you ask for suggestions (0 to 8); an editor cycles \
-         through them.",
-    ),
-    (
-        "completion_menu",
-        "Whether an editor that cannot show suggestions inline gets them in its completion menu.",
-    ),
-    (
-        "languages",
-        "On or off by language, such as `{ markdown = false }`; `*` stands for all that are not named. \
-         Any name counts that an editor or people have for it, such as `shellscript`, `sh` and `bash`.",
-    ),
-    (
-        "paths",
-        "On or off by path, such as `[{ glob = \"generated\", enabled = false }]`: a folder with all that is in it, a name, \
-         a pattern, or the whole path, with `~` for your home; the last rule that matches decides. Files that look like \
-         secrets are always off. See docs/privacy.md.",
-    ),
-    (
-        "speculation.enabled",
-        "Whether anything is computed ahead. It changes when answers are there, never what they \
-         say.",
-    ),
-    (
-        "speculation.depth",
-        "How many accepts are computed ahead (0 to 32).",
-    ),
-    (
-        "cache.bytes",
-        "Bytes of computed suggestions kept; the longest unused go first.",
-    ),
-    (
-        "kv.bytes",
-        "Bytes of keys and values kept for text that the model has read; what is not there has \
-         to be read again.",
-    ),
-    (
-        "kv.precision",
-        "How exactly keys and values are kept: `f16`, or `f32`, which takes twice the memory.",
-    ),
-    (
-        "context.prefix_bytes",
-        "Bytes before the cursor's line that the model reads at most; unset, what suits the model: a larger one \
-         makes more of them, and each takes it longer to read where the cursor jumps to another place.",
-    ),
-    (
-        "context.suffix_bytes",
-        "Bytes after the cursor's line that the model reads at most; unset, what suits the model.",
-    ),
-    (
-        "copying.enabled",
-        "Whether what followed the same text elsewhere in the file has a say in what is suggested, besides \
-         the model.",
-    ),
-    (
-        "copying.open_files",
-        "Whether what followed the same text in the other files that are open counts, too. Never those that get no \
-         suggestions themselves, such as secrets.",
-    ),
-    (
-        "gate.least_log_prob",
-        "Mean natural log-probability per token below which nothing is shown, such as `-1.5`. \
-         Nearer to `0` shows fewer and better suggestions, `-100` all; unset, the model's file decides.",
-    ),
-    (
-        "gate.least_log_prob_at_end",
-        "The same where the model would have ended: what it says instead is shown only if it is \
-         surer than this. `0` shows nothing there, `-100` everything.",
-    ),
-];
 
 /// The resolved settings of this call.
 #[derive(Debug, Clone)]
@@ -383,7 +286,7 @@ fn unusable(error: &dyn Error) -> anyhow::Error {
 /// When the file cannot be used or standard output is closed.
 pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
     if args.schema {
-        output::json(&schema())?;
+        output::json(&Settings::schema())?;
         return Ok(ExitCode::SUCCESS);
     }
     let config = load(named)?;
@@ -399,72 +302,6 @@ pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
     }
     print(&mut output::stdout(), file.as_deref(), &config, &settings)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Builds a JSON Schema of the settings. Besides what JSON Schema requires, each setting has
-/// `order` and `default`, which VS Code reads.
-fn schema() -> Value {
-    let defaults = serde_json::to_value(Settings::default()).unwrap_or_default();
-    let mut root = json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "tabahead",
-    });
-    for (order, (key, doc)) in DOCS.iter().enumerate() {
-        let mut leaf = json!({"description": doc, "order": order, "default": at(&defaults, key)});
-        let object = leaf.as_object_mut().expect("an object was written");
-        object.extend(values_of(key, at(&defaults, key)));
-        let mut place = &mut root;
-        for part in key.split('.') {
-            place["type"] = json!("object");
-            place["additionalProperties"] = json!(false);
-            place = &mut place["properties"][part];
-        }
-        *place = leaf;
-    }
-    root
-}
-
-fn bounds_of(key: &str) -> Option<&'static RangeInclusive<usize>> {
-    let bounded = BOUNDS.iter().find(|(bounded, ..)| *bounded == key);
-    bounded.map(|(_, bounds, _)| bounds)
-}
-
-/// Returns the values that a setting may have, as JSON Schema keywords.
-fn values_of(key: &str, default: &Value) -> Map<String, Value> {
-    let values = match (key, default) {
-        ("languages", _) => json!({"type": "object", "additionalProperties": {"type": "boolean"}}),
-        ("paths", _) => json!({
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"glob": {"type": "string"}, "enabled": {"type": "boolean"}},
-                "required": ["glob", "enabled"],
-                "additionalProperties": false,
-            },
-        }),
-        ("kv.precision", _) => json!({"type": "string", "enum": Precision::ALL}),
-        (_, Value::Bool(_)) => json!({"type": "boolean"}),
-        (_, Value::String(_)) => json!({"type": "string"}),
-        (_, Value::Null) => match bounds_of(key) {
-            Some(bounds) => json!({
-                "type": ["integer", "null"],
-                "minimum": bounds.start(),
-                "maximum": bounds.end(),
-            }),
-            None => json!({"type": ["number", "null"]}),
-        },
-        (_, Value::Number(number)) if number.is_u64() => match bounds_of(key) {
-            Some(bounds) => {
-                json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
-            }
-            None => json!({"type": "integer", "minimum": 0}),
-        },
-        _ => json!({"type": "number"}),
-    };
-    match values {
-        Value::Object(values) => values,
-        _ => unreachable!("every arm is an object"),
-    }
 }
 
 /// Prints the settings as a TOML file that could be saved; unset settings and defaults are
@@ -488,7 +325,8 @@ fn print(
         None => writeln!(out, "# no HOME, so no file is looked for")?,
     }
     let mut section = "";
-    for (key, doc) in DOCS {
+    for Setting { key, schema } in Settings::all() {
+        let doc = schema["description"].as_str().unwrap_or_default();
         let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
         if table != section {
             section = table;
@@ -570,47 +408,6 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn leaves(value: &Value, path: &str, keys: &mut Vec<String>) {
-        match value {
-            Value::Object(object) if !object.is_empty() => {
-                for (name, value) in object {
-                    let dot = if path.is_empty() { "" } else { "." };
-                    leaves(value, &format!("{path}{dot}{name}"), keys);
-                }
-            }
-            _ => keys.push(path.to_owned()),
-        }
-    }
-
-    #[test]
-    fn every_setting_is_explained() {
-        let mut keys = Vec::new();
-        let defaults = serde_json::to_value(Settings::default()).expect("plain data");
-        leaves(&defaults, "", &mut keys);
-        let mut documented: Vec<&str> = DOCS.iter().map(|(key, _)| *key).collect();
-        keys.sort();
-        documented.sort_unstable();
-        assert_eq!(keys, documented);
-    }
-
-    #[test]
-    fn the_schema_has_every_setting_with_its_values() {
-        let schema = schema();
-        for (key, doc) in DOCS {
-            let pointer = format!("/properties/{}", key.replace('.', "/properties/"));
-            let leaf = schema.pointer(&pointer).expect("it is there");
-            assert_eq!(leaf["description"], *doc);
-            assert!(leaf.get("type").is_some(), "{key}");
-        }
-        let precision = &schema["properties"]["kv"]["properties"]["precision"];
-        assert_eq!(precision["enum"], json!(["f16", "f32"]));
-        let depth = &schema["properties"]["speculation"]["properties"]["depth"];
-        assert_eq!(
-            (&depth["minimum"], &depth["maximum"]),
-            (&json!(0), &json!(32))
-        );
-    }
 
     #[test]
     fn what_is_printed_can_be_read_again() {

@@ -126,13 +126,13 @@ end
 --- Returns whether a suggestion may replace the text after the cursor: the text that it was meant
 --- to replace, or brackets and quotes that an auto-closing plug-in has added meanwhile, provided
 --- that the suggestion contains them. Words that were typed there are not its to replace.
----@param behind string
+---@param rest string
 ---@param text string
 ---@param covered string
 ---@return boolean
-local function may_replace(behind, text, covered)
-  local is_expected = behind == covered or not behind:find('[^%s%p]')
-  return is_expected and part.around(vim.split(text, '\n')[1], behind) ~= nil
+local function may_replace(rest, text, covered)
+  local is_expected = rest == covered or not rest:find('[^%s%p]')
+  return is_expected and part.around(vim.split(text, '\n')[1], rest) ~= nil
 end
 
 --- Returns what is left of the shown item at the cursor; nil if the text does not agree with the
