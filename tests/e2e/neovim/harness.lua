@@ -1,8 +1,8 @@
 -- Shared by all drivers: starts a Neovim under test, sends it keys, reads its screen and the
 -- server's figures.
 --
--- A driver is run by `nvim -l` and talks to the Neovim under test over RPC. It prints what it saw in lines that
--- begin with "seen: "; any failed expectation ends it with code 1.
+-- A driver is run by `nvim -l` and talks to the Neovim under test over RPC. It prints what it saw
+-- in lines that begin with "seen: "; any failed expectation ends it with code 1.
 
 local M = {}
 

@@ -83,7 +83,7 @@ local function offered()
 end
 
 --- Selects the first item and accepts it.
----@param seen_by_server? boolean Whether the server sees the text that a selected item puts into the buffer.
+---@param seen_by_server? boolean Whether the server sees the text that the selection inserts.
 local function accept(seen_by_server)
   input('<C-n>')
   wait('the selection', function()
