@@ -202,7 +202,7 @@ def shingles(text):
 
 
 class Duplicates:
-    """Finds duplicates after white-space folding, and files that share most of their line sketch."""
+    """Finds duplicates after white-space folding, and files sharing most of their line sketch."""
 
     def __init__(self):
         self.exact, self.bands = set(), {}

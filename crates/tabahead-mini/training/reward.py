@@ -42,7 +42,7 @@ TEMPERATURE = 0.5
 
 
 class Place:
-    """A cursor: the tokens before it, the text before it to spell first, and the rest of its line."""
+    """A cursor: the tokens before it, the text before it to spell first, the rest of its line."""
 
     def __init__(self, row, tokens, weights, vocabulary):
         first = int(np.argmax(weights == MIDDLE_WEIGHT))

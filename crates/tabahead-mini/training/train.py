@@ -68,7 +68,7 @@ def loss_and_gradient(logits, targets, weights):
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
-    """Weighted sum of the cross-entropies of hidden [n, d] against a tied embedding [v, d], any n."""
+    """Weighted sum of cross-entropies of hidden [n, d], any n, against a tied embedding [v, d]."""
 
     @staticmethod
     def forward(ctx, hidden, embedding, targets, weights):
@@ -248,7 +248,7 @@ class Team:
             workers, initializer=lambda: torch.set_num_threads(1)) if workers > 1 else None
 
     def compile(self, tokens, weights):
-        """Compiles one model after the other: the compiler is not meant for several threads at once."""
+        """Compiles the models one by one: the compiler is not meant for several threads at once."""
         for model in self.models:
             self.work(model, tokens[: self.micro], weights[: self.micro])
             for p in model.parameters():
