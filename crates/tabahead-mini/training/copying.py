@@ -2,15 +2,16 @@
 
 The rule itself is in `tabahead-engine/src/copying.rs`.
 
-Rows come from `cargo xtask prompts --small 0 --copy 65536 --open-files 3` over repositories that were not trained on; in half
-of them the other files are not looked at, as if none were open. Each middle of one line is run through the model token by
-token, with what the text around it votes for at each; the rule's numbers are those under which what really stood there is
-likeliest. A token that spells the rest of the line and its end is as right as the rest of the line without it.
+Rows come from `cargo xtask prompts --small 0 --copy 65536 --open-files 3` over repositories that
+were not trained on. For half of them the other files are ignored, as if none were open. Each
+one-line middle is run through the model token by token, with the votes of the text around it at
+each token. The rule's numbers are those under which the actual text is likeliest. A token that
+spells the rest of the line and its end is as right as the rest of the line without it.
 
     python copying.py --rows DIR/fitted-rows.jsonl --gguf DIR/mini.gguf --count 1000
 
-Prints the numbers, in the order of `mod rule`, and how exact lines are with them where each half of the rows is judged by
-the fit to the other half.
+Prints the numbers, in the order of `mod rule`, and how exact lines are with them when each half of
+the rows is judged with the fit to the other half.
 """
 
 import argparse
@@ -33,21 +34,21 @@ SHORTEST, LONGEST, MOST, CONSIDERED, AHEAD = 3, 64, 64, 128, 32
 NEXT, PROBE, FOLLOWED, LINE = 100, 3, 64, 400
 WHITE = b" \t\r\n"
 FIRST_WORD = re.compile(rb"[ \t\r\n]*[^ \t\r\n]*[\r\n]*")
-# Places of a match; larger ones are the other open files.
+# Places of a match: before or after the cursor. Larger ones are the other open files.
 BEFORE, BEHIND = range(2)
 PROSE = (".md", ".json", ".toml", ".yaml", ".yml")
 WRONG, GOES_ON, DONE = range(3)
 
 
 def byte_values():
-    """Bytes by the characters that stand for them in a byte-level vocabulary."""
+    """Returns the byte for each character that represents one in a byte-level vocabulary."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     moved = [b for b in range(256) if b not in plain]
     return {chr(b): b for b in plain} | {chr(256 + i): b for i, b in enumerate(moved)}
 
 
 class Vocabulary:
-    """Tokens as bytes, and questions about them."""
+    """The tokens as bytes, and queries about them."""
 
     def __init__(self, tokenizer):
         self.tokenizer, self.markers = tokenizer, Markers(tokenizer)
@@ -59,7 +60,10 @@ class Vocabulary:
         self.firsts, self.sets = {}, {}
 
     def first(self, text):
-        """The first token of the first word of bytes, cut into tokens by itself; None when there is none."""
+        """Returns the first token of the first word of `text`, or None if there is none.
+
+        The word is cut into tokens by itself.
+        """
         text = FIRST_WORD.match(text[:AHEAD])[0]
         try:
             text = text.decode()
@@ -71,7 +75,10 @@ class Vocabulary:
         return self.firsts[text]
 
     def where(self, kind, text):
-        """Mask of the tokens that agree with typed text, or that spell a line's rest and its end."""
+        """Returns the mask of the tokens that `kind` selects.
+
+        These either agree with the typed `text`, or spell `text`, a line's rest, and its end.
+        """
         if (kind, text) not in self.sets:
             test = {
                 "agrees": lambda b: bool(b) and (b.startswith(text) or text.startswith(b)),
@@ -82,18 +89,18 @@ class Vocabulary:
 
 
 def common(one, other):
-    """How many bytes two texts begin with in common."""
+    """Returns the number of bytes that two texts have in common at their beginning."""
     return next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
 
 
 def line_before(text, at):
-    """(start, end) of the part of its line that stands before a byte, unless that is long."""
+    """Returns (start, end) of the part of the line before the byte `at`, or None if it is long."""
     start = text.rfind(b"\n", max(0, at - LINE), at) + 1
     return (start, at) if start or at <= LINE else None
 
 
 def followed(text, next_lines):
-    """The lines that `next_lines` begins behind."""
+    """Yields (start, end) of each line that is followed by the beginning of `next_lines`."""
     at = text.find(next_lines[:PROBE]) if len(next_lines) >= PROBE else -1
     while at >= 0:
         indentation = line_before(text, at)
@@ -106,7 +113,10 @@ def followed(text, next_lines):
 
 
 def matches(before, after, open_files):
-    """(length, next, place, distance) of the best matches of the end of `before`, found and ordered as in the engine."""
+    """Returns (length, next, place, distance) of the best matches of the end of `before`.
+
+    They are found and ordered as in the engine.
+    """
     blanks = len(before[1 - LONGEST :]) - len(before[1 - LONGEST :].rstrip(b" \t"))
     least, texts = max(SHORTEST, blanks + 1), (before, after, *open_files)
     next_lines = after.lstrip(WHITE)[:NEXT] if after[:1] == b"\n" else b""
@@ -139,12 +149,12 @@ def matches(before, after, open_files):
 
 @torch.no_grad()
 def positions_of(row, number, tokens, weights, model, vocabulary):
-    """What is known where each token of a middle is chosen."""
+    """Yields what is known at each position where a token of the middle is chosen."""
     chosen = np.nonzero(weights == MIDDLE_WEIGHT)[0]
     hidden = model(torch.from_numpy(tokens[None, :-1].astype(np.int64)))[0]
     log_probs = (hidden[chosen - 1] @ model.token_embd.T).log_softmax(1)
     before, after = (row["copied"][k].encode() for k in ("before", "after"))
-    # Files may be open or not.
+    # Other files are open for half of the rows.
     open_files = [text.encode() for text in row["copied"]["open_files"]] if number % 4 < 2 else []
     tail = len(row["tail"].encode())
     text = (row["tail"] + row["middle"]).encode()
@@ -187,7 +197,7 @@ def positions_of(row, number, tokens, weights, model, vocabulary):
 
 
 class Positions:
-    """The same of many as tensors: [positions], [positions, matches] or [positions, voted tokens]."""
+    """Many positions as tensors: [positions], [positions, matches] or [positions, voted tokens]."""
 
     def __init__(self, positions):
         width = max(1, max(len(p["voted"]) for p in positions))
@@ -223,7 +233,7 @@ START = [1.496, 0.686, 0.119, -0.006, -0.764, 0.153,
 
 
 def added(numbers, p):
-    """What is added to the probability of each voted token."""
+    """Returns what is added to the probability of each voted token."""
     near, far = p.length.clamp(max=16), (p.length - 16).clamp(min=0)
     strength = numbers[0] * near + numbers[1] * far - numbers[2] * p.distance.log1p()
     strength = strength + numbers[3] * p.behind + numbers[4] * p.open_file + numbers[5] * p.next.clamp(max=16)
@@ -244,13 +254,13 @@ def added(numbers, p):
 
 
 def nats(numbers, p):
-    """Mean negative log-likelihood of what stood there."""
+    """Returns the mean negative log-likelihood of the actual text."""
     more = added(numbers, p)
     return -((p.right.exp() + (more * p.good).sum(1) + 1e-12) / (1 + more.sum(1))).log().mean()
 
 
 def exact(numbers, p):
-    """Share of middles of which the greedy choice is right at every token up to the line's end."""
+    """Returns the share of middles whose greedy choices are right up to the end of the line."""
     best, at = (p.model + added(numbers, p)).masked_fill(p.allowed == 0, -1.0).max(1)
     judged = torch.where(best >= p.other.exp(), p.judged.gather(1, at[:, None])[:, 0], p.other_judged)
     states = collections.OrderedDict()
@@ -266,7 +276,7 @@ def fit(p):
 
     def closure():
         optimiser.zero_grad()
-        # Just enough to keep what the data say nothing of where it is.
+        # Just enough to keep a number where it is if the data do not determine it.
         loss = nats(numbers, p) + 1e-4 * (numbers - torch.tensor(START)).square().mean()
         loss.backward()
         return loss

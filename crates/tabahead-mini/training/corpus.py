@@ -1,8 +1,9 @@
 """Step 1: selects source files from bare clones of public repositories.
 
-Reads with `git ls-tree` and `git cat-file --batch` only; nothing of what it reads is ever run.
-Writes `train.jsonl`, `heldout.jsonl` and `fitted.jsonl` (rows {"repo","path","language","text"}) and `corpus.json`,
-the record of repositories, commits, licences and bytes that the model card prints.
+Reads with `git ls-tree` and `git cat-file --batch` only; nothing that it reads is ever run.
+Writes `train.jsonl`, `heldout.jsonl` and `fitted.jsonl` (rows {"repo","path","language","text"})
+and `corpus.json`, the record of repositories, commits, licences and bytes that the model card
+prints.
 
     python corpus.py --mirror DIR --out DIR      where DIR/<owner>+<name>/repo is a git directory
 """
@@ -69,7 +70,7 @@ LANGUAGE_CAP = collections.defaultdict(
     rust=48 * MB, python=46 * MB, typescript=40 * MB, javascript=8 * MB, go=42 * MB, c=38 * MB, cpp=6 * MB,
     java=7 * MB, lua=3 * MB, shell=2 * MB, toml=MB // 2, yaml=MB // 2, json=MB // 2, markdown=3 * MB,
 )
-# Of one repository's cap, the part that these together may take.
+# Languages that together may take only a part of a repository's cap.
 PROSE = {"toml", "yaml", "json", "markdown"}
 PROSE_CAP = REPOSITORY_CAP // 10
 
@@ -114,20 +115,20 @@ def git(directory, *arguments, stdin=None):
 
 
 def tree(directory, commit):
-    """(path, blob id, size) of every regular file of the commit."""
+    """Returns (path, blob id, size) of every regular file of the commit."""
     rows = []
     for line in git(directory, "ls-tree", "-r", "-l", "-z", commit).decode("utf-8", "replace").split("\0"):
         if line:
             meta, path = line.split("\t", 1)
             mode, kind, blob, size = meta.split()
-            # A clone without its largest files lists those with size "BAD".
+            # A clone without its largest files lists them with size "BAD".
             if kind == "blob" and mode in ("100644", "100755") and size.isdigit():
                 rows.append((path, blob, int(size)))
     return rows
 
 
 def blobs(directory, ids):
-    """Contents of the blobs in order; absent ones as None."""
+    """Returns the contents of the blobs in order; None for absent ones."""
     out = git(directory, "cat-file", "--batch", stdin="".join(f"{i}\n" for i in ids).encode())
     at, contents = 0, []
     for _ in ids:
@@ -144,7 +145,10 @@ def blobs(directory, ids):
 
 
 def licence_of(directory, files):
-    """SPDX names found in the licence files at the top, and whether anything but permissive terms stands there."""
+    """Returns the SPDX names found in the licence files at the top, and the paths of these files.
+
+    Also returns whether one of them has other than permissive terms only.
+    """
     found = [(p, b) for p, b, _ in files if "/" not in p and LICENCE_NAMES.match(p)]
     if not found:  # A folder of licences, or licences stated only in source headers.
         found = [(p, b) for p, b, _ in files if re.match(r"^LICENSES?/[^/]+$", p)]
@@ -162,7 +166,7 @@ def licence_of(directory, files):
 
 
 def clean(path, raw, dropped):
-    """The text of a file worth learning from, or None."""
+    """Returns the text of a file worth learning from, or None."""
     if b"\0" in raw:
         dropped["binary"] += 1
         return None
@@ -191,14 +195,14 @@ def clean(path, raw, dropped):
 
 
 def shingles(text):
-    """A 64-value sketch of the file's lines, for near duplicates."""
+    """Returns a sketch of the file's lines, at most 64 values, for near duplicates."""
     lines = {re.sub(r"\s+", "", line) for line in text.split("\n")}
     values = sorted(int.from_bytes(hashlib.blake2b(l.encode(), digest_size=8).digest(), "big") for l in lines if len(l) > 8)
     return values[:64]
 
 
 class Duplicates:
-    """Exact duplicates after white-space folding, and files sharing most of their line sketch."""
+    """Finds duplicates after white-space folding, and files sharing most of their line sketch."""
 
     def __init__(self):
         self.exact, self.bands = set(), {}
@@ -235,7 +239,8 @@ def main():
     by_language, records = collections.Counter(), []
     os.makedirs(options.out, exist_ok=True)
     sinks = {s: open(os.path.join(options.out, f"{s}.jsonl"), "w", encoding="utf-8") for s in ("train", "heldout", "fitted")}
-    # Held-out repositories go first, so that a file they share with another counts as seen there, not here.
+    # Held-out repositories go first: if they share a file with another repository, the copy there
+    # is dropped as the duplicate.
     splits = [("heldout", HELDOUT), ("train", TRAIN), ("fitted", FITTED)]
     for split, name in ((split, name) for split, names in splits for name in names):
         if pinned and name not in pinned:

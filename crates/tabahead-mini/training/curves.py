@@ -3,7 +3,8 @@
     python curves.py loss --log DIR/run/log.jsonl --out DIR/run/loss.png
     python curves.py precision --out DIR/precision.png --evals v1=DIR/eval.json v0=DIR/eval-v0.json
 
-`precision` draws exact match over the share of suggestions shown, the surest first, of `tabahead eval --json`.
+`precision` draws exact match over the share of suggestions shown, the surest first, from what
+`tabahead eval --json` wrote.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def finish(axes, out):
 
 
 def loss(log, out):
-    """Training and validation loss over million tokens."""
+    """Draws training and validation loss over millions of tokens."""
     rows = rows_of(log)
     axes = pyplot.figure(figsize=(7, 4)).add_subplot()
     steps = [r for r in rows if "loss" in r]
@@ -42,7 +43,7 @@ def loss(log, out):
 
 
 def precision(evals, out):
-    """Exact match of the surest suggestions over their share; dotted: the model alone."""
+    """Draws the exact match of the surest suggestions over their share; dotted: the model alone."""
     axes = pyplot.figure(figsize=(7, 4)).add_subplot()
     for name, path in evals:
         points = json.load(open(path, encoding="utf-8"))["most_confident"]

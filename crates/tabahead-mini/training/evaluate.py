@@ -1,9 +1,10 @@
 """Step 6: measures a checkpoint on repositories that were held out whole.
 
-`places` writes the rows that `tabahead eval` reads, whole files around them: the rest of the line at random characters,
-or whole lines behind their indentation (`--kind next-line`, as if Enter had just been pressed), with others of their
-repository as if they were open (`--open-files 3`). `overlap` counts how much of
-them stands in the training text, too; `loss` prints nats per token and bits per byte of plain held-out text by language.
+`places` writes the rows that `tabahead eval` reads, with whole files around them: the rest of the
+line at random characters, or whole lines after their indentation (`--kind next-line`, as if Enter
+had just been pressed), with other files of their repository as if they were open
+(`--open-files 3`). `overlap` counts how many of them also appear in the training text. `loss`
+prints nats per token and bits per byte of plain held-out text by language.
 
     python evaluate.py places --files DIR/heldout.jsonl --out DIR/places.jsonl
     python evaluate.py overlap --files DIR/places.jsonl --rows DIR/train.jsonl
@@ -26,7 +27,7 @@ LANGUAGES = ("rust", "python", "typescript", "go", "c")
 
 
 def by_language(path):
-    """Held-out files of each main language, of its own repositories or not."""
+    """Returns the held-out files of each main language, whatever their repository's language is."""
     files = {language: [] for language in LANGUAGES}
     for line in open(path, encoding="utf-8"):
         file = json.loads(line)
@@ -36,7 +37,7 @@ def by_language(path):
 
 
 def beside(file, files, count, rng):
-    """The texts of files of the same repository and language whose folders are nearest."""
+    """Returns the texts of the files of the same repository and language in the nearest folders."""
     def apart(other):
         one, two = (f["path"].split("/")[:-1] for f in (file, other))
         shared = next((i for i, (a, b) in enumerate(zip(one, two)) if a != b), min(len(one), len(two)))
@@ -48,7 +49,10 @@ def beside(file, files, count, rng):
 
 
 def places(options):
-    """Random characters of random files, weighted by length, whose rest of the line is not blank."""
+    """Writes rows at random characters of random files, weighted by length.
+
+    The rest of the line is never blank.
+    """
     with open(options.out, "w", encoding="utf-8") as out:
         for language, files in by_language(options.files).items():
             rng = random.Random(f"{options.seed} {language}")
@@ -68,7 +72,7 @@ def places(options):
                 row = {"prefix": text[:at], "suffix": text[end:], "middle": text[at:end], "language": language,
                        "path": f"{file['repo']}/{file['path']}"}
                 if options.open_files:
-                    # The places are the same with and without.
+                    # A generator of its own keeps the places the same with and without open files.
                     row["open_files"] = beside(file, files, options.open_files, random.Random(f"{at} {row['path']}"))
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
                 wanted -= 1
@@ -76,8 +80,10 @@ def places(options):
 
 
 def overlap(options):
-    """Places whose line and the two before it stand in the training text, too, in this order. The weakest sign of a
-    copy that says more than that both are code."""
+    """Counts places whose line and the two before it also appear in the training text, in order.
+
+    This is the weakest sign of a copy that shows more than that both are code.
+    """
     def triples(text):
         lines = [line.strip() for line in text.split("\n") if line.strip()]
         return {hash(t) for t in zip(lines, lines[1:], lines[2:]) if sum(map(len, t)) >= 40}
@@ -95,7 +101,10 @@ def overlap(options):
 
 
 def load(options):
-    """The checkpoint's master weights as a model, and the tokenizer that reads markers as text."""
+    """Returns a model with the checkpoint's master weights, and the tokenizer.
+
+    The tokenizer reads markers as text.
+    """
     torch.set_num_threads(1)
     checkpoint = torch.load(options.checkpoint, weights_only=True)
     model = Model(Shape(**checkpoint["shape"]))
@@ -108,7 +117,7 @@ def load(options):
 
 @torch.no_grad()
 def middles(options):
-    """Mean loss over the tokens of middles, each behind its whole prompt."""
+    """Prints the mean loss over the tokens of middles, each after its whole prompt."""
     model, tokenizer = load(options)
     rows = [json.loads(line) for line in open(options.rows, encoding="utf-8")]
     rows = random.Random(options.seed).sample(rows, min(options.count, len(rows)))
@@ -126,7 +135,7 @@ def middles(options):
 
 @torch.no_grad()
 def loss(options):
-    """Mean loss over stretches of 3,000 characters, each with its file name in front."""
+    """Prints the mean loss over stretches of 3,000 characters, each with its file name in front."""
     model, tokenizer = load(options)
     separator = tokenizer.token_to_id("<|file_sep|>")
     result = {}

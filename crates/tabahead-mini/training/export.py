@@ -22,8 +22,11 @@ DESCRIPTION = (
 
 
 def export(state, shape, tokenizer_path, path, description=DESCRIPTION, name="tabahead-mini v2", least_log_prob=None):
-    """Writes `path` whole or not at all. `state` maps parameter names to fp32 tensors, `least_log_prob` shares of right
-    suggestions to the mean log-probability from which so many of those shown are right."""
+    """Writes `path` whole or not at all.
+
+    `state` maps parameter names to fp32 tensors. `least_log_prob` maps a share to the mean
+    log-probability from which on that share of the suggestions shown is right.
+    """
     tokenizer = json.load(open(tokenizer_path, encoding="utf-8"))
     vocabulary = sorted(tokenizer["model"]["vocab"].items(), key=lambda entry: entry[1])
     assert [i for _, i in vocabulary] == list(range(shape.vocabulary))

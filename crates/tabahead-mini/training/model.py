@@ -1,6 +1,7 @@
 """The model: Llama architecture with grouped-query attention, tied embedding, rotary pairs (2i, 2i+1).
 
-Interleaved pairs are what llama.cpp calls the NORM kind of RoPE for `llama`, so weights are exported unpermuted.
+Interleaved pairs are what llama.cpp calls the NORM kind of RoPE for `llama`, so weights are
+exported unpermuted.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ class Shape:
 
 
 def rope_tables(shape):
-    """cos and sin of every position and pair, fp32, [context, head_width / 2]."""
+    """Returns cos and sin of every position and pair, fp32, [context, head_width / 2]."""
     pairs = torch.arange(0, shape.head_width, 2, dtype=torch.float64)
     angles = torch.arange(shape.context, dtype=torch.float64)[:, None] * shape.rope_base ** (-pairs / shape.head_width)
     return angles.cos().float(), angles.sin().float()
@@ -43,7 +44,7 @@ def rotate(x, cos, sin):
 
 
 class Block(nn.Module):
-    """Attention, then SwiGLU, each behind an RMS norm and added to the stream."""
+    """Attention, then SwiGLU, each after an RMS norm and added to the stream."""
 
     def __init__(self, shape):
         super().__init__()
@@ -87,7 +88,10 @@ class Past:
         self.keys = self.values = None
 
     def extended(self, keys, values):
-        """All of them, with those of the newest tokens; of one row they serve as many rows as come."""
+        """Returns all keys and values, including the new ones.
+
+        A past of one row serves any number of new rows.
+        """
         if self.keys is not None:
             rows = keys.shape[0]
             keys = torch.cat((self.keys.expand(rows, -1, -1, -1), keys), 2)
@@ -97,7 +101,10 @@ class Past:
 
 
 class Model(nn.Module):
-    """Tokens [batch, time] to normed hidden states [batch, time, width]; logits are these times the embedding."""
+    """Maps tokens [batch, time] to normed hidden states [batch, time, width].
+
+    Logits are these states times the embedding.
+    """
 
     def __init__(self, shape=Shape(), seed=1):
         super().__init__()
@@ -116,11 +123,14 @@ class Model(nn.Module):
                     p.normal_(0.0, scale, generator=generator)
 
     def forward(self, tokens, positions=None, mask=None, past=None):
-        """Causal over whole rows; or at `positions`, seeing what `mask` says, behind the `past` of each block."""
+        """Runs causally over whole rows, or at `positions`.
+
+        At `positions`, tokens see what `mask` allows, after the `past` of each block.
+        """
         if positions is None:
             positions = slice(tokens.shape[1])
         x = F.embedding(tokens, self.token_embd)
-        # fp32 tables whatever the type of the weights.
+        # The tables are fp32, whatever the type of the weights.
         cos, sin = self.cos[positions].float(), self.sin[positions].float()
         for i, block in enumerate(self.blk):
             x = block(x, cos, sin, mask, past and past[i])

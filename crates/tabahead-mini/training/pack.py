@@ -1,11 +1,13 @@
 """Step 3: encodes prompt rows and plain text and packs them into fixed-length training rows.
 
-`rows.jsonl` comes from `cargo xtask prompts`: {"layout","file_name","before","suffix","tail","middle"}. An example is
+`rows.jsonl` comes from `cargo xtask prompts`: {"layout","file_name","before","suffix","tail",
+"middle"}. An example is
     <|file_sep|> FILENAME LF <|fim_suffix|> SUFFIX <|fim_prefix|> TAIL MIDDLE <|endoftext|>
-and TAIL MIDDLE is encoded as one text, because inference never sees a token edge forced by the cursor. The layouts that
-the suffix-first one was compared with are
+and TAIL MIDDLE is encoded as one text, because inference never sees a token edge forced by the
+cursor. The layouts that the suffix-first one was compared with are
     <|file_sep|> FILENAME LF <|fim_prefix|> BEFORE <|fim_suffix|> SUFFIX <|fim_middle|> TAIL MIDDLE <|endoftext|>
-What room is left in a row is filled with plain text. Writes shards `NAME-000.npz` of tokens [rows, length + 1] and loss weights.
+The rest of a row is filled with plain text. Writes shards `NAME-000.npz` of tokens
+[rows, length + 1] and loss weights.
 
     python pack.py --tokenizer DIR/tokenizer.json --rows DIR/rows.jsonl --files DIR/train.jsonl --out DIR/shards
 """
@@ -34,7 +36,7 @@ class Markers:
 
 
 def encode_examples(tokenizer, m, rows):
-    """(tokens, weights) of each row; text that looks like a marker stays text."""
+    """Yields (tokens, weights) of each row; text that looks like a marker stays text."""
     names = tokenizer.encode_batch_fast([r["file_name"] + "\n" for r in rows], add_special_tokens=False)
     befores = tokenizer.encode_batch_fast([r["before"] for r in rows], add_special_tokens=False)
     suffixes = tokenizer.encode_batch_fast([r["suffix"] for r in rows], add_special_tokens=False)
@@ -54,8 +56,11 @@ def encode_examples(tokenizer, m, rows):
 
 
 def plain_stretches(tokenizer, m, files, rng, length):
-    """Endless plain text: stretches of files from line starts. A stretch that reaches the file's end is written as a
-    prompt with empty suffix, the others without FIM markers."""
+    """Yields endless plain text: stretches of files from line starts.
+
+    A stretch that reaches the file's end is written as a prompt with empty suffix, the others
+    without FIM markers.
+    """
     while True:
         rng.shuffle(files)
         for file in files:
@@ -107,7 +112,7 @@ def main():
             written, shard = written + 1, []
 
     def finish(tokens, weights):
-        """Fills a row with plain text and keeps it."""
+        """Fills a row with plain text and adds it to the shard."""
         have = sum(map(len, tokens))
         while have < room:
             left = room - have
@@ -128,7 +133,7 @@ def main():
                 finish([], [])
                 continue
             tokens, weights, have = [], [], 0
-            # First fit among the next few, so that rows stay nearly random.
+            # First fit among the next few examples, so that their order stays nearly random.
             i = 0
             while i < min(len(waiting), 48):
                 if have + len(waiting[i][0]) <= room:

@@ -1,15 +1,17 @@
 """Reward training: a model goes on from what its own suggestions would be worth to a user.
 
-At each place several ends of the line are sampled from the model itself. One that is exact is worth 0.75, another one -0.25
-and half the share of its characters that stand before the first wrong one, and silence 0. What makes a suggestion better
-than the mean of the others at its place is made likelier (REINFORCE with a leave-one-out baseline, Kool et al. 2019), and the
-model is held near the one that it began as by their Kullback-Leibler divergence (estimated by k3, Schulman 2020).
+At each place several ends of the line are sampled from the model itself. An exact one is worth
+0.75, silence 0, and any other -0.25 plus half the share of its characters before the first wrong
+one. Suggestions that are better than the mean of the others at their place are made likelier
+(REINFORCE with a leave-one-out baseline, Kool et al. 2019), and the Kullback-Leibler divergence
+(estimated by k3, Schulman 2020) holds the model near the one that it started from.
 
     python reward.py --rows DIR/rows.jsonl --judged DIR/heldout-rows.jsonl --init ../mini.gguf --tokenizer DIR/tokenizer.json \\
         --out DIR/rewarded --minutes 60
 
-Rows come from `cargo xtask prompts`. `log.jsonl` tells how it goes; before and after, the rows of `--judged` tell how many
-greedy ends are exact, of how many one of four sampled ones is, and how many greedy ones are empty.
+Rows come from `cargo xtask prompts`. `log.jsonl` records the progress. Before and after, the rows
+of `--judged` measure how many greedy ends are exact, at how many places one of four sampled ends is
+exact, and how many greedy ends are empty.
 """
 
 import argparse
@@ -32,15 +34,15 @@ from model import Model, Past
 from pack import MIDDLE_WEIGHT, encode_examples
 
 EXACT, WRONG, KEPT = 0.75, -0.25, 0.5
-# Tokens of an end of a line at most.
+# Maximum number of tokens in an end of a line.
 LONGEST = 40
 WARM_UP = 20
-# Of the four suggestions that are judged; what is learnt from is sampled at 1.
+# Of the four suggestions that are judged. Training samples at 1.
 TEMPERATURE = 0.5
 
 
 class Place:
-    """A cursor: the tokens before it, what the first tokens must spell of the text before it, and what stood behind it."""
+    """A cursor: the tokens before it, the text before it to spell first, the rest of its line."""
 
     def __init__(self, row, tokens, weights, vocabulary):
         first = int(np.argmax(weights == MIDDLE_WEIGHT))
@@ -52,7 +54,7 @@ class Place:
 
 
 def places(path, vocabulary, shape, count, seed):
-    """Places whose line ends with what is missing, in a seeded order."""
+    """Returns places where the missing text ends its line, in a seeded order."""
     rows = [json.loads(line) for line in open(path, encoding="utf-8")]
     rows = [r for r in rows if "\n" not in r["middle"] and len(r["middle"]) <= 200
             and r["suffix"][:1] in ("", "\n") and not r["file_name"].endswith(PROSE)]
@@ -64,7 +66,7 @@ def places(path, vocabulary, shape, count, seed):
 
 
 def worth(said, end):
-    """What the user has of a suggestion."""
+    """Returns what a suggestion is worth to the user."""
     if not said.strip():
         return 0.0
     if said == end:
@@ -74,7 +76,7 @@ def worth(said, end):
 
 
 class Sampled:
-    """Tokens of one suggestion, which of the vocabulary each was chosen from (None: all), and its text."""
+    """Tokens of one suggestion, masks of the tokens that each was chosen from, and its text."""
 
     def __init__(self):
         self.tokens, self.allowed, self.text, self.done = [], [], b"", False
@@ -82,7 +84,7 @@ class Sampled:
 
 @torch.no_grad()
 def sample(model, place, count, vocabulary, generator=None, temperature=1.0):
-    """So many suggestions; the greedy one without a generator."""
+    """Returns `count` suggestions; without a generator, the greedy ones."""
     end = vocabulary.markers.end
     text_or_end = torch.tensor([bool(b) for b in vocabulary.bytes])
     text_or_end[end] = True
@@ -115,11 +117,14 @@ def sample(model, place, count, vocabulary, generator=None, temperature=1.0):
 
 
 def log_probs(model, place, samples):
-    """Of each token of all samples, one sample after the other, in one pass over the prompt and all of them."""
+    """Returns the log-probability of each token of all samples, one sample after the other.
+
+    Takes one pass over the prompt and all samples.
+    """
     prompt = len(place.prompt)
     tokens, positions, owners, sources = list(place.prompt), list(range(prompt)), [-1] * prompt, []
     for owner, s in enumerate(samples):
-        # The last token is read by nobody.
+        # Nothing follows the last token, so it is not read.
         sources += [prompt - 1, *range(len(tokens), len(tokens) + len(s.tokens) - 1)]
         positions += range(prompt, prompt + len(s.tokens) - 1)
         owners += [owner] * (len(s.tokens) - 1)
@@ -135,7 +140,10 @@ def log_probs(model, place, samples):
 
 
 def learn(model, reference, place, options, vocabulary, generator):
-    """Adds the gradient at one place; (mean worth, share of exact ones, divergence per token)."""
+    """Adds the gradient at one place.
+
+    Returns (mean worth, share of exact samples, divergence per token).
+    """
     samples = sample(model, place, options.samples, vocabulary, generator)
     rewards = torch.tensor([worth(s.text, place.end) for s in samples])
     better = rewards - (rewards.sum() - rewards) / (len(samples) - 1)
@@ -150,7 +158,7 @@ def learn(model, reference, place, options, vocabulary, generator):
 
 
 def work(number, model, reference, gradients, inbox, outbox, options, vocabulary):
-    """A process that forms gradients of the places that it is sent."""
+    """Computes, in a process of its own, the gradients of the places that it is sent."""
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(options.seed * 1000 + number)
     for part in iter(inbox.get, None):
@@ -162,7 +170,7 @@ def work(number, model, reference, gradients, inbox, outbox, options, vocabulary
 
 
 def judge(model, judged, vocabulary, seed):
-    """Shares of places: greedy end exact, one of four exact, silent."""
+    """Returns shares of places (greedy end exact, one of four exact, silent) and the mean worth."""
     generator = torch.Generator().manual_seed(seed)
     greedy = exact = silent = 0
     rewards = 0.0

@@ -1,7 +1,7 @@
 """Step 2: trains the byte-level BPE tokenizer, 8192 entries with the six control tokens.
 
-The pre-tokenizer is exactly the one that llama.cpp calls `qwen2`; there is no normaliser and no dummy prefix, so that
-decode(encode(text)) == text. Text is LF only.
+The pre-tokenizer is exactly the one that llama.cpp calls `qwen2`; there is no normaliser and no
+dummy prefix, so that decode(encode(text)) == text. Text is LF only.
 
     python tokenizer.py --data DIR/train.jsonl --out DIR/tokenizer.json
 """
@@ -21,7 +21,7 @@ VOCABULARY = 8192
 
 
 def sample(path, budget, seed):
-    """File texts in random order, `budget` bytes of them."""
+    """Yields file texts in random order until their characters reach `budget`."""
     rows = [json.loads(line)["text"] for line in open(path, encoding="utf-8")]
     random.Random(seed).shuffle(rows)
     for text in rows:

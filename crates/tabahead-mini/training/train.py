@@ -1,13 +1,15 @@
 """Step 5: trains the model for a given wall time, on the CPU or, where there is one, on a GPU.
 
-Muon for the matrices, AdamW for embedding and norms; 40 warm-up steps, then both rates fall linearly and reach zero when
-the time is used up. The loss is computed in chunks whose gradient is formed in the forward pass, so the logits are never
-stored whole. Weights and gradients are fp32 or bf16 over an fp32 master copy: which is faster depends on the processor
-(matrix products in bf16 were 3 times as fast on a Zen 5, 6 times on an Intel server core with AMX, half as fast on one
-without), so a product is timed. Forward pass and loss are compiled, which needs a C++ compiler. A run that is stopped
-continues from `last.pt` when the same command is given again: model, optimiser, position in the data and time used are
-all in it. `log.jsonl` and its picture `loss.png` tell how it went. On a GPU there is one worker, and larger micro batches and
-models fit (`--size 28m --batch 128 --micro 32`); the computation is the same.
+Muon for the matrices, AdamW for embedding and norms; 40 warm-up steps, then both rates fall
+linearly and reach zero when the time is used up. The loss is computed in chunks whose gradient is
+formed in the forward pass, so the logits are never stored whole. Weights and gradients are fp32 or
+bf16 over an fp32 master copy. Which is faster depends on the processor (matrix products in bf16
+were 3 times as fast on a Zen 5, 6 times on an Intel server core with AMX, half as fast on one
+without), so a product is timed. Forward pass and loss are compiled, which needs a C++ compiler. A
+run that is stopped continues from `last.pt` when the same command is given again: it holds model,
+optimiser, position in the data and time used. `log.jsonl` and its picture `loss.png` record the
+progress. On a GPU there is one worker, and larger micro batches and models fit
+(`--size 28m --batch 128 --micro 32`); the computation is the same.
 
     python train.py --shards DIR/shards --tokenizer DIR/tokenizer.json --out DIR/run --minutes 60
 """
@@ -34,7 +36,7 @@ import warm
 from export import export
 from model import Model, Shape
 
-# Rows of logits formed at a time: what fits a processor's cache, or keeps a GPU busy.
+# Rows of logits formed at a time: as many as fit a processor's cache, or keep a GPU busy.
 CHUNK = {"cpu": 256, "cuda": 8192}
 WARM_UP = 40
 HELD_BACK = 64
@@ -45,13 +47,16 @@ SIZES = {
 }
 
 
-# Compiled code called from C++ leaves Python's lock to the other worker.
+# Compiled code that is called from C++ releases Python's lock for the other worker.
 torch._inductor.config.cpp_wrapper = not torch.cuda.is_available()
 
 
 @torch.compile(dynamic=False)
 def loss_and_gradient(logits, targets, weights):
-    """Weighted sum of the cross-entropies of logits [n, v], and its gradient; one pass over memory instead of seven."""
+    """Returns the weighted sum of the cross-entropies of logits [n, v], and its gradient.
+
+    Takes one pass over memory instead of seven.
+    """
     x = logits.float()
     top = x.amax(1, keepdim=True)
     exponentials = (x - top).exp()
@@ -63,7 +68,7 @@ def loss_and_gradient(logits, targets, weights):
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
-    """Weighted sum of the cross-entropies of hidden [n, d] against a tied embedding [v, d]; n any n."""
+    """Weighted sum of cross-entropies of hidden [n, d], any n, against a tied embedding [v, d]."""
 
     @staticmethod
     def forward(ctx, hidden, embedding, targets, weights):
@@ -87,7 +92,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
 
 
 def orthogonalised(g, steps=5):
-    """Newton-Schulz iteration on a batch of matrices [k, rows, columns]."""
+    """Runs the Newton-Schulz iteration on a batch of matrices [k, rows, columns]."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = g
     tall = x.shape[-2] > x.shape[-1]
@@ -136,7 +141,7 @@ class Optimiser:
             p.copy_(self.master[name])
 
     def step(self, factor, pool):
-        """One update; matrices and the rest at once where there is a pool."""
+        """Makes one update; with a pool, matrices and the rest are updated at once."""
         self.steps += 1
         jobs = (self.step_matrices, self.step_others)
         for done in pool.map(lambda job: job(factor), jobs) if pool else [job(factor) for job in jobs]:
@@ -153,7 +158,8 @@ class Optimiser:
                 g, m = self.parameters[name].grad.float(), self.momentum[name]
                 m.mul_(0.95).add_(g, alpha=0.05)
                 updates.append(g.mul_(0.05).add_(m, alpha=0.95))
-            # As exact as the weights need it: the iteration itself only comes near the orthogonal factor.
+            # The precision of the weights is enough: the iteration only approximates the orthogonal
+            # factor.
             update = orthogonalised(torch.stack(updates).to(self.parameters[names[0]].dtype)).float()
             rate = self.muon_rate * factor * math.sqrt(max(1.0, shape[0] / shape[1]))
             for name, u in zip(names, update):
@@ -170,9 +176,10 @@ class Optimiser:
 
 
 class Rows:
-    """Training rows in a seeded order, shard after shard, from the first again after the last.
+    """Training rows in a seeded order, shard after shard, and from the first again after the last.
 
-    A shard is looked up by name when its turn comes, so that later shards may still be written while the first are used.
+    A shard is looked up by name when its turn comes, so that later shards may still be written
+    while the first are used.
     """
 
     def __init__(self, folder, seed, held_back):
@@ -183,7 +190,7 @@ class Rows:
         return sorted(glob.glob(os.path.join(self.folder, "*.npz")))
 
     def validation(self):
-        """The first rows of the first shard, never trained on."""
+        """Returns the first rows of the first shard, which are never trained on."""
         data = np.load(self.names()[0])
         return data["tokens"][: self.held_back], data["weights"][: self.held_back]
 
@@ -211,7 +218,7 @@ class Rows:
 
 
 def loss_of(model, tokens, weights):
-    """Sum of weighted losses; weights [rows, length + 1] floats."""
+    """Returns the sum of weighted losses; weights are [rows, length + 1] floats."""
     device = model.token_embd.device
     tokens = torch.from_numpy(tokens.astype(np.int64)).to(device)
     weights = torch.from_numpy(weights[:, 1:].astype(np.float32)).to(device)
@@ -221,10 +228,10 @@ def loss_of(model, tokens, weights):
 
 
 class Team:
-    """Workers of one thread each, which share the weights and add their gradients at the end of a step.
+    """Workers of one thread each that share the weights and add up their gradients once per step.
 
-    Threads inside one operator wait for each other many hundred times a step; on a machine that others use too, two
-    workers that meet once a step are twice as fast.
+    Threads inside one operator wait for each other many hundred times a step. On a machine that is
+    also used otherwise, two workers that meet once a step are twice as fast.
     """
 
     def __init__(self, model, workers, micro, precision):
@@ -241,7 +248,7 @@ class Team:
             workers, initializer=lambda: torch.set_num_threads(1)) if workers > 1 else None
 
     def compile(self, tokens, weights):
-        """One model after the other, because the compiler is not meant for several threads at once."""
+        """Compiles the models one by one: the compiler is not meant for several threads at once."""
         for model in self.models:
             self.work(model, tokens[: self.micro], weights[: self.micro])
             for p in model.parameters():
@@ -256,7 +263,10 @@ class Team:
         return total
 
     def drain(self, model, parts):
-        """Whoever is free takes the next part: other programs slow down now the one, now the other."""
+        """Works on parts until none is left, and returns their loss.
+
+        A free worker takes the next part, because other programs slow down now one, now the other.
+        """
         total = 0.0
         while True:
             try:
@@ -266,7 +276,7 @@ class Team:
             total += self.work(model, tokens, weights)
 
     def accumulate(self, tokens, weights):
-        """The loss of the rows; leaves its gradient in the first model."""
+        """Returns the loss of the rows; leaves its gradient in the first model."""
         if self.pool is None:
             return self.work(self.models[0], tokens, weights)
         parts = queue.SimpleQueue()
@@ -282,7 +292,7 @@ class Team:
 
 
 def faster_precision():
-    """The type in which this processor multiplies faster."""
+    """Returns the type in which this processor multiplies faster."""
     def seconds(name):
         a, b = (torch.ones(shape, dtype=getattr(torch, name)) for shape in ((2048, 256), (256, 1536)))
         a @ b
@@ -296,7 +306,7 @@ def faster_precision():
 
 @torch.no_grad()
 def validate(model, rows):
-    """Mean loss per token of all tokens and of middles only."""
+    """Returns the mean loss per token of all tokens and of middles only."""
     sums, counts = np.zeros(2), np.zeros(2)
     for tokens, weights in zip(*(np.split(a, len(a)) for a in rows)):
         inputs = torch.from_numpy(tokens.astype(np.int64)).to(model.token_embd.device)
@@ -338,7 +348,7 @@ def main():
     on_gpu = options.device == "cuda"
     if on_gpu:
         options.workers = 1
-    # Compiled code keeps the number of threads that it was compiled under.
+    # Compiled code keeps the number of threads that it was compiled with.
     torch.set_num_threads(1 if options.workers > 1 else options.threads)
     options.precision = options.precision or ("bfloat16" if on_gpu else faster_precision())
     torch.manual_seed(options.seed)
@@ -381,7 +391,7 @@ def main():
     started, shown, exported = time.monotonic() - used, time.monotonic(), time.monotonic()
     shown_tokens, losses = seen, []
     log_path = os.path.join(options.out, "log.jsonl")
-    # Nothing is drawn where nobody looks.
+    # Without a terminal, no bar is drawn.
     bar = tqdm.tqdm(total=round(budget), initial=round(used), unit="s", disable=None,
                     bar_format="{l_bar}{bar}| {elapsed} used, {remaining} left{postfix}")
 
@@ -397,7 +407,7 @@ def main():
                     "seconds": seconds, "shape": shape.__dict__}, checkpoint_path + ".part")
         os.replace(checkpoint_path + ".part", checkpoint_path)
         export(optimiser.master, shape, options.tokenizer, gguf_path)
-        # A slow machine saves before it has anything to tell.
+        # A slow machine saves before it has logged anything.
         if os.path.exists(log_path):
             curves.loss(log_path, os.path.join(options.out, "loss.png"))
 

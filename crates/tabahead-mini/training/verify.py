@@ -1,13 +1,15 @@
 """Checks an exported file against the checkpoint that it was made from.
 
-Reads the GGUF back, compares every tensor with the checkpoint (Q8_0 keeps 1/127 of a block's largest value), and the
-logits of `transformers`, which reads the file on its own, with those of `model.py`: so names, shapes, the order of the
-rotary pairs and the tied embedding are as other programs expect them.
+Reads the GGUF back and compares every tensor with the checkpoint (Q8_0 keeps 1/127 of a block's
+largest value). Also compares the logits of `transformers`, which reads the file on its own, with
+those of `model.py`. So names, shapes, the order of the rotary pairs and the tied embedding are as
+other programs expect them.
 
     python verify.py --checkpoint DIR/run/last.pt --tokenizer DIR/tokenizer.json --gguf DIR/mini.gguf
 
-With the two files of `llama.mjs`, token ids and the likeliest next tokens are compared with llama.cpp's, too:
-`--texts TEXTS.jsonl --llama OUT.jsonl`. llama.cpp rounds activations to 8 bits, so its probabilities are near, not equal.
+With the two files of `llama.mjs`, token ids and the likeliest next tokens are also compared with
+llama.cpp's: `--texts TEXTS.jsonl --llama OUT.jsonl`. llama.cpp rounds activations to 8 bits, so its
+probabilities are close, not equal.
 """
 
 import argparse
@@ -64,7 +66,7 @@ def main():
 
 @torch.no_grad()
 def compare_with_llama(options, model):
-    """Token ids must be equal; next tokens must be nearly as likely."""
+    """Checks that token ids are equal and that next tokens are nearly as likely."""
     tokenizer = Tokenizer.from_file(options.tokenizer)
     tokenizer.encode_special_tokens = True
     texts, known = ([json.loads(line) for line in open(path, encoding="utf-8")] for path in (options.texts, options.llama))

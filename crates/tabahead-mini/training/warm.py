@@ -16,12 +16,12 @@ from tokenizer import QWEN2_PATTERN, SPECIALS
 
 
 def field(reader, name):
-    """A metadata value."""
+    """Returns a metadata value."""
     return reader.fields[name].contents()
 
 
 def tokenizer(reader):
-    """The tokenizer of a file, as the `tokenizers` library builds it."""
+    """Returns the tokenizer of a file, built with the `tokenizers` library."""
     assert field(reader, "tokenizer.ggml.pre") == "qwen2"
     vocabulary = {token: i for i, token in enumerate(field(reader, "tokenizer.ggml.tokens"))}
     merges = [tuple(merge.split(" ")) for merge in field(reader, "tokenizer.ggml.merges")]
@@ -37,7 +37,7 @@ def tokenizer(reader):
 
 
 def weights(path):
-    """(Shape, fp32 tensors by parameter name) of a file; matrices as exact as Q8_0 kept them."""
+    """Returns (Shape, fp32 tensors by parameter name); matrices are as exact as Q8_0 kept them."""
     reader = gguf.GGUFReader(path)
     shape = Shape(
         vocabulary=field(reader, "llama.vocab_size"), width=field(reader, "llama.embedding_length"),
@@ -53,15 +53,18 @@ def weights(path):
 
 
 def grown(state, source, target):
-    """The same function with more layers. A new layer stands behind the one that it is a copy of, but writes nothing
-    yet: its output matrices are zero, and training fills them (Gong et al. 2019 stack, Shen et al. 2022 keep the
-    function)."""
+    """Returns the weights of the same function with more layers.
+
+    A new layer follows the one that it is a copy of, but contributes nothing yet: its output
+    matrices are zero, and training fills them (Gong et al. 2019 stack, Shen et al. 2022 keep the
+    function).
+    """
     if target.layers == source.layers:
         return state
     result = {name: t for name, t in state.items() if not name.startswith("blk.")}
     added = target.layers - source.layers
     assert 0 < added <= source.layers, "at most doubled"
-    # Spread over the depth: the copied layers are those at equal distances.
+    # Spread over the depth: the copied layers are at equal distances.
     copied = {i * source.layers // added for i in range(added)}
     assert len(copied) == added
     at = 0

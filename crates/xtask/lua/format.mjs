@@ -1,11 +1,12 @@
-// Formats Lua files with stylua: `node format.mjs --check|--write FOLDER...`. With --check it changes nothing, names
-// the files that are not formatted, and fails when there is one. The npm package is stylua's library, without its
-// program, so reading the configuration and walking the folders is done here.
+// Formats Lua files with stylua: `node format.mjs --check|--write FOLDER...`. With --check it
+// changes nothing, names the files that are not formatted, and fails if there are any. The npm
+// package is stylua's library without its program, so this script reads the configuration and walks
+// the folders.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as stylua from '@johnnymorganz/stylua';
 
-/** The enumerations that the library wants numbers of, by the names of stylua.toml. */
+/** Enumerations that the library expects as numbers, by the keys of stylua.toml. */
 const enumerations = {
   indent_type: stylua.IndentType,
   quote_style: stylua.QuoteStyle,
@@ -13,7 +14,7 @@ const enumerations = {
   syntax: stylua.LuaVersion,
 };
 
-/** stylua.toml as the library takes it. The file holds plain numbers and names only. */
+/** Reads stylua.toml into the library's format. The file holds plain numbers and names only. */
 function configuration() {
   const file = new URL('../../../editors/nvim/stylua.toml', import.meta.url);
   const config = stylua.Config.new();
@@ -28,9 +29,9 @@ function configuration() {
   return config;
 }
 
-/** The formatted text; the text itself, and a failure at the end, when it cannot be parsed. */
+/** Returns `text` formatted. If it cannot be parsed, returns it unchanged and fails the run. */
 function format(file, text) {
-  // The library uses a configuration up, so each file gets one of its own.
+  // The library consumes a configuration, so each file gets its own.
   const config = configuration();
   try {
     return stylua.formatCode(text, config, undefined, stylua.OutputVerification.Full);

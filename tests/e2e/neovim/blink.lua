@@ -1,4 +1,5 @@
--- Drives the plug-in beside a real completion plug-in, blink.cmp, which maps Tab in each buffer: see harness.lua.
+-- Drives the plug-in together with a real completion plug-in, blink.cmp, which maps Tab in each
+-- buffer. See harness.lua.
 
 package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
 local actor = require('plugin.actor')
@@ -10,7 +11,7 @@ local function has_menu()
   return lua([[return require('blink.cmp').is_menu_visible() == true]])
 end
 
---- Types letter by letter, until the menu is there: blink.cmp asks its sources between keys.
+--- Types `text` letter by letter and waits for the menu: blink.cmp asks its sources between keys.
 ---@param text string
 local function type_for_menu(text)
   for letter in text:gmatch('.') do
@@ -21,7 +22,8 @@ end
 
 actor.start()
 
--- Its Tab is for snippets, and falls through to ours: the menu is open, and ghost text is accepted.
+-- blink.cmp uses Tab for snippets and otherwise falls through to our mapping: with the menu open,
+-- Tab accepts ghost text.
 lua([[require('blink.cmp').setup({ keymap = { preset = 'default' }, fuzzy = { implementation = 'lua' } })]])
 local before = actor.open('blink.rs', samples.rust)
 type_for_menu('acc')
@@ -38,7 +40,7 @@ before = before .. actor.accept()
 expect('the buffer', test.buffer(), before)
 seen('with its menu open, Tab accepts ghost text: ' .. vim.inspect(text))
 
--- Where there is none, Tab falls through to a tab.
+-- Without ghost text, Tab falls through and inserts a tab.
 actor.open('nothing.txt', { 'zzz' })
 wait('no ghost text', function()
   test.settle()
@@ -50,7 +52,7 @@ wait('a tab', function()
 end)
 seen('without menu and ghost text, Tab is a tab')
 
--- Its own choice is accepted with its own key, and ghost text goes on from there.
+-- An item of blink.cmp is accepted with its own key, and ghost text continues after it.
 before = actor.open('choice.rs', samples.rust)
 type_for_menu('acc')
 input('<C-n><C-y>')

@@ -1,4 +1,5 @@
--- Drives Neovim's own inline completion, with nothing but its own LSP client: see harness.lua.
+-- Drives Neovim's own inline completion, with only Neovim's LSP client and no plug-in. See
+-- harness.lua.
 
 package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
 local test = require('harness')
@@ -29,7 +30,7 @@ seen(
     .. lua([[return vim.lsp.get_clients({ bufnr = 0 })[1].server_info.name]])
 )
 
--- Typing, with ghost text on the screen that is not in the buffer.
+-- Typing: ghost text is on the screen but not in the buffer.
 local typed = table.concat({
   'pub struct Rectangle {',
   '    width: f64,',
@@ -50,7 +51,7 @@ lua('vim.o.paste = false')
 wait('the first request', function()
   return stats().requests > 0
 end)
--- The model has something to say at most places, not at all: type on until it does.
+-- The model suggests something at most positions, but not at all of them: type on until it does.
 for key in ('width * self.'):gmatch('.') do
   test.settle()
   if vim.wait(1500, has_ghost, 20) then
@@ -80,7 +81,7 @@ if not test.screen():find(line .. first, 1, true) then
 end
 seen('ghost text on the screen: ' .. vim.inspect(shown))
 
--- Accepting: what was shown stands in the buffer.
+-- Accepting: the buffer then has what was shown.
 local counted = test.settle()
 input('<Tab>')
 wait('the accepted text', function()
@@ -92,7 +93,7 @@ if accepted:gsub('%s', ''):find((before .. first):gsub('%s', ''), 1, true) ~= 1 
 end
 seen('Tab put it into the buffer: ' .. vim.inspect(accepted:sub(#before + 1)))
 
--- The next request, which Neovim sends by itself, is answered from what was computed ahead.
+-- Neovim sends the next request by itself. It is answered from what was computed ahead.
 local after
 wait('the next request', function()
   after = stats()
@@ -116,8 +117,8 @@ if after.hits.speculated <= counted.hits.speculated then
 end
 seen('the next request was answered from a speculated path: ' .. vim.json.encode(after.hits))
 
--- Asking for suggestions gives several, and Neovim cycles through them. It has no public function for asking
--- (0.12 always says that it asks by itself), only for cycling.
+-- An explicit request returns several suggestions, and Neovim cycles through them. Neovim has no
+-- public function for an explicit request (0.12 always reports an automatic one), only for cycling.
 test.settle()
 lua([[
   require('vim.lsp._capability').all.inline_completion.active[vim.api.nvim_get_current_buf()]:request(1)
@@ -127,7 +128,7 @@ wait('several suggestions', function()
     return require('vim.lsp._capability').all.inline_completion.active[vim.api.nvim_get_current_buf()]:count_items()
   ]]) > 1
 end)
--- While it cycles, Neovim puts the number of the suggestion behind it.
+-- While cycling, Neovim appends the number of the suggestion to its text.
 local function without_number()
   return (ghost():gsub(' %(%d/%d%)$', ''))
 end
@@ -144,7 +145,7 @@ if buffer() ~= accepted then
 end
 seen('asked for several, and cycled through ' .. vim.inspect(offered))
 
--- Leaving insert mode clears the ghost, and one undo takes the accepted text away with the rest.
+-- Leaving insert mode clears the ghost text, and one undo removes the accepted text with the rest.
 input('<Esc>')
 wait('the ghost to go', function()
   return not has_ghost()
@@ -172,9 +173,10 @@ wait('the file to be written', function()
 end)
 seen('the file holds the accepted text')
 
--- Neovim does not cancel an older request. The server answers it `null`: an error would stand in the
--- messages at each key. Each place is one that no answer is known for and that takes a long prompt, so the
--- first request has to wait; should Neovim be slow to send the second one, the next place is tried.
+-- Neovim does not cancel an older request. The server answers it with `null`: an error would show
+-- up in the messages at each key. No answer is known for any of these positions, and each takes a
+-- long prompt, so the first request has to wait. If Neovim is slow to send the second one, the loop
+-- tries the next position.
 lua([[
   local lines = {}
   for number = 1, 100 do
@@ -221,7 +223,7 @@ if messages ~= '' then
 end
 seen('a request that a newer one replaced was answered null, and the user was told nothing')
 
--- A byte that is no UTF-8, as in a file of another encoding that is read as it is.
+-- A byte that is not UTF-8, as in a file of another encoding that is read without conversion.
 local latin = vim.env.FOLDER .. '/latin.rs'
 local written = assert(io.open(latin, 'wb'))
 written:write('// caf\xe9\n' .. accepted .. '\n')

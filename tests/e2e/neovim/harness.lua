@@ -1,22 +1,23 @@
--- What every driver needs: a Neovim under test, its keys, its screen, and the server's figures.
+-- Shared by all drivers: starts a Neovim under test, sends it keys, reads its screen and the
+-- server's figures.
 --
--- A driver is run by `nvim -l` and talks to the Neovim under test over RPC. It prints what it saw in lines that
--- begin with "seen: "; any failed expectation ends it with code 1.
+-- A driver is run by `nvim -l` and talks to the Neovim under test over RPC. It prints what it saw
+-- in lines that begin with "seen: "; any failed expectation ends it with code 1.
 
 local M = {}
 
---- How long anything may take: machines that test are slow and busy.
+--- Time limit of each wait, in milliseconds: test machines are slow and busy.
 local PATIENCE = tonumber(vim.env.PATIENCE) or 120000
 
 local channel
 
 --- Starts the Neovim under test.
----@param init string Its init file.
+---@param init string Path of the init file.
 ---@param files string[]
 function M.start(init, files)
   local command = { vim.env.NVIM_UNDER_TEST, '-u', init, '-i', 'NONE', '-n', '--embed', '--headless' }
   channel = vim.fn.jobstart(vim.list_extend(command, files), { rpc = true })
-  -- It answers before it is there, for example while a package is installed.
+  -- Neovim answers before it has started completely, for example while a package is installed.
   M.wait('Neovim to start', function()
     return M.lua('return vim.v.vim_did_enter') == 1
   end)
@@ -71,7 +72,7 @@ function M.input(keys)
   vim.rpcrequest(channel, 'nvim_input', keys)
 end
 
---- Keys that type a text.
+--- Returns the keys that type `text`.
 ---@param text string
 ---@return string
 function M.typed(text)
@@ -83,7 +84,7 @@ function M.buffer()
   return table.concat(M.lua('return vim.api.nvim_buf_get_lines(0, 0, -1, true)'), '\n')
 end
 
---- The cursor's row and column, both from 0, in bytes.
+--- Returns the cursor's row and column, both from 0, the column in bytes.
 ---@return integer[]
 function M.cursor()
   return M.lua([[
@@ -92,7 +93,8 @@ function M.cursor()
   ]])
 end
 
---- The screen as it is drawn, row by row, without trailing blanks, empty rows at the end, and tildes.
+--- Returns the screen as it is drawn, row by row, without trailing blanks, empty rows at the end
+--- and tildes.
 ---@return string
 function M.screen()
   return M.lua([[
@@ -110,7 +112,7 @@ function M.screen()
   ]])
 end
 
---- What the ghost text adds: the texts of the extmarks that it is drawn with.
+--- Returns the ghost text: the texts of the extmarks that draw it.
 ---@param namespace string
 ---@return string
 function M.ghost(namespace)
@@ -132,7 +134,7 @@ function M.ghost(namespace)
   )
 end
 
---- The server's figures; nil where it did not answer in time.
+--- Returns the server's figures, or nil if there is no server or it does not answer in time.
 ---@return table?
 function M.stats()
   local stats = M.lua([[
@@ -147,11 +149,11 @@ function M.stats()
     end
     return answer and answer.result
   ]])
-  -- What is nil there comes as a value of its own.
+  -- RPC delivers a nil result as `vim.NIL`.
   return stats ~= vim.NIL and stats or nil
 end
 
---- Waits until the server computes nothing any more, for an answer or ahead.
+--- Waits until the server computes nothing any more, for an answer or ahead. Returns its figures.
 ---@return table
 function M.settle()
   local last

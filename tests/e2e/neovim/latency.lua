@@ -1,12 +1,14 @@
--- Measures how long somebody waits for ghost text: for the next letter of what is suggested, for another suggestion,
--- and from Tab to the next one. Not a test.
+-- Measures how long a user waits for ghost text: for the next letter of a suggestion, for another
+-- suggestion, and from Tab to the next one. Not a test.
 --
 --   NVIM=nvim TABAHEAD=target/release/tabahead nvim --clean -l tests/e2e/neovim/latency.lua
 --
--- compares the plug-in with Neovim's own inline completion (0.12), in one run, a few keys of each in turn. With
--- LLAMA_VIM, a folder that holds the plug-in llama.vim, and LLAMA_ENDPOINT, a running llama.cpp server's `/infill`,
--- also with that. A wait ends with the first frame on the screen that stays as it is until the next key. `KEYS` and
--- `ACCEPTS` say how many are measured at least, where so much is suggested; `PAUSE`, the milliseconds between two keys.
+-- compares the plug-in with Neovim's own inline completion (0.12), in one run, alternating after a
+-- few keys. With LLAMA_VIM, a folder that holds the plug-in llama.vim, and LLAMA_ENDPOINT, the
+-- `/infill` of a running llama.cpp server, it also measures llama.vim. A wait ends with the first
+-- frame on the screen that stays unchanged until the next key. `KEYS` and `ACCEPTS` are the minimum
+-- numbers of measurements, if that much is suggested. `PAUSE` is the time between two keys, in
+-- milliseconds.
 
 local scripts = vim.fs.dirname(vim.fn.fnamemodify(arg[0], ':p'))
 package.path = scripts .. '/?.lua;' .. package.path
@@ -19,13 +21,13 @@ local keys = tonumber(vim.env.KEYS) or 50
 local accepts = tonumber(vim.env.ACCEPTS) or 50
 local pause = tonumber(vim.env.PAUSE) or 500
 
---- How many keys of one are measured before it is the next one's turn.
+--- Number of keys measured with one contender before the turn passes to the next.
 local TURN = 10
 
---- Milliseconds from ghost text to Tab, for people who press it several times in a row.
+--- Milliseconds from ghost text to Tab, for users who press Tab several times in a row.
 local DWELL = 100
 
---- What is typed behind the sample, over and over: code that is suggested in part.
+--- Text typed after the sample, over and over: code that is suggested in part.
 local TEXT = table.concat({
   'account: owner.account.clone(),',
   'amount: amount.abs(),',
@@ -73,7 +75,7 @@ if vim.env.LLAMA_VIM then
     name = 'llama.vim',
     init = {
       ("vim.opt.runtimepath:prepend('%s')"):format(vim.env.LLAMA_VIM),
-      -- Its figures behind the text would change each frame.
+      -- With its figures after the text, every frame would differ.
       ("vim.g.llama_config = { endpoint_fim = '%s', show_info = 0 }"):format(assert(vim.env.LLAMA_ENDPOINT)),
     },
   })
@@ -92,7 +94,7 @@ local function press(contender, input)
   vim.rpcrequest(contender.channel, 'nvim_input', input)
 end
 
---- Opens the sample in a file of its own, and inserts at its end.
+--- Opens the sample in a file of its own and starts inserting at its end.
 ---@param contender Contender
 ---@param round string
 local function open(contender, round)
@@ -105,14 +107,14 @@ local function open(contender, round)
   vim.wait(pause)
 end
 
---- The text that is drawn for the buffer, ghost text or not: all rows but the last two.
+--- Returns the text drawn for the buffer, including ghost text: all rows but the last two.
 ---@param frame Frame
 ---@return string
 local function picture(frame)
   return table.concat(frame.rows, '\n', 1, #frame.rows - 2)
 end
 
---- Whether a frame has text that is not in the buffer.
+--- Reports whether `frame` has text that is not in the buffer.
 ---@param contender Contender
 ---@param frame Frame
 ---@return boolean
@@ -122,8 +124,9 @@ local function has_ghost(contender, frame)
   return #shown > #(table.concat(buffer):gsub('%s', ''))
 end
 
---- Presses a key and waits. Gives the milliseconds to the frame that stays, and whether that is what was there before,
---- typed along; nil where no ghost text came.
+--- Presses `key` and waits. Returns the milliseconds until the frame that stays, and whether that
+--- frame equals the one before the key, that is, the key was typed along. Returns nil if no ghost
+--- text came.
 ---@param contender Contender
 ---@param key string
 ---@return number? time
@@ -148,7 +151,8 @@ local function measure(contender, key)
   return (frames[at].time - begin) / 1e6, picture(last) == before
 end
 
---- Presses Tab, and waits until there is other ghost text. Gives the milliseconds until then; nil where none comes.
+--- Presses Tab and waits for new ghost text. Returns the milliseconds until it appears, or nil if
+--- none does.
 ---@param contender Contender
 ---@return number?
 local function measure_tab(contender)
@@ -190,7 +194,7 @@ for _, contender in ipairs(contenders) do
   contender.waits = { along = {}, another = {}, tab = {}, quick = {} }
 end
 
---- How many of a kind every contender has.
+--- Returns the smallest number of measurements of `kind` among the contenders.
 ---@param kind string
 ---@return integer
 local function least(kind)
@@ -207,7 +211,7 @@ local function progress(kind, all)
   io.stderr:write(('\r%-10s %3d of %d '):format(kind, least(kind), all))
 end
 
--- Keys: each contender types the same text, some letters in its turn.
+-- Keys: each contender types the same text, some letters per turn.
 local letters = vim.fn.split(TEXT, '\\zs')
 for _, contender in ipairs(contenders) do
   open(contender, 'keys')
@@ -227,7 +231,8 @@ while least('another') < keys and typed < 3 * keys do
   progress('another', keys)
 end
 
--- Accepts: a chain in a new file each time, as long as it goes. After a while, and at once.
+-- Accepts: a chain in a new file each time, for as long as suggestions come. `tab` pauses before
+-- each Tab; `quick` presses it soon after the ghost text appears.
 local round = 0
 local function chains(kind, press_next)
   local last = round + accepts / 2

@@ -1,5 +1,5 @@
--- Drives Neovim 0.11's own completion menu: opens it, reads the screen, accepts, and compares the buffer. See
--- neovim/harness.lua.
+-- Drives Neovim 0.11's own completion menu: opens it, reads the screen, accepts, and compares the
+-- buffer. See harness.lua.
 
 package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
 local test = require('harness')
@@ -14,14 +14,14 @@ local function is_attached()
   ]])
 end
 
---- A text and where "$0" stands in it, in bytes from 1.
+--- Returns the text of `fixture` without its "$0", and the position of "$0" in bytes, from 1.
 ---@param fixture string
 local function taken_apart(fixture)
   local at = assert(fixture:find('$0', 1, true), fixture)
   return fixture:sub(1, at - 1) .. fixture:sub(at + 2), at
 end
 
---- Makes a text the buffer's, and inserts at "$0".
+--- Replaces the buffer's text with that of `fixture` and starts inserting at its "$0".
 ---@param fixture string
 local function edit(fixture)
   local text, at = taken_apart(fixture)
@@ -31,7 +31,7 @@ local function edit(fixture)
   wait('normal mode', function()
     return lua('return vim.api.nvim_get_mode().mode') == 'n'
   end)
-  -- The cursor is set in insert mode, which has a place behind the last character.
+  -- The cursor is set in insert mode, where it can be after the last character.
   input('i')
   wait('insert mode', function()
     return lua('return vim.api.nvim_get_mode().mode') == 'i'
@@ -47,7 +47,7 @@ local function edit(fixture)
   )
 end
 
---- Whether the menu is there, its items, and which of them is selected, from 0.
+--- Returns whether the menu is open, its items, and the index of the selected one, from 0.
 local function menu()
   return lua([[
     return vim.tbl_extend('error', vim.fn.complete_info({ 'items', 'selected' }), {
@@ -56,7 +56,7 @@ local function menu()
   ]])
 end
 
---- Asks as a key would that somebody has mapped to it, and waits for the answer.
+--- Asks for the menu as a key mapping of a user would, and waits for the answer.
 local function ask()
   local before = test.settle()
   lua('vim.lsp.completion.get()')
@@ -66,7 +66,7 @@ local function ask()
   return test.settle()
 end
 
---- Asks, and waits for the menu with our item alone, which must be on the screen and not be selected.
+--- Asks, and waits for the menu. It must hold only our item, on the screen and not selected.
 local function offered()
   local figures = ask()
   wait('the menu', function()
@@ -83,7 +83,7 @@ local function offered()
 end
 
 --- Selects the first item and accepts it.
----@param seen_by_server? boolean Whether the server sees the text that a selected item puts into the buffer.
+---@param seen_by_server? boolean Whether the server sees the text that the selection inserts.
 local function accept(seen_by_server)
   input('<C-n>')
   wait('the selection', function()
@@ -98,7 +98,7 @@ local function accept(seen_by_server)
   end)
 end
 
---- Waits for a text with the cursor at "$0".
+--- Waits for the text of `expected`; the cursor must be at its "$0".
 ---@param expected string
 local function stands(expected)
   local text, at = taken_apart(expected)
@@ -110,11 +110,11 @@ local function stands(expected)
     return #table.concat(vim.api.nvim_buf_get_lines(0, 0, row - 1, true), '\n') + (row > 1 and 1 or 0) + column + 1
   ]])
   expect('the cursor', cursor, at)
-  -- Else Tab would jump in what was accepted.
+  -- Otherwise Tab would jump within the accepted text.
   expect('whether a snippet is filled in', lua('return vim.snippet.active()'), false)
 end
 
---- Opens the menu at "$0" and accepts; `expected` is what stands there then.
+--- Opens the menu at the "$0" of `fixture` and accepts; the result must be `expected`.
 local function accepts(what, fixture, expected, seen_by_server)
   edit(fixture)
   local item = offered()
@@ -148,13 +148,13 @@ fn print_area(width: f64, height: f64) {
 fn show_area(width: f64, height: f64) {
 ]]
 
--- An accept, and the next one from what was computed ahead.
+-- An accept, and then the next suggestion, which was computed ahead.
 edit(head .. '    let result = area(wi$0\n}')
 local item = offered()
 seen('the menu has it, not selected: ' .. vim.inspect({ item.abbr, item.menu, item.kind }))
 accept()
 stands(head .. '    let result = area(width, height);$0\n}')
--- Neovim may send the word that it takes away before the item that it puts there.
+-- Neovim may send the removal of the word before the insertion of the item.
 local counted = test.settle()
 expect(
   'accepts, and what else was typed',
@@ -189,7 +189,7 @@ accepts(
   true
 )
 
--- Typing while the menu is open: Neovim filters what it has, and what is left of it is accepted.
+-- Typing while the menu is open: Neovim filters its items, and the accept inserts what is left.
 edit(head .. '    let result = area(w$0\n}')
 offered()
 input('id')
@@ -201,7 +201,7 @@ accept()
 stands(head .. '    let result = area(width, height);$0\n}')
 seen('it stays while it is typed along, and nothing is doubled then')
 
--- Somebody who leaves the menu without it has what was typed.
+-- Closing the menu without accepting keeps the text as typed.
 edit(head .. '    let result = area(wi$0\n}')
 offered()
 input('<C-n>')
@@ -215,7 +215,7 @@ end)
 stands(head .. '    let result = area(wi$0\n}')
 seen('leaving the menu leaves what was typed')
 
--- Nothing but a bracket and a semicolon is worth a menu.
+-- A bracket and a semicolon alone are not worth a menu.
 edit(head .. '    let result = area(width, height$0\n}')
 local closing = lua([[
   local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
@@ -229,7 +229,7 @@ ask()
 expect('the menu', menu().is_open, false)
 seen('for ' .. vim.inspect(closing) .. ' alone no menu opens')
 
--- In a file of CRLF. Neovim inserts what it gets, so no CR may be in that.
+-- A file with CRLF line ends. Neovim inserts the text as it is, so it must not contain a CR.
 local dos = vim.env.FOLDER .. '/dos.rs'
 local written = assert(io.open(dos, 'wb'))
 written:write((('fn main() {\n}\n'):gsub('\n', '\r\n')))
@@ -244,7 +244,7 @@ stands(head .. '    let result = area(width, height);\n' .. line .. '$0\n}')
 expect('the line ends', lua('return vim.bo.fileformat'), 'dos')
 seen('a file of CRLF got a further line, and no CR in it')
 
--- Whoever lets Neovim ask at each key sees the item stay.
+-- When Neovim asks at each key (`autotrigger`), the item stays.
 lua([[
   local client = vim.lsp.get_clients({ bufnr = 0, name = 'tabahead' })[1]
   vim.lsp.completion.enable(false, client.id, 0)
@@ -268,7 +268,7 @@ stands(head .. '    let result = area(width, height);$0\n}')
 seen('with autotrigger it was asked for at each of five keys, and the menu kept ' .. vim.inspect(first.abbr))
 
 local messages = vim.trim(lua('return vim.fn.execute("messages")'))
--- What `:edit` says of the files.
+-- Drops what `:edit` prints about the files.
 messages = vim.trim((messages:gsub('"[^\n]*"[^\n]*', '')))
 expect('what the user was told', messages, '')
 seen('the user was told nothing')

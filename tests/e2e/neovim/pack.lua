@@ -1,4 +1,5 @@
--- Installs the plug-in as README.md says, by Neovim's package manager, and uses it: see harness.lua.
+-- Installs the plug-in with Neovim's package manager, as README.md describes, and uses it. See
+-- harness.lua.
 
 package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
 local actor = require('plugin.actor')
@@ -6,7 +7,7 @@ local samples = require('samples')
 local test = require('harness')
 local expect, seen = test.expect, test.seen
 
--- A repository with the plug-in where it stands in ours.
+-- A repository with the plug-in at the same path as in ours.
 local repository = vim.env.FOLDER .. '/repository'
 vim.fn.mkdir(repository .. '/editors', 'p')
 for _, command in ipairs({

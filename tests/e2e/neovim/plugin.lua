@@ -1,4 +1,4 @@
--- Drives the plug-in in a Neovim under test: see harness.lua.
+-- Drives the plug-in in a Neovim under test. See harness.lua.
 
 package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
 local actor = require('plugin.actor')

@@ -1,4 +1,4 @@
--- The plug-in with a model that people have: see harness.lua.
+-- Drives the plug-in with a model that users run. See harness.lua.
 
 package.path = vim.env.SCRIPTS .. '/?.lua;' .. package.path
 local actor = require('plugin.actor')
@@ -23,7 +23,7 @@ expect('the buffer', test.buffer(), before)
 actor.expect_screen('the screen', before .. text)
 seen('ghost text of ' .. test.stats().model.id .. ': ' .. vim.inspect(text))
 
--- Tab twice: the next suggestion was computed while the one before was read.
+-- Tab twice: the next suggestion was computed while the previous one was being read.
 local counted = test.settle()
 for _ = 1, 2 do
   before = before .. actor.tab()

@@ -1,4 +1,4 @@
--- Beginnings of files at whose end the built-in model has something to say, line after line.
+-- Beginnings of files, at whose end the built-in model suggests something, line after line.
 
 local M = {}
 
@@ -39,7 +39,7 @@ M.go = {
   '\t\t',
 }
 
---- What is suggested before the closing bracket has one itself.
+--- The suggestion before the closing bracket contains that bracket itself.
 M.closer = {
   'area = width(rectangle) * height(rectangle)',
   'round = width(rectangle) + height(rectangle)',
@@ -47,7 +47,7 @@ M.closer = {
   'half = width() * 2',
 }
 
---- Letters of two bytes, signs of three and four, and cells that are two columns wide.
+--- Characters of two, three and four bytes, and characters that are two columns wide.
 M.wide = {
   'def erste(höhe, breite):',
   '    fläche = höhe * breite  # 面積',

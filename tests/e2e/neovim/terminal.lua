@@ -1,19 +1,21 @@
--- A screen attached to the Neovim under test, as a terminal is: every frame that a user would see, when it was there.
+-- A screen attached to the Neovim under test, as a terminal is. Records every frame that a user
+-- would see, and when.
 --
--- `screenstring()` draws what it reads; here is what Neovim sends by itself, at the moment when it is sent.
+-- `screenstring()` redraws before it reads; this module sees what Neovim sends by itself, at the
+-- moment it is sent.
 
 local M = {}
 
 ---@class Frame
----@field time integer Nanoseconds, by the clock of `vim.uv.hrtime`.
+---@field time integer Nanoseconds, on the clock of `vim.uv.hrtime`.
 ---@field rows string[]
----@field row integer The cursor's, from 0.
----@field column integer The cursor's, in cells from 0.
+---@field row integer Row of the cursor, from 0.
+---@field column integer Column of the cursor, in cells from 0.
 
 --- Attaches a screen of 24 rows and 80 columns.
----@param address string Where the Neovim under test listens.
----@return Frame[] frames The list that each frame is added to.
----@return fun() catch_up Waits for every frame that was sent before.
+---@param address string Address on which the Neovim under test listens.
+---@return Frame[] frames List to which each frame is added.
+---@return fun() catch_up Waits for every frame that was sent before the call.
 function M.attach(address)
   local frames = {}
   local columns, lines = 80, 24
@@ -86,7 +88,7 @@ function M.attach(address)
     unread = unread .. (chunk or '')
     while #unread > 0 do
       local message, position = unpack_message(unread, 1)
-      -- What is not whole yet, the unpacker has kept.
+      -- The unpacker keeps an incomplete message itself.
       unread = unread:sub(position)
       if message == nil then
         break
@@ -108,7 +110,7 @@ function M.attach(address)
   local function ask(method, arguments)
     asked = asked + 1
     pipe:write(vim.mpack.encode({ 0, asked, method, arguments }))
-    -- Answers come in the order of what was sent, and behind the frames that were sent before.
+    -- Answers arrive in the order of the requests, and after the frames that were sent before.
     assert(vim.wait(10000, function()
       return answered == asked
     end, 2))

@@ -1,8 +1,12 @@
-// What people do with the extension, done in VS Code's workbench with real keys, the built program and the built-in model.
-// Prints what it saw in lines that begin with "seen: "; any failed expectation ends it with code 1.
+// Does what users do with the extension, in VS Code's workbench, with real keys, the built program
+// and the built-in model. Prints what it saw in lines that begin with "seen: "; any failed
+// expectation ends it with code 1.
 //
-//     node driver.js      with TABAHEAD (the program), CHROMIUM, VSCODE_MODULES (a folder with node_modules), VSIX (the
-//                         package), FOLDER (an empty one) and, to look at pictures afterwards, SCREENSHOTS (a folder)
+//     node driver.js
+//
+// needs TABAHEAD (the program), CHROMIUM, VSCODE_MODULES (a folder with node_modules), VSIX (the
+// package), FOLDER (an empty folder) and, to look at screenshots afterwards, SCREENSHOTS (a
+// folder).
 
 const assert = require('assert');
 const fs = require('fs');
@@ -26,7 +30,7 @@ impl Rectangle {
     pub fn area(&self) -> f64 {
         `;
 const AFTER = '\n    }\n}\n';
-// What follows is in the file already, so that there is no doubt about what is suggested.
+// The suggested text already appears earlier in the file, so the suggestion is unambiguous.
 const ORDERS = `class Order:
     def __init__(self, number, customer, items):
         self.number = number
@@ -86,7 +90,7 @@ const FILES = {
   'look.ipynb': JSON.stringify(NOTEBOOK),
   '.env': 'TOKEN=',
   'model.py': ORDERS,
-  // What a folder that the user opens must not decide.
+  // Settings that an opened folder must not decide.
   '.vscode/settings.json': JSON.stringify({
     'tabahead.model': '/no/such/model.gguf',
     'tabahead.server.path': '/no/such/program',
@@ -113,7 +117,8 @@ const seen = (message) => console.log(`seen: ${message}`);
 const json = JSON.stringify;
 const lineCount = (text) => text.split('\n').length;
 
-// The server has answered everything and computes nothing. What it leaves behind is two seconds old at most.
+// Waits until the server has answered everything and computes nothing. The figures that it writes
+// are at most two seconds old.
 async function settled(workbench) {
   await pause(2_100);
   return workbench.figures('the server to rest', (now) => now.generations.running === 0);
@@ -123,7 +128,7 @@ async function typesAndAccepts(workbench, window) {
   const line = lineCount(BEFORE);
   await window.openFile('area.rs', line, 9);
 
-  // As fast as the driver can: most of these requests are replaced by the next.
+  // As fast as the driver can: most of these requests are superseded by the next one.
   let typed = 'self.wid';
   await window.type(typed);
   for (const key of 'th * self.') {
@@ -156,7 +161,8 @@ async function typesAndAccepts(workbench, window) {
   seen('the accepted command reached the server');
 }
 
-// Three times Tab: after each, the screen and the file hold what was shown, and the next one was computed ahead.
+// Tab three times: after each, the screen and the file hold what was shown, and the next suggestion
+// was computed ahead.
 async function acceptsOnAndOn(workbench, window) {
   await window.openFile('orders.py', lineCount(ORDERS), 9);
   await window.type('self.');
@@ -177,7 +183,8 @@ async function acceptsOnAndOn(workbench, window) {
   seen(`Tab, Tab, Tab wrote ${json(text.slice(ORDERS.length))}, and nothing had to be computed behind a Tab`);
 }
 
-// Whoever types what is shown keeps it: in every frame that is drawn, what is typed and what is still ghost make the same line.
+// Typing along keeps the ghost text: in every frame, the typed text and the remaining ghost text
+// form the same line.
 async function keepsTheGhost(workbench, window) {
   await window.openFile('along.py', lineCount(ORDERS), 9);
   await window.type('self.');
@@ -207,7 +214,8 @@ async function keepsTheGhost(workbench, window) {
   await window.saved('along.py');
 }
 
-// Word and line by the extension's own commands, which tell the server what was taken.
+// Accepts by word and by line with the extension's own commands, which report to the server what
+// was taken.
 async function acceptsParts(workbench, window) {
   await window.openFile('parts.py', lineCount(ORDERS), 9);
   await window.type('self.');
@@ -216,7 +224,7 @@ async function acceptsParts(workbench, window) {
   await window.keyboard.press('Control+ArrowRight');
   await window.shown('a word to be taken', (now) => now !== ghost && now.trim() !== '');
   assert.equal((await window.saved('parts.py')).split('\n').at(-1), '        self.number');
-  // One character: by the text alone it could have been typed.
+  // A single character: from the text alone, it could have been typed.
   const rest = await window.shown();
   await window.keyboard.press('Control+ArrowRight');
   await window.shown('a space to be taken', (now) => now !== rest && now.trim() !== '');
@@ -230,8 +238,8 @@ async function acceptsParts(workbench, window) {
   seen(`of ${json(ghost)}, Ctrl+Right took "number", then " ", and Alt+End the rest; the server counts ${json(after.outcomes)}`);
 }
 
-// Asking for another one adds suggestions, and the next one takes the place of the first. Within a word there
-// may be no other one: it is typed on until there is.
+// Asking for another suggestion adds suggestions, and the next one replaces the first. Within a
+// word there may be no other, so typing goes on until there is one.
 async function cycles(workbench, window) {
   await window.openFile('cycle.rs', lineCount(BEFORE), 9);
   let one, other;
@@ -257,7 +265,8 @@ async function cycles(workbench, window) {
   seen('Escape took the ghost away, and Alt+\\ brought it back');
 }
 
-// Brackets that the editor closes by itself, in the middle of a line, in a file of CRLF.
+// Brackets that the editor closes by itself, in the middle of a line, in a file with CRLF line
+// ends.
 async function closesBrackets(workbench, window) {
   await window.openFile('calls.py', lineCount(CALLS), 9);
   await window.type('show(');
@@ -273,7 +282,7 @@ async function closesBrackets(workbench, window) {
   seen(`inside brackets that the editor had closed, Tab made ${json(line)}, and a file of CRLF stayed one`);
 }
 
-// With the popup open, the ghost goes on from what is selected in it.
+// With the popup open, the ghost text continues from the selected item.
 async function extendsThePopup(workbench, window) {
   await window.openFile('popup.py', lineCount(ORDERS), 9);
   await window.type('self.cus');
@@ -321,7 +330,7 @@ async function pauses(workbench, window) {
   await window.changeSettings({ 'tabahead.languages': { python: false } });
   await window.statusIs('tabahead is paused: off for this language');
   await window.type('self.');
-  // The editor asks a while after a key.
+  // The editor asks only a while after a key.
   await wait('a request to be answered with silence', async () => (await settled(workbench)).silent > 0);
   assert.equal(await window.ghost(), '');
   await window.shoot('paused');
@@ -341,7 +350,7 @@ async function pauses(workbench, window) {
   await window.changeSettings({ 'tabahead.speculation.depth': 3 });
 }
 
-// What stands behind the mouse over the item in the status bar, and behind a click on it.
+// Checks the tooltip of the status bar item, and the menu that a click on it opens.
 async function tellsFigures(workbench, window) {
   await window.openFile('figures.py', lineCount(ORDERS), 9);
   await window.type('self.');
@@ -370,7 +379,8 @@ async function tellsFigures(workbench, window) {
   seen(`behind a click: ${json(labels)}`);
 }
 
-// A model is chosen in the dialog: how much is read is in the status bar, and then there is ghost text without a key.
+// A model is chosen in the dialog: the status bar shows how much of it is loaded, and then there is
+// ghost text without a key.
 async function choosesAModel(workbench, window) {
   const mini = await settled(workbench);
   assert.match(mini.model.id, /^tabahead-mini/, 'the folder decides nothing about model and program');
@@ -405,7 +415,7 @@ async function choosesAModel(workbench, window) {
     return window.statuses;
   });
   const percents = statuses.filter((status) => /^tabahead is loading the model, \d+ %/.test(status));
-  // The small file is read faster than the status bar is drawn.
+  // The small file is loaded faster than the status bar is drawn.
   if (process.env.TABAHEAD_REAL_MODEL) assert(percents.length > 1, json(statuses));
   const told = await wait('the user to be told', async () => (await window.messages())[0]);
   assert.match(told, /^tabahead: the model is /);
@@ -458,7 +468,8 @@ async function survivesItsServer(workbench, window) {
   assert.equal(await window.ghost(), '');
   seen('a closed file is forgotten');
 
-  // One was killed above. Whoever cannot live is started anew a few times, and then no more until somebody says so.
+  // One server was killed above. A server that keeps ending is restarted a few times, and then not
+  // until the user asks for it.
   let { pid } = closed;
   for (let kills = 2; ; kills += 1) {
     process.kill(pid, 'SIGKILL');
@@ -494,7 +505,7 @@ async function saysWhatIsWrong(workbench, window) {
   assert.match(await window.status(), /tabahead is not working/);
   await window.shoot('missing');
   seen(`without a program: "${missing.replace(workbench.folder, '…')}"`);
-  // A folder may be entered, which is the same right as to run a file.
+  // A folder may be entered, which is the same permission as executing a file.
   await window.changeSettings({ 'tabahead.server.path': workbench.folder }, 'Remote');
   const folder = await wait('the user to be told', async () => (await window.messages())[0]);
   assert(folder.includes(`tabahead.server.path is "${workbench.folder}", but there is no program`), folder);
@@ -512,14 +523,14 @@ async function saysWhatIsWrong(workbench, window) {
   seen('with the program again it went on, without a reload');
 }
 
-// What `inhost/` sees inside the extension host, in a window of its own.
+// Runs the tests of `inhost/` inside the extension host, in a window of their own.
 async function insideTheHost(workbench) {
   const extension = fs.readdirSync(workbench.extensions).find((name) => name.startsWith('tabahead.tabahead'));
   const window = await workbench.open({
     extensionDevelopmentPath: workbench.remote(path.join(workbench.extensions, extension)),
     extensionTestsPath: workbench.remote(path.join(__dirname, 'inhost', 'index.js')),
   });
-  // They wait for many things in a row.
+  // The tests wait for many things in a row.
   const result = await wait(
     'the tests in the host',
     () => fs.existsSync(process.env.INHOST_RESULT) && fs.readFileSync(process.env.INHOST_RESULT, 'utf8'),
@@ -531,9 +542,9 @@ async function insideTheHost(workbench) {
   assert(!result.includes('FAILED'), 'the tests in the extension host failed');
 }
 
-// What the editor itself says that starting the extension took.
+// Reports how long the extension took to start, as the editor states it.
 async function startsQuickly(workbench, window) {
-  // A list is drawn as far as it is in sight.
+  // A list is drawn only as far as it is in sight.
   const size = window.page.viewportSize();
   await window.page.setViewportSize({ ...size, height: 4_000 });
   await window.command('Developer: Show Running Extensions');
@@ -547,7 +558,7 @@ async function startsQuickly(workbench, window) {
   seen(`VS Code on the extension's start: "${time}"`);
 }
 
-// There is no old program to try: this is what one would say of itself.
+// There is no old program to test with: this script answers as one would.
 function oldServer(workbench) {
   const file = path.join(workbench.folder, 'old-tabahead');
   const answer = json({ jsonrpc: '2.0', id: 0, result: { capabilities: {}, serverInfo: { name: 'tabahead', version: '0.0.9' } } });
@@ -562,7 +573,7 @@ process.env.INHOST_RESULT = path.join(process.env.FOLDER, 'inhost.txt');
 const workbench = new Workbench(process.env.FOLDER, {
   files: FILES,
   settings: SETTINGS,
-  // Without a program to name, the one in the package is tried.
+  // Without TABAHEAD, the extension uses the program in its package.
   machine: process.env.TABAHEAD ? { 'tabahead.server.path': process.env.TABAHEAD } : {},
 });
 inWindow(workbench, async (window) => {

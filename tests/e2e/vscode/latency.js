@@ -1,7 +1,11 @@
-// Measures, in the page, how long it takes from Tab to the next ghost text on the screen, with computing ahead and without,
-// alternating in one run; and when VS Code asks its providers, by one that only notes that (`probe/`).
+// Measures, in the page, how long it takes from Tab to the next ghost text on the screen, with and
+// without computing ahead, alternating in one run. Also measures when VS Code asks its providers,
+// with a provider that only notes it (`probe/`).
 //
-//     node latency.js      with the environment of driver.js, and a release build as TABAHEAD; see editors/vscode/README.md
+//     node latency.js
+//
+// needs the environment of driver.js, and a release build as TABAHEAD. See
+// editors/vscode/README.md.
 
 const assert = require('assert');
 const fs = require('fs');
@@ -10,9 +14,9 @@ const { pause, wait } = require('./wait.js');
 const { Workbench, inWindow } = require('./workbench.js');
 
 const ACCEPTS = Number(process.env.ACCEPTS ?? 50);
-// So many accepts with computing ahead, then as many without, and again.
+// Accepts per turn: this many with computing ahead, then as many without, and again.
 const ROUND = 10;
-// What people take to read a suggestion (the median of recorded sessions).
+// Milliseconds that users take to read a suggestion (the median of recorded sessions).
 const READING = 740;
 
 const WORDS = ['number', 'customer', 'street', 'city', 'country', 'currency', 'discount', 'created', 'shipped', 'weight',
@@ -32,7 +36,7 @@ const SETTINGS = {
   'chat.disableAIFeatures': true,
 };
 
-// In the page: notes when Tab goes down, and the first frame in which another ghost stands.
+// Runs in the page. Notes when Tab is pressed, and the first frame with different ghost text.
 function watch() {
   const ghost = () => [...document.querySelectorAll('.ghost-text-decoration, .suggest-preview-text .view-line')]
     .map((element) => element.textContent).join('\n');
@@ -72,7 +76,7 @@ async function measure(window, speculates, times, asked) {
     await pause(READING);
     await window.type('\t');
     const { pressed, milliseconds } = await wait('the next ghost', () => window.page.evaluate(() => window.measured));
-    // The first follows a ghost that somebody asked for.
+    // The first accept follows a suggestion that was asked for explicitly.
     if (i === 0) continue;
     times.push(milliseconds);
     const { changed, askedAt } = behind(pressed);
@@ -81,7 +85,7 @@ async function measure(window, speculates, times, asked) {
   }
 }
 
-// Letters, one after the other as people type them, in a file of prose.
+// Types letters one after the other, as users do, in a file of prose.
 async function measureTyping(window, asked) {
   await window.openFile('prose.txt', 1, 1);
   for (let i = 0; i < ACCEPTS; i += 1) {
@@ -93,7 +97,8 @@ async function measureTyping(window, asked) {
   }
 }
 
-// The first change behind a moment, and the first request behind that, by what the probe noted.
+// Returns the times of the first change after `moment` and of the first request after that change,
+// as noted by the probe.
 function behind(moment) {
   const events = fs.readFileSync(process.env.PROBE, 'utf8').split('\n').filter(Boolean).map((line) => line.split(' '));
   const first = (what, from) => Number(events.find(([event, time]) => event === what && Number(time) >= from)?.[1]);

@@ -1,6 +1,6 @@
-// Waiting for a condition, for what runs beside the editor and for what runs in it.
+// Waits for a condition, for code that runs beside the editor and for code that runs in it.
 
-// A limit only so that a hang becomes a failure.
+// Limit in milliseconds. It only turns a hang into a failure.
 const PATIENCE = 30_000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -1,5 +1,5 @@
-// VS Code's workbench in a browser, with our extension installed from its package: starting it, typing into it, reading
-// what is drawn, and asking the server for its figures. Knows nothing of what is expected.
+// VS Code's workbench in a browser, with our extension installed from its package. Starts it, types
+// into it, and reads what is drawn and the server's figures. Does not know what is expected.
 
 const { execFileSync, spawn } = require('child_process');
 const fs = require('fs');
@@ -14,13 +14,15 @@ const CHROMIUM_OPTIONS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 class Workbench {
-  // `folder` is empty; in it are made `work` (the workspace, with these files), the editor's data and the server's figures.
+  // Creates in `folder`, which is empty, `work` (the workspace, with `files`), the editor's data
+  // and the server's figures.
   constructor(folder, { files, settings, machine }) {
     this.folder = folder;
     this.work = path.join(folder, 'work');
     this.runtime = path.join(folder, 'runtime');
     this.extensions = path.join(folder, 'extensions');
-    // Those of the user, and those of the machine that the server runs on: a program's path is one.
+    // Settings of the user, and of the machine that the server runs on: a program's path is one of
+    // the latter.
     this.settings = { User: settings, Remote: machine };
     const data = path.join(folder, 'server', 'data');
     const written = { [path.join(data, 'User')]: settings, [path.join(data, 'Machine')]: machine };
@@ -54,7 +56,8 @@ class Workbench {
     this.server?.kill();
   }
 
-  // A window; `payload` is what a desktop's command line would say, `first` what the page runs before anything else.
+  // Opens a window. `payload` holds what a desktop's command line would say; the page runs `first`
+  // before anything else.
   async open(payload = {}, first = () => {}) {
     const page = await this.browser.newPage({ viewport: { width: 1000, height: 600 } });
     await page.addInitScript(first);
@@ -63,12 +66,12 @@ class Workbench {
     return new Window(this, page);
   }
 
-  // The address of a file for a payload.
+  // Returns the address of `file` for a payload.
   remote(file) {
     return `vscode-remote://127.0.0.1:${this.port}${file}`;
   }
 
-  // The figures that a running server leaves behind, two seconds old at most.
+  // Returns the figures that a running server writes, at most two seconds old.
   stats() {
     const place = path.join(this.runtime, 'tabahead');
     if (!fs.existsSync(place)) return undefined;
@@ -80,12 +83,12 @@ class Workbench {
     return undefined;
   }
 
-  // The settings of the machine that the server runs on, as they are in their file.
+  // Returns the settings of the machine that the server runs on, as its file has them.
   machineSettings() {
     return JSON.parse(fs.readFileSync(path.join(this.folder, 'server', 'data', 'Machine', 'settings.json'), 'utf8'));
   }
 
-  // Figures for which this holds.
+  // Waits for figures for which `condition` holds, and returns them.
   figures(what, condition) {
     return wait(what, () => {
       const now = this.stats();
@@ -117,7 +120,7 @@ class Window {
     await this.page.click(`.quick-input-widget .monaco-list-row[aria-label^="${title}"]`, { timeout: PATIENCE });
   }
 
-  // Runs a command that asks for a file, and chooses this one.
+  // Runs a command that asks for a file, and chooses `file`.
   async chooseFile(title, file, look) {
     await this.command(title);
     const input = '.quick-input-widget .quick-input-box input';
@@ -171,7 +174,7 @@ class Window {
     return ((await found?.textContent()) ?? '').replace(/\u00a0/g, ' ');
   }
 
-  // Ghost text as it is drawn: what stands in the cursor's line, then the lines below it.
+  // Returns ghost text as it is drawn: the part in the cursor's line, then the lines below it.
   ghost() {
     return this.page.evaluate(() => {
       const texts = (selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent);
@@ -186,7 +189,7 @@ class Window {
     });
   }
 
-  // The lines of the editor that are in sight, as they are drawn, without the ghost.
+  // Returns the visible lines of the editor as they are drawn, without the ghost text.
   screen() {
     return this.page.evaluate(() => {
       const lines = [...document.querySelectorAll('.editor-group-container.active .view-lines > .view-line')];
@@ -198,20 +201,20 @@ class Window {
     });
   }
 
-  // The text of a notebook's cells, line by line.
+  // Returns the text of a notebook's cells, line by line.
   cells() {
     return this.page.evaluate(() =>
       [...document.querySelectorAll('.notebook-editor .view-line')].map((line) => line.textContent.replace(/\u00a0/g, ' ')));
   }
 
-  // Saves, and gives what is in the file then.
+  // Saves, and returns the content of the file afterwards.
   async saved(name) {
     await this.keyboard.press('Control+s');
     await wait('the file to be saved', () => this.page.evaluate(() => !document.querySelector('.tab.active.dirty')));
     return this.workbench.read(name);
   }
 
-  // Changes settings as a person does: in settings.json, and on it goes when that is saved.
+  // Changes settings as a user does: in settings.json. They take effect when the file is saved.
   async changeSettings(changes, whose = 'User') {
     const values = { ...this.workbench.settings[whose], ...changes };
     this.workbench.settings[whose] = values;
@@ -220,7 +223,7 @@ class Window {
     await this.page.waitForSelector('.editor-group-container.active .monaco-editor.focused', { timeout: PATIENCE });
     await this.keyboard.press('Control+a');
     await this.keyboard.insertText(JSON.stringify(values));
-    // The editor may have closed brackets that were closed already.
+    // The editor may have inserted closing brackets that were there already.
     await this.keyboard.press('Control+Shift+End');
     await this.keyboard.press('Delete');
     await this.keyboard.press('Control+s');
@@ -229,7 +232,7 @@ class Window {
     await this.page.waitForSelector('.tab[data-resource-name="settings.json"]', { state: 'detached', timeout: PATIENCE });
   }
 
-  // What the item in the status bar says to who cannot see it: all of it.
+  // Returns the label of the status bar item for screen readers, which is its whole text.
   status() {
     return this.page.evaluate(() =>
       document.querySelector('.statusbar-item[id*="tabahead.status"] a')?.getAttribute('aria-label') ?? '');
@@ -239,7 +242,7 @@ class Window {
     return wait(`the status bar to say "${what}"`, async () => (await this.status()).includes(what));
   }
 
-  // What the user was told, in the list of notifications, and forgets it.
+  // Returns the messages in the list of notifications, and clears the list.
   async messages() {
     await this.command('Notifications: Show Notifications');
     await this.page.waitForSelector('.notifications-center.visible', { timeout: PATIENCE });
@@ -250,7 +253,7 @@ class Window {
     return messages;
   }
 
-  // What the bell says: "No Notifications", or how many.
+  // Returns the label of the bell: "No Notifications", or their number.
   bell() {
     return this.page.evaluate(() =>
       document.querySelector('.statusbar-item[id="status.notifications"] a').getAttribute('aria-label'));
@@ -263,7 +266,8 @@ class Window {
   }
 }
 
-// Does something in a window where the extension is ready, and leaves a picture where that goes wrong. Ends the process.
+// Runs `body` in a window where the extension is ready, and takes a screenshot if that fails. Ends
+// the process.
 async function inWindow(workbench, body, first) {
   let window;
   let failure;

@@ -28,7 +28,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).parent
 STEPS = 24
 PREFIX, MIDDLE, SUFFIX = 151659, 151660, 151661
-# What ends a middle: ends of a text and of a turn, padding, a name of a repository, a next file.
+# Tokens that end a middle: end of text, end of turn, padding, repository name, next file.
 ENDS = [151643, 151645, 151662, 151663, 151664]
 
 # The middle of a prompt is between « and ».
@@ -419,7 +419,7 @@ tide: $(objects)
 """,
 }
 
-# Where text is cut and merged in a way that is easily got wrong.
+# Texts that are easily cut or merged in the wrong way.
 HARD = [
     " ",
     "  ",
@@ -465,14 +465,14 @@ HARD = [
 
 
 def parts(sample):
-    """Prefix, middle and suffix."""
+    """Returns the prefix, the middle and the suffix of a sample."""
     before, _, rest = sample.partition("«")
     middle, _, after = rest.partition("»")
     return before, middle, after
 
 
 def plain(sample):
-    """A sample without the marks around its middle."""
+    """Returns a sample without the marks around its middle."""
     return "".join(parts(sample))
 
 
@@ -480,17 +480,17 @@ def all_texts():
     rng = random.Random(23)
     samples = {name: plain(sample) for name, sample in SAMPLES.items()}
     texts = list(samples.values()) + HARD
-    # Long lines: minified, and one of data.
+    # Long lines: minified code, and a line of data.
     texts.append(" ".join(samples["javascript"].split()) * 3)
     texts.append("var d=[" + ",".join(str(rng.randrange(10 ** rng.randrange(1, 7))) for _ in range(150)) + "];")
-    # The same text with other ends of lines, other indentation, other letters.
+    # The same texts with other line ends, indentation, letters and trailing blanks.
     texts.append(samples["python"].replace("\n", "\r\n"))
     texts.append(samples["go"].replace("\n", "\r\n"))
     texts.append(samples["java"].replace("    ", "\t"))
     texts.append(samples["lua"].replace("  ", "        "))
     texts.append(samples["c"].upper())
     texts.append("".join(line + " " * rng.randrange(4) + "\n" for line in samples["rust"].split("\n")))
-    # Pieces of all of them, cut anywhere and put together.
+    # Pieces of all of them, cut anywhere and joined.
     letters = [*samples.values(), *HARD]
     while len(texts) < 100:
         text = ""
@@ -504,17 +504,17 @@ def all_texts():
 
 
 def all_prompts(tokenize):
-    """Prefix-first prompts: one for each sample with a middle, and some more."""
+    """Yields prefix-first prompts: one for each sample with a middle, and some more."""
     prompts = []
     for sample in SAMPLES.values():
         before, middle, after = parts(sample)
         if middle:
             prompts.append((before, after))
-    # After a whole line, at the end of a file; and in a line of a longer file.
+    # After a whole line at the end of a file, and within a line of a longer file.
     prompts.append((plain(SAMPLES["rust"]) + "\n#[cfg(test)]\nmod tests {\n    use super::*;\n\n    #[test]\n", ""))
     joined = plain(SAMPLES["typescript"]) + "\n" + plain(SAMPLES["javascript"])
     prompts.append((joined[:600], joined[640:]))
-    # One whose middle the model ends soon.
+    # A prompt whose middle the model ends soon.
     prompts.append((
         "import os\n\n\ndef main():\n    path = os.path.join(\"a\", ",
         ")\n    print(path)\n\n\nif __name__ == \"__main__\":\n    main()\n"))
@@ -524,7 +524,7 @@ def all_prompts(tokenize):
 
 
 class Reference:
-    """llama.cpp with the file."""
+    """llama.cpp with the model's file loaded."""
 
     def __init__(self, file):
         self.llama = llama_cpp.Llama(file, n_ctx=2048, n_batch=512, n_threads=2, verbose=False)
@@ -536,7 +536,7 @@ class Reference:
         return np.ctypeslib.as_array(llama_cpp.llama_get_logits(self.llama.ctx), (self.llama.n_vocab(),))
 
     def goes_on(self, prompt):
-        """Tokens that follow greedily, and the margin of each."""
+        """Returns the tokens that follow greedily, and the margin of each."""
         self.llama.reset()
         self.llama.eval(prompt)
         tokens, margins = [], []
@@ -545,7 +545,7 @@ class Reference:
                 self.llama.eval(tokens[-1:])
             tokens.append(int(np.argmax(self.logits())))
             margins.append(self.margin(tokens[-1]))
-        # The same once more, the prompt read token by token.
+        # The same again, with the prompt read token by token.
         self.llama.reset()
         for token in prompt:
             self.llama.eval([token])

@@ -1,21 +1,22 @@
-// Draws what page.rs put into DATA. Text of the data enters the page as text only, never as markup.
+// Draws the data that page.rs put into DATA. Its text enters the page as text only, never as
+// markup.
 
-const AT_ONCE = 0.1; // Milliseconds; less is at once.
-const READING = 60_000; // Milliseconds; a longer view does not show how long something was read.
-const SVG = "http" + "://www.w3.org/2000/svg"; // A name, not an address.
-// Not the colours of policies: what is waited for, and what is there at once.
+const AT_ONCE = 0.1; // Milliseconds; less is "at once".
+const READING = 60_000; // Milliseconds; a longer view does not show how long a suggestion was read.
+const SVG = "http" + "://www.w3.org/2000/svg"; // A name, not an address to load.
+// Colours by the origin of an answer, distinct from those of policies: waited for, or at once.
 const ORIGINS = {
   "miss": "--waited", "joined": "--joined", "exact": "--from-exact", "typed through": "--along",
   "speculated": "--ahead", "recorded": "--soft",
 };
-// Colour and height.
+// Colour and height of the marks of edits.
 const KEYS = {
   key: ["--soft", 0.55], enter: ["--soft", 0.75], deletion: ["--given-up", 0.55], insert: ["--ink", 0.55],
   jump: ["--ink", 0.3], other: ["--given-up", 0.3], accept: ["--ink", 1],
 };
 
 const byId = (id) => document.getElementById(id);
-// Asked once per drawing: a style that is looked up for every mark takes most of a frame.
+// Filled once per drawing: looking up a style for every mark takes most of a frame.
 const colours = new Map();
 
 function css(name) {
@@ -51,7 +52,7 @@ const percent = (share) => (share === null || share === undefined ? "–" : `${(
 
 function number(value) {
   if (value === null || value === undefined) return "–";
-  // Two decimals would make small ones equal that are not.
+  // With two decimals, small values that differ would look equal.
   return String(Math.abs(value) < 1 ? +value.toPrecision(2) : +value.toFixed(2));
 }
 
@@ -101,7 +102,7 @@ function writeHeadline() {
   }
 }
 
-// The best value and all who have it.
+// Returns the best value and the names of all policies that have it.
 function bestOf(policies, path, better) {
   const measured = policies.filter((policy) => typeof at(policy.figures, path) === "number");
   if (!measured.length) return null;
@@ -112,7 +113,7 @@ function bestOf(policies, path, better) {
 
 // ---- charts ----
 
-// A logarithmic axis of milliseconds with a band at its left for what is at once.
+// Builds a logarithmic axis of milliseconds, with a band at its left for what is at once.
 function timeAxis(left, width, curves) {
   const greatest = Math.max(10, ...curves.flat());
   const decades = Math.log10(greatest / AT_ONCE) * 1.02;
@@ -132,14 +133,14 @@ function drawAxis(svg, axis, top, bottom) {
   for (const tick of axis.ticks) {
     const x = axis.x(tick);
     svg.append(shape("line", { x1: x, x2: x, y1: top, y2: bottom, stroke: "var(--line)" }));
-    // The band's name stands there.
+    // The label of the band is already there.
     if (tick === AT_ONCE) continue;
     const text = tick >= 1000 ? `${tick / 1000} s` : `${+tick.toFixed(1)} ms`;
     svg.append(shape("text", { x, y: bottom + 16, "text-anchor": "middle" }, text));
   }
 }
 
-// Of all requests: those that nobody answered before the next change belong to the picture.
+// Returns the share of all requests, including those that had no answer before the next change.
 function answeredShare(policy) {
   const { requests } = policy.figures;
   return requests ? at(policy.figures, "perceived_ms.all.count") / requests : null;
@@ -193,7 +194,7 @@ function drawPerceived() {
   byId("perceived").replaceChildren(svg);
 }
 
-// One row of bars per policy: at once, then four bars to a decade.
+// Draws one row of bars per policy: one bar for "at once", then four bars per decade.
 function drawNext() {
   const [width, left, row, top] = [640, 80, 48, 4];
   const policies = DATA.policies;
@@ -272,7 +273,8 @@ function zoom(factor, around = (view.from + view.to) / 2) {
   setView(around - (around - view.from) * factor, around + (view.to - around) * factor);
 }
 
-// The first of a list, ordered by its first field, that is not before a time.
+// Returns the index of the first item of `list` that is not before `time`. The list is ordered by
+// the first field of its items.
 function firstFrom(list, time) {
   let [low, high] = [0, list.length];
   while (low < high) {
@@ -319,7 +321,7 @@ function drawTicks(context, x, left, width, height) {
     context.moveTo(place, 0);
     context.lineTo(place, height - 18);
     context.stroke();
-    // A label at the edge would be cut.
+    // A label at the edge would be cut off.
     if (place < width - 24) context.fillText(clock(time, step), place, height - 5);
   }
 }
@@ -354,14 +356,15 @@ function drawSession(context, timeline, name, x, left, width, top, height) {
   drawBars(context, timeline.generations, x, left, width, top + lane * 2, lane);
 }
 
-// What stands on the screen until the next change or suggestion, pale: the time in which people read.
+// Draws a pale bar from each suggestion to the next change or suggestion: the time in which the
+// user reads it.
 function drawReading(context, { edits, shown }, x, width, top, lane) {
-  // Over minutes the cursor has moved away, which the data do not tell.
+  // Over minutes the cursor has moved away, which the data do not record.
   if (view.to - view.from > READING) return;
   context.globalAlpha = 0.28;
   for (let n = Math.max(0, firstFrom(shown, view.from) - 1); n < shown.length && shown[n][0] <= view.to; n++) {
     const [began, , origin] = shown[n];
-    // Times are whole microseconds, so the next one is at least that much later.
+    // Times are whole microseconds: this finds the first change that is later than `began`.
     const change = edits[firstFrom(edits, began + 0.0005)];
     const until = Math.min(change ? change[0] : Infinity, n + 1 < shown.length ? shown[n + 1][0] : Infinity, view.to);
     const from = Math.max(x(view.from), x(began));
@@ -372,7 +375,7 @@ function drawReading(context, { edits, shown }, x, width, top, lane) {
   context.globalAlpha = 1;
 }
 
-// Marks of one lane; of those that fall on one pixel, the tallest is drawn.
+// Draws the marks of one lane. Of the marks on one pixel, the tallest is drawn.
 function drawMarks(context, list, x, left, width, top, lane, describe) {
   let [column, tallest] = [-1, 0];
   for (let n = firstFrom(list, view.from); n < list.length && list[n][0] <= view.to; n++) {
@@ -387,7 +390,8 @@ function drawMarks(context, list, x, left, width, top, lane, describe) {
   }
 }
 
-// Generations as bars; those that end before the view are skipped, those that share a pixel drawn once.
+// Draws generations as bars. Those that end before the view are skipped, and those that share a
+// pixel are drawn once.
 function drawBars(context, list, x, left, width, top, lane) {
   const longest = 10000;
   const drawn = [-1, -1];
@@ -409,7 +413,8 @@ function drawBars(context, list, x, left, width, top, lane) {
   }
 }
 
-// Moves an accept of the upper session to the first third of the view, a few seconds wide.
+// Scrolls to the next or previous accept of the upper session, one third into the view, which is a
+// few seconds wide.
 function goToAccept(direction) {
   const recording = DATA.recordings[byId("recording").value];
   const timeline = recording && recording.timelines[byId("above").value];
@@ -418,7 +423,7 @@ function goToAccept(direction) {
   const all = view.to - view.from >= view.length;
   const now = all ? (direction > 0 ? -1 : Infinity) : view.from + span / 3;
   const accepts = timeline.edits.filter((edit) => edit[2]).map((edit) => edit[0]);
-  // A view is placed to a fraction of a microsecond only.
+  // The position of a view is exact to a fraction of a microsecond only.
   const next = direction > 0 ? accepts.find((time) => time > now + 0.01) : accepts.findLast((time) => time < now - 0.01);
   if (next === undefined) return;
   setView(next - span / 3, next + span * 2 / 3);
@@ -434,7 +439,7 @@ function controlTimeline() {
   let scrolled = -Infinity;
   document.addEventListener("scroll", () => { scrolled = performance.now(); });
   canvas.addEventListener("wheel", (event) => {
-    // The page goes on when it was on its way already, and when there is no more to zoom out of.
+    // The page scrolls if it was scrolling already, or if there is nothing left to zoom out to.
     const all = view.to - view.from >= view.length;
     if (performance.now() - scrolled < 300 || (all && event.deltaY > 0)) return;
     event.preventDefault();
@@ -500,7 +505,7 @@ function fillChoices() {
   byId("table-of").addEventListener("change", writeTable);
 }
 
-// The address may name a part of the session: #from=1000&to=2000, in milliseconds.
+// The address may select a part of the session: #from=1000&to=2000, in milliseconds.
 function newSession() {
   view.length = sessionLength();
   const wanted = new URLSearchParams(location.hash.slice(1));
@@ -608,7 +613,7 @@ function writeTable() {
     row.append(element("th", { scope: "row", title, "data-figure": path }, text));
     const values = policies.map((policy) => at(policy.figures, path));
     const numbers = values.filter((value) => typeof value === "number");
-    // No answer of that origin has no time either.
+    // Without answers of that origin there are no times either.
     if (text.startsWith("their time") && !numbers.length) continue;
     const best = better && (better === "low" ? Math.min(...numbers) : Math.max(...numbers));
     const differ = new Set(numbers).size > 1;

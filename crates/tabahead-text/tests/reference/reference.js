@@ -1,12 +1,12 @@
 // Applies edit scripts to the reference document. Reads one JSON script per line from standard
-// input, writes one JSON result per line: the text after each version, and what positions and
-// offsets in the last text are.
+// input and writes one JSON result per line: the text after each version, and how the last text
+// maps positions and offsets.
 const { TextDocument } = require('vscode-languageserver-textdocument');
 const lines = require('fs').readFileSync(0, 'utf8').split('\n').filter((line) => line !== '');
 
-// One change at a time. The reference has a fault of its own: after a change that begins behind the
-// last line, its text is right but its table of lines has holes, and positions become NaN. It then
-// starts anew from that text.
+// Applies one change at a time. The reference has a bug: after a change that begins after the last
+// line, its text is right but its table of lines has holes, and positions become NaN. The document
+// is then created again from that text.
 function update(document, changes, version) {
   for (const change of changes) {
     const lines = document.lineCount;

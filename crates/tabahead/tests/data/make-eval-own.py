@@ -2,7 +2,8 @@
 
     python3 crates/tabahead/tests/data/make-eval-own.py > crates/tabahead/tests/data/eval-own.jsonl
 
-Run from the root of the repository. Each row is the rest of a line, from a random column on.
+Run from the root of the repository. The middle of each row is the rest of a line, from a random
+column on.
 """
 
 import json

@@ -1,4 +1,4 @@
--- The plug-in and blink.cmp.
+-- Sets up the plug-in together with blink.cmp.
 
 vim.cmd.packadd('tabahead')
 vim.opt.runtimepath:append(vim.env.TABAHEAD_NVIM_CMP)

@@ -1,4 +1,5 @@
--- tabahead in Neovim 0.11, which has no inline completion: its own completion menu, set up as its manual shows.
+-- tabahead in Neovim 0.11, which has no inline completion: uses Neovim's own completion menu, set
+-- up as its manual shows.
 vim.lsp.config('tabahead', { cmd = { vim.env.TABAHEAD, 'lsp' }, root_markers = { '.git' } })
 vim.lsp.enable('tabahead')
 vim.o.completeopt = 'menuone,noselect,popup'

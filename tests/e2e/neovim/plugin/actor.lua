@@ -1,4 +1,4 @@
--- What a person does with the plug-in, and what is on the screen then. Used by all scenarios.
+-- A user's actions on the plug-in, and checks of what is then on the screen. Used by all scenarios.
 
 local terminal = require('terminal')
 local test = require('harness')
@@ -8,24 +8,24 @@ local M = {}
 
 M.folder = vim.env.FOLDER
 
---- Every frame since the start.
+--- All frames since the start.
 ---@type Frame[]
 M.frames = {}
 
---- The number of the next frame: whatever was drawn before is known.
+--- Returns the number of the next frame, once everything drawn so far has been read.
 ---@return integer
 function M.next_frame()
   M.catch_up()
   return #M.frames + 1
 end
 
---- Starts Neovim with the plug-in, and looks at its screen.
+--- Starts Neovim with the plug-in and attaches a screen to it.
 function M.start()
   test.start(vim.env.INIT, {})
   M.frames, M.catch_up = terminal.attach(lua('return vim.v.servername'))
 end
 
---- What is tried, each with files of its own. `ONLY` may name one.
+--- Runs a scenario, which uses files of its own. `ONLY` may name the only one to run.
 ---@param name string
 ---@param try fun()
 function M.scenario(name, try)
@@ -34,7 +34,7 @@ function M.scenario(name, try)
   end
 end
 
---- Which server it is, of those that were started.
+--- Returns the id of the running client, or nil if there is none. Each started server has its own.
 ---@return integer?
 function M.server()
   local id = lua([[
@@ -48,7 +48,7 @@ function M.ghost()
   return test.ghost('tabahead')
 end
 
---- How many marks ghost text is drawn with, in buffers of this name or in all.
+--- Returns the number of extmarks that draw ghost text, in buffers named `name` or in all buffers.
 ---@param name? string
 ---@return integer
 function M.marks(name)
@@ -78,12 +78,12 @@ function M.is_attached()
   ]])
 end
 
---- Opens a new file with these lines, and inserts at the end of the last one.
+--- Opens a new file with these lines and starts inserting at the end of the last one.
 ---@param name string
 ---@param lines string[]
 ---@param ending? string
----@param how? string How it is read, as `:edit` takes it.
----@return string text What stands in the buffer.
+---@param how? string How to read it, as options of `:edit`.
+---@return string text Text of the buffer.
 function M.open(name, lines, ending, how)
   input('<Esc><Esc>')
   local path = M.folder .. '/' .. name
@@ -100,7 +100,7 @@ function M.open(name, lines, ending, how)
   return test.buffer()
 end
 
---- Types a text, waits until it is there, and until the server has nothing to do any more.
+--- Types `text`, waits until it has arrived, and until the server has nothing left to compute.
 ---@param text string
 function M.type_text(text)
   local row, column = unpack(test.cursor())
@@ -112,7 +112,7 @@ function M.type_text(text)
   test.settle()
 end
 
---- Waits for ghost text, and gives it when it is the last word.
+--- Waits for ghost text and returns it once the server has nothing more to add.
 ---@return string
 function M.shown()
   wait('ghost text', function()
@@ -122,9 +122,9 @@ function M.shown()
   return M.ghost()
 end
 
---- What a process of its own suggests at the cursor.
+--- Returns what a separate process suggests at the cursor.
 ---@return string text
----@return integer covered Bytes behind the cursor that it replaces.
+---@return integer covered Number of bytes after the cursor that it replaces.
 function M.fresh()
   local row, column = unpack(test.cursor())
   local line = lua('return vim.api.nvim_get_current_line()')
@@ -149,7 +149,8 @@ function M.fresh()
   return (suggestion.text:gsub('\r\n?', '\n')), to - from
 end
 
---- The cursor's line as it is read on the screen, with ghost text, and the lines that are drawn below it.
+--- Returns the cursor's line as it reads on the screen, with ghost text, and the lines drawn below
+--- it.
 ---@return string
 function M.drawn()
   return lua([[
@@ -168,7 +169,7 @@ function M.drawn()
   ]])
 end
 
---- Fails unless this is on the screen, or its end where it is longer than the screen.
+--- Fails unless `text` is on the screen, or its end if it is longer than the screen.
 ---@param what string
 ---@param text string
 function M.expect_screen(what, text)
@@ -182,7 +183,7 @@ function M.expect_screen(what, text)
   expect(what, table.concat(rows, '\n'), table.concat(vim.list_slice(lines, #lines - #rows + 1), '\n'))
 end
 
---- The buffer with `text` at the cursor, instead of `covered` bytes there.
+--- Returns the buffer's text with `text` at the cursor, in place of the `covered` bytes there.
 ---@param text string
 ---@param covered? integer
 ---@return string
@@ -194,10 +195,11 @@ function M.with(text, covered)
   return table.concat(lines, '\n')
 end
 
---- Presses Tab on what is shown: the buffer is what it was before, with it.
----@param covered? integer Bytes behind the cursor that it replaces.
----@param whole? string What is inserted, where the drawing is only a part of it or more.
----@return string text What was accepted.
+--- Presses Tab on the ghost text: the buffer must then be what it was before, with the accepted
+--- text.
+---@param covered? integer Number of bytes after the cursor that it replaces.
+---@param whole? string Text that is inserted, if less or more than that is drawn.
+---@return string text Accepted text.
 function M.accept(covered, whole)
   local text = whole or M.ghost()
   local expected = M.with(text, covered)
@@ -209,7 +211,7 @@ function M.accept(covered, whole)
   return text
 end
 
---- The same in the only window: the screen is the buffer and what is suggested next.
+--- Like `accept`, in the only window: the screen must show the buffer and the next suggestion.
 ---@param covered? integer
 ---@param whole? string
 ---@return string text
@@ -219,7 +221,7 @@ function M.tab(covered, whole)
   return text
 end
 
---- Fails unless the cursor's row was this one in every frame since `first`.
+--- Fails unless the cursor's row was `row` in every frame since `first`.
 ---@param first integer
 ---@param row string
 ---@return integer count

@@ -1,11 +1,11 @@
--- The plug-in beside what else Neovim does: windows, buffers, undo, macros, menus.
+-- The plug-in together with Neovim's other features: windows, buffers, undo, macros, menus.
 
 local actor = require('plugin.actor')
 local samples = require('samples')
 local test = require('harness')
 local lua, input, expect, wait, seen = test.lua, test.input, test.expect, test.wait, test.seen
 
--- Two windows on one buffer: what is typed and accepted in one is in both.
+-- Two windows on one buffer: text typed and accepted in one appears in both.
 actor.scenario('windows', function()
   local before = actor.open('windows.rs', samples.rust)
   input('<Esc>:split<CR>GA')
@@ -21,9 +21,9 @@ actor.scenario('windows', function()
   expect('the buffer', test.buffer(), before)
   local credit = vim.pesc(before:sub(before:find('    pub fn credit', 1, true), -1))
   expect('windows that show it', select(2, test.screen():gsub(credit, '')), 2)
-  -- A change that comes from elsewhere while ghost text is shown, such as a formatter's.
+  -- A change from elsewhere, such as a formatter's, while ghost text is shown.
   actor.shown()
-  -- At once: an answer to the new text may come before the next command.
+  -- Counted in the same command: an answer for the new text may arrive before the next one.
   local marks = lua([[
     vim.api.nvim_buf_set_lines(0, 0, 1, true, { '/// Another first line.' })
     local namespace = vim.api.nvim_get_namespaces()['tabahead']
@@ -34,7 +34,7 @@ actor.scenario('windows', function()
   seen('two windows on one buffer')
 end)
 
--- Two buffers: each has its own.
+-- Two buffers: each has its own ghost text.
 actor.scenario('buffers', function()
   local one = actor.open('one.rs', samples.rust)
   actor.type_text('acc')
@@ -57,7 +57,8 @@ actor.scenario('buffers', function()
   seen('two buffers, each with its own')
 end)
 
--- At the end of the window it scrolls as an accept would: ghost text is never below what is seen.
+-- At the bottom of the window, the text scrolls as it would for an accept: ghost text is never out
+-- of sight.
 actor.scenario('bottom', function()
   lua([[vim.o.winbar = 'a bar']])
   local lines = {}
@@ -75,7 +76,7 @@ actor.scenario('bottom', function()
   seen('at the end of the window: ' .. vim.inspect(text))
 end)
 
--- The file is read again while ghost text is shown.
+-- The file is reloaded while ghost text is shown.
 actor.scenario('again', function()
   local before = actor.open('again.rs', samples.rust)
   actor.type_text('acc')
@@ -93,7 +94,7 @@ actor.scenario('again', function()
   seen('`:e!` took text and ghost text back, and what follows is right')
 end)
 
--- The dot repeats an accept with what was typed around it.
+-- The dot repeats an accept together with the text typed around it.
 actor.scenario('dot', function()
   actor.open('dot.rs', vim.list_extend({ '', '' }, samples.rust))
   actor.type_text('acc')
@@ -106,7 +107,7 @@ actor.scenario('dot', function()
   seen('`.` repeats what was typed and accepted: ' .. vim.inspect('acc' .. text))
 end)
 
--- A macro holds what was accepted, not the key.
+-- A macro records the accepted text, not the key.
 actor.scenario('macro', function()
   actor.open('macro.rs', samples.rust)
   input('<Esc>qqA')
@@ -137,7 +138,8 @@ local function open_menu()
   end)
 end
 
--- Built-in completion: Tab accepts ghost text and ends the menu; a marked item is the menu's.
+-- Built-in completion: Tab accepts ghost text and closes the menu. A marked item belongs to the
+-- menu, so no ghost text is shown beside it.
 actor.scenario('menu', function()
   lua([[vim.o.completeopt = 'menuone']])
   local before = actor.open('menu.rs', samples.rust)
@@ -172,7 +174,7 @@ actor.scenario('menu', function()
   seen('a marked item of the menu is not covered by ghost text')
 end)
 
--- Where nothing is shown, keys do what they did.
+-- Without ghost text, keys do what they did before.
 actor.scenario('nothing', function()
   actor.open('fall.txt', { 'zzz' })
   lua('vim.b.tabahead_enabled = false')
@@ -186,9 +188,10 @@ actor.scenario('nothing', function()
   seen('without ghost text, Tab is a tab')
 end)
 
--- Whatever is done to the text, what is shown is what a process suggests that sees nothing but the result.
+-- After any changes to the text, the ghost text is what a separate process suggests that sees only
+-- the result.
 actor.scenario('anything', function()
-  -- A sequence of numbers that is the same each time.
+  -- A pseudo-random sequence of numbers, the same in each run.
   local state = tonumber(vim.env.SEED) or 1
   local function random(limit)
     state = (state * 1103515245 + 12345) % 2147483648
@@ -247,7 +250,7 @@ actor.scenario('anything', function()
     end
     local typed = table.concat(keys)
     input(typed .. '<C-g>u')
-    -- The keys are taken when what was typed behind them is.
+    -- The keys have been handled once the command sent after them has run.
     lua('vim.g.taken = 0')
     input('<Cmd>let g:taken = 1<CR>')
     wait('the keys to be taken', function()

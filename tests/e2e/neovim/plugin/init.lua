@@ -1,17 +1,17 @@
 -- The plug-in as a package, with its defaults.
 
--- A mapping of the user's own, on a key of ours.
+-- A mapping of the user, on one of the plug-in's keys.
 vim.keymap.set('i', '<C-]>', '<C-v>]')
 
 vim.cmd.packadd('tabahead')
 
 require('tabahead').setup({
   cmd = { vim.env.TABAHEAD, 'lsp' },
-  -- So that an answer is what `tabahead complete` gives in a process of its own, which sees one file.
+  -- The answers then equal those of `tabahead complete` in a separate process, which sees one file.
   settings = { copying = { open_files = false } },
 })
 
--- What is said to the server, by name, and what is said of texts.
+-- Names of the notifications sent to the server, and the parameters of those that carry text.
 local sent = { names = {}, texts = {} }
 function sent.clear()
   sent.names, sent.texts = {}, {}

@@ -1,13 +1,14 @@
--- Ghost text does not outlive the place that it was made for: insert mode, the window, the buffer, the wish to have it.
+-- Ghost text does not outlive the place it was made for: insert mode, the window, the buffer, the
+-- user's wish to have it.
 
 local actor = require('plugin.actor')
 local samples = require('samples')
 local test = require('harness')
 local lua, input, expect, wait, seen = test.lua, test.input, test.expect, test.wait, test.seen
 
---- What it was like before somebody left.
+--- Restores the state from before a way to leave was tried.
 local function come_back()
-  -- Whatever mode it is, and whatever asks for a key.
+  -- Works in any mode, and while something waits for a key.
   input('<C-\\><C-n><C-\\><C-n>')
   wait('normal mode', function()
     return actor.mode():sub(1, 1) == 'n'
@@ -24,10 +25,10 @@ end
 
 ---@class Way
 ---@field name string
----@field keys? string What somebody types, or
----@field run? string what is run meanwhile by somebody else.
----@field before? string What is done before inserting.
----@field mode string What it is afterwards.
+---@field keys? string Keys that the user types.
+---@field run? string Code that something else runs, if the user types nothing.
+---@field before? string Command that runs before inserting.
+---@field mode string Mode afterwards.
 
 ---@type Way[]
 local ways = {
@@ -97,7 +98,7 @@ local ways = {
   },
 }
 
--- Each way to leave, and what comes after it: other keys, an answer that comes late, Tab.
+-- Each way to leave, and what follows it: other keys, a late answer, Tab.
 actor.scenario('left', function()
   for number, way in ipairs(ways) do
     come_back()
@@ -125,17 +126,17 @@ actor.scenario('left', function()
     actor.catch_up()
     local last = actor.frames[#actor.frames]
     expect('frames since ' .. way.name, #actor.frames >= first, true)
-    -- The same words are further above, as text.
+    -- The same words also appear further up, as text of the buffer.
     local _, count = table.concat(last.rows, '\n'):gsub(vim.pesc('acc' .. shown), '')
     expect('rows like the ghost text after ' .. way.name, math.max(count, 1), 1)
-    -- A file that was entered may have ghost text of its own.
+    -- A newly entered file may have ghost text of its own.
     expect(
       'whether something is shown after ' .. way.name,
       lua([[return vim.api.nvim_get_current_buf() == ... and require('tabahead').is_shown()]], buffer),
       false
     )
 
-    -- Nothing comes later, and Tab is no accept.
+    -- Nothing appears later, and Tab accepts nothing.
     if way.mode == 'i' and way.name ~= "'nomodifiable'" then
       input('<Tab>')
     end
@@ -154,7 +155,7 @@ actor.scenario('left', function()
   seen(('ghost text went by each of %d ways to leave, and nothing came later'):format(#ways))
 end)
 
--- Who leaves while an answer is awaited does not get it.
+-- An answer that arrives after the user has left is not shown.
 actor.scenario('late', function()
   for number, keys in ipairs({ '<C-c>', '<Cmd>new<CR>', '<Cmd>Tabahead disable<CR>' }) do
     come_back()
@@ -179,7 +180,8 @@ actor.scenario('late', function()
   seen('an answer that comes after leaving is not drawn')
 end)
 
--- Back again, and in another window on the same buffer, there is ghost text for where the cursor is.
+-- After coming back, and in another window on the same buffer, there is ghost text for the cursor's
+-- position.
 actor.scenario('returned', function()
   come_back()
   local before = actor.open('returned.rs', samples.rust)
@@ -198,7 +200,8 @@ actor.scenario('returned', function()
     end)
     expect('ghost text after ' .. keys, actor.shown(), text)
   end
-  -- What a mapping does by `<C-r>=` is no leaving: the ghost text stays, in step.
+  -- A mapping that uses `<C-r>=` does not count as leaving: the ghost text stays, in step with the
+  -- text.
   lua([[vim.keymap.set('i', '<F5>', "<C-r>='" .. ... .. "'<CR>")]], text:sub(1, 2))
   local counted = actor.outcomes()
   input('<F5>')
@@ -225,7 +228,8 @@ actor.scenario('returned', function()
   seen('back again the ghost text is there, and a mapping with <C-r>= does not take it away')
 end)
 
--- Beyond the line's end, where 'virtualedit' lets the cursor be, an accept would bring blanks with it.
+-- Past the line's end, where 'virtualedit' allows the cursor, an accept would insert blanks as
+-- well.
 actor.scenario('virtual', function()
   local before = actor.open('virtual.rs', samples.rust)
   actor.type_text('acc')
@@ -247,7 +251,7 @@ actor.scenario('virtual', function()
   end)
   actor.accept()
   expect('the buffer', test.buffer(), before .. 'acc' .. text)
-  -- A tab is several cells of one character.
+  -- A tab is one character of several cells.
   actor.open('virtual.go', samples.go)
   actor.shown()
   input('<Left>')

@@ -1,11 +1,11 @@
--- Switched off and on, asked how it is, killed and started again.
+-- The plug-in is disabled and enabled, asked for its state, killed and restarted.
 
 local actor = require('plugin.actor')
 local samples = require('samples')
 local test = require('harness')
 local lua, input, expect, wait, seen = test.lua, test.input, test.expect, test.wait, test.seen
 
--- Switched off and on.
+-- Disabling and enabling.
 actor.scenario('off', function()
   actor.open('off.rs', samples.rust)
   input('<Esc>:Tabahead disable<CR>A')
@@ -24,7 +24,7 @@ actor.scenario('off', function()
   seen('`:Tabahead disable` and `enable`, for all and for one buffer')
 end)
 
--- What stands at the cursor is read ahead where a file is opened, and where the cursor comes to rest.
+-- The prompt at the cursor is read ahead when a file is opened and when the cursor comes to rest.
 actor.scenario('reading', function()
   local lines = {}
   for number = 1, 400 do
@@ -48,7 +48,7 @@ actor.scenario('reading', function()
   wait_for_reads(1)
   lua('vim.api.nvim_win_set_cursor(0, { 200, 0 })')
   wait_for_reads(2)
-  -- The text changes, and the cursor does not move.
+  -- The text changes, but the cursor does not move.
   input('D')
   before = wait_for_reads(3)
   input('i.')
@@ -63,7 +63,7 @@ actor.scenario('reading', function()
   seen(('the prompt at the cursor was read ahead; the first key left %d tokens to read'):format(read))
 end)
 
--- What a status line shows.
+-- The text for a status line.
 actor.scenario('status', function()
   actor.open('status.rs', samples.rust)
   wait('the status', function()
@@ -77,7 +77,8 @@ actor.scenario('status', function()
   seen('in a file that looks secret: ' .. state[1] .. ', ' .. state[2])
 end)
 
--- Ghost text does not look like text, with all colours and with 256, and a colour scheme may say how it looks.
+-- Ghost text looks different from text, with all colours and with 256, and a colour scheme may set
+-- its look.
 actor.scenario('looks', function()
   actor.open('looks.rs', samples.rust)
   actor.shown()
@@ -144,7 +145,8 @@ actor.scenario('commands', function()
   input(':tabclose<CR>')
 end)
 
--- Other keys: the old ones are given back, a mapping of the user's is called where there is nothing to accept.
+-- Other keys: the old mappings are restored, and a mapping of the user is called if there is
+-- nothing to accept.
 actor.scenario('keys', function()
   lua([[
     vim.keymap.set('i', '<C-l>', function() return 'mine' end, { expr = true })
@@ -184,7 +186,7 @@ actor.scenario('keys', function()
   seen('keys were changed, taken away and given back')
 end)
 
---- A file that holds the built-in model under another name.
+--- Copies the built-in model to `path` under another name. Returns `path`.
 ---@param path string
 ---@return string path
 local function copy_model(path)
@@ -209,7 +211,8 @@ local function model()
   return now and now.model.id or ''
 end
 
--- Another model, by its file, and back. Meanwhile the one before answers, and nothing is typed or lost.
+-- Switches to another model by its file, and back. Meanwhile the previous model answers, and no
+-- text is inserted or lost.
 actor.scenario('model', function()
   local before = actor.open('model.rs', samples.rust)
   local text = actor.shown()
@@ -242,7 +245,7 @@ actor.scenario('model', function()
     })
   ]])
 
-  -- From Neovim's folder on, while ghost text is shown, without leaving insert mode.
+  -- The path is relative to Neovim's folder. Ghost text is shown, and insert mode is not left.
   lua('vim.cmd.cd(...)', folder)
   lua([[vim.cmd('Tabahead model a\\ copy.gguf')]])
   wait('the other model', function()
@@ -263,7 +266,7 @@ actor.scenario('model', function()
   expect('the buffer', test.buffer(), before)
   seen('another model took over in insert mode: ' .. percent[1] .. ', then its own ghost text')
 
-  -- What is refused changes nothing, and is told on one line.
+  -- A refused model changes nothing and is reported on one line.
   local broken = vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-engine/tests/fixtures/qwen3.gguf')
   for path, reason in pairs({
     [folder .. '/gone.gguf'] = "there is nothing at '" .. folder .. "/gone.gguf'",
@@ -296,7 +299,7 @@ actor.scenario('model', function()
   seen('the built-in model again')
 end)
 
--- The server is killed while somebody types: nothing is lost, and the next one goes on.
+-- The server is killed while the user types: nothing is lost, and the next server continues.
 actor.scenario('killed', function()
   local before = actor.open('killed.rs', samples.rust)
   actor.type_text('acc')
@@ -326,7 +329,8 @@ actor.scenario('killed', function()
   seen('`:Tabahead restart`')
 end)
 
--- A program that cannot live, and one that is not there: one message, and everything else goes on.
+-- A program that ends at once, and one that does not exist: one message each, and everything else
+-- continues.
 actor.scenario('broken', function()
   actor.open('broken.rs', samples.rust)
   local working = lua([[return require('tabahead.config').options.cmd]])
@@ -354,7 +358,7 @@ actor.scenario('broken', function()
   seen('with a program that works, `:Tabahead restart` is enough')
 end)
 
--- A buffer without a name is nobody's; named, it is followed.
+-- A buffer without a name is not followed; once it is named, it is.
 actor.scenario('unnamed', function()
   input(':enew!<CR>ilet x = <Esc>')
   wait('the text', function()

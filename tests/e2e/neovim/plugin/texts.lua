@@ -1,4 +1,5 @@
--- Texts that LSP and Neovim take for different lines or different characters, and languages that have two names.
+-- Texts whose lines or characters LSP and Neovim count differently, and languages that have two
+-- names.
 
 local actor = require('plugin.actor')
 local samples = require('samples')
@@ -9,7 +10,7 @@ local function messages()
   return vim.trim((lua([[return vim.fn.execute('messages')]]):gsub('"[^\n]*"[^\n]*', '')))
 end
 
--- A file whose lines end with a carriage return alone: further lines are lines.
+-- A file whose lines end with a carriage return alone: accepted line breaks are line breaks.
 actor.scenario('mac', function()
   local before = actor.open('mac.rs', samples.rust, '\r', '++ff=mac')
   expect('line ends', lua('return vim.bo.fileformat'), 'mac')
@@ -32,7 +33,8 @@ actor.scenario('mac', function()
   seen('in a file of carriage returns, accepted lines are lines: ' .. vim.inspect(before:sub(-40)))
 end)
 
--- Line ends of both kinds: Neovim shows the carriage returns, and an accept in front of one brings more of them.
+-- Line ends of both kinds: Neovim shows the carriage returns, and an accept before one inserts more
+-- of them.
 actor.scenario('mixed', function()
   local lines = vim.list_slice(samples.rust, 1, #samples.rust - 1)
   table.insert(lines, '            account: account.to_owned(),')
@@ -58,7 +60,8 @@ actor.scenario('mixed', function()
   seen('in front of a carriage return, accepted lines end with one: ' .. vim.inspect(accepted:sub(-40)))
 end)
 
--- A carriage return within a line, there from the start or typed: what is shown belongs to the cursor's line.
+-- A carriage return within a line, present from the start or typed: the ghost text belongs to the
+-- cursor's line.
 actor.scenario('return', function()
   local function lines(sign)
     local all = { 'const BAR: &str = "a' .. sign .. 'b' .. sign .. 'c";' }
@@ -88,7 +91,7 @@ actor.scenario('return', function()
   seen('below carriage returns within a line: ' .. vim.inspect(expected))
 end)
 
--- Bytes that are no UTF-8, as in a file of another encoding that is read as it is.
+-- Bytes that are not UTF-8, as in a file of another encoding that is read without conversion.
 actor.scenario('bytes', function()
   local marks = { '\xe9', '\xe9\xa9', '\xf0\x9f\x98', '\xc0\xaf', '\xed\xa0\xbd', '\x80\x80' }
   for number, mark in ipairs(marks) do
@@ -109,7 +112,7 @@ actor.scenario('bytes', function()
   seen(('%d kinds of bytes that are no UTF-8: ghost text where it belongs, and no message'):format(#marks))
 end)
 
---- Lines as LSP counts them, of a text that must be UTF-8.
+--- Splits `text`, which must be UTF-8, into lines as LSP counts them.
 ---@param text string
 ---@return { text: string, ending: string }[]
 local function lines_of(text)
@@ -126,7 +129,8 @@ local function lines_of(text)
   end
 end
 
---- The UTF-16 units that each character of a line is, and its bytes. Fails where it is not UTF-8.
+--- Returns the number of UTF-16 units and bytes of each character of `line`. Fails if `line` is not
+--- UTF-8.
 ---@param line string
 ---@return { units: integer, bytes: integer }[]
 local function characters(line)
@@ -153,7 +157,7 @@ local function characters(line)
   return all
 end
 
---- The byte of a position, from 0.
+--- Returns the byte offset of `position`, from 0.
 ---@param text string
 ---@param position lsp.Position
 ---@return integer
@@ -173,7 +177,8 @@ local function offset(text, position)
   return at
 end
 
--- Any edits of any text: a server that does what LSP says has as many lines as the buffer, and each is as wide.
+-- After any edits of any text, a server that follows LSP has as many lines as the buffer, each as
+-- wide.
 actor.scenario('mirror', function()
   local state = tonumber(vim.env.SEED) or 1
   local function random(limit)
@@ -268,14 +273,15 @@ actor.scenario('mirror', function()
       return { lines, units, vim.bo.fileformat }
     ]])
     local mirrored = lines_of(text)
-    -- After the last line end there is a line for LSP, and none for Neovim.
+    -- After the last line end, there is another line for LSP, and none for Neovim.
     if mirrored[#mirrored].text == '' then
       table.remove(mirrored)
     end
     local where = ('in round %d, %s, of %s'):format(round, what, vim.inspect(buffer[1]))
     expect('lines ' .. where, #mirrored, #buffer[1])
     for number, line in ipairs(buffer[1]) do
-      -- A carriage return in front of a line feed is a part of the line's end for LSP, and of the line for Neovim.
+      -- A carriage return before a line feed is part of the line end for LSP, and part of the line
+      -- for Neovim.
       local is_crlf = buffer[3] == 'unix' and line:sub(-1) == '\r'
       local ending = is_crlf and '\r\n' or ({ unix = '\n', dos = '\r\n', mac = '\r' })[buffer[3]]
       expect(('the end of line %d %s'):format(number, where), mirrored[number].ending, ending)
@@ -302,7 +308,7 @@ actor.scenario('mirror', function()
   )
 end)
 
--- A NUL before the cursor is a character like others.
+-- A NUL before the cursor is a character like any other.
 actor.scenario('nul', function()
   local lines = { 'items = [1, 2, 3]', 'for item in items:', '    print(item)', '' }
   lua([[vim.cmd.messages('clear')]])
@@ -317,11 +323,11 @@ actor.scenario('nul', function()
   seen('behind a NUL: ' .. vim.inspect(text))
 end)
 
--- Neovim and LSP have different names for languages; the settings take both.
+-- Neovim and LSP have different names for languages; the settings accept both.
 actor.scenario('language', function()
   local shell = { 'for file in *.txt; do', '  echo "$file"', 'done', '', 'for file in ' }
   local settings = lua([[return require('tabahead.config').options.settings]])
-  -- Settings are sent to a server that is there.
+  -- Settings are sent only to a running server.
   actor.open('language.sh', shell)
   for number, case in ipairs({
     { { shellscript = false }, false },

@@ -1,11 +1,11 @@
--- Ghost text while typing, accepting all of it or a part, and the other keys.
+-- Ghost text while typing, accepting all or part of it, and the other keys.
 
 local actor = require('plugin.actor')
 local samples = require('samples')
 local test = require('harness')
 local lua, input, expect, wait, seen = test.lua, test.input, test.expect, test.wait, test.seen
 
--- Ghost text while typing, on the screen and not in the buffer.
+-- While typing, ghost text is on the screen and not in the buffer.
 actor.scenario('chain', function()
   local before = actor.open('chain.rs', samples.rust)
   actor.type_text('acc')
@@ -31,7 +31,7 @@ actor.scenario('chain', function()
   expect('accepts', after.outcomes.accepted_all - counted.outcomes.accepted_all, 4)
   seen('Tab x 4, each answered from what was computed ahead: ' .. vim.inspect(accepted))
 
-  -- One undo takes one accept back, and nothing else; redo brings it.
+  -- One undo reverts one accept and nothing else; redo restores it.
   input('<Esc>u')
   wait('undo', function()
     return test.buffer() == before:sub(1, #before - #accepted[4])
@@ -47,7 +47,7 @@ actor.scenario('chain', function()
   seen('each undo took back one accept')
 end)
 
--- Typing along: in every frame, what is typed and what is still ghost make the same line.
+-- Typing along: in every frame, the typed text and the remaining ghost text form the same line.
 actor.scenario('along', function()
   local before = actor.open('along.rs', samples.rust)
   actor.type_text('acc')
@@ -73,7 +73,7 @@ actor.scenario('along', function()
   expect('nothing computed for them', after.misses, counted.misses)
   seen(('typed %d letters along, the same line in each of %d frames'):format(#text - 1, count))
 
-  -- And back: the letters go, the ghost text comes again.
+  -- And back: as letters are deleted, the ghost text returns.
   first_frame = actor.next_frame()
   for i = 1, 4 do
     input('<BS>')
@@ -86,7 +86,7 @@ actor.scenario('along', function()
   expect('the ghost text', vim.split(actor.ghost(), '\n')[1], text:sub(-5))
   seen('four letters back, the same line in each frame')
 
-  -- Accepting what was typed along repeats no letter, however fast the keys come.
+  -- An accept after typing along repeats no letter, however fast the keys come.
   local left = actor.ghost()
   input(left:sub(1, 2) .. '<Tab>')
   before = before .. text:sub(1, #text - 5)
@@ -98,7 +98,8 @@ actor.scenario('along', function()
   seen('two letters of it and Tab in one go: nothing twice')
 end)
 
--- Between Tab and the accepted text nothing else is drawn: the line stays what it was with its ghost text.
+-- Between Tab and the accepted text nothing else is drawn: the line looks as it did with its ghost
+-- text.
 actor.scenario('steady', function()
   local before = actor.open('steady.rs', samples.rust)
   actor.type_text('acc')
@@ -110,7 +111,7 @@ actor.scenario('steady', function()
   seen(('the line was the same in each of %d frames behind Tab'):format(count))
 end)
 
--- By word and by line; what is left stays.
+-- Accepts by word and by line; the rest stays.
 actor.scenario('parts', function()
   local before = actor.open('parts.rs', samples.rust)
   actor.type_text('acc')
@@ -137,7 +138,7 @@ actor.scenario('parts', function()
   end)
   seen('the rest of the line: ' .. vim.inspect(first:sub(#taken + 1)))
 
-  -- A dismissed suggestion does not come again before the text changes, and the server is told.
+  -- A dismissed suggestion does not return until the text changes, and the server is notified.
   actor.shown()
   counted = actor.outcomes()
   input('<C-]>')
@@ -159,7 +160,7 @@ actor.scenario('parts', function()
   end)
   seen('dismissed until the text changed; without ghost text the key does what it did before')
 
-  -- Moving away is told, too, and so is leaving insert mode.
+  -- The server is also notified when the cursor moves away and when insert mode is left.
   lua('require("sent").clear()')
   input('<Up>')
   wait('the move to be told', function()
@@ -176,7 +177,7 @@ actor.scenario('parts', function()
   seen('the server learns of the cursor that moves away and of leaving insert mode')
 end)
 
--- A request that another one replaces is cancelled.
+-- A superseded request is cancelled.
 actor.scenario('cancelled', function()
   actor.open('cancelled.rs', samples.rust)
   lua([[
@@ -195,7 +196,7 @@ actor.scenario('cancelled', function()
   seen('replaced requests are cancelled')
 end)
 
--- Several suggestions, on asking.
+-- Several suggestions, on request.
 actor.scenario('several', function()
   actor.open('several.rs', samples.rust)
   local text = actor.shown()
@@ -228,7 +229,7 @@ actor.scenario('several', function()
   seen('several on asking, there and back, the last accepted: ' .. vim.inspect(offered))
 end)
 
--- Asked for by hand where nothing is asked by itself.
+-- Asking by hand when automatic requests are off.
 actor.scenario('asked', function()
   lua([[require('tabahead.config').options.auto = false]])
   actor.open('asked.rs', samples.rust)
@@ -240,7 +241,7 @@ actor.scenario('asked', function()
   seen('without `auto`, nothing until it was asked for: ' .. vim.inspect(text))
 end)
 
--- Before a closing bracket: what is suggested has it, too, and it is not doubled.
+-- Before a closing bracket: the suggestion contains that bracket, too, and it is not doubled.
 actor.scenario('closer', function()
   actor.open('closer.py', samples.closer)
   input('<Esc>0f(a')
@@ -260,7 +261,7 @@ actor.scenario('closer', function()
   seen('one undo brings the bracket back')
 end)
 
--- Tabs are drawn as wide as they will be.
+-- Tabs are drawn as wide as they will be once accepted.
 actor.scenario('tabs', function()
   local before = actor.open('tabs.go', samples.go)
   for _ = 1, 3 do
@@ -274,7 +275,7 @@ actor.scenario('tabs', function()
   seen('tabs are drawn as they will be: ' .. vim.inspect(before:sub(-60)))
 end)
 
--- Letters of several bytes and cells of two columns, with both line ends.
+-- Characters of several bytes and of two columns, with both line ends.
 actor.scenario('wide', function()
   for _, ending in ipairs({ '\n', '\r\n' }) do
     local name = ending == '\n' and 'wide.py' or 'dos.py'
@@ -310,7 +311,8 @@ actor.scenario('wide', function()
   end
 end)
 
--- While the server answers nothing: what is shown follows what is typed, and goes with the first letter that differs.
+-- While the server does not answer, the ghost text follows the typed text and disappears with the
+-- first letter that differs.
 actor.scenario('waiting', function()
   local before = actor.open('waiting.rs', samples.rust)
   actor.type_text('acc')
@@ -347,7 +349,8 @@ actor.scenario('waiting', function()
   seen('without any answer, five letters were typed along; a sixth that differs ended it')
 end)
 
--- What somebody typed behind the cursor, in one go with moving back, is not taken for a part of the suggestion.
+-- Text that the user types, leaving it after the cursor by moving back in the same go, is not taken
+-- for part of the suggestion.
 actor.scenario('behind', function()
   local lines = vim.list_slice(samples.rust, 1, #samples.rust - 1)
   local before = actor.open('behind.rs', vim.list_extend(lines, { '' }))

@@ -1,4 +1,4 @@
--- The plug-in as a package, with a model of the user's own, as its README shows it.
+-- The plug-in as a package, with the user's own model, as its README shows it.
 vim.cmd.packadd('tabahead')
 
 require('tabahead').setup({

@@ -1,6 +1,7 @@
-// What can be asked only from inside the editor's extension host: documents that are no files, settings by the editor's
-// own interface, and the server's figures. VS Code runs this beside the installed extension (`extensionTestsPath`).
-// Writes what it saw, or what went wrong, to the file that INHOST_RESULT names.
+// Tests that can run only inside the editor's extension host: documents that are not files,
+// settings through the editor's own interface, and the server's figures. VS Code runs them beside
+// the installed extension (`extensionTestsPath`). Writes what it saw, or what went wrong, to the
+// file that INHOST_RESULT names.
 
 const assert = require('assert');
 const fs = require('fs');
@@ -27,8 +28,8 @@ const ORDERS = [
   '        ',
 ].join('\n');
 
-// Opens a document with this text, asks where `$0` stands, accepts what is shown, and gives what was put there. The rest of
-// the text must be as it was.
+// Opens a document with the text of `marked`, asks at its `$0`, accepts what is shown, and returns
+// the inserted text. The rest of the text must stay the same.
 async function accepted(marked, language) {
   const [head, tail] = marked.split('$0');
   const document = await vscode.workspace.openTextDocument({ language, content: head + tail });
@@ -59,16 +60,17 @@ async function untitledDocuments(seen) {
   }
   const windows = await accepted(`${ORDERS}self.number = number\n        $0`.replaceAll('\n', '\r\n'), 'python');
   assert(!/[^\r]\n/.test(windows), JSON.stringify(windows));
-  // Not before: one that is closed leaves its name to the next, which may then get the text that was kept for a crash.
+  // Closed only now: a closed document leaves its name to the next one, which may then get the text
+  // that was kept for a crash.
   const untitled = vscode.workspace.textDocuments.filter((document) => document.isUntitled);
   for (const _ of untitled) {
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
   }
 }
 
-// The server has computed whatever it wanted to, and has read this many prompts ahead.
+// Waits until the server computes nothing any more and has read at least `least` prompts ahead.
 async function readAhead(least) {
-  // A cursor rests a while before anything is read.
+  // The cursor must rest for a while before anything is read.
   await pause(500);
   return wait(`${least} prompts read ahead`, async () => {
     const now = await stats();
@@ -76,11 +78,12 @@ async function readAhead(least) {
   });
 }
 
-// The prompt at the cursor is read where a document is opened and where the cursor is put: a request there has little left to
-// read.
+// The prompt at the cursor is read when a document is opened and when the cursor moves: a request
+// there has little left to read.
 async function reading(seen) {
   const { reads_ahead: { finished } } = await readAhead(0);
-  // Few tokens for its bytes: a window that just fits the built-in model's context no longer does after another key.
+  // The text has few tokens for its bytes: a window that just fits the built-in model's context
+  // would no longer fit after another key.
   const content = Array.from({ length: 200 }, (_, n) => `width_of_box_${n} = measure(box, "the whole width")\n`).join('');
   const document = await vscode.workspace.openTextDocument({ language: 'python', content });
   const editor = await vscode.window.showTextDocument(document);
@@ -108,7 +111,7 @@ async function settings(seen) {
   const before = await stats();
   const keys = [];
   for (const [key, { default: value, scope }] of properties) {
-    // Those of the machine are no user settings in a remote window.
+    // Machine settings are not user settings in a remote window.
     if (value === null || scope.startsWith('machine')) continue;
     const name = key.slice('tabahead.'.length);
     await configuration.update(name, value, vscode.ConfigurationTarget.Global);

@@ -1,4 +1,5 @@
-// Notes when a document changes and when the editor asks its providers of inline suggestions, and has none itself.
+// Notes when a document changes and when the editor asks its providers of inline suggestions.
+// Suggests nothing itself.
 
 const fs = require('fs');
 const vscode = require('vscode');
