@@ -43,9 +43,8 @@ pub struct Settings {
     /// what the model reads at once.
     #[schemars(range(min = 1, max = 1024), extend("order" = 2))]
     pub max_tokens: usize,
-    /// Whether, where two tokens are nearly as likely, a few more are decoded after each of them to
-    /// choose the one whose line is likelier. More suggestions are right, for somewhat more
-    /// computing.
+    /// Where two tokens are nearly equally likely, decode a few tokens after each and keep the one
+    /// with the likelier line. More suggestions are right, for somewhat more computing.
     #[schemars(extend("order" = 3))]
     pub lookahead: bool,
     /// How much of the file the model reads.
@@ -67,8 +66,8 @@ pub struct Settings {
     /// Whether an editor that cannot show suggestions inline gets them in its completion menu.
     #[schemars(extend("order" = 5))]
     pub completion_menu: bool,
-    /// On or off by language, such as `{ markdown = false }`; `*` is for all that are not named. Any
-    /// usual name of a language counts, such as `shellscript`, `sh` and `bash`.
+    /// On or off by language, such as `{ markdown = false }`; `*` is for all that are not named.
+    /// Common aliases work, such as `sh` and `bash` for `shellscript`.
     #[schemars(extend("order" = 6))]
     pub languages: BTreeMap<String, bool>,
     /// On or off by path, such as `[{ glob = "generated", enabled = false }]`: a folder with all
@@ -82,13 +81,12 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowSettings {
-    /// Maximum number of bytes before the cursor's line that the model reads; unset, what suits the
-    /// model. A larger model makes more of them, and takes longer to read them where the cursor
-    /// jumps to another place.
+    /// Maximum number of bytes before the cursor's line that the model reads. Unset: chosen by the
+    /// model's size. A larger window can help, but makes jumps slower.
     #[schemars(range(min = 256, max = 65536), extend("order" = 13))]
     pub prefix_bytes: Option<usize>,
-    /// Maximum number of bytes after the cursor's line that the model reads; unset, what suits the
-    /// model.
+    /// Maximum number of bytes after the cursor's line that the model reads. Unset: chosen by the
+    /// model's size.
     #[schemars(range(max = 65536), extend("order" = 14))]
     pub suffix_bytes: Option<usize>,
 }
@@ -97,8 +95,7 @@ pub struct WindowSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpeculationSettings {
-    /// Whether suggestions are computed ahead. It changes when answers are there, never the
-    /// answers.
+    /// Whether suggestions are computed ahead. This affects latency, never content.
     #[schemars(extend("order" = 8))]
     pub enabled: bool,
     /// Number of accepts that are computed ahead (0 to 32).
@@ -120,8 +117,8 @@ pub struct CacheSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KvSettings {
-    /// Maximum size of the keys and values that are kept for text that the model has read, in bytes;
-    /// other text has to be read again.
+    /// Maximum size of the keys and values that are kept for text that the model has read, in
+    /// bytes. Text that is not there has to be read again.
     #[schemars(extend("order" = 11))]
     pub bytes: usize,
     /// Precision of keys and values: `f16`, or `f32`, which takes twice the memory.
@@ -164,8 +161,8 @@ pub struct GateSettings {
     /// to `0` shows fewer and better suggestions, `-100` all; unset, the model's file decides.
     #[schemars(extend("order" = 17))]
     pub least_log_prob: Option<f64>,
-    /// The same where the model would have ended: what it would write instead is shown only if it is
-    /// surer than this. `0` shows nothing there, `-100` everything.
+    /// The same threshold where the model's first choice is to stop. `0` shows nothing there, `-100`
+    /// everything.
     #[schemars(extend("order" = 18))]
     pub least_log_prob_at_end: f64,
 }
@@ -174,12 +171,11 @@ pub struct GateSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CopyingSettings {
-    /// Whether text that followed the same text elsewhere in the file contributes to suggestions,
-    /// besides the model.
+    /// Whether suggestions copy from similar text elsewhere in the file.
     #[schemars(extend("order" = 15))]
     pub enabled: bool,
-    /// Whether the other open files contribute, too, except those that get no suggestions
-    /// themselves, such as secrets.
+    /// Whether suggestions also copy from the other open files, except files that get no
+    /// suggestions, such as secrets.
     #[schemars(extend("order" = 16))]
     pub open_files: bool,
 }
@@ -500,16 +496,26 @@ fn settings_in(schema: &Value, default: &Value, key: &str, found: &mut Vec<Setti
     }
     let mut schema = schema.clone();
     schema["default"] = default.clone();
-    // Doc comments have line breaks where the source has them.
-    let description = schema["description"].as_str().unwrap_or_default();
-    schema["description"] = json!(description.replace('\n', " "));
-    if let Some(object) = schema.as_object_mut() {
-        object.remove("format");
-    }
+    tidy_up(&mut schema);
     found.push(Setting {
         key: key.to_owned(),
         schema,
     });
+}
+
+/// Removes the line breaks of doc comments from descriptions, and `format`, which names Rust's
+/// types.
+fn tidy_up(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    object.remove("format");
+    for (key, inner) in object {
+        match inner {
+            Value::String(text) if key == "description" => *text = text.replace('\n', " "),
+            inner => tidy_up(inner),
+        }
+    }
 }
 
 /// Log-probability at which the embedded model is right as often after an end that it must not take
