@@ -449,7 +449,9 @@ impl Settings {
             let value = key.split('.').fold(&values, |value, part| &value[part]);
             let bounds = schema["minimum"].as_u64().zip(schema["maximum"].as_u64());
             if let Some((least, most)) = bounds
-                && value.as_u64().is_some_and(|value| !(least..=most).contains(&value))
+                && value
+                    .as_u64()
+                    .is_some_and(|value| !(least..=most).contains(&value))
             {
                 return invalid(key, &format!("it must be from {least} to {most}"));
             }
@@ -476,7 +478,9 @@ pub struct Setting {
 static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let mut generator = SchemaSettings::draft07();
     generator.inline_subschemas = true;
-    let schema = generator.into_generator().into_root_schema_for::<Settings>();
+    let schema = generator
+        .into_generator()
+        .into_root_schema_for::<Settings>();
     let defaults = Settings::default().to_value();
     let mut settings = Vec::new();
     settings_in(schema.as_value(), &defaults, "", &mut settings);
@@ -686,7 +690,7 @@ impl Reader {
 }
 
 /// The settings that keep text from the model.
-const PRIVACY: [&str; 2] = ["languages", "paths"];
+pub(crate) const PRIVACY: [&str; 2] = ["languages", "paths"];
 
 /// Checks that the defaults with this one value are valid settings.
 fn fits(key: &str, value: &Value) -> Result<(), SettingsError> {
@@ -1026,7 +1030,9 @@ mod tests {
         let mut bounded = 0;
         for Setting { key, schema } in Settings::all() {
             let bounds = schema["minimum"].as_u64().zip(schema["maximum"].as_u64());
-            let Some((least, most)) = bounds else { continue };
+            let Some((least, most)) = bounds else {
+                continue;
+            };
             for bound in [least, most] {
                 resolve(&[json!({ key: bound })]);
             }
@@ -1056,8 +1062,13 @@ mod tests {
         let mut keys = Vec::new();
         leaves(&Settings::default().to_value(), "", &mut keys);
         let mut described: Vec<&str> = Settings::all().iter().map(|one| one.key.as_str()).collect();
-        let orders = Settings::all().iter().map(|one| one.schema["order"].clone());
-        assert_eq!(orders.collect::<Vec<_>>(), (0..keys.len()).map(|n| json!(n)).collect::<Vec<_>>());
+        let orders = Settings::all()
+            .iter()
+            .map(|one| one.schema["order"].clone());
+        assert_eq!(
+            orders.collect::<Vec<_>>(),
+            (0..keys.len()).map(|n| json!(n)).collect::<Vec<_>>()
+        );
         keys.sort();
         described.sort_unstable();
         assert_eq!(keys, described);
@@ -1080,14 +1091,20 @@ mod tests {
         let budget = at("/properties/context/properties/prefix_bytes");
         assert_eq!(budget["type"], json!(["integer", "null"]));
         assert_eq!(budget["default"], Value::Null);
-        assert_eq!(at("/properties/paths/items/required"), json!(["glob", "enabled"]));
+        assert_eq!(
+            at("/properties/paths/items/required"),
+            json!(["glob", "enabled"])
+        );
     }
 
     #[test]
     fn a_typo_is_no_setting_of_the_schema() {
         let schema = Settings::schema();
         assert_eq!(schema["additionalProperties"], json!(false));
-        assert_eq!(schema["properties"]["kv"]["additionalProperties"], json!(false));
+        assert_eq!(
+            schema["properties"]["kv"]["additionalProperties"],
+            json!(false)
+        );
     }
 
     #[test]

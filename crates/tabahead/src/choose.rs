@@ -33,7 +33,7 @@ pub fn run(model: &str, config: &Resolved, named: Option<&Path>) -> Result<()> {
     name_in(&file, &setting)?;
     let mut out = output::stdout();
     let (name, file) = (output::plain(&name), file.display().to_string());
-    writeln!(out, "{name} is the model now, by {}:", output::plain(&file))?;
+    writeln!(out, "Set the model to {name} in {}:", output::plain(&file))?;
     writeln!(
         out,
         "{}",
@@ -41,7 +41,7 @@ pub fn run(model: &str, config: &Resolved, named: Option<&Path>) -> Result<()> {
     )?;
     writeln!(
         out,
-        "A server that runs keeps the model that it has until it is restarted: in VS Code \"tabahead: Restart\", in Neovim :Tabahead restart"
+        "A running server keeps its model until it is restarted: in VS Code \"tabahead: Restart\", in Neovim :Tabahead restart"
     )?;
     Ok(())
 }

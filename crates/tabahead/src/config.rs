@@ -239,7 +239,8 @@ impl Resolved {
         speculator.speculate &= speculation == Speculation::On;
         let local = self.local();
         let session = Session::new(speculator, |sink| Box::new(LocalBackend::new(local, sink)));
-        session.map_err(|error| anyhow!("{:#} (or try --model mini)", unusable(&error)))
+        session
+            .map_err(|error| anyhow!("{:#}; --model mini works without a file", unusable(&error)))
     }
 
     /// Loads the model alone, for commands that inspect it.

@@ -3,6 +3,7 @@
 //! Each rule is a pure function from text to findings, tested on strings. CONTRIBUTING.md explains
 //! the rules themselves; the table of arrows is read from ARCHITECTURE.md.
 
+mod absences;
 mod english;
 
 use std::{
@@ -232,6 +233,7 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
         if file.extension().is_some_and(|ending| ending == "rs") {
             findings.extend(header_finding(&place, &text));
             findings.extend(code_findings(&place, &text));
+            findings.extend(absences::findings(&place, &text));
         }
         if is_written_by_hand(&file) {
             findings.extend(machine_path_findings(&place, &text));

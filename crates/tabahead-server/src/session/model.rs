@@ -13,7 +13,7 @@ use tabahead_speculation::Speculator;
 
 use super::{EditorLayer, Notice, SessionLoop, report};
 use crate::{
-    settings::{EMBEDDED, Settings},
+    settings::{EMBEDDED, PRIVACY, Settings},
     stats::{Latencies, SessionCounts},
     suitability::Suitability,
 };
@@ -103,10 +103,11 @@ impl SessionLoop {
         for line in &lines {
             tracing::error!(line, "setting refused");
             if !self.refused.contains(line) {
-                let closed = if self.suitability.is_closed() {
-                    "; until every rule can be read there are no suggestions"
-                } else {
-                    "; every other setting holds"
+                let is_rule = PRIVACY.iter().any(|setting| line.contains(setting));
+                let closed = match self.suitability.is_closed() {
+                    true if is_rule => "; there are no suggestions until every rule can be read",
+                    true => "",
+                    false => "; every other setting holds",
                 };
                 let _ = self
                     .notices

@@ -202,8 +202,14 @@ fn quoted(text: &str) -> String {
 fn summary(out: &mut impl Write, args: &CompleteArgs, steps: &[Step]) -> io::Result<()> {
     let tabs = steps.len() - 1;
     if tabs < args.tabs {
-        let why = "there is nothing to accept any more";
-        writeln!(out, "The chain ends after {}: {why}.", times_tab(tabs))?;
+        match tabs {
+            0 => writeln!(out, "There is no suggestion at this place.")?,
+            _ => writeln!(
+                out,
+                "After {} there is no further suggestion.",
+                times_tab(tabs)
+            )?,
+        }
     }
     let compared: Vec<bool> = steps.iter().filter_map(Step::equals_fresh).collect();
     let equal = compared.iter().filter(|equal| **equal).count();
