@@ -220,7 +220,7 @@ pub fn cut(
         text,
         kept: &after[joint.covered..],
     };
-    if loops(text, made.kept) || made.repeats_line_above() || made.redefines() {
+    if loops(text, made.kept, scanned.end) || made.repeats_line_above() || made.redefines() {
         return Cut::Silent(Silence::Repetition);
     }
     if made.repeats_line_below() {
@@ -416,10 +416,15 @@ impl<'a> LineScan<'a> {
                 return true;
             }
             self.literal = None;
-        } else if c == '"' && last != Some('\'') {
+        } else if c == '"' && last != Some('\'') && !self.closes_left_out(c) {
             self.literal = Some(c);
         }
         false
+    }
+
+    /// Returns whether a quote ends the literal that the cursor is in.
+    fn closes_left_out(&self, quote: char) -> bool {
+        self.open.is_empty() && self.next_left_out() == Some(quote)
     }
 
     fn bracket(&mut self, c: char) {

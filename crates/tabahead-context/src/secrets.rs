@@ -317,6 +317,7 @@ impl Scan {
                 {
                     Above::Entry(lines + 1)
                 }
+                (Above::Nothing, Above::Name) if is_between(line) => Above::Entry(1),
                 (own, _) => own,
             };
         }

@@ -76,7 +76,19 @@ impl Meeting<'_> {
             covered += bytes;
         };
         let kept = &self.after[covered..];
+        // What follows the last covered closer of a text without an end is incomplete.
+        let length = if self.end == End::Broken && spelled > 0 {
+            spelled
+        } else {
+            length
+        };
         let text = &self.text[..length];
+        // A tag ends once: at the `>` after the cursor.
+        let text = if kept.trim_start().starts_with('>') && is_in_tag(self.before) {
+            &text[..end_in_tag(self.before, text)]
+        } else {
+            text
+        };
         let is_hidden = hides_closers(self.before, &self.text[..spelled]);
         // The rest of the line would become part of the comment.
         let text = match comment(self.before, text) {
@@ -114,7 +126,7 @@ impl Meeting<'_> {
         // A closer has lost its opener, or a closer of an opener above has got a different one.
         if new.unopened != old.unopened
             || new.passed_over > old.passed_over
-            || leaves_element_open(self.before, text, &self.after[..covered])
+            || leaves_element_open(self.before, text, &self.after[..covered], kept)
         {
             return false;
         }
@@ -310,28 +322,4 @@ fn skip_blanks(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
 fn meets(text: &str, kept: &str) -> bool {
     let first = |text: &str| text.trim_start().chars().next();
     first(kept).is_some() && first(text) == first(kept)
-}
-
-/// Returns where `text` spells the `>` of a `<` that is open before the cursor: on this line or, if
-/// `before` has neither `<` nor `>`, above.
-fn unopened_angle(before: &str, text: &str) -> Option<usize> {
-    let open = |text: &str, mut last: char| {
-        let mut depth = 0usize;
-        for (at, c) in text.char_indices() {
-            let next = text[at + c.len_utf8()..].chars().next();
-            match c {
-                '<' if last != '<' && !matches!(next, Some('<' | '=' | '-' | ' ')) => depth += 1,
-                '>' if !matches!(last, '-' | '=' | ' ') => match depth.checked_sub(1) {
-                    Some(less) => depth = less,
-                    None => return Err(at),
-                },
-                _ => {}
-            }
-            last = c;
-        }
-        Ok(depth)
-    };
-    let is_open = matches!(open(before, ' '), Ok(1..)) || !before.contains(['<', '>']);
-    let last = before.chars().next_back().unwrap_or(' ');
-    open(text, last).err().filter(|_| is_open)
 }

@@ -5,14 +5,18 @@
 
 use tabahead_text::{Document, Offset};
 
+use super::joint::End;
+
 /// Returns whether the text loops: a piece occurs four times in a row, long enough to be no table
 /// or pattern (longer still if it has no letters). A single character may repeat without limit
-/// where it draws a ruled line and `kept` is blank.
-pub(super) fn loops(text: &str, kept: &str) -> bool {
+/// where it draws a ruled line and `kept` is blank. Of a text without an `end`, three times are
+/// enough: few pieces fit.
+pub(super) fn loops(text: &str, kept: &str, end: End) -> bool {
     /// Length of a run of one character that occurs in no code.
     const MOST: usize = 20;
     const RULES: &str = "-=*#~_/+.\u{2500}\u{2501}\u{2550}";
 
+    let repeats = if end == End::Broken { 2 } else { 3 };
     let chars: Vec<char> = text.chars().collect();
     let runs = chars.chunk_by(|one, other| one == other);
     let repeats_a_sign = runs.filter(|run| run.len() >= MOST).any(|run| {
@@ -20,8 +24,8 @@ pub(super) fn loops(text: &str, kept: &str) -> bool {
         !run[0].is_whitespace() && !is_rule
     });
     repeats_a_sign
-        || (2..=chars.len() / 4).any(|period| {
-            let least = (3 * period).max(20);
+        || (2..=chars.len() / (1 + repeats)).any(|period| {
+            let least = (repeats * period).max(20);
             let (mut run, mut letters, mut changes) = (0, 0, 0);
             chars.windows(period + 1).any(|window| {
                 let (earlier, later, before) = (window[0], window[period], window[period - 1]);

@@ -132,16 +132,58 @@ pub(super) fn parts_literal(before: &str, text: &str, after: &str, covered: usiz
         && !is_apostrophe
 }
 
-/// Returns whether a text replaces the `/>` of an element by `>` and brings no end tag. Elements of
-/// HTML that have no content need none.
-pub(super) fn leaves_element_open(before: &str, text: &str, covered: &str) -> bool {
-    const EMPTY: [&str; 8] = ["br", "hr", "img", "input", "link", "meta", "source", "wbr"];
-    let name = before.rsplit_once('<').map_or("", |(_, tag)| tag);
-    let name = name.split(|c| !is_word(c)).next().unwrap_or_default();
-    covered.trim_start().starts_with("/>")
+/// Returns where `text` spells the `>` of a `<` that is open before the cursor: on this line or, if
+
+/// `before` has neither `<` nor `>`, above.
+pub(super) fn unopened_angle(before: &str, text: &str) -> Option<usize> {
+    let open = |text: &str, mut last: char| {
+        let mut depth = 0usize;
+        for (at, c) in text.char_indices() {
+            let next = text[at + c.len_utf8()..].chars().next();
+            match c {
+                '<' if last != '<' && !matches!(next, Some('<' | '=' | '-' | ' ')) => depth += 1,
+                '>' if !matches!(last, '-' | '=' | ' ') => match depth.checked_sub(1) {
+                    Some(less) => depth = less,
+                    None => return Err(at),
+                },
+                _ => {}
+            }
+            last = c;
+        }
+        Ok(depth)
+    };
+    let is_open = matches!(open(before, ' '), Ok(1..)) || !before.contains(['<', '>']);
+    let last = before.chars().next_back().unwrap_or(' ');
+    open(text, last).err().filter(|_| is_open)
+}
+
+/// Returns whether the cursor is in a tag that begins on the line. A `<` after a word is a
+/// comparison or belongs to a type.
+pub(super) fn is_in_tag(before: &str) -> bool {
+    let Some((outside, tag)) = before.rsplit_once('<') else {
+        return false;
+    };
+    !outside.ends_with(is_word)
+        && tag.starts_with(|c: char| c.is_alphabetic())
+        && !tag.replace("=>", "").contains('>')
+}
+
+/// Returns where a text in a tag ends if the tag goes on: before the `>` that would end it, or the
+/// slash of that.
+pub(super) fn end_in_tag(before: &str, text: &str) -> usize {
+    let end = unopened_angle(before, text).unwrap_or(text.len());
+    let text = text[..end].trim_end();
+    text.strip_suffix('/').unwrap_or(text).trim_end().len()
+}
+
+/// Returns whether an accept leaves an element without its end: the text replaces `/>` by `>` and
+/// brings no end tag, or it ends the tag before brackets of the line.
+pub(super) fn leaves_element_open(before: &str, text: &str, covered: &str, kept: &str) -> bool {
+    let replaces = covered.trim_start().starts_with("/>");
+    let ends_tag = is_in_tag(before) && unopened_angle(before, text).is_some();
+    (replaces || ends_tag && kept.trim_start().starts_with([')', '}']))
         && !text.contains("/>")
         && !text.contains("</")
-        && !EMPTY.contains(&name)
 }
 
 /// Returns where the literal that is open at the end of a line begins, and its quote. A single
@@ -201,7 +243,8 @@ pub(super) fn is_one_token(before: &str, after: &str) -> bool {
     let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
     let is_opener =
         before.ends_with(['<', '%', '?']) || before.trim_end_matches('*').ends_with('/');
-    let is_pair = is_opener && long_closer(after).is_some();
+    let is_value = before.ends_with('=') && is_in_tag(before);
+    let is_pair = (is_opener || is_value) && long_closer(after).is_some();
     let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
         let opened = before.len() - before.trim_end_matches(quote).len();
         let closed = after.len() - after.trim_start_matches(quote).len();

@@ -307,11 +307,11 @@ fn an_element_that_the_text_ends_in_another_way_has_one_end() {
             "a={b > c && <i/>}>c</Item>;\n",
             "return <Item a={b > c && <i/>}>c</Item>$0;\n",
         ),
-        ("<br$0/>\n", ">\n", "<br>$0\n"),
+        ("<br$0/>\n", ">\n", APART),
         (
             "<img src=\"a\"$0>\n",
             " alt=\"b\"/>\n",
-            "<img src=\"a\" alt=\"b\"/$0>\n",
+            "<img src=\"a\" alt=\"b\"$0>\n",
         ),
         // The element began on a line above.
         (
@@ -320,6 +320,30 @@ fn an_element_that_the_text_ends_in_another_way_has_one_end() {
             "<Item\n  a=\"b\" c>d</Item>$0\n",
         ),
         ("<Item\n  a=\"b\"$0>\n", " c>\n", "<Item\n  a=\"b\" c$0>\n"),
+    ]);
+}
+
+#[test]
+fn a_tag_ends_once() {
+    check_table(&[
+        ("<Main $0>\n", "a={b} />\n", "<Main a={b}$0>\n"),
+        ("<Main $0>\n", "/>\n", REPEATS),
+        ("<p $0>\n", "class=\"x\">Two</p>\n", "<p class=\"x\"$0>\n"),
+        ("<p $0></p>\n", "a=\"b\"></p>\n", "<p a=\"b\"$0></p>\n"),
+        ("<p class=$0>\n", "\"a\">\n", "<p class=\"a\"$0>\n"),
+        ("<P a=$0/>\n", "\"b\" />\n", "<P a=\"b\"$0/>\n"),
+        ("{a.map((b) => <li$0)}\n", " c=\"d\">\n", APART),
+        ("if a $0> b {\n", "* 2 > b {\n", "if a * 2 $0> b {\n"),
+    ]);
+}
+
+#[test]
+fn a_quote_after_a_bracket_in_a_literal_ends_it() {
+    check_table(&[
+        ("f(\"a {$0}\");\n", "x}\");\n", "f(\"a {x}\")$0;\n"),
+        ("f(\"a {$0}\")\n", "x}\")\n", "f(\"a {x}\")$0\n"),
+        ("f(\"a {$0}\", b);\n", "x}\", b);\n", "f(\"a {x}\"$0, b);\n"),
+        ("run(\"a ($0\");\n", "b)\");\n", "run(\"a (b)\")$0;\n"),
     ]);
 }
 

@@ -24,7 +24,7 @@ const LONGEST_HEADER: usize = 2048;
 const SHORTEST_TOKEN: usize = 16;
 
 /// Names of secrets, in lower case and without word separators.
-const NAMES: [&str; 53] = [
+const NAMES: [&str; 76] = [
     "token",
     "secret",
     "passw",
@@ -78,12 +78,35 @@ const NAMES: [&str; 53] = [
     "sessionid",
     "sharedaccesssignature",
     "contraseña",
+    "contrasena",
+    "wachtwoord",
+    "parola",
+    "losenord",
+    "stripekey",
+    "openaikey",
+    "mailgunkey",
+    "adminkey",
+    "writekey",
+    "encryptkey",
+    "cryptkey",
+    "cipherkey",
+    "cookiekey",
+    "wifikey",
+    "passkey",
+    "smtppw",
+    "httpauth",
+    "identifiedby",
+    "phpsessid",
+    "snmpcommunity",
+    "pgpass",
+    "webhookkey",
+    "devicekey",
 ];
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
 
 /// Names of secrets in other scripts, exactly as written.
-const FOREIGN_NAMES: [&str; 12] = [
+const FOREIGN_NAMES: [&str; 14] = [
     "пароль",
     "Пароль",
     "ПАРОЛЬ",
@@ -96,6 +119,8 @@ const FOREIGN_NAMES: [&str; 12] = [
     "令牌",
     "パスワード",
     "비밀번호",
+    "lösenord",
+    "Lösenord",
 ];
 
 /// Names of phrases that a key is derived from.
@@ -117,7 +142,26 @@ const WORDS: [&str; 10] = [
 
 /// Returns whether a character ends a value.
 pub(super) fn is_delimiter(c: char) -> bool {
-    u8::try_from(c).is_ok_and(is_delimiting)
+    match u8::try_from(c) {
+        Ok(byte) if c.is_ascii() => is_delimiting(byte),
+        _ => !c.is_alphanumeric(),
+    }
+}
+
+/// Returns the number of bytes up to the next delimiter.
+fn run_length(text: &str) -> usize {
+    let mut at = 0;
+    for byte in text.bytes() {
+        if byte >= 128 {
+            let rest = &text[at..];
+            return at + rest.find(is_delimiter).unwrap_or(rest.len());
+        }
+        if is_delimiting(byte) {
+            return at;
+        }
+        at += 1;
+    }
+    at
 }
 
 const fn is_delimiting(byte: u8) -> bool {
@@ -150,10 +194,7 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
     let mut literal = Literal::default();
     let mut start = 0;
     while start <= bytes.len() {
-        let length = bytes[start..]
-            .iter()
-            .take_while(|byte| !is_delimiting(**byte))
-            .count();
+        let length = run_length(&line[start..]);
         let at = start + length;
         if length >= SHORTEST {
             let run = start..at;
@@ -165,6 +206,7 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
                 add(value);
             } else if (is_random(&bytes[run.clone()]) || is_hexadecimal(&bytes[run.clone()]))
                 && is_value(line, &run)
+                && !is_checksum(&line[..start], &line[run.clone()])
                 && (named || is_named(&line[..start]) || is_signed_address(&line[..start]))
             {
                 add(whole_value(line, run));
@@ -172,13 +214,14 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
         }
         if let Some(value) = bytes.get(at).and_then(|byte| literal.read(at, *byte))
             && is_random(&bytes[value.clone()])
+            && !is_checksum(&line[..value.start], &line[value.clone()])
             && !line[value.clone()].contains("://")
             && !(line[value.clone()].contains('&') && line[value.clone()].contains('='))
             && (named || is_named(&line[..value.start]))
         {
             add(value);
         }
-        start = at + 1;
+        start = at + line[at..].chars().next().map_or(1, char::len_utf8);
     }
     if let Some(body) = key_in_line(line).or_else(|| phrase(line)) {
         found.retain(|value| value.end <= body.start || body.end <= value.start);
@@ -188,8 +231,8 @@ pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
     found
 }
 
-/// Finds literals that hold delimiters, but neither white space nor brackets: a password may
-/// contain any of these delimiters.
+/// Finds literals that hold delimiters, but neither white space nor escapes: a password may contain
+/// any other delimiter.
 #[derive(Default)]
 struct Literal {
     /// Quote of the open literal, and where its text begins.
@@ -211,12 +254,12 @@ impl Literal {
                 self.is_divided = false;
                 None
             }
-            (b'=' | b':' | b'&' | b'?' | b'|' | b',' | b';', _) => {
-                self.is_divided = true;
+            (b' ' | b'\t' | b'\\', _) => {
+                self.open = None;
                 None
             }
             _ => {
-                self.open = None;
+                self.is_divided = true;
                 None
             }
         }
@@ -256,7 +299,7 @@ fn key_in_line(line: &str) -> Option<Range<usize>> {
 
 /// Returns the words that a wallet's key is derived from, if a name before them identifies them.
 fn phrase(line: &str) -> Option<Range<usize>> {
-    let is_named = |before: &str| {
+    let names_phrase = |before: &str| {
         let letters = before.chars().filter(|c| c.is_ascii_alphabetic());
         let letters: String = letters.map(|c| c.to_ascii_lowercase()).collect();
         NAMES_OF_PHRASES.iter().any(|name| letters.contains(name))
@@ -268,8 +311,16 @@ fn phrase(line: &str) -> Option<Range<usize>> {
     for part in line.split_inclusive(|c| is_delimiter(c) && c != ' ') {
         let text = part.trim_end_matches(is_delimiter).trim_start();
         let start = at + (part.len() - part.trim_start().len());
+        // Google's passwords for programs.
+        let is_group = |word: &str| word.len() == 4 && is_word(&word);
+        let is_google = text.split(' ').count() == 4 && text.split(' ').all(is_group);
+        if is_google && is_named(&line[..start]) {
+            return Some(start..start + text.len());
+        }
         let words = text.split(' ').filter(is_word).count();
-        if words >= SHORTEST_PHRASE && words == text.split(' ').count() && is_named(&line[..start])
+        if words >= SHORTEST_PHRASE
+            && words == text.split(' ').count()
+            && names_phrase(&line[..start])
         {
             return Some(start..start + text.len());
         }
@@ -404,6 +455,17 @@ fn is_of_token(byte: u8) -> bool {
 fn password_of_address(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     let before = line[..run.start].strip_suffix(':')?;
     let at = run.start + line[run.clone()].find('@')?;
+    // A token in the place of user and password.
+    let token = run.start + 2..at;
+    if line[run.clone()].starts_with("//") && token.len() >= SHORTEST_TOKEN {
+        let text = &line[token.clone()];
+        return (is_random(text.as_bytes()) && !text.contains('/')).then_some(token);
+    }
+    // The address of a data base as Go's drivers take it.
+    if ["tcp", "unix"].contains(&&line[at + 1..run.end]) {
+        let password = run.start..at;
+        return is_random(line[password.clone()].as_bytes()).then_some(password);
+    }
     let address = before.rfind("://")?;
     let user = &before[address + 3..];
     let password = &line.as_bytes()[run.start..at];
@@ -482,14 +544,20 @@ fn is_value(line: &str, run: &Range<usize>) -> bool {
     let is_tag = behind.starts_with('<') && !behind.starts_with("</");
     let is_called = behind.starts_with(['(', '[']) || is_tag || behind.starts_with("::");
     let is_part = before.ends_with(['(', '[', '<', '{']) || before.ends_with("::");
-    !is_called && !is_part
+    // A long one is no name, wherever it is.
+    let text = &line.as_bytes()[run.clone()];
+    let is_sure = run.len() >= SHORTEST_TOKEN && text.iter().any(u8::is_ascii_digit);
+    !is_called && (!is_part || is_sure && is_random(text))
 }
 
 /// Returns the whole value that a run is part of: a literal that is neither a sentence nor a URL,
 /// or what is assigned up to white space or a bracket. Otherwise returns the run.
 fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
     let is_quote = |c: char| matches!(c, '"' | '\'' | '`');
-    let ends = |c: char| is_quote(c) || c.is_whitespace() || ",;()[]{}<>\\".contains(c);
+    let ends = |c: char| {
+        let is_sign = !c.is_ascii() && !c.is_alphanumeric();
+        is_sign || is_quote(c) || c.is_whitespace() || ",;()[]{}<>\\".contains(c)
+    };
     let before = &line[..run.start];
     let open = before
         .rfind(is_quote)
@@ -524,13 +592,13 @@ pub(super) fn ends_with_name(line: &str) -> bool {
 /// `- name: DB_PASSWORD`, `variable "db_password" {`.
 pub(super) fn is_name_entry(line: &str) -> bool {
     let of_terraform = || line.trim_start().strip_prefix("variable ");
-    let entry = entry_of(line, &["name", "key"]).or_else(of_terraform);
+    let entry = entry_of(line, &["name", "key", "parameterkey"]).or_else(of_terraform);
     entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' ', '{'])))
 }
 
 /// Returns whether a line is an entry with a variable's value: `value: …`.
 pub(super) fn is_value_entry(line: &str) -> bool {
-    entry_of(line, &["value", "default"]).is_some()
+    entry_of(line, &["value", "default", "parametervalue"]).is_some()
 }
 
 /// Returns what follows the separator of an entry with one of `keys`, in YAML, JSON or Terraform's
@@ -557,6 +625,45 @@ fn holds_foreign_name(text: &[u8]) -> bool {
     FOREIGN_NAMES.iter().any(|name| holds(&name))
 }
 
+/// Returns whether a value is a checksum or another public identifier, by what it begins with or by
+/// the last name before it.
+fn is_checksum(before: &str, value: &str) -> bool {
+    const BEGINNINGS: [&str; 9] = [
+        "sha1-", "sha256-", "sha384-", "sha512-", "sha256:", "sha512:", "h1:", "arn:aws", "data:",
+    ];
+    const ENDS: [&str; 8] = [
+        "sha1:",
+        "sha256:",
+        "sha384:",
+        "sha512:",
+        "md5:",
+        "h1:",
+        "base64,",
+        "checksum:",
+    ];
+    const NAMES: [&str; 10] = [
+        "sha1",
+        "sha256",
+        "sha384",
+        "sha512",
+        "md5",
+        "checksum",
+        "digest",
+        "integrity",
+        "revision",
+        "publickeytoken",
+    ];
+
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let up_to_name = before.trim_end_matches(|c| !is_name(c));
+    let name = &up_to_name[up_to_name.trim_end_matches(is_name).len()..];
+    let name = name.to_ascii_lowercase();
+    BEGINNINGS.iter().any(|start| value.starts_with(start))
+        || ENDS.iter().any(|end| before.ends_with(end))
+        || before.contains("arn:aws")
+        || NAMES.iter().any(|word| name.contains(word))
+}
+
 fn holds_name(text: &[u8]) -> bool {
     let mut letters = [0; NAME_REACH];
     let mut length = 0;
@@ -570,7 +677,10 @@ fn holds_name(text: &[u8]) -> bool {
     let letters = &letters[..length];
     (0..length).any(|at| {
         let rest = &letters[at..];
-        BEGINNINGS.may_begin(rest) && NAMES.iter().any(|name| rest.starts_with(name.as_bytes()))
+        // `tokenizer` and `tokenise` are about text.
+        BEGINNINGS.may_begin(rest)
+            && !rest.starts_with(b"tokeni")
+            && NAMES.iter().any(|name| rest.starts_with(name.as_bytes()))
     })
 }
 

@@ -95,7 +95,7 @@ impl Shape {
 pub(super) fn is_random(run: &[u8]) -> bool {
     let shape = Shape::of(run);
     let characters = shape.letters + shape.digits;
-    if characters < SHORTEST || !run.is_ascii() || is_number(run) || different(run) < 4 {
+    if characters < SHORTEST || is_number(run) || different(run) < 4 {
         return false;
     }
     (shape.alternates() && !is_of_words(run, characters))

@@ -104,6 +104,18 @@ fn what_looks_drawn_is_secret_behind_a_name_that_secrets_go_by() {
         "sshpass -p '⟦x8kQ2vT9zLm4⟧' ssh example.com",
         "docker login -u me -p ⟦x8kQ2vT9zLm4⟧ registry.example.com",
         "redis-cli -h localhost -a ⟦x8kQ2vT9zLm4⟧ ping",
+        "密码：⟦x8kQ2vT9zLm4⟧",
+        "password = “⟦x8kQ2vT9zLm4⟧”",
+        "api_key =\u{a0}⟦x8kQ2vT9zLm4⟧✓",
+        "password = \"⟦vwHZxactICq3üfRdxSxKX⟧\"",
+        "local secret = [[⟦x8kQ2vT9zLm4x8kQ2vT9⟧]]",
+        "<password><![CDATA[⟦x8kQ2vT9zLm4x8kQ2vT9⟧]]></password>",
+        "password = \"⟦aB3(xK9)qZ7[mN2]w⟧\"",
+        "password = \"⟦aB3'xK9`qZ7|mN2w⟧\"",
+        "app_password = \"⟦llny rmfk ubqu bnqc⟧\"",
+        "CREATE USER a IDENTIFIED BY '⟦x8kQ2vT9zLm4⟧';",
+        "git clone https://⟦x8kQ2vT9zLm4x8kQ2vT9⟧@example.com/a/b.git",
+        "sql.Open(\"mysql\", \"app:⟦x8kQ2vT9zLm4⟧@tcp(db:3306)/shop\")",
         "пароль = \"⟦x8kQ2vT9zLm4⟧\"",
         "密码: ⟦x8kQ2vT9zLm4⟧",
         "private_key = \"⟦0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318⟧\"",
@@ -122,6 +134,9 @@ fn a_name_may_stand_on_the_line_above() {
     check(
         "variable \"db_password\" {\n  type      = string\n  sensitive = true\n  default   = \"⟦x8kQ2vT9zLm4⟧\"\n}\n",
     );
+    check("DBPassword:\n  Type: String\n  NoEcho: true\n  Default: ⟦x8kQ2vT9zLm4⟧\n");
+    check("\"ParameterKey\": \"DBPassword\",\n\"ParameterValue\": \"⟦x8kQ2vT9zLm4⟧\"\n");
+    check("js-tokens@^4.0.0:\n  version \"4.0.0\"\n  integrity sha512-x8kQ2vT9zLm4x8kQ2vT9\n");
     check("variable \"region\" {\n  default = \"x8kQ2vT9zLm4\"\n}\n");
     check("set {\n  name  = \"auth.rootPassword\"\n  value = \"⟦x8kQ2vT9zLm4⟧\"\n}\n");
     check("- name: API_TOKEN\n  a: 1\n  b: 1\n  c: 1\n  d: 1\n  e: 1\n  value: x8kQ2vT9zLm4\n");
@@ -137,6 +152,14 @@ fn ordinary_code_about_secrets_is_no_secret() {
         "password = os.environ[\"DATABASE_PASSWORD\"]",
         "API_TOKEN=\"${API_TOKEN}\"",
         "API_KEY=your-api-key-here",
+        "{file = \"tokenize_rt-5.2.whl\", hash = \"sha256:9f86d081884c7d659a2feaa0c55ad015\"}",
+        "github.com/a/token v1.0.0 h1:x8kQ2vT9zLm4x8kQ2vT9x8kQ2vT9zLm4x8kQ2vT9abc=",
+        "tokenizer_sha256 = \"9f86d081884c7d659a2feaa0c55ad015\"",
+        "sha1(b\"token\").hexdigest() == \"9f86d081884c7d659a2feaa0c55ad015\"",
+        "PublicKeyToken=b77a5c561934e089",
+        "secret_arn = \"arn:aws:secretsmanager:eu-west-1:1234:secret/x8kQ2vT9zLm4\"",
+        ".secret { background: url(data:image/png;base64,x8kQ2vT9zLm4x8kQ2vT9) }",
+        "image: bitnami/sealed-secrets@sha256:9f86d081884c7d659a2feaa0c55ad015",
         "API_TOKEN=xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
         "token = \"0x6B175474E89094C44Da98b954EedeAC495271d0F\"",
         "// the mnemonic has twelve words or more and each of them comes from the list",
