@@ -29,7 +29,7 @@ use crate::{
     DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Stats, SuggestionId,
     Timestamp,
     cache::SuggestionCache,
-    chain::{Chain, Place},
+    chain::{Chain, UserPlace},
     known_path::KnownPath,
     offer::Offer,
     state::{BufferState, View},
@@ -102,7 +102,7 @@ pub struct Speculator {
 #[derive(Debug, Default)]
 struct OpenDocument {
     /// Text of the document, and the cursor as far as it is known.
-    place: Option<Place>,
+    place: Option<UserPlace>,
     /// Request that waits for an answer.
     request: Option<Request>,
     /// Hypotheses about what comes next.

@@ -12,7 +12,7 @@ use tabahead_text::{Document, Offset};
 use super::{Decided, First, Knowledge, Need, Other, Request, Source, Speculator};
 use crate::{
     DocumentId, Origin, RequestId, SelectedCompletion,
-    chain::{Place, place_of_cursor, shown_bytes},
+    chain::{UserPlace, place_of_cursor, shown_bytes},
     known_path::KnownPath,
     state::BufferState,
 };
@@ -53,7 +53,7 @@ impl Speculator {
         {
             open.chain = None;
         }
-        open.place = Some(Place {
+        open.place = Some(UserPlace {
             document: snapshot.clone(),
             cursor,
         });
