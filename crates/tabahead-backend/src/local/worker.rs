@@ -34,7 +34,7 @@ use tabahead_engine::{EngineError, EngineSettings, SequenceRequest};
 use super::{
     Shared,
     compute::Compute,
-    generation::{self, Live, Outcome, Running},
+    generation::{self, Live, Running, StepResult},
     in_one_line, lock,
     runner::{Computed, Flight, Runner},
 };
@@ -461,7 +461,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             .any(|live| members.contains(&live.request.id))
     }
 
-    /// Does a piece of work with one generation alone, and handles its outcome.
+    /// Does a piece of work with one generation alone, and handles its result.
     fn settle(
         &mut self,
         i: usize,
@@ -469,7 +469,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             &mut C,
             &mut Live<C::Sequence>,
             &mut dyn FnMut(GenerationEvent),
-        ) -> Result<Outcome, EngineError>,
+        ) -> Result<StepResult, EngineError>,
     ) {
         let Self {
             compute,
@@ -480,18 +480,18 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let current = &mut live[i];
         let id = current.request.id;
         match guarded(|| work(compute, current, &mut |event| shared.emit(event))) {
-            Ok(Ok(Outcome::Continue)) => {}
-            Ok(Ok(Outcome::Read)) => {
+            Ok(Ok(StepResult::Continue)) => {}
+            Ok(Ok(StepResult::Read)) => {
                 let live = self.live.remove(i);
                 self.keep(live.running);
                 self.shared.emit(GenerationEvent::Read { id });
             }
-            Ok(Ok(Outcome::Ended(end))) => {
+            Ok(Ok(StepResult::Ended(end))) => {
                 let live = self.live.remove(i);
                 self.keep(live.running);
                 self.shared.emit(GenerationEvent::Ended { id, end });
             }
-            Ok(Ok(Outcome::Refused(failure))) => {
+            Ok(Ok(StepResult::Refused(failure))) => {
                 self.live.remove(i);
                 self.shared.emit(GenerationEvent::Failed { id, failure });
             }
