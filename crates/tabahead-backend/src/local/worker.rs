@@ -55,7 +55,7 @@ pub(super) enum Command {
 /// A message from the handle. The handle wakes the thread by `unpark`: a queue that wakes its
 /// receiver holds a lock meanwhile, and a thread of low priority that shared it could hold up all
 /// others.
-pub(super) enum Message {
+pub(super) enum WorkerMessage {
     Command(Command),
     /// The handle was dropped.
     Close,
@@ -90,7 +90,7 @@ pub(super) struct Worker<'a, C: Compute, B> {
     /// Counters of engines that were replaced.
     before: TokenCounters,
     shared: &'a Shared,
-    queue: Receiver<Message>,
+    queue: Receiver<WorkerMessage>,
     /// Passes that the thread that computes ahead returns.
     landed: Receiver<Computed<C::Pass>>,
     /// Sender for that thread.
@@ -113,7 +113,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         build: B,
         settings: EngineSettings,
         shared: &'a Shared,
-        queue: Receiver<Message>,
+        queue: Receiver<WorkerMessage>,
     ) -> Self {
         let (reply, landed) = mpsc::channel();
         Self {
@@ -142,11 +142,11 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         loop {
             let next = self.next();
             match self.queue.try_recv() {
-                Ok(Message::Command(command)) => {
+                Ok(WorkerMessage::Command(command)) => {
                     self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
                     self.obey(command);
                 }
-                Ok(Message::Close) | Err(TryRecvError::Disconnected) => return,
+                Ok(WorkerMessage::Close) | Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => match self.landed.try_recv() {
                     Ok(computed) => self.take(computed),
                     Err(_) => self.advance(next),

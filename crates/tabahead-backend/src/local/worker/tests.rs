@@ -236,7 +236,9 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
     };
     for command in commands {
         shared.waiting.fetch_add(1, Ordering::AcqRel);
-        queue.send(Message::Command(command)).expect("it listens");
+        queue
+            .send(WorkerMessage::Command(command))
+            .expect("it listens");
     }
     let mut events = Vec::new();
     thread::scope(|scope| {
@@ -252,7 +254,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
             }
             events.push(event);
         }
-        queue.send(Message::Close).expect("it listens");
+        queue.send(WorkerMessage::Close).expect("it listens");
         worker.thread().unpark();
     });
     let decoded = lock(&shared.counters).decoded;
