@@ -31,7 +31,7 @@ use tabahead_engine::{EngineError, EngineSettings, KvPrecision, Model};
 use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
 use compute::LocalCompute;
 pub use direct::{DirectGeneration, DirectModel};
-use worker::{Command, Worker, WorkerMessage};
+use worker::{Worker, WorkerCommand, WorkerMessage};
 
 /// The source of the weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +148,10 @@ impl LocalBackend {
         }
     }
 
+    fn command(&self, command: WorkerCommand) {
+        self.send(WorkerMessage::Command(command));
+    }
+
     fn send(&self, message: WorkerMessage) {
         self.shared.waiting.fetch_add(1, Ordering::AcqRel);
         let sent = lock(&self.messages).send(message);
@@ -155,7 +159,7 @@ impl LocalBackend {
             thread.unpark();
         }
         // The thread can only have ended before its handle if it was never spawned.
-        if let Err(mpsc::SendError(WorkerMessage::Command(Command::Start(request)))) = sent {
+        if let Err(mpsc::SendError(WorkerMessage::Command(WorkerCommand::Start(request)))) = sent {
             self.shared.refuse(request.id);
         }
     }
@@ -173,25 +177,23 @@ impl Backend for LocalBackend {
     }
 
     fn start(&self, request: GenerationRequest) {
-        self.send(WorkerMessage::Command(Command::Start(Box::new(request))));
+        self.command(WorkerCommand::Start(Box::new(request)));
     }
 
     fn prioritize(&self, id: GenerationId, priority: Priority) {
-        self.send(WorkerMessage::Command(Command::Prioritize(id, priority)));
+        self.command(WorkerCommand::Prioritize(id, priority));
     }
 
     fn cancel(&self, id: GenerationId) {
-        self.send(WorkerMessage::Command(Command::Cancel(id)));
+        self.command(WorkerCommand::Cancel(id));
     }
 
     fn warm(&self) {
-        self.send(WorkerMessage::Command(Command::Warm));
+        self.command(WorkerCommand::Warm);
     }
 
     fn configure(&self, settings: &LocalSettings) {
-        self.send(WorkerMessage::Command(Command::Configure(
-            settings.engine(),
-        )));
+        self.command(WorkerCommand::Configure(settings.engine()));
     }
 
     fn counters(&self) -> TokenCounters {
@@ -256,7 +258,9 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>
             shared.set_model(ModelState::Unusable(line));
             for message in queue {
                 match message {
-                    WorkerMessage::Command(Command::Start(request)) => shared.refuse(request.id),
+                    WorkerMessage::Command(WorkerCommand::Start(request)) => {
+                        shared.refuse(request.id);
+                    }
                     WorkerMessage::Command(_) => {}
                     WorkerMessage::Close => return,
                 }

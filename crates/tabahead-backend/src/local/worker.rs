@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// A command from the handle to the thread.
-pub(super) enum Command {
+pub(super) enum WorkerCommand {
     Start(Box<GenerationRequest>),
     Prioritize(GenerationId, Priority),
     Cancel(GenerationId),
@@ -56,7 +56,7 @@ pub(super) enum Command {
 /// receiver holds a lock meanwhile, and a thread of low priority that shared it could hold up all
 /// others.
 pub(super) enum WorkerMessage {
-    Command(Command),
+    Command(WorkerCommand),
     /// The handle was dropped.
     Close,
 }
@@ -177,33 +177,33 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         self.land(members, goal, outcome, taken);
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: WorkerCommand) {
         match command {
-            Command::Start(request) => {
+            WorkerCommand::Start(request) => {
                 let rank = self.rank();
                 self.live.push(Live::new(request, rank));
             }
-            Command::Prioritize(id, priority) => {
+            WorkerCommand::Prioritize(id, priority) => {
                 let rank = self.rank();
                 if let Some(live) = self.live.iter_mut().find(|live| live.request.id == id) {
                     live.request.priority = priority;
                     live.rank = rank;
                 }
             }
-            Command::Cancel(id) => {
+            WorkerCommand::Cancel(id) => {
                 if let Some(i) = self.position(id) {
                     let live = self.live.remove(i);
                     self.keep(live.running);
                     self.abandon();
                 }
             }
-            Command::Configure(settings) => {
+            WorkerCommand::Configure(settings) => {
                 if settings != self.settings {
                     self.settings = settings;
                     self.rebuild();
                 }
             }
-            Command::Warm => self.warm(),
+            WorkerCommand::Warm => self.warm(),
         }
     }
 
