@@ -18,7 +18,7 @@ pub(super) struct Live<S> {
     /// Tokens reported so far.
     pub(super) emitted: Vec<TokenId>,
     /// State in the engine; `None` before the first step and after the engine was rebuilt.
-    pub(super) running: Option<Running<S>>,
+    pub(super) running: Option<RunningSequence<S>>,
     /// True if a pass shared with other generations panicked: compute this one alone.
     pub(super) alone: bool,
 }
@@ -37,7 +37,7 @@ impl<S> Live<S> {
     }
 }
 
-pub(super) struct Running<S> {
+pub(super) struct RunningSequence<S> {
     pub(super) sequence: S,
     pub(super) marks: CanonicalMarks,
 }
@@ -139,7 +139,7 @@ fn start<C: Compute>(
     request: &GenerationRequest,
     mut prompt: Vec<TokenId>,
     known: &[TokenId],
-) -> Result<Running<C::Sequence>, EngineError> {
+) -> Result<RunningSequence<C::Sequence>, EngineError> {
     let forced = request.prompt.forced.as_bytes();
     let mut marks = CanonicalMarks::new(
         compute.pre_tokenizer(),
@@ -182,7 +182,7 @@ fn start<C: Compute>(
         read_ahead: request.goal == Goal::Read,
         copy_source,
     })?;
-    Ok(Running { sequence, marks })
+    Ok(RunningSequence { sequence, marks })
 }
 
 /// Returns the tokens of a prompt; each stretch between markers is encoded as one segment.

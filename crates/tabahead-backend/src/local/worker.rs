@@ -34,7 +34,7 @@ use tabahead_engine::{EngineError, EngineSettings, SequenceRequest};
 use super::{
     Shared,
     compute::Compute,
-    generation::{self, Live, Running, StepResult},
+    generation::{self, Live, RunningSequence, StepResult},
     in_one_line, lock,
     runner::{Computed, Flight, Runner},
 };
@@ -579,7 +579,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     }
 
     /// Keeps the keys and values of a sequence for later prompts.
-    fn keep(&mut self, running: Option<Running<C::Sequence>>) {
+    fn keep(&mut self, running: Option<RunningSequence<C::Sequence>>) {
         if let Some(running) = running {
             let compute = &mut self.compute;
             if guarded(|| compute.retire(running.sequence)).is_err() {
