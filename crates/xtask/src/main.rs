@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 /// Project tasks.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
-struct Arguments {
+struct XtaskArguments {
     #[command(subcommand)]
     task: ProjectTask,
 }
@@ -52,7 +52,7 @@ enum ProjectTask {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().task {
+    let outcome = match XtaskArguments::parse().task {
         ProjectTask::Dist => dist::run(&workspace_root()),
         ProjectTask::Codegen => codegen::run(&workspace_root()),
         ProjectTask::Tidy => tidy::run(&workspace_root()),
