@@ -2,7 +2,7 @@
 //! line.
 
 use serde_json::{Map, Value, json};
-use tabahead_server::{BOUNDS, Readable, Settings};
+use tabahead_server::{Readable, Setting, Settings};
 
 use crate::{
     bounds::{bounded, check_text},
@@ -36,12 +36,16 @@ fn resolved(layers: &[Value]) -> Verdict {
             return Err(format!("a problem of layer {layer}, which there is not"));
         }
     }
-    for (key, bounds, value) in BOUNDS {
-        if value(&settings).is_some_and(|value| !bounds.contains(&value)) {
+    let again = serde_json::to_value(&settings).map_err(|error| error.to_string())?;
+    for Setting { key, schema } in Settings::all() {
+        let value = key.split('.').fold(&again, |value, part| &value[part]);
+        let bounds = schema["minimum"].as_u64().zip(schema["maximum"].as_u64());
+        if let (Some(value), Some((least, most))) = (value.as_u64(), bounds)
+            && !(least..=most).contains(&value)
+        {
             return Err(format!("'{key}' is out of bounds"));
         }
     }
-    let again = serde_json::to_value(&settings).map_err(|error| error.to_string())?;
     match Settings::resolve(&[&again]) {
         Ok(same) if same == settings && same.digest() == settings.digest() => {}
         Ok(_) => return Err("settings that are written out are others".to_owned()),

@@ -31,7 +31,7 @@ use tabahead_engine::{EngineError, EngineSettings, KvPrecision, Model};
 use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
 use compute::LocalCompute;
 pub use direct::{DirectGeneration, DirectModel};
-use worker::{Command, Message, Worker};
+use worker::{Worker, WorkerCommand, WorkerMessage};
 
 /// The source of the weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub enum BackendError {
 ///
 /// Dropping it ends its thread at the next step, without waiting for it.
 pub struct LocalBackend {
-    messages: Mutex<Sender<Message>>,
+    messages: Mutex<Sender<WorkerMessage>>,
     /// The engine's thread; `None` if it could not be spawned.
     thread: Option<Thread>,
     shared: Arc<Shared>,
@@ -148,14 +148,18 @@ impl LocalBackend {
         }
     }
 
-    fn send(&self, message: Message) {
+    fn command(&self, command: WorkerCommand) {
+        self.send(WorkerMessage::Command(command));
+    }
+
+    fn send(&self, message: WorkerMessage) {
         self.shared.waiting.fetch_add(1, Ordering::AcqRel);
         let sent = lock(&self.messages).send(message);
         if let Some(thread) = &self.thread {
             thread.unpark();
         }
         // The thread can only have ended before its handle if it was never spawned.
-        if let Err(mpsc::SendError(Message::Command(Command::Start(request)))) = sent {
+        if let Err(mpsc::SendError(WorkerMessage::Command(WorkerCommand::Start(request)))) = sent {
             self.shared.refuse(request.id);
         }
     }
@@ -163,7 +167,7 @@ impl LocalBackend {
 
 impl Drop for LocalBackend {
     fn drop(&mut self) {
-        self.send(Message::Close);
+        self.send(WorkerMessage::Close);
     }
 }
 
@@ -173,23 +177,23 @@ impl Backend for LocalBackend {
     }
 
     fn start(&self, request: GenerationRequest) {
-        self.send(Message::Command(Command::Start(Box::new(request))));
+        self.command(WorkerCommand::Start(Box::new(request)));
     }
 
     fn prioritize(&self, id: GenerationId, priority: Priority) {
-        self.send(Message::Command(Command::Prioritize(id, priority)));
+        self.command(WorkerCommand::Prioritize(id, priority));
     }
 
     fn cancel(&self, id: GenerationId) {
-        self.send(Message::Command(Command::Cancel(id)));
+        self.command(WorkerCommand::Cancel(id));
     }
 
     fn warm(&self) {
-        self.send(Message::Command(Command::Warm));
+        self.command(WorkerCommand::Warm);
     }
 
     fn configure(&self, settings: &LocalSettings) {
-        self.send(Message::Command(Command::Configure(settings.engine())));
+        self.command(WorkerCommand::Configure(settings.engine()));
     }
 
     fn counters(&self) -> TokenCounters {
@@ -237,7 +241,7 @@ impl Shared {
 }
 
 /// Runs the thread: loads the model, then works until the handle is dropped.
-fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<Message>) {
+fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>) {
     let tell = |percent| (shared.sink)(BackendEvent::Loading(percent));
     let loaded = worker::guarded(|| load(&settings.model, &tell)).unwrap_or_else(|()| {
         Err("the model's file cannot be read: the loader stopped unexpectedly".to_owned())
@@ -254,9 +258,11 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<Message>) {
             shared.set_model(ModelState::Unusable(line));
             for message in queue {
                 match message {
-                    Message::Command(Command::Start(request)) => shared.refuse(request.id),
-                    Message::Command(_) => {}
-                    Message::Close => return,
+                    WorkerMessage::Command(WorkerCommand::Start(request)) => {
+                        shared.refuse(request.id);
+                    }
+                    WorkerMessage::Command(_) => {}
+                    WorkerMessage::Close => return,
                 }
             }
         }

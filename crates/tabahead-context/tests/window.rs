@@ -457,7 +457,7 @@ fn of_many_open_files_the_first_ones_are_copied_from_and_of_a_large_one_its_begi
         OpenFile::new(&Document::new(&letter.repeat(bytes), Version(0)))
     };
     // The part that is copied from ends between characters.
-    let (large, small) = (file("€", 40_000), file("a", 10));
+    let (large, small) = (file("か", 40_000), file("a", 10));
     let first = |files: &[&OpenFile]| {
         let files = OpenFiles::new(files.iter().copied());
         let texts = files.texts().iter();

@@ -54,7 +54,7 @@ pub(crate) struct Checkpoint {
     config: Value,
     shards: Vec<Shard>,
     /// Tensors by their names in the checkpoint.
-    tensors: HashMap<String, Place>,
+    tensors: HashMap<String, TensorLocation>,
 }
 
 /// One file of weights.
@@ -64,7 +64,7 @@ struct Shard {
 }
 
 /// Location of a tensor: its shard, and where the data of that file begin.
-struct Place {
+struct TensorLocation {
     shard: usize,
     data: u64,
     info: TensorInfo,
@@ -122,12 +122,12 @@ impl Checkpoint {
         let (data, metadata) = header(&storage)
             .map_err(|reason| refuse(format!("'{name}' is no safetensors file: {reason}")))?;
         for (tensor, info) in metadata.tensors() {
-            let place = Place {
+            let location = TensorLocation {
                 shard: self.shards.len(),
                 data,
                 info: info.clone(),
             };
-            if self.tensors.insert(tensor.clone(), place).is_some() {
+            if self.tensors.insert(tensor.clone(), location).is_some() {
                 return Err(refuse(format!("tensor '{tensor}' is in two files")));
             }
         }
@@ -136,10 +136,10 @@ impl Checkpoint {
         Ok(())
     }
 
-    fn place(&self, name: &str) -> Result<&Place, EngineError> {
+    fn location(&self, name: &str) -> Result<&TensorLocation, EngineError> {
         let name = name_here(name);
-        let place = self.tensors.get(&name);
-        place.ok_or_else(|| refuse(format!("tensor '{name}' is missing")))
+        let location = self.tensors.get(&name);
+        location.ok_or_else(|| refuse(format!("tensor '{name}' is missing")))
     }
 }
 
@@ -149,7 +149,7 @@ impl TensorSource for Checkpoint {
     }
 
     fn shape(&self, name: &str) -> Result<(usize, usize), EngineError> {
-        match self.place(name)?.info.shape[..] {
+        match self.location(name)?.info.shape[..] {
             [columns] => Ok((1, columns)),
             [rows, columns] => Ok((rows, columns)),
             ref sizes => Err(refuse(format!(
@@ -162,7 +162,7 @@ impl TensorSource for Checkpoint {
     fn tensor(&self, name: &str, rows: usize, columns: usize) -> Result<RawTensor, EngineError> {
         let here = name_here(name);
         expect_shape(&here, self.shape(name)?, (rows, columns))?;
-        let Place { shard, data, info } = self.place(name)?;
+        let TensorLocation { shard, data, info } = self.location(name)?;
         // The offsets were checked against shape and type, and against the file's length.
         let (start, end) = info.data_offsets;
         let dtype = match info.dtype {
@@ -186,14 +186,14 @@ impl TensorSource for Checkpoint {
         let tensors = self.tensors.values();
         // The products of the header's shapes were checked.
         tensors
-            .map(|place| place.info.shape.iter().product::<usize>())
+            .map(|location| location.info.shape.iter().product::<usize>())
             .fold(0, usize::saturating_add)
     }
 
     fn types(&self) -> BTreeMap<String, usize> {
         let mut types = BTreeMap::new();
-        for place in self.tensors.values() {
-            let name = place.info.dtype.to_string().to_lowercase();
+        for location in self.tensors.values() {
+            let name = location.info.dtype.to_string().to_lowercase();
             *types.entry(name).or_insert(0) += 1;
         }
         types

@@ -66,7 +66,7 @@ struct Match {
     /// Number of bytes after its line that agree with the text after the cursor's line, from the
     /// first byte that is not white space to the last.
     next: usize,
-    place: Place,
+    text: SourceText,
     /// Position in that text.
     at: usize,
     /// Distance in bytes: to the place where the next token is chosen, to the cursor, or to the
@@ -74,9 +74,9 @@ struct Match {
     distance: usize,
 }
 
-/// The text that a match lies in.
+/// One of the texts of a source, for example the one that a match lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum SourceText {
     BeforeCursor,
     BehindCursor,
     /// The other open file with this index.
@@ -93,7 +93,7 @@ pub(crate) struct Votes {
     /// Number of bytes that agree after the line of the best match.
     next: usize,
     /// Where the text after the best match begins.
-    best: Option<(Place, usize)>,
+    best: Option<(SourceText, usize)>,
 }
 
 /// The vote for one token.
@@ -115,7 +115,7 @@ struct Vote {
 pub(crate) struct Source {
     copied: CopySource,
     /// Lines followed by the same text as the cursor's line, in all texts but the growing one.
-    followed: Vec<(Place, Range<usize>)>,
+    followed: Vec<(SourceText, Range<usize>)>,
     /// Such lines of the growing text, the one before the place.
     followed_before: Vec<Range<usize>>,
     /// Number of bytes of the growing text that were searched for them.
@@ -162,7 +162,7 @@ impl Copier {
         let mut votes: Vec<Vote> = Vec::new();
         let mut total = 0.0;
         for one in &matches {
-            let next = &source.text(one.place)[one.at..];
+            let next = &source.bytes_of(one.text)[one.at..];
             let token = match next.first() {
                 Some(b'\n') if ends_lines => vocabulary.end(),
                 _ => self.first_token(vocabulary, next),
@@ -193,7 +193,7 @@ impl Copier {
         Votes {
             longest: matches.iter().map(|one| one.length).max().unwrap_or(0),
             next: votes.iter().map(|vote| vote.next).max().unwrap_or(0),
-            best: matches.first().map(|best| (best.place, best.at)),
+            best: matches.first().map(|best| (best.text, best.at)),
             votes,
         }
     }
@@ -213,10 +213,10 @@ impl Copier {
             .map(|vote| vote.share)
             .fold(0.0, f32::max);
         let is_likely = votes.longest + votes.next >= DRAFTED && share >= DRAFTED_SHARE;
-        let Some((place, at)) = votes.best.filter(|_| is_likely) else {
+        let Some((text, at)) = votes.best.filter(|_| is_likely) else {
             return Vec::new();
         };
-        let text = &source.text(place)[at..];
+        let text = &source.bytes_of(text)[at..];
         let text = &text[..text.len().min(AHEAD)];
         let line = memchr::memchr(b'\n', text).unwrap_or(text.len());
         let mut tokens = vocabulary.encode(whole_characters(&text[..line]));
@@ -249,10 +249,10 @@ impl Source {
             scanned: 0,
             said: None,
         };
-        let files = (0..source.copied.open_files.len()).map(Place::OpenFile);
-        for place in [Place::BehindCursor].into_iter().chain(files) {
-            let lines = followed(source.text(place), 0, source.next_lines());
-            let lines: Vec<_> = lines.take(FOLLOWED).map(|line| (place, line)).collect();
+        let files = (0..source.copied.open_files.len()).map(SourceText::OpenFile);
+        for text in [SourceText::BehindCursor].into_iter().chain(files) {
+            let lines = followed(source.bytes_of(text), 0, source.next_lines());
+            let lines: Vec<_> = lines.take(FOLLOWED).map(|line| (text, line)).collect();
             source.followed.extend(lines);
         }
         source
@@ -281,11 +281,11 @@ impl Source {
         self.said = None;
     }
 
-    fn text(&self, place: Place) -> &[u8] {
-        match place {
-            Place::BeforeCursor => &self.copied.before,
-            Place::BehindCursor => &self.copied.after,
-            Place::OpenFile(file) => self.copied.open_files[file].as_bytes(),
+    fn bytes_of(&self, text: SourceText) -> &[u8] {
+        match text {
+            SourceText::BeforeCursor => &self.copied.before,
+            SourceText::BehindCursor => &self.copied.after,
+            SourceText::OpenFile(file) => self.copied.open_files[file].as_bytes(),
         }
     }
 
@@ -318,7 +318,7 @@ impl Source {
         matches.append(&mut self.short_matches());
         let next_lines = self.next_lines();
         for one in &mut matches {
-            one.next = agreeing(next_lines, &self.text(one.place)[one.at..]);
+            one.next = agreeing(next_lines, &self.bytes_of(one.text)[one.at..]);
         }
         only_first(&mut matches, MOST, |one| one.length + one.next.min(32));
         matches
@@ -337,19 +337,19 @@ impl Source {
         let before = &self.copied.before;
         let mut matches = Vec::new();
         if let Some(start) = before.len().checked_sub(least(before)) {
-            let files = (0..self.copied.open_files.len()).map(Place::OpenFile);
-            let places = [Place::BeforeCursor, Place::BehindCursor];
-            for place in places.into_iter().chain(files) {
-                let text = self.text(place);
-                let found = memchr::memmem::find_iter(text, &before[start..]);
+            let files = (0..self.copied.open_files.len()).map(SourceText::OpenFile);
+            let own = [SourceText::BeforeCursor, SourceText::BehindCursor];
+            for text in own.into_iter().chain(files) {
+                let bytes = self.bytes_of(text);
+                let found = memchr::memmem::find_iter(bytes, &before[start..]);
                 let ends = found.map(|at| at + before.len() - start);
                 // At the end of a text is the place itself, or nothing follows.
-                let ends = ends.take_while(|&end| end < text.len());
-                if place == Place::BeforeCursor {
+                let ends = ends.take_while(|&end| end < bytes.len());
+                if text == SourceText::BeforeCursor {
                     let ends: Vec<usize> = ends.collect();
-                    self.consider(place, ends.into_iter().rev(), &mut matches);
+                    self.consider(text, ends.into_iter().rev(), &mut matches);
                 } else {
-                    self.consider(place, ends, &mut matches);
+                    self.consider(text, ends, &mut matches);
                 }
             }
         }
@@ -358,10 +358,15 @@ impl Source {
 
     /// Collects the matches of one text, the nearest first, until `CONSIDERED` of them have the
     /// maximum length.
-    fn consider(&self, place: Place, ends: impl Iterator<Item = usize>, matches: &mut Vec<Match>) {
+    fn consider(
+        &self,
+        text: SourceText,
+        ends: impl Iterator<Item = usize>,
+        matches: &mut Vec<Match>,
+    ) {
         let mut longest = 0;
         for end in ends {
-            let one = self.match_at(place, end);
+            let one = self.match_at(text, end);
             longest += usize::from(one.length == LONGEST);
             matches.push(one);
             if longest == CONSIDERED {
@@ -373,13 +378,15 @@ impl Source {
     /// Returns the longest of the shorter matches, in lines whose next line agrees.
     fn short_matches(&self) -> Vec<Match> {
         let before = &self.copied.before;
-        let others = self.followed.iter().map(|(place, line)| (*place, line));
+        let others = self.followed.iter().map(|(text, line)| (*text, line));
         let lines = self.followed_before.iter();
-        let lines = lines.map(|line| (Place::BeforeCursor, line)).chain(others);
+        let lines = lines
+            .map(|line| (SourceText::BeforeCursor, line))
+            .chain(others);
         let lengths = blanks(before) + 1..least(before);
         let ends =
-            lines.flat_map(|(place, line)| (line.start..=line.end).map(move |end| (place, end)));
-        let matches = ends.map(|(place, end)| self.match_at(place, end));
+            lines.flat_map(|(text, line)| (line.start..=line.end).map(move |end| (text, end)));
+        let matches = ends.map(|(text, end)| self.match_at(text, end));
         let mut matches: Vec<_> = matches
             .filter(|one| lengths.contains(&one.length))
             .collect();
@@ -387,16 +394,16 @@ impl Source {
         matches
     }
 
-    fn match_at(&self, place: Place, at: usize) -> Match {
-        let text = self.text(place);
+    fn match_at(&self, text: SourceText, at: usize) -> Match {
+        let bytes = self.bytes_of(text);
         Match {
-            length: common_suffix(&self.copied.before, &text[..at]),
+            length: common_suffix(&self.copied.before, &bytes[..at]),
             next: 0,
-            place,
+            text,
             at,
-            distance: match place {
-                Place::BeforeCursor => text.len() - at,
-                Place::BehindCursor | Place::OpenFile(_) => at,
+            distance: match text {
+                SourceText::BeforeCursor => bytes.len() - at,
+                SourceText::BehindCursor | SourceText::OpenFile(_) => at,
             },
         }
     }
@@ -484,7 +491,7 @@ impl CopyingRule {
 /// The features of the rules. Constants that are not in the weights were fitted with
 /// [`CopyingRule::MINI`].
 mod rule {
-    use super::{Features, Match, Place, Vote, Votes};
+    use super::{Features, Match, SourceText, Vote, Votes};
 
     /// Lower bound on a token's log-probability in the features.
     const LEAST: f32 = -12.0;
@@ -493,10 +500,10 @@ mod rule {
     pub(super) fn strength(one: &Match) -> f32 {
         let (near, far) = (one.length.min(16), one.length.saturating_sub(16));
         let distance = (one.distance as f32).ln_1p();
-        let place = match one.place {
-            Place::BeforeCursor => -0.119 * distance,
-            Place::BehindCursor => -0.119 * distance - 0.006,
-            Place::OpenFile(_) => -0.764,
+        let place = match one.text {
+            SourceText::BeforeCursor => -0.119 * distance,
+            SourceText::BehindCursor => -0.119 * distance - 0.006,
+            SourceText::OpenFile(_) => -0.764,
         };
         1.496 * near as f32 + 0.686 * far as f32 + 0.153 * one.next.min(16) as f32 + place
     }
@@ -538,7 +545,7 @@ fn blanks(text: &[u8]) -> usize {
 
 /// Keeps the `count` best matches by `worth`; ties go to the nearer text, then to the nearer match.
 fn only_first(matches: &mut Vec<Match>, count: usize, worth: impl Fn(&Match) -> usize) {
-    let order = |one: &Match| (Reverse(worth(one)), one.place, one.distance);
+    let order = |one: &Match| (Reverse(worth(one)), one.text, one.distance);
     if matches.len() > count {
         matches.select_nth_unstable_by_key(count, order);
         matches.truncate(count);

@@ -32,10 +32,10 @@ const ITEMS: u64 = u32::MAX as u64;
 
 /// The threads that work on a pass: the one that runs it, alone or with others.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Crew<'a>(Option<&'a Shared>);
+pub(crate) struct Crew<'a>(Option<&'a CrewState>);
 
 /// State shared by the threads of a crew.
-struct Shared {
+struct CrewState {
     threads: usize,
     /// Number of the task in the high half, number of its items not yet taken in the low half.
     open: AtomicU64,
@@ -52,11 +52,11 @@ struct Shared {
 type Task = &'static (dyn Fn(usize) + Sync);
 
 // SAFETY: `task` is accessed as its comment says, everything else is atomic.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for CrewState {}
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for CrewState {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Shared")
+        out.debug_struct("CrewState")
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
@@ -72,7 +72,7 @@ impl Crew<'_> {
         threads: usize,
         lead: impl FnOnce(Crew<'_>) -> R,
     ) -> R {
-        let shared = Shared {
+        let shared = CrewState {
             threads,
             open: AtomicU64::new(0),
             task: UnsafeCell::new(&|_| {}),
@@ -110,7 +110,7 @@ impl Crew<'_> {
     }
 }
 
-impl Shared {
+impl CrewState {
     /// Runs a task of `items` items together with the helping threads. Only the leading thread
     /// calls it.
     fn run(&self, items: usize, task: &(dyn Fn(usize) + Sync)) {
@@ -162,7 +162,7 @@ impl Shared {
 /// Waits, when dropped, until no thread works on the task. If work panicked, items not yet taken
 /// are discarded.
 struct Finish<'a> {
-    shared: &'a Shared,
+    shared: &'a CrewState,
     items: usize,
 }
 

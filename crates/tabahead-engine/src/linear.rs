@@ -84,8 +84,8 @@ struct Piece<'a> {
     out: Vec<&'a mut [f32]>,
 }
 
-/// Position of a pass over a tile.
-struct Place<'a> {
+/// A pass over a tile.
+struct TilePass<'a> {
     tile: usize,
     /// Index of the pass's first row.
     row: usize,
@@ -367,9 +367,9 @@ impl Linear {
             let tile = first + start / LANES;
             let span = start..width.min(start + LANES);
             self.weights.widen(work.isa, tile, self.inputs, &mut panel);
-            for pass in 0..passes.passes {
-                let rows = passes.rows(pass);
-                let place = Place {
+            for index in 0..passes.passes {
+                let rows = passes.rows(index);
+                let pass = TilePass {
                     tile,
                     row: rows.start,
                     span: span.clone(),
@@ -377,26 +377,26 @@ impl Linear {
                 };
                 let out = &mut out[rows];
                 match out.len() {
-                    1 => self.tile::<1>(work, place, out),
-                    2 => self.tile::<2>(work, place, out),
-                    3 => self.tile::<3>(work, place, out),
-                    4 => self.tile::<4>(work, place, out),
-                    5 => self.tile::<5>(work, place, out),
-                    6 => self.tile::<6>(work, place, out),
-                    7 => self.tile::<7>(work, place, out),
-                    8 => self.tile::<8>(work, place, out),
-                    9 => self.tile::<9>(work, place, out),
-                    10 => self.tile::<10>(work, place, out),
-                    11 => self.tile::<11>(work, place, out),
-                    _ => self.tile::<12>(work, place, out),
+                    1 => self.tile::<1>(work, pass, out),
+                    2 => self.tile::<2>(work, pass, out),
+                    3 => self.tile::<3>(work, pass, out),
+                    4 => self.tile::<4>(work, pass, out),
+                    5 => self.tile::<5>(work, pass, out),
+                    6 => self.tile::<6>(work, pass, out),
+                    7 => self.tile::<7>(work, pass, out),
+                    8 => self.tile::<8>(work, pass, out),
+                    9 => self.tile::<9>(work, pass, out),
+                    10 => self.tile::<10>(work, pass, out),
+                    11 => self.tile::<11>(work, pass, out),
+                    _ => self.tile::<12>(work, pass, out),
                 }
             }
         }
     }
 
     /// Computes sixteen outputs of `M` rows.
-    fn tile<const M: usize>(&self, work: &Rows<'_>, place: Place<'_>, out: &mut [&mut [f32]]) {
-        let Place { tile, row, .. } = place;
+    fn tile<const M: usize>(&self, work: &Rows<'_>, pass: TilePass<'_>, out: &mut [&mut [f32]]) {
+        let TilePass { tile, row, .. } = pass;
         let isa = work.isa;
         let mut products = [[0.0; LANES]; M];
         let quantized = || work.quantized.rows(row);
@@ -437,7 +437,7 @@ impl Linear {
                 isa.six_tile::<M>(tiles.tile(tile), quantized(), &mut products);
             }
             Weights::Half(_) => {
-                isa.dense_tile::<M>(place.panel, dense(), &mut products);
+                isa.dense_tile::<M>(pass.panel, dense(), &mut products);
             }
             Weights::Brain(numbers) => {
                 isa.brain_tile::<M>(&numbers[weights], dense(), &mut products);
@@ -446,9 +446,9 @@ impl Linear {
                 isa.dense_tile::<M>(&numbers[weights], dense(), &mut products);
             }
         }
-        self.add_bias(tile, place.span.len(), &mut products);
+        self.add_bias(tile, pass.span.len(), &mut products);
         for (products, out) in products.iter().zip(out) {
-            out[place.span.clone()].copy_from_slice(&products[..place.span.len()]);
+            out[pass.span.clone()].copy_from_slice(&products[..pass.span.len()]);
         }
     }
 

@@ -459,7 +459,7 @@ impl Model {
         // All memory is reserved before the vocabulary frees any. The C library's allocator takes a
         // large freed piece as a sign to keep pieces of that size, and it would keep more than it
         // gives out.
-        let mut weights = Weights::reserve(source, stated, &shape, rows)?;
+        let mut weights = ModelWeights::reserve(source, stated, &shape, rows)?;
         // Building the vocabulary takes about as long as reading this share of the weights.
         let share = meter.expected() / VOCABULARY_SHARE;
         meter.expect(share);
@@ -476,7 +476,7 @@ impl Model {
             EngineError::Model(reason) => reason,
             other => other.to_string(),
         });
-        let Weights {
+        let ModelWeights {
             embedding,
             layers,
             output_norm,
@@ -495,14 +495,14 @@ impl Model {
 }
 
 /// All weights of a model.
-struct Weights {
+struct ModelWeights {
     embedding: Linear,
     layers: Vec<Layer>,
     output_norm: Vec<f32>,
     head: Option<Linear>,
 }
 
-impl Weights {
+impl ModelWeights {
     /// Reserves memory for all weights and reads the vectors.
     fn reserve(
         source: &impl TensorSource,

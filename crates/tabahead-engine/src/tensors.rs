@@ -12,6 +12,7 @@ use candle_core::{
 
 use crate::{
     EngineError,
+    aligned::Aligned,
     error::{refuse, unread},
     storage::{Meter, Storage},
 };
@@ -108,7 +109,20 @@ pub(crate) fn numbers(dtype: GgmlDType, bytes: &[u8]) -> Result<Vec<f32>, Engine
         let numbers = bytes.as_chunks::<4>().0.iter();
         return Ok(numbers.map(|&number| f32::from_le_bytes(number)).collect());
     }
+    /// Alignment that no block of candle's exceeds; candle panics at less than a block's.
+    const ALIGNMENT: usize = 8;
+
     let count = bytes.len() / dtype.type_size() * dtype.block_size();
+    // A file may place its tensors anywhere.
+    let moved;
+    let bytes = if bytes.as_ptr().align_offset(ALIGNMENT) == 0 {
+        bytes
+    } else {
+        let mut copy = Aligned::filled(0_u8, bytes.len());
+        copy.copy_from_slice(bytes);
+        moved = copy;
+        &moved
+    };
     let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, dtype)?;
     let tensor = QTensor::new(storage, count)?;
     Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)

@@ -134,7 +134,7 @@ impl Weights {
         outputs: usize,
         source: impl Fn(usize) -> usize + Sync,
     ) -> Result<(), EngineError> {
-        let rows = Rows {
+        let rows = FileRows {
             raw,
             outputs,
             source,
@@ -316,14 +316,14 @@ impl Tiles {
 pub(crate) type TileRows<'a> = [&'a [u8]; LANES];
 
 /// The file's rows of a matrix, accessed by output.
-struct Rows<'a, S> {
+struct FileRows<'a, S> {
     raw: &'a RawTensor,
     outputs: usize,
     /// Maps an output to the file's row.
     source: S,
 }
 
-impl<S: Fn(usize) -> usize + Sync> Rows<'_, S> {
+impl<S: Fn(usize) -> usize + Sync> FileRows<'_, S> {
     /// Fills all tiles, each on one thread.
     fn lay_out<T: Send>(
         &self,

@@ -14,7 +14,7 @@ const NEIGHBOURHOOD: usize = 64;
 
 /// A text and the position of the user in it.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct UserPlace {
     pub document: Document,
     pub cursor: Offset,
 }
@@ -64,7 +64,7 @@ impl Chain {
 
     /// Follows the user from `from` to a changed text. Returns `None` if the change rules out what
     /// was expected; otherwise the user's new place.
-    pub fn follow(&mut self, from: &Place, to: &Document, depth: usize) -> Option<Place> {
+    pub fn follow(&mut self, from: &UserPlace, to: &Document, depth: usize) -> Option<UserPlace> {
         if let Some(reached) = self
             .states
             .iter()
@@ -79,20 +79,20 @@ impl Chain {
             .find_map(|(ahead, state)| Some((ahead, typed_towards(from, to, state)?)))?;
         self.states.drain(..ahead);
         self.suggestion = None;
-        Some(Place {
+        Some(UserPlace {
             document: to.clone(),
             cursor,
         })
     }
 
     /// Moves the chain so that it begins at its `reached`-th state, where the user is now.
-    pub fn reach(&mut self, reached: usize, depth: usize) -> Place {
+    pub fn reach(&mut self, reached: usize, depth: usize) -> UserPlace {
         self.states.drain(..reached);
         self.suggestion = None;
         if self.limit > 0 {
             self.limit = depth + 1;
         }
-        Place {
+        UserPlace {
             document: self.states[0].document.clone(),
             cursor: self.states[0].cursor,
         }
@@ -124,7 +124,7 @@ pub(crate) fn is_same_before(one: &Document, other: &Document, at: Offset) -> bo
 /// Returns the cursor after the text changed from `from` to `to`, as far as the neighbourhood of
 /// the old cursor shows: after what was typed, but before what the editor added after that;
 /// otherwise where it was.
-pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
+pub(crate) fn cursor_after(from: &UserPlace, to: &Document) -> Offset {
     match end_of_change(from, to) {
         Some(end) => before_closers(from.cursor, end, to),
         None => to.clamp(from.cursor),
@@ -133,7 +133,7 @@ pub(crate) fn cursor_after(from: &Place, to: &Document) -> Offset {
 
 /// Returns where in `to` the text begins that came after the cursor in `from`, as far as its
 /// neighbourhood shows.
-pub(crate) fn end_of_change(from: &Place, to: &Document) -> Option<Offset> {
+pub(crate) fn end_of_change(from: &UserPlace, to: &Document) -> Option<Offset> {
     let behind = from.document.len() - from.cursor.0.min(from.document.len());
     let end = to.len().checked_sub(behind).map(Offset)?;
     let text_after = |document: &Document, at: Offset| {
@@ -160,7 +160,7 @@ fn before_closers(start: Offset, end: Offset, to: &Document) -> Offset {
 
 /// Returns the cursor if `to` is `from` plus a beginning of the text that leads to `state`. The
 /// editor may have inserted closers after it.
-fn typed_towards(from: &Place, to: &Document, state: &BufferState) -> Option<Offset> {
+fn typed_towards(from: &UserPlace, to: &Document, state: &BufferState) -> Option<Offset> {
     let behind_typed = cursor_after(from, to);
     if behind_typed <= from.cursor || state.cursor <= from.cursor {
         return None;

@@ -24,12 +24,12 @@ pub(crate) struct KnownPath {
     /// Number of tokens that an answer has shown or was decided by.
     read: usize,
     /// The speculative generations that computed this path, oldest first.
-    speculations: Vec<Speculation>,
+    speculations: Vec<SpeculativeGeneration>,
 }
 
 /// A speculative generation that computed a part of a path.
 #[derive(Debug, Clone, Copy)]
-struct Speculation {
+struct SpeculativeGeneration {
     generation: GenerationId,
     /// Number of tokens that the path had when the generation began.
     began: usize,
@@ -93,7 +93,7 @@ impl KnownPath {
     pub fn heap_bytes(&self) -> usize {
         self.path.heap_bytes()
             + self.view.window.heap_bytes()
-            + self.speculations.capacity() * size_of::<Speculation>()
+            + self.speculations.capacity() * size_of::<SpeculativeGeneration>()
             + self.characters.as_ref().map_or(0, Vec::capacity) * size_of::<char>()
     }
 
@@ -129,7 +129,7 @@ impl KnownPath {
     /// Records that a speculative generation begins to compute this path, or continues it.
     pub fn speculation_begins(&mut self, generation: GenerationId) {
         self.goes_ahead();
-        self.speculations.push(Speculation {
+        self.speculations.push(SpeculativeGeneration {
             generation,
             began: self.path.tokens().len(),
             used: false,
@@ -168,7 +168,7 @@ impl KnownPath {
         self.shown_until = self.shown_until.max(older.shown_until);
         self.read = self.read.max(older.read);
         for theirs in &older.speculations {
-            let known = |mine: &&mut Speculation| {
+            let known = |mine: &&mut SpeculativeGeneration| {
                 (mine.generation, mine.began) == (theirs.generation, theirs.began)
             };
             match self.speculations.iter_mut().find(known) {

@@ -10,7 +10,7 @@ use tabahead_text::{Document, Offset};
 
 use crate::{
     Stats, SuggestionId,
-    chain::{Place, end_of_change, is_same_before, is_same_text},
+    chain::{UserPlace, end_of_change, is_same_before, is_same_text},
     state::BufferState,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) struct Offer {
     pub id: SuggestionId,
     /// Text and cursor that the suggestion was made for.
-    place: Place,
+    place: UserPlace,
     suggestion: Suggestion,
     /// State after an accept of the whole suggestion.
     pub accepted: BufferState,
@@ -60,7 +60,7 @@ pub(crate) enum Followed {
 impl Offer {
     pub fn new(
         id: SuggestionId,
-        place: Place,
+        place: UserPlace,
         suggestion: Suggestion,
         accepted: BufferState,
     ) -> Self {
@@ -132,7 +132,7 @@ impl Offer {
     }
 
     /// Follows a change of the text from `from` to `to`.
-    pub fn follow(&mut self, from: &Place, to: &Document) -> Followed {
+    pub fn follow(&mut self, from: &UserPlace, to: &Document) -> Followed {
         let text = &self.suggestion.text;
         let taken_before = self.taken;
         let outcome = if is_same_text(&self.accepted.document, to, from.cursor) {
@@ -215,7 +215,7 @@ fn agreement(text: &str, inserted: &str) -> usize {
 }
 
 /// Returns how many bytes before the cursor the change deletes, if it does nothing else.
-fn deleted_before(from: &Place, to: &Document) -> Option<usize> {
+fn deleted_before(from: &UserPlace, to: &Document) -> Option<usize> {
     let deleted = from.document.len().checked_sub(to.len())?;
     let start = Offset(from.cursor.0.checked_sub(deleted).filter(|_| deleted > 0)?);
     let only_that = end_of_change(from, to) == Some(start)

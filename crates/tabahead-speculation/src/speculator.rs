@@ -29,7 +29,7 @@ use crate::{
     DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Stats, SuggestionId,
     Timestamp,
     cache::SuggestionCache,
-    chain::{Chain, Place},
+    chain::{Chain, UserPlace},
     known_path::KnownPath,
     offer::Offer,
     state::{BufferState, View},
@@ -102,7 +102,7 @@ pub struct Speculator {
 #[derive(Debug, Default)]
 struct OpenDocument {
     /// Text of the document, and the cursor as far as it is known.
-    place: Option<Place>,
+    place: Option<UserPlace>,
     /// Request that waits for an answer.
     request: Option<Request>,
     /// Hypotheses about what comes next.
@@ -188,7 +188,7 @@ struct Running {
 /// The answer at a state, as far as it is known.
 enum Knowledge {
     /// Decided by this path, or by none if the model need not be asked.
-    Decided(Cut, Option<Source>),
+    Decided(Cut, Option<PathSource>),
     /// Silent without a path, with the reason.
     NotAsked(&'static str),
     /// A generation must run.
@@ -197,7 +197,7 @@ enum Knowledge {
 
 /// The path that decided a state.
 #[derive(Clone, Copy)]
-enum Source {
+enum PathSource {
     Running(GenerationId),
     Cached(ContextKey),
 }
@@ -460,22 +460,22 @@ impl Speculator {
             Err(reason) => return Knowledge::NotAsked(reason),
         };
         let reserve = self.settings.cut.max_tokens;
-        let mut best: Option<(Source, &KnownPath)> = None;
+        let mut best: Option<(PathSource, &KnownPath)> = None;
         let mut may_answer: Option<(GenerationId, &KnownPath)> = None;
         let running = self
             .running
             .iter()
-            .map(|(&id, running)| (Source::Running(id), &running.known));
+            .map(|(&id, running)| (PathSource::Running(id), &running.known));
         let stored = self
             .cache
             .candidates(view)
-            .map(|known| (Source::Cached(known.view.key), known));
+            .map(|known| (PathSource::Cached(known.view.key), known));
         for (source, known) in running.chain(stored) {
             match (known.answers(view, &self.profile, reserve), source) {
                 (Answering::Yes, _) if known.is_further_than(best.map(|(_, best)| best)) => {
                     best = Some((source, known));
                 }
-                (Answering::NotYet, Source::Running(id))
+                (Answering::NotYet, PathSource::Running(id))
                     if known.is_further_than(may_answer.map(|(_, other)| other)) =>
                 {
                     may_answer = Some((id, known));
@@ -498,8 +498,8 @@ impl Speculator {
                 (Cut::NeedMore, _) if known.path.end() != PathEnd::Open => {
                     Knowledge::NotAsked("undecided")
                 }
-                (Cut::NeedMore, Source::Running(id)) => Knowledge::Needs(Need::Keep(id)),
-                (Cut::NeedMore, Source::Cached(_)) => {
+                (Cut::NeedMore, PathSource::Running(id)) => Knowledge::Needs(Need::Keep(id)),
+                (Cut::NeedMore, PathSource::Cached(_)) => {
                     let mut known = known.clone();
                     // The texts are the same, but their positions may have changed.
                     known.view.window.elsewhere = window.elsewhere.clone();

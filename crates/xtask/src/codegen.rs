@@ -54,11 +54,11 @@ fn generated(root: &Path) -> Result<Vec<(&'static str, String)>> {
 }
 
 /// A setting: its dotted key and its schema.
-type Setting = (String, Value);
+type SettingSchema = (String, Value);
 
 /// Returns the settings of a schema, in their own order.
-fn leaves(schema: &Value) -> Vec<Setting> {
-    fn collect(schema: &Value, path: &str, found: &mut Vec<Setting>) {
+fn leaves(schema: &Value) -> Vec<SettingSchema> {
+    fn collect(schema: &Value, path: &str, found: &mut Vec<SettingSchema>) {
         match schema["properties"].as_object() {
             // Only a setting has `order`: that distinguishes a setting that is an object from a
             // table of settings.
@@ -79,8 +79,8 @@ fn leaves(schema: &Value) -> Vec<Setting> {
 
 /// Returns package.json with these settings. It is edited as text, so that the layout of the rest
 /// stays.
-fn with_configuration(package: &str, settings: &[Setting]) -> Result<String> {
-    let mut properties: Vec<Setting> = vec![(
+fn with_configuration(package: &str, settings: &[SettingSchema]) -> Result<String> {
+    let mut properties: Vec<SettingSchema> = vec![(
         "tabahead.server.path".to_owned(),
         json!({
             "type": ["string", "null"],
@@ -123,7 +123,7 @@ fn with_configuration(package: &str, settings: &[Setting]) -> Result<String> {
 }
 
 /// Returns README.md with a row for each setting, between two marks.
-fn with_table(readme: &str, settings: &[Setting]) -> Result<String> {
+fn with_table(readme: &str, settings: &[SettingSchema]) -> Result<String> {
     let (begin, end) = ("<!-- settings -->\n", "<!-- /settings -->");
     let (before, rest) = readme
         .split_once(begin)
@@ -155,7 +155,7 @@ fn indented(text: &str, by: usize) -> String {
 mod tests {
     use super::*;
 
-    fn settings() -> Vec<Setting> {
+    fn settings() -> Vec<SettingSchema> {
         leaves(&json!({
             "properties": {
                 "a": {"properties": {"x": {"order": 1, "default": 2, "description": "X."}}},

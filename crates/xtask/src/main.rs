@@ -21,13 +21,13 @@ use clap::{Parser, Subcommand};
 /// Project tasks.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
-struct Arguments {
+struct XtaskArguments {
     #[command(subcommand)]
-    task: Task,
+    task: ProjectTask,
 }
 
 #[derive(Debug, Subcommand)]
-enum Task {
+enum ProjectTask {
     /// Writes what is generated from the settings: package.json of the VS Code extension, the table
     /// of README.md.
     Codegen,
@@ -52,16 +52,16 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().task {
-        Task::Dist => dist::run(&workspace_root()),
-        Task::Codegen => codegen::run(&workspace_root()),
-        Task::Tidy => tidy::run(&workspace_root()),
-        Task::Fuzz(arguments) => fuzz::run(&workspace_root(), &arguments),
-        Task::Mutants(arguments) => mutants::run(&workspace_root(), &arguments),
-        Task::Prepare(arguments) => test::prepare(&workspace_root(), &arguments),
-        Task::Prompts(arguments) => prompts::run(&arguments),
-        Task::Replay(arguments) => replay::run(&workspace_root(), &arguments),
-        Task::Test(arguments) => test::run(&workspace_root(), &arguments),
+    let outcome = match XtaskArguments::parse().task {
+        ProjectTask::Dist => dist::run(&workspace_root()),
+        ProjectTask::Codegen => codegen::run(&workspace_root()),
+        ProjectTask::Tidy => tidy::run(&workspace_root()),
+        ProjectTask::Fuzz(arguments) => fuzz::run(&workspace_root(), &arguments),
+        ProjectTask::Mutants(arguments) => mutants::run(&workspace_root(), &arguments),
+        ProjectTask::Prepare(arguments) => test::prepare(&workspace_root(), &arguments),
+        ProjectTask::Prompts(arguments) => prompts::run(&arguments),
+        ProjectTask::Replay(arguments) => replay::run(&workspace_root(), &arguments),
+        ProjectTask::Test(arguments) => test::run(&workspace_root(), &arguments),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

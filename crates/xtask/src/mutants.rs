@@ -48,8 +48,8 @@ struct Mutant {
     test: &'static str,
 }
 
-/// The outcome of a mutant.
-enum Outcome {
+/// The result of a mutant.
+enum MutantResult {
     Noticed,
     /// Not noticed, with the reason.
     Not(String),
@@ -70,11 +70,11 @@ pub fn run(root: &Path, arguments: &MutantsArguments) -> Result<bool> {
         print!("{number:>3}/{} {} ... ", mutants.len(), line_of(mutant));
         std::io::stdout().flush()?;
         let start = Instant::now();
-        let outcome = switch_off(&copy, mutant)?;
+        let result = switch_off(&copy, mutant)?;
         let seconds = start.elapsed().as_secs_f32();
-        match outcome {
-            Outcome::Noticed => println!("noticed by {} ({seconds:.1} s)", mutant.test),
-            Outcome::Not(reason) => {
+        match result {
+            MutantResult::Noticed => println!("noticed by {} ({seconds:.1} s)", mutant.test),
+            MutantResult::Not(reason) => {
                 println!("NOT NOTICED: {reason} ({seconds:.1} s)");
                 problems.push(format!("{}: {reason}", line_of(mutant)));
             }
@@ -125,31 +125,31 @@ fn passes_unchanged(copy: &Copy, mutants: &[&Mutant]) -> Result<()> {
 }
 
 /// Applies a mutant to the copy, runs its test, and restores the copy.
-fn switch_off(copy: &Copy, mutant: &Mutant) -> Result<Outcome> {
+fn switch_off(copy: &Copy, mutant: &Mutant) -> Result<MutantResult> {
     let file = copy.tree().join(mutant.file);
     let source = fs::read_to_string(&file).with_context(|| format!("\"{}\"", mutant.file))?;
     let found = source.matches(mutant.piece).count();
     if found != 1 {
         let reason = format!("its piece occurs {found} times in {}", mutant.file);
-        return Ok(Outcome::Not(reason));
+        return Ok(MutantResult::Not(reason));
     }
     fs::write(&file, source.replace(mutant.piece, mutant.becomes))?;
-    let outcome = is_noticed(copy, mutant);
+    let result = is_noticed(copy, mutant);
     // This sets a new modification time: with the old one, cargo would reuse the mutant that it has
     // built.
     fs::write(&file, source)?;
-    outcome
+    result
 }
 
-fn is_noticed(copy: &Copy, mutant: &Mutant) -> Result<Outcome> {
+fn is_noticed(copy: &Copy, mutant: &Mutant) -> Result<MutantResult> {
     let Some(executable) = compile(copy, mutant.program, false)? else {
-        return Ok(Outcome::Not("it does not compile".to_owned()));
+        return Ok(MutantResult::Not("it does not compile".to_owned()));
     };
     let run = programs::run(copy, mutant.program, &executable, &[mutant.test], LONGEST)?;
     Ok(match run.ended {
-        Ended::Failed => Outcome::Noticed,
-        Ended::Passed => Outcome::Not(format!("{} passes all the same", mutant.test)),
-        Ended::Otherwise(how) => Outcome::Not(format!("{} {how}", mutant.test)),
+        Ended::Failed => MutantResult::Noticed,
+        Ended::Passed => MutantResult::Not(format!("{} passes all the same", mutant.test)),
+        Ended::Otherwise(how) => MutantResult::Not(format!("{} {how}", mutant.test)),
     })
 }
 

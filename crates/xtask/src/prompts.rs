@@ -61,7 +61,7 @@ struct SourceFile {
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-struct Row {
+struct TrainingRow {
     layout: &'static str,
     file_name: String,
     /// Text before the suffix; empty in the suffix-first layout.
@@ -132,7 +132,11 @@ fn beside(source: &SourceFile, sources: &[SourceFile], arguments: &PromptsArgume
 }
 
 /// Returns the rows of one file; the same for the same path, text, open files and arguments.
-fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArguments) -> Vec<Row> {
+fn rows(
+    source: &SourceFile,
+    open_files: &OpenFiles,
+    arguments: &PromptsArguments,
+) -> Vec<TrainingRow> {
     let text = source.text.as_str();
     let mut dice = Dice::new(arguments.seed, &source.path);
     let document = Document::new(text, Version(0));
@@ -173,7 +177,7 @@ fn rows(source: &SourceFile, open_files: &OpenFiles, arguments: &PromptsArgument
                 .map(|text| text.to_string())
                 .collect(),
         });
-        rows.push(Row {
+        rows.push(TrainingRow {
             copied,
             layout: layout.as_str(),
             file_name: name.file_name.clone(),
@@ -308,7 +312,7 @@ mod tests {
     #[test]
     fn closers_left_out_of_the_suffix_are_part_of_the_middle() {
         let rows = rows(&source(), &OpenFiles::default(), &suffix_first(40.0, 1));
-        let closing = |row: &&Row| row.tail.ends_with("add(") && row.middle.contains(')');
+        let closing = |row: &&TrainingRow| row.tail.ends_with("add(") && row.middle.contains(')');
         let row = rows
             .iter()
             .find(closing)

@@ -12,7 +12,7 @@ use tabahead_engine::{Observation, TokenId};
 use super::{
     BackendError, LocalSettings,
     compute::{Compute, LocalCompute},
-    generation::{self, Live, Outcome},
+    generation::{self, Live, StepResult},
     in_one_line, load,
     profile::missing_marker,
 };
@@ -89,7 +89,7 @@ impl DirectModel {
     ) -> Result<DirectGeneration, GenerationFailure> {
         let mut live = Live::new(Box::new(request), 0);
         match generation::begin(&mut self.compute, &mut live, &mut |_| {}) {
-            Ok(Outcome::Refused(failure)) => Err(failure),
+            Ok(StepResult::Refused(failure)) => Err(failure),
             Ok(_) => Ok(DirectGeneration {
                 live,
                 prefilled: false,
@@ -123,20 +123,20 @@ impl DirectModel {
             let mut said = None;
             let live = &mut generation.live;
             match generation::choose(&mut self.compute, live, &mut |event| said = Some(event)) {
-                Ok(Outcome::Continue) => {
+                Ok(StepResult::Continue) => {
                     if let Some(event) = said {
                         return event;
                     }
                 }
-                Ok(Outcome::Read) => {
+                Ok(StepResult::Read) => {
                     self.retire(generation);
                     return GenerationEvent::Read { id };
                 }
-                Ok(Outcome::Ended(end)) => {
+                Ok(StepResult::Ended(end)) => {
                     self.retire(generation);
                     return GenerationEvent::Ended { id, end };
                 }
-                Ok(Outcome::Refused(failure)) => return failed(failure),
+                Ok(StepResult::Refused(failure)) => return failed(failure),
                 Err(error) => return failed(GenerationFailure::Broken(in_one_line(&error))),
             }
         }

@@ -18,7 +18,7 @@ pub(super) struct Live<S> {
     /// Tokens reported so far.
     pub(super) emitted: Vec<TokenId>,
     /// State in the engine; `None` before the first step and after the engine was rebuilt.
-    pub(super) running: Option<Running<S>>,
+    pub(super) running: Option<RunningSequence<S>>,
     /// True if a pass shared with other generations panicked: compute this one alone.
     pub(super) alone: bool,
 }
@@ -37,13 +37,13 @@ impl<S> Live<S> {
     }
 }
 
-pub(super) struct Running<S> {
+pub(super) struct RunningSequence<S> {
     pub(super) sequence: S,
     pub(super) marks: CanonicalMarks,
 }
 
 /// The result of a step.
-pub(super) enum Outcome {
+pub(super) enum StepResult {
     /// Continue with whatever is best now.
     Continue,
     /// The prompt is read, and that was the goal.
@@ -59,14 +59,14 @@ pub(super) fn begin<C: Compute>(
     compute: &mut C,
     live: &mut Live<C::Sequence>,
     emit: &mut dyn FnMut(GenerationEvent),
-) -> Result<Outcome, EngineError> {
+) -> Result<StepResult, EngineError> {
     let prompt = prompt_tokens(compute, &live.request);
     let prompt_tokens = prompt.len();
     let known = [live.request.continued.as_slice(), &live.emitted].concat();
     match start(compute, &live.request, prompt, &known) {
         Ok(running) => live.running = Some(running),
         Err(EngineError::TooLong { .. }) => {
-            return Ok(Outcome::Refused(GenerationFailure::TooLong));
+            return Ok(StepResult::Refused(GenerationFailure::TooLong));
         }
         Err(error) => return Err(error),
     }
@@ -78,7 +78,7 @@ pub(super) fn begin<C: Compute>(
             continued: known.len(),
         });
     }
-    Ok(Outcome::Continue)
+    Ok(StepResult::Continue)
 }
 
 /// Chooses the next token of a generation and reports it, unless the goal was only to read the
@@ -87,24 +87,24 @@ pub(super) fn choose<C: Compute>(
     compute: &mut C,
     live: &mut Live<C::Sequence>,
     emit: &mut dyn FnMut(GenerationEvent),
-) -> Result<Outcome, EngineError> {
+) -> Result<StepResult, EngineError> {
     let Some(running) = &mut live.running else {
-        return Ok(Outcome::Continue);
+        return Ok(StepResult::Continue);
     };
     if live.request.goal == Goal::Read {
-        return Ok(Outcome::Read);
+        return Ok(StepResult::Read);
     }
     let step = match compute.choose(&mut running.sequence) {
         Ok(step) => step,
         // The prompt is at fault, not the engine.
         Err(error @ EngineError::Unspellable { .. }) => {
             let line = in_one_line(&error);
-            return Ok(Outcome::Refused(GenerationFailure::Broken(line)));
+            return Ok(StepResult::Refused(GenerationFailure::Broken(line)));
         }
         Err(error) => return Err(error),
     };
     Ok(match step {
-        Step::Prefilled { .. } | Step::Undecided => Outcome::Continue,
+        Step::Prefilled { .. } | Step::Undecided => StepResult::Continue,
         Step::Token(token) => {
             let bytes = compute.token_bytes(token.id).to_vec();
             let canonical_until = running
@@ -126,10 +126,10 @@ pub(super) fn choose<C: Compute>(
                 },
                 canonical_until,
             });
-            Outcome::Continue
+            StepResult::Continue
         }
-        Step::Stop { log_prob } => Outcome::Ended(PathEnd::Stop { log_prob }),
-        Step::ContextFull => Outcome::Ended(PathEnd::ContextFull),
+        Step::Stop { log_prob } => StepResult::Ended(PathEnd::Stop { log_prob }),
+        Step::ContextFull => StepResult::Ended(PathEnd::ContextFull),
     })
 }
 
@@ -139,7 +139,7 @@ fn start<C: Compute>(
     request: &GenerationRequest,
     mut prompt: Vec<TokenId>,
     known: &[TokenId],
-) -> Result<Running<C::Sequence>, EngineError> {
+) -> Result<RunningSequence<C::Sequence>, EngineError> {
     let forced = request.prompt.forced.as_bytes();
     let mut marks = CanonicalMarks::new(
         compute.pre_tokenizer(),
@@ -182,7 +182,7 @@ fn start<C: Compute>(
         read_ahead: request.goal == Goal::Read,
         copy_source,
     })?;
-    Ok(Running { sequence, marks })
+    Ok(RunningSequence { sequence, marks })
 }
 
 /// Returns the tokens of a prompt; each stretch between markers is encoded as one segment.

@@ -34,7 +34,7 @@ use tabahead_engine::{EngineError, EngineSettings, SequenceRequest};
 use super::{
     Shared,
     compute::Compute,
-    generation::{self, Live, Outcome, Running},
+    generation::{self, Live, RunningSequence, StepResult},
     in_one_line, lock,
     runner::{Computed, Flight, Runner},
 };
@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// A command from the handle to the thread.
-pub(super) enum Command {
+pub(super) enum WorkerCommand {
     Start(Box<GenerationRequest>),
     Prioritize(GenerationId, Priority),
     Cancel(GenerationId),
@@ -55,8 +55,8 @@ pub(super) enum Command {
 /// A message from the handle. The handle wakes the thread by `unpark`: a queue that wakes its
 /// receiver holds a lock meanwhile, and a thread of low priority that shared it could hold up all
 /// others.
-pub(super) enum Message {
-    Command(Command),
+pub(super) enum WorkerMessage {
+    Command(WorkerCommand),
     /// The handle was dropped.
     Close,
 }
@@ -90,7 +90,7 @@ pub(super) struct Worker<'a, C: Compute, B> {
     /// Counters of engines that were replaced.
     before: TokenCounters,
     shared: &'a Shared,
-    queue: Receiver<Message>,
+    queue: Receiver<WorkerMessage>,
     /// Passes that the thread that computes ahead returns.
     landed: Receiver<Computed<C::Pass>>,
     /// Sender for that thread.
@@ -113,7 +113,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         build: B,
         settings: EngineSettings,
         shared: &'a Shared,
-        queue: Receiver<Message>,
+        queue: Receiver<WorkerMessage>,
     ) -> Self {
         let (reply, landed) = mpsc::channel();
         Self {
@@ -142,11 +142,11 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         loop {
             let next = self.next();
             match self.queue.try_recv() {
-                Ok(Message::Command(command)) => {
+                Ok(WorkerMessage::Command(command)) => {
                     self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
                     self.obey(command);
                 }
-                Ok(Message::Close) | Err(TryRecvError::Disconnected) => return,
+                Ok(WorkerMessage::Close) | Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => match self.landed.try_recv() {
                     Ok(computed) => self.take(computed),
                     Err(_) => self.advance(next),
@@ -177,33 +177,33 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         self.land(members, goal, outcome, taken);
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: WorkerCommand) {
         match command {
-            Command::Start(request) => {
+            WorkerCommand::Start(request) => {
                 let rank = self.rank();
                 self.live.push(Live::new(request, rank));
             }
-            Command::Prioritize(id, priority) => {
+            WorkerCommand::Prioritize(id, priority) => {
                 let rank = self.rank();
                 if let Some(live) = self.live.iter_mut().find(|live| live.request.id == id) {
                     live.request.priority = priority;
                     live.rank = rank;
                 }
             }
-            Command::Cancel(id) => {
+            WorkerCommand::Cancel(id) => {
                 if let Some(i) = self.position(id) {
                     let live = self.live.remove(i);
                     self.keep(live.running);
                     self.abandon();
                 }
             }
-            Command::Configure(settings) => {
+            WorkerCommand::Configure(settings) => {
                 if settings != self.settings {
                     self.settings = settings;
                     self.rebuild();
                 }
             }
-            Command::Warm => self.warm(),
+            WorkerCommand::Warm => self.warm(),
         }
     }
 
@@ -461,7 +461,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             .any(|live| members.contains(&live.request.id))
     }
 
-    /// Does a piece of work with one generation alone, and handles its outcome.
+    /// Does a piece of work with one generation alone, and handles its result.
     fn settle(
         &mut self,
         i: usize,
@@ -469,7 +469,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
             &mut C,
             &mut Live<C::Sequence>,
             &mut dyn FnMut(GenerationEvent),
-        ) -> Result<Outcome, EngineError>,
+        ) -> Result<StepResult, EngineError>,
     ) {
         let Self {
             compute,
@@ -480,18 +480,18 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let current = &mut live[i];
         let id = current.request.id;
         match guarded(|| work(compute, current, &mut |event| shared.emit(event))) {
-            Ok(Ok(Outcome::Continue)) => {}
-            Ok(Ok(Outcome::Read)) => {
+            Ok(Ok(StepResult::Continue)) => {}
+            Ok(Ok(StepResult::Read)) => {
                 let live = self.live.remove(i);
                 self.keep(live.running);
                 self.shared.emit(GenerationEvent::Read { id });
             }
-            Ok(Ok(Outcome::Ended(end))) => {
+            Ok(Ok(StepResult::Ended(end))) => {
                 let live = self.live.remove(i);
                 self.keep(live.running);
                 self.shared.emit(GenerationEvent::Ended { id, end });
             }
-            Ok(Ok(Outcome::Refused(failure))) => {
+            Ok(Ok(StepResult::Refused(failure))) => {
                 self.live.remove(i);
                 self.shared.emit(GenerationEvent::Failed { id, failure });
             }
@@ -579,7 +579,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
     }
 
     /// Keeps the keys and values of a sequence for later prompts.
-    fn keep(&mut self, running: Option<Running<C::Sequence>>) {
+    fn keep(&mut self, running: Option<RunningSequence<C::Sequence>>) {
         if let Some(running) = running {
             let compute = &mut self.compute;
             if guarded(|| compute.retire(running.sequence)).is_err() {

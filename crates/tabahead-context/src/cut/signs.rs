@@ -133,7 +133,6 @@ pub(super) fn parts_literal(before: &str, text: &str, after: &str, covered: usiz
 }
 
 /// Returns where `text` spells the `>` of a `<` that is open before the cursor: on this line or, if
-
 /// `before` has neither `<` nor `>`, above.
 pub(super) fn unopened_angle(before: &str, text: &str) -> Option<usize> {
     let open = |text: &str, mut last: char| {

@@ -622,7 +622,7 @@ fn is_named(before: &str) -> bool {
 
 fn holds_foreign_name(text: &[u8]) -> bool {
     let holds = |name: &&str| text.windows(name.len()).any(|part| part == name.as_bytes());
-    FOREIGN_NAMES.iter().any(|name| holds(&name))
+    FOREIGN_NAMES.iter().any(holds)
 }
 
 /// Returns whether a value is a checksum or another public identifier, by what it begins with or by

@@ -31,7 +31,7 @@ const COMMON: [u32; 26] = {
 
 /// Composition of a run of characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Shape {
+struct Composition {
     letters: usize,
     digits: usize,
     /// Number of places where a letter is next to a digit, or a capital follows a small letter.
@@ -64,7 +64,7 @@ const CHANGES: u16 = {
         | 1 << (4 * small + capital)
 };
 
-impl Shape {
+impl Composition {
     fn of(run: &[u8]) -> Self {
         let mut counts = [0_usize; 4];
         let mut changes = 0;
@@ -93,13 +93,13 @@ impl Shape {
 
 /// Returns whether a run looks random.
 pub(super) fn is_random(run: &[u8]) -> bool {
-    let shape = Shape::of(run);
-    let characters = shape.letters + shape.digits;
+    let composition = Composition::of(run);
+    let characters = composition.letters + composition.digits;
     if characters < SHORTEST || is_number(run) || different(run) < 4 {
         return false;
     }
-    (shape.alternates() && !is_of_words(run, characters))
-        || (shape.is_of_letters() && is_no_word(run))
+    (composition.alternates() && !is_of_words(run, characters))
+        || (composition.is_of_letters() && is_no_word(run))
 }
 
 /// Returns whether at least half of the characters of a run are in words, as in `LongHashFn128`. A

@@ -27,7 +27,7 @@ fn votes(source: &mut Source) -> Votes {
 fn following(source: &mut Source) -> Vec<(usize, usize, String)> {
     let matches = source.matches();
     let said = |one: &Match| {
-        let next = source.text(one.place)[one.at..].split(|byte| *byte == b'\n');
+        let next = source.bytes_of(one.text)[one.at..].split(|byte| *byte == b'\n');
         let next = next.into_iter().find(|line| !line.is_empty());
         String::from_utf8_lossy(next.unwrap_or_default()).into_owned()
     };
@@ -82,13 +82,17 @@ fn other_open_files_vote_and_of_equal_matches_the_own_file_comes_first() {
     // A match at the end of a text has nothing after it to copy.
     let mut source = with_open_files("[abc", "", &["nothing", "xabc1 abc"]);
     assert_eq!(following(&mut source), [(3, 0, "1 abc".to_owned())]);
-    assert_eq!(source.matches()[0].place, Place::OpenFile(1));
+    assert_eq!(source.matches()[0].text, SourceText::OpenFile(1));
     assert_eq!(votes(&mut source).votes.len(), 1);
 
     let mut source = with_open_files("-abc1\n[abc", "", &["{abc2", "[abc3"]);
-    let places: Vec<_> = source.matches().iter().map(|one| one.place).collect();
-    let expected = [Place::OpenFile(1), Place::BeforeCursor, Place::OpenFile(0)];
-    assert_eq!(places, expected);
+    let texts: Vec<_> = source.matches().iter().map(|one| one.text).collect();
+    let expected = [
+        SourceText::OpenFile(1),
+        SourceText::BeforeCursor,
+        SourceText::OpenFile(0),
+    ];
+    assert_eq!(texts, expected);
 }
 
 #[test]

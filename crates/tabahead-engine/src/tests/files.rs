@@ -4,8 +4,10 @@ use std::{borrow::Cow, fs};
 
 use candle_core::quantized::{GgmlDType, gguf_file::Value};
 
+use half::f16;
+
 use super::{Random, Recipe, bitwise::bits, fixtures::fixture};
-use crate::{EngineError, Model};
+use crate::{EngineError, Model, tensors::numbers};
 
 /// Returns why a model does not load or does not complete.
 #[track_caller]
@@ -30,6 +32,19 @@ fn every_truncated_file_is_refused_in_one_line() {
     let lengths = (0..200).chain((200..file.len() - 64).step_by(997));
     for length in lengths {
         refusal(file[..length].to_vec());
+    }
+}
+
+#[test]
+fn numbers_are_read_wherever_they_begin() {
+    let bytes: Vec<u8> = (0..80_u8).collect();
+    for start in 0..9 {
+        let bytes = &bytes[start..start + 64];
+        let halves = bytes.as_chunks::<2>().0.iter();
+        let expected: Vec<f32> = halves
+            .map(|half| f16::from_le_bytes(*half).to_f32())
+            .collect();
+        assert_eq!(numbers(GgmlDType::F16, bytes).unwrap(), expected, "{start}");
     }
 }
 

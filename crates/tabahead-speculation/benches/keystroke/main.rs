@@ -10,7 +10,7 @@ mod script;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use script::{BEFORE, Desk, State, changed};
+use script::{BEFORE, SpeculatorDriver, State, changed};
 use tabahead_speculation::{Answer, Origin};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Version};
 
@@ -34,8 +34,8 @@ fn changes(criterion: &mut Criterion) {
         ("100 MB", 100_000_000),
     ] {
         let start = State::of_size(bytes).typed(" =");
-        let mut desk = Desk::new(true);
-        let shown = desk.suggestion(&start).text;
+        let mut driver = SpeculatorDriver::new(true);
+        let shown = driver.suggestion(&start).text;
         let (most, last) = shown.split_at(shown.len() - 1);
         let letter = Offset(start.cursor.0 - 1)..start.cursor;
         for (name, typed, edit) in [
@@ -49,10 +49,10 @@ fn changes(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, size), |bencher| {
                 bencher.iter_custom(|times| {
                     timed(times, || {
-                        desk.changed(&start.document);
-                        desk.suggestion(&start);
-                        desk.changed(&from);
-                        time_of_change(&mut desk, &from, &edit)
+                        driver.changed(&start.document);
+                        driver.suggestion(&start);
+                        driver.changed(&from);
+                        time_of_change(&mut driver, &from, &edit)
                     })
                 });
             });
@@ -63,11 +63,11 @@ fn changes(criterion: &mut Criterion) {
                 timed(times, || {
                     // No request waits any more; what runs is kept until it is known what was
                     // typed.
-                    desk.close();
-                    let request = desk.request(&start);
-                    desk.input(request);
-                    desk.cancel();
-                    time_of_change(&mut desk, &start.document, &edit)
+                    driver.close();
+                    let request = driver.request(&start);
+                    driver.input(request);
+                    driver.cancel();
+                    time_of_change(&mut driver, &start.document, &edit)
                 })
             });
         });
@@ -75,12 +75,12 @@ fn changes(criterion: &mut Criterion) {
 }
 
 /// Measures how long it takes to follow an edit of this text.
-fn time_of_change(desk: &mut Desk, from: &Document, edit: &Edit) -> Duration {
+fn time_of_change(driver: &mut SpeculatorDriver, from: &Document, edit: &Edit) -> Duration {
     let mut document = from.clone();
     let edits = std::slice::from_ref(edit);
     let started = Instant::now();
     document.apply(edits, PositionEncoding::Utf16, Version(1));
-    desk.changed(&document);
+    driver.changed(&document);
     started.elapsed()
 }
 
@@ -100,11 +100,11 @@ fn requests(criterion: &mut Criterion) {
                 cursor: Offset(before.len()),
             }
         };
-        let mut desk = Desk::new(false);
+        let mut driver = SpeculatorDriver::new(false);
         for number in 0..PATHS {
-            desk.suggestion(&state(number).typed(" ="));
+            driver.suggestion(&state(number).typed(" ="));
         }
-        assert_eq!(desk.speculator.stats().cache_paths, PATHS as u64);
+        assert_eq!(driver.speculator.stats().cache_paths, PATHS as u64);
         for (name, asked, origin) in [
             ("hit", state(PATHS / 2).typed(" ="), Some(Origin::Exact)),
             (
@@ -117,13 +117,13 @@ fn requests(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, kind), |bencher| {
                 bencher.iter_custom(|times| {
                     timed(times, || {
-                        desk.close();
-                        let request = desk.request(&asked);
+                        driver.close();
+                        let request = driver.request(&asked);
                         let started = Instant::now();
-                        desk.input(request);
+                        driver.input(request);
                         let time = started.elapsed();
                         assert_eq!(
-                            desk.takes_answer().and_then(|answer| answer.origin()),
+                            driver.takes_answer().and_then(|answer| answer.origin()),
                             origin
                         );
                         time
@@ -137,41 +137,41 @@ fn requests(criterion: &mut Criterion) {
 fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     let start = State::of_size(100_000).typed(" =");
-    let mut desk = Desk::new(true);
+    let mut driver = SpeculatorDriver::new(true);
     group.bench_function("token with a request waiting", |bencher| {
         bencher.iter_custom(|times| {
             timed(times, || {
-                desk = Desk::new(true);
-                let request = desk.request(&start);
-                desk.input(request);
+                driver = SpeculatorDriver::new(true);
+                let request = driver.request(&start);
+                driver.input(request);
                 for _ in 0..3 {
-                    let token = desk.next_token().expect("it runs");
-                    desk.input(token);
+                    let token = driver.next_token().expect("it runs");
+                    driver.input(token);
                 }
-                let token = desk.next_token().expect("it runs");
+                let token = driver.next_token().expect("it runs");
                 let started = Instant::now();
-                desk.input(token);
+                driver.input(token);
                 let time = started.elapsed();
-                assert!(desk.takes_answer().is_none());
+                assert!(driver.takes_answer().is_none());
                 time
             })
         });
     });
-    let mut desk = Desk::new(true);
-    let shown = desk.suggestion(&start);
+    let mut driver = SpeculatorDriver::new(true);
+    let shown = driver.suggestion(&start);
     let accepted = start.typed(&shown.text);
     group.bench_function("accept, answered ahead", |bencher| {
         bencher.iter_custom(|times| {
             timed(times, || {
-                desk.changed(&start.document);
-                desk.suggestion(&start);
-                let request = desk.request(&accepted);
+                driver.changed(&start.document);
+                driver.suggestion(&start);
+                let request = driver.request(&accepted);
                 let started = Instant::now();
-                desk.input(changed(&accepted.document));
-                desk.input(request);
+                driver.input(changed(&accepted.document));
+                driver.input(request);
                 let time = started.elapsed();
                 assert!(matches!(
-                    desk.takes_answer(),
+                    driver.takes_answer(),
                     Some(Answer::Suggestion { .. })
                 ));
                 time

@@ -29,7 +29,8 @@ const TOLD: usize = 2_000;
 
 const DOCUMENT: DocumentId = DocumentId(1);
 
-pub struct Desk {
+/// A Speculator, with what the user and the model around it did.
+pub struct SpeculatorDriver {
     pub speculator: Speculator,
     requests: u64,
     /// Running generations.
@@ -99,7 +100,7 @@ impl State {
     }
 }
 
-impl Desk {
+impl SpeculatorDriver {
     pub fn new(speculate: bool) -> Self {
         let settings = SpeculatorSettings {
             context: ContextSettings::default(),

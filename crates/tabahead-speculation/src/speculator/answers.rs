@@ -2,7 +2,7 @@
 
 use tabahead_context::Suggestion;
 
-use super::{First, Request, Source, Speculator};
+use super::{First, PathSource, Request, Speculator};
 use crate::{Alternative, Answer, DocumentId, Effect, SuggestionId, chain::Chain, offer::Offer};
 
 impl Speculator {
@@ -93,8 +93,8 @@ impl Speculator {
         open.offers = offers;
     }
 
-    pub(super) fn speculation_finished(&mut self, source: Option<Source>) {
-        if let Some(Source::Running(id)) = source
+    pub(super) fn speculation_finished(&mut self, source: Option<PathSource>) {
+        if let Some(PathSource::Running(id)) = source
             && let Some(running) = self.running.get_mut(&id)
             && std::mem::take(&mut running.speculation)
         {

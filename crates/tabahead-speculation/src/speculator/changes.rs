@@ -8,7 +8,7 @@ use tabahead_text::{Document, Offset};
 use super::{Gone, OpenDocument, Speculator};
 use crate::{
     Answer, DocumentId, Effect, RequestId, Stats, SuggestionId,
-    chain::{Chain, Place, cursor_after, is_same_text},
+    chain::{Chain, UserPlace, cursor_after, is_same_text},
     offer::{Followed, Offer, Outcome},
     state::BufferState,
 };
@@ -56,7 +56,7 @@ impl Speculator {
                     &self.profile,
                 ))
             });
-            open.place = Some(Place {
+            open.place = Some(UserPlace {
                 document: snapshot,
                 cursor,
             });
@@ -115,7 +115,7 @@ impl Speculator {
         let (context, profile) = (&self.settings.context, &self.profile);
         let state = BufferState::new(snapshot.clone(), cursor, name.clone(), context, profile);
         let accepted = state.accepted(suggestion, context, profile);
-        let place = Place {
+        let place = UserPlace {
             document: snapshot,
             cursor,
         };
@@ -284,7 +284,12 @@ impl Speculator {
 impl OpenDocument {
     /// Follows a change of the text with the suggestions that the editor has. Returns the cursor,
     /// if one of them determines it.
-    fn follow_offers(&mut self, from: &Place, to: &Document, stats: &mut Stats) -> Option<Offset> {
+    fn follow_offers(
+        &mut self,
+        from: &UserPlace,
+        to: &Document,
+        stats: &mut Stats,
+    ) -> Option<Offset> {
         let (mut along, mut away, mut cursor) = (None, None, None);
         let mut gone = Vec::new();
         self.completed = None;

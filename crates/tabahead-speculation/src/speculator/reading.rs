@@ -17,7 +17,7 @@ use tabahead_text::{Document, Offset};
 use super::{For, Knowledge, Need, Speculator};
 use crate::{
     DocumentId, Timestamp,
-    chain::{Place, place_of_cursor},
+    chain::{UserPlace, place_of_cursor},
     state::BufferState,
 };
 
@@ -52,7 +52,7 @@ impl Speculator {
     ) {
         self.document_changed(document, snapshot.clone());
         let open = self.attended_document(document);
-        open.place.get_or_insert_with(|| Place {
+        open.place.get_or_insert_with(|| UserPlace {
             cursor: place_of_cursor(&snapshot, cursor.unwrap_or_default()),
             document: snapshot,
         });
@@ -83,7 +83,7 @@ impl Speculator {
         let cursor = place_of_cursor(&snapshot, cursor);
         let open = self.attended_document(document);
         if open.place.as_ref().map(|place| place.cursor) != Some(cursor) {
-            open.place = Some(Place {
+            open.place = Some(UserPlace {
                 document: snapshot,
                 cursor,
             });

@@ -9,10 +9,10 @@
 use tabahead_context::{Cut, DocumentName, Suggestion};
 use tabahead_text::{Document, Offset};
 
-use super::{Decided, First, Knowledge, Need, Other, Request, Source, Speculator};
+use super::{Decided, First, Knowledge, Need, Other, PathSource, Request, Speculator};
 use crate::{
     DocumentId, Origin, RequestId, SelectedCompletion,
-    chain::{Place, place_of_cursor, shown_bytes},
+    chain::{UserPlace, place_of_cursor, shown_bytes},
     known_path::KnownPath,
     state::BufferState,
 };
@@ -53,7 +53,7 @@ impl Speculator {
         {
             open.chain = None;
         }
-        open.place = Some(Place {
+        open.place = Some(UserPlace {
             document: snapshot.clone(),
             cursor,
         });
@@ -87,7 +87,7 @@ impl Speculator {
             request.waited |= matches!(knowledge, Knowledge::Needs(_));
             let source = match &knowledge {
                 Knowledge::Decided(_, source) => *source,
-                Knowledge::Needs(Need::Keep(id)) => Some(Source::Running(*id)),
+                Knowledge::Needs(Need::Keep(id)) => Some(PathSource::Running(*id)),
                 _ => None,
             };
             request.decided.next = self.next_character(&request.state, source);
@@ -217,7 +217,7 @@ impl Speculator {
 
     /// Returns the character with which a path continues after the cursor of a state, once it is
     /// complete.
-    fn next_character(&self, state: &BufferState, source: Option<Source>) -> Option<char> {
+    fn next_character(&self, state: &BufferState, source: Option<PathSource>) -> Option<char> {
         let view = state.view.as_ref().ok()?;
         let behind = self
             .path_of(source)?
@@ -232,19 +232,19 @@ impl Speculator {
         valid.chars().next()
     }
 
-    fn path_of(&self, source: Option<Source>) -> Option<&KnownPath> {
+    fn path_of(&self, source: Option<PathSource>) -> Option<&KnownPath> {
         match source? {
-            Source::Running(id) => self.running.get(&id).map(|running| &running.known),
-            Source::Cached(key) => self.cache.path_at(key),
+            PathSource::Running(id) => self.running.get(&id).map(|running| &running.known),
+            PathSource::Cached(key) => self.cache.path_at(key),
         }
     }
 
     /// Records that an answer has read a path up to byte `until`, or all of it.
-    fn read(&mut self, source: Option<Source>, until: Option<usize>) {
+    fn read(&mut self, source: Option<PathSource>, until: Option<usize>) {
         self.speculation_finished(source);
         let known = match source {
-            Some(Source::Running(id)) => self.running.get_mut(&id).map(|r| &mut r.known),
-            Some(Source::Cached(key)) => self.cache.use_path(key),
+            Some(PathSource::Running(id)) => self.running.get_mut(&id).map(|r| &mut r.known),
+            Some(PathSource::Cached(key)) => self.cache.use_path(key),
             None => None,
         };
         if let Some(known) = known {
@@ -259,7 +259,7 @@ impl Speculator {
         &mut self,
         request: &Request,
         shown: Option<&Suggestion>,
-        source: Option<Source>,
+        source: Option<PathSource>,
     ) -> Origin {
         let at = (request.state.view.as_ref()).map_or(0, |view| view.window.tail.len());
         let origin = match (self.path_of(source), request.waited, request.started) {

@@ -953,7 +953,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         off: "silence is not remembered",
         file: SPECULATOR_ITSELF,
         piece: "(decided, source) => Knowledge",
-        becomes: "(Cut::Silent(_), Source::Cached(_)) => {\n                    Knowledge::Needs(Need::Begin(Box::new(view.clone()), 0))\n                }\n                (decided, source) => Knowledge",
+        becomes: "(Cut::Silent(_), PathSource::Cached(_)) => {\n                    Knowledge::Needs(Need::Begin(Box::new(view.clone()), 0))\n                }\n                (decided, source) => Knowledge",
         program: SPECULATOR,
         test: "timelines::silence_is_remembered_as_a_suggestion_is",
     },

