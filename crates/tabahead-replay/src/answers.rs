@@ -1,7 +1,7 @@
 //! The model's answer at a state: the same answers for every policy of a run.
 //!
 //! An answer is a function of the state that the model sees and of nothing else; above all, not of
-//! the recording's future. A [`Source`] computes it (a real model, or the deterministic copier in
+//! the recording's future. A [`AnswerSource`] computes it (a real model, or the deterministic copier in
 //! `ngram.rs`). [`Answers`] remembers it, so that each state is computed once, however many
 //! policies ask. `file.rs` keeps the answers for the next run.
 
@@ -52,7 +52,7 @@ pub struct Beginning {
 }
 
 /// Computes answers, from the prompt and token by token.
-pub trait Source {
+pub trait AnswerSource {
     /// Returns the model's profile.
     fn profile(&self) -> &ModelProfile;
 
@@ -82,7 +82,7 @@ pub trait Source {
 
 /// Answers by state, each computed once.
 pub struct Answers {
-    source: Box<dyn Source>,
+    source: Box<dyn AnswerSource>,
     states: LruCache<StateKey, State>,
     /// States whose paths the source can continue.
     live: LruCache<StateKey, ()>,
@@ -111,7 +111,7 @@ impl State {
 
 impl Answers {
     /// Creates the answers of `source`, remembered in memory and, if there is one, in `file`.
-    pub fn new(source: Box<dyn Source>, file: Option<AnswersFile>) -> Self {
+    pub fn new(source: Box<dyn AnswerSource>, file: Option<AnswersFile>) -> Self {
         Self {
             source,
             states: LruCache::new(STATES),
@@ -255,7 +255,7 @@ impl Answers {
     }
 }
 
-fn key_of(source: &dyn Source, request: &GenerationRequest) -> StateKey {
+fn key_of(source: &dyn AnswerSource, request: &GenerationRequest) -> StateKey {
     let mut hash = Xxh3::new();
     let mut part = |kind: u8, text: &str| {
         hash.update(&[kind]);

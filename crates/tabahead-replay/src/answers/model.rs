@@ -7,7 +7,7 @@ use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationRequest, Goal, Layout, ModelProfile,
 };
 
-use super::{Beginning, Said, Source, StateKey};
+use super::{AnswerSource, Beginning, Said, StateKey};
 
 /// A model that runs on the caller's thread.
 pub struct RealModel {
@@ -48,7 +48,7 @@ impl RealModel {
     }
 }
 
-impl Source for RealModel {
+impl AnswerSource for RealModel {
     fn profile(&self) -> &ModelProfile {
         self.model.profile()
     }

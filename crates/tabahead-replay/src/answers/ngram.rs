@@ -15,7 +15,7 @@ use tabahead_context::{
     ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId, WindowBudgets,
 };
 
-use super::{Beginning, Said, Source, StateKey};
+use super::{AnswerSource, Beginning, Said, StateKey};
 
 /// Maximum length of a token, in bytes.
 const LONGEST: usize = 16;
@@ -97,7 +97,7 @@ impl Default for Ngram {
     }
 }
 
-impl Source for Ngram {
+impl AnswerSource for Ngram {
     fn profile(&self) -> &ModelProfile {
         &self.profile
     }

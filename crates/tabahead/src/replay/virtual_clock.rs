@@ -99,7 +99,7 @@ fn answers(args: &ReplayArgs, config: &Resolved) -> Result<Answers> {
             fs::create_dir_all(&folder)
                 .with_context(|| format!("'{}' cannot be made", folder.display()))?;
             folder.join(file_name(
-                &tabahead_replay::answers::Source::profile(&model).id,
+                &tabahead_replay::answers::AnswerSource::profile(&model).id,
             ))
         }
     };
