@@ -83,7 +83,7 @@ pub trait AnswerSource {
 /// Answers by state, each computed once.
 pub struct Answers {
     source: Box<dyn AnswerSource>,
-    states: LruCache<StateKey, State>,
+    states: LruCache<StateKey, KnownAnswer>,
     /// States whose paths the source can continue.
     live: LruCache<StateKey, ()>,
     file: Option<AnswersFile>,
@@ -92,7 +92,7 @@ pub struct Answers {
 
 /// Everything known about one state.
 #[derive(Debug, Clone)]
-struct State {
+struct KnownAnswer {
     beginning: Result<Arc<Beginning>, GenerationFailure>,
     tokens: Vec<(PathToken, usize)>,
     /// Number of passes that each token took.
@@ -102,7 +102,7 @@ struct State {
     filed: Option<usize>,
 }
 
-impl State {
+impl KnownAnswer {
     /// Returns the number of known tokens, plus one if the end is known.
     fn known(&self) -> usize {
         self.tokens.len() + usize::from(self.end.is_some())
@@ -145,7 +145,7 @@ impl Answers {
             let filed = self.file.as_mut().and_then(|file| file.find(key));
             let state = match filed {
                 Some(state) => state,
-                None => State {
+                None => KnownAnswer {
                     beginning: self.begin_path(key, request).map(Arc::new),
                     tokens: Vec::new(),
                     steps: Vec::new(),
@@ -247,7 +247,7 @@ impl Answers {
         file.flush()
     }
 
-    fn keep(&mut self, key: StateKey, state: &State) {
+    fn keep(&mut self, key: StateKey, state: &KnownAnswer) {
         self.forget(key);
         if let Some(file) = &mut self.file {
             file.append(key, state);

@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tabahead_context::{GenerationFailure, PathEnd, PathToken, TokenId};
 
-use super::{Beginning, Said, State, StateKey};
+use super::{Beginning, KnownAnswer, Said, StateKey};
 
 /// Why a file of answers cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +120,7 @@ impl AnswersFile {
     }
 
     /// Returns what the file knows about a state.
-    pub(super) fn find(&mut self, key: StateKey) -> Option<State> {
+    pub(super) fn find(&mut self, key: StateKey) -> Option<KnownAnswer> {
         let &(start, length) = self.lines.get(&key)?;
         // Appended lines may not have reached the file yet.
         self.writer.flush().ok()?;
@@ -129,11 +129,11 @@ impl AnswersFile {
         self.reader.read_exact(&mut text).ok()?;
         let line: Line = serde_json::from_slice(&text).ok()?;
         // Another run may have appended to the file meanwhile and shifted the lines.
-        (line.key == name_of(key)).then(|| line.into_state())?
+        (line.key == name_of(key)).then(|| line.into_answer())?
     }
 
     /// Appends `state` if it knows more than the file. `flush` reports a failure.
-    pub(super) fn append(&mut self, key: StateKey, state: &State) {
+    pub(super) fn append(&mut self, key: StateKey, state: &KnownAnswer) {
         if state.filed == Some(state.known()) {
             return;
         }
@@ -168,7 +168,7 @@ impl AnswersFile {
 }
 
 impl Line {
-    fn new(key: StateKey, state: &State) -> Option<Self> {
+    fn new(key: StateKey, state: &KnownAnswer) -> Option<Self> {
         let (beginning, end) = match (&state.beginning, &state.end) {
             (Ok(beginning), None) => (Some(beginning), End::Open),
             (Ok(beginning), Some(Said::End(PathEnd::Stop { log_prob }))) => {
@@ -209,7 +209,7 @@ impl Line {
         })
     }
 
-    fn into_state(self) -> Option<State> {
+    fn into_answer(self) -> Option<KnownAnswer> {
         let tokens: Option<Vec<_>> = self.tokens.into_iter().map(token_of).collect();
         let mut tokens = tokens?;
         for (at, bits) in self.masked_stops {
@@ -229,7 +229,7 @@ impl Line {
             }),
             End::ContextFull => Some(PathEnd::ContextFull),
         };
-        let mut state = State {
+        let mut state = KnownAnswer {
             beginning,
             tokens,
             steps: self.steps,
