@@ -44,7 +44,7 @@ pub enum Said {
 
 /// A generation's prompt as tokens.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Beginning {
+pub struct PathBeginning {
     /// Tokens up to the stable boundary, markers included.
     pub prompt: Vec<TokenId>,
     /// Tokens of the text that must be spelled next, encoded on its own.
@@ -67,7 +67,7 @@ pub trait AnswerSource {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure>;
+    ) -> Result<PathBeginning, GenerationFailure>;
 
     /// Returns the next token of a path that was begun and not forgotten.
     fn next(&mut self, key: StateKey) -> Said;
@@ -93,7 +93,7 @@ pub struct Answers {
 /// Everything known about one state.
 #[derive(Debug, Clone)]
 struct KnownAnswer {
-    beginning: Result<Arc<Beginning>, GenerationFailure>,
+    beginning: Result<Arc<PathBeginning>, GenerationFailure>,
     tokens: Vec<(PathToken, usize)>,
     /// Number of passes that each token took.
     steps: Vec<Option<u32>>,
@@ -139,7 +139,7 @@ impl Answers {
     pub fn begin(
         &mut self,
         request: &GenerationRequest,
-    ) -> Result<(StateKey, Arc<Beginning>), GenerationFailure> {
+    ) -> Result<(StateKey, Arc<PathBeginning>), GenerationFailure> {
         let key = key_of(&*self.source, request);
         if !self.states.contains(&key) {
             let filed = self.file.as_mut().and_then(|file| file.find(key));
@@ -216,7 +216,7 @@ impl Answers {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure> {
+    ) -> Result<PathBeginning, GenerationFailure> {
         let beginning = self.source.begin(key, request)?;
         if let Some((oldest, ())) = self.live.push(key, ())
             && oldest != key

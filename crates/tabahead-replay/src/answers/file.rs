@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tabahead_context::{GenerationFailure, PathEnd, PathToken, TokenId};
 
-use super::{Beginning, KnownAnswer, Said, StateKey};
+use super::{KnownAnswer, PathBeginning, Said, StateKey};
 
 /// Why a file of answers cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -217,7 +217,7 @@ impl Line {
         }
         let beginning = match self.end {
             End::TooLong => Err(GenerationFailure::TooLong),
-            _ => Ok(Arc::new(Beginning {
+            _ => Ok(Arc::new(PathBeginning {
                 prompt: self.prompt,
                 draft: self.draft,
             })),

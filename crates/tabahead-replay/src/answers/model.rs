@@ -7,7 +7,7 @@ use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationRequest, Goal, Layout, ModelProfile,
 };
 
-use super::{AnswerSource, Beginning, Said, StateKey};
+use super::{AnswerSource, PathBeginning, Said, StateKey};
 
 /// A model that runs on the caller's thread.
 pub struct RealModel {
@@ -61,7 +61,7 @@ impl AnswerSource for RealModel {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure> {
+    ) -> Result<PathBeginning, GenerationFailure> {
         let (prompt, draft) = self.model.prompt_tokens(request);
         let request = GenerationRequest {
             // The full answer to the state, whatever part of it is already known or asked for.
@@ -77,7 +77,7 @@ impl AnswerSource for RealModel {
             steps: None,
         };
         self.paths.insert(key, begun);
-        Ok(Beginning { prompt, draft })
+        Ok(PathBeginning { prompt, draft })
     }
 
     fn next(&mut self, key: StateKey) -> Said {

@@ -15,7 +15,7 @@ use tabahead_context::{
     ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId, WindowBudgets,
 };
 
-use super::{AnswerSource, Beginning, Said, StateKey};
+use super::{AnswerSource, PathBeginning, Said, StateKey};
 
 /// Maximum length of a token, in bytes.
 const LONGEST: usize = 16;
@@ -110,7 +110,7 @@ impl AnswerSource for Ngram {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure> {
+    ) -> Result<PathBeginning, GenerationFailure> {
         let vocabulary = &mut self.vocabulary;
         let mut prompt = Vec::new();
         let mut middle = 0;
@@ -142,7 +142,7 @@ impl AnswerSource for Ngram {
             marks: CanonicalMarks::new(PreTokenizer::Qwen2, &request.tail, boundary),
         };
         self.paths.insert(key, generation);
-        Ok(Beginning { prompt, draft })
+        Ok(PathBeginning { prompt, draft })
     }
 
     fn next(&mut self, key: StateKey) -> Said {
