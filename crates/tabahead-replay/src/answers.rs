@@ -33,7 +33,7 @@ pub struct StateKey(pub u128);
 
 /// The model's answer at one place of a path.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said {
+pub enum NextToken {
     /// A token, and the bytes from the tail's start up to which the path's tokens are canonical.
     Token(PathToken, usize),
     /// The path is complete.
@@ -70,7 +70,7 @@ pub trait AnswerSource {
     ) -> Result<PathBeginning, GenerationFailure>;
 
     /// Returns the next token of a path that was begun and not forgotten.
-    fn next(&mut self, key: StateKey) -> Said;
+    fn next(&mut self, key: StateKey) -> NextToken;
 
     /// Returns the number of passes after the prompt that the last token of a path took; `None` if
     /// its passes are not counted.
@@ -97,7 +97,7 @@ struct KnownAnswer {
     tokens: Vec<(PathToken, usize)>,
     /// Number of passes that each token took.
     steps: Vec<Option<u32>>,
-    end: Option<Said>,
+    end: Option<NextToken>,
     /// How much of the state is in the file; `None` if the file does not have the state.
     filed: Option<usize>,
 }
@@ -163,16 +163,16 @@ impl Answers {
 
     /// Returns the model's answer at the `n`-th place of the path that begins at the request's
     /// state, counted from the stable boundary.
-    pub fn said(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> Said {
+    pub fn said(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> NextToken {
         if self.states.get(&key).is_none()
             && let Err(failure) = self.begin(request)
         {
-            return Said::Broken(format!("{failure:?}"));
+            return NextToken::Broken(format!("{failure:?}"));
         }
         loop {
             let state = self.states.get(&key).expect("it was begun");
             if let Some((token, canonical)) = state.tokens.get(n) {
-                return Said::Token(token.clone(), *canonical);
+                return NextToken::Token(token.clone(), *canonical);
             }
             if let Some(end) = &state.end {
                 return end.clone();
@@ -180,7 +180,7 @@ impl Answers {
             let known = state.tokens.len();
             if self.live.get(&key).is_none() {
                 if self.begin_path(key, request).is_err() {
-                    return Said::Broken("the model no longer takes this prompt".to_owned());
+                    return NextToken::Broken("the model no longer takes this prompt".to_owned());
                 }
                 for _ in 0..known {
                     self.source.next(key);
@@ -188,11 +188,11 @@ impl Answers {
             }
             self.computed += 1;
             let said = self.source.next(key);
-            let ended = !matches!(said, Said::Token(..));
+            let ended = !matches!(said, NextToken::Token(..));
             let steps = self.source.steps(key);
             let state = self.states.get_mut(&key).expect("it was begun");
             match said {
-                Said::Token(token, canonical) => {
+                NextToken::Token(token, canonical) => {
                     state.tokens.push((token, canonical));
                     state.steps.push(steps);
                 }

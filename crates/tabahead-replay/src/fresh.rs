@@ -6,7 +6,7 @@ use tabahead_context::{
 use tabahead_speculation::SpeculatorSettings;
 
 use crate::{
-    answers::{Answers, Said},
+    answers::{Answers, NextToken},
     policy::asking::{Asker, Progress, Shown, State},
 };
 
@@ -70,15 +70,15 @@ impl Fresh {
 }
 
 /// Converts an answer to the event that a backend reports.
-pub(crate) fn event_of(id: GenerationId, said: Said) -> GenerationEvent {
+pub(crate) fn event_of(id: GenerationId, said: NextToken) -> GenerationEvent {
     match said {
-        Said::Token(token, canonical_until) => GenerationEvent::Token {
+        NextToken::Token(token, canonical_until) => GenerationEvent::Token {
             id,
             token,
             canonical_until,
         },
-        Said::End(end) => GenerationEvent::Ended { id, end },
-        Said::Broken(line) => GenerationEvent::Failed {
+        NextToken::End(end) => GenerationEvent::Ended { id, end },
+        NextToken::Broken(line) => GenerationEvent::Failed {
             id,
             failure: GenerationFailure::Broken(line),
         },

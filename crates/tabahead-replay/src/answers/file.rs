@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tabahead_context::{GenerationFailure, PathEnd, PathToken, TokenId};
 
-use super::{KnownAnswer, PathBeginning, Said, StateKey};
+use super::{KnownAnswer, NextToken, PathBeginning, StateKey};
 
 /// Why a file of answers cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -171,10 +171,10 @@ impl Line {
     fn new(key: StateKey, state: &KnownAnswer) -> Option<Self> {
         let (beginning, end) = match (&state.beginning, &state.end) {
             (Ok(beginning), None) => (Some(beginning), End::Open),
-            (Ok(beginning), Some(Said::End(PathEnd::Stop { log_prob }))) => {
+            (Ok(beginning), Some(NextToken::End(PathEnd::Stop { log_prob }))) => {
                 (Some(beginning), End::Stop(log_prob.to_bits()))
             }
-            (Ok(beginning), Some(Said::End(PathEnd::ContextFull))) => {
+            (Ok(beginning), Some(NextToken::End(PathEnd::ContextFull))) => {
                 (Some(beginning), End::ContextFull)
             }
             (Err(GenerationFailure::TooLong), _) => (None, End::TooLong),
@@ -233,7 +233,7 @@ impl Line {
             beginning,
             tokens,
             steps: self.steps,
-            end: end.map(Said::End),
+            end: end.map(NextToken::End),
             filed: None,
         };
         state.filed = Some(state.known());

@@ -7,7 +7,7 @@ use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationRequest, Goal, Layout, ModelProfile,
 };
 
-use super::{AnswerSource, PathBeginning, Said, StateKey};
+use super::{AnswerSource, NextToken, PathBeginning, StateKey};
 
 /// A model that runs on the caller's thread.
 pub struct RealModel {
@@ -80,9 +80,9 @@ impl AnswerSource for RealModel {
         Ok(PathBeginning { prompt, draft })
     }
 
-    fn next(&mut self, key: StateKey) -> Said {
+    fn next(&mut self, key: StateKey) -> NextToken {
         let Some(path) = self.paths.get_mut(&key) else {
-            return Said::Broken("the path was forgotten".to_owned());
+            return NextToken::Broken("the path was forgotten".to_owned());
         };
         let event = self.model.next(&mut path.generation);
         path.steps = (path.drafted == 0).then(|| path.generation.steps());
@@ -92,16 +92,16 @@ impl AnswerSource for RealModel {
                 token,
                 canonical_until,
                 ..
-            } => Said::Token(token, canonical_until),
-            GenerationEvent::Ended { end, .. } => Said::End(end),
-            GenerationEvent::Failed { failure, .. } => Said::Broken(match failure {
+            } => NextToken::Token(token, canonical_until),
+            GenerationEvent::Ended { end, .. } => NextToken::End(end),
+            GenerationEvent::Failed { failure, .. } => NextToken::Broken(match failure {
                 GenerationFailure::TooLong => "the prompt is too long".to_owned(),
                 GenerationFailure::Broken(line) => line,
             }),
             GenerationEvent::Started { .. }
             | GenerationEvent::Characters { .. }
             | GenerationEvent::Read { .. } => {
-                Said::Broken("the model told what nobody asked".to_owned())
+                NextToken::Broken("the model told what nobody asked".to_owned())
             }
         }
     }

@@ -15,7 +15,7 @@ use tabahead_context::{
     ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId, WindowBudgets,
 };
 
-use super::{AnswerSource, PathBeginning, Said, StateKey};
+use super::{AnswerSource, NextToken, PathBeginning, StateKey};
 
 /// Maximum length of a token, in bytes.
 const LONGEST: usize = 16;
@@ -145,18 +145,18 @@ impl AnswerSource for Ngram {
         Ok(PathBeginning { prompt, draft })
     }
 
-    fn next(&mut self, key: StateKey) -> Said {
+    fn next(&mut self, key: StateKey) -> NextToken {
         let Self {
             vocabulary, paths, ..
         } = self;
         let Some(path) = paths.get_mut(&key) else {
-            return Said::Broken("the path was forgotten".to_owned());
+            return NextToken::Broken("the path was forgotten".to_owned());
         };
         if path.history.len() >= CONTEXT {
-            return Said::End(PathEnd::ContextFull);
+            return NextToken::End(PathEnd::ContextFull);
         }
         let Some((id, log_prob, masked_stop)) = path.best(vocabulary) else {
-            return Said::End(PathEnd::Stop { log_prob: END });
+            return NextToken::End(PathEnd::Stop { log_prob: END });
         };
         let bytes = vocabulary.spelling(id).to_vec();
         path.history.push(id);
@@ -176,7 +176,7 @@ impl AnswerSource for Ngram {
             log_prob,
             masked_stop,
         };
-        Said::Token(token, canonical)
+        NextToken::Token(token, canonical)
     }
 
     fn steps(&self, _: StateKey) -> Option<u32> {

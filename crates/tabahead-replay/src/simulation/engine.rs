@@ -13,7 +13,7 @@ use tabahead_speculation::Timestamp;
 
 use super::known::{KnownTokens, Node};
 use crate::{
-    answers::{Answers, Said, StateKey},
+    answers::{Answers, NextToken, StateKey},
     fresh::event_of,
 };
 
@@ -281,8 +281,8 @@ impl Engine {
                     break;
                 }
                 match &said {
-                    Said::Token(token, _) => live.follow(token.id, &mut self.known),
-                    Said::End(_) | Said::Broken(_) => ended = true,
+                    NextToken::Token(token, _) => live.follow(token.id, &mut self.known),
+                    NextToken::End(_) | NextToken::Broken(_) => ended = true,
                 }
                 events.push(event_of(id, said));
             }
