@@ -53,12 +53,12 @@ struct Line {
     /// Masked stops: the index of the token chosen instead, and the bits of the stop's
     /// log-probability.
     masked_stops: Vec<(usize, u32)>,
-    end: End,
+    end: StoredEnd,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum End {
+enum StoredEnd {
     Open,
     /// The model stopped; bits of the log-probability.
     Stop(u32),
@@ -170,14 +170,14 @@ impl AnswersFile {
 impl Line {
     fn new(key: StateKey, state: &KnownAnswer) -> Option<Self> {
         let (beginning, end) = match (&state.beginning, &state.end) {
-            (Ok(beginning), None) => (Some(beginning), End::Open),
+            (Ok(beginning), None) => (Some(beginning), StoredEnd::Open),
             (Ok(beginning), Some(NextToken::End(PathEnd::Stop { log_prob }))) => {
-                (Some(beginning), End::Stop(log_prob.to_bits()))
+                (Some(beginning), StoredEnd::Stop(log_prob.to_bits()))
             }
             (Ok(beginning), Some(NextToken::End(PathEnd::ContextFull))) => {
-                (Some(beginning), End::ContextFull)
+                (Some(beginning), StoredEnd::ContextFull)
             }
-            (Err(GenerationFailure::TooLong), _) => (None, End::TooLong),
+            (Err(GenerationFailure::TooLong), _) => (None, StoredEnd::TooLong),
             // A failure is not an answer.
             _ => return None,
         };
@@ -216,18 +216,18 @@ impl Line {
             tokens.get_mut(at)?.0.masked_stop = Some(f32::from_bits(bits));
         }
         let beginning = match self.end {
-            End::TooLong => Err(GenerationFailure::TooLong),
+            StoredEnd::TooLong => Err(GenerationFailure::TooLong),
             _ => Ok(Arc::new(PathBeginning {
                 prompt: self.prompt,
                 draft: self.draft,
             })),
         };
         let end = match self.end {
-            End::Open | End::TooLong => None,
-            End::Stop(bits) => Some(PathEnd::Stop {
+            StoredEnd::Open | StoredEnd::TooLong => None,
+            StoredEnd::Stop(bits) => Some(PathEnd::Stop {
                 log_prob: f32::from_bits(bits),
             }),
-            End::ContextFull => Some(PathEnd::ContextFull),
+            StoredEnd::ContextFull => Some(PathEnd::ContextFull),
         };
         let mut state = KnownAnswer {
             beginning,
