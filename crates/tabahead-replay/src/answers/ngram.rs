@@ -43,13 +43,13 @@ const LINES: usize = 1 << 14;
 /// A source that copies from the prompt.
 pub struct Ngram {
     profile: ModelProfile,
-    vocabulary: Vocabulary,
+    vocabulary: NgramVocabulary,
     paths: HashMap<StateKey, Generation>,
 }
 
 /// Tokens by spelling.
 #[derive(Default)]
-struct Vocabulary {
+struct NgramVocabulary {
     ids: HashMap<Box<[u8]>, TokenId>,
     spellings: Vec<Box<[u8]>>,
     lines: HashMap<Box<str>, Box<[TokenId]>>,
@@ -85,7 +85,7 @@ impl Ngram {
                 window: WindowBudgets::default(),
                 least_log_prob: None,
             },
-            vocabulary: Vocabulary::default(),
+            vocabulary: NgramVocabulary::default(),
             paths: HashMap::new(),
         }
     }
@@ -191,7 +191,7 @@ impl AnswerSource for Ngram {
 impl Generation {
     /// Returns the first allowed token of the order, and the end's log-probability if the end would
     /// have come first but is masked; `None` is the end.
-    fn best(&self, vocabulary: &Vocabulary) -> Option<(TokenId, f32, Option<f32>)> {
+    fn best(&self, vocabulary: &NgramVocabulary) -> Option<(TokenId, f32, Option<f32>)> {
         let fits = |id: TokenId| {
             let bytes = vocabulary.spelling(id);
             !bytes.is_empty()
@@ -247,7 +247,7 @@ fn in_reading_order(prompt: &[TokenId], prefix: usize, middle: usize) -> Vec<Tok
     parts.concat()
 }
 
-impl Vocabulary {
+impl NgramVocabulary {
     fn spelling(&self, id: TokenId) -> &[u8] {
         const SINGLE: [u8; 256] = {
             let mut bytes = [0; 256];
