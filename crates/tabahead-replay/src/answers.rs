@@ -1,9 +1,9 @@
 //! The model's answer at a state: the same answers for every policy of a run.
 //!
 //! An answer is a function of the state that the model sees and of nothing else; above all, not of
-//! the recording's future. A [`AnswerSource`] computes it (a real model, or the deterministic copier in
-//! `ngram.rs`). [`Answers`] remembers it, so that each state is computed once, however many
-//! policies ask. `file.rs` keeps the answers for the next run.
+//! the recording's future. An [`AnswerSource`] computes it (a real model, or the deterministic
+//! copier in `ngram.rs`). [`Answers`] remembers it, so that each state is computed once, however
+//! many policies ask. `file.rs` keeps the answers for the next run.
 
 mod file;
 mod model;
@@ -31,7 +31,7 @@ const STATES: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StateKey(pub u128);
 
-/// The model's answer at one place of a path.
+/// The model's answer at one place of a path: its next token, or why there is none.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NextToken {
     /// A token, and the bytes from the tail's start up to which the path's tokens are canonical.
@@ -90,7 +90,7 @@ pub struct Answers {
     computed: u64,
 }
 
-/// Everything known about one state.
+/// Everything known about the answer at one state.
 #[derive(Debug, Clone)]
 struct KnownAnswer {
     beginning: Result<Arc<PathBeginning>, GenerationFailure>,
@@ -143,8 +143,8 @@ impl Answers {
         let key = key_of(&*self.source, request);
         if !self.states.contains(&key) {
             let filed = self.file.as_mut().and_then(|file| file.find(key));
-            let state = match filed {
-                Some(state) => state,
+            let answer = match filed {
+                Some(answer) => answer,
                 None => KnownAnswer {
                     beginning: self.begin_path(key, request).map(Arc::new),
                     tokens: Vec::new(),
@@ -153,12 +153,12 @@ impl Answers {
                     filed: None,
                 },
             };
-            if let Some((evicted, state)) = self.states.push(key, state) {
-                self.keep(evicted, &state);
+            if let Some((evicted, answer)) = self.states.push(key, answer) {
+                self.keep(evicted, &answer);
             }
         }
-        let state = self.states.get(&key).expect("it was put there");
-        state.beginning.clone().map(|beginning| (key, beginning))
+        let answer = self.states.get(&key).expect("it was put there");
+        answer.beginning.clone().map(|beginning| (key, beginning))
     }
 
     /// Returns the model's answer at the `n`-th place of the path that begins at the request's
@@ -170,14 +170,14 @@ impl Answers {
             return NextToken::Broken(format!("{failure:?}"));
         }
         loop {
-            let state = self.states.get(&key).expect("it was begun");
-            if let Some((token, canonical)) = state.tokens.get(n) {
+            let answer = self.states.get(&key).expect("it was begun");
+            if let Some((token, canonical)) = answer.tokens.get(n) {
                 return NextToken::Token(token.clone(), *canonical);
             }
-            if let Some(end) = &state.end {
+            if let Some(end) = &answer.end {
                 return end.clone();
             }
-            let known = state.tokens.len();
+            let known = answer.tokens.len();
             if self.live.get(&key).is_none() {
                 if self.begin_path(key, request).is_err() {
                     return NextToken::Broken("the model no longer takes this prompt".to_owned());
@@ -190,13 +190,13 @@ impl Answers {
             let said = self.source.next(key);
             let ended = !matches!(said, NextToken::Token(..));
             let steps = self.source.steps(key);
-            let state = self.states.get_mut(&key).expect("it was begun");
+            let answer = self.states.get_mut(&key).expect("it was begun");
             match said {
                 NextToken::Token(token, canonical) => {
-                    state.tokens.push((token, canonical));
-                    state.steps.push(steps);
+                    answer.tokens.push((token, canonical));
+                    answer.steps.push(steps);
                 }
-                end => state.end = Some(end),
+                end => answer.end = Some(end),
             }
             if ended {
                 self.forget(key);
@@ -240,17 +240,17 @@ impl Answers {
         let Self { states, file, .. } = self;
         let Some(file) = file else { return Ok(()) };
         // Oldest first, so that equal runs write equal files.
-        for (key, state) in states.iter_mut().rev() {
-            file.append(*key, state);
-            state.filed = Some(state.known());
+        for (key, answer) in states.iter_mut().rev() {
+            file.append(*key, answer);
+            answer.filed = Some(answer.known());
         }
         file.flush()
     }
 
-    fn keep(&mut self, key: StateKey, state: &KnownAnswer) {
+    fn keep(&mut self, key: StateKey, answer: &KnownAnswer) {
         self.forget(key);
         if let Some(file) = &mut self.file {
-            file.append(key, state);
+            file.append(key, answer);
         }
     }
 }

@@ -132,12 +132,12 @@ impl AnswersFile {
         (line.key == name_of(key)).then(|| line.into_answer())?
     }
 
-    /// Appends `state` if it knows more than the file. `flush` reports a failure.
-    pub(super) fn append(&mut self, key: StateKey, state: &KnownAnswer) {
-        if state.filed == Some(state.known()) {
+    /// Appends `answer` if it knows more than the file. `flush` reports a failure.
+    pub(super) fn append(&mut self, key: StateKey, answer: &KnownAnswer) {
+        if answer.filed == Some(answer.known()) {
             return;
         }
-        let Some(line) = Line::new(key, state) else {
+        let Some(line) = Line::new(key, answer) else {
             return;
         };
         let Ok(mut text) = serde_json::to_vec(&line) else {
@@ -168,8 +168,8 @@ impl AnswersFile {
 }
 
 impl Line {
-    fn new(key: StateKey, state: &KnownAnswer) -> Option<Self> {
-        let (beginning, end) = match (&state.beginning, &state.end) {
+    fn new(key: StateKey, answer: &KnownAnswer) -> Option<Self> {
+        let (beginning, end) = match (&answer.beginning, &answer.end) {
             (Ok(beginning), None) => (Some(beginning), StoredEnd::Open),
             (Ok(beginning), Some(NextToken::End(PathEnd::Stop { log_prob }))) => {
                 (Some(beginning), StoredEnd::Stop(log_prob.to_bits()))
@@ -185,7 +185,7 @@ impl Line {
             key: name_of(key),
             prompt: beginning.map(|b| b.prompt.clone()).unwrap_or_default(),
             draft: beginning.map(|b| b.draft.clone()).unwrap_or_default(),
-            tokens: state
+            tokens: answer
                 .tokens
                 .iter()
                 .map(|(token, canonical)| {
@@ -198,8 +198,8 @@ impl Line {
                     )
                 })
                 .collect(),
-            steps: state.steps.clone(),
-            masked_stops: state
+            steps: answer.steps.clone(),
+            masked_stops: answer
                 .tokens
                 .iter()
                 .enumerate()
@@ -229,15 +229,15 @@ impl Line {
             }),
             StoredEnd::ContextFull => Some(PathEnd::ContextFull),
         };
-        let mut state = KnownAnswer {
+        let mut answer = KnownAnswer {
             beginning,
             tokens,
             steps: self.steps,
             end: end.map(NextToken::End),
             filed: None,
         };
-        state.filed = Some(state.known());
-        Some(state)
+        answer.filed = Some(answer.known());
+        Some(answer)
     }
 }
 
