@@ -163,7 +163,7 @@ impl Answers {
 
     /// Returns the model's answer at the `n`-th place of the path that begins at the request's
     /// state, counted from the stable boundary.
-    pub fn said(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> NextToken {
+    pub fn token_at(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> NextToken {
         if self.states.get(&key).is_none()
             && let Err(failure) = self.begin(request)
         {

@@ -59,7 +59,7 @@ impl Fresh {
                     (Progress::Decided(shown), _) => return shown,
                     (Progress::AskAgain(shorter), _) => break shorter,
                     (Progress::Waits, Some(key)) => {
-                        event = event_of(id, answers.said(&request, key, place));
+                        event = event_of(id, answers.token_at(&request, key, place));
                         place += 1;
                     }
                     (Progress::Waits, None) | (Progress::Failed, _) => return Err("failed"),

@@ -276,7 +276,7 @@ impl Engine {
                 events.push(GenerationEvent::Read { id });
             }
             while live.pending.is_empty() && !ended {
-                let said = answers.said(&live.request, live.key, live.place);
+                let said = answers.token_at(&live.request, live.key, live.place);
                 if live.looks_ahead(answers.steps(live.key, live.place)) {
                     break;
                 }
