@@ -180,7 +180,7 @@ pub struct FetchedItem {
 
 /// Form of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum RecordingForm {
     /// `{"log": [entry, …]}`
     Object,
     /// One entry per line.
@@ -204,9 +204,9 @@ impl Entries {
     /// When the file cannot be opened. Problems in its content come with the entries.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let form = if path.extension().is_some_and(|ending| ending == "jsonl") {
-            Form::Lines
+            RecordingForm::Lines
         } else {
-            Form::Object
+            RecordingForm::Object
         };
         let file = File::open(path).map_err(|source| RecordingError::Unreadable {
             file: path.to_owned(),
@@ -216,7 +216,7 @@ impl Entries {
     }
 
     /// Reads entries from any reader; `name` is the file's name in errors.
-    pub fn read(name: &Path, form: Form, reader: impl BufRead + Send + 'static) -> Self {
+    pub fn read(name: &Path, form: RecordingForm, reader: impl BufRead + Send + 'static) -> Self {
         Self {
             file: name.to_owned(),
             elements: Elements::new(form, Box::new(reader), LARGEST_ENTRY),

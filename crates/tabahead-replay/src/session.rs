@@ -103,7 +103,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for LeftOut<I> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::{Form, Replacement, line};
+    use crate::recording::{RecordingForm, Replacement, line};
 
     #[test]
     fn private_documents_are_left_out_with_all_that_happens_in_them() {
@@ -148,7 +148,7 @@ mod tests {
         let read = || {
             Entries::read(
                 Path::new("r"),
-                Form::Lines,
+                RecordingForm::Lines,
                 std::io::Cursor::new(lines.clone()),
             )
         };

@@ -3,7 +3,7 @@
 use std::{fmt::Write, io::Cursor, path::Path};
 
 use super::*;
-use crate::recording::{Entries, Form};
+use crate::recording::{Entries, RecordingForm};
 
 /// Replays entries, one per line, after a header and a document 1 with this text; returns one line
 /// per happening after the document's opening.
@@ -18,7 +18,11 @@ fn replay(text: &str, entries: &str) -> String {
     )
     .expect("written");
     lines += entries;
-    let entries = Entries::read(Path::new("r"), Form::Lines, Cursor::new(lines.into_bytes()));
+    let entries = Entries::read(
+        Path::new("r"),
+        RecordingForm::Lines,
+        Cursor::new(lines.into_bytes()),
+    );
     Editing::new(entries)
         .skip(1)
         .map(|found| line(&found) + "\n")
@@ -168,7 +172,7 @@ fn the_edits_of_a_change_make_one_text_of_the_other() {
         "\n",
         r#"{"kind":"changed","id":1,"edit":[[0,1,"ä"],[5,6,"\ude01"]]}"#,
     );
-    let entries = Entries::read(Path::new("r"), Form::Lines, Cursor::new(entries));
+    let entries = Entries::read(Path::new("r"), RecordingForm::Lines, Cursor::new(entries));
     let last = Editing::new(entries).last().expect("a change");
     let What::Changed {
         before,

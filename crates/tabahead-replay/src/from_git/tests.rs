@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     editing::{EditKind, Editing, What},
-    recording::{Entries, Form, line},
+    recording::{Entries, RecordingForm, line},
 };
 
 /// Returns the text that `acts` leave.
@@ -146,7 +146,11 @@ fn replayed(session: &Session) -> (Vec<(String, String)>, usize) {
         .iter()
         .map(|(time, kind)| line(Some(*time), kind))
         .collect();
-    let entries = Entries::read(Path::new("r"), Form::Lines, std::io::Cursor::new(lines));
+    let entries = Entries::read(
+        Path::new("r"),
+        RecordingForm::Lines,
+        std::io::Cursor::new(lines),
+    );
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut jumps = 0;
     for happening in Editing::new(entries) {

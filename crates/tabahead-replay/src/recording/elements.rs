@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead};
 
-use super::Form;
+use super::RecordingForm;
 
 /// Why no further entry can be cut out.
 #[derive(Debug)]
@@ -44,10 +44,10 @@ enum Place {
 }
 
 impl Elements {
-    pub(super) fn new(form: Form, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
+    pub(super) fn new(form: RecordingForm, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
         let place = match form {
-            Form::Object => Place::Start,
-            Form::Lines => Place::Lines,
+            RecordingForm::Object => Place::Start,
+            RecordingForm::Lines => Place::Lines,
         };
         Self {
             reader,
