@@ -20,7 +20,7 @@ use tabahead_text::{Document, Offset, PositionEncoding, Version, language_of};
 pub use classify::EditKind;
 pub use problem::{EditingError, Inconsistency, Problem};
 
-use crate::recording::{Entry, EntryKind, FetchedItem, RecordingError, Replacement};
+use crate::recording::{EntryKind, FetchedItem, RecordingEntry, RecordingError, Replacement};
 
 /// Maximum number of entries after a change that are searched for its reason and its cursor.
 const LOOK_AHEAD: usize = 64;
@@ -123,7 +123,7 @@ pub struct ByteEdit {
 /// and a document whose text is no longer known is closed until it gets a new one.
 pub struct Editing<I> {
     entries: I,
-    ahead: VecDeque<Result<Entry, RecordingError>>,
+    ahead: VecDeque<Result<RecordingEntry, RecordingError>>,
     found: VecDeque<Result<Happening, EditingError>>,
     clock: Clock,
     paths: HashMap<u64, String>,
@@ -140,7 +140,7 @@ struct Open {
     cursor: Option<usize>,
 }
 
-impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
+impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
     /// Creates the iterator over what the recorded user did.
     pub fn new(entries: I) -> Self {
         Self {
@@ -155,8 +155,8 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
         }
     }
 
-    fn take(&mut self, entry: Entry) {
-        let Entry { number, time, kind } = entry;
+    fn take(&mut self, entry: RecordingEntry) {
+        let RecordingEntry { number, time, kind } = entry;
         if !is_act(&kind) {
             self.clock.begins_before(time);
             self.content(number, kind);
@@ -382,7 +382,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
             }
         }
         let told = selection.and_then(|index| self.ahead.remove(index));
-        if let Some(Ok(Entry {
+        if let Some(Ok(RecordingEntry {
             kind: EntryKind::SelectionChanged { selections, .. },
             ..
         })) = told
@@ -392,7 +392,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
         context
     }
 
-    fn look(&mut self, index: usize) -> Option<&Result<Entry, RecordingError>> {
+    fn look(&mut self, index: usize) -> Option<&Result<RecordingEntry, RecordingError>> {
         while self.ahead.len() <= index {
             self.ahead.push_back(self.entries.next()?);
         }
@@ -413,7 +413,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for Editing<I> {
+impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Iterator for Editing<I> {
     type Item = Result<Happening, EditingError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -33,7 +33,7 @@ const LARGEST_ENTRY: usize = 256 << 20;
 
 /// One entry of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct RecordingEntry {
     /// Number of the entry in the file, from 1.
     pub number: usize,
     /// When the entry was written, in milliseconds since 1970. Not quite ascending in real files,
@@ -225,7 +225,7 @@ impl Entries {
         }
     }
 
-    fn entry(&mut self, element: &[u8]) -> Result<Entry, RecordingError> {
+    fn entry(&mut self, element: &[u8]) -> Result<RecordingEntry, RecordingError> {
         let (file, entry) = (self.file.clone(), self.count);
         let decoded = decode::entry(entry, element).map_err(|refusal| match refusal {
             Refusal::Syntax(problem) => {
@@ -295,7 +295,7 @@ pub fn line(time: Option<u64>, kind: &EntryKind) -> String {
 }
 
 impl Iterator for Entries {
-    type Item = Result<Entry, RecordingError>;
+    type Item = Result<RecordingEntry, RecordingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {

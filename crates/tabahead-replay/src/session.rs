@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use crate::{
     editing::Editing,
-    recording::{Entries, Entry, EntryKind, RecordingError},
+    recording::{Entries, EntryKind, RecordingEntry, RecordingError},
     user::{Happenings, Injected, Recorded, Typing, User, UserError},
 };
 
@@ -87,7 +87,7 @@ impl<I> LeftOut<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for LeftOut<I> {
+impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Iterator for LeftOut<I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<Self::Item> {

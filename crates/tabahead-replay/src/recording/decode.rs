@@ -8,7 +8,7 @@ use serde::{
 };
 use tabahead_text::{Position, quoted};
 
-use super::{Entry, EntryKind, FORMAT, FetchedItem, Replacement};
+use super::{EntryKind, FORMAT, FetchedItem, RecordingEntry, Replacement};
 
 /// Maximum number of characters of a name that a refusal quotes.
 const LONGEST_NAME: usize = 60;
@@ -140,7 +140,7 @@ struct Item {
 }
 
 /// Decodes the bytes of one entry.
-pub(super) fn entry(number: usize, element: &[u8]) -> Result<Entry, Refusal> {
+pub(super) fn entry(number: usize, element: &[u8]) -> Result<RecordingEntry, Refusal> {
     let text =
         std::str::from_utf8(element).map_err(|_| Refusal::Syntax("it is not UTF-8".to_owned()))?;
     let Head { kind, time } = serde_json::from_str(text).map_err(|error| {
@@ -151,7 +151,7 @@ pub(super) fn entry(number: usize, element: &[u8]) -> Result<Entry, Refusal> {
         }
     })?;
     let kind = kind_of(&kind, text)?;
-    Ok(Entry { number, time, kind })
+    Ok(RecordingEntry { number, time, kind })
 }
 
 fn kind_of(kind: &str, text: &str) -> Result<EntryKind, Refusal> {

@@ -36,15 +36,16 @@ fn last_error(entries: Entries) -> String {
 #[test]
 fn entries_have_numbers_and_times() {
     let closed = r#"{"kind":"closed","id":3}"#;
-    let entries: Result<Vec<Entry>, _> = read(RecordingForm::Object, object(&[closed])).collect();
+    let entries: Result<Vec<RecordingEntry>, _> =
+        read(RecordingForm::Object, object(&[closed])).collect();
     let root = Some("file:///r".to_owned());
     let expected = [
-        Entry {
+        RecordingEntry {
             number: 1,
             time: Some(1000),
             kind: EntryKind::Header { root },
         },
-        Entry {
+        RecordingEntry {
             number: 2,
             time: None,
             kind: EntryKind::Closed { id: 3 },
@@ -459,7 +460,7 @@ fn a_written_entry_is_read_as_it_was() {
     assert_eq!(written.lines().count(), entries.len());
     let read: Vec<EntryKind> = read(RecordingForm::Lines, written)
         .map(|entry| entry.expect("the line is in order"))
-        .map(|Entry { time, kind, .. }| {
+        .map(|RecordingEntry { time, kind, .. }| {
             assert_eq!(time, Some(5));
             kind
         })
