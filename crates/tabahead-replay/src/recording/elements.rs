@@ -24,13 +24,13 @@ pub(super) enum Broken {
 /// The entries of a recording as bytes.
 pub(super) struct Elements {
     reader: Box<dyn BufRead + Send>,
-    place: Place,
+    state: ReaderState,
     limit: usize,
 }
 
 /// Position of the reader in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ReaderState {
     /// Before the `{` around everything.
     Start,
     /// After the `[` of the log.
@@ -45,13 +45,13 @@ enum Place {
 
 impl Elements {
     pub(super) fn new(form: RecordingForm, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
-        let place = match form {
-            RecordingForm::Object => Place::Start,
-            RecordingForm::Lines => Place::Lines,
+        let state = match form {
+            RecordingForm::Object => ReaderState::Start,
+            RecordingForm::Lines => ReaderState::Lines,
         };
         Self {
             reader,
-            place,
+            state,
             limit,
         }
     }
@@ -68,13 +68,13 @@ impl Elements {
 
     /// Returns the next entry; `None` after the last one.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        if self.place == Place::Start {
+        if self.state == ReaderState::Start {
             self.enter_log()?;
         }
-        match self.place {
-            Place::Lines => self.line(),
-            Place::FirstElement | Place::NextElement => self.element(),
-            Place::Start | Place::End => Ok(None),
+        match self.state {
+            ReaderState::Lines => self.line(),
+            ReaderState::FirstElement | ReaderState::NextElement => self.element(),
+            ReaderState::Start | ReaderState::End => Ok(None),
         }
     }
 
@@ -107,7 +107,7 @@ impl Elements {
             return Err(Broken::Frame("its \"log\" is no array"));
         }
         self.reader.consume(1);
-        self.place = Place::FirstElement;
+        self.state = ReaderState::FirstElement;
         Ok(())
     }
 
@@ -116,10 +116,10 @@ impl Elements {
         if next == b']' {
             self.reader.consume(1);
             self.leave_log()?;
-            self.place = Place::End;
+            self.state = ReaderState::End;
             return Ok(None);
         }
-        if self.place == Place::NextElement {
+        if self.state == ReaderState::NextElement {
             if next != b',' {
                 return Err(Broken::Frame("no comma behind it"));
             }
@@ -130,7 +130,7 @@ impl Elements {
         }
         let mut element = Vec::new();
         self.value(Some(&mut element))?;
-        self.place = Place::NextElement;
+        self.state = ReaderState::NextElement;
         Ok(Some(element))
     }
 
@@ -176,7 +176,7 @@ impl Elements {
                     };
                 }
                 if is_last {
-                    self.place = Place::End;
+                    self.state = ReaderState::End;
                     return Ok(None);
                 }
                 line.clear();
