@@ -22,7 +22,7 @@ use std::{
 pub use error::RecordingError;
 
 use decode::Refusal;
-use elements::{Broken, Elements};
+use elements::{ElementError, Elements};
 
 /// The format that is read and written.
 pub const FORMAT: &str = "workspaceRecording@1.0";
@@ -258,29 +258,29 @@ impl Entries {
         Ok(decoded)
     }
 
-    fn broken(&self, broken: Broken) -> RecordingError {
+    fn error_of(&self, error: ElementError) -> RecordingError {
         let file = self.file.clone();
-        match broken {
-            Broken::Io(source) => RecordingError::Unreadable { file, source },
-            Broken::Truncated => RecordingError::Truncated {
+        match error {
+            ElementError::Io(source) => RecordingError::Unreadable { file, source },
+            ElementError::Truncated => RecordingError::Truncated {
                 file,
                 after: self.count,
             },
-            Broken::TooLarge => RecordingError::TooLarge {
+            ElementError::TooLarge => RecordingError::TooLarge {
                 file,
                 entry: self.count + 1,
                 limit: self.elements.limit() >> 20,
             },
-            Broken::NotAnObject => RecordingError::NotJson {
+            ElementError::NotAnObject => RecordingError::NotJson {
                 file,
                 entry: self.count + 1,
                 problem: "it is not an object".to_owned(),
             },
-            Broken::Frame(problem) if self.count == 0 => RecordingError::NotARecording {
+            ElementError::Frame(problem) if self.count == 0 => RecordingError::NotARecording {
                 file,
                 problem: problem.to_owned(),
             },
-            Broken::Frame(problem) => RecordingError::NotJson {
+            ElementError::Frame(problem) => RecordingError::NotJson {
                 file,
                 entry: self.count,
                 problem: problem.to_owned(),
@@ -315,9 +315,9 @@ impl Iterator for Entries {
                     })
                 })
             }
-            Err(broken) => {
+            Err(error) => {
                 self.is_over = true;
-                Some(Err(self.broken(broken)))
+                Some(Err(self.error_of(error)))
             }
         }
     }
