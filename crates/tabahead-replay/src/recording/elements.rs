@@ -201,13 +201,13 @@ impl Elements {
     /// Reads one value; appends its bytes to `kept`.
     fn value(&mut self, mut kept: Option<&mut Vec<u8>>) -> Result<(), ElementError> {
         self.expect_visible()?;
-        let mut scan = Scan::default();
+        let mut scanner = ValueScanner::default();
         loop {
             let chunk = chunk(&mut *self.reader)?;
             if chunk.is_empty() {
                 return Err(ElementError::Truncated);
             }
-            let end = chunk.iter().position(|&byte| scan.is_behind(byte));
+            let end = chunk.iter().position(|&byte| scanner.is_behind(byte));
             let length = end.unwrap_or(chunk.len());
             if let Some(kept) = &mut kept {
                 if kept.len() + length > self.limit {
@@ -260,15 +260,15 @@ fn chunk(reader: &mut dyn BufRead) -> Result<&[u8], ElementError> {
 
 /// Returns whether a line holds a complete value.
 fn is_complete(line: &[u8]) -> bool {
-    let mut scan = Scan::default();
+    let mut scanner = ValueScanner::default();
     let line = line.trim_ascii();
     // A comma may follow every value, so a complete one ends before it.
-    line.iter().all(|&byte| !scan.is_behind(byte)) && scan.is_behind(b',')
+    line.iter().all(|&byte| !scanner.is_behind(byte)) && scanner.is_behind(b',')
 }
 
 /// Follows one JSON value byte by byte.
 #[derive(Debug, Default)]
-struct Scan {
+struct ValueScanner {
     depth: usize,
     in_string: bool,
     escaped: bool,
@@ -276,7 +276,7 @@ struct Scan {
     closed: bool,
 }
 
-impl Scan {
+impl ValueScanner {
     /// Reports whether this byte comes after the value.
     fn is_behind(&mut self, byte: u8) -> bool {
         if self.in_string {
