@@ -127,14 +127,14 @@ pub struct Editing<I> {
     found: VecDeque<Result<Happening, EditingError>>,
     clock: Clock,
     paths: HashMap<u64, String>,
-    documents: HashMap<u64, Open>,
+    documents: HashMap<u64, EditedDocument>,
     stored: HashMap<String, Document>,
     /// The document in which the user was last.
     current: Option<u64>,
 }
 
 /// A document with a text.
-struct Open {
+struct EditedDocument {
     text: Document,
     /// The cursor in UTF-16 code units; `None` before it was reported.
     cursor: Option<usize>,
@@ -251,7 +251,8 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
             text: text.clone(),
             path,
         };
-        self.documents.insert(id, Open { text, cursor: None });
+        self.documents
+            .insert(id, EditedDocument { text, cursor: None });
         self.tell(number, self.clock.now, what);
     }
 
