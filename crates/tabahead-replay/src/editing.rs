@@ -280,7 +280,7 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
         let length = after.utf16_unit_of(Offset(after.len()));
         let told = context.selection.as_ref().map(|selection| selection.end);
         let cursor = told.unwrap_or_else(|| behind_last(&before, &edits, open.cursor));
-        let kind = classify::classify(&classify::Change {
+        let kind = classify::classify(&classify::RecordedChange {
             before: &before,
             edits: &edits,
             reason: context.reason.as_deref(),
