@@ -5,7 +5,7 @@ use std::{fs, io::Cursor, path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tabahead_replay::{
-    editing::{Editing, What},
+    editing::{Editing, EventKind},
     recording::{Entries, RecordingForm},
 };
 
@@ -53,30 +53,30 @@ fn read(form: RecordingForm, file: Vec<u8>) -> Verdict {
     let most = 2 * file.len() + 100;
     let entries = Entries::read(Path::new("a.recording.w.json"), form, Cursor::new(file));
     let (mut last, mut told, mut refused) = (Duration::ZERO, 0, false);
-    for happening in Editing::new(entries) {
+    for event in Editing::new(entries) {
         told += 1;
         if told > most {
             return Err("more happens than was recorded".to_owned());
         }
-        let happening = match happening {
-            Ok(happening) => happening,
+        let event = match event {
+            Ok(event) => event,
             Err(error) => {
                 refused = true;
                 check_text(&error)?;
                 continue;
             }
         };
-        if happening.at < last {
-            return Err(format!("entry {}: time goes back", happening.entry));
+        if event.at < last {
+            return Err(format!("entry {}: time goes back", event.entry));
         }
-        last = happening.at;
-        if let What::Changed {
+        last = event.at;
+        if let EventKind::Changed {
             before,
             after,
             edits,
             cursor,
             ..
-        } = happening.what
+        } = event.kind
         {
             let inside = edits.iter().all(|edit| edit.range.end.0 <= before.len());
             let changed: isize = edits
@@ -87,12 +87,12 @@ fn read(form: RecordingForm, file: Vec<u8>) -> Verdict {
                 })
                 .sum();
             if !inside || cursor.0 > after.len() {
-                return Err(format!("entry {}: outside of its text", happening.entry));
+                return Err(format!("entry {}: outside of its text", event.entry));
             }
             if before.len() as isize + changed != after.len() as isize {
                 return Err(format!(
                     "entry {}: the edits make another text",
-                    happening.entry
+                    event.entry
                 ));
             }
         }

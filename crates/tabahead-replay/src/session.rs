@@ -5,7 +5,7 @@ use std::{collections::HashSet, path::Path};
 use crate::{
     editing::Editing,
     recording::{Entries, EntryKind, RecordingEntry, RecordingError},
-    user::{Happenings, Injected, Recorded, Typing, User, UserError},
+    user::{EditingEvents, Injected, Recorded, Typing, User, UserError},
 };
 
 /// How the user of a recording behaves.
@@ -31,11 +31,11 @@ pub fn user(
     is_private: Box<dyn Fn(&str) -> bool>,
 ) -> Result<Box<dyn User>, UserError> {
     let entries = LeftOut::new(Entries::open(recording)?, is_private);
-    let happenings: Happenings = Box::new(Editing::new(entries));
+    let events: EditingEvents = Box::new(Editing::new(entries));
     Ok(match mode {
-        Mode::Recorded => Box::new(Recorded::new(happenings)),
-        Mode::Inject => Box::new(Injected::new(happenings, seed)),
-        Mode::Typist => Box::new(Typing::new(happenings, seed)),
+        Mode::Recorded => Box::new(Recorded::new(events)),
+        Mode::Inject => Box::new(Injected::new(events, seed)),
+        Mode::Typist => Box::new(Typing::new(events, seed)),
     })
 }
 
@@ -160,8 +160,8 @@ mod tests {
             .map(|entry| entry.expect("it is good").kind)
             .collect();
         assert_eq!(left, expected);
-        for happening in Editing::new(LeftOut::new(read(), Box::new(is_private))) {
-            happening.expect("nothing is missing");
+        for event in Editing::new(LeftOut::new(read(), Box::new(is_private))) {
+            event.expect("nothing is missing");
         }
     }
 }

@@ -13,7 +13,7 @@ use tabahead_text::{Document, Offset};
 
 use crate::editing::EditKind;
 
-pub use recorded::{Happenings, Injected, Recorded};
+pub use recorded::{EditingEvents, Injected, Recorded};
 pub use typing::Typing;
 
 /// A user who edits.

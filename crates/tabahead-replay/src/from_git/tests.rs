@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    editing::{EditKind, Editing, What},
+    editing::{EditKind, Editing, EventKind},
     recording::{Entries, RecordingForm, line},
 };
 
@@ -153,10 +153,10 @@ fn replayed(session: &Session) -> (Vec<(String, String)>, usize) {
     );
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut jumps = 0;
-    for happening in Editing::new(entries) {
-        match happening.expect("no contradiction").what {
-            What::Opened { path, text, .. } => texts.push((path, text.text())),
-            What::Changed {
+    for event in Editing::new(entries) {
+        match event.expect("no contradiction").kind {
+            EventKind::Opened { path, text, .. } => texts.push((path, text.text())),
+            EventKind::Changed {
                 document,
                 after,
                 kind,

@@ -13,13 +13,13 @@ use tabahead_text::{Document, Offset, PositionEncoding};
 
 use super::{Accepts, Deed, Edited, Part, User, UserError};
 use crate::{
-    editing::{ByteEdit, Happening, What},
+    editing::{ByteEdit, EditingEvent, EventKind},
     recording::FetchedItem,
     typist::Typist,
 };
 
 /// Everything that happened, in order.
-pub type Happenings = Box<dyn Iterator<Item = Result<Happening, UserError>>>;
+pub type EditingEvents = Box<dyn Iterator<Item = Result<EditingEvent, UserError>>>;
 
 /// Longest time between a suggestion's appearance and its accept.
 const LONGEST_READING: Duration = Duration::from_secs(30);
@@ -29,27 +29,24 @@ const LOOK_AHEAD: usize = 2_000;
 
 /// The recording as it happened.
 pub struct Recorded {
-    happenings: Happenings,
+    events: EditingEvents,
     next: Option<(Timestamp, Deed)>,
 }
 
 impl Recorded {
     /// Creates a user who does what happened.
-    pub fn new(happenings: Happenings) -> Self {
-        Self {
-            happenings,
-            next: None,
-        }
+    pub fn new(events: EditingEvents) -> Self {
+        Self { events, next: None }
     }
 }
 
 impl User for Recorded {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         while self.next.is_none() {
-            let Some(happening) = self.happenings.next().transpose()? else {
+            let Some(event) = self.events.next().transpose()? else {
                 return Ok(None);
             };
-            self.next = deed_of(&happening).map(|deed| (Timestamp(happening.at), deed));
+            self.next = deed_of(&event).map(|deed| (Timestamp(event.at), deed));
         }
         Ok(self.next.as_ref().map(|(at, _)| *at))
     }
@@ -61,7 +58,7 @@ impl User for Recorded {
 
 /// The recording, with its accepted suggestions served as ours.
 pub struct Injected {
-    happenings: Happenings,
+    events: EditingEvents,
     ended: bool,
     deeds: VecDeque<(Timestamp, Deed)>,
     fetches: VecDeque<Fetch>,
@@ -79,9 +76,9 @@ struct Fetch {
 
 impl Injected {
     /// Creates a user who does what happened; `seed` is for times that are not in the recording.
-    pub fn new(happenings: Happenings, seed: u64) -> Self {
+    pub fn new(events: EditingEvents, seed: u64) -> Self {
         Self {
-            happenings,
+            events,
             ended: false,
             deeds: VecDeque::new(),
             fetches: VecDeque::new(),
@@ -99,18 +96,18 @@ impl Injected {
             _ => false,
         };
         while !self.ended && !enough(&self.deeds) {
-            match self.happenings.next().transpose()? {
-                Some(happening) => self.take(&happening),
+            match self.events.next().transpose()? {
+                Some(event) => self.take(&event),
                 None => self.ended = true,
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, happening: &Happening) {
-        let at = Timestamp(happening.at);
-        match &happening.what {
-            What::FetchStarted {
+    fn take(&mut self, event: &EditingEvent) {
+        let at = Timestamp(event.at);
+        match &event.kind {
+            EventKind::FetchStarted {
                 document, request, ..
             } => {
                 self.fetching.push_back((*request, DocumentId(*document)));
@@ -118,7 +115,7 @@ impl Injected {
                     self.fetching.pop_front();
                 }
             }
-            What::FetchEnded {
+            EventKind::FetchEnded {
                 request,
                 cancelled: false,
                 result,
@@ -140,10 +137,10 @@ impl Injected {
         while self.fetches.front().is_some_and(|f| f.at.0 < horizon) {
             self.fetches.pop_front();
         }
-        let Some(deed) = deed_of(happening) else {
+        let Some(deed) = deed_of(event) else {
             return;
         };
-        if let (Deed::Edits(accepted), What::Changed { before, .. }) = (&deed, &happening.what)
+        if let (Deed::Edits(accepted), EventKind::Changed { before, .. }) = (&deed, &event.kind)
             && accepted.accepts.is_some()
         {
             self.inject(at, before, accepted);
@@ -276,10 +273,10 @@ impl User for Injected {
     }
 }
 
-/// Returns the deed of a happening; `None` for happenings that are only noted.
-pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
-    Some(match &happening.what {
-        What::Opened {
+/// Returns the deed of an event; `None` for events that are only noted.
+pub(super) fn deed_of(event: &EditingEvent) -> Option<Deed> {
+    Some(match &event.kind {
+        EventKind::Opened {
             document,
             file_name,
             language,
@@ -290,10 +287,10 @@ pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
             name: DocumentName::new(file_name.clone(), language.clone()),
             text: text.clone(),
         },
-        What::Closed { document } => Deed::Closes {
+        EventKind::Closed { document } => Deed::Closes {
             document: DocumentId(*document),
         },
-        What::Changed {
+        EventKind::Changed {
             document,
             before,
             after,
@@ -318,13 +315,13 @@ pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
                 asks: true,
             })
         }
-        What::Moved {
+        EventKind::Moved {
             document, cursor, ..
         } => Deed::Moves {
             document: DocumentId(*document),
             cursor: *cursor,
         },
-        What::FetchStarted { .. } | What::FetchEnded { .. } => return None,
+        EventKind::FetchStarted { .. } | EventKind::FetchEnded { .. } => return None,
     })
 }
 

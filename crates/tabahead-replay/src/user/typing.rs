@@ -14,9 +14,11 @@ use tabahead_context::Suggestion;
 use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset};
 
-use super::{Accepts, Deed, Edited, Happenings, Part, Screen, User, UserError, recorded::deed_of};
+use super::{
+    Accepts, Deed, Edited, EditingEvents, Part, Screen, User, UserError, recorded::deed_of,
+};
 use crate::{
-    editing::{EditKind, Happening, What},
+    editing::{EditKind, EditingEvent, EventKind},
     typist::Typist,
 };
 
@@ -31,9 +33,9 @@ const LONGEST_STRETCH: usize = 5_000;
 
 /// The simulated user.
 pub struct Typing {
-    happenings: Happenings,
-    /// Happenings that were read but not begun.
-    ahead: VecDeque<Happening>,
+    events: EditingEvents,
+    /// Events that were read but not begun.
+    ahead: VecDeque<EditingEvent>,
     /// The rest of the stretch that is being typed.
     stretch: Option<Stretch>,
     deed: Option<Planned>,
@@ -75,9 +77,9 @@ enum Planned {
 
 impl Typing {
     /// Creates a typist of what happened.
-    pub fn new(happenings: Happenings, seed: u64) -> Self {
+    pub fn new(events: EditingEvents, seed: u64) -> Self {
         Self {
-            happenings,
+            events,
             ahead: VecDeque::new(),
             stretch: None,
             deed: None,
@@ -90,10 +92,10 @@ impl Typing {
         }
     }
 
-    fn peek(&mut self, nth: usize) -> Result<Option<&Happening>, UserError> {
+    fn peek(&mut self, nth: usize) -> Result<Option<&EditingEvent>, UserError> {
         while self.ahead.len() <= nth {
-            match self.happenings.next().transpose()? {
-                Some(happening) => self.ahead.push_back(happening),
+            match self.events.next().transpose()? {
+                Some(event) => self.ahead.push_back(event),
                 None => return Ok(None),
             }
         }
@@ -121,17 +123,17 @@ impl Typing {
             if self.begin_stretch()? {
                 continue;
             }
-            let Some(happening) = self.ahead.pop_front() else {
+            let Some(event) = self.ahead.pop_front() else {
                 return Ok(());
             };
-            if let Some(mut deed) = deed_of(&happening) {
+            if let Some(mut deed) = deed_of(&event) {
                 if let Deed::Edits(edited) = &mut deed {
                     // This accept was not of our suggestions, and the text was not typed either.
                     edited.accepts = None;
                 }
-                let due = self.now.0 + happening.at.saturating_sub(self.recorded);
+                let due = self.now.0 + event.at.saturating_sub(self.recorded);
                 let due = Timestamp(due.max(self.rests_until.0));
-                self.deed = Some(Planned::Recorded(due, Box::new(deed), happening.at));
+                self.deed = Some(Planned::Recorded(due, Box::new(deed), event.at));
             }
         }
         Ok(())
@@ -145,21 +147,21 @@ impl Typing {
         let mut taken = 0;
         let mut end = None;
         for nth in 0..LONGEST_STRETCH {
-            let Some(happening) = self.peek(nth)? else {
+            let Some(event) = self.peek(nth)? else {
                 break;
             };
-            match &happening.what {
-                What::FetchStarted { .. } | What::FetchEnded { .. } => continue,
-                What::Changed { .. } if region.take(&happening.what) => {
-                    gaps.push_back(happening.at.saturating_sub(last));
-                    last = happening.at;
+            match &event.kind {
+                EventKind::FetchStarted { .. } | EventKind::FetchEnded { .. } => continue,
+                EventKind::Changed { .. } if region.take(&event.kind) => {
+                    gaps.push_back(event.at.saturating_sub(last));
+                    last = event.at;
                     taken = nth + 1;
-                    if let What::Changed {
+                    if let EventKind::Changed {
                         document,
                         after,
                         cursor,
                         ..
-                    } = &happening.what
+                    } = &event.kind
                     {
                         end = Some((DocumentId(*document), after.clone(), *cursor));
                     }
@@ -346,15 +348,15 @@ struct Region {
 
 impl Region {
     /// Takes a change if it continues at this place; returns whether it did.
-    fn take(&mut self, what: &What) -> bool {
-        let What::Changed {
+    fn take(&mut self, event: &EventKind) -> bool {
+        let EventKind::Changed {
             document,
             before,
             edits,
             kind,
             reason,
             ..
-        } = what
+        } = event
         else {
             return false;
         };
