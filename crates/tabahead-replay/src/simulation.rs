@@ -23,13 +23,13 @@ use crate::{
     fresh::Fresh,
     policy::{Policy, PolicyName, asking::State},
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError},
+    user::{Edited, Screen, User, UserAction, UserError},
 };
 
 use engine::Engine;
 pub use engine::{EngineCosts, Work};
 
-/// How long the engine continues after the last deed.
+/// How long the engine continues after the last action.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Setup of a run, apart from the recording.
@@ -137,11 +137,11 @@ impl World<'_> {
     fn run(&mut self, user: &mut dyn User) -> Result<(), UserError> {
         let mut last = Timestamp::default();
         loop {
-            let deed = user.next()?;
-            let until = deed.unwrap_or(Timestamp(last.0 + LAST_WORDS));
+            let action = user.next()?;
+            let until = action.unwrap_or(Timestamp(last.0 + LAST_WORDS));
             let engine = self.engine.next();
             let timeout = self.policy.poll_timeout();
-            let Some(next) = engine.into_iter().chain(timeout).chain(deed).min() else {
+            let Some(next) = engine.into_iter().chain(timeout).chain(action).min() else {
                 return Ok(());
             };
             if next > until {
@@ -158,8 +158,8 @@ impl World<'_> {
                 self.run_effects();
             } else {
                 last = self.now;
-                if let Some(deed) = user.act() {
-                    self.does(deed);
+                if let Some(action) = user.act() {
+                    self.does(action);
                 }
             }
             if self.screen != before {
@@ -182,10 +182,10 @@ impl World<'_> {
         }
     }
 
-    fn does(&mut self, deed: Deed) {
+    fn does(&mut self, action: UserAction) {
         self.user_acts = true;
-        match deed {
-            Deed::Opens {
+        match action {
+            UserAction::Opens {
                 document,
                 name,
                 text,
@@ -201,14 +201,14 @@ impl World<'_> {
                     snapshot: text,
                 });
             }
-            Deed::Closes { document } => {
+            UserAction::Closes { document } => {
                 self.supersede();
                 self.screen = None;
                 self.documents.remove(&document);
                 self.input(Input::DocumentClosed { document });
             }
-            Deed::Edits(edited) => self.edits(edited),
-            Deed::Moves { document, cursor } => {
+            UserAction::Edits(edited) => self.edits(edited),
+            UserAction::Moves { document, cursor } => {
                 self.cancel();
                 self.screen = None;
                 if let Some(opened) = self.documents.get_mut(&document) {
@@ -223,7 +223,7 @@ impl World<'_> {
                     });
                 }
             }
-            Deed::Shows {
+            UserAction::Shows {
                 document,
                 text,
                 cursor,

@@ -18,14 +18,14 @@ pub use typing::Typing;
 
 /// A user who edits.
 pub trait User {
-    /// Returns the time of the next deed; `None` if there are no more.
+    /// Returns the time of the next action; `None` if there are no more.
     ///
     /// # Errors
     /// When the recording cannot be read on.
     fn next(&mut self) -> Result<Option<Timestamp>, UserError>;
 
-    /// Performs the deed that is due and returns it.
-    fn act(&mut self) -> Option<Deed>;
+    /// Performs the action that is due and returns it.
+    fn act(&mut self) -> Option<UserAction>;
 
     /// Takes note that the screen has changed.
     fn sees(&mut self, _now: Timestamp, _screen: Option<&Screen>) {}
@@ -34,9 +34,9 @@ pub trait User {
 /// Why a user stops.
 pub type UserError = crate::editing::EditingError;
 
-/// An act of the user.
+/// An action of the user.
 #[derive(Debug, Clone)]
-pub enum Deed {
+pub enum UserAction {
     /// Opens a document.
     Opens {
         /// The document.
@@ -73,8 +73,8 @@ pub enum Deed {
     },
 }
 
-impl Deed {
-    /// Returns whether the deed changes a text.
+impl UserAction {
+    /// Returns whether the action changes a text.
     fn is_edit(&self) -> bool {
         matches!(self, Self::Edits(_))
     }

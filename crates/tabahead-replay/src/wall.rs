@@ -23,7 +23,7 @@ use crate::{
     policy::{PolicyName, asking::State},
     simulation::Ran,
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError},
+    user::{Edited, Screen, User, UserAction, UserError},
 };
 
 pub use server::ServerError;
@@ -95,7 +95,7 @@ struct Player {
     began: Instant,
     skipped: Duration,
     longest_pause: Duration,
-    /// The user's time of the latest deed, and when it really happened.
+    /// The user's time of the latest action, and when it really happened.
     last: Timestamp,
     last_at: Instant,
     documents: HashMap<DocumentId, Opened>,
@@ -150,8 +150,8 @@ impl Player {
                     self.skipped += left_out;
                     (self.last, self.last_at) = (due, Instant::now());
                     let before = self.screen.clone();
-                    if let Some(deed) = user.act() {
-                        self.does(deed)?;
+                    if let Some(action) = user.act() {
+                        self.does(action)?;
                     }
                     if self.screen != before {
                         user.sees(self.now(), self.screen.as_ref());
@@ -184,9 +184,9 @@ impl Player {
         Timestamp(self.began.elapsed() + self.skipped)
     }
 
-    fn does(&mut self, deed: Deed) -> Result<(), WallError> {
-        match deed {
-            Deed::Opens {
+    fn does(&mut self, action: UserAction) -> Result<(), WallError> {
+        match action {
+            UserAction::Opens {
                 document,
                 name,
                 text,
@@ -202,16 +202,16 @@ impl Player {
                 };
                 self.documents.insert(document, opened);
             }
-            Deed::Closes { document } => {
+            UserAction::Closes { document } => {
                 self.cancel()?;
                 self.screen = None;
                 self.close(document)?;
             }
-            Deed::Moves { .. } => {
+            UserAction::Moves { .. } => {
                 self.cancel()?;
                 self.screen = None;
             }
-            Deed::Shows {
+            UserAction::Shows {
                 document,
                 text,
                 cursor,
@@ -234,7 +234,7 @@ impl Player {
                 });
                 self.server.notify("tabahead/didShow", &shown)?;
             }
-            Deed::Edits(edited) => self.edits(edited)?,
+            UserAction::Edits(edited) => self.edits(edited)?,
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::{
     answers::{Answers, Ngram},
     editing::EditKind,
     policy::PolicyName,
-    user::{Accepts, Deed, Edited, Part, Screen, User, UserError},
+    user::{Accepts, Edited, Part, Screen, User, UserAction, UserError},
 };
 
 /// An act of a story's user.
@@ -49,10 +49,10 @@ impl User for Storyteller {
         Ok(at.map(|at| Timestamp(Duration::from_millis(at))))
     }
 
-    fn act(&mut self) -> Option<Deed> {
+    fn act(&mut self) -> Option<UserAction> {
         self.next += 1;
         if self.next == 1 {
-            return Some(Deed::Opens {
+            return Some(UserAction::Opens {
                 document: DOCUMENT,
                 name: DocumentName::default(),
                 text: self.text.clone(),
@@ -62,7 +62,7 @@ impl User for Storyteller {
         let (text, cursor, kind, accepts) = match act {
             Act::Moves(to) => {
                 self.cursor = Offset(to);
-                return Some(Deed::Moves {
+                return Some(UserAction::Moves {
                     document: DOCUMENT,
                     cursor: self.cursor,
                 });
@@ -90,7 +90,7 @@ impl User for Storyteller {
             }
         };
         (self.text, self.cursor) = (text, cursor);
-        Some(Deed::Edits(Edited {
+        Some(UserAction::Edits(Edited {
             document: DOCUMENT,
             after: self.text.clone(),
             cursor,

@@ -1,7 +1,7 @@
 //! The recording as it happened, and the recording with its accepted suggestions served as if they
 //! were ours.
 //!
-//! `Recorded` turns what happened into deeds. `Injected` looks ahead: for an accept it finds when
+//! `Recorded` turns what happened into actions. `Injected` looks ahead: for an accept it finds when
 //! the accepted text first appeared (from the recorded fetches, or from a typist's times if there
 //! are none), shows it at that time, and lets nothing of ours appear until it is accepted.
 
@@ -11,7 +11,7 @@ use tabahead_context::{DocumentName, Suggestion};
 use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
-use super::{Accepts, Deed, Edited, Part, User, UserError};
+use super::{Accepts, Edited, Part, User, UserAction, UserError};
 use crate::{
     editing::{ByteEdit, EditingEvent, EventKind},
     recording::FetchedItem,
@@ -24,13 +24,13 @@ pub type EditingEvents = Box<dyn Iterator<Item = Result<EditingEvent, UserError>
 /// Longest time between a suggestion's appearance and its accept.
 const LONGEST_READING: Duration = Duration::from_secs(30);
 
-/// Maximum number of deeds held back for looking ahead.
+/// Maximum number of actions held back for looking ahead.
 const LOOK_AHEAD: usize = 2_000;
 
 /// The recording as it happened.
 pub struct Recorded {
     events: EditingEvents,
-    next: Option<(Timestamp, Deed)>,
+    next: Option<(Timestamp, UserAction)>,
 }
 
 impl Recorded {
@@ -46,13 +46,13 @@ impl User for Recorded {
             let Some(event) = self.events.next().transpose()? else {
                 return Ok(None);
             };
-            self.next = deed_of(&event).map(|deed| (Timestamp(event.at), deed));
+            self.next = action_of(&event).map(|action| (Timestamp(event.at), action));
         }
         Ok(self.next.as_ref().map(|(at, _)| *at))
     }
 
-    fn act(&mut self) -> Option<Deed> {
-        self.next.take().map(|(_, deed)| deed)
+    fn act(&mut self) -> Option<UserAction> {
+        self.next.take().map(|(_, action)| action)
     }
 }
 
@@ -60,7 +60,7 @@ impl User for Recorded {
 pub struct Injected {
     events: EditingEvents,
     ended: bool,
-    deeds: VecDeque<(Timestamp, Deed)>,
+    actions: VecDeque<(Timestamp, UserAction)>,
     fetches: VecDeque<Fetch>,
     /// Recent requests, each with its document.
     fetching: VecDeque<(u64, DocumentId)>,
@@ -80,22 +80,23 @@ impl Injected {
         Self {
             events,
             ended: false,
-            deeds: VecDeque::new(),
+            actions: VecDeque::new(),
             fetches: VecDeque::new(),
             fetching: VecDeque::new(),
             typist: Typist::new(seed),
         }
     }
 
-    /// Reads on until enough is known about what follows the first deed.
+    /// Reads on until enough is known about what follows the first action.
     fn look_ahead(&mut self) -> Result<(), UserError> {
-        let enough = |deeds: &VecDeque<(Timestamp, Deed)>| match (deeds.front(), deeds.back()) {
-            (Some((first, _)), Some((last, _))) => {
-                deeds.len() >= LOOK_AHEAD || last.0.saturating_sub(first.0) >= LONGEST_READING
-            }
-            _ => false,
-        };
-        while !self.ended && !enough(&self.deeds) {
+        let enough =
+            |actions: &VecDeque<(Timestamp, UserAction)>| match (actions.front(), actions.back()) {
+                (Some((first, _)), Some((last, _))) => {
+                    actions.len() >= LOOK_AHEAD || last.0.saturating_sub(first.0) >= LONGEST_READING
+                }
+                _ => false,
+            };
+        while !self.ended && !enough(&self.actions) {
             match self.events.next().transpose()? {
                 Some(event) => self.take(&event),
                 None => self.ended = true,
@@ -137,30 +138,31 @@ impl Injected {
         while self.fetches.front().is_some_and(|f| f.at.0 < horizon) {
             self.fetches.pop_front();
         }
-        let Some(deed) = deed_of(event) else {
+        let Some(action) = action_of(event) else {
             return;
         };
-        if let (Deed::Edits(accepted), EventKind::Changed { before, .. }) = (&deed, &event.kind)
+        if let (UserAction::Edits(accepted), EventKind::Changed { before, .. }) =
+            (&action, &event.kind)
             && accepted.accepts.is_some()
         {
             self.inject(at, before, accepted);
         }
-        self.deeds.push_back((at, deed));
+        self.actions.push_back((at, action));
     }
 
     /// Shows the suggestion that is accepted now at the time when it first appeared.
     fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &Edited) {
         // States from which typing along leads to the accept, latest first.
         let mut chain: Vec<(usize, Appears)> = Vec::new();
-        for (index, (at, deed)) in self.deeds.iter().enumerate().rev() {
-            let (text, cursor, edits) = match deed {
-                Deed::Edits(edited) if edited.document == accepted.document => {
+        for (index, (at, action)) in self.actions.iter().enumerate().rev() {
+            let (text, cursor, edits) = match action {
+                UserAction::Edits(edited) if edited.document == accepted.document => {
                     (&edited.after, edited.cursor, edited.accepts.is_none())
                 }
-                Deed::Moves { document, cursor } if *document == accepted.document => {
+                UserAction::Moves { document, cursor } if *document == accepted.document => {
                     (before, *cursor, false)
                 }
-                Deed::Opens { document, .. } if *document == accepted.document => {
+                UserAction::Opens { document, .. } if *document == accepted.document => {
                     (before, Offset(0), false)
                 }
                 _ => continue,
@@ -169,7 +171,7 @@ impl Injected {
             let along = leading(text, cursor, &accepted.after, accepted.cursor);
             let recent = accepted_at.0.saturating_sub(at.0) <= LONGEST_READING;
             let suggestion = match along.clone() {
-                Some(along) if first || recent && deed.is_edit() => Some(along),
+                Some(along) if first || recent && action.is_edit() => Some(along),
                 None if first => replacing(text, &accepted.after, accepted.cursor),
                 _ => None,
             };
@@ -224,20 +226,24 @@ impl Injected {
         for (nth, (index, state)) in chain.into_iter().enumerate().take(from + 1) {
             let first = nth == from;
             let at = if first { appeared } else { state.at };
-            let shows = Deed::Shows {
+            let shows = UserAction::Shows {
                 document,
                 text: state.text,
                 cursor: state.cursor,
                 suggestion: state.suggestion,
             };
-            if !first && let Some((_, Deed::Edits(edited))) = self.deeds.get_mut(index) {
+            if !first && let Some((_, UserAction::Edits(edited))) = self.actions.get_mut(index) {
                 edited.asks = false;
             }
             let mut place = index + 1;
-            while self.deeds.get(place).is_some_and(|(other, _)| *other <= at) {
+            while self
+                .actions
+                .get(place)
+                .is_some_and(|(other, _)| *other <= at)
+            {
                 place += 1;
             }
-            self.deeds.insert(place, (at, shows));
+            self.actions.insert(place, (at, shows));
         }
     }
 }
@@ -265,16 +271,16 @@ impl Fetch {
 impl User for Injected {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         self.look_ahead()?;
-        Ok(self.deeds.front().map(|(at, _)| *at))
+        Ok(self.actions.front().map(|(at, _)| *at))
     }
 
-    fn act(&mut self) -> Option<Deed> {
-        self.deeds.pop_front().map(|(_, deed)| deed)
+    fn act(&mut self) -> Option<UserAction> {
+        self.actions.pop_front().map(|(_, action)| action)
     }
 }
 
-/// Returns the deed of an event; `None` for events that are only noted.
-pub(super) fn deed_of(event: &EditingEvent) -> Option<Deed> {
+/// Returns the action of an event; `None` for events that are only noted.
+pub(super) fn action_of(event: &EditingEvent) -> Option<UserAction> {
     Some(match &event.kind {
         EventKind::Opened {
             document,
@@ -282,12 +288,12 @@ pub(super) fn deed_of(event: &EditingEvent) -> Option<Deed> {
             language,
             text,
             ..
-        } => Deed::Opens {
+        } => UserAction::Opens {
             document: DocumentId(*document),
             name: DocumentName::new(file_name.clone(), language.clone()),
             text: text.clone(),
         },
-        EventKind::Closed { document } => Deed::Closes {
+        EventKind::Closed { document } => UserAction::Closes {
             document: DocumentId(*document),
         },
         EventKind::Changed {
@@ -301,7 +307,7 @@ pub(super) fn deed_of(event: &EditingEvent) -> Option<Deed> {
             ..
         } => {
             let accepts = reason.as_deref() == Some("inlineSuggestion.accept");
-            Deed::Edits(Edited {
+            UserAction::Edits(Edited {
                 document: DocumentId(*document),
                 after: after.clone(),
                 cursor: *cursor,
@@ -317,7 +323,7 @@ pub(super) fn deed_of(event: &EditingEvent) -> Option<Deed> {
         }
         EventKind::Moved {
             document, cursor, ..
-        } => Deed::Moves {
+        } => UserAction::Moves {
             document: DocumentId(*document),
             cursor: *cursor,
         },

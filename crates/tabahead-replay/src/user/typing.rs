@@ -15,7 +15,7 @@ use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset};
 
 use super::{
-    Accepts, Deed, Edited, EditingEvents, Part, Screen, User, UserError, recorded::deed_of,
+    Accepts, Edited, EditingEvents, Part, Screen, User, UserAction, UserError, recorded::action_of,
 };
 use crate::{
     editing::{EditKind, EditingEvent, EventKind},
@@ -38,7 +38,7 @@ pub struct Typing {
     ahead: VecDeque<EditingEvent>,
     /// The rest of the stretch that is being typed.
     stretch: Option<Stretch>,
-    deed: Option<Planned>,
+    action: Option<Planned>,
     /// The typist's time at the recording's time `recorded`.
     now: Timestamp,
     recorded: Duration,
@@ -68,9 +68,9 @@ struct Stretch {
     ends: Duration,
 }
 
-/// The deed that comes next.
+/// The action that comes next.
 enum Planned {
-    Recorded(Timestamp, Box<Deed>, Duration),
+    Recorded(Timestamp, Box<UserAction>, Duration),
     Key(Timestamp),
     Accept(Timestamp, Part),
 }
@@ -82,7 +82,7 @@ impl Typing {
             events,
             ahead: VecDeque::new(),
             stretch: None,
-            deed: None,
+            action: None,
             now: Timestamp::default(),
             recorded: Duration::ZERO,
             screen: None,
@@ -102,9 +102,9 @@ impl Typing {
         Ok(self.ahead.get(nth))
     }
 
-    /// Plans the next deed from the current state.
+    /// Plans the next action from the current state.
     fn plan(&mut self) -> Result<(), UserError> {
-        while self.deed.is_none() {
+        while self.action.is_none() {
             if let Some(stretch) = &mut self.stretch {
                 if stretch.rest.is_empty() && stretch.replaces.is_none() {
                     self.recorded = stretch.ends;
@@ -116,7 +116,7 @@ impl Typing {
                     None => self.typist.next_key(),
                 };
                 let due = Timestamp((self.now.0 + gap).max(self.rests_until.0));
-                self.deed = Some(Planned::Key(due));
+                self.action = Some(Planned::Key(due));
                 self.reconsider();
                 return Ok(());
             }
@@ -126,14 +126,14 @@ impl Typing {
             let Some(event) = self.ahead.pop_front() else {
                 return Ok(());
             };
-            if let Some(mut deed) = deed_of(&event) {
-                if let Deed::Edits(edited) = &mut deed {
+            if let Some(mut action) = action_of(&event) {
+                if let UserAction::Edits(edited) = &mut action {
                     // This accept was not of our suggestions, and the text was not typed either.
                     edited.accepts = None;
                 }
                 let due = self.now.0 + event.at.saturating_sub(self.recorded);
                 let due = Timestamp(due.max(self.rests_until.0));
-                self.deed = Some(Planned::Recorded(due, Box::new(deed), event.at));
+                self.action = Some(Planned::Recorded(due, Box::new(action), event.at));
             }
         }
         Ok(())
@@ -194,7 +194,7 @@ impl Typing {
         let (Some(stretch), Some(screen)) = (&self.stretch, &self.screen) else {
             return;
         };
-        let due = match &self.deed {
+        let due = match &self.action {
             Some(Planned::Key(due)) => *due,
             _ => return,
         };
@@ -212,11 +212,11 @@ impl Typing {
         let accepts = Timestamp((screen.since.0 + reading).max(self.now.0));
         if accepts < due {
             // The accept comes first; the key is planned again afterwards.
-            self.deed = Some(Planned::Accept(accepts, part));
+            self.action = Some(Planned::Accept(accepts, part));
         }
     }
 
-    fn presses_key(&mut self) -> Option<Deed> {
+    fn presses_key(&mut self) -> Option<UserAction> {
         let stretch = self.stretch.as_mut()?;
         let key = next_key(&stretch.rest);
         let typed: String = stretch.rest.drain(..key).collect();
@@ -230,7 +230,7 @@ impl Typing {
         let range = stretch.replaces.take().unwrap_or(at..at);
         stretch.before = stretch.before.with_replaced(range, &typed);
         stretch.cursor = Offset(at.0 + typed.len());
-        Some(Deed::Edits(Edited {
+        Some(UserAction::Edits(Edited {
             document: stretch.document,
             after: stretch.before.clone(),
             cursor: stretch.cursor,
@@ -240,7 +240,7 @@ impl Typing {
         }))
     }
 
-    fn presses_tab(&mut self, part: Part) -> Option<Deed> {
+    fn presses_tab(&mut self, part: Part) -> Option<UserAction> {
         let screen = self.screen.take()?;
         let stretch = self.stretch.as_mut()?;
         let text = part_of(&screen.suggestion.text, part);
@@ -260,7 +260,7 @@ impl Typing {
             .with_replaced(replaced.unwrap_or(at..at), text);
         stretch.cursor = Offset(at.0 + text.len());
         self.rests_until = Timestamp(self.now.0 + self.typist.edits_after_accept());
-        Some(Deed::Edits(Edited {
+        Some(UserAction::Edits(Edited {
             document: stretch.document,
             after: stretch.before.clone(),
             cursor: stretch.cursor,
@@ -279,17 +279,17 @@ impl Typing {
 impl User for Typing {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         self.plan()?;
-        Ok(self.deed.as_ref().map(|deed| match deed {
+        Ok(self.action.as_ref().map(|action| match action {
             Planned::Recorded(at, ..) | Planned::Key(at) | Planned::Accept(at, _) => *at,
         }))
     }
 
-    fn act(&mut self) -> Option<Deed> {
-        match self.deed.take()? {
-            Planned::Recorded(at, deed, recorded) => {
+    fn act(&mut self) -> Option<UserAction> {
+        match self.action.take()? {
+            Planned::Recorded(at, action, recorded) => {
                 self.now = at;
                 self.recorded = recorded;
-                Some(*deed)
+                Some(*action)
             }
             Planned::Key(at) => {
                 self.now = at;
@@ -304,8 +304,8 @@ impl User for Typing {
 
     fn sees(&mut self, now: Timestamp, screen: Option<&Screen>) {
         self.screen = screen.cloned();
-        if let Some(Planned::Accept(..)) = self.deed {
-            self.deed = None;
+        if let Some(Planned::Accept(..)) = self.action {
+            self.action = None;
         }
         let before = self.now;
         self.now = now.max(before);
