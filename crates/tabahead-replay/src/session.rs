@@ -5,7 +5,7 @@ use std::{collections::HashSet, path::Path};
 use crate::{
     editing::Editing,
     recording::{Entries, EntryKind, RecordingEntry, RecordingError},
-    user::{EditingEvents, Injected, Recorded, Typing, User, UserError},
+    user::{EditingEvents, InjectedUser, RecordedUser, TypingUser, User, UserError},
 };
 
 /// How the user of a recording behaves.
@@ -33,9 +33,9 @@ pub fn user(
     let entries = LeftOut::new(Entries::open(recording)?, is_private);
     let events: EditingEvents = Box::new(Editing::new(entries));
     Ok(match mode {
-        Mode::Recorded => Box::new(Recorded::new(events)),
-        Mode::Inject => Box::new(Injected::new(events, seed)),
-        Mode::Typist => Box::new(Typing::new(events, seed)),
+        Mode::Recorded => Box::new(RecordedUser::new(events)),
+        Mode::Inject => Box::new(InjectedUser::new(events, seed)),
+        Mode::Typist => Box::new(TypingUser::new(events, seed)),
     })
 }
 

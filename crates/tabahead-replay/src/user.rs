@@ -13,8 +13,8 @@ use tabahead_text::{Document, Offset};
 
 use crate::editing::EditKind;
 
-pub use recorded::{EditingEvents, Injected, Recorded};
-pub use typing::Typing;
+pub use recorded::{EditingEvents, InjectedUser, RecordedUser};
+pub use typing::TypingUser;
 
 /// A user who edits.
 pub trait User {

@@ -1,9 +1,9 @@
 //! The recording as it happened, and the recording with its accepted suggestions served as if they
 //! were ours.
 //!
-//! `Recorded` turns what happened into actions. `Injected` looks ahead: for an accept it finds when
-//! the accepted text first appeared (from the recorded fetches, or from a typist's times if there
-//! are none), shows it at that time, and lets nothing of ours appear until it is accepted.
+//! `RecordedUser` turns what happened into actions. `InjectedUser` looks ahead: for an accept it
+//! finds when the accepted text first appeared (from the recorded fetches, or from a typist's times
+//! if there are none), shows it at that time, and lets nothing of ours appear until it is accepted.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -28,19 +28,19 @@ const LONGEST_READING: Duration = Duration::from_secs(30);
 const LOOK_AHEAD: usize = 2_000;
 
 /// The recording as it happened.
-pub struct Recorded {
+pub struct RecordedUser {
     events: EditingEvents,
     next: Option<(Timestamp, UserAction)>,
 }
 
-impl Recorded {
+impl RecordedUser {
     /// Creates a user who does what happened.
     pub fn new(events: EditingEvents) -> Self {
         Self { events, next: None }
     }
 }
 
-impl User for Recorded {
+impl User for RecordedUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         while self.next.is_none() {
             let Some(event) = self.events.next().transpose()? else {
@@ -57,7 +57,7 @@ impl User for Recorded {
 }
 
 /// The recording, with its accepted suggestions served as ours.
-pub struct Injected {
+pub struct InjectedUser {
     events: EditingEvents,
     ended: bool,
     actions: VecDeque<(Timestamp, UserAction)>,
@@ -74,7 +74,7 @@ struct Fetch {
     items: Vec<FetchedItem>,
 }
 
-impl Injected {
+impl InjectedUser {
     /// Creates a user who does what happened; `seed` is for times that are not in the recording.
     pub fn new(events: EditingEvents, seed: u64) -> Self {
         Self {
@@ -268,7 +268,7 @@ impl Fetch {
     }
 }
 
-impl User for Injected {
+impl User for InjectedUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         self.look_ahead()?;
         Ok(self.actions.front().map(|(at, _)| *at))

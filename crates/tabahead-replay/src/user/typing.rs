@@ -32,7 +32,7 @@ const LONGEST_TYPED: usize = 400;
 const LONGEST_STRETCH: usize = 5_000;
 
 /// The simulated user.
-pub struct Typing {
+pub struct TypingUser {
     events: EditingEvents,
     /// Events that were read but not begun.
     ahead: VecDeque<EditingEvent>,
@@ -75,7 +75,7 @@ enum Planned {
     Accept(Timestamp, Part),
 }
 
-impl Typing {
+impl TypingUser {
     /// Creates a typist of what happened.
     pub fn new(events: EditingEvents, seed: u64) -> Self {
         Self {
@@ -276,7 +276,7 @@ impl Typing {
     }
 }
 
-impl User for Typing {
+impl User for TypingUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         self.plan()?;
         Ok(self.action.as_ref().map(|action| match action {
