@@ -23,7 +23,7 @@ use crate::{
     fresh::Fresh,
     policy::{Policy, PolicyName, asking::State},
     timeline::{Moment, Timeline},
-    user::{Edited, Screen, User, UserAction, UserError},
+    user::{Screen, User, UserAction, UserEdit, UserError},
 };
 
 use engine::Engine;
@@ -251,11 +251,11 @@ impl World<'_> {
         }
     }
 
-    fn edits(&mut self, edited: Edited) {
+    fn edits(&mut self, edited: UserEdit) {
         let along;
         self.cancel();
         (self.screen, along) = Screen::after(self.screen.take(), &edited);
-        let Edited {
+        let UserEdit {
             document,
             after,
             cursor,

@@ -52,7 +52,7 @@ pub enum UserAction {
         document: DocumentId,
     },
     /// Changes a text.
-    Edits(Edited),
+    Edits(UserEdit),
     /// Moves the cursor.
     Moves {
         /// The document.
@@ -82,7 +82,7 @@ impl UserAction {
 
 /// A change of a text.
 #[derive(Debug, Clone)]
-pub struct Edited {
+pub struct UserEdit {
     /// The document.
     pub document: DocumentId,
     /// The text afterwards.
@@ -92,14 +92,14 @@ pub struct Edited {
     /// The kind of change.
     pub kind: EditKind,
     /// The accepted suggestion, if the change is an accept.
-    pub accepts: Option<Accepts>,
+    pub accepts: Option<UserAccept>,
     /// Whether the editor asks for a suggestion afterwards.
     pub asks: bool,
 }
 
 /// An accepted suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepts {
+pub struct UserAccept {
     /// How much of the suggestion was accepted.
     pub part: Part,
     /// Number of characters that it inserted.
@@ -138,7 +138,7 @@ pub struct Screen {
 impl Screen {
     /// Returns what an editor still shows after a change, and whether the change typed along what
     /// was shown; `None` if nothing was shown or the change is an accept.
-    pub(crate) fn after(shown: Option<Self>, edited: &Edited) -> (Option<Self>, Option<bool>) {
+    pub(crate) fn after(shown: Option<Self>, edited: &UserEdit) -> (Option<Self>, Option<bool>) {
         match shown {
             Some(shown) if edited.accepts.is_none() => {
                 let rest = shown.typed_along(edited);
@@ -150,7 +150,7 @@ impl Screen {
     }
 
     /// Returns the rest of the suggestion if the change typed along it.
-    fn typed_along(self, edited: &Edited) -> Option<Self> {
+    fn typed_along(self, edited: &UserEdit) -> Option<Self> {
         let Suggestion { range, text } = &self.suggestion;
         let typed = edited.after.slice(range.start..edited.cursor);
         let rest = text.strip_prefix(&typed[..])?;

@@ -23,7 +23,7 @@ use crate::{
     policy::{PolicyName, asking::State},
     simulation::Ran,
     timeline::{Moment, Timeline},
-    user::{Edited, Screen, User, UserAction, UserError},
+    user::{Screen, User, UserAction, UserEdit, UserError},
 };
 
 pub use server::ServerError;
@@ -239,11 +239,11 @@ impl Player {
         Ok(())
     }
 
-    fn edits(&mut self, edited: Edited) -> Result<(), WallError> {
+    fn edits(&mut self, edited: UserEdit) -> Result<(), WallError> {
         self.cancel()?;
         let along;
         (self.screen, along) = Screen::after(self.screen.take(), &edited);
-        let Edited {
+        let UserEdit {
             document,
             after,
             cursor,

@@ -14,7 +14,7 @@ use crate::{
     answers::{Answers, Ngram},
     editing::EditKind,
     policy::PolicyName,
-    user::{Accepts, Edited, Part, Screen, User, UserAction, UserError},
+    user::{Part, Screen, User, UserAccept, UserAction, UserEdit, UserError},
 };
 
 /// An act of a story's user.
@@ -80,7 +80,7 @@ impl User for Storyteller {
             Act::Tabs => {
                 let screen = self.screen.take()?;
                 let (after, cursor) = screen.suggestion.apply(&self.text);
-                let accepts = Accepts {
+                let accepts = UserAccept {
                     part: Part::All,
                     characters: screen.suggestion.text.chars().count(),
                     lines: screen.suggestion.text.matches('\n').count() + 1,
@@ -90,7 +90,7 @@ impl User for Storyteller {
             }
         };
         (self.text, self.cursor) = (text, cursor);
-        Some(UserAction::Edits(Edited {
+        Some(UserAction::Edits(UserEdit {
             document: DOCUMENT,
             after: self.text.clone(),
             cursor,

@@ -11,7 +11,7 @@ use tabahead_context::{DocumentName, Suggestion};
 use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
-use super::{Accepts, Edited, Part, User, UserAction, UserError};
+use super::{Part, User, UserAccept, UserAction, UserEdit, UserError};
 use crate::{
     editing::{ByteEdit, EditingEvent, EventKind},
     recording::FetchedItem,
@@ -151,7 +151,7 @@ impl InjectedUser {
     }
 
     /// Shows the suggestion that is accepted now at the time when it first appeared.
-    fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &Edited) {
+    fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &UserEdit) {
         // States from which typing along leads to the accept, latest first.
         let mut chain: Vec<(usize, Appears)> = Vec::new();
         for (index, (at, action)) in self.actions.iter().enumerate().rev() {
@@ -307,12 +307,12 @@ pub(super) fn action_of(event: &EditingEvent) -> Option<UserAction> {
             ..
         } => {
             let accepts = reason.as_deref() == Some("inlineSuggestion.accept");
-            UserAction::Edits(Edited {
+            UserAction::Edits(UserEdit {
                 document: DocumentId(*document),
                 after: after.clone(),
                 cursor: *cursor,
                 kind: *kind,
-                accepts: accepts.then(|| Accepts {
+                accepts: accepts.then(|| UserAccept {
                     part: Part::All,
                     characters: inserted(before, edits),
                     lines: 1 + after.line_count().saturating_sub(before.line_count()),

@@ -15,7 +15,8 @@ use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset};
 
 use super::{
-    Accepts, Edited, EditingEvents, Part, Screen, User, UserAction, UserError, recorded::action_of,
+    EditingEvents, Part, Screen, User, UserAccept, UserAction, UserEdit, UserError,
+    recorded::action_of,
 };
 use crate::{
     editing::{EditKind, EditingEvent, EventKind},
@@ -230,7 +231,7 @@ impl TypingUser {
         let range = stretch.replaces.take().unwrap_or(at..at);
         stretch.before = stretch.before.with_replaced(range, &typed);
         stretch.cursor = Offset(at.0 + typed.len());
-        Some(UserAction::Edits(Edited {
+        Some(UserAction::Edits(UserEdit {
             document: stretch.document,
             after: stretch.before.clone(),
             cursor: stretch.cursor,
@@ -260,12 +261,12 @@ impl TypingUser {
             .with_replaced(replaced.unwrap_or(at..at), text);
         stretch.cursor = Offset(at.0 + text.len());
         self.rests_until = Timestamp(self.now.0 + self.typist.edits_after_accept());
-        Some(UserAction::Edits(Edited {
+        Some(UserAction::Edits(UserEdit {
             document: stretch.document,
             after: stretch.before.clone(),
             cursor: stretch.cursor,
             kind: EditKind::Accept,
-            accepts: Some(Accepts {
+            accepts: Some(UserAccept {
                 part,
                 characters: text.chars().count(),
                 lines: 1 + stretch.before.line_count().saturating_sub(lines_before),
