@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tabahead_speculation::Origin;
 
-use crate::{editing::EditKind, user::Part};
+use crate::{editing::EditKind, user::AcceptedPart};
 
 /// All samples of one figure, four bytes each; times are in microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -301,7 +301,7 @@ pub(crate) struct Asked {
 /// The data of an accept that the figures need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Accepted {
-    pub(crate) part: Part,
+    pub(crate) part: AcceptedPart,
     pub(crate) characters: usize,
     /// Whether a fresh process would show something after it.
     pub(crate) has_next: bool,
@@ -352,7 +352,7 @@ impl Figures {
             None => {}
         }
         let per_request = match (asked.accept, asked.kind) {
-            (Some(accepted), _) if accepted.part == Part::All => {
+            (Some(accepted), _) if accepted.part == AcceptedPart::All => {
                 Some(&mut self.prefilled_per_accept)
             }
             (None, EditKind::Keystroke) => Some(&mut self.prefilled_per_key),
@@ -367,7 +367,7 @@ impl Figures {
         }
         let Some(accepted) = asked.accept else { return };
         self.accepted_characters += accepted.characters as u64;
-        if accepted.part != Part::All {
+        if accepted.part != AcceptedPart::All {
             self.partial_accepts += 1;
             return;
         }

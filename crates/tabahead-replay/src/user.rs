@@ -101,7 +101,7 @@ pub struct UserEdit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserAccept {
     /// How much of the suggestion was accepted.
-    pub part: Part,
+    pub part: AcceptedPart,
     /// Number of characters that it inserted.
     pub characters: usize,
     /// Number of lines that it wrote or continued: one, and one more for each line end that it
@@ -113,7 +113,7 @@ pub struct UserAccept {
 
 /// How much of a suggestion was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum AcceptedPart {
     /// All of it.
     All,
     /// Its first line.

@@ -14,7 +14,7 @@ use crate::{
     answers::{Answers, Ngram},
     editing::EditKind,
     policy::PolicyName,
-    user::{Part, Screen, User, UserAccept, UserAction, UserEdit, UserError},
+    user::{AcceptedPart, Screen, User, UserAccept, UserAction, UserEdit, UserError},
 };
 
 /// An act of a story's user.
@@ -81,7 +81,7 @@ impl User for Storyteller {
                 let screen = self.screen.take()?;
                 let (after, cursor) = screen.suggestion.apply(&self.text);
                 let accepts = UserAccept {
-                    part: Part::All,
+                    part: AcceptedPart::All,
                     characters: screen.suggestion.text.chars().count(),
                     lines: screen.suggestion.text.matches('\n').count() + 1,
                     suggestion: Some(screen.id),

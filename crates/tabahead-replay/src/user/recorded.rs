@@ -11,7 +11,7 @@ use tabahead_context::{DocumentName, Suggestion};
 use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
-use super::{Part, User, UserAccept, UserAction, UserEdit, UserError};
+use super::{AcceptedPart, User, UserAccept, UserAction, UserEdit, UserError};
 use crate::{
     editing::{ByteEdit, EditingEvent, EventKind},
     recording::FetchedItem,
@@ -313,7 +313,7 @@ pub(super) fn action_of(event: &EditingEvent) -> Option<UserAction> {
                 cursor: *cursor,
                 kind: *kind,
                 accepts: accepts.then(|| UserAccept {
-                    part: Part::All,
+                    part: AcceptedPart::All,
                     characters: inserted(before, edits),
                     lines: 1 + after.line_count().saturating_sub(before.line_count()),
                     suggestion: None,

@@ -15,7 +15,7 @@ use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset};
 
 use super::{
-    EditingEvents, Part, Screen, User, UserAccept, UserAction, UserEdit, UserError,
+    AcceptedPart, EditingEvents, Screen, User, UserAccept, UserAction, UserEdit, UserError,
     recorded::action_of,
 };
 use crate::{
@@ -73,7 +73,7 @@ struct Stretch {
 enum Planned {
     Recorded(Timestamp, Box<UserAction>, Duration),
     Key(Timestamp),
-    Accept(Timestamp, Part),
+    Accept(Timestamp, AcceptedPart),
 }
 
 impl TypingUser {
@@ -241,7 +241,7 @@ impl TypingUser {
         }))
     }
 
-    fn presses_tab(&mut self, part: Part) -> Option<UserAction> {
+    fn presses_tab(&mut self, part: AcceptedPart) -> Option<UserAction> {
         let screen = self.screen.take()?;
         let stretch = self.stretch.as_mut()?;
         let text = part_of(&screen.suggestion.text, part);
@@ -270,7 +270,7 @@ impl TypingUser {
                 part,
                 characters: text.chars().count(),
                 lines: 1 + stretch.before.line_count().saturating_sub(lines_before),
-                suggestion: (part == Part::All).then_some(screen.id),
+                suggestion: (part == AcceptedPart::All).then_some(screen.id),
             }),
             asks: true,
         }))
@@ -318,13 +318,13 @@ impl User for TypingUser {
 impl Stretch {
     /// Returns how much of a suggestion agrees with the text to be typed; `None` if it is not worth
     /// a key.
-    fn agrees(&self, screen: &Screen) -> Option<Part> {
+    fn agrees(&self, screen: &Screen) -> Option<AcceptedPart> {
         let Suggestion { range, text } = &screen.suggestion;
         let here = screen.document == self.document
             && range.start == self.cursor
             && range.end == self.cursor
             && self.replaces.is_none();
-        let parts = [Part::All, Part::Line, Part::Word];
+        let parts = [AcceptedPart::All, AcceptedPart::Line, AcceptedPart::Word];
         let agreed = parts.into_iter().find(|part| {
             let text = part_of(text, *part);
             let longer = text.chars().count() >= LEAST_CHARACTERS;
@@ -415,14 +415,14 @@ fn ends_with_key(text: &str, at: usize) -> bool {
 }
 
 /// Returns the part of a suggestion that is accepted.
-fn part_of(text: &str, part: Part) -> &str {
+fn part_of(text: &str, part: AcceptedPart) -> &str {
     let end = match part {
-        Part::All => text.len(),
-        Part::Line => match text.trim_start_matches(['\r', '\n']).find('\n') {
+        AcceptedPart::All => text.len(),
+        AcceptedPart::Line => match text.trim_start_matches(['\r', '\n']).find('\n') {
             Some(at) => text.len() - text.trim_start_matches(['\r', '\n']).len() + at,
             None => text.len(),
         },
-        Part::Word => {
+        AcceptedPart::Word => {
             let word = |c: char| c.is_alphanumeric() || c == '_';
             let start = text.find(word).unwrap_or(0);
             let length = text[start..]
