@@ -290,17 +290,17 @@ impl Figures {
 
 /// The data of a request that the figures need.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked {
+pub(crate) struct RequestFacts {
     pub(crate) kind: EditKind,
     /// Whether the typed text agreed with what was shown; `None` if nothing was shown.
     pub(crate) along: Option<bool>,
     /// The accept that the request follows, if any.
-    pub(crate) accept: Option<Accepted>,
+    pub(crate) accept: Option<AcceptFacts>,
 }
 
 /// The data of an accept that the figures need.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptFacts {
     pub(crate) part: AcceptedPart,
     pub(crate) characters: usize,
     /// Whether a fresh process would show something after it.
@@ -313,7 +313,7 @@ pub(crate) struct Accepted {
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Outcome {
+pub(crate) struct RequestResult {
     /// Time from the request to its end.
     pub(crate) took: Duration,
     /// Origin of the answer.
@@ -328,18 +328,18 @@ pub(crate) struct Outcome {
 
 impl Figures {
     /// Counts a request that is over.
-    pub(crate) fn count(&mut self, asked: Asked, outcome: Outcome) {
+    pub(crate) fn count(&mut self, asked: RequestFacts, result: RequestResult) {
         self.requests += 1;
-        match (outcome.superseded, outcome.shown) {
+        match (result.superseded, result.shown) {
             (true, _) => self.superseded += 1,
             (false, true) => self.shown += 1,
             (false, false) => self.silent += 1,
         }
-        if outcome.origin.is_some() || outcome.untold {
-            self.perceived.of(outcome.origin).add_time(outcome.took);
+        if result.origin.is_some() || result.untold {
+            self.perceived.of(result.origin).add_time(result.took);
         }
         use Origin::{Exact, Joined, Speculated, TypedThrough};
-        let hit = matches!(outcome.origin, Some(Exact | TypedThrough | Speculated));
+        let hit = matches!(result.origin, Some(Exact | TypedThrough | Speculated));
         match asked.along {
             Some(true) => {
                 self.keys_along += 1;
@@ -360,7 +360,7 @@ impl Figures {
             (None, EditKind::Jump) => Some(&mut self.prefilled_per_jump),
             _ => None,
         };
-        let prefilled = outcome.prefilled;
+        let prefilled = result.prefilled;
         let prefilled = prefilled.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
         if let (Some(samples), Some(prefilled)) = (per_request, prefilled) {
             samples.add(prefilled);
@@ -386,10 +386,10 @@ impl Figures {
         if accepted.has_next {
             self.with_next += 1;
             self.hits_after_accept += u64::from(hit);
-            self.joined_after_accept += u64::from(outcome.origin == Some(Joined));
-            if outcome.shown {
+            self.joined_after_accept += u64::from(result.origin == Some(Joined));
+            if result.shown {
                 self.next_ready += 1;
-                self.accept_to_next.add_time(outcome.took);
+                self.accept_to_next.add_time(result.took);
             }
         }
     }

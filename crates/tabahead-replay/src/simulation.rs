@@ -19,7 +19,7 @@ use tabahead_text::{Document, Offset};
 use crate::{
     answers::Answers,
     editing::EditKind,
-    figures::{Accepted, Asked, Figures, Outcome},
+    figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
     fresh::Fresh,
     policy::{Policy, PolicyName, asking::State},
     timeline::{Moment, Timeline},
@@ -128,7 +128,7 @@ struct Waiting {
     document: DocumentId,
     state: State,
     at: Timestamp,
-    asked: Asked,
+    asked: RequestFacts,
     /// Number of prompt tokens computed for foreground requests before this one.
     prefilled: u64,
 }
@@ -285,7 +285,7 @@ impl World<'_> {
             cursor,
             name,
         };
-        let accept = accepts.map(|accepts| Accepted {
+        let accept = accepts.map(|accepts| AcceptFacts {
             part: accepts.part,
             characters: accepts.characters,
             has_next: self.fresh.shown(&state, self.answers).is_ok(),
@@ -300,7 +300,7 @@ impl World<'_> {
             self.asks(
                 document,
                 state,
-                Asked {
+                RequestFacts {
                     kind,
                     along,
                     accept,
@@ -338,7 +338,7 @@ impl World<'_> {
         Some(!(after.same_base(&before) && after.tail.starts_with(&before.tail)))
     }
 
-    fn asks(&mut self, document: DocumentId, state: State, asked: Asked) {
+    fn asks(&mut self, document: DocumentId, state: State, asked: RequestFacts) {
         self.requests += 1;
         let request = RequestId(self.requests);
         self.waiting = Some(Waiting {
@@ -376,7 +376,7 @@ impl World<'_> {
     }
 
     fn ends(&mut self, waiting: &Waiting, origin: Option<Origin>, shown: bool, superseded: bool) {
-        let outcome = Outcome {
+        let result = RequestResult {
             took: self.now.0.saturating_sub(waiting.at.0),
             origin,
             untold: false,
@@ -384,7 +384,7 @@ impl World<'_> {
             superseded,
             prefilled: Some(self.engine.urgent_work().prefilled - waiting.prefilled),
         };
-        self.figures.count(waiting.asked, outcome);
+        self.figures.count(waiting.asked, result);
     }
 
     fn input(&mut self, input: Input) {

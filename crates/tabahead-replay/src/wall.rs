@@ -19,7 +19,7 @@ use tabahead_speculation::{DocumentId, Origin, SuggestionId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
 use crate::{
-    figures::{Accepted, Asked, Figures, Outcome},
+    figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
     policy::{PolicyName, asking::State},
     simulation::Ran,
     timeline::{Moment, Timeline},
@@ -118,14 +118,14 @@ struct Waiting {
     document: DocumentId,
     state: State,
     asked_at: Instant,
-    asked: Asked,
+    asked: RequestFacts,
 }
 
 /// A finished request, kept so that a fresh process can be asked about its state.
 struct Over {
     state: State,
-    asked: Asked,
-    outcome: Outcome,
+    asked: RequestFacts,
+    result: RequestResult,
     shown: Option<Suggestion>,
 }
 
@@ -278,7 +278,7 @@ impl Player {
         let id = self
             .server
             .request("textDocument/inlineCompletion", &params)?;
-        let accept = accepts.map(|accepts| Accepted {
+        let accept = accepts.map(|accepts| AcceptFacts {
             part: accepts.part,
             characters: accepts.characters,
             // A fresh process is asked in `finish`.
@@ -295,7 +295,7 @@ impl Player {
                 name,
             },
             asked_at,
-            asked: Asked {
+            asked: RequestFacts {
                 kind,
                 along,
                 accept,
@@ -350,7 +350,7 @@ impl Player {
         shown: Option<Suggestion>,
         superseded: bool,
     ) {
-        let outcome = Outcome {
+        let result = RequestResult {
             took,
             origin,
             untold: origin.is_none() && !superseded,
@@ -362,7 +362,7 @@ impl Player {
         self.over.push(Over {
             state: waiting.state,
             asked: waiting.asked,
-            outcome,
+            result,
             shown,
         });
     }
@@ -385,18 +385,18 @@ impl Player {
             let Over {
                 state,
                 mut asked,
-                outcome,
+                result,
                 shown,
             } = over;
             if let Some(accept) = &mut asked.accept {
                 accept.has_next = fresh.suggests(&state)?.is_some();
             }
             if let Some(shown) = shown
-                && outcome.origin != Some(Origin::Miss)
+                && result.origin != Some(Origin::Miss)
             {
                 figures.unlike_fresh += u64::from(fresh.suggests(&state)? != Some(shown));
             }
-            figures.count(asked, outcome);
+            figures.count(asked, result);
         }
         fresh.stop()?;
         Ok(Ran {
