@@ -63,7 +63,7 @@ pub fn run(
     setup: &Setup,
 ) -> Result<Ran, UserError> {
     let profile = answers.profile().clone();
-    let mut world = World {
+    let mut simulation = Simulation {
         policy: policy.start(&setup.settings, &profile),
         engine: Engine::new(setup.costs),
         fresh: Fresh::new(&setup.settings, &profile),
@@ -81,11 +81,11 @@ pub fn run(
         figures: Figures::default(),
         timeline: Timeline::new(setup.timeline),
     };
-    world.run(user)?;
-    Ok(world.finish())
+    simulation.run(user)?;
+    Ok(simulation.finish())
 }
 
-struct World<'a> {
+struct Simulation<'a> {
     policy: Box<dyn Policy>,
     engine: Engine,
     fresh: Fresh,
@@ -133,7 +133,7 @@ struct Waiting {
     prefilled: u64,
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     fn run(&mut self, user: &mut dyn User) -> Result<(), UserError> {
         let mut last = Timestamp::default();
         loop {
