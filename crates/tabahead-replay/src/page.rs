@@ -135,7 +135,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{simulation::Ran, timeline::Timeline};
+    use crate::{simulation::RunResult, timeline::Timeline};
 
     const NAME: &str = "<!--<script></script><img src=x onerror=alert(1)>";
 
@@ -146,7 +146,7 @@ mod tests {
             .perceived
             .miss
             .add_time(Duration::from_micros(1_500));
-        let ran = Ran {
+        let ran = RunResult {
             figures,
             timeline: Timeline::new(true),
         };

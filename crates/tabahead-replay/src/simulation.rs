@@ -45,7 +45,7 @@ pub struct Setup {
 
 /// Result of a run.
 #[derive(Debug)]
-pub struct Ran {
+pub struct RunResult {
     /// The measured figures.
     pub figures: Figures,
     /// The timeline; empty unless it was asked for.
@@ -61,7 +61,7 @@ pub fn run(
     user: &mut dyn User,
     answers: &mut Answers,
     setup: &Setup,
-) -> Result<Ran, UserError> {
+) -> Result<RunResult, UserError> {
     let profile = answers.profile().clone();
     let mut simulation = Simulation {
         policy: policy.start(&setup.settings, &profile),
@@ -168,7 +168,7 @@ impl Simulation<'_> {
         }
     }
 
-    fn finish(mut self) -> Ran {
+    fn finish(mut self) -> RunResult {
         self.supersede();
         let (urgent, ahead) = (self.engine.urgent_work(), self.engine.work_ahead());
         self.figures.prefilled = [urgent.prefilled, ahead.prefilled];
@@ -176,7 +176,7 @@ impl Simulation<'_> {
         self.figures.busy = [urgent.busy, ahead.busy];
         self.figures.wasted_tokens = self.policy.wasted_tokens();
         self.figures.lasted = self.now.0;
-        Ran {
+        RunResult {
             figures: self.figures,
             timeline: self.timeline,
         }

@@ -21,7 +21,7 @@ use tabahead_text::{Document, Offset, PositionEncoding};
 use crate::{
     figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
     policy::{PolicyName, asking::State},
-    simulation::Ran,
+    simulation::RunResult,
     timeline::{Moment, Timeline},
     user::{Screen, User, UserAction, UserEdit, UserError},
 };
@@ -61,7 +61,11 @@ pub enum WallError {
 ///
 /// # Errors
 /// When the recording cannot be read on or the server does not do what it must.
-pub fn run(policy: PolicyName, user: &mut dyn User, setup: &WallSetup) -> Result<Ran, WallError> {
+pub fn run(
+    policy: PolicyName,
+    user: &mut dyn User,
+    setup: &WallSetup,
+) -> Result<RunResult, WallError> {
     let options = match policy {
         PolicyName::None => asks_always(),
         PolicyName::Tabahead => json!({}),
@@ -368,7 +372,7 @@ impl Player {
     }
 
     /// Collects what the server counted, and asks a fresh process about the finished requests.
-    fn finish(mut self, setup: &WallSetup) -> Result<Ran, WallError> {
+    fn finish(mut self, setup: &WallSetup) -> Result<RunResult, WallError> {
         let stats = self.server.call("tabahead/stats", &json!({}))?;
         let mut figures = Figures {
             lasted: self.now().0,
@@ -399,7 +403,7 @@ impl Player {
             figures.count(asked, result);
         }
         fresh.stop()?;
-        Ok(Ran {
+        Ok(RunResult {
             figures,
             timeline: self.timeline,
         })
