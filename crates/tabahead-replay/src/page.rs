@@ -8,7 +8,7 @@ use crate::{
     editing::EditKind,
     figures::{Figures, Samples},
     policy::PolicyName,
-    report::{self, OfRecording},
+    report::{self, RecordingResults},
     timeline::{Moment, Timeline},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 const POINTS: usize = 256;
 
 /// Returns the page; `about` describes the run.
-pub fn page(about: &Value, recordings: &[OfRecording]) -> String {
+pub fn page(about: &Value, recordings: &[RecordingResults]) -> String {
     let pooled = report::pooled(recordings);
     let data = json!({
         "about": about,
@@ -150,7 +150,7 @@ mod tests {
             figures,
             timeline: Timeline::new(true),
         };
-        let recording = OfRecording {
+        let recording = RecordingResults {
             name: NAME.to_owned(),
             policies: vec![(PolicyName::Tabahead, ran)],
         };

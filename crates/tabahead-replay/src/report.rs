@@ -13,7 +13,7 @@ pub const VERSION: u32 = 1;
 
 /// The results of one recording.
 #[derive(Debug)]
-pub struct OfRecording {
+pub struct RecordingResults {
     /// The file's name.
     pub name: String,
     /// Result of each policy.
@@ -21,7 +21,7 @@ pub struct OfRecording {
 }
 
 /// Adds up the figures of each policy over recordings.
-pub fn pooled(recordings: &[OfRecording]) -> Vec<(PolicyName, Figures)> {
+pub fn pooled(recordings: &[RecordingResults]) -> Vec<(PolicyName, Figures)> {
     let mut pooled: Vec<(PolicyName, Figures)> = Vec::new();
     for (name, RunResult { figures, .. }) in recordings.iter().flat_map(|r| &r.policies) {
         match pooled.iter_mut().find(|(known, _)| known == name) {

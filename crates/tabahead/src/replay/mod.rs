@@ -16,7 +16,7 @@ use tabahead_context::Layout;
 use tabahead_replay::{
     page::page,
     policy::PolicyName,
-    report::{self, OfRecording},
+    report::{self, RecordingResults},
     session::Mode,
     user::UserError,
 };
@@ -59,7 +59,7 @@ pub(crate) struct Measured {
     pub(crate) layout: Option<Layout>,
     pub(crate) seed: u64,
     pub(crate) costs: Value,
-    pub(crate) recordings: Vec<OfRecording>,
+    pub(crate) recordings: Vec<RecordingResults>,
 }
 
 impl Measured {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tabahead_replay::{
     answers::{Answers, AnswersFile, Ngram, RealModel},
     policy::PolicyName,
-    report::OfRecording,
+    report::RecordingResults,
     session::user,
     simulation::{EngineCosts, Setup, run},
 };
@@ -57,7 +57,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
             let error = anyhow::Error::new(error);
             tracing::warn!("{error:#}; what was measured is not remembered");
         }
-        recordings.push(OfRecording {
+        recordings.push(RecordingResults {
             name: name_of(file),
             policies: of_policies,
         });

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tabahead_replay::{
     policy::PolicyName,
-    report::OfRecording,
+    report::RecordingResults,
     session::user,
     wall::{WallError, WallSetup, run},
 };
@@ -62,7 +62,7 @@ pub(super) fn measure(
             of_policies.push((policy, ran));
             bar.inc(1);
         }
-        recordings.push(OfRecording {
+        recordings.push(RecordingResults {
             name: name_of(file),
             policies: of_policies,
         });
