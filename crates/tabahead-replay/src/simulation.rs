@@ -91,11 +91,11 @@ struct Simulation<'a> {
     fresh: Fresh,
     answers: &'a mut Answers,
     now: Timestamp,
-    documents: BTreeMap<DocumentId, Opened>,
+    documents: BTreeMap<DocumentId, SimulatedDocument>,
     /// Document and line in which the last change left the cursor, and where it was moved since.
     written: Option<(DocumentId, usize)>,
     moved: Option<(DocumentId, usize)>,
-    waiting: Option<Waiting>,
+    waiting: Option<WaitingRequest>,
     screen: Option<Screen>,
     requests: u64,
     /// Whether the current event was caused by the user, not by the engine.
@@ -108,7 +108,7 @@ struct Simulation<'a> {
 }
 
 /// An open document.
-struct Opened {
+struct SimulatedDocument {
     name: DocumentName,
     text: Document,
     /// The user's cursor in the document; `None` before the user was there.
@@ -116,14 +116,14 @@ struct Opened {
 }
 
 /// A suggestion that is about to be shown.
-struct Shown {
+struct ShownSuggestion {
     id: SuggestionId,
     suggestion: Suggestion,
     origin: Origin,
 }
 
 /// The request that is waiting for an answer.
-struct Waiting {
+struct WaitingRequest {
     request: RequestId,
     document: DocumentId,
     state: State,
@@ -190,7 +190,7 @@ impl Simulation<'_> {
                 name,
                 text,
             } => {
-                let opened = Opened {
+                let opened = SimulatedDocument {
                     name,
                     text: text.clone(),
                     cursor: None,
@@ -341,7 +341,7 @@ impl Simulation<'_> {
     fn asks(&mut self, document: DocumentId, state: State, asked: RequestFacts) {
         self.requests += 1;
         let request = RequestId(self.requests);
-        self.waiting = Some(Waiting {
+        self.waiting = Some(WaitingRequest {
             request,
             document,
             state: state.clone(),
@@ -375,7 +375,13 @@ impl Simulation<'_> {
         }
     }
 
-    fn ends(&mut self, waiting: &Waiting, origin: Option<Origin>, shown: bool, superseded: bool) {
+    fn ends(
+        &mut self,
+        waiting: &WaitingRequest,
+        origin: Option<Origin>,
+        shown: bool,
+        superseded: bool,
+    ) {
         let result = RequestResult {
             took: self.now.0.saturating_sub(waiting.at.0),
             origin,
@@ -453,7 +459,7 @@ impl Simulation<'_> {
                 self.ends(&waiting, Some(origin), true, false);
                 self.timeline
                     .add(self.now, || Moment::shown(&suggestion, Some(origin)));
-                let shown = Shown {
+                let shown = ShownSuggestion {
                     id,
                     suggestion,
                     origin,
@@ -469,8 +475,8 @@ impl Simulation<'_> {
         }
     }
 
-    fn shows(&mut self, waiting: &Waiting, shown: Shown) {
-        let Shown {
+    fn shows(&mut self, waiting: &WaitingRequest, shown: ShownSuggestion) {
+        let ShownSuggestion {
             id,
             suggestion,
             origin,
