@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub use server::ServerError;
-use server::{Arrived, Server};
+use server::{ArrivedAnswer, Server};
 
 /// How the server is started and how long pauses last.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub fn run(
         documents: HashMap::new(),
         waiting: None,
         screen: None,
-        over: Vec::new(),
+        finished: Vec::new(),
         timeline: Timeline::new(setup.timeline),
     };
     player.play(user)?;
@@ -102,14 +102,14 @@ struct Player {
     /// The user's time of the latest action, and when it really happened.
     last: Timestamp,
     last_at: Instant,
-    documents: HashMap<DocumentId, Opened>,
-    waiting: Option<Waiting>,
+    documents: HashMap<DocumentId, SentDocument>,
+    waiting: Option<SentRequest>,
     screen: Option<Screen>,
-    over: Vec<Over>,
+    finished: Vec<FinishedRequest>,
     timeline: Timeline,
 }
 
-struct Opened {
+struct SentDocument {
     uri: String,
     name: DocumentName,
     text: Document,
@@ -117,7 +117,7 @@ struct Opened {
 }
 
 /// The request that is waiting for an answer.
-struct Waiting {
+struct SentRequest {
     id: i64,
     document: DocumentId,
     state: State,
@@ -126,7 +126,7 @@ struct Waiting {
 }
 
 /// A finished request, kept so that a fresh process can be asked about its state.
-struct Over {
+struct FinishedRequest {
     state: State,
     asked: RequestFacts,
     result: RequestResult,
@@ -175,7 +175,7 @@ impl Player {
 
     fn close(&mut self, document: DocumentId) -> Result<(), ServerError> {
         match self.documents.remove(&document) {
-            Some(Opened { uri, .. }) => {
+            Some(SentDocument { uri, .. }) => {
                 let about = json!({"textDocument": {"uri": uri}});
                 self.server.notify("textDocument/didClose", &about)
             }
@@ -198,7 +198,7 @@ impl Player {
                 self.close(document)?;
                 let uri = server::uri(&format!("recorded/{}", document.0), &name);
                 self.server.open(&uri, &name, &text)?;
-                let opened = Opened {
+                let opened = SentDocument {
                     uri,
                     name,
                     text,
@@ -290,7 +290,7 @@ impl Player {
             base_moves: None,
             lines: accepts.lines,
         });
-        self.waiting = Some(Waiting {
+        self.waiting = Some(SentRequest {
             id,
             document,
             state: State {
@@ -323,7 +323,7 @@ impl Player {
         Ok(())
     }
 
-    fn take(&mut self, arrived: Arrived) {
+    fn take(&mut self, arrived: ArrivedAnswer) {
         let Some(waiting) = self.waiting.take_if(|waiting| waiting.id == arrived.id) else {
             return;
         };
@@ -348,7 +348,7 @@ impl Player {
 
     fn ends(
         &mut self,
-        waiting: Waiting,
+        waiting: SentRequest,
         took: Duration,
         origin: Option<Origin>,
         shown: Option<Suggestion>,
@@ -363,7 +363,7 @@ impl Player {
             // The server does not report it per request.
             prefilled: None,
         };
-        self.over.push(Over {
+        self.finished.push(FinishedRequest {
             state: waiting.state,
             asked: waiting.asked,
             result,
@@ -385,13 +385,13 @@ impl Player {
         figures.busy = [self.server.cpu_time().unwrap_or_default(), Duration::ZERO];
         self.server.stop()?;
         let mut fresh = Server::start(&setup.program, &setup.arguments, &asks_always())?;
-        for over in self.over {
-            let Over {
+        for finished in self.finished {
+            let FinishedRequest {
                 state,
                 mut asked,
                 result,
                 shown,
-            } = over;
+            } = finished;
             if let Some(accept) = &mut asked.accept {
                 accept.has_next = fresh.suggests(&state)?.is_some();
             }
@@ -411,7 +411,10 @@ impl Player {
 }
 
 /// Reads a suggestion, its id and its origin from an item of the protocol.
-fn item_of(item: &Value, waiting: &Waiting) -> Option<(Suggestion, SuggestionId, Option<Origin>)> {
+fn item_of(
+    item: &Value,
+    waiting: &SentRequest,
+) -> Option<(Suggestion, SuggestionId, Option<Origin>)> {
     let suggestion = server::suggestion(item, &waiting.state.document)?;
     let id = item.pointer("/command/arguments/0")?.as_u64()?;
     let word = item.pointer("/command/arguments/1")?.as_str()?;
