@@ -26,7 +26,7 @@ use crate::{
     user::{Screen, User, UserAction, UserEdit, UserError},
 };
 
-use engine::Engine;
+use engine::VirtualEngine;
 pub use engine::{EngineCosts, Work};
 
 /// How long the engine continues after the last action.
@@ -65,7 +65,7 @@ pub fn run(
     let profile = answers.profile().clone();
     let mut simulation = Simulation {
         policy: policy.start(&setup.settings, &profile),
-        engine: Engine::new(setup.costs),
+        engine: VirtualEngine::new(setup.costs),
         fresh: Fresh::new(&setup.settings, &profile),
         answers,
         now: Timestamp::default(),
@@ -87,7 +87,7 @@ pub fn run(
 
 struct Simulation<'a> {
     policy: Box<dyn Policy>,
-    engine: Engine,
+    engine: VirtualEngine,
     fresh: Fresh,
     answers: &'a mut Answers,
     now: Timestamp,
