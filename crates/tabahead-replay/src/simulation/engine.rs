@@ -11,7 +11,7 @@ use tabahead_backend::schedule::{Candidate, Costs, precedence, schedule};
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, Goal, Priority, TokenId};
 use tabahead_speculation::Timestamp;
 
-use super::known::{KnownTokens, Node};
+use super::known::{KnownTokens, PrefixNode};
 use crate::{
     answers::{Answers, NextToken, StateKey},
     fresh::event_of,
@@ -75,13 +75,13 @@ struct VirtualGeneration {
     rank: u64,
     key: StateKey,
     /// Nodes of the prompt, then of the tokens so far.
-    nodes: Vec<Node>,
+    nodes: Vec<PrefixNode>,
     /// Place of the next token, counted from the stable boundary.
     place: usize,
     /// Tokens of the text that must be spelled, cut where the path leaves them.
     draft: Vec<TokenId>,
     /// Tokens that must be computed before the next token can be chosen.
-    pending: Vec<(Node, TokenRole)>,
+    pending: Vec<(PrefixNode, TokenRole)>,
     /// Whether the last decoded token was computed only to choose the next one.
     charged: bool,
     /// Number of steps that lookahead still takes before the next token is known; `None` before the
@@ -143,12 +143,12 @@ impl VirtualEngine {
             Err(failure) => return vec![GenerationEvent::Failed { id, failure }],
         };
         self.next_rank += 1;
-        let mut node = Node::default();
+        let mut node = PrefixNode::default();
         let mut follow = |token: &TokenId| {
             node = node.followed_by(*token);
             node
         };
-        let mut nodes: Vec<Node> = beginning.prompt.iter().map(&mut follow).collect();
+        let mut nodes: Vec<PrefixNode> = beginning.prompt.iter().map(&mut follow).collect();
         nodes.extend(request.continued.iter().map(&mut follow));
         let known = self.known.known(&nodes);
         self.known.touch(&nodes[..known]);
@@ -431,7 +431,7 @@ impl VirtualGeneration {
         }
         *left -= 1;
         // The node does not matter: this token is never asked for again.
-        self.pending.push((Node::default(), TokenRole::Ahead));
+        self.pending.push((PrefixNode::default(), TokenRole::Ahead));
         true
     }
 
@@ -459,8 +459,9 @@ impl VirtualGeneration {
     }
 
     fn candidate(&self) -> Candidate {
-        let of_prompt =
-            |(_, role): &(Node, TokenRole)| matches!(role, TokenRole::Prompt | TokenRole::Boundary);
+        let of_prompt = |(_, role): &(PrefixNode, TokenRole)| {
+            matches!(role, TokenRole::Prompt | TokenRole::Boundary)
+        };
         Candidate {
             priority: self.request.priority,
             rank: self.rank,
