@@ -7,7 +7,7 @@ use tabahead_speculation::SpeculatorSettings;
 
 use crate::{
     answers::{Answers, NextToken},
-    policy::asking::{Asker, Progress, Shown, State},
+    policy::asking::{Asker, Progress, QuestionResult, State},
 };
 
 /// Asks as a fresh process does.
@@ -34,7 +34,7 @@ impl Fresh {
     }
 
     /// Returns what is shown at a state, from the model's answer to that very state.
-    pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> Shown {
+    pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> QuestionResult {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = match asked {
             Ok(asked) => asked,

@@ -44,7 +44,7 @@ impl State {
 }
 
 /// Result of a question: what to show, or why nothing is shown.
-pub(crate) type Shown = Result<Suggestion, &'static str>;
+pub(crate) type QuestionResult = Result<Suggestion, &'static str>;
 
 /// Progress of a question.
 pub(crate) enum Progress {
@@ -53,7 +53,7 @@ pub(crate) enum Progress {
     /// The prompt was too long; this shorter request must be started instead.
     AskAgain(GenerationRequest),
     /// The question is decided; its generation is of no more use.
-    Decided(Shown),
+    Decided(QuestionResult),
     /// The model failed.
     Failed,
 }
@@ -83,7 +83,7 @@ impl Asker {
         &mut self,
         state: State,
         priority: Priority,
-    ) -> Result<(Asking, GenerationRequest), Shown> {
+    ) -> Result<(Asking, GenerationRequest), QuestionResult> {
         self.ask_shorter(state, priority, 0)
     }
 
@@ -92,7 +92,7 @@ impl Asker {
         state: State,
         priority: Priority,
         attempt: u8,
-    ) -> Result<(Asking, GenerationRequest), Shown> {
+    ) -> Result<(Asking, GenerationRequest), QuestionResult> {
         if self.context.budgets(attempt).is_none() {
             return Err(Err("too long for the model"));
         }

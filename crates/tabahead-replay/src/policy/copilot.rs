@@ -26,7 +26,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, overtakes},
+    asking::{Asker, Asking, Progress, QuestionResult, State, overtakes},
     none::answer,
 };
 
@@ -265,7 +265,7 @@ impl Copilot {
         }
     }
 
-    fn respond(&mut self, shown: Shown, origin: Origin) {
+    fn respond(&mut self, shown: QuestionResult, origin: Origin) {
         if let Some(waiting) = self.waiting.take() {
             self.served += 1;
             self.effects.push_back(Effect::Respond {
@@ -326,7 +326,7 @@ impl Copilot {
         self.decided(id, pending, decided);
     }
 
-    fn decided(&mut self, id: GenerationId, pending: Pending, decided: Shown) {
+    fn decided(&mut self, id: GenerationId, pending: Pending, decided: QuestionResult) {
         let unread = match pending.speculates {
             true => pending.asking.tokens(),
             false => 0,

@@ -30,7 +30,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, overtakes},
+    asking::{Asker, Asking, Progress, QuestionResult, State, overtakes},
     none::answer,
 };
 
@@ -101,7 +101,7 @@ impl LlamaVim {
         }
     }
 
-    fn respond(&mut self, shown: Shown, origin: Origin) {
+    fn respond(&mut self, shown: QuestionResult, origin: Origin) {
         if let Some((request, _)) = self.waiting.take() {
             self.served += 1;
             let answer = answer(self.served, shown, origin);

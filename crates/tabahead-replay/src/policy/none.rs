@@ -10,7 +10,7 @@ use tabahead_speculation::{
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, is_last, overtakes},
+    asking::{Asker, Asking, Progress, QuestionResult, State, is_last, overtakes},
 };
 
 /// Asks the model on every request.
@@ -49,7 +49,7 @@ impl AskAlways {
         }
     }
 
-    fn respond(&mut self, request: RequestId, shown: Shown) {
+    fn respond(&mut self, request: RequestId, shown: QuestionResult) {
         self.served += 1;
         self.effects.push_back(Effect::Respond {
             request,
@@ -138,7 +138,7 @@ impl Policy for AskAlways {
 }
 
 /// Converts the result of a question to an answer of the protocol.
-pub(super) fn answer(id: u64, shown: Shown, origin: Origin) -> Answer {
+pub(super) fn answer(id: u64, shown: QuestionResult, origin: Origin) -> Answer {
     match shown {
         Ok(suggestion) => Answer::Suggestion {
             id: SuggestionId(id),
