@@ -7,7 +7,7 @@ use tabahead_speculation::SpeculatorSettings;
 
 use crate::{
     answers::{Answers, NextToken},
-    policy::asking::{Asker, Progress, QuestionResult, State},
+    policy::asking::{Asker, DocumentState, Progress, QuestionResult},
 };
 
 /// Asks as a fresh process does.
@@ -19,7 +19,11 @@ impl Fresh {
     }
 
     /// Returns what the model sees at a state; `None` if the model is not asked.
-    pub(crate) fn window(&mut self, state: &State, answers: &mut Answers) -> Option<ContextWindow> {
+    pub(crate) fn window(
+        &mut self,
+        state: &DocumentState,
+        answers: &mut Answers,
+    ) -> Option<ContextWindow> {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = asked.ok()?;
         while let Err(failure) = answers.begin(&request) {
@@ -34,7 +38,7 @@ impl Fresh {
     }
 
     /// Returns what is shown at a state, from the model's answer to that very state.
-    pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> QuestionResult {
+    pub(crate) fn shown(&mut self, state: &DocumentState, answers: &mut Answers) -> QuestionResult {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = match asked {
             Ok(asked) => asked,

@@ -21,7 +21,7 @@ use crate::{
     editing::EditKind,
     figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
     fresh::Fresh,
-    policy::{Policy, PolicyName, asking::State},
+    policy::{Policy, PolicyName, asking::DocumentState},
     timeline::{Moment, Timeline},
     user::{Screen, User, UserAction, UserEdit, UserError},
 };
@@ -126,7 +126,7 @@ struct ShownSuggestion {
 struct WaitingRequest {
     request: RequestId,
     document: DocumentId,
-    state: State,
+    state: DocumentState,
     at: Timestamp,
     asked: RequestFacts,
     /// Number of prompt tokens computed for foreground requests before this one.
@@ -280,7 +280,7 @@ impl Simulation<'_> {
             name = opened.name.clone();
         }
         let jumped = self.jumps(document, after.line_of(cursor));
-        let state = State {
+        let state = DocumentState {
             document: after,
             cursor,
             name,
@@ -310,9 +310,9 @@ impl Simulation<'_> {
     }
 
     /// Returns what the user has in front of them in a document; `None` before the user was there.
-    fn state_of(&self, document: DocumentId) -> Option<State> {
+    fn state_of(&self, document: DocumentId) -> Option<DocumentState> {
         let opened = self.documents.get(&document)?;
-        Some(State {
+        Some(DocumentState {
             document: opened.text.clone(),
             cursor: opened.cursor?,
             name: opened.name.clone(),
@@ -332,13 +332,13 @@ impl Simulation<'_> {
 
     /// Reports whether the prompt of `after` is anything but the prompt of `before` with text
     /// appended. `None` if the model is not asked at one of them.
-    fn base_moves(&mut self, before: &State, after: &State) -> Option<bool> {
+    fn base_moves(&mut self, before: &DocumentState, after: &DocumentState) -> Option<bool> {
         let before = self.fresh.window(before, self.answers)?;
         let after = self.fresh.window(after, self.answers)?;
         Some(!(after.same_base(&before) && after.tail.starts_with(&before.tail)))
     }
 
-    fn asks(&mut self, document: DocumentId, state: State, asked: RequestFacts) {
+    fn asks(&mut self, document: DocumentId, state: DocumentState, asked: RequestFacts) {
         self.requests += 1;
         let request = RequestId(self.requests);
         self.waiting = Some(WaitingRequest {

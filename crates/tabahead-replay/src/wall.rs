@@ -20,7 +20,7 @@ use tabahead_text::{Document, Offset, PositionEncoding};
 
 use crate::{
     figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
-    policy::{PolicyName, asking::State},
+    policy::{PolicyName, asking::DocumentState},
     simulation::RunResult,
     timeline::{Moment, Timeline},
     user::{Screen, User, UserAction, UserEdit, UserError},
@@ -120,14 +120,14 @@ struct SentDocument {
 struct SentRequest {
     id: i64,
     document: DocumentId,
-    state: State,
+    state: DocumentState,
     asked_at: Instant,
     asked: RequestFacts,
 }
 
 /// A finished request, kept so that a fresh process can be asked about its state.
 struct FinishedRequest {
-    state: State,
+    state: DocumentState,
     asked: RequestFacts,
     result: RequestResult,
     shown: Option<Suggestion>,
@@ -293,7 +293,7 @@ impl Player {
         self.waiting = Some(SentRequest {
             id,
             document,
-            state: State {
+            state: DocumentState {
                 document: after,
                 cursor,
                 name,

@@ -11,7 +11,7 @@ use tabahead_text::{Document, Offset};
 
 /// A text, a cursor in it and the document's name.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct DocumentState {
     /// The text.
     pub document: Document,
     /// The cursor.
@@ -20,7 +20,7 @@ pub struct State {
     pub name: DocumentName,
 }
 
-impl State {
+impl DocumentState {
     /// Returns the text before the cursor.
     pub(crate) fn before(&self) -> String {
         self.document.slice(Offset(0)..self.cursor)
@@ -81,7 +81,7 @@ impl Asker {
     /// error.
     pub(crate) fn ask(
         &mut self,
-        state: State,
+        state: DocumentState,
         priority: Priority,
     ) -> Result<(Asking, GenerationRequest), QuestionResult> {
         self.ask_shorter(state, priority, 0)
@@ -89,7 +89,7 @@ impl Asker {
 
     fn ask_shorter(
         &mut self,
-        state: State,
+        state: DocumentState,
         priority: Priority,
         attempt: u8,
     ) -> Result<(Asking, GenerationRequest), QuestionResult> {
@@ -184,7 +184,7 @@ pub(crate) struct Asking {
     /// The generation that answers it.
     pub(crate) id: GenerationId,
     /// The state that is asked about.
-    pub(crate) state: State,
+    pub(crate) state: DocumentState,
     /// The part of the state that the model sees.
     pub(crate) window: ContextWindow,
     path: Path,

@@ -26,7 +26,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, QuestionResult, State, overtakes},
+    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, overtakes},
     none::answer,
 };
 
@@ -129,7 +129,7 @@ pub struct Copilot {
     asker: Asker,
     cache: CopilotCache,
     /// The state at which a suggestion is shown, and the suggestion.
-    current: Option<(State, Suggestion)>,
+    current: Option<(DocumentState, Suggestion)>,
     pending: Vec<Pending>,
     waiting: Option<Waiting>,
     effects: VecDeque<Effect>,
@@ -148,7 +148,7 @@ struct Pending {
 struct Waiting {
     request: RequestId,
     document: DocumentId,
-    state: State,
+    state: DocumentState,
     /// The earlier request that it waits for, and until when.
     joined: Option<(GenerationId, Timestamp)>,
     /// The request that was made for it.
@@ -237,7 +237,7 @@ impl Copilot {
         }
     }
 
-    fn show(&mut self, state: &State, text: String, covers: usize, origin: Origin) {
+    fn show(&mut self, state: &DocumentState, text: String, covers: usize, origin: Origin) {
         let suggestion = Suggestion {
             range: state.cursor..Offset(state.cursor.0 + covers),
             text,
@@ -247,7 +247,7 @@ impl Copilot {
         self.speculate(state, &suggestion);
     }
 
-    fn speculate(&mut self, state: &State, shown: &Suggestion) {
+    fn speculate(&mut self, state: &DocumentState, shown: &Suggestion) {
         let next = state.accepted(shown);
         let (before, behind) = (next.before(), next.behind());
         let asked = |pending: &Pending| pending.before == before && pending.behind == behind;
@@ -389,7 +389,7 @@ impl Policy for Copilot {
                 name,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
@@ -411,7 +411,7 @@ impl Policy for Copilot {
                 suggestion,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
@@ -454,7 +454,7 @@ impl Policy for Copilot {
 }
 
 /// Returns the rest of a suggestion that was typed along; `None` if it was not.
-fn typed_along(at: &State, shown: &Suggestion, now: &State) -> Option<Suggestion> {
+fn typed_along(at: &DocumentState, shown: &Suggestion, now: &DocumentState) -> Option<Suggestion> {
     let before = now.before();
     let typed = before.strip_prefix(&at.before()[..])?;
     let rest = shown.text.strip_prefix(typed)?;

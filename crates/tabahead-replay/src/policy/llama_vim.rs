@@ -30,7 +30,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, QuestionResult, State, overtakes},
+    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, overtakes},
     none::answer,
 };
 
@@ -51,7 +51,7 @@ pub struct LlamaVim {
     draws: bool,
     timer: Option<(Timestamp, Call)>,
     /// The state at the cursor.
-    here: Option<State>,
+    here: Option<DocumentState>,
     waiting: Option<(RequestId, DocumentId)>,
     effects: VecDeque<Effect>,
     served: u64,
@@ -81,7 +81,7 @@ enum Call {
     /// Asks about the state at the cursor.
     Ask,
     /// Asks about this state, ahead of time.
-    Speculate(State),
+    Speculate(DocumentState),
 }
 
 impl LlamaVim {
@@ -277,7 +277,7 @@ impl Policy for LlamaVim {
                 ..
             } => {
                 self.waiting = Some((request, document));
-                self.here = Some(State {
+                self.here = Some(DocumentState {
                     document: snapshot,
                     cursor,
                     name,
@@ -293,7 +293,7 @@ impl Policy for LlamaVim {
                 suggestion,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
@@ -336,12 +336,12 @@ impl Policy for LlamaVim {
 
 /// Returns the state that is speculated on: the suggestion, followed by the text after the cursor
 /// on its line, inserted at the end of the whole line.
-fn with_whole_line(state: &State, shown: &Suggestion) -> State {
+fn with_whole_line(state: &DocumentState, shown: &Suggestion) -> DocumentState {
     let document = &state.document;
     let line = document.line_range(document.line_of(state.cursor));
     let kept = document.slice(shown.range.end.min(line.end)..line.end);
     let text = format!("{}{kept}", shown.text);
-    State {
+    DocumentState {
         document: document.with_replaced(line.end..line.end, &text),
         cursor: Offset(line.end.0 + text.len()),
         name: state.name.clone(),
@@ -358,7 +358,7 @@ struct Window {
 }
 
 impl Window {
-    fn new(state: &State) -> Self {
+    fn new(state: &DocumentState) -> Self {
         let document = &state.document;
         let line = document.line_of(state.cursor);
         let range = document.line_range(line);

@@ -10,7 +10,7 @@ use tabahead_speculation::{
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, QuestionResult, State, is_last, overtakes},
+    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, is_last, overtakes},
 };
 
 /// Asks the model on every request.
@@ -73,7 +73,7 @@ impl Policy for AskAlways {
                 name,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
