@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Asks as a fresh process does.
-pub(crate) struct Fresh(Asker);
+pub(crate) struct FreshProcess(Asker);
 
-impl Fresh {
+impl FreshProcess {
     pub(crate) fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self(Asker::new(settings, profile))
     }

@@ -20,7 +20,7 @@ use crate::{
     answers::Answers,
     editing::EditKind,
     figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
-    fresh::Fresh,
+    fresh::FreshProcess,
     policy::{Policy, PolicyName, asking::DocumentState},
     timeline::{Moment, Timeline},
     user::{Screen, User, UserAction, UserEdit, UserError},
@@ -66,7 +66,7 @@ pub fn run(
     let mut simulation = Simulation {
         policy: policy.start(&setup.settings, &profile),
         engine: VirtualEngine::new(setup.costs),
-        fresh: Fresh::new(&setup.settings, &profile),
+        fresh: FreshProcess::new(&setup.settings, &profile),
         answers,
         now: Timestamp::default(),
         documents: BTreeMap::new(),
@@ -88,7 +88,7 @@ pub fn run(
 struct Simulation<'a> {
     policy: Box<dyn Policy>,
     engine: VirtualEngine,
-    fresh: Fresh,
+    fresh: FreshProcess,
     answers: &'a mut Answers,
     now: Timestamp,
     documents: BTreeMap<DocumentId, SimulatedDocument>,
