@@ -16,12 +16,12 @@ use super::{
 /// Asks the model on every request.
 pub struct AskAlways {
     asker: Asker,
-    waiting: Option<Waiting>,
+    waiting: Option<RunningRequest>,
     effects: VecDeque<Effect>,
     served: u64,
 }
 
-struct Waiting {
+struct RunningRequest {
     request: RequestId,
     document: DocumentId,
     asking: Asking,
@@ -81,7 +81,7 @@ impl Policy for AskAlways {
                 match self.asker.ask(state, Priority::Foreground) {
                     Ok((asking, generation)) => {
                         self.effects.push_back(Effect::StartGeneration(generation));
-                        self.waiting = Some(Waiting {
+                        self.waiting = Some(RunningRequest {
                             request,
                             document,
                             asking,
