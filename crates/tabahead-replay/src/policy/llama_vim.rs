@@ -49,7 +49,7 @@ pub struct LlamaVim {
     job: Option<Job>,
     /// Whether a job is over and its answer is being drawn.
     draws: bool,
-    timer: Option<(Timestamp, Call)>,
+    timer: Option<(Timestamp, TimerCall)>,
     /// The state at the cursor.
     here: Option<DocumentState>,
     waiting: Option<(RequestId, DocumentId)>,
@@ -77,7 +77,7 @@ struct Job {
 }
 
 /// The call that the timer makes.
-enum Call {
+enum TimerCall {
     /// Asks about the state at the cursor.
     Ask,
     /// Asks about this state, ahead of time.
@@ -140,7 +140,7 @@ impl LlamaVim {
         let next = with_whole_line(&state, &suggestion);
         let origin = if fresh { Origin::Miss } else { origin };
         self.respond(Ok(suggestion), origin);
-        self.call(now, Call::Speculate(next));
+        self.call(now, TimerCall::Speculate(next));
     }
 
     fn find(&mut self, window: &Window) -> Option<(String, usize, Origin)> {
@@ -178,14 +178,14 @@ impl LlamaVim {
     }
 
     /// Starts a job; if one is running, sets the timer to try again.
-    fn call(&mut self, now: Timestamp, call: Call) {
+    fn call(&mut self, now: Timestamp, call: TimerCall) {
         if self.job.is_some() || self.draws {
             self.timer = Some((Timestamp(now.0 + RETRY), call));
             return;
         }
         let (state, speculates) = match call {
-            Call::Speculate(state) => (state, true),
-            Call::Ask => match &self.here {
+            TimerCall::Speculate(state) => (state, true),
+            TimerCall::Ask => match &self.here {
                 Some(state) => (state.clone(), false),
                 None => return,
             },
@@ -283,7 +283,7 @@ impl Policy for LlamaVim {
                     name,
                 });
                 self.try_hint(now, false);
-                self.call(now, Call::Ask);
+                self.call(now, TimerCall::Ask);
             }
             Input::Generation(event) => self.job_reported(now, event),
             Input::Shown {
@@ -300,7 +300,7 @@ impl Policy for LlamaVim {
                 };
                 let next = with_whole_line(&state, &suggestion);
                 self.here = Some(state);
-                self.call(now, Call::Speculate(next));
+                self.call(now, TimerCall::Speculate(next));
             }
             Input::DocumentChanged { .. }
             | Input::DocumentClosed { .. }
