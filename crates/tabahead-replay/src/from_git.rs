@@ -58,7 +58,7 @@ pub struct Choice<'a> {
 
 /// A commit as it could have been typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct TypedCommit {
     /// The entries with their times in milliseconds since 1970, from the commit's own time on.
     pub entries: Vec<(u64, EntryKind)>,
     /// Number of files that change.
@@ -73,12 +73,12 @@ pub struct Session {
 ///
 /// # Errors
 /// When git cannot read the repository.
-pub fn session(
+pub fn typed_commit(
     repository: &Path,
     commit: &Commit,
     seed: u64,
     choice: &Choice<'_>,
-) -> Result<Option<Session>, GitError> {
+) -> Result<Option<TypedCommit>, GitError> {
     let mut desk = Desk::new(commit, seed);
     for changed in git::changed_files(repository, commit, choice.paths)? {
         if (choice.is_private)(&changed.path) || is_generated(&changed.path) {
@@ -94,7 +94,7 @@ pub fn session(
             desk.work_on(&changed.path, &before, &after);
         }
     }
-    Ok((desk.changes > 0).then(|| Session {
+    Ok((desk.changes > 0).then(|| TypedCommit {
         files: desk.files as usize,
         changes: desk.changes,
         length: Duration::from_millis(desk.now - commit.time),
