@@ -79,7 +79,7 @@ pub fn typed_commit(
     seed: u64,
     choice: &Choice<'_>,
 ) -> Result<Option<TypedCommit>, GitError> {
-    let mut desk = Desk::new(commit, seed);
+    let mut builder = RecordingBuilder::new(commit, seed);
     for changed in git::changed_files(repository, commit, choice.paths)? {
         if (choice.is_private)(&changed.path) || is_generated(&changed.path) {
             continue;
@@ -91,14 +91,14 @@ pub fn typed_commit(
             && !holds_secret(&before)
             && !holds_secret(&after)
         {
-            desk.work_on(&changed.path, &before, &after);
+            builder.work_on(&changed.path, &before, &after);
         }
     }
-    Ok((desk.changes > 0).then(|| TypedCommit {
-        files: desk.files as usize,
-        changes: desk.changes,
-        length: Duration::from_millis(desk.now - commit.time),
-        entries: desk.entries,
+    Ok((builder.changes > 0).then(|| TypedCommit {
+        files: builder.files as usize,
+        changes: builder.changes,
+        length: Duration::from_millis(builder.now - commit.time),
+        entries: builder.entries,
     }))
 }
 
@@ -128,7 +128,7 @@ fn is_written_by_hand(text: &str) -> bool {
 }
 
 /// A recording in the making: the typist, the time and the entries so far.
-struct Desk {
+struct RecordingBuilder {
     typist: Typist,
     now: u64,
     entries: Vec<(u64, EntryKind)>,
@@ -138,9 +138,9 @@ struct Desk {
     requests: u64,
 }
 
-impl Desk {
+impl RecordingBuilder {
     fn new(commit: &Commit, seed: u64) -> Self {
-        let mut desk = Self {
+        let mut builder = Self {
             // No two commits are typed in the same rhythm.
             typist: Typist::new(seed ^ commit.number()),
             now: commit.time,
@@ -149,8 +149,8 @@ impl Desk {
             changes: 0,
             requests: 0,
         };
-        desk.note(EntryKind::Header { root: None });
-        desk
+        builder.note(EntryKind::Header { root: None });
+        builder
     }
 
     /// Opens a file, changes it as the commit did, and leaves it open.
@@ -174,15 +174,15 @@ impl Desk {
             content: before.to_owned(),
         });
         self.note(EntryKind::Opened { id });
-        let mut page = Page {
+        let mut file = TypedFile {
             id,
             text: Document::new(before, Version(1)),
             version: 1,
         };
-        self.perform(&mut page, acts);
+        self.perform(&mut file, acts);
     }
 
-    fn perform(&mut self, page: &mut Page, acts: Vec<Act>) {
+    fn perform(&mut self, file: &mut TypedFile, acts: Vec<Act>) {
         let mut pause: fn(&mut Typist) -> Duration = Typist::next_change;
         let mut acts = acts.into_iter().peekable();
         let mut last = ' ';
@@ -190,7 +190,7 @@ impl Desk {
             match act {
                 Act::Move(to) => {
                     self.wait(Typist::thinks);
-                    self.note(page.moved(to));
+                    self.note(file.moved(to));
                     // The user thought before the cursor came here.
                     pause = Typist::next_key;
                 }
@@ -204,14 +204,14 @@ impl Desk {
                     if characters < SHORTEST_SUGGESTION {
                         self.wait(std::mem::replace(&mut pause, Typist::next_change));
                         let end = Offset(range.start.0 + text.len());
-                        self.note(page.edited(range, &text));
+                        self.note(file.edited(range, &text));
                         if is_inserted_at_once(&text) {
-                            self.note(page.moved(end));
+                            self.note(file.moved(end));
                         }
                     } else {
                         acts.by_ref().take(rest.len() - 1).for_each(drop);
                         text = rest.concat();
-                        self.accept(page, range, &text);
+                        self.accept(file, range, &text);
                         pause = Typist::edits_after_accept;
                     }
                     last = text.chars().last().unwrap_or(' ');
@@ -223,9 +223,9 @@ impl Desk {
 
     /// Records that a suggestion appears, is read and is accepted, as the recorder of an editor
     /// does.
-    fn accept(&mut self, page: &mut Page, range: Range<Offset>, text: &str) {
+    fn accept(&mut self, file: &mut TypedFile, range: Range<Offset>, text: &str) {
         self.requests += 1;
-        let (id, request, version) = (page.id, self.requests, Some(page.version));
+        let (id, request, version) = (file.id, self.requests, Some(file.version));
         self.note(EntryKind::FetchStarted {
             id,
             request,
@@ -233,7 +233,7 @@ impl Desk {
         });
         let duration = self.typist.suggestion_appears();
         self.wait(|typist| typist.suggestion_appears());
-        let at = |offset| page.text.position_of(offset, PositionEncoding::Utf16);
+        let at = |offset| file.text.position_of(offset, PositionEncoding::Utf16);
         let item = FetchedItem {
             range: tabahead_text::Range {
                 start: at(range.start),
@@ -249,10 +249,10 @@ impl Desk {
             result: vec![item],
         });
         self.wait(Typist::accepts_after);
-        self.note(page.edited(range, text));
+        self.note(file.edited(range, text));
         self.note(EntryKind::ChangeReason {
             id,
-            version: Some(page.version),
+            version: Some(file.version),
             reason: "inlineSuggestion.accept".to_owned(),
         });
     }
@@ -306,13 +306,13 @@ fn rest_of_line(
 }
 
 /// An open file.
-struct Page {
+struct TypedFile {
     id: u64,
     text: Document,
     version: i64,
 }
 
-impl Page {
+impl TypedFile {
     fn moved(&self, to: Offset) -> EntryKind {
         let unit = self.text.utf16_unit_of(to);
         let cursor = Range {
