@@ -20,7 +20,7 @@ use crate::{
     typist::Typist,
 };
 use git::Blob;
-use typing::Act;
+use typing::TypingAction;
 
 /// Maximum size of a file in bytes; a larger one is data.
 const LARGEST_FILE: u64 = 200_000;
@@ -155,8 +155,8 @@ impl RecordingBuilder {
 
     /// Opens a file, changes it as the commit did, and leaves it open.
     fn work_on(&mut self, path: &str, before: &str, after: &str) {
-        let acts = typing::acts(before, after);
-        if acts.is_empty() {
+        let actions = typing::actions(before, after);
+        if actions.is_empty() {
             return;
         }
         let id = self.files;
@@ -179,25 +179,25 @@ impl RecordingBuilder {
             text: Document::new(before, Version(1)),
             version: 1,
         };
-        self.perform(&mut file, acts);
+        self.perform(&mut file, actions);
     }
 
-    fn perform(&mut self, file: &mut TypedFile, acts: Vec<Act>) {
+    fn perform(&mut self, file: &mut TypedFile, actions: Vec<TypingAction>) {
         let mut pause: fn(&mut Typist) -> Duration = Typist::next_change;
-        let mut acts = acts.into_iter().peekable();
+        let mut actions = actions.into_iter().peekable();
         let mut last = ' ';
-        while let Some(act) = acts.next() {
-            match act {
-                Act::Move(to) => {
+        while let Some(action) = actions.next() {
+            match action {
+                TypingAction::Move(to) => {
                     self.wait(Typist::thinks);
                     self.note(file.moved(to));
                     // The user thought before the cursor came here.
                     pause = Typist::next_key;
                 }
-                Act::Edit { range, mut text } => {
+                TypingAction::Edit { range, mut text } => {
                     let begins_word = is_inside(&text) && !last.is_alphanumeric();
                     let rest = match begins_word && self.typist.takes_suggestion() {
-                        true => rest_of_line(&range, &text, acts.clone()),
+                        true => rest_of_line(&range, &text, actions.clone()),
                         false => Vec::new(),
                     };
                     let characters: usize = rest.iter().map(|key| key.chars().count()).sum();
@@ -209,7 +209,7 @@ impl RecordingBuilder {
                             self.note(file.moved(end));
                         }
                     } else {
-                        acts.by_ref().take(rest.len() - 1).for_each(drop);
+                        actions.by_ref().take(rest.len() - 1).for_each(drop);
                         text = rest.concat();
                         self.accept(file, range, &text);
                         pause = Typist::edits_after_accept;
@@ -283,7 +283,7 @@ fn is_inside(key: &str) -> bool {
 fn rest_of_line(
     range: &Range<Offset>,
     key: &str,
-    behind: impl Iterator<Item = Act>,
+    behind: impl Iterator<Item = TypingAction>,
 ) -> Vec<String> {
     let mut rest = Vec::new();
     if !range.is_empty() {
@@ -291,9 +291,9 @@ fn rest_of_line(
     }
     let mut end = Offset(range.start.0 + key.len());
     rest.push(key.to_owned());
-    for act in behind {
-        match act {
-            Act::Edit { range, text }
+    for action in behind {
+        match action {
+            TypingAction::Edit { range, text }
                 if range == (end..end) && !text.is_empty() && !text.contains(['\r', '\n']) =>
             {
                 end.0 += text.len();

@@ -11,11 +11,11 @@ use crate::{
     recording::{Entries, RecordingForm, line},
 };
 
-/// Returns the text that `acts` leave.
-fn performed(before: &str, acts: &[Act]) -> String {
+/// Returns the text that `actions` leave.
+fn performed(before: &str, actions: &[TypingAction]) -> String {
     let mut text = before.to_owned();
-    for act in acts {
-        if let Act::Edit { range, text: new } = act {
+    for action in actions {
+        if let TypingAction::Edit { range, text: new } = action {
             text.replace_range(range.start.0..range.end.0, new);
         }
     }
@@ -24,17 +24,17 @@ fn performed(before: &str, acts: &[Act]) -> String {
 
 #[track_caller]
 fn check(before: &str, after: &str, expected: &str) {
-    let acts = typing::acts(before, after);
-    assert_eq!(performed(before, &acts), after);
+    let actions = typing::actions(before, after);
+    assert_eq!(performed(before, &actions), after);
     let mut said = String::new();
-    for act in acts {
-        let written = match act {
-            Act::Move(Offset(to)) => write!(said, "@{to} "),
-            Act::Edit { range, text } if range.is_empty() => write!(said, "{text:?} "),
-            Act::Edit { range, text } if text.is_empty() => {
+    for action in actions {
+        let written = match action {
+            TypingAction::Move(Offset(to)) => write!(said, "@{to} "),
+            TypingAction::Edit { range, text } if range.is_empty() => write!(said, "{text:?} "),
+            TypingAction::Edit { range, text } if text.is_empty() => {
                 write!(said, "-{}..{} ", range.start.0, range.end.0)
             }
-            act => panic!("nothing is replaced: {act:?}"),
+            action => panic!("nothing is replaced: {action:?}"),
         };
         written.expect("a string takes everything");
     }
@@ -87,7 +87,7 @@ proptest! {
         before in "([ab𝒳é\t ]{0,3}(\n|\r\n|\r)){0,6}[ab]{0,2}",
         after in "([ab𝒳é\t ]{0,3}(\n|\r\n|\r)){0,6}[ab]{0,2}",
     ) {
-        prop_assert_eq!(performed(&before, &typing::acts(&before, &after)), after);
+        prop_assert_eq!(performed(&before, &typing::actions(&before, &after)), after);
     }
 }
 

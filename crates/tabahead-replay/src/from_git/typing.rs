@@ -1,4 +1,5 @@
-//! From two versions of a text to the acts that turn the first into the second, as a person would.
+//! From two versions of a text to the actions that turn the first into the second, as a person
+//! would.
 //!
 //! Hunks come from top to bottom. A line that stays mostly the same is changed where it differs;
 //! other lines are deleted at once and typed again. Lines are added as editors add them: from the
@@ -13,41 +14,41 @@ use tabahead_text::{Document, Offset, Version};
 /// Maximum number of characters that are deleted key by key; more are deleted at once.
 const LONGEST_BACKSPACING: usize = 12;
 
-/// One act. Offsets refer to the text that the previous acts left.
+/// One action. Offsets refer to the text that the previous actions left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum TypingAction {
     /// The cursor is moved.
     Move(Offset),
     /// A key is pressed, or text is removed at once.
     Edit { range: Range<Offset>, text: String },
 }
 
-/// Returns the acts that turn `before` into `after`.
-pub(super) fn acts(before: &str, after: &str) -> Vec<Act> {
+/// Returns the actions that turn `before` into `after`.
+pub(super) fn actions(before: &str, after: &str) -> Vec<TypingAction> {
     let old: Vec<&str> = before.split_inclusive('\n').collect();
     let new: Vec<&str> = after.split_inclusive('\n').collect();
-    let mut hands = Hands {
+    let mut plan = TypingPlan {
         text: Document::new(before, Version(1)),
-        acts: Vec::new(),
+        actions: Vec::new(),
     };
     let mut at = 0;
     for hunk in capture_diff_slices(Algorithm::Patience, &old, &new) {
         let (old, new) = (&old[hunk.old_range()], &new[hunk.new_range()]);
         if hunk.tag() != DiffTag::Equal {
-            hands.hunk(at, old, new);
+            plan.hunk(at, old, new);
         }
         at += new.iter().map(|line| line.len()).sum::<usize>();
     }
-    hands.acts
+    plan.actions
 }
 
-/// The acts so far, and the text that they leave.
-struct Hands {
+/// The actions so far, and the text that they leave.
+struct TypingPlan {
     text: Document,
-    acts: Vec<Act>,
+    actions: Vec<TypingAction>,
 }
 
-impl Hands {
+impl TypingPlan {
     fn hunk(&mut self, at: usize, old: &[&str], new: &[&str]) {
         let pairs = || old.iter().zip(new);
         if old.len() == new.len() && pairs().all(|(old, new)| are_alike(old, new)) {
@@ -132,14 +133,14 @@ impl Hands {
     }
 
     fn move_to(&mut self, at: usize) {
-        self.acts.push(Act::Move(Offset(at)));
+        self.actions.push(TypingAction::Move(Offset(at)));
     }
 
     fn edit(&mut self, range: Range<usize>, text: &str) {
         let range = Offset(range.start)..Offset(range.end);
         self.text = self.text.with_replaced(range.clone(), text);
         let text = text.to_owned();
-        self.acts.push(Act::Edit { range, text });
+        self.actions.push(TypingAction::Edit { range, text });
     }
 }
 
