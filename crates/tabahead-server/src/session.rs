@@ -8,8 +8,8 @@ mod figures;
 mod focus;
 mod model;
 mod open_files;
+mod recording;
 mod requests;
-mod scribe;
 mod status;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
@@ -30,8 +30,8 @@ use tokio::{
 use focus::Focus;
 use model::Candidate;
 use open_files::Recency;
+use recording::SessionRecorder;
 use requests::Asked;
-use scribe::Scribe;
 
 use crate::{
     folders::Folders,
@@ -224,7 +224,7 @@ pub(crate) struct SessionLoop {
     /// The status that the editor received last.
     told: Option<Status>,
     replies: HashMap<RequestId, Reply>,
-    scribe: Scribe,
+    recorder: SessionRecorder,
     counts: SessionCounts,
     latencies: Latencies,
     last_problem: Option<String>,
@@ -239,7 +239,7 @@ impl SessionLoop {
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Self {
         let (event_sender, events) = mpsc::unbounded_channel();
-        let scribe = Scribe::new(config.recorder.take());
+        let recorder = SessionRecorder::new(config.recorder.take());
         Self {
             config,
             settings: Settings::default(),
@@ -264,7 +264,7 @@ impl SessionLoop {
             focus: Focus::default(),
             told: None,
             replies: HashMap::new(),
-            scribe,
+            recorder,
             counts: SessionCounts::default(),
             latencies: Latencies::default(),
             last_problem: None,
@@ -320,7 +320,7 @@ impl SessionLoop {
                     if let Answer::Failed(line) = &answer {
                         report(&self.notices, &mut self.last_problem, line);
                     }
-                    self.scribe.answer(request, &answer);
+                    self.recorder.answer(request, &answer);
                     // The editor may have cancelled in the meantime; then there is no reply left.
                     if let Some(reply) = self.replies.remove(&request) {
                         let (time, origin) = (reply.came.elapsed(), answer.origin());
@@ -396,7 +396,7 @@ impl SessionLoop {
                 if let Some(open) = self.documents.remove(&document) {
                     self.recency.forget(document);
                     self.supersede_early(document);
-                    self.scribe.close(document);
+                    self.recorder.close(document);
                     if open.shown {
                         self.tell(Input::DocumentClosed { document });
                     }
@@ -425,7 +425,7 @@ impl SessionLoop {
             Message::Cancelled { request } => self.cancel(request),
             Message::Accepted { suggestion } => {
                 self.counts.accepted += 1;
-                self.scribe.accept(suggestion);
+                self.recorder.accept(suggestion);
                 self.tell(Input::Accepted { suggestion });
             }
             Message::AcceptedPart { suggestion, length } => {

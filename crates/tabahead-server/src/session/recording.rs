@@ -1,9 +1,9 @@
 //! The session's side of recording: which documents are recorded, and what is recorded about them.
 //!
-//! Without a recorder every function here does nothing. The scribe follows the texts itself,
-//! because edits that are sent together are each relative to the result of the previous one.
-//! Recording a document stops when a secret value is found in it, until it is closed and opened
-//! without one.
+//! Without a recorder every function here does nothing. [`SessionRecorder`] follows the texts
+//! itself, because edits that are sent together are each relative to the result of the previous
+//! one. Recording a document stops when a secret value is found in it, until it is closed and
+//! opened without one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,11 +22,11 @@ impl SessionLoop {
     /// Starts or stops recording a document, depending on its current text and file.
     pub(super) fn record(&mut self, document: DocumentId) {
         if let Some(open) = self.documents.get(&document)
-            && self.scribe.is_on()
+            && self.recorder.is_on()
         {
             let reason = self.suitability.unsuitable(&open.file, open.snapshot.len());
             let is_suitable = reason.is_none();
-            self.scribe
+            self.recorder
                 .see(document, &open.file, &open.snapshot, is_suitable);
         }
     }
@@ -38,11 +38,11 @@ impl SessionLoop {
         edits: Vec<Edit>,
         encoding: PositionEncoding,
     ) {
-        let was_recorded = self.scribe.pages.contains_key(&document);
+        let was_recorded = self.recorder.pages.contains_key(&document);
         if let Some(open) = self.documents.get(&document)
             && was_recorded
         {
-            self.scribe
+            self.recorder
                 .look_for_secrets(document, &open.snapshot, &edits);
         }
         // First, because the edits may have made the document unsuitable. If recording only starts
@@ -52,14 +52,14 @@ impl SessionLoop {
             && was_recorded
         {
             // Does nothing if recording has just stopped.
-            self.scribe
+            self.recorder
                 .change(document, edits, encoding, &open.snapshot);
         }
     }
 }
 
 /// What the recorder has received so far.
-pub(super) struct Scribe {
+pub(super) struct SessionRecorder {
     recorder: Option<Box<dyn Recorder>>,
     /// The documents that are recorded.
     pages: HashMap<DocumentId, Page>,
@@ -94,7 +94,7 @@ struct Asked {
     came: Instant,
 }
 
-impl Scribe {
+impl SessionRecorder {
     pub(super) fn new(recorder: Option<Box<dyn Recorder>>) -> Self {
         Self {
             recorder,
