@@ -38,7 +38,7 @@ impl SessionLoop {
         edits: Vec<Edit>,
         encoding: PositionEncoding,
     ) {
-        let was_recorded = self.recorder.pages.contains_key(&document);
+        let was_recorded = self.recorder.recorded.contains_key(&document);
         if let Some(open) = self.documents.get(&document)
             && was_recorded
         {
@@ -62,13 +62,13 @@ impl SessionLoop {
 pub(super) struct SessionRecorder {
     recorder: Option<Box<dyn Recorder>>,
     /// The documents that are recorded.
-    pages: HashMap<DocumentId, Page>,
+    recorded: HashMap<DocumentId, RecordedDocument>,
     /// Documents in which a secret value was seen.
     secret: HashSet<DocumentId>,
-    asked: HashMap<RequestId, Asked>,
+    asked: HashMap<RequestId, RecordedRequest>,
 }
 
-struct Page {
+struct RecordedDocument {
     text: Document,
     /// The cursor in UTF-16 code units; `None` when an edit may have moved it.
     cursor: Option<usize>,
@@ -88,7 +88,7 @@ enum Accept {
     Reported,
 }
 
-struct Asked {
+struct RecordedRequest {
     document: DocumentId,
     snapshot: Document,
     came: Instant,
@@ -98,7 +98,7 @@ impl SessionRecorder {
     pub(super) fn new(recorder: Option<Box<dyn Recorder>>) -> Self {
         Self {
             recorder,
-            pages: HashMap::new(),
+            recorded: HashMap::new(),
             secret: HashSet::new(),
             asked: HashMap::new(),
         }
@@ -118,7 +118,7 @@ impl SessionRecorder {
         snapshot: &Document,
         is_suitable: bool,
     ) {
-        let is_recorded = self.pages.contains_key(&document);
+        let is_recorded = self.recorded.contains_key(&document);
         let is_suitable = is_suitable && !self.secret.contains(&document);
         if is_suitable && !is_recorded && self.is_on() && holds_secret(&snapshot.text()) {
             self.has_secret(document);
@@ -131,13 +131,13 @@ impl SessionRecorder {
                     path: file.path.clone(),
                     text: snapshot.clone(),
                 });
-                let page = Page {
+                let recorded = RecordedDocument {
                     text: snapshot.clone(),
                     cursor: None,
                     suggestions: Vec::new(),
                     accept: Accept::Unchanged,
                 };
-                self.pages.insert(document, page);
+                self.recorded.insert(document, recorded);
             }
             (false, true) => self.stop(document),
             _ => {}
@@ -181,7 +181,7 @@ impl SessionRecorder {
     }
 
     fn stop(&mut self, document: DocumentId) {
-        if self.pages.remove(&document).is_some() {
+        if self.recorded.remove(&document).is_some() {
             self.tell(Recorded::Closed {
                 document: document.0,
             });
@@ -196,17 +196,17 @@ impl SessionRecorder {
         encoding: PositionEncoding,
         snapshot: &Document,
     ) {
-        let Some(page) = self.pages.get_mut(&document) else {
+        let Some(recorded) = self.recorded.get_mut(&document) else {
             return;
         };
         let version = snapshot.version();
         let mut changes = Vec::with_capacity(edits.len());
         for edit in edits {
-            let text = &page.text;
+            let text = &recorded.text;
             let (replaced, inserted) = text.replaced_by(&edit, encoding);
             let range = text.utf16_unit_of(replaced.start)..text.utf16_unit_of(replaced.end);
             let inserted = inserted.into_owned();
-            page.text = text.with_replaced(replaced, &inserted);
+            recorded.text = text.with_replaced(replaced, &inserted);
             changes.push(Recorded::Changed {
                 document: document.0,
                 version: version.0,
@@ -214,10 +214,10 @@ impl SessionRecorder {
                 text: inserted,
             });
         }
-        page.text = snapshot.clone();
-        page.cursor = None;
-        let is_accept = page.accept == Accept::Reported;
-        page.accept = match is_accept {
+        recorded.text = snapshot.clone();
+        recorded.cursor = None;
+        let is_accept = recorded.accept == Accept::Reported;
+        recorded.accept = match is_accept {
             true => Accept::Unchanged,
             false => Accept::Changed,
         };
@@ -240,15 +240,15 @@ impl SessionRecorder {
         cursor: Offset,
         came: Instant,
     ) {
-        let Some(page) = self.pages.get_mut(&document) else {
+        let Some(recorded) = self.recorded.get_mut(&document) else {
             return;
         };
         // A reported accept that no change followed did not happen.
-        if page.accept == Accept::Reported {
-            page.accept = Accept::Unchanged;
+        if recorded.accept == Accept::Reported {
+            recorded.accept = Accept::Unchanged;
         }
         let cursor = snapshot.utf16_unit_of(cursor);
-        if page.cursor.replace(cursor) != Some(cursor) {
+        if recorded.cursor.replace(cursor) != Some(cursor) {
             self.tell(Recorded::Cursor {
                 document: document.0,
                 cursor,
@@ -259,7 +259,7 @@ impl SessionRecorder {
             request: request.0,
             version: snapshot.version().0,
         });
-        let asked = Asked {
+        let asked = RecordedRequest {
             document,
             snapshot: snapshot.clone(),
             came,
@@ -285,11 +285,11 @@ impl SessionRecorder {
                 end: position(suggestion.range.end),
             };
             shown = Some((range, suggestion.text.clone()));
-            if let Some(page) = self.pages.get_mut(&asked.document) {
-                page.suggestions = std::iter::once(*id)
+            if let Some(recorded) = self.recorded.get_mut(&asked.document) {
+                recorded.suggestions = std::iter::once(*id)
                     .chain(alternatives.iter().map(|other| other.id))
                     .collect();
-                page.accept = Accept::Unchanged;
+                recorded.accept = Accept::Unchanged;
             }
         }
         self.tell(Recorded::Answered {
@@ -301,21 +301,22 @@ impl SessionRecorder {
     }
 
     pub(super) fn accept(&mut self, suggestion: SuggestionId) {
-        let is_shown = |(_, page): &(_, &mut Page)| page.suggestions.contains(&suggestion);
-        let Some((&document, page)) = self.pages.iter_mut().find(is_shown) else {
+        let is_shown =
+            |(_, recorded): &(_, &mut RecordedDocument)| recorded.suggestions.contains(&suggestion);
+        let Some((&document, recorded)) = self.recorded.iter_mut().find(is_shown) else {
             return;
         };
-        page.suggestions.clear();
-        let version = page.text.version();
-        match page.accept {
+        recorded.suggestions.clear();
+        let version = recorded.text.version();
+        match recorded.accept {
             Accept::Changed => {
-                page.accept = Accept::Unchanged;
+                recorded.accept = Accept::Unchanged;
                 self.tell(Recorded::Accepted {
                     document: document.0,
                     version: version.0,
                 });
             }
-            Accept::Unchanged | Accept::Reported => page.accept = Accept::Reported,
+            Accept::Unchanged | Accept::Reported => recorded.accept = Accept::Reported,
         }
     }
 
