@@ -31,7 +31,7 @@ use focus::Focus;
 use model::Candidate;
 use open_files::Recency;
 use recording::SessionRecorder;
-use requests::Asked;
+use requests::SuggestionRequest;
 
 use crate::{
     folders::Folders,
@@ -412,7 +412,7 @@ impl SessionLoop {
                 came,
                 reply,
             } => {
-                let asked = Asked {
+                let asked = SuggestionRequest {
                     document,
                     snapshot,
                     cursor,

@@ -9,7 +9,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{Reply, SessionLoop, Trigger};
 
 /// The subject of a request.
-pub(super) struct Asked {
+pub(super) struct SuggestionRequest {
     pub(super) document: DocumentId,
     pub(super) snapshot: Document,
     pub(super) cursor: Offset,
@@ -23,10 +23,10 @@ impl SessionLoop {
     pub(super) fn take_request(
         &mut self,
         request: RequestId,
-        asked: Asked,
+        asked: SuggestionRequest,
         sender: oneshot::Sender<Answer>,
     ) {
-        let Asked {
+        let SuggestionRequest {
             document,
             snapshot,
             cursor,
