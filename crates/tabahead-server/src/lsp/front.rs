@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire},
     handshake::{Handshake, capabilities},
-    menu::{Asked, Menu},
+    menu::{Menu, MenuRequest},
     rpc::{Error, FirstOf, Id, Leaf, Response},
     types::{
         AboutDocument, AboutItem, Cancel, Change, DidChange, DidChangeConfiguration, DidFocus,
@@ -342,7 +342,7 @@ impl Front {
             reply,
         });
         let (pending, lifeline) = (Arc::clone(&self.pending), Arc::clone(&self.lifeline));
-        let asked = Asked {
+        let asked = MenuRequest {
             document,
             cursor,
             encoding,
