@@ -169,7 +169,7 @@ pub(crate) struct SessionConfig {
 }
 
 /// An open document.
-struct Open {
+struct SessionDocument {
     file: File,
     snapshot: Document,
     /// Whether the Speculator knows the document.
@@ -218,7 +218,7 @@ pub(crate) struct SessionLoop {
     speculator: Option<Speculator>,
     /// Replaces the backend as soon as its model is ready.
     candidate: Option<Candidate>,
-    documents: HashMap<DocumentId, Open>,
+    documents: HashMap<DocumentId, SessionDocument>,
     recency: Recency,
     focus: Focus,
     /// The status that the editor received last.
@@ -361,7 +361,7 @@ impl SessionLoop {
                 file,
                 snapshot,
             } => {
-                let open = Open {
+                let open = SessionDocument {
                     file,
                     snapshot,
                     shown: false,
