@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    front::{Answering, Front},
+    front::{AnswerFuture, Front},
     rpc::{Outgoing, Response},
     unicode::readable,
     wire::{Frame, read_frame},
@@ -34,7 +34,7 @@ const MOST_WAITING: usize = 1 << 16;
 
 /// An answer, ready or pending, and its permit from the semaphore of waiting answers.
 struct Owed {
-    answering: Answering,
+    answering: AnswerFuture,
     place: Option<OwnedSemaphorePermit>,
 }
 

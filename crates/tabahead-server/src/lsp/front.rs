@@ -59,16 +59,16 @@ pub(crate) struct Front {
     encoding: PositionEncoding,
     /// The completion menu, for clients without inline completion.
     menu: Option<Menu>,
-    documents: HashMap<String, Open>,
+    documents: HashMap<String, ClientDocument>,
     /// The document that the client reported to have the focus, possibly before opening it.
     focused: Option<String>,
-    pending: Pending,
+    pending: PendingRequests,
     next_document: u64,
     next_request: u64,
 }
 
 /// An open document.
-struct Open {
+struct ClientDocument {
     id: DocumentId,
     /// Shared, because each request keeps a reference.
     language: Arc<str>,
@@ -78,10 +78,10 @@ struct Open {
 }
 
 /// Requests that wait for the session, by the client's id.
-type Pending = Arc<Mutex<HashMap<Id, (RequestId, CancellationToken)>>>;
+type PendingRequests = Arc<Mutex<HashMap<Id, (RequestId, CancellationToken)>>>;
 
 /// The future of an answer.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+pub(super) type AnswerFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl Front {
     pub(crate) fn new(
@@ -99,7 +99,7 @@ impl Front {
             menu: None,
             documents: HashMap::new(),
             focused: None,
-            pending: Pending::default(),
+            pending: PendingRequests::default(),
             next_document: 0,
             next_request: 0,
         }
@@ -116,7 +116,7 @@ impl Front {
     }
 
     /// Handles the body of a message; returns the future of the answer if the message wants one.
-    pub(super) fn take(&mut self, body: &str) -> Option<Answering> {
+    pub(super) fn take(&mut self, body: &str) -> Option<AnswerFuture> {
         match read_message(body) {
             Ok(Some(call)) => self.call(&call),
             Ok(None) => None,
@@ -129,7 +129,7 @@ impl Front {
 
     /// Handles a request or a notification. A notification of LSP that arrives as a request is
     /// answered with `null`; a request of LSP that arrives as a notification gets no answer.
-    fn call(&mut self, call: &Call<'_>) -> Option<Answering> {
+    fn call(&mut self, call: &Call<'_>) -> Option<AnswerFuture> {
         let id = call.id.clone();
         let method = call.method.as_str();
         match method {
@@ -208,7 +208,7 @@ impl Front {
             file: file(&text_document.uri, &text_document.language_id),
             snapshot: document.clone(),
         });
-        let open = Open {
+        let open = ClientDocument {
             id,
             language,
             document,
@@ -284,7 +284,7 @@ impl Front {
         id: Id,
         params: InlineCompletionParams,
         menu: Option<Menu>,
-    ) -> Answering {
+    ) -> AnswerFuture {
         let nothing = Value::Null;
         let Some(open) = self.documents.get(&params.text_document.uri) else {
             return respond(id, Ok(nothing));
@@ -448,7 +448,7 @@ impl Front {
         self.tell(message);
     }
 
-    fn stats(&mut self, id: Id) -> Answering {
+    fn stats(&mut self, id: Id) -> AnswerFuture {
         let (reply, stats) = oneshot::channel();
         self.tell(Message::Stats { reply });
         Box::pin(async move {
@@ -458,7 +458,7 @@ impl Front {
     }
 
     /// Handles a message of one of the methods in `OURS`.
-    fn handle(&mut self, call: &Call<'_>) -> Option<Answering> {
+    fn handle(&mut self, call: &Call<'_>) -> Option<AnswerFuture> {
         let id = call.id.clone();
         let result = match call.method.as_str() {
             "textDocument/didOpen" => match call.params() {
@@ -602,7 +602,7 @@ fn values_of(read: Initialize) -> Result<Value, Error> {
     serde_json::to_value(read).map_err(|error| Error::invalid_params(error.to_string()))
 }
 
-fn respond(id: Id, result: Result<Value, Error>) -> Answering {
+fn respond(id: Id, result: Result<Value, Error>) -> AnswerFuture {
     Box::pin(ready(Response::from_parts(id, result)))
 }
 
