@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use focus::Focus;
-use model::Candidate;
+use model::BackendCandidate;
 use open_files::Recency;
 use recording::SessionRecorder;
 use requests::SuggestionRequest;
@@ -217,7 +217,7 @@ pub(crate) struct SessionLoop {
     /// Present from the moment the model is ready.
     speculator: Option<Speculator>,
     /// Replaces the backend as soon as its model is ready.
-    candidate: Option<Candidate>,
+    candidate: Option<BackendCandidate>,
     documents: HashMap<DocumentId, SessionDocument>,
     recency: Recency,
     focus: Focus,
@@ -483,7 +483,7 @@ impl SessionLoop {
     }
 
     fn take_numbered_event(&mut self, (epoch, event): (u64, BackendEvent)) {
-        let is_of = |candidate: &Candidate| candidate.epoch == epoch;
+        let is_of = |candidate: &BackendCandidate| candidate.epoch == epoch;
         if self.candidate.as_ref().is_some_and(is_of) {
             self.take_candidates_event(event);
         } else if epoch == self.epoch {
