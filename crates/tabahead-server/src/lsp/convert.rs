@@ -7,7 +7,7 @@ use tabahead_speculation::{Alternative, Answer, Origin, SuggestionId};
 use tabahead_text::{Document, Offset, PositionEncoding};
 use tower_lsp::lsp_types::Url;
 
-use super::types::{Command, InlineCompletionItem, InlineCompletionList, WireRange};
+use super::types::{InlineCompletionItem, InlineCompletionList, ItemCommand, WireRange};
 use crate::suitability::{File, Home};
 
 /// The command of every suggestion; the editor runs it after an accept.
@@ -71,8 +71,8 @@ pub(super) fn wire_range(
 }
 
 /// Builds the command that the editor runs when this suggestion was accepted as a whole.
-pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
-    Command {
+pub(super) fn accepted(id: SuggestionId, origin: Origin) -> ItemCommand {
+    ItemCommand {
         title: "Accepted",
         command: ACCEPTED_COMMAND,
         arguments: vec![json!(id.0), json!(origin.as_str())],

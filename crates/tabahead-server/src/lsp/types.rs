@@ -175,11 +175,11 @@ pub(super) struct InlineCompletionItem {
     pub(super) range: WireRange,
     /// Run after a full accept. Its arguments are the suggestion's id and, for information, the
     /// suggestion's origin: an item has no `data`.
-    pub(super) command: Command,
+    pub(super) command: ItemCommand,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Command {
+pub(super) struct ItemCommand {
     pub(super) title: &'static str,
     pub(super) command: &'static str,
     pub(super) arguments: Vec<Value>,
@@ -209,7 +209,7 @@ pub(super) struct CompletionItem {
     pub(super) insert_text_mode: u8,
     pub(super) text_edit: TextEdit,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) command: Option<Command>,
+    pub(super) command: Option<ItemCommand>,
 }
 
 #[derive(Debug, Serialize)]
