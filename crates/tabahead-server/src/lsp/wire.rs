@@ -1,9 +1,9 @@
 //! Standard input, message by message: frames, and the messages in them.
 //!
 //! No input of a client ends the reading. Input that is no message is reported as [`Frame::Broken`]
-//! or [`Broken`], with enough of it to find the documents that it may have been about. A message is
-//! read in place: its parameters are deserialized directly into the types of `types.rs`, and
-//! members that those lack are skipped, so that no message takes more memory than its length.
+//! or [`InvalidMessage`], with enough of it to find the documents that it may have been about. A
+//! message is read in place: its parameters are deserialized directly into the types of `types.rs`,
+//! and members that those lack are skipped, so that no message takes more memory than its length.
 //!
 //! **A repeated member**: the last one counts, as in JavaScript.
 
@@ -133,7 +133,7 @@ pub(super) struct Call<'a> {
 
 /// A message that is not valid.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct InvalidMessage {
     pub(super) error: Error,
     /// Id of the request to answer. A message without an id gets no answer, because Neovim shows an
     /// answer without a request as an error.
@@ -142,8 +142,8 @@ pub(super) struct Broken {
 
 /// Reads what all methods share of a message; `None` for an answer, since the server sends no
 /// requests.
-pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
-    let envelope: Envelope = serde_json::from_str(body).map_err(|error| Broken {
+pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, InvalidMessage> {
+    let envelope: Envelope = serde_json::from_str(body).map_err(|error| InvalidMessage {
         // JSON that is not an object is no request.
         error: if error.is_data() {
             Error::invalid_request()
@@ -171,7 +171,7 @@ pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
             body,
         })),
         (None, Some(Ok(_))) if is_json_rpc && envelope.answers => Ok(None),
-        (_, id) => Err(Broken {
+        (_, id) => Err(InvalidMessage {
             error: Error::invalid_request(),
             id: id.map(|id| id.unwrap_or_else(|null| null)),
         }),
@@ -222,10 +222,10 @@ impl Call<'_> {
     /// Reads the parameters into a type that skips unknown members.
     pub(super) fn params<T: DeserializeOwned>(&self) -> Result<T, Error> {
         #[derive(Deserialize)]
-        struct Of<T> {
+        struct ParamsMember<T> {
             params: T,
         }
-        serde_json::from_str::<Of<T>>(self.body)
+        serde_json::from_str::<ParamsMember<T>>(self.body)
             .map(|of| of.params)
             // A member may be repeated, which derived types refuse.
             .or_else(|error| self.values().map_err(|_| invalid(&error)))
