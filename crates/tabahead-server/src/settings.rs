@@ -333,7 +333,7 @@ impl Settings {
         let mut problems = Vec::new();
         let mut is_closed = false;
         for (number, layer) in layers.iter().enumerate() {
-            let mut reader = Reader::default();
+            let mut reader = LayerReader::default();
             let layer = reader.nested(layer);
             let layer = reader.object(layer, &known, "");
             problems.extend(reader.problems.into_iter().map(|problem| (number, problem)));
@@ -538,12 +538,12 @@ const MOST_DOTS: usize = 8;
 
 /// Reads a layer key by key.
 #[derive(Default)]
-struct Reader {
+struct LayerReader {
     problems: Vec<SettingsError>,
     is_closed: bool,
 }
 
-impl Reader {
+impl LayerReader {
     /// Returns a layer with dotted keys split and the `tabahead` section unwrapped.
     fn nested(&mut self, layer: &Value) -> Map<String, Value> {
         let mut result = Map::new();
