@@ -20,7 +20,7 @@ use tabahead_text::{Document, Offset};
 
 /// A document and the cursor position at which a suggestion is wanted.
 #[derive(Debug, Clone)]
-pub struct BufferState {
+pub struct EditorState {
     /// The text.
     pub document: Document,
     /// The cursor position.
@@ -29,7 +29,7 @@ pub struct BufferState {
     pub name: DocumentName,
 }
 
-impl BufferState {
+impl EditorState {
     /// Returns the state after Tab: the suggestion is in the text and the cursor is at its end.
     pub fn accept(&self, suggestion: &Suggestion) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Session {
     }
 
     /// Reports the text, requests a suggestion and waits for the answer.
-    pub fn request(&mut self, state: &BufferState) -> Answered {
+    pub fn request(&mut self, state: &EditorState) -> Answered {
         let asked = Instant::now();
         self.change(&state.document);
         let request = RequestId(self.requests);

@@ -10,7 +10,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use serde::Serialize;
-use tabahead_server::{Answered, BufferState, Session};
+use tabahead_server::{Answered, EditorState, Session};
 use tabahead_speculation::{Answer, Origin};
 
 use crate::{
@@ -35,7 +35,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
         column,
     } = place.open()?;
     let config = config.with_engine(&args.engine)?;
-    let first = BufferState {
+    let first = EditorState {
         document,
         cursor,
         name,
@@ -82,7 +82,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 /// One request of the chain.
 struct Step {
     /// Buffer state of the request.
-    state: BufferState,
+    state: EditorState,
     answered: Answered,
     /// Answer for the same state from a session that computes nothing ahead.
     fresh: Option<Answered>,
@@ -120,7 +120,7 @@ enum Said<'a> {
 /// Requests, reads for `pause`, presses Tab and requests again, until there is nothing to accept.
 fn chain(
     session: &mut Session,
-    first: BufferState,
+    first: EditorState,
     tabs: usize,
     pause: Duration,
     mut answered_one: impl FnMut(),

@@ -17,7 +17,7 @@ use tabahead_context::{
     ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority, Segment,
 };
 use tabahead_engine::{Observation, ObservedToken};
-use tabahead_server::BufferState;
+use tabahead_server::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
 use super::rows::Row;
@@ -81,7 +81,7 @@ fn observe(
     model: &mut DirectModel,
     settings: &SpeculatorSettings,
     heals: bool,
-    state: &BufferState,
+    state: &EditorState,
     middle: &str,
 ) -> Result<Option<(ContextWindow, Vec<Observation>)>> {
     let profile = model.profile().clone();

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use tabahead_context::{DocumentName, OpenFile, OpenFiles, holds_secret};
-use tabahead_server::BufferState;
+use tabahead_server::EditorState;
 use tabahead_text::{Document, Offset, Version};
 
 use crate::place;
@@ -36,8 +36,8 @@ pub struct Row {
 impl Row {
     /// Returns the document without its middle, with the cursor there; `shown` is the part of the
     /// text after the cursor that the model may see.
-    pub fn state(&self, shown: &str) -> BufferState {
-        BufferState {
+    pub fn state(&self, shown: &str) -> EditorState {
+        EditorState {
             document: Document::new(&format!("{}{shown}", self.prefix), Version(0)),
             cursor: Offset(self.prefix.len()),
             name: self.name(),
