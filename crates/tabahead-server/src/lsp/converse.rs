@@ -33,7 +33,7 @@ use crate::{
 const MOST_WAITING: usize = 1 << 16;
 
 /// An answer, ready or pending, and its permit from the semaphore of waiting answers.
-struct Owed {
+struct PendingAnswer {
     answering: AnswerFuture,
     place: Option<OwnedSemaphorePermit>,
 }
@@ -47,7 +47,7 @@ pub(crate) async fn converse(
     greeted: CancellationToken,
     lifeline: &Lifeline,
 ) {
-    let (sender, owed) = mpsc::unbounded_channel();
+    let (sender, pending) = mpsc::unbounded_channel();
     let reading = async {
         tokio::select! {
             biased;
@@ -62,7 +62,7 @@ pub(crate) async fn converse(
         lifeline.end(1);
     };
     let writing = async {
-        if let Err(error) = write_messages(output, owed, notices, greeted).await {
+        if let Err(error) = write_messages(output, pending, notices, greeted).await {
             tracing::warn!(%error, "the editor does not read any more");
             lifeline.end(1);
         }
@@ -73,7 +73,7 @@ pub(crate) async fn converse(
 async fn read_messages(
     input: impl AsyncRead + Unpin,
     mut front: Front,
-    sender: mpsc::UnboundedSender<Owed>,
+    sender: mpsc::UnboundedSender<PendingAnswer>,
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(MOST_WAITING));
     let mut input = BufReader::new(input);
@@ -93,7 +93,7 @@ async fn read_messages(
             answering = Box::pin(std::future::ready(response));
         }
         let place = Arc::clone(&places).acquire_owned().await.ok();
-        if sender.send(Owed { answering, place }).is_err() {
+        if sender.send(PendingAnswer { answering, place }).is_err() {
             break;
         }
     }
@@ -102,7 +102,7 @@ async fn read_messages(
 
 async fn write_messages(
     mut output: impl AsyncWrite + Unpin,
-    mut owed: mpsc::UnboundedReceiver<Owed>,
+    mut pending: mpsc::UnboundedReceiver<PendingAnswer>,
     mut notices: mpsc::UnboundedReceiver<Notice>,
     greeted: CancellationToken,
 ) -> io::Result<()> {
@@ -119,8 +119,8 @@ async fn write_messages(
                 write(&mut output, &response).await?;
                 drop::<Option<OwnedSemaphorePermit>>(place);
             }
-            next = owed.recv(), if reads => match next {
-                Some(Owed { answering, place }) => {
+            next = pending.recv(), if reads => match next {
+                Some(PendingAnswer { answering, place }) => {
                     answers.push(answering.map(move |response: Response| (response, place)));
                 }
                 None => reads = false,
