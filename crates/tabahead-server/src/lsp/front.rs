@@ -41,7 +41,7 @@ use super::{
         DidMoveCursor, DidOpen, DidShow, ExecuteCommand, Initialize, InlineCompletionParams,
         OurConfiguration,
     },
-    wire::{Call, Suspects, read_message, suspects},
+    wire::{AffectedDocuments, Call, affected_documents, read_message},
 };
 use crate::{
     lifeline::Lifeline,
@@ -255,10 +255,10 @@ impl Front {
     /// Handles a message that could not be read: every document that it may have changed is out of
     /// step until its full text is sent.
     pub(super) fn lose_track(&mut self, text: &str) {
-        let addresses = match suspects(text) {
-            Suspects::None => return tracing::warn!("a message could not be read"),
-            Suspects::Named(addresses) => addresses,
-            Suspects::All => self.documents.keys().cloned().collect(),
+        let addresses = match affected_documents(text) {
+            AffectedDocuments::None => return tracing::warn!("a message could not be read"),
+            AffectedDocuments::Named(addresses) => addresses,
+            AffectedDocuments::All => self.documents.keys().cloned().collect(),
         };
         addresses.iter().for_each(|address| self.lose(address));
     }
@@ -536,7 +536,7 @@ impl Front {
     /// Handles a text or a change that cannot be read. A complete message that names no document
     /// concerns none.
     fn refuse_text(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
-        if let Suspects::Named(addresses) = suspects(call.body) {
+        if let AffectedDocuments::Named(addresses) = affected_documents(call.body) {
             addresses.iter().for_each(|address| self.lose(address));
         }
         Err(error)

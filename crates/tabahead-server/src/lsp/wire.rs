@@ -249,7 +249,7 @@ fn invalid(error: &serde_json::Error) -> Error {
 
 /// The documents that an unreadable message may have changed.
 #[derive(Debug, PartialEq)]
-pub(super) enum Suspects {
+pub(super) enum AffectedDocuments {
     /// No document.
     None,
     /// The documents at these addresses.
@@ -259,10 +259,10 @@ pub(super) enum Suspects {
 }
 
 /// Finds the documents that a message may have changed, as far as its text shows.
-pub(super) fn suspects(text: &str) -> Suspects {
+pub(super) fn affected_documents(text: &str) -> AffectedDocuments {
     let changes = text.contains("didChange\"");
     if !changes && !text.contains("didOpen\"") {
-        return Suspects::None;
+        return AffectedDocuments::None;
     }
     let addresses = text.match_indices("\"uri\"").filter_map(|(at, name)| {
         let value = text[at + name.len()..].trim_start().strip_prefix(':')?;
@@ -271,12 +271,12 @@ pub(super) fn suspects(text: &str) -> Suspects {
     });
     let addresses: Vec<String> = addresses.collect();
     if !addresses.is_empty() {
-        Suspects::Named(addresses)
+        AffectedDocuments::Named(addresses)
     } else if changes {
-        Suspects::All
+        AffectedDocuments::All
     } else {
         // `didOpen` changes none of the documents that are already open.
-        Suspects::None
+        AffectedDocuments::None
     }
 }
 
@@ -446,14 +446,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_tells_which_documents_it_may_have_changed() {
-        let named = |uri: &str| Suspects::Named(vec![uri.to_owned()]);
+        let named = |uri: &str| AffectedDocuments::Named(vec![uri.to_owned()]);
         for (text, expected) in [
-            ("", Suspects::None),
+            ("", AffectedDocuments::None),
             (
                 r#"{"method":"workspace/didChangeConfiguration""#,
-                Suspects::None,
+                AffectedDocuments::None,
             ),
-            (r#"{"method":"textDocument/didChange","para"#, Suspects::All),
+            (
+                r#"{"method":"textDocument/didChange","para"#,
+                AffectedDocuments::All,
+            ),
             (
                 r#"{"method":"textDocument/didChange","params":{"textDocument":{"uri" : "file:///a\u0062""#,
                 named("file:///ab"),
@@ -464,14 +467,14 @@ mod tests {
             ),
             (
                 r#"{"method":"textDocument/didChange","uri":5,"#,
-                Suspects::All,
+                AffectedDocuments::All,
             ),
             (
                 r#"{"method":"textDocument/didOpen","params":7}"#,
-                Suspects::None,
+                AffectedDocuments::None,
             ),
         ] {
-            assert_eq!(suspects(text), expected, "{text}");
+            assert_eq!(affected_documents(text), expected, "{text}");
         }
     }
 
