@@ -35,7 +35,7 @@ use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire},
     handshake::{Handshake, capabilities},
     menu::{Menu, MenuRequest},
-    rpc::{Error, FirstOf, Id, Leaf, Response},
+    rpc::{Error, FirstArgument, Id, Response, Scalar},
     types::{
         AboutDocument, AboutItem, Cancel, Change, DidChange, DidChangeConfiguration, DidFocus,
         DidMoveCursor, DidOpen, DidShow, ExecuteCommand, Initialize, InlineCompletionParams,
@@ -374,8 +374,8 @@ impl Front {
     /// Cancels a request if it still waits.
     fn cancel(&mut self, call: &Call<'_>) {
         let id = match call.params::<Cancel>().map(|params| params.id) {
-            Ok(Leaf::Number(number)) => Id::Number(number),
-            Ok(Leaf::Text(text)) => Id::String(text),
+            Ok(Scalar::Number(number)) => Id::Number(number),
+            Ok(Scalar::Text(text)) => Id::String(text),
             _ => return,
         };
         let waiting = lock(&self.pending).remove(&id);
@@ -581,11 +581,11 @@ const OURS: [&str; 14] = [
 ];
 
 /// Returns the suggestion that the first argument of its command names.
-fn suggestion_of(FirstOf(first): FirstOf) -> Result<SuggestionId, Error> {
+fn suggestion_of(FirstArgument(first): FirstArgument) -> Result<SuggestionId, Error> {
     let id = match first {
-        Leaf::Text(id) => id.parse().ok(),
-        Leaf::Number(id) => u64::try_from(id).ok(),
-        Leaf::Null | Leaf::Other => None,
+        Scalar::Text(id) => id.parse().ok(),
+        Scalar::Number(id) => u64::try_from(id).ok(),
+        Scalar::Null | Scalar::Other => None,
     };
     id.map(SuggestionId)
         .ok_or_else(|| Error::invalid_params("the first argument must be a suggestion's id"))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 use tabahead_text::{Position, Range};
 
-use super::rpc::{FirstOf, Leaf};
+use super::rpc::{FirstArgument, Scalar};
 
 /// `textDocument` of most messages; Copilot's clients add the version.
 #[derive(Debug, Deserialize)]
@@ -141,7 +141,7 @@ pub(super) struct ReportedItem {
 #[derive(Debug, Deserialize)]
 pub(super) struct ReportedCommand {
     #[serde(default)]
-    pub(super) arguments: FirstOf,
+    pub(super) arguments: FirstArgument,
 }
 
 /// `tabahead/didMoveCursor`.
@@ -235,13 +235,13 @@ pub(super) struct TextEdit {
 pub(super) struct ExecuteCommand {
     pub(super) command: String,
     #[serde(default)]
-    pub(super) arguments: FirstOf,
+    pub(super) arguments: FirstArgument,
 }
 
 /// `$/cancelRequest`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Cancel {
-    pub(super) id: Leaf,
+    pub(super) id: Scalar,
 }
 
 /// `workspace/didChangeConfiguration` with our section alone, for when the whole cannot be read.

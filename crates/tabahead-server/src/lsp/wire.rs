@@ -16,7 +16,7 @@ use serde::{
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-use super::rpc::{Error, Id, Leaf};
+use super::rpc::{Error, Id, Scalar};
 
 /// Length of the longest body that is read; a longer one is skipped: no document worth completing
 /// is that large.
@@ -153,19 +153,19 @@ pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, InvalidMessag
         id: None,
     })?;
     let id = envelope.id.map(|id| match id {
-        Leaf::Number(number) => Ok(Id::Number(number)),
-        Leaf::Text(text) => Ok(Id::String(text)),
-        Leaf::Null => Ok(Id::Null),
-        Leaf::Other => Err(Id::Null),
+        Scalar::Number(number) => Ok(Id::Number(number)),
+        Scalar::Text(text) => Ok(Id::String(text)),
+        Scalar::Null => Ok(Id::Null),
+        Scalar::Other => Err(Id::Null),
     });
-    let is_json_rpc = envelope.version == Leaf::Text("2.0".to_owned());
+    let is_json_rpc = envelope.version == Scalar::Text("2.0".to_owned());
     match (envelope.method, id) {
-        (Some(Leaf::Text(method)), None) if is_json_rpc => Ok(Some(Call {
+        (Some(Scalar::Text(method)), None) if is_json_rpc => Ok(Some(Call {
             method,
             id: None,
             body,
         })),
-        (Some(Leaf::Text(method)), Some(Ok(id))) if is_json_rpc => Ok(Some(Call {
+        (Some(Scalar::Text(method)), Some(Ok(id))) if is_json_rpc => Ok(Some(Call {
             method,
             id: Some(id),
             body,
@@ -181,9 +181,9 @@ pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, InvalidMessag
 /// The members that all methods share.
 #[derive(Default)]
 struct Envelope {
-    version: Leaf,
-    method: Option<Leaf>,
-    id: Option<Leaf>,
+    version: Scalar,
+    method: Option<Scalar>,
+    id: Option<Scalar>,
     /// Whether there is a member `result` or `error`.
     answers: bool,
 }
