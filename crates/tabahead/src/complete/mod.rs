@@ -17,7 +17,7 @@ use crate::{
     args::CompleteArgs,
     config::{Resolved, Speculation},
     output,
-    place::{OpenPlace, Place},
+    place::{FilePlace, OpenPlace},
 };
 
 /// Runs the command.
@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// When the place does not exist, the model cannot be used or standard output is closed.
 pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
-    let place = Place::parse(&args.place)?;
+    let place = FilePlace::parse(&args.place)?;
     place.refuse_private(&config.suitability()?)?;
     let OpenPlace {
         document,
@@ -230,7 +230,7 @@ struct ReportedMedians {
 
 impl Report {
     fn new(
-        place: &Place,
+        place: &FilePlace,
         (line, column): (usize, usize),
         model: String,
         pause: Duration,
