@@ -18,7 +18,7 @@ use std::{
 
 use self::{
     copier::COPIERS,
-    metrics::{Confidence, Outcome, Score},
+    metrics::{Confidence, Rating, Score},
     predictor::{Prediction, Predictor},
     rows::Row,
 };
@@ -133,7 +133,7 @@ struct Scores {
 }
 
 impl Scores {
-    fn add(&mut self, suggested: Outcome, model: Outcome, copied: [Outcome; COPIERS.len()]) {
+    fn add(&mut self, suggested: Rating, model: Rating, copied: [Rating; COPIERS.len()]) {
         self.suggested.add(suggested);
         self.model.add(model);
         for (at, copied) in copied.into_iter().enumerate() {
@@ -207,7 +207,7 @@ impl Report {
         let model = compare(row, alone.suggestion.as_ref());
         let copied = COPIERS.map(|copier| {
             let copied = copier.copy(&row.prefix, &row.suffix, &row.open_files);
-            Outcome::new(&copied, &row.middle)
+            Rating::new(&copied, &row.middle)
         });
         self.all.add(suggested, model, copied);
         let lines = match row.middle.trim_end().contains('\n') {
@@ -420,16 +420,16 @@ fn share(rows: &[(f32, bool)]) -> f64 {
 /// A suggestion may cover closers after the cursor (`a, b)` over `)`). If it ends with them, its
 /// text without them is compared; if it continues after them, it is compared with the middle
 /// followed by what it covers.
-fn compare(row: &Row, suggestion: Option<&Suggestion>) -> Outcome {
+fn compare(row: &Row, suggestion: Option<&Suggestion>) -> Rating {
     let Some(suggestion) = suggestion else {
-        return Outcome::new("", &row.middle);
+        return Rating::new("", &row.middle);
     };
     let covered = suggestion.range.end.0 - suggestion.range.start.0;
     let covered = row.suffix.get(..covered).unwrap_or_default();
     let text = suggestion.text.as_str();
     match text.strip_suffix(covered) {
-        Some(inserted) => Outcome::new(inserted, &row.middle),
-        None => Outcome::new(text, &format!("{}{covered}", row.middle)),
+        Some(inserted) => Rating::new(inserted, &row.middle),
+        None => Rating::new(text, &format!("{}{covered}", row.middle)),
     }
 }
 
@@ -482,7 +482,7 @@ mod tests {
             path: None,
             open_files: Vec::new(),
         };
-        let outcome = compare(&row, None);
-        assert!(outcome.exact && !outcome.said);
+        let rating = compare(&row, None);
+        assert!(rating.exact && !rating.said);
     }
 }

@@ -205,11 +205,11 @@ mod tests {
             let predicted = predictor
                 .predict(&row.state(&row.suffix))
                 .expect("the model answers");
-            let outcome = compare(&row, predicted.suggestion.as_ref());
+            let rating = compare(&row, predicted.suggestion.as_ref());
             if is_likeliest(&observations) {
                 // Only the cut can withhold it.
                 assert!(
-                    outcome.exact || predicted.suggestion.is_none(),
+                    rating.exact || predicted.suggestion.is_none(),
                     "{:?} instead of {:?}",
                     predicted.suggestion,
                     row.middle
