@@ -20,7 +20,7 @@ use tabahead_engine::{Observation, ObservedToken};
 use tabahead_server::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
-use super::rows::Row;
+use super::rows::EvalRow;
 use crate::{args::EvalArgs, output};
 
 /// Writes the observations of each row whose middle is within one line.
@@ -28,7 +28,7 @@ use crate::{args::EvalArgs, output};
 /// # Errors
 /// When the model cannot be used or fails, or when the file cannot be written.
 pub fn run(
-    rows: &[Row],
+    rows: &[EvalRow],
     settings: &SpeculatorSettings,
     local: &LocalSettings,
     args: &EvalArgs,
@@ -183,7 +183,7 @@ mod tests {
             if begin >= end || !text.is_char_boundary(begin) {
                 continue;
             }
-            let row = Row {
+            let row = EvalRow {
                 prefix: text[..begin].to_owned(),
                 middle: text[begin..end].to_owned(),
                 suffix: text[end..].to_owned(),
