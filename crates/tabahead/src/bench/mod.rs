@@ -38,7 +38,7 @@ use crate::{
 };
 use llama::Comparison;
 use memory::Buffer;
-use report::{Memory, Report};
+use report::{BenchReport, Memory};
 use speed::Speed;
 use wait::Wait;
 
@@ -141,7 +141,7 @@ fn measure(
     counts: &[usize],
     quick: bool,
     bar: &ProgressBar,
-) -> Result<Report> {
+) -> Result<BenchReport> {
     let local = config.local();
     let started = Instant::now();
     let model = config.completing_model()?;
@@ -180,7 +180,7 @@ fn measure(
         bandwidths.insert(threads, buffer.bandwidth(threads));
         bar.inc(1);
     }
-    Ok(Report {
+    Ok(BenchReport {
         name: info.name,
         id: info.id,
         context_tokens: info.context_tokens,

@@ -9,7 +9,7 @@ use console::style;
 
 use super::{
     costs::Costs,
-    report::{Memory, QUANTILES, Quantiles, Report, ms, step_ratio},
+    report::{BenchReport, Memory, QUANTILES, Quantiles, ms, step_ratio},
     speed::{BRANCHES, CUT, DEPTHS, Decode, PREFILLS, Prefill, Speed},
     wait::Samples,
 };
@@ -20,7 +20,7 @@ const NAME: usize = 30;
 /// Width of a bar, in characters.
 const BAR: usize = 12;
 
-impl Report {
+impl BenchReport {
     /// Prints the report as text.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::{
 use crate::output;
 
 /// The measurements.
-pub struct Report {
+pub struct BenchReport {
     pub name: String,
     pub id: String,
     pub context_tokens: usize,
@@ -94,7 +94,7 @@ impl Samples {
     }
 }
 
-impl Report {
+impl BenchReport {
     /// Returns everything as JSON; times are in milliseconds unless the name says otherwise.
     pub fn json(&self) -> Value {
         let details: Map<String, Value> = self
