@@ -59,7 +59,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 
     let equal = steps.iter().all(|step| step.equals_fresh() != Some(false));
     if args.json {
-        output::json(&Report::new(
+        output::json(&CompleteReport::new(
             &place,
             (line, column),
             model,
@@ -180,7 +180,7 @@ fn origin_word(origin: Origin) -> &'static str {
 
 /// The JSON object that `--json` prints.
 #[derive(Serialize)]
-struct Report {
+struct CompleteReport {
     file: String,
     line: usize,
     column: usize,
@@ -228,7 +228,7 @@ struct ReportedMedians {
     without_speculation: Option<f64>,
 }
 
-impl Report {
+impl CompleteReport {
     fn new(
         place: &FilePlace,
         (line, column): (usize, usize),
