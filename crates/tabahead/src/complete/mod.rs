@@ -80,7 +80,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 }
 
 /// One request of the chain.
-struct Step {
+struct ChainStep {
     /// Buffer state of the request.
     state: EditorState,
     answered: Answered,
@@ -88,30 +88,30 @@ struct Step {
     fresh: Option<Answered>,
 }
 
-impl Step {
+impl ChainStep {
     /// Returns whether both sessions gave the same answer; `None` without a comparison.
     fn equals_fresh(&self) -> Option<bool> {
         let fresh = self.fresh.as_ref()?;
-        Some(said(&self.answered.answer) == said(&fresh.answer))
+        Some(content_of(&self.answered.answer) == content_of(&fresh.answer))
     }
 }
 
 /// Returns the content of an answer, without its origin and its id.
-fn said(answer: &Answer) -> Said<'_> {
+fn content_of(answer: &Answer) -> AnswerContent<'_> {
     match answer {
-        Answer::Suggestion { suggestion, .. } => Said::Text(
+        Answer::Suggestion { suggestion, .. } => AnswerContent::Text(
             suggestion.range.start.0,
             suggestion.range.end.0,
             &suggestion.text,
         ),
-        Answer::Silent { reason, .. } => Said::Silent(reason),
-        Answer::Superseded => Said::Silent("superseded"),
-        Answer::Failed(why) => Said::Failed(why),
+        Answer::Silent { reason, .. } => AnswerContent::Silent(reason),
+        Answer::Superseded => AnswerContent::Silent("superseded"),
+        Answer::Failed(why) => AnswerContent::Failed(why),
     }
 }
 
 #[derive(Debug, PartialEq)]
-enum Said<'a> {
+enum AnswerContent<'a> {
     Text(usize, usize, &'a str),
     Silent(&'a str),
     Failed(&'a str),
@@ -124,7 +124,7 @@ fn chain(
     tabs: usize,
     pause: Duration,
     mut answered_one: impl FnMut(),
-) -> Vec<Step> {
+) -> Vec<ChainStep> {
     let mut steps = Vec::new();
     let mut state = first;
     loop {
@@ -138,7 +138,7 @@ fn chain(
             }
             _ => None,
         };
-        steps.push(Step {
+        steps.push(ChainStep {
             state,
             answered,
             fresh: None,
@@ -151,14 +151,14 @@ fn chain(
 }
 
 /// Requests the same states again.
-fn compare(session: &mut Session, steps: &mut [Step]) {
+fn compare(session: &mut Session, steps: &mut [ChainStep]) {
     for step in steps {
         step.fresh = Some(session.request(&step.state));
     }
 }
 
 /// Returns the median time from Tab to the next answer, with speculation and without.
-fn tab_to_next(steps: &[Step]) -> (Option<Duration>, Option<Duration>) {
+fn tab_to_next(steps: &[ChainStep]) -> (Option<Duration>, Option<Duration>) {
     let after_tab = steps.get(1..).unwrap_or_default();
     let with: Vec<Duration> = after_tab.iter().map(|s| s.answered.elapsed).collect();
     let without: Vec<Duration> = after_tab
@@ -234,10 +234,10 @@ impl CompleteReport {
         (line, column): (usize, usize),
         model: String,
         pause: Duration,
-        steps: &[Step],
+        steps: &[ChainStep],
     ) -> Self {
         let (with, without) = tab_to_next(steps);
-        let equal: Vec<bool> = steps.iter().filter_map(Step::equals_fresh).collect();
+        let equal: Vec<bool> = steps.iter().filter_map(ChainStep::equals_fresh).collect();
         Self {
             file: place.file.display().to_string(),
             line,
