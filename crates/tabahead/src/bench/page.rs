@@ -8,7 +8,7 @@ use std::{
 use console::style;
 
 use super::{
-    costs::Costs,
+    costs::FittedCosts,
     report::{BenchReport, Memory, QUANTILES, Quantiles, ms, step_ratio},
     speed::{BRANCHES, CUT, DEPTHS, Decode, PREFILLS, Prefill, Speed},
     wait::Samples,
@@ -132,7 +132,7 @@ impl BenchReport {
         }
         section(out, "A pass of n rows, about")?;
         let cells = self.speeds.values().map(|speed| {
-            let Costs { fixed, row, .. } = speed.costs;
+            let FittedCosts { fixed, row, .. } = speed.costs;
             Some(format!(
                 "{} + {} n",
                 short_ms(fixed * 1e3),

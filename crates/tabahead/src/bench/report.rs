@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    costs::Costs,
+    costs::FittedCosts,
     speed::{BRANCHES, CutAndAppend, DEPTHS, PREFILLS, Speed},
     wait::{Samples, Wait, Waits},
 };
@@ -185,7 +185,7 @@ fn figures(speed: &Speed) -> Map<String, Value> {
             "step_ratio": step_ratio(speed, count),
         }))
     });
-    let Costs { fixed, row, error } = speed.costs;
+    let FittedCosts { fixed, row, error } = speed.costs;
     let figures = [
         (
             "prefill",
