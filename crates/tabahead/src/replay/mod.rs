@@ -51,7 +51,7 @@ pub fn run(args: &ReplayArgs, config: &Resolved, config_file: Option<&Path>) -> 
 }
 
 /// The measurements of one call.
-pub(crate) struct Measured {
+pub(crate) struct ReplayMeasurements {
     pub(crate) mode: &'static str,
     pub(crate) clock: &'static str,
     pub(crate) answers: &'static str,
@@ -62,7 +62,7 @@ pub(crate) struct Measured {
     pub(crate) recordings: Vec<RecordingResults>,
 }
 
-impl Measured {
+impl ReplayMeasurements {
     fn to_json(&self) -> Value {
         let pooled = report::pooled(&self.recordings);
         let recordings: Vec<Value> = self

@@ -16,7 +16,7 @@ use tabahead_replay::{
     simulation::{EngineCosts, Setup, run},
 };
 
-use super::{Measured, in_file, is_private, mode, name_of, policies, words};
+use super::{ReplayMeasurements, in_file, is_private, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::{Resolved, cache_folder},
@@ -24,7 +24,11 @@ use crate::{
 };
 
 /// Runs every policy over every recording.
-pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -> Result<Measured> {
+pub(super) fn measure(
+    args: &ReplayArgs,
+    config: &Resolved,
+    files: &[PathBuf],
+) -> Result<ReplayMeasurements> {
     let mut answers = answers(args, config)?;
     let mut setup = Setup {
         settings: config.settings.speculator(),
@@ -64,7 +68,7 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
     }
     bar.finish_and_clear();
     let (mode, clock, by) = words(args);
-    Ok(Measured {
+    Ok(ReplayMeasurements {
         mode,
         clock,
         answers: by,

@@ -14,7 +14,7 @@ use tabahead_replay::{
     wall::{WallError, WallSetup, run},
 };
 
-use super::{Measured, in_file, is_private, mode, name_of, policies, words};
+use super::{ReplayMeasurements, in_file, is_private, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::Resolved,
@@ -30,7 +30,7 @@ pub(super) fn measure(
     config: &Resolved,
     config_file: Option<&Path>,
     files: &[PathBuf],
-) -> Result<Measured> {
+) -> Result<ReplayMeasurements> {
     if args.answers == ReplayAnswers::Ngram {
         bail!("the wall clock runs the real server; leave --answers ngram out");
     }
@@ -69,7 +69,7 @@ pub(super) fn measure(
     }
     bar.finish_and_clear();
     let (mode, clock, answers) = words(args);
-    Ok(Measured {
+    Ok(ReplayMeasurements {
         mode,
         clock,
         answers,
