@@ -11,7 +11,7 @@ use super::{
     costs::FittedCosts,
     report::{BenchReport, Memory, QUANTILES, Quantiles, ms, step_ratio},
     speed::{BRANCHES, CUT, DEPTHS, Decode, PREFILLS, Prefill, Speed},
-    wait::Samples,
+    wait::WaitSamples,
 };
 use crate::output;
 
@@ -183,7 +183,7 @@ impl BenchReport {
         ] {
             writeln!(out, "  {what:<28}{names}{:>9}", "samples")?;
             let (idle, behind) = (waits.idle.quantiles(), waits.behind.quantiles());
-            let without_core = |samples: &Samples| {
+            let without_core = |samples: &WaitSamples| {
                 let times = &samples.without_core;
                 (!times.is_empty()).then(|| Quantiles::new(times))
             };

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     costs::FittedCosts,
     speed::{BRANCHES, CutAndAppend, DEPTHS, PREFILLS, Speed},
-    wait::{Samples, Wait, Waits},
+    wait::{Wait, WaitSamples, Waits},
 };
 use crate::output;
 
@@ -78,7 +78,7 @@ impl Quantiles {
     }
 }
 
-impl Samples {
+impl WaitSamples {
     pub fn quantiles(&self) -> Quantiles {
         Quantiles::new(&self.waits)
     }

@@ -42,13 +42,13 @@ pub struct Wait {
 
 /// The same requests with nothing else running, and during speculation.
 pub struct Waits {
-    pub idle: Samples,
-    pub behind: Samples,
+    pub idle: WaitSamples,
+    pub behind: WaitSamples,
 }
 
 /// The time that each request took.
 #[derive(Default)]
-pub struct Samples {
+pub struct WaitSamples {
     pub waits: Vec<Duration>,
     /// Time that the threads which the request needs were without a core, summed over them; empty
     /// if the system does not report it.
@@ -150,8 +150,8 @@ impl Desk {
     }
 
     /// Measures the user's requests with nothing else running.
-    fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
-        let mut samples = Samples::default();
+    fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<WaitSamples> {
+        let mut samples = WaitSamples::default();
         let started = Instant::now();
         while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting / 2 {
             while self.backend.counters().generations > 0 {
@@ -164,8 +164,8 @@ impl Desk {
     }
 
     /// Measures the user's requests at random moments of speculation.
-    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
-        let mut samples = Samples::default();
+    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<WaitSamples> {
+        let mut samples = WaitSamples::default();
         let started = Instant::now();
         while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting {
             let pause = Duration::from_micros(self.random.below(PAUSE.as_micros() as u64));
@@ -176,7 +176,7 @@ impl Desk {
     }
 
     /// Measures the time from a request to its first token.
-    fn request(&mut self, digits: &str, samples: &mut Samples) -> Result<()> {
+    fn request(&mut self, digits: &str, samples: &mut WaitSamples) -> Result<()> {
         let before = without_core();
         let waited = self.first_token(digits)?;
         let after = without_core();
