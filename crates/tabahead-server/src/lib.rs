@@ -9,7 +9,7 @@
 
 mod folders;
 mod in_process;
-mod lifeline;
+mod lifecycle;
 mod lsp;
 mod recorder;
 mod run;

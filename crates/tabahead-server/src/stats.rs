@@ -226,7 +226,7 @@ pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
             // A file that is being written is beside the final one.
             let new = name.strip_suffix(BESIDE);
             let pid = new.or(name.strip_suffix(".json"))?.parse().ok()?;
-            if !crate::lifeline::process_lives(pid) {
+            if !crate::lifecycle::process_lives(pid) {
                 let _ = fs::remove_file(entry.path());
                 return None;
             }

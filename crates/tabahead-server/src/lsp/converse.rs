@@ -3,8 +3,8 @@
 //!
 //! Takes no decision. Reading never waits for an answer, and waits for a client that does not read
 //! only when more than [`MOST_WAITING`] of its requests have no answer yet: so a cancel, `exit` and
-//! the end of the input are always seen. The conversation ends with the lifeline, and ends the
-//! lifeline when a stream ends.
+//! the end of the input are always seen. The conversation ends with the lifecycle, and ends the
+//! lifecycle when a stream ends.
 
 use std::{io, sync::Arc};
 
@@ -24,7 +24,7 @@ use super::{
     wire::{Frame, read_frame},
 };
 use crate::{
-    lifeline::Lifeline,
+    lifecycle::Lifecycle,
     session::{Notice, Status, StatusKind},
 };
 
@@ -38,20 +38,20 @@ struct PendingAnswer {
     place: Option<OwnedSemaphorePermit>,
 }
 
-/// Talks to a client until the lifeline or a stream ends. The front is dropped when reading ends.
+/// Talks to a client until the lifecycle or a stream ends. The front is dropped when reading ends.
 pub(crate) async fn converse(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
     front: Front,
     notices: mpsc::UnboundedReceiver<Notice>,
     greeted: CancellationToken,
-    lifeline: &Lifeline,
+    lifecycle: &Lifecycle,
 ) {
     let (sender, pending) = mpsc::unbounded_channel();
     let reading = async {
         tokio::select! {
             biased;
-            () = lifeline.ended() => {}
+            () = lifecycle.ended() => {}
             result = read_messages(input, front, sender) => {
                 if let Err(error) = result {
                     tracing::warn!(%error, "input broke off");
@@ -59,12 +59,12 @@ pub(crate) async fn converse(
             }
         }
         // An `exit` among the messages has already set the code.
-        lifeline.end(1);
+        lifecycle.end(1);
     };
     let writing = async {
         if let Err(error) = write_messages(output, pending, notices, greeted).await {
             tracing::warn!(%error, "the editor does not read any more");
-            lifeline.end(1);
+            lifecycle.end(1);
         }
     };
     tokio::join!(reading, writing);

@@ -44,7 +44,7 @@ use super::{
     wire::{AffectedDocuments, Call, affected_documents, read_message},
 };
 use crate::{
-    lifeline::Lifeline,
+    lifecycle::Lifecycle,
     session::{EditorLayer, Message, Trigger},
     settings::Settings,
 };
@@ -54,7 +54,7 @@ pub(crate) struct Front {
     /// The program's version, reported to the client.
     version: &'static str,
     session: mpsc::UnboundedSender<Message>,
-    lifeline: Arc<Lifeline>,
+    lifecycle: Arc<Lifecycle>,
     handshake: Handshake,
     encoding: PositionEncoding,
     /// The completion menu, for clients without inline completion.
@@ -87,13 +87,13 @@ impl Front {
     pub(crate) fn new(
         version: &'static str,
         session: mpsc::UnboundedSender<Message>,
-        lifeline: Arc<Lifeline>,
+        lifecycle: Arc<Lifecycle>,
         greeted: CancellationToken,
     ) -> Self {
         Self {
             version,
             session,
-            lifeline,
+            lifecycle,
             handshake: Handshake::new(greeted),
             encoding: PositionEncoding::default(),
             menu: None,
@@ -150,7 +150,7 @@ impl Front {
             "exit" => {
                 self.handshake.take(method, id);
                 let code = i32::from(!self.handshake.has_shut_down());
-                self.lifeline.end(code);
+                self.lifecycle.end(code);
                 None
             }
             "$/cancelRequest" if id.is_none() => {
@@ -178,7 +178,7 @@ impl Front {
         if let Some(pid) = params.get("processId").and_then(Value::as_u64)
             && let Ok(pid) = u32::try_from(pid)
         {
-            self.lifeline.set_parent(pid);
+            self.lifecycle.set_parent(pid);
         }
         let mut options = params
             .get("initializationOptions")
@@ -341,7 +341,7 @@ impl Front {
             came: Instant::now(),
             reply,
         });
-        let (pending, lifeline) = (Arc::clone(&self.pending), Arc::clone(&self.lifeline));
+        let (pending, lifecycle) = (Arc::clone(&self.pending), Arc::clone(&self.lifecycle));
         let asked = MenuRequest {
             document,
             cursor,
@@ -357,10 +357,10 @@ impl Front {
                     (Ok(answer), None) => Ok(on_the_wire(answer, &asked.document, encoding)),
                     // The session dropped the request: it ended with the server, or there is
                     // nothing to show.
-                    (Err(_), _) if lifeline.has_ended() => Err(Error::request_cancelled()),
+                    (Err(_), _) if lifecycle.has_ended() => Err(Error::request_cancelled()),
                     (Err(_), _) => Ok(Value::Null),
                 },
-                () = lifeline.ended() => Err(Error::request_cancelled()),
+                () = lifecycle.ended() => Err(Error::request_cancelled()),
             };
             let mut pending = lock(&pending);
             if pending.get(&id).is_some_and(|(known, _)| *known == request) {

@@ -20,7 +20,7 @@ use super::{
     front::Front,
     wire::{Frame, read_frame},
 };
-use crate::{lifeline::Lifeline, session::Message};
+use crate::{lifecycle::Lifecycle, session::Message};
 
 /// Unit for a byte that is not UTF-8, with the byte in the low half; no generated text contains
 /// such a unit otherwise.
@@ -356,11 +356,11 @@ fn is_same(ours: &str, theirs: &[u16]) -> bool {
 async fn conversation(sent: &[u8]) -> (Vec<Message>, Vec<Value>) {
     let (session, mut inbox) = mpsc::unbounded_channel();
     let (_notices, outbox) = mpsc::unbounded_channel();
-    let lifeline = Arc::new(Lifeline::new());
+    let lifecycle = Arc::new(Lifecycle::new());
     let greeted = CancellationToken::new();
-    let front = Front::new("0", session, Arc::clone(&lifeline), greeted.clone());
+    let front = Front::new("0", session, Arc::clone(&lifecycle), greeted.clone());
     let (output, mut answers) = tokio::io::duplex(1 << 20);
-    converse(sent, output, front, outbox, greeted, &lifeline).await;
+    converse(sent, output, front, outbox, greeted, &lifecycle).await;
     let mut told = Vec::new();
     while let Some(message) = inbox.recv().await {
         told.push(message);
