@@ -10,7 +10,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use serde::Serialize;
-use tabahead_server::{Answered, EditorState, Session};
+use tabahead_server::{EditorState, Session, TimedAnswer};
 use tabahead_speculation::{Answer, Origin};
 
 use crate::{
@@ -83,9 +83,9 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 struct ChainStep {
     /// Buffer state of the request.
     state: EditorState,
-    answered: Answered,
+    answered: TimedAnswer,
     /// Answer for the same state from a session that computes nothing ahead.
-    fresh: Option<Answered>,
+    fresh: Option<TimedAnswer>,
 }
 
 impl ChainStep {
@@ -264,7 +264,7 @@ impl CompleteReport {
 }
 
 impl ReportedAnswer {
-    fn new(answered: &Answered) -> Self {
+    fn new(answered: &TimedAnswer) -> Self {
         let empty = Self {
             answer: "silent",
             text: None,
