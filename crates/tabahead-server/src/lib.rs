@@ -29,7 +29,7 @@ pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
     CacheSettings, CopyingSettings, EMBEDDED, GateSettings, KvSettings, PathRule, Precision,
-    Readable, Setting, Settings, SettingsError, SpeculationSettings, WindowSettings,
+    ReadableSettings, Setting, Settings, SettingsError, SpeculationSettings, WindowSettings,
 };
 pub use stats::{default_stats_dir, running_stats};
 pub use suitability::{Suitability, is_secret};

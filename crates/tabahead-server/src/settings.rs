@@ -296,7 +296,7 @@ impl SettingsError {
 
 /// Settings as far as they can be read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Readable {
+pub struct ReadableSettings {
     /// The settings.
     pub settings: Settings,
     /// Refused settings: the number of the layer, and why.
@@ -327,7 +327,7 @@ impl Settings {
     }
 
     /// Merges layers like `resolve`, but skips and reports what cannot be used.
-    pub fn readable(layers: &[&Value]) -> Readable {
+    pub fn readable(layers: &[&Value]) -> ReadableSettings {
         let mut merged = Self::default().to_value();
         let known = merged.clone();
         let mut problems = Vec::new();
@@ -341,7 +341,7 @@ impl Settings {
             lay_over(&mut merged, layer);
         }
         let settings = serde_json::from_value(merged);
-        Readable {
+        ReadableSettings {
             settings: settings.expect("every value was tried by itself"),
             problems,
             is_closed,
