@@ -74,12 +74,12 @@ struct RecordedDocument {
     cursor: Option<usize>,
     /// The most recent suggestions, until one is accepted.
     suggestions: Vec<SuggestionId>,
-    accept: Accept,
+    accept: AcceptState,
 }
 
 /// State of an accept: an editor changes the text and reports the accept, in either order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Accept {
+enum AcceptState {
     /// Nothing has changed since the last suggestion.
     Unchanged,
     /// The last change may turn out to be the accept.
@@ -135,7 +135,7 @@ impl SessionRecorder {
                     text: snapshot.clone(),
                     cursor: None,
                     suggestions: Vec::new(),
-                    accept: Accept::Unchanged,
+                    accept: AcceptState::Unchanged,
                 };
                 self.recorded.insert(document, recorded);
             }
@@ -216,10 +216,10 @@ impl SessionRecorder {
         }
         recorded.text = snapshot.clone();
         recorded.cursor = None;
-        let is_accept = recorded.accept == Accept::Reported;
+        let is_accept = recorded.accept == AcceptState::Reported;
         recorded.accept = match is_accept {
-            true => Accept::Unchanged,
-            false => Accept::Changed,
+            true => AcceptState::Unchanged,
+            false => AcceptState::Changed,
         };
         for change in changes {
             self.tell(change);
@@ -244,8 +244,8 @@ impl SessionRecorder {
             return;
         };
         // A reported accept that no change followed did not happen.
-        if recorded.accept == Accept::Reported {
-            recorded.accept = Accept::Unchanged;
+        if recorded.accept == AcceptState::Reported {
+            recorded.accept = AcceptState::Unchanged;
         }
         let cursor = snapshot.utf16_unit_of(cursor);
         if recorded.cursor.replace(cursor) != Some(cursor) {
@@ -289,7 +289,7 @@ impl SessionRecorder {
                 recorded.suggestions = std::iter::once(*id)
                     .chain(alternatives.iter().map(|other| other.id))
                     .collect();
-                recorded.accept = Accept::Unchanged;
+                recorded.accept = AcceptState::Unchanged;
             }
         }
         self.tell(Recorded::Answered {
@@ -309,14 +309,16 @@ impl SessionRecorder {
         recorded.suggestions.clear();
         let version = recorded.text.version();
         match recorded.accept {
-            Accept::Changed => {
-                recorded.accept = Accept::Unchanged;
+            AcceptState::Changed => {
+                recorded.accept = AcceptState::Unchanged;
                 self.tell(Recorded::Accepted {
                     document: document.0,
                     version: version.0,
                 });
             }
-            Accept::Unchanged | Accept::Reported => recorded.accept = Accept::Reported,
+            AcceptState::Unchanged | AcceptState::Reported => {
+                recorded.accept = AcceptState::Reported;
+            }
         }
     }
 
