@@ -30,7 +30,7 @@ pub fn user(
     seed: u64,
     is_private: Box<dyn Fn(&str) -> bool>,
 ) -> Result<Box<dyn User>, UserError> {
-    let entries = LeftOut::new(Entries::open(recording)?, is_private);
+    let entries = PublicEntries::new(Entries::open(recording)?, is_private);
     let events: EditingEvents = Box::new(Editing::new(entries));
     Ok(match mode {
         Mode::Recorded => Box::new(RecordedUser::new(events)),
@@ -40,14 +40,14 @@ pub fn user(
 }
 
 /// Entries without those of private documents.
-struct LeftOut<I> {
+struct PublicEntries<I> {
     entries: I,
     is_private: Box<dyn Fn(&str) -> bool>,
     documents: HashSet<u64>,
     requests: HashSet<u64>,
 }
 
-impl<I> LeftOut<I> {
+impl<I> PublicEntries<I> {
     fn new(entries: I, is_private: Box<dyn Fn(&str) -> bool>) -> Self {
         Self {
             entries,
@@ -87,7 +87,7 @@ impl<I> LeftOut<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Iterator for LeftOut<I> {
+impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Iterator for PublicEntries<I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -153,14 +153,14 @@ mod tests {
             )
         };
         let is_private = |path: &str| path == ".env";
-        let left = LeftOut::new(read(), Box::new(is_private));
+        let left = PublicEntries::new(read(), Box::new(is_private));
         let left: Vec<_> = left.map(|entry| entry.expect("it is good").kind).collect();
         let expected: Vec<_> = read()
             .take(8)
             .map(|entry| entry.expect("it is good").kind)
             .collect();
         assert_eq!(left, expected);
-        for event in Editing::new(LeftOut::new(read(), Box::new(is_private))) {
+        for event in Editing::new(PublicEntries::new(read(), Box::new(is_private))) {
             event.expect("nothing is missing");
         }
     }

@@ -13,11 +13,11 @@ use super::{AnswerSource, NextToken, PathBeginning, StateKey};
 pub struct RealModel {
     model: DirectModel,
     looks_ahead: bool,
-    paths: HashMap<StateKey, Begun>,
+    paths: HashMap<StateKey, BegunPath>,
 }
 
 /// A path that was begun.
-struct Begun {
+struct BegunPath {
     generation: DirectGeneration,
     /// Number of places still to come whose passes depend on what the engine already had: the text
     /// that must be spelled, and one place more.
@@ -70,7 +70,7 @@ impl AnswerSource for RealModel {
             ..request.clone()
         };
         let generation = self.model.begin(request)?;
-        let begun = Begun {
+        let begun = BegunPath {
             generation,
             // Includes the place after the draft.
             drafted: draft.len() + usize::from(!draft.is_empty()),

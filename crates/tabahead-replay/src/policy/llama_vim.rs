@@ -45,7 +45,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// The policy that behaves like llama.vim.
 pub struct LlamaVim {
     asker: Asker,
-    answers: LruCache<u128, Remembered>,
+    answers: LruCache<u128, RememberedAnswer>,
     job: Option<Job>,
     /// Whether a job is over and its answer is being drawn.
     draws: bool,
@@ -60,7 +60,7 @@ pub struct LlamaVim {
 
 /// A remembered answer.
 #[derive(Clone)]
-struct Remembered {
+struct RememberedAnswer {
     text: Rc<str>,
     /// Number of bytes after the cursor that it replaces.
     covers: usize,
@@ -144,7 +144,7 @@ impl LlamaVim {
     }
 
     fn find(&mut self, window: &Window) -> Option<(String, usize, Origin)> {
-        let show = |known: &Remembered, typed: usize, wasted: &mut u64| {
+        let show = |known: &RememberedAnswer, typed: usize, wasted: &mut u64| {
             *wasted -= known.unread.take();
             let origin = match (known.speculated, typed) {
                 (true, _) => Origin::Speculated,
@@ -156,7 +156,7 @@ impl LlamaVim {
         if let Some(known) = self.answers.get(&window.key(0)) {
             return Some(show(known, 0, &mut self.wasted));
         }
-        let mut best: Option<(Remembered, usize)> = None;
+        let mut best: Option<(RememberedAnswer, usize)> = None;
         for typed in 1..=LOOK_BACK {
             let Some(key) = window.key_back(typed) else {
                 continue;
@@ -244,7 +244,7 @@ impl LlamaVim {
             ),
             Err(_) => ("", 0),
         };
-        let remembered = Remembered {
+        let remembered = RememberedAnswer {
             text: text.into(),
             covers,
             speculated: job.speculates,

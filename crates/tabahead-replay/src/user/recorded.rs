@@ -153,7 +153,7 @@ impl InjectedUser {
     /// Shows the suggestion that is accepted now at the time when it first appeared.
     fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &UserEdit) {
         // States from which typing along leads to the accept, latest first.
-        let mut chain: Vec<(usize, Appears)> = Vec::new();
+        let mut chain: Vec<(usize, Appearance)> = Vec::new();
         for (index, (at, action)) in self.actions.iter().enumerate().rev() {
             let (text, cursor, edits) = match action {
                 UserAction::Edits(edited) if edited.document == accepted.document => {
@@ -178,7 +178,7 @@ impl InjectedUser {
             let Some(suggestion) = suggestion else {
                 break;
             };
-            let appears = Appears {
+            let appears = Appearance {
                 at: *at,
                 text: text.clone(),
                 cursor,
@@ -219,7 +219,7 @@ impl InjectedUser {
     fn insert(
         &mut self,
         document: DocumentId,
-        chain: Vec<(usize, Appears)>,
+        chain: Vec<(usize, Appearance)>,
         from: usize,
         appeared: Timestamp,
     ) {
@@ -249,7 +249,7 @@ impl InjectedUser {
 }
 
 /// A state and the suggestion that appears in it.
-struct Appears {
+struct Appearance {
     at: Timestamp,
     text: Document,
     cursor: Offset,

@@ -39,7 +39,7 @@ pub struct TypingUser {
     ahead: VecDeque<EditingEvent>,
     /// The rest of the stretch that is being typed.
     stretch: Option<Stretch>,
-    action: Option<Planned>,
+    action: Option<PlannedAction>,
     /// The typist's time at the recording's time `recorded`.
     now: Timestamp,
     recorded: Duration,
@@ -70,7 +70,7 @@ struct Stretch {
 }
 
 /// The action that comes next.
-enum Planned {
+enum PlannedAction {
     Recorded(Timestamp, Box<UserAction>, Duration),
     Key(Timestamp),
     Accept(Timestamp, AcceptedPart),
@@ -117,7 +117,7 @@ impl TypingUser {
                     None => self.typist.next_key(),
                 };
                 let due = Timestamp((self.now.0 + gap).max(self.rests_until.0));
-                self.action = Some(Planned::Key(due));
+                self.action = Some(PlannedAction::Key(due));
                 self.reconsider();
                 return Ok(());
             }
@@ -134,7 +134,7 @@ impl TypingUser {
                 }
                 let due = self.now.0 + event.at.saturating_sub(self.recorded);
                 let due = Timestamp(due.max(self.rests_until.0));
-                self.action = Some(Planned::Recorded(due, Box::new(action), event.at));
+                self.action = Some(PlannedAction::Recorded(due, Box::new(action), event.at));
             }
         }
         Ok(())
@@ -196,7 +196,7 @@ impl TypingUser {
             return;
         };
         let due = match &self.action {
-            Some(Planned::Key(due)) => *due,
+            Some(PlannedAction::Key(due)) => *due,
             _ => return,
         };
         let Some(part) = stretch.agrees(screen) else {
@@ -213,7 +213,7 @@ impl TypingUser {
         let accepts = Timestamp((screen.since.0 + reading).max(self.now.0));
         if accepts < due {
             // The accept comes first; the key is planned again afterwards.
-            self.action = Some(Planned::Accept(accepts, part));
+            self.action = Some(PlannedAction::Accept(accepts, part));
         }
     }
 
@@ -281,22 +281,24 @@ impl User for TypingUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         self.plan()?;
         Ok(self.action.as_ref().map(|action| match action {
-            Planned::Recorded(at, ..) | Planned::Key(at) | Planned::Accept(at, _) => *at,
+            PlannedAction::Recorded(at, ..)
+            | PlannedAction::Key(at)
+            | PlannedAction::Accept(at, _) => *at,
         }))
     }
 
     fn act(&mut self) -> Option<UserAction> {
         match self.action.take()? {
-            Planned::Recorded(at, action, recorded) => {
+            PlannedAction::Recorded(at, action, recorded) => {
                 self.now = at;
                 self.recorded = recorded;
                 Some(*action)
             }
-            Planned::Key(at) => {
+            PlannedAction::Key(at) => {
                 self.now = at;
                 self.presses_key()
             }
-            Planned::Accept(at, part) => {
+            PlannedAction::Accept(at, part) => {
                 self.now = at;
                 self.presses_tab(part)
             }
@@ -305,7 +307,7 @@ impl User for TypingUser {
 
     fn sees(&mut self, now: Timestamp, screen: Option<&Screen>) {
         self.screen = screen.cloned();
-        if let Some(Planned::Accept(..)) = self.action {
+        if let Some(PlannedAction::Accept(..)) = self.action {
             self.action = None;
         }
         let before = self.now;
