@@ -60,16 +60,16 @@ impl TypingPlan {
             return;
         }
         let (old, new) = (old.concat(), new.concat());
-        let differing = differing(&old, &new);
+        let difference = difference(&old, &new);
         if old.is_empty() {
             self.add_lines(at, &new);
-        } else if differing.old.is_empty() || differing.new.is_empty() {
-            let start = at + differing.start;
+        } else if difference.old.is_empty() || difference.new.is_empty() {
+            let start = at + difference.start;
             self.move_to(start);
-            if !differing.old.is_empty() {
-                self.edit(start..start + differing.old.len(), "");
+            if !difference.old.is_empty() {
+                self.edit(start..start + difference.old.len(), "");
             }
-            self.type_text(start, differing.new);
+            self.type_text(start, difference.new);
         } else {
             // The end of the last line stays, so that the new text begins on an empty line.
             let kept = match line_end(&old) == line_end(&new) {
@@ -85,7 +85,7 @@ impl TypingPlan {
     }
 
     fn change_line(&mut self, at: usize, old: &str, new: &str) {
-        let Differing { start, old, new } = differing(old, new);
+        let Difference { start, old, new } = difference(old, new);
         if old.is_empty() && new.is_empty() {
             return;
         }
@@ -166,14 +166,14 @@ fn line_end(text: &str) -> &'static str {
 }
 
 /// The difference between two texts.
-struct Differing<'a> {
+struct Difference<'a> {
     /// Number of bytes that both share before it.
     start: usize,
     old: &'a str,
     new: &'a str,
 }
 
-fn differing<'a>(old: &'a str, new: &'a str) -> Differing<'a> {
+fn difference<'a>(old: &'a str, new: &'a str) -> Difference<'a> {
     let same = |(old, new): &(char, char)| old == new;
     let width = |(c, _): (char, char)| c.len_utf8();
     let start = old
@@ -185,7 +185,7 @@ fn differing<'a>(old: &'a str, new: &'a str) -> Differing<'a> {
     let (old, new) = (&old[start..], &new[start..]);
     let from_end = old.chars().rev().zip(new.chars().rev());
     let end: usize = from_end.take_while(same).map(width).sum();
-    Differing {
+    Difference {
         start,
         old: &old[..old.len() - end],
         new: &new[..new.len() - end],
@@ -195,7 +195,7 @@ fn differing<'a>(old: &'a str, new: &'a str) -> Differing<'a> {
 /// Returns whether at least half of a line stays.
 fn are_alike(old: &str, new: &str) -> bool {
     let (old, new) = (old.trim(), new.trim());
-    let differing = differing(old, new);
-    let longer = differing.old.len().max(differing.new.len());
+    let difference = difference(old, new);
+    let longer = difference.old.len().max(difference.new.len());
     2 * longer <= old.len().max(new.len())
 }
