@@ -58,11 +58,11 @@ impl Workload {
 
 /// Tokens per second of both programs, round by round.
 struct RatePair {
-    ours: Side,
-    theirs: Side,
+    ours: ProgramRates,
+    theirs: ProgramRates,
 }
 
-struct Side {
+struct ProgramRates {
     threads: usize,
     rates: Vec<f64>,
 }
@@ -111,16 +111,16 @@ impl Comparison {
             lookahead: false,
             copied_draft: 0,
         };
-        let mut ours = Ours::new(&model, &settings)?;
+        let mut ours = OwnEngine::new(&model, &settings)?;
         bar.inc(1);
-        let theirs = Theirs { program, file };
+        let theirs = LlamaBench { program, file };
         let mut best = Vec::new();
         for workload in Workload::ALL {
             let ours = fastest(counts, bar, |threads| ours.rate(workload, threads))?;
             let theirs = fastest(counts, bar, |threads| theirs.rate(workload, threads))?;
             best.push(RatePair {
-                ours: Side::new(ours),
-                theirs: Side::new(theirs),
+                ours: ProgramRates::new(ours),
+                theirs: ProgramRates::new(theirs),
             });
         }
         let buffer = Buffer::new(quick);
@@ -154,7 +154,7 @@ impl Comparison {
     /// Returns everything as JSON; rates are in tokens per second.
     pub fn json(&self) -> Value {
         let pair = |pair: &RatePair| {
-            let side = |side: &Side| json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates});
+            let side = |side: &ProgramRates| json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates});
             json!({"tabahead": side(&pair.ours), "llama": side(&pair.theirs), "ratio": pair.ratio()})
         };
         let bandwidth = median(&self.bandwidths);
@@ -223,7 +223,7 @@ impl RatePair {
     }
 }
 
-impl Side {
+impl ProgramRates {
     fn new(threads: usize) -> Self {
         Self {
             threads,
@@ -233,7 +233,7 @@ impl Side {
 }
 
 /// This program's engine, which is rebuilt when the number of threads changes.
-struct Ours<'a> {
+struct OwnEngine<'a> {
     model: &'a Arc<Model>,
     settings: EngineSettings,
     bench: Bench,
@@ -241,7 +241,7 @@ struct Ours<'a> {
     place: usize,
 }
 
-impl<'a> Ours<'a> {
+impl<'a> OwnEngine<'a> {
     fn new(model: &'a Arc<Model>, settings: &EngineSettings) -> Result<Self> {
         Ok(Self {
             model,
@@ -276,12 +276,12 @@ impl<'a> Ours<'a> {
 }
 
 /// llama.cpp's own benchmark program.
-struct Theirs<'a> {
+struct LlamaBench<'a> {
     program: &'a Path,
     file: &'a Path,
 }
 
-impl Theirs<'_> {
+impl LlamaBench<'_> {
     fn rate(&self, workload: Workload, threads: usize) -> Result<f64> {
         let (prompt, decoded, depth) = match workload {
             Workload::Prefill => (PROMPT, 0, 0),
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_that_of_the_middle_round() {
-        let side = |rates: &[f64]| Side {
+        let side = |rates: &[f64]| ProgramRates {
             threads: 1,
             rates: rates.to_vec(),
         };
