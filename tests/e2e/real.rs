@@ -16,7 +16,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tabahead_replay::{
-    editing::{Editing, What},
+    editing::{Editing, EventKind},
     recording::Entries,
 };
 
@@ -161,14 +161,14 @@ fn over_a_recording_every_answer_is_the_fresh_one() {
     };
     let file = root().join("tests/replay/recordings/048c2f52b6b6.recording.w.jsonl");
     let mut recording = Editing::new(Entries::open(&file).expect("it opens"));
-    let mut happenings = std::iter::from_fn(|| recording.next())
-        .map(|happening| happening.expect("it is sound").what);
-    let Some(What::Opened {
+    let mut events =
+        std::iter::from_fn(|| recording.next()).map(|event| event.expect("it is sound").kind);
+    let Some(EventKind::Opened {
         file_name,
         language,
         text,
         ..
-    }) = happenings.next()
+    }) = events.next()
     else {
         panic!("the recording begins with a text");
     };
@@ -182,8 +182,8 @@ fn over_a_recording_every_answer_is_the_fresh_one() {
         answers.push((buffer.clone(), item.clone()));
         item
     };
-    let changes = happenings.filter_map(|what| match what {
-        What::Changed { edits, cursor, .. } => Some((edits, cursor)),
+    let changes = events.filter_map(|kind| match kind {
+        EventKind::Changed { edits, cursor, .. } => Some((edits, cursor)),
         _ => None,
     });
     for (number, (edits, cursor)) in changes.take(CHANGES).enumerate() {

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tabahead_replay::{
-    editing::{EditKind, Editing, What},
+    editing::{EditKind, Editing, EventKind},
     recording::Entries,
 };
 
@@ -44,9 +44,9 @@ struct Replayed {
 fn replay(file: &Path) -> Replayed {
     let mut replayed = Replayed::default();
     let mut paths = BTreeMap::new();
-    for happening in Editing::new(Entries::open(file).expect("it opens")) {
-        match happening.expect("no contradiction").what {
-            What::Opened {
+    for event in Editing::new(Entries::open(file).expect("it opens")) {
+        match event.expect("no contradiction").kind {
+            EventKind::Opened {
                 document,
                 path,
                 text,
@@ -55,8 +55,8 @@ fn replay(file: &Path) -> Replayed {
                 paths.insert(document, path.clone());
                 replayed.texts.insert(path, text.text());
             }
-            What::Closed { .. } => replayed.closed += 1,
-            What::Changed {
+            EventKind::Closed { .. } => replayed.closed += 1,
+            EventKind::Changed {
                 document,
                 after,
                 kind,
@@ -67,9 +67,9 @@ fn replay(file: &Path) -> Replayed {
                 replayed.changes += 1;
                 replayed.accepts += usize::from(kind == EditKind::Accept);
             }
-            What::Moved { .. } => {}
-            What::FetchStarted { .. } => replayed.requests += 1,
-            What::FetchEnded { result, .. } => {
+            EventKind::Moved { .. } => {}
+            EventKind::FetchStarted { .. } => replayed.requests += 1,
+            EventKind::FetchEnded { result, .. } => {
                 replayed.answers += 1;
                 let texts = result.into_iter().map(|item| item.text);
                 replayed.suggestions.extend(texts);

@@ -5,8 +5,8 @@ use std::{fs, io::Cursor, path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tabahead_replay::{
-    editing::{Editing, What},
-    recording::{Entries, Form},
+    editing::{Editing, EventKind},
+    recording::{Entries, RecordingForm},
 };
 
 use crate::{
@@ -49,34 +49,34 @@ fn recording_files_are_read_as_far_as_they_fit_together() {
     );
 }
 
-fn read(form: Form, file: Vec<u8>) -> Verdict {
+fn read(form: RecordingForm, file: Vec<u8>) -> Verdict {
     let most = 2 * file.len() + 100;
     let entries = Entries::read(Path::new("a.recording.w.json"), form, Cursor::new(file));
     let (mut last, mut told, mut refused) = (Duration::ZERO, 0, false);
-    for happening in Editing::new(entries) {
+    for event in Editing::new(entries) {
         told += 1;
         if told > most {
             return Err("more happens than was recorded".to_owned());
         }
-        let happening = match happening {
-            Ok(happening) => happening,
+        let event = match event {
+            Ok(event) => event,
             Err(error) => {
                 refused = true;
                 check_text(&error)?;
                 continue;
             }
         };
-        if happening.at < last {
-            return Err(format!("entry {}: time goes back", happening.entry));
+        if event.at < last {
+            return Err(format!("entry {}: time goes back", event.entry));
         }
-        last = happening.at;
-        if let What::Changed {
+        last = event.at;
+        if let EventKind::Changed {
             before,
             after,
             edits,
             cursor,
             ..
-        } = happening.what
+        } = event.kind
         {
             let inside = edits.iter().all(|edit| edit.range.end.0 <= before.len());
             let changed: isize = edits
@@ -87,12 +87,12 @@ fn read(form: Form, file: Vec<u8>) -> Verdict {
                 })
                 .sum();
             if !inside || cursor.0 > after.len() {
-                return Err(format!("entry {}: outside of its text", happening.entry));
+                return Err(format!("entry {}: outside of its text", event.entry));
             }
             if before.len() as isize + changed != after.len() as isize {
                 return Err(format!(
                     "entry {}: the edits make another text",
-                    happening.entry
+                    event.entry
                 ));
             }
         }
@@ -100,7 +100,7 @@ fn read(form: Form, file: Vec<u8>) -> Verdict {
     Ok(if refused { "refused" } else { "read" })
 }
 
-fn damaged(recording: &[Value], random: &mut Random) -> (Form, Vec<u8>) {
+fn damaged(recording: &[Value], random: &mut Random) -> (RecordingForm, Vec<u8>) {
     // Keep the beginning: the header, the documents and their texts.
     let length = 10 + random.below(MOST_ENTRIES);
     let mut entries: Vec<Value> = recording.iter().take(length).cloned().collect();
@@ -110,13 +110,13 @@ fn damaged(recording: &[Value], random: &mut Random) -> (Form, Vec<u8>) {
             in_entry(&mut entries, random);
         }
     }
-    let form = *random.pick(&[Form::Lines, Form::Object]);
+    let form = *random.pick(&[RecordingForm::Lines, RecordingForm::Object]);
     let mut file = match form {
-        Form::Lines => {
+        RecordingForm::Lines => {
             let lines = entries.iter().map(|entry| format!("{entry}\n"));
             lines.collect::<String>().into_bytes()
         }
-        Form::Object => json!({"log": entries}).to_string().into_bytes(),
+        RecordingForm::Object => json!({"log": entries}).to_string().into_bytes(),
     };
     if !in_entries {
         damage::bytes(&mut file, random);

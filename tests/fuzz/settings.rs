@@ -2,7 +2,7 @@
 //! line.
 
 use serde_json::{Map, Value, json};
-use tabahead_server::{Readable, Setting, Settings};
+use tabahead_server::{ReadableSettings, Setting, Settings};
 
 use crate::{
     bounds::{bounded, check_text},
@@ -27,7 +27,7 @@ fn settings_objects_are_taken_or_refused_in_one_line() {
 
 fn resolved(layers: &[Value]) -> Verdict {
     let layers: Vec<&Value> = layers.iter().collect();
-    let Readable {
+    let ReadableSettings {
         settings, problems, ..
     } = Settings::readable(&layers);
     for (layer, problem) in &problems {

@@ -1,9 +1,9 @@
 //! The model's answer at a state: the same answers for every policy of a run.
 //!
 //! An answer is a function of the state that the model sees and of nothing else; above all, not of
-//! the recording's future. A [`Source`] computes it (a real model, or the deterministic copier in
-//! `ngram.rs`). [`Answers`] remembers it, so that each state is computed once, however many
-//! policies ask. `file.rs` keeps the answers for the next run.
+//! the recording's future. An [`AnswerSource`] computes it (a real model, or the deterministic
+//! copier in `ngram.rs`). [`Answers`] remembers it, so that each state is computed once, however
+//! many policies ask. `file.rs` keeps the answers for the next run.
 
 mod file;
 mod model;
@@ -31,9 +31,9 @@ const STATES: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StateKey(pub u128);
 
-/// The model's answer at one place of a path.
+/// The model's answer at one place of a path: its next token, or why there is none.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said {
+pub enum NextToken {
     /// A token, and the bytes from the tail's start up to which the path's tokens are canonical.
     Token(PathToken, usize),
     /// The path is complete.
@@ -44,7 +44,7 @@ pub enum Said {
 
 /// A generation's prompt as tokens.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Beginning {
+pub struct PathBeginning {
     /// Tokens up to the stable boundary, markers included.
     pub prompt: Vec<TokenId>,
     /// Tokens of the text that must be spelled next, encoded on its own.
@@ -52,7 +52,7 @@ pub struct Beginning {
 }
 
 /// Computes answers, from the prompt and token by token.
-pub trait Source {
+pub trait AnswerSource {
     /// Returns the model's profile.
     fn profile(&self) -> &ModelProfile;
 
@@ -67,10 +67,10 @@ pub trait Source {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure>;
+    ) -> Result<PathBeginning, GenerationFailure>;
 
     /// Returns the next token of a path that was begun and not forgotten.
-    fn next(&mut self, key: StateKey) -> Said;
+    fn next(&mut self, key: StateKey) -> NextToken;
 
     /// Returns the number of passes after the prompt that the last token of a path took; `None` if
     /// its passes are not counted.
@@ -82,27 +82,27 @@ pub trait Source {
 
 /// Answers by state, each computed once.
 pub struct Answers {
-    source: Box<dyn Source>,
-    states: LruCache<StateKey, State>,
+    source: Box<dyn AnswerSource>,
+    states: LruCache<StateKey, KnownAnswer>,
     /// States whose paths the source can continue.
     live: LruCache<StateKey, ()>,
     file: Option<AnswersFile>,
     computed: u64,
 }
 
-/// Everything known about one state.
+/// Everything known about the answer at one state.
 #[derive(Debug, Clone)]
-struct State {
-    beginning: Result<Arc<Beginning>, GenerationFailure>,
+struct KnownAnswer {
+    beginning: Result<Arc<PathBeginning>, GenerationFailure>,
     tokens: Vec<(PathToken, usize)>,
     /// Number of passes that each token took.
     steps: Vec<Option<u32>>,
-    end: Option<Said>,
+    end: Option<NextToken>,
     /// How much of the state is in the file; `None` if the file does not have the state.
     filed: Option<usize>,
 }
 
-impl State {
+impl KnownAnswer {
     /// Returns the number of known tokens, plus one if the end is known.
     fn known(&self) -> usize {
         self.tokens.len() + usize::from(self.end.is_some())
@@ -111,7 +111,7 @@ impl State {
 
 impl Answers {
     /// Creates the answers of `source`, remembered in memory and, if there is one, in `file`.
-    pub fn new(source: Box<dyn Source>, file: Option<AnswersFile>) -> Self {
+    pub fn new(source: Box<dyn AnswerSource>, file: Option<AnswersFile>) -> Self {
         Self {
             source,
             states: LruCache::new(STATES),
@@ -139,13 +139,13 @@ impl Answers {
     pub fn begin(
         &mut self,
         request: &GenerationRequest,
-    ) -> Result<(StateKey, Arc<Beginning>), GenerationFailure> {
+    ) -> Result<(StateKey, Arc<PathBeginning>), GenerationFailure> {
         let key = key_of(&*self.source, request);
         if !self.states.contains(&key) {
             let filed = self.file.as_mut().and_then(|file| file.find(key));
-            let state = match filed {
-                Some(state) => state,
-                None => State {
+            let answer = match filed {
+                Some(answer) => answer,
+                None => KnownAnswer {
                     beginning: self.begin_path(key, request).map(Arc::new),
                     tokens: Vec::new(),
                     steps: Vec::new(),
@@ -153,34 +153,34 @@ impl Answers {
                     filed: None,
                 },
             };
-            if let Some((evicted, state)) = self.states.push(key, state) {
-                self.keep(evicted, &state);
+            if let Some((evicted, answer)) = self.states.push(key, answer) {
+                self.keep(evicted, &answer);
             }
         }
-        let state = self.states.get(&key).expect("it was put there");
-        state.beginning.clone().map(|beginning| (key, beginning))
+        let answer = self.states.get(&key).expect("it was put there");
+        answer.beginning.clone().map(|beginning| (key, beginning))
     }
 
     /// Returns the model's answer at the `n`-th place of the path that begins at the request's
     /// state, counted from the stable boundary.
-    pub fn said(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> Said {
+    pub fn token_at(&mut self, request: &GenerationRequest, key: StateKey, n: usize) -> NextToken {
         if self.states.get(&key).is_none()
             && let Err(failure) = self.begin(request)
         {
-            return Said::Broken(format!("{failure:?}"));
+            return NextToken::Broken(format!("{failure:?}"));
         }
         loop {
-            let state = self.states.get(&key).expect("it was begun");
-            if let Some((token, canonical)) = state.tokens.get(n) {
-                return Said::Token(token.clone(), *canonical);
+            let answer = self.states.get(&key).expect("it was begun");
+            if let Some((token, canonical)) = answer.tokens.get(n) {
+                return NextToken::Token(token.clone(), *canonical);
             }
-            if let Some(end) = &state.end {
+            if let Some(end) = &answer.end {
                 return end.clone();
             }
-            let known = state.tokens.len();
+            let known = answer.tokens.len();
             if self.live.get(&key).is_none() {
                 if self.begin_path(key, request).is_err() {
-                    return Said::Broken("the model no longer takes this prompt".to_owned());
+                    return NextToken::Broken("the model no longer takes this prompt".to_owned());
                 }
                 for _ in 0..known {
                     self.source.next(key);
@@ -188,15 +188,15 @@ impl Answers {
             }
             self.computed += 1;
             let said = self.source.next(key);
-            let ended = !matches!(said, Said::Token(..));
+            let ended = !matches!(said, NextToken::Token(..));
             let steps = self.source.steps(key);
-            let state = self.states.get_mut(&key).expect("it was begun");
+            let answer = self.states.get_mut(&key).expect("it was begun");
             match said {
-                Said::Token(token, canonical) => {
-                    state.tokens.push((token, canonical));
-                    state.steps.push(steps);
+                NextToken::Token(token, canonical) => {
+                    answer.tokens.push((token, canonical));
+                    answer.steps.push(steps);
                 }
-                end => state.end = Some(end),
+                end => answer.end = Some(end),
             }
             if ended {
                 self.forget(key);
@@ -216,7 +216,7 @@ impl Answers {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure> {
+    ) -> Result<PathBeginning, GenerationFailure> {
         let beginning = self.source.begin(key, request)?;
         if let Some((oldest, ())) = self.live.push(key, ())
             && oldest != key
@@ -240,22 +240,22 @@ impl Answers {
         let Self { states, file, .. } = self;
         let Some(file) = file else { return Ok(()) };
         // Oldest first, so that equal runs write equal files.
-        for (key, state) in states.iter_mut().rev() {
-            file.append(*key, state);
-            state.filed = Some(state.known());
+        for (key, answer) in states.iter_mut().rev() {
+            file.append(*key, answer);
+            answer.filed = Some(answer.known());
         }
         file.flush()
     }
 
-    fn keep(&mut self, key: StateKey, state: &State) {
+    fn keep(&mut self, key: StateKey, answer: &KnownAnswer) {
         self.forget(key);
         if let Some(file) = &mut self.file {
-            file.append(key, state);
+            file.append(key, answer);
         }
     }
 }
 
-fn key_of(source: &dyn Source, request: &GenerationRequest) -> StateKey {
+fn key_of(source: &dyn AnswerSource, request: &GenerationRequest) -> StateKey {
     let mut hash = Xxh3::new();
     let mut part = |kind: u8, text: &str| {
         hash.update(&[kind]);

@@ -20,7 +20,7 @@ use tabahead_text::{Document, Offset, PositionEncoding, Version, language_of};
 pub use classify::EditKind;
 pub use problem::{EditingError, Inconsistency, Problem};
 
-use crate::recording::{Entry, EntryKind, FetchedItem, RecordingError, Replacement};
+use crate::recording::{EntryKind, FetchedItem, RecordingEntry, RecordingError, Replacement};
 
 /// Maximum number of entries after a change that are searched for its reason and its cursor.
 const LOOK_AHEAD: usize = 64;
@@ -30,20 +30,20 @@ const SELECTION_DELAY: u64 = 20;
 
 /// Something that happened while a user edited.
 #[derive(Debug, Clone)]
-pub struct Happening {
+pub struct EditingEvent {
     /// Number of the entry that reports it, from 1.
     pub entry: usize,
-    /// Time since the first entry that has a time. Never less than that of the happening before:
+    /// Time since the first entry that has a time. Never less than that of the event before:
     /// entries without a time, and texts, whose time may be the recording's end, happen with the
     /// one before.
     pub at: Duration,
-    /// The event.
-    pub what: What,
+    /// What happened.
+    pub kind: EventKind,
 }
 
-/// An event. Offsets are bytes.
+/// What happened. Offsets are bytes.
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum EventKind {
     /// A document got a text that did not come from a change.
     Opened {
         /// The document.
@@ -123,24 +123,24 @@ pub struct ByteEdit {
 /// and a document whose text is no longer known is closed until it gets a new one.
 pub struct Editing<I> {
     entries: I,
-    ahead: VecDeque<Result<Entry, RecordingError>>,
-    found: VecDeque<Result<Happening, EditingError>>,
+    ahead: VecDeque<Result<RecordingEntry, RecordingError>>,
+    found: VecDeque<Result<EditingEvent, EditingError>>,
     clock: Clock,
     paths: HashMap<u64, String>,
-    documents: HashMap<u64, Open>,
+    documents: HashMap<u64, EditedDocument>,
     stored: HashMap<String, Document>,
     /// The document in which the user was last.
     current: Option<u64>,
 }
 
 /// A document with a text.
-struct Open {
+struct EditedDocument {
     text: Document,
     /// The cursor in UTF-16 code units; `None` before it was reported.
     cursor: Option<usize>,
 }
 
-impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
+impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
     /// Creates the iterator over what the recorded user did.
     pub fn new(entries: I) -> Self {
         Self {
@@ -155,8 +155,8 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
         }
     }
 
-    fn take(&mut self, entry: Entry) {
-        let Entry { number, time, kind } = entry;
+    fn take(&mut self, entry: RecordingEntry) {
+        let RecordingEntry { number, time, kind } = entry;
         if !is_act(&kind) {
             self.clock.begins_before(time);
             self.content(number, kind);
@@ -181,7 +181,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
             } => self.tell(
                 number,
                 at,
-                What::FetchStarted {
+                EventKind::FetchStarted {
                     document: id,
                     request,
                     version,
@@ -195,7 +195,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
             } => self.tell(
                 number,
                 at,
-                What::FetchEnded {
+                EventKind::FetchEnded {
                     request,
                     duration,
                     cancelled,
@@ -244,20 +244,21 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
             return;
         };
         let file_name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-        let what = What::Opened {
+        let kind = EventKind::Opened {
             document: id,
             file_name: file_name.to_owned(),
             language: language_of(file_name).to_owned(),
             text: text.clone(),
             path,
         };
-        self.documents.insert(id, Open { text, cursor: None });
-        self.tell(number, self.clock.now, what);
+        self.documents
+            .insert(id, EditedDocument { text, cursor: None });
+        self.tell(number, self.clock.now, kind);
     }
 
     fn close(&mut self, number: usize, id: u64) {
         if self.documents.remove(&id).is_some() {
-            self.tell(number, self.clock.now, What::Closed { document: id });
+            self.tell(number, self.clock.now, EventKind::Closed { document: id });
         }
     }
 
@@ -279,7 +280,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
         let length = after.utf16_unit_of(Offset(after.len()));
         let told = context.selection.as_ref().map(|selection| selection.end);
         let cursor = told.unwrap_or_else(|| behind_last(&before, &edits, open.cursor));
-        let kind = classify::classify(&classify::Change {
+        let edit_kind = classify::classify(&classify::RecordedChange {
             before: &before,
             edits: &edits,
             reason: context.reason.as_deref(),
@@ -295,16 +296,16 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
             self.problem(number, id, problem);
         }
         let cursor = after.offset_of_utf16_unit(cursor.min(length));
-        let what = What::Changed {
+        let kind = EventKind::Changed {
             document: id,
             before,
             cursor: cursor.unwrap_or(Offset(after.len())),
             after,
             edits,
-            kind,
+            kind: edit_kind,
             reason: context.reason,
         };
-        self.tell(number, self.clock.now, what);
+        self.tell(number, self.clock.now, kind);
     }
 
     fn select(&mut self, number: usize, id: u64, selection: &Range<usize>) {
@@ -337,12 +338,12 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
             Some(line) => line.abs_diff(open.text.line_of(cursor)) > 1,
             None => true,
         };
-        let what = What::Moved {
+        let kind = EventKind::Moved {
             document: id,
             cursor,
             far,
         };
-        self.tell(number, self.clock.now, what);
+        self.tell(number, self.clock.now, kind);
     }
 
     /// Looks at what follows a change. Its cursor is taken out, so that it is not a move too.
@@ -382,7 +383,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
             }
         }
         let told = selection.and_then(|index| self.ahead.remove(index));
-        if let Some(Ok(Entry {
+        if let Some(Ok(RecordingEntry {
             kind: EntryKind::SelectionChanged { selections, .. },
             ..
         })) = told
@@ -392,15 +393,15 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
         context
     }
 
-    fn look(&mut self, index: usize) -> Option<&Result<Entry, RecordingError>> {
+    fn look(&mut self, index: usize) -> Option<&Result<RecordingEntry, RecordingError>> {
         while self.ahead.len() <= index {
             self.ahead.push_back(self.entries.next()?);
         }
         self.ahead.get(index)
     }
 
-    fn tell(&mut self, entry: usize, at: Duration, what: What) {
-        self.found.push_back(Ok(Happening { entry, at, what }));
+    fn tell(&mut self, entry: usize, at: Duration, kind: EventKind) {
+        self.found.push_back(Ok(EditingEvent { entry, at, kind }));
     }
 
     fn problem(&mut self, entry: usize, document: u64, problem: Problem) {
@@ -413,8 +414,8 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Editing<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for Editing<I> {
-    type Item = Result<Happening, EditingError>;
+impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Iterator for Editing<I> {
+    type Item = Result<EditingEvent, EditingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

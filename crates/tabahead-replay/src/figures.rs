@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tabahead_speculation::Origin;
 
-use crate::{editing::EditKind, user::Part};
+use crate::{editing::EditKind, user::AcceptedPart};
 
 /// All samples of one figure, four bytes each; times are in microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -290,18 +290,18 @@ impl Figures {
 
 /// The data of a request that the figures need.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked {
+pub(crate) struct RequestFacts {
     pub(crate) kind: EditKind,
     /// Whether the typed text agreed with what was shown; `None` if nothing was shown.
     pub(crate) along: Option<bool>,
     /// The accept that the request follows, if any.
-    pub(crate) accept: Option<Accepted>,
+    pub(crate) accept: Option<AcceptFacts>,
 }
 
 /// The data of an accept that the figures need.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Accepted {
-    pub(crate) part: Part,
+pub(crate) struct AcceptFacts {
+    pub(crate) part: AcceptedPart,
     pub(crate) characters: usize,
     /// Whether a fresh process would show something after it.
     pub(crate) has_next: bool,
@@ -313,7 +313,7 @@ pub(crate) struct Accepted {
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Outcome {
+pub(crate) struct RequestResult {
     /// Time from the request to its end.
     pub(crate) took: Duration,
     /// Origin of the answer.
@@ -328,18 +328,18 @@ pub(crate) struct Outcome {
 
 impl Figures {
     /// Counts a request that is over.
-    pub(crate) fn count(&mut self, asked: Asked, outcome: Outcome) {
+    pub(crate) fn count(&mut self, asked: RequestFacts, result: RequestResult) {
         self.requests += 1;
-        match (outcome.superseded, outcome.shown) {
+        match (result.superseded, result.shown) {
             (true, _) => self.superseded += 1,
             (false, true) => self.shown += 1,
             (false, false) => self.silent += 1,
         }
-        if outcome.origin.is_some() || outcome.untold {
-            self.perceived.of(outcome.origin).add_time(outcome.took);
+        if result.origin.is_some() || result.untold {
+            self.perceived.of(result.origin).add_time(result.took);
         }
         use Origin::{Exact, Joined, Speculated, TypedThrough};
-        let hit = matches!(outcome.origin, Some(Exact | TypedThrough | Speculated));
+        let hit = matches!(result.origin, Some(Exact | TypedThrough | Speculated));
         match asked.along {
             Some(true) => {
                 self.keys_along += 1;
@@ -352,7 +352,7 @@ impl Figures {
             None => {}
         }
         let per_request = match (asked.accept, asked.kind) {
-            (Some(accepted), _) if accepted.part == Part::All => {
+            (Some(accepted), _) if accepted.part == AcceptedPart::All => {
                 Some(&mut self.prefilled_per_accept)
             }
             (None, EditKind::Keystroke) => Some(&mut self.prefilled_per_key),
@@ -360,14 +360,14 @@ impl Figures {
             (None, EditKind::Jump) => Some(&mut self.prefilled_per_jump),
             _ => None,
         };
-        let prefilled = outcome.prefilled;
+        let prefilled = result.prefilled;
         let prefilled = prefilled.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
         if let (Some(samples), Some(prefilled)) = (per_request, prefilled) {
             samples.add(prefilled);
         }
         let Some(accepted) = asked.accept else { return };
         self.accepted_characters += accepted.characters as u64;
-        if accepted.part != Part::All {
+        if accepted.part != AcceptedPart::All {
             self.partial_accepts += 1;
             return;
         }
@@ -386,10 +386,10 @@ impl Figures {
         if accepted.has_next {
             self.with_next += 1;
             self.hits_after_accept += u64::from(hit);
-            self.joined_after_accept += u64::from(outcome.origin == Some(Joined));
-            if outcome.shown {
+            self.joined_after_accept += u64::from(result.origin == Some(Joined));
+            if result.shown {
                 self.next_ready += 1;
-                self.accept_to_next.add_time(outcome.took);
+                self.accept_to_next.add_time(result.took);
             }
         }
     }

@@ -6,20 +6,24 @@ use tabahead_context::{
 use tabahead_speculation::SpeculatorSettings;
 
 use crate::{
-    answers::{Answers, Said},
-    policy::asking::{Asker, Progress, Shown, State},
+    answers::{Answers, NextToken},
+    policy::asking::{Asker, DocumentState, Progress, QuestionResult},
 };
 
 /// Asks as a fresh process does.
-pub(crate) struct Fresh(Asker);
+pub(crate) struct FreshProcess(Asker);
 
-impl Fresh {
+impl FreshProcess {
     pub(crate) fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self(Asker::new(settings, profile))
     }
 
     /// Returns what the model sees at a state; `None` if the model is not asked.
-    pub(crate) fn window(&mut self, state: &State, answers: &mut Answers) -> Option<ContextWindow> {
+    pub(crate) fn window(
+        &mut self,
+        state: &DocumentState,
+        answers: &mut Answers,
+    ) -> Option<ContextWindow> {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = asked.ok()?;
         while let Err(failure) = answers.begin(&request) {
@@ -34,7 +38,7 @@ impl Fresh {
     }
 
     /// Returns what is shown at a state, from the model's answer to that very state.
-    pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> Shown {
+    pub(crate) fn shown(&mut self, state: &DocumentState, answers: &mut Answers) -> QuestionResult {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = match asked {
             Ok(asked) => asked,
@@ -59,7 +63,7 @@ impl Fresh {
                     (Progress::Decided(shown), _) => return shown,
                     (Progress::AskAgain(shorter), _) => break shorter,
                     (Progress::Waits, Some(key)) => {
-                        event = event_of(id, answers.said(&request, key, place));
+                        event = event_of(id, answers.token_at(&request, key, place));
                         place += 1;
                     }
                     (Progress::Waits, None) | (Progress::Failed, _) => return Err("failed"),
@@ -70,15 +74,15 @@ impl Fresh {
 }
 
 /// Converts an answer to the event that a backend reports.
-pub(crate) fn event_of(id: GenerationId, said: Said) -> GenerationEvent {
+pub(crate) fn event_of(id: GenerationId, said: NextToken) -> GenerationEvent {
     match said {
-        Said::Token(token, canonical_until) => GenerationEvent::Token {
+        NextToken::Token(token, canonical_until) => GenerationEvent::Token {
             id,
             token,
             canonical_until,
         },
-        Said::End(end) => GenerationEvent::Ended { id, end },
-        Said::Broken(line) => GenerationEvent::Failed {
+        NextToken::End(end) => GenerationEvent::Ended { id, end },
+        NextToken::Broken(line) => GenerationEvent::Failed {
             id,
             failure: GenerationFailure::Broken(line),
         },

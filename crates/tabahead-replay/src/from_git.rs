@@ -20,7 +20,7 @@ use crate::{
     typist::Typist,
 };
 use git::Blob;
-use typing::Act;
+use typing::TypingAction;
 
 /// Maximum size of a file in bytes; a larger one is data.
 const LARGEST_FILE: u64 = 200_000;
@@ -58,7 +58,7 @@ pub struct Choice<'a> {
 
 /// A commit as it could have been typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct TypedCommit {
     /// The entries with their times in milliseconds since 1970, from the commit's own time on.
     pub entries: Vec<(u64, EntryKind)>,
     /// Number of files that change.
@@ -73,13 +73,13 @@ pub struct Session {
 ///
 /// # Errors
 /// When git cannot read the repository.
-pub fn session(
+pub fn typed_commit(
     repository: &Path,
     commit: &Commit,
     seed: u64,
     choice: &Choice<'_>,
-) -> Result<Option<Session>, GitError> {
-    let mut desk = Desk::new(commit, seed);
+) -> Result<Option<TypedCommit>, GitError> {
+    let mut builder = RecordingBuilder::new(commit, seed);
     for changed in git::changed_files(repository, commit, choice.paths)? {
         if (choice.is_private)(&changed.path) || is_generated(&changed.path) {
             continue;
@@ -91,14 +91,14 @@ pub fn session(
             && !holds_secret(&before)
             && !holds_secret(&after)
         {
-            desk.work_on(&changed.path, &before, &after);
+            builder.work_on(&changed.path, &before, &after);
         }
     }
-    Ok((desk.changes > 0).then(|| Session {
-        files: desk.files as usize,
-        changes: desk.changes,
-        length: Duration::from_millis(desk.now - commit.time),
-        entries: desk.entries,
+    Ok((builder.changes > 0).then(|| TypedCommit {
+        files: builder.files as usize,
+        changes: builder.changes,
+        length: Duration::from_millis(builder.now - commit.time),
+        entries: builder.entries,
     }))
 }
 
@@ -128,7 +128,7 @@ fn is_written_by_hand(text: &str) -> bool {
 }
 
 /// A recording in the making: the typist, the time and the entries so far.
-struct Desk {
+struct RecordingBuilder {
     typist: Typist,
     now: u64,
     entries: Vec<(u64, EntryKind)>,
@@ -138,9 +138,9 @@ struct Desk {
     requests: u64,
 }
 
-impl Desk {
+impl RecordingBuilder {
     fn new(commit: &Commit, seed: u64) -> Self {
-        let mut desk = Self {
+        let mut builder = Self {
             // No two commits are typed in the same rhythm.
             typist: Typist::new(seed ^ commit.number()),
             now: commit.time,
@@ -149,14 +149,14 @@ impl Desk {
             changes: 0,
             requests: 0,
         };
-        desk.note(EntryKind::Header { root: None });
-        desk
+        builder.note(EntryKind::Header { root: None });
+        builder
     }
 
     /// Opens a file, changes it as the commit did, and leaves it open.
     fn work_on(&mut self, path: &str, before: &str, after: &str) {
-        let acts = typing::acts(before, after);
-        if acts.is_empty() {
+        let actions = typing::actions(before, after);
+        if actions.is_empty() {
             return;
         }
         let id = self.files;
@@ -174,44 +174,44 @@ impl Desk {
             content: before.to_owned(),
         });
         self.note(EntryKind::Opened { id });
-        let mut page = Page {
+        let mut file = TypedFile {
             id,
             text: Document::new(before, Version(1)),
             version: 1,
         };
-        self.perform(&mut page, acts);
+        self.perform(&mut file, actions);
     }
 
-    fn perform(&mut self, page: &mut Page, acts: Vec<Act>) {
+    fn perform(&mut self, file: &mut TypedFile, actions: Vec<TypingAction>) {
         let mut pause: fn(&mut Typist) -> Duration = Typist::next_change;
-        let mut acts = acts.into_iter().peekable();
+        let mut actions = actions.into_iter().peekable();
         let mut last = ' ';
-        while let Some(act) = acts.next() {
-            match act {
-                Act::Move(to) => {
+        while let Some(action) = actions.next() {
+            match action {
+                TypingAction::Move(to) => {
                     self.wait(Typist::thinks);
-                    self.note(page.moved(to));
+                    self.note(file.moved(to));
                     // The user thought before the cursor came here.
                     pause = Typist::next_key;
                 }
-                Act::Edit { range, mut text } => {
+                TypingAction::Edit { range, mut text } => {
                     let begins_word = is_inside(&text) && !last.is_alphanumeric();
                     let rest = match begins_word && self.typist.takes_suggestion() {
-                        true => rest_of_line(&range, &text, acts.clone()),
+                        true => rest_of_line(&range, &text, actions.clone()),
                         false => Vec::new(),
                     };
                     let characters: usize = rest.iter().map(|key| key.chars().count()).sum();
                     if characters < SHORTEST_SUGGESTION {
                         self.wait(std::mem::replace(&mut pause, Typist::next_change));
                         let end = Offset(range.start.0 + text.len());
-                        self.note(page.edited(range, &text));
+                        self.note(file.edited(range, &text));
                         if is_inserted_at_once(&text) {
-                            self.note(page.moved(end));
+                            self.note(file.moved(end));
                         }
                     } else {
-                        acts.by_ref().take(rest.len() - 1).for_each(drop);
+                        actions.by_ref().take(rest.len() - 1).for_each(drop);
                         text = rest.concat();
-                        self.accept(page, range, &text);
+                        self.accept(file, range, &text);
                         pause = Typist::edits_after_accept;
                     }
                     last = text.chars().last().unwrap_or(' ');
@@ -223,9 +223,9 @@ impl Desk {
 
     /// Records that a suggestion appears, is read and is accepted, as the recorder of an editor
     /// does.
-    fn accept(&mut self, page: &mut Page, range: Range<Offset>, text: &str) {
+    fn accept(&mut self, file: &mut TypedFile, range: Range<Offset>, text: &str) {
         self.requests += 1;
-        let (id, request, version) = (page.id, self.requests, Some(page.version));
+        let (id, request, version) = (file.id, self.requests, Some(file.version));
         self.note(EntryKind::FetchStarted {
             id,
             request,
@@ -233,7 +233,7 @@ impl Desk {
         });
         let duration = self.typist.suggestion_appears();
         self.wait(|typist| typist.suggestion_appears());
-        let at = |offset| page.text.position_of(offset, PositionEncoding::Utf16);
+        let at = |offset| file.text.position_of(offset, PositionEncoding::Utf16);
         let item = FetchedItem {
             range: tabahead_text::Range {
                 start: at(range.start),
@@ -249,10 +249,10 @@ impl Desk {
             result: vec![item],
         });
         self.wait(Typist::accepts_after);
-        self.note(page.edited(range, text));
+        self.note(file.edited(range, text));
         self.note(EntryKind::ChangeReason {
             id,
-            version: Some(page.version),
+            version: Some(file.version),
             reason: "inlineSuggestion.accept".to_owned(),
         });
     }
@@ -283,7 +283,7 @@ fn is_inside(key: &str) -> bool {
 fn rest_of_line(
     range: &Range<Offset>,
     key: &str,
-    behind: impl Iterator<Item = Act>,
+    behind: impl Iterator<Item = TypingAction>,
 ) -> Vec<String> {
     let mut rest = Vec::new();
     if !range.is_empty() {
@@ -291,9 +291,9 @@ fn rest_of_line(
     }
     let mut end = Offset(range.start.0 + key.len());
     rest.push(key.to_owned());
-    for act in behind {
-        match act {
-            Act::Edit { range, text }
+    for action in behind {
+        match action {
+            TypingAction::Edit { range, text }
                 if range == (end..end) && !text.is_empty() && !text.contains(['\r', '\n']) =>
             {
                 end.0 += text.len();
@@ -306,13 +306,13 @@ fn rest_of_line(
 }
 
 /// An open file.
-struct Page {
+struct TypedFile {
     id: u64,
     text: Document,
     version: i64,
 }
 
-impl Page {
+impl TypedFile {
     fn moved(&self, to: Offset) -> EntryKind {
         let unit = self.text.utf16_unit_of(to);
         let cursor = Range {

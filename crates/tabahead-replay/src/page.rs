@@ -8,7 +8,7 @@ use crate::{
     editing::EditKind,
     figures::{Figures, Samples},
     policy::PolicyName,
-    report::{self, OfRecording},
+    report::{self, RecordingResults},
     timeline::{Moment, Timeline},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 const POINTS: usize = 256;
 
 /// Returns the page; `about` describes the run.
-pub fn page(about: &Value, recordings: &[OfRecording]) -> String {
+pub fn page(about: &Value, recordings: &[RecordingResults]) -> String {
     let pooled = report::pooled(recordings);
     let data = json!({
         "about": about,
@@ -135,7 +135,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{simulation::Ran, timeline::Timeline};
+    use crate::{simulation::RunResult, timeline::Timeline};
 
     const NAME: &str = "<!--<script></script><img src=x onerror=alert(1)>";
 
@@ -146,11 +146,11 @@ mod tests {
             .perceived
             .miss
             .add_time(Duration::from_micros(1_500));
-        let ran = Ran {
+        let ran = RunResult {
             figures,
             timeline: Timeline::new(true),
         };
-        let recording = OfRecording {
+        let recording = RecordingResults {
             name: NAME.to_owned(),
             policies: vec![(PolicyName::Tabahead, ran)],
         };

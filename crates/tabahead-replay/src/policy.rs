@@ -15,7 +15,7 @@ mod none;
 use tabahead_context::ModelProfile;
 use tabahead_speculation::{Effect, Input, Speculator, SpeculatorSettings, Timestamp};
 
-pub use copilot::{Copilot, CopilotCache, Found};
+pub use copilot::{CacheHit, Copilot, CopilotCache};
 pub use exact::Exact;
 pub use llama_vim::LlamaVim;
 pub use none::AskAlways;

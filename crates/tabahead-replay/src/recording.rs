@@ -22,7 +22,7 @@ use std::{
 pub use error::RecordingError;
 
 use decode::Refusal;
-use elements::{Broken, Elements};
+use elements::{ElementError, Elements};
 
 /// The format that is read and written.
 pub const FORMAT: &str = "workspaceRecording@1.0";
@@ -33,7 +33,7 @@ const LARGEST_ENTRY: usize = 256 << 20;
 
 /// One entry of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct RecordingEntry {
     /// Number of the entry in the file, from 1.
     pub number: usize,
     /// When the entry was written, in milliseconds since 1970. Not quite ascending in real files,
@@ -180,7 +180,7 @@ pub struct FetchedItem {
 
 /// Form of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum RecordingForm {
     /// `{"log": [entry, …]}`
     Object,
     /// One entry per line.
@@ -204,9 +204,9 @@ impl Entries {
     /// When the file cannot be opened. Problems in its content come with the entries.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let form = if path.extension().is_some_and(|ending| ending == "jsonl") {
-            Form::Lines
+            RecordingForm::Lines
         } else {
-            Form::Object
+            RecordingForm::Object
         };
         let file = File::open(path).map_err(|source| RecordingError::Unreadable {
             file: path.to_owned(),
@@ -216,7 +216,7 @@ impl Entries {
     }
 
     /// Reads entries from any reader; `name` is the file's name in errors.
-    pub fn read(name: &Path, form: Form, reader: impl BufRead + Send + 'static) -> Self {
+    pub fn read(name: &Path, form: RecordingForm, reader: impl BufRead + Send + 'static) -> Self {
         Self {
             file: name.to_owned(),
             elements: Elements::new(form, Box::new(reader), LARGEST_ENTRY),
@@ -225,7 +225,7 @@ impl Entries {
         }
     }
 
-    fn entry(&mut self, element: &[u8]) -> Result<Entry, RecordingError> {
+    fn entry(&mut self, element: &[u8]) -> Result<RecordingEntry, RecordingError> {
         let (file, entry) = (self.file.clone(), self.count);
         let decoded = decode::entry(entry, element).map_err(|refusal| match refusal {
             Refusal::Syntax(problem) => {
@@ -258,29 +258,29 @@ impl Entries {
         Ok(decoded)
     }
 
-    fn broken(&self, broken: Broken) -> RecordingError {
+    fn error_of(&self, error: ElementError) -> RecordingError {
         let file = self.file.clone();
-        match broken {
-            Broken::Io(source) => RecordingError::Unreadable { file, source },
-            Broken::Truncated => RecordingError::Truncated {
+        match error {
+            ElementError::Io(source) => RecordingError::Unreadable { file, source },
+            ElementError::Truncated => RecordingError::Truncated {
                 file,
                 after: self.count,
             },
-            Broken::TooLarge => RecordingError::TooLarge {
+            ElementError::TooLarge => RecordingError::TooLarge {
                 file,
                 entry: self.count + 1,
                 limit: self.elements.limit() >> 20,
             },
-            Broken::NotAnObject => RecordingError::NotJson {
+            ElementError::NotAnObject => RecordingError::NotJson {
                 file,
                 entry: self.count + 1,
                 problem: "it is not an object".to_owned(),
             },
-            Broken::Frame(problem) if self.count == 0 => RecordingError::NotARecording {
+            ElementError::Frame(problem) if self.count == 0 => RecordingError::NotARecording {
                 file,
                 problem: problem.to_owned(),
             },
-            Broken::Frame(problem) => RecordingError::NotJson {
+            ElementError::Frame(problem) => RecordingError::NotJson {
                 file,
                 entry: self.count,
                 problem: problem.to_owned(),
@@ -295,7 +295,7 @@ pub fn line(time: Option<u64>, kind: &EntryKind) -> String {
 }
 
 impl Iterator for Entries {
-    type Item = Result<Entry, RecordingError>;
+    type Item = Result<RecordingEntry, RecordingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
@@ -315,9 +315,9 @@ impl Iterator for Entries {
                     })
                 })
             }
-            Err(broken) => {
+            Err(error) => {
                 self.is_over = true;
-                Some(Err(self.broken(broken)))
+                Some(Err(self.error_of(error)))
             }
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     figures::{Figures, Samples},
     policy::PolicyName,
-    simulation::Ran,
+    simulation::RunResult,
 };
 
 /// Version of the JSON; grows when a field changes its meaning or goes away.
@@ -13,17 +13,17 @@ pub const VERSION: u32 = 1;
 
 /// The results of one recording.
 #[derive(Debug)]
-pub struct OfRecording {
+pub struct RecordingResults {
     /// The file's name.
     pub name: String,
     /// Result of each policy.
-    pub policies: Vec<(PolicyName, Ran)>,
+    pub policies: Vec<(PolicyName, RunResult)>,
 }
 
 /// Adds up the figures of each policy over recordings.
-pub fn pooled(recordings: &[OfRecording]) -> Vec<(PolicyName, Figures)> {
+pub fn pooled(recordings: &[RecordingResults]) -> Vec<(PolicyName, Figures)> {
     let mut pooled: Vec<(PolicyName, Figures)> = Vec::new();
-    for (name, Ran { figures, .. }) in recordings.iter().flat_map(|r| &r.policies) {
+    for (name, RunResult { figures, .. }) in recordings.iter().flat_map(|r| &r.policies) {
         match pooled.iter_mut().find(|(known, _)| known == name) {
             Some((_, sum)) => sum.add(figures),
             None => pooled.push((*name, figures.clone())),

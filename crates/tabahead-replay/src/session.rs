@@ -4,8 +4,8 @@ use std::{collections::HashSet, path::Path};
 
 use crate::{
     editing::Editing,
-    recording::{Entries, Entry, EntryKind, RecordingError},
-    user::{Happenings, Injected, Recorded, Typing, User, UserError},
+    recording::{Entries, EntryKind, RecordingEntry, RecordingError},
+    user::{EditingEvents, InjectedUser, RecordedUser, TypingUser, User, UserError},
 };
 
 /// How the user of a recording behaves.
@@ -30,24 +30,24 @@ pub fn user(
     seed: u64,
     is_private: Box<dyn Fn(&str) -> bool>,
 ) -> Result<Box<dyn User>, UserError> {
-    let entries = LeftOut::new(Entries::open(recording)?, is_private);
-    let happenings: Happenings = Box::new(Editing::new(entries));
+    let entries = PublicEntries::new(Entries::open(recording)?, is_private);
+    let events: EditingEvents = Box::new(Editing::new(entries));
     Ok(match mode {
-        Mode::Recorded => Box::new(Recorded::new(happenings)),
-        Mode::Inject => Box::new(Injected::new(happenings, seed)),
-        Mode::Typist => Box::new(Typing::new(happenings, seed)),
+        Mode::Recorded => Box::new(RecordedUser::new(events)),
+        Mode::Inject => Box::new(InjectedUser::new(events, seed)),
+        Mode::Typist => Box::new(TypingUser::new(events, seed)),
     })
 }
 
 /// Entries without those of private documents.
-struct LeftOut<I> {
+struct PublicEntries<I> {
     entries: I,
     is_private: Box<dyn Fn(&str) -> bool>,
     documents: HashSet<u64>,
     requests: HashSet<u64>,
 }
 
-impl<I> LeftOut<I> {
+impl<I> PublicEntries<I> {
     fn new(entries: I, is_private: Box<dyn Fn(&str) -> bool>) -> Self {
         Self {
             entries,
@@ -87,7 +87,7 @@ impl<I> LeftOut<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for LeftOut<I> {
+impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Iterator for PublicEntries<I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -103,7 +103,7 @@ impl<I: Iterator<Item = Result<Entry, RecordingError>>> Iterator for LeftOut<I> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::{Form, Replacement, line};
+    use crate::recording::{RecordingForm, Replacement, line};
 
     #[test]
     fn private_documents_are_left_out_with_all_that_happens_in_them() {
@@ -148,20 +148,20 @@ mod tests {
         let read = || {
             Entries::read(
                 Path::new("r"),
-                Form::Lines,
+                RecordingForm::Lines,
                 std::io::Cursor::new(lines.clone()),
             )
         };
         let is_private = |path: &str| path == ".env";
-        let left = LeftOut::new(read(), Box::new(is_private));
+        let left = PublicEntries::new(read(), Box::new(is_private));
         let left: Vec<_> = left.map(|entry| entry.expect("it is good").kind).collect();
         let expected: Vec<_> = read()
             .take(8)
             .map(|entry| entry.expect("it is good").kind)
             .collect();
         assert_eq!(left, expected);
-        for happening in Editing::new(LeftOut::new(read(), Box::new(is_private))) {
-            happening.expect("nothing is missing");
+        for event in Editing::new(PublicEntries::new(read(), Box::new(is_private))) {
+            event.expect("nothing is missing");
         }
     }
 }

@@ -19,17 +19,17 @@ use tabahead_text::{Document, Offset};
 use crate::{
     answers::Answers,
     editing::EditKind,
-    figures::{Accepted, Asked, Figures, Outcome},
-    fresh::Fresh,
-    policy::{Policy, PolicyName, asking::State},
+    figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
+    fresh::FreshProcess,
+    policy::{Policy, PolicyName, asking::DocumentState},
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError},
+    user::{Screen, User, UserAction, UserEdit, UserError},
 };
 
-use engine::Engine;
+use engine::VirtualEngine;
 pub use engine::{EngineCosts, Work};
 
-/// How long the engine continues after the last deed.
+/// How long the engine continues after the last action.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Setup of a run, apart from the recording.
@@ -45,7 +45,7 @@ pub struct Setup {
 
 /// Result of a run.
 #[derive(Debug)]
-pub struct Ran {
+pub struct RunResult {
     /// The measured figures.
     pub figures: Figures,
     /// The timeline; empty unless it was asked for.
@@ -61,12 +61,12 @@ pub fn run(
     user: &mut dyn User,
     answers: &mut Answers,
     setup: &Setup,
-) -> Result<Ran, UserError> {
+) -> Result<RunResult, UserError> {
     let profile = answers.profile().clone();
-    let mut world = World {
+    let mut simulation = Simulation {
         policy: policy.start(&setup.settings, &profile),
-        engine: Engine::new(setup.costs),
-        fresh: Fresh::new(&setup.settings, &profile),
+        engine: VirtualEngine::new(setup.costs),
+        fresh: FreshProcess::new(&setup.settings, &profile),
         answers,
         now: Timestamp::default(),
         documents: BTreeMap::new(),
@@ -81,21 +81,21 @@ pub fn run(
         figures: Figures::default(),
         timeline: Timeline::new(setup.timeline),
     };
-    world.run(user)?;
-    Ok(world.finish())
+    simulation.run(user)?;
+    Ok(simulation.finish())
 }
 
-struct World<'a> {
+struct Simulation<'a> {
     policy: Box<dyn Policy>,
-    engine: Engine,
-    fresh: Fresh,
+    engine: VirtualEngine,
+    fresh: FreshProcess,
     answers: &'a mut Answers,
     now: Timestamp,
-    documents: BTreeMap<DocumentId, Opened>,
+    documents: BTreeMap<DocumentId, SimulatedDocument>,
     /// Document and line in which the last change left the cursor, and where it was moved since.
     written: Option<(DocumentId, usize)>,
     moved: Option<(DocumentId, usize)>,
-    waiting: Option<Waiting>,
+    waiting: Option<WaitingRequest>,
     screen: Option<Screen>,
     requests: u64,
     /// Whether the current event was caused by the user, not by the engine.
@@ -108,7 +108,7 @@ struct World<'a> {
 }
 
 /// An open document.
-struct Opened {
+struct SimulatedDocument {
     name: DocumentName,
     text: Document,
     /// The user's cursor in the document; `None` before the user was there.
@@ -116,32 +116,32 @@ struct Opened {
 }
 
 /// A suggestion that is about to be shown.
-struct Shown {
+struct ShownSuggestion {
     id: SuggestionId,
     suggestion: Suggestion,
     origin: Origin,
 }
 
 /// The request that is waiting for an answer.
-struct Waiting {
+struct WaitingRequest {
     request: RequestId,
     document: DocumentId,
-    state: State,
+    state: DocumentState,
     at: Timestamp,
-    asked: Asked,
+    asked: RequestFacts,
     /// Number of prompt tokens computed for foreground requests before this one.
     prefilled: u64,
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     fn run(&mut self, user: &mut dyn User) -> Result<(), UserError> {
         let mut last = Timestamp::default();
         loop {
-            let deed = user.next()?;
-            let until = deed.unwrap_or(Timestamp(last.0 + LAST_WORDS));
+            let action = user.next()?;
+            let until = action.unwrap_or(Timestamp(last.0 + LAST_WORDS));
             let engine = self.engine.next();
             let timeout = self.policy.poll_timeout();
-            let Some(next) = engine.into_iter().chain(timeout).chain(deed).min() else {
+            let Some(next) = engine.into_iter().chain(timeout).chain(action).min() else {
                 return Ok(());
             };
             if next > until {
@@ -158,8 +158,8 @@ impl World<'_> {
                 self.run_effects();
             } else {
                 last = self.now;
-                if let Some(deed) = user.act() {
-                    self.does(deed);
+                if let Some(action) = user.act() {
+                    self.does(action);
                 }
             }
             if self.screen != before {
@@ -168,7 +168,7 @@ impl World<'_> {
         }
     }
 
-    fn finish(mut self) -> Ran {
+    fn finish(mut self) -> RunResult {
         self.supersede();
         let (urgent, ahead) = (self.engine.urgent_work(), self.engine.work_ahead());
         self.figures.prefilled = [urgent.prefilled, ahead.prefilled];
@@ -176,21 +176,21 @@ impl World<'_> {
         self.figures.busy = [urgent.busy, ahead.busy];
         self.figures.wasted_tokens = self.policy.wasted_tokens();
         self.figures.lasted = self.now.0;
-        Ran {
+        RunResult {
             figures: self.figures,
             timeline: self.timeline,
         }
     }
 
-    fn does(&mut self, deed: Deed) {
+    fn does(&mut self, action: UserAction) {
         self.user_acts = true;
-        match deed {
-            Deed::Opens {
+        match action {
+            UserAction::Opens {
                 document,
                 name,
                 text,
             } => {
-                let opened = Opened {
+                let opened = SimulatedDocument {
                     name,
                     text: text.clone(),
                     cursor: None,
@@ -201,14 +201,14 @@ impl World<'_> {
                     snapshot: text,
                 });
             }
-            Deed::Closes { document } => {
+            UserAction::Closes { document } => {
                 self.supersede();
                 self.screen = None;
                 self.documents.remove(&document);
                 self.input(Input::DocumentClosed { document });
             }
-            Deed::Edits(edited) => self.edits(edited),
-            Deed::Moves { document, cursor } => {
+            UserAction::Edits(edited) => self.edits(edited),
+            UserAction::Moves { document, cursor } => {
                 self.cancel();
                 self.screen = None;
                 if let Some(opened) = self.documents.get_mut(&document) {
@@ -223,7 +223,7 @@ impl World<'_> {
                     });
                 }
             }
-            Deed::Shows {
+            UserAction::Shows {
                 document,
                 text,
                 cursor,
@@ -251,11 +251,11 @@ impl World<'_> {
         }
     }
 
-    fn edits(&mut self, edited: Edited) {
+    fn edits(&mut self, edited: UserEdit) {
         let along;
         self.cancel();
         (self.screen, along) = Screen::after(self.screen.take(), &edited);
-        let Edited {
+        let UserEdit {
             document,
             after,
             cursor,
@@ -280,12 +280,12 @@ impl World<'_> {
             name = opened.name.clone();
         }
         let jumped = self.jumps(document, after.line_of(cursor));
-        let state = State {
+        let state = DocumentState {
             document: after,
             cursor,
             name,
         };
-        let accept = accepts.map(|accepts| Accepted {
+        let accept = accepts.map(|accepts| AcceptFacts {
             part: accepts.part,
             characters: accepts.characters,
             has_next: self.fresh.shown(&state, self.answers).is_ok(),
@@ -300,7 +300,7 @@ impl World<'_> {
             self.asks(
                 document,
                 state,
-                Asked {
+                RequestFacts {
                     kind,
                     along,
                     accept,
@@ -310,9 +310,9 @@ impl World<'_> {
     }
 
     /// Returns what the user has in front of them in a document; `None` before the user was there.
-    fn state_of(&self, document: DocumentId) -> Option<State> {
+    fn state_of(&self, document: DocumentId) -> Option<DocumentState> {
         let opened = self.documents.get(&document)?;
-        Some(State {
+        Some(DocumentState {
             document: opened.text.clone(),
             cursor: opened.cursor?,
             name: opened.name.clone(),
@@ -332,16 +332,16 @@ impl World<'_> {
 
     /// Reports whether the prompt of `after` is anything but the prompt of `before` with text
     /// appended. `None` if the model is not asked at one of them.
-    fn base_moves(&mut self, before: &State, after: &State) -> Option<bool> {
+    fn base_moves(&mut self, before: &DocumentState, after: &DocumentState) -> Option<bool> {
         let before = self.fresh.window(before, self.answers)?;
         let after = self.fresh.window(after, self.answers)?;
         Some(!(after.same_base(&before) && after.tail.starts_with(&before.tail)))
     }
 
-    fn asks(&mut self, document: DocumentId, state: State, asked: Asked) {
+    fn asks(&mut self, document: DocumentId, state: DocumentState, asked: RequestFacts) {
         self.requests += 1;
         let request = RequestId(self.requests);
-        self.waiting = Some(Waiting {
+        self.waiting = Some(WaitingRequest {
             request,
             document,
             state: state.clone(),
@@ -375,8 +375,14 @@ impl World<'_> {
         }
     }
 
-    fn ends(&mut self, waiting: &Waiting, origin: Option<Origin>, shown: bool, superseded: bool) {
-        let outcome = Outcome {
+    fn ends(
+        &mut self,
+        waiting: &WaitingRequest,
+        origin: Option<Origin>,
+        shown: bool,
+        superseded: bool,
+    ) {
+        let result = RequestResult {
             took: self.now.0.saturating_sub(waiting.at.0),
             origin,
             untold: false,
@@ -384,7 +390,7 @@ impl World<'_> {
             superseded,
             prefilled: Some(self.engine.urgent_work().prefilled - waiting.prefilled),
         };
-        self.figures.count(waiting.asked, outcome);
+        self.figures.count(waiting.asked, result);
     }
 
     fn input(&mut self, input: Input) {
@@ -453,7 +459,7 @@ impl World<'_> {
                 self.ends(&waiting, Some(origin), true, false);
                 self.timeline
                     .add(self.now, || Moment::shown(&suggestion, Some(origin)));
-                let shown = Shown {
+                let shown = ShownSuggestion {
                     id,
                     suggestion,
                     origin,
@@ -469,8 +475,8 @@ impl World<'_> {
         }
     }
 
-    fn shows(&mut self, waiting: &Waiting, shown: Shown) {
-        let Shown {
+    fn shows(&mut self, waiting: &WaitingRequest, shown: ShownSuggestion) {
+        let ShownSuggestion {
             id,
             suggestion,
             origin,

@@ -13,19 +13,19 @@ use tabahead_text::{Document, Offset};
 
 use crate::editing::EditKind;
 
-pub use recorded::{Happenings, Injected, Recorded};
-pub use typing::Typing;
+pub use recorded::{EditingEvents, InjectedUser, RecordedUser};
+pub use typing::TypingUser;
 
 /// A user who edits.
 pub trait User {
-    /// Returns the time of the next deed; `None` if there are no more.
+    /// Returns the time of the next action; `None` if there are no more.
     ///
     /// # Errors
     /// When the recording cannot be read on.
     fn next(&mut self) -> Result<Option<Timestamp>, UserError>;
 
-    /// Performs the deed that is due and returns it.
-    fn act(&mut self) -> Option<Deed>;
+    /// Performs the action that is due and returns it.
+    fn act(&mut self) -> Option<UserAction>;
 
     /// Takes note that the screen has changed.
     fn sees(&mut self, _now: Timestamp, _screen: Option<&Screen>) {}
@@ -34,9 +34,9 @@ pub trait User {
 /// Why a user stops.
 pub type UserError = crate::editing::EditingError;
 
-/// An act of the user.
+/// An action of the user.
 #[derive(Debug, Clone)]
-pub enum Deed {
+pub enum UserAction {
     /// Opens a document.
     Opens {
         /// The document.
@@ -52,7 +52,7 @@ pub enum Deed {
         document: DocumentId,
     },
     /// Changes a text.
-    Edits(Edited),
+    Edits(UserEdit),
     /// Moves the cursor.
     Moves {
         /// The document.
@@ -73,8 +73,8 @@ pub enum Deed {
     },
 }
 
-impl Deed {
-    /// Returns whether the deed changes a text.
+impl UserAction {
+    /// Returns whether the action changes a text.
     fn is_edit(&self) -> bool {
         matches!(self, Self::Edits(_))
     }
@@ -82,7 +82,7 @@ impl Deed {
 
 /// A change of a text.
 #[derive(Debug, Clone)]
-pub struct Edited {
+pub struct UserEdit {
     /// The document.
     pub document: DocumentId,
     /// The text afterwards.
@@ -92,16 +92,16 @@ pub struct Edited {
     /// The kind of change.
     pub kind: EditKind,
     /// The accepted suggestion, if the change is an accept.
-    pub accepts: Option<Accepts>,
+    pub accepts: Option<UserAccept>,
     /// Whether the editor asks for a suggestion afterwards.
     pub asks: bool,
 }
 
 /// An accepted suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepts {
+pub struct UserAccept {
     /// How much of the suggestion was accepted.
-    pub part: Part,
+    pub part: AcceptedPart,
     /// Number of characters that it inserted.
     pub characters: usize,
     /// Number of lines that it wrote or continued: one, and one more for each line end that it
@@ -113,7 +113,7 @@ pub struct Accepts {
 
 /// How much of a suggestion was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum AcceptedPart {
     /// All of it.
     All,
     /// Its first line.
@@ -138,7 +138,7 @@ pub struct Screen {
 impl Screen {
     /// Returns what an editor still shows after a change, and whether the change typed along what
     /// was shown; `None` if nothing was shown or the change is an accept.
-    pub(crate) fn after(shown: Option<Self>, edited: &Edited) -> (Option<Self>, Option<bool>) {
+    pub(crate) fn after(shown: Option<Self>, edited: &UserEdit) -> (Option<Self>, Option<bool>) {
         match shown {
             Some(shown) if edited.accepts.is_none() => {
                 let rest = shown.typed_along(edited);
@@ -150,7 +150,7 @@ impl Screen {
     }
 
     /// Returns the rest of the suggestion if the change typed along it.
-    fn typed_along(self, edited: &Edited) -> Option<Self> {
+    fn typed_along(self, edited: &UserEdit) -> Option<Self> {
         let Suggestion { range, text } = &self.suggestion;
         let typed = edited.after.slice(range.start..edited.cursor);
         let rest = text.strip_prefix(&typed[..])?;

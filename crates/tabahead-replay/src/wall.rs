@@ -19,15 +19,15 @@ use tabahead_speculation::{DocumentId, Origin, SuggestionId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
 use crate::{
-    figures::{Accepted, Asked, Figures, Outcome},
-    policy::{PolicyName, asking::State},
-    simulation::Ran,
+    figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
+    policy::{PolicyName, asking::DocumentState},
+    simulation::RunResult,
     timeline::{Moment, Timeline},
-    user::{Deed, Edited, Screen, User, UserError},
+    user::{Screen, User, UserAction, UserEdit, UserError},
 };
 
 pub use server::ServerError;
-use server::{Arrived, Server};
+use server::{ArrivedAnswer, Server};
 
 /// How the server is started and how long pauses last.
 #[derive(Debug, Clone)]
@@ -61,7 +61,11 @@ pub enum WallError {
 ///
 /// # Errors
 /// When the recording cannot be read on or the server does not do what it must.
-pub fn run(policy: PolicyName, user: &mut dyn User, setup: &WallSetup) -> Result<Ran, WallError> {
+pub fn run(
+    policy: PolicyName,
+    user: &mut dyn User,
+    setup: &WallSetup,
+) -> Result<RunResult, WallError> {
     let options = match policy {
         PolicyName::None => asks_always(),
         PolicyName::Tabahead => json!({}),
@@ -77,7 +81,7 @@ pub fn run(policy: PolicyName, user: &mut dyn User, setup: &WallSetup) -> Result
         documents: HashMap::new(),
         waiting: None,
         screen: None,
-        over: Vec::new(),
+        finished: Vec::new(),
         timeline: Timeline::new(setup.timeline),
     };
     player.play(user)?;
@@ -95,17 +99,17 @@ struct Player {
     began: Instant,
     skipped: Duration,
     longest_pause: Duration,
-    /// The user's time of the latest deed, and when it really happened.
+    /// The user's time of the latest action, and when it really happened.
     last: Timestamp,
     last_at: Instant,
-    documents: HashMap<DocumentId, Opened>,
-    waiting: Option<Waiting>,
+    documents: HashMap<DocumentId, SentDocument>,
+    waiting: Option<SentRequest>,
     screen: Option<Screen>,
-    over: Vec<Over>,
+    finished: Vec<FinishedRequest>,
     timeline: Timeline,
 }
 
-struct Opened {
+struct SentDocument {
     uri: String,
     name: DocumentName,
     text: Document,
@@ -113,19 +117,19 @@ struct Opened {
 }
 
 /// The request that is waiting for an answer.
-struct Waiting {
+struct SentRequest {
     id: i64,
     document: DocumentId,
-    state: State,
+    state: DocumentState,
     asked_at: Instant,
-    asked: Asked,
+    asked: RequestFacts,
 }
 
 /// A finished request, kept so that a fresh process can be asked about its state.
-struct Over {
-    state: State,
-    asked: Asked,
-    outcome: Outcome,
+struct FinishedRequest {
+    state: DocumentState,
+    asked: RequestFacts,
+    result: RequestResult,
     shown: Option<Suggestion>,
 }
 
@@ -150,8 +154,8 @@ impl Player {
                     self.skipped += left_out;
                     (self.last, self.last_at) = (due, Instant::now());
                     let before = self.screen.clone();
-                    if let Some(deed) = user.act() {
-                        self.does(deed)?;
+                    if let Some(action) = user.act() {
+                        self.does(action)?;
                     }
                     if self.screen != before {
                         user.sees(self.now(), self.screen.as_ref());
@@ -171,7 +175,7 @@ impl Player {
 
     fn close(&mut self, document: DocumentId) -> Result<(), ServerError> {
         match self.documents.remove(&document) {
-            Some(Opened { uri, .. }) => {
+            Some(SentDocument { uri, .. }) => {
                 let about = json!({"textDocument": {"uri": uri}});
                 self.server.notify("textDocument/didClose", &about)
             }
@@ -184,9 +188,9 @@ impl Player {
         Timestamp(self.began.elapsed() + self.skipped)
     }
 
-    fn does(&mut self, deed: Deed) -> Result<(), WallError> {
-        match deed {
-            Deed::Opens {
+    fn does(&mut self, action: UserAction) -> Result<(), WallError> {
+        match action {
+            UserAction::Opens {
                 document,
                 name,
                 text,
@@ -194,7 +198,7 @@ impl Player {
                 self.close(document)?;
                 let uri = server::uri(&format!("recorded/{}", document.0), &name);
                 self.server.open(&uri, &name, &text)?;
-                let opened = Opened {
+                let opened = SentDocument {
                     uri,
                     name,
                     text,
@@ -202,16 +206,16 @@ impl Player {
                 };
                 self.documents.insert(document, opened);
             }
-            Deed::Closes { document } => {
+            UserAction::Closes { document } => {
                 self.cancel()?;
                 self.screen = None;
                 self.close(document)?;
             }
-            Deed::Moves { .. } => {
+            UserAction::Moves { .. } => {
                 self.cancel()?;
                 self.screen = None;
             }
-            Deed::Shows {
+            UserAction::Shows {
                 document,
                 text,
                 cursor,
@@ -234,16 +238,16 @@ impl Player {
                 });
                 self.server.notify("tabahead/didShow", &shown)?;
             }
-            Deed::Edits(edited) => self.edits(edited)?,
+            UserAction::Edits(edited) => self.edits(edited)?,
         }
         Ok(())
     }
 
-    fn edits(&mut self, edited: Edited) -> Result<(), WallError> {
+    fn edits(&mut self, edited: UserEdit) -> Result<(), WallError> {
         self.cancel()?;
         let along;
         (self.screen, along) = Screen::after(self.screen.take(), &edited);
-        let Edited {
+        let UserEdit {
             document,
             after,
             cursor,
@@ -278,7 +282,7 @@ impl Player {
         let id = self
             .server
             .request("textDocument/inlineCompletion", &params)?;
-        let accept = accepts.map(|accepts| Accepted {
+        let accept = accepts.map(|accepts| AcceptFacts {
             part: accepts.part,
             characters: accepts.characters,
             // A fresh process is asked in `finish`.
@@ -286,16 +290,16 @@ impl Player {
             base_moves: None,
             lines: accepts.lines,
         });
-        self.waiting = Some(Waiting {
+        self.waiting = Some(SentRequest {
             id,
             document,
-            state: State {
+            state: DocumentState {
                 document: after,
                 cursor,
                 name,
             },
             asked_at,
-            asked: Asked {
+            asked: RequestFacts {
                 kind,
                 along,
                 accept,
@@ -319,7 +323,7 @@ impl Player {
         Ok(())
     }
 
-    fn take(&mut self, arrived: Arrived) {
+    fn take(&mut self, arrived: ArrivedAnswer) {
         let Some(waiting) = self.waiting.take_if(|waiting| waiting.id == arrived.id) else {
             return;
         };
@@ -344,13 +348,13 @@ impl Player {
 
     fn ends(
         &mut self,
-        waiting: Waiting,
+        waiting: SentRequest,
         took: Duration,
         origin: Option<Origin>,
         shown: Option<Suggestion>,
         superseded: bool,
     ) {
-        let outcome = Outcome {
+        let result = RequestResult {
             took,
             origin,
             untold: origin.is_none() && !superseded,
@@ -359,16 +363,16 @@ impl Player {
             // The server does not report it per request.
             prefilled: None,
         };
-        self.over.push(Over {
+        self.finished.push(FinishedRequest {
             state: waiting.state,
             asked: waiting.asked,
-            outcome,
+            result,
             shown,
         });
     }
 
     /// Collects what the server counted, and asks a fresh process about the finished requests.
-    fn finish(mut self, setup: &WallSetup) -> Result<Ran, WallError> {
+    fn finish(mut self, setup: &WallSetup) -> Result<RunResult, WallError> {
         let stats = self.server.call("tabahead/stats", &json!({}))?;
         let mut figures = Figures {
             lasted: self.now().0,
@@ -381,25 +385,25 @@ impl Player {
         figures.busy = [self.server.cpu_time().unwrap_or_default(), Duration::ZERO];
         self.server.stop()?;
         let mut fresh = Server::start(&setup.program, &setup.arguments, &asks_always())?;
-        for over in self.over {
-            let Over {
+        for finished in self.finished {
+            let FinishedRequest {
                 state,
                 mut asked,
-                outcome,
+                result,
                 shown,
-            } = over;
+            } = finished;
             if let Some(accept) = &mut asked.accept {
                 accept.has_next = fresh.suggests(&state)?.is_some();
             }
             if let Some(shown) = shown
-                && outcome.origin != Some(Origin::Miss)
+                && result.origin != Some(Origin::Miss)
             {
                 figures.unlike_fresh += u64::from(fresh.suggests(&state)? != Some(shown));
             }
-            figures.count(asked, outcome);
+            figures.count(asked, result);
         }
         fresh.stop()?;
-        Ok(Ran {
+        Ok(RunResult {
             figures,
             timeline: self.timeline,
         })
@@ -407,7 +411,10 @@ impl Player {
 }
 
 /// Reads a suggestion, its id and its origin from an item of the protocol.
-fn item_of(item: &Value, waiting: &Waiting) -> Option<(Suggestion, SuggestionId, Option<Origin>)> {
+fn item_of(
+    item: &Value,
+    waiting: &SentRequest,
+) -> Option<(Suggestion, SuggestionId, Option<Origin>)> {
     let suggestion = server::suggestion(item, &waiting.state.document)?;
     let id = item.pointer("/command/arguments/0")?.as_u64()?;
     let word = item.pointer("/command/arguments/1")?.as_str()?;

@@ -14,7 +14,7 @@ use std::{
 
 use expect_test::expect;
 use tabahead_replay::{
-    editing::{Editing, What},
+    editing::{Editing, EventKind},
     policy::CopilotCache,
     recording::{Entries, FetchedItem},
 };
@@ -49,9 +49,9 @@ fn the_cache_hits_where_copilots_did() {
     };
     let entries = Entries::open(&folder.join("typescript-37min.recording.w.json"));
     let mut log = Log::default();
-    for happening in Editing::new(entries.expect("it opens")) {
-        let happening = happening.expect("it is consistent");
-        log.take(happening.at, happening.what);
+    for event in Editing::new(entries.expect("it opens")) {
+        let event = event.expect("it is consistent");
+        log.take(event.at, event.kind);
     }
     let mut table = String::from("prediction: at most 20 ms, longer\n");
     for (prediction, [quick, slow]) in &log.counts {
@@ -92,12 +92,12 @@ struct Log {
 }
 
 impl Log {
-    fn take(&mut self, at: Duration, what: What) {
-        match what {
-            What::Opened { document, text, .. } => {
+    fn take(&mut self, at: Duration, kind: EventKind) {
+        match kind {
+            EventKind::Opened { document, text, .. } => {
                 self.texts.insert(document, (text, Offset(0)));
             }
-            What::Changed {
+            EventKind::Changed {
                 document,
                 after,
                 cursor,
@@ -107,14 +107,14 @@ impl Log {
                 self.accepted = reason.as_deref() == Some("inlineSuggestion.accept");
                 self.texts.insert(document, (after, cursor));
             }
-            What::Moved {
+            EventKind::Moved {
                 document, cursor, ..
             } => {
                 if let Some(place) = self.texts.get_mut(&document) {
                     place.1 = cursor;
                 }
             }
-            What::FetchStarted {
+            EventKind::FetchStarted {
                 document, request, ..
             } => {
                 if let Some((text, cursor)) = self.texts.get(&document).cloned() {
@@ -129,7 +129,7 @@ impl Log {
                     self.running.insert(request, fetch);
                 }
             }
-            What::FetchEnded {
+            EventKind::FetchEnded {
                 request,
                 duration,
                 cancelled,
@@ -139,7 +139,7 @@ impl Log {
                     self.ended(at, duration, cancelled, &result, &fetch);
                 }
             }
-            What::Closed { .. } => {}
+            EventKind::Closed { .. } => {}
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tabahead_replay::{
-    editing::{EditKind, Editing, What},
+    editing::{EditKind, Editing, EventKind},
     recording::Entries,
 };
 
@@ -101,16 +101,16 @@ fn the_long_recording_is_counted_as_before() {
 fn replay(file: &Path) -> Counts {
     let entries = Entries::open(file).expect("the recording opens");
     let mut counts = Counts::default();
-    for happening in Editing::new(entries) {
-        let happening = happening.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert!(happening.at >= counts.length);
-        counts.length = happening.at;
-        match happening.what {
-            What::Opened { .. } => {
+    for event in Editing::new(entries) {
+        let event = event.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(event.at >= counts.length);
+        counts.length = event.at;
+        match event.kind {
+            EventKind::Opened { .. } => {
                 counts.opened += 1;
             }
-            What::Closed { .. } => counts.closed += 1,
-            What::Changed {
+            EventKind::Closed { .. } => counts.closed += 1,
+            EventKind::Changed {
                 before,
                 after,
                 edits,
@@ -122,12 +122,12 @@ fn replay(file: &Path) -> Counts {
                 assert!(cursor.0 <= after.len());
                 *counts.changes.entry(name(kind)).or_default() += 1;
             }
-            What::Moved { far, .. } => {
+            EventKind::Moved { far, .. } => {
                 counts.far_moves += usize::from(far);
                 counts.near_moves += usize::from(!far);
             }
-            What::FetchStarted { .. } => counts.fetches += 1,
-            What::FetchEnded { cancelled, .. } => counts.answers += usize::from(!cancelled),
+            EventKind::FetchStarted { .. } => counts.fetches += 1,
+            EventKind::FetchEnded { cancelled, .. } => counts.answers += usize::from(!cancelled),
         }
     }
     counts

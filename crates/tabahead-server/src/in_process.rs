@@ -20,7 +20,7 @@ use tabahead_text::{Document, Offset};
 
 /// A document and the cursor position at which a suggestion is wanted.
 #[derive(Debug, Clone)]
-pub struct BufferState {
+pub struct EditorState {
     /// The text.
     pub document: Document,
     /// The cursor position.
@@ -29,7 +29,7 @@ pub struct BufferState {
     pub name: DocumentName,
 }
 
-impl BufferState {
+impl EditorState {
     /// Returns the state after Tab: the suggestion is in the text and the cursor is at its end.
     pub fn accept(&self, suggestion: &Suggestion) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl BufferState {
 
 /// An answer and how long the editor waited for it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answered {
+pub struct TimedAnswer {
     /// The answer.
     pub answer: Answer,
     /// Time from the request until the answer was available.
@@ -54,7 +54,7 @@ pub struct Answered {
 /// The backend's one-line reason why its model cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unusable(pub String);
+pub struct UnusableModel(pub String);
 
 /// One document, one Speculator and one backend.
 pub struct Session {
@@ -79,16 +79,16 @@ impl Session {
     pub fn new(
         settings: SpeculatorSettings,
         start_backend: impl FnOnce(EventSink) -> Box<dyn Backend>,
-    ) -> Result<Self, Unusable> {
+    ) -> Result<Self, UnusableModel> {
         let (sender, events) = channel();
         // Once the session is gone, its events are not needed any more.
         let backend = start_backend(Box::new(move |event| drop(sender.send(event))));
         let profile = loop {
             match events.recv() {
                 Ok(BackendEvent::Ready(profile)) => break profile,
-                Ok(BackendEvent::Unusable(reason)) => return Err(Unusable(reason)),
+                Ok(BackendEvent::Unusable(reason)) => return Err(UnusableModel(reason)),
                 Ok(BackendEvent::Loading(_) | BackendEvent::Generation(_)) => {}
-                Err(_) => return Err(Unusable(STOPPED.to_owned())),
+                Err(_) => return Err(UnusableModel(STOPPED.to_owned())),
             }
         };
         Ok(Self {
@@ -123,7 +123,7 @@ impl Session {
     }
 
     /// Reports the text, requests a suggestion and waits for the answer.
-    pub fn request(&mut self, state: &BufferState) -> Answered {
+    pub fn request(&mut self, state: &EditorState) -> TimedAnswer {
         let asked = Instant::now();
         self.change(&state.document);
         let request = RequestId(self.requests);
@@ -139,13 +139,13 @@ impl Session {
         });
         loop {
             if let Some(answer) = self.answers.remove(&request) {
-                return Answered {
+                return TimedAnswer {
                     answer,
                     elapsed: asked.elapsed(),
                 };
             }
-            if self.wait(None) == Waited::Stopped {
-                return Answered {
+            if self.wait(None) == WaitResult::Stopped {
+                return TimedAnswer {
                     answer: Answer::Failed(STOPPED.to_owned()),
                     elapsed: asked.elapsed(),
                 };
@@ -156,13 +156,13 @@ impl Session {
     /// Waits until no generation is running: everything that the Speculator wanted to compute ahead
     /// has been computed.
     pub fn settle(&mut self) {
-        while !self.running.is_empty() && self.wait(None) != Waited::Stopped {}
+        while !self.running.is_empty() && self.wait(None) != WaitResult::Stopped {}
     }
 
     /// Waits like `settle`, but for at most `pause`, the time in which a person reads.
     pub fn settle_for(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
-        while !self.running.is_empty() && self.wait(Some(until)) == Waited::Event {}
+        while !self.running.is_empty() && self.wait(Some(until)) == WaitResult::Event {}
     }
 
     /// Returns the Speculator's counters.
@@ -212,7 +212,7 @@ impl Session {
     }
 
     /// Waits until the next event or the Speculator's own timeout, but not beyond `until`.
-    fn wait(&mut self, until: Option<Instant>) -> Waited {
+    fn wait(&mut self, until: Option<Instant>) -> WaitResult {
         let timeout = self.speculator.poll_timeout();
         let wake = timeout.map(|Timestamp(after)| self.started + after);
         let event = match wake.into_iter().chain(until).min() {
@@ -227,18 +227,18 @@ impl Session {
         match event {
             Ok(BackendEvent::Generation(event)) => {
                 self.input(Input::Generation(event));
-                Waited::Event
+                WaitResult::Event
             }
             Ok(BackendEvent::Loading(_) | BackendEvent::Ready(_) | BackendEvent::Unusable(_)) => {
-                Waited::Event
+                WaitResult::Event
             }
             Err(RecvTimeoutError::Timeout) if wake.is_some_and(|wake| wake <= Instant::now()) => {
                 self.speculator.handle_timeout(self.now());
                 self.run_effects();
-                Waited::Event
+                WaitResult::Event
             }
-            Err(RecvTimeoutError::Timeout) => Waited::TimedOut,
-            Err(RecvTimeoutError::Disconnected) => Waited::Stopped,
+            Err(RecvTimeoutError::Timeout) => WaitResult::TimedOut,
+            Err(RecvTimeoutError::Disconnected) => WaitResult::Stopped,
         }
     }
 }
@@ -246,7 +246,7 @@ impl Session {
 const STOPPED: &str = "the backend stopped";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waited {
+enum WaitResult {
     Event,
     TimedOut,
     Stopped,

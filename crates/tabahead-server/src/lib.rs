@@ -9,7 +9,7 @@
 
 mod folders;
 mod in_process;
-mod lifeline;
+mod lifecycle;
 mod lsp;
 mod recorder;
 mod run;
@@ -24,12 +24,12 @@ mod tests;
 pub use lsp::intake;
 
 pub use folders::Folders;
-pub use in_process::{Answered, BufferState, Session, Unusable};
+pub use in_process::{EditorState, Session, TimedAnswer, UnusableModel};
 pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{
     CacheSettings, CopyingSettings, EMBEDDED, GateSettings, KvSettings, PathRule, Precision,
-    Readable, Setting, Settings, SettingsError, SpeculationSettings, WindowSettings,
+    ReadableSettings, Setting, Settings, SettingsError, SpeculationSettings, WindowSettings,
 };
 pub use stats::{default_stats_dir, running_stats};
 pub use suitability::{Suitability, is_secret};

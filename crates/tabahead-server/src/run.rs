@@ -1,6 +1,6 @@
 //! Puts the parts together: the conversation with its front, the session, the parent watch.
 //!
-//! Nothing is decided here. When the lifeline ends, nothing more is read, the front is dropped and
+//! Nothing is decided here. When the lifecycle ends, nothing more is read, the front is dropped and
 //! the session ends with it; answers that are ready are still written.
 
 use std::{
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     folders::Folders,
-    lifeline::Lifeline,
+    lifecycle::Lifecycle,
     lsp::{Front, converse},
     recorder::Recorder,
     session::{Launch, SessionConfig, SessionLoop},
@@ -92,7 +92,7 @@ pub(crate) async fn serve(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
 ) -> i32 {
-    let lifeline = Arc::new(Lifeline::new());
+    let lifecycle = Arc::new(Lifecycle::new());
     let greeted = CancellationToken::new();
     let (session_inbox, inbox) = mpsc::unbounded_channel();
     let (notices, outbox) = mpsc::unbounded_channel();
@@ -116,24 +116,24 @@ pub(crate) async fn serve(
     let front = Front::new(
         version,
         session_inbox,
-        Arc::clone(&lifeline),
+        Arc::clone(&lifecycle),
         greeted.clone(),
     );
-    let served = converse(input, output, front, outbox, greeted, &lifeline);
+    let served = converse(input, output, front, outbox, greeted, &lifecycle);
     let cut_off = async {
-        lifeline.ended().await;
+        lifecycle.ended().await;
         tokio::time::sleep(LAST_WORDS).await;
     };
     tokio::select! {
         () = served => {}
         () = cut_off => tracing::warn!("the editor does not read its last answers"),
-        // Ends the lifeline, and then leaves it to the other branches to return.
-        () = async { lifeline.watch_parent().await; std::future::pending().await } => {}
+        // Ends the lifecycle, and then leaves it to the other branches to return.
+        () = async { lifecycle.watch_parent().await; std::future::pending().await } => {}
     }
     if let Err(error) = session.await {
         tracing::error!(panicked = error.is_panic(), "the session ended early");
     }
-    lifeline.code()
+    lifecycle.code()
 }
 
 /// Builds the text of an [`EnvFilter`] from what the user asked to log: levels, and targets with

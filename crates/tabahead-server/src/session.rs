@@ -8,8 +8,8 @@ mod figures;
 mod focus;
 mod model;
 mod open_files;
+mod recording;
 mod requests;
-mod scribe;
 mod status;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
@@ -28,10 +28,10 @@ use tokio::{
 };
 
 use focus::Focus;
-use model::Candidate;
+use model::BackendCandidate;
 use open_files::Recency;
-use requests::Asked;
-use scribe::Scribe;
+use recording::SessionRecorder;
+use requests::SuggestionRequest;
 
 use crate::{
     folders::Folders,
@@ -169,7 +169,7 @@ pub(crate) struct SessionConfig {
 }
 
 /// An open document.
-struct Open {
+struct SessionDocument {
     file: File,
     snapshot: Document,
     /// Whether the Speculator knows the document.
@@ -217,14 +217,14 @@ pub(crate) struct SessionLoop {
     /// Present from the moment the model is ready.
     speculator: Option<Speculator>,
     /// Replaces the backend as soon as its model is ready.
-    candidate: Option<Candidate>,
-    documents: HashMap<DocumentId, Open>,
+    candidate: Option<BackendCandidate>,
+    documents: HashMap<DocumentId, SessionDocument>,
     recency: Recency,
     focus: Focus,
     /// The status that the editor received last.
     told: Option<Status>,
     replies: HashMap<RequestId, Reply>,
-    scribe: Scribe,
+    recorder: SessionRecorder,
     counts: SessionCounts,
     latencies: Latencies,
     last_problem: Option<String>,
@@ -239,7 +239,7 @@ impl SessionLoop {
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Self {
         let (event_sender, events) = mpsc::unbounded_channel();
-        let scribe = Scribe::new(config.recorder.take());
+        let recorder = SessionRecorder::new(config.recorder.take());
         Self {
             config,
             settings: Settings::default(),
@@ -264,7 +264,7 @@ impl SessionLoop {
             focus: Focus::default(),
             told: None,
             replies: HashMap::new(),
-            scribe,
+            recorder,
             counts: SessionCounts::default(),
             latencies: Latencies::default(),
             last_problem: None,
@@ -320,7 +320,7 @@ impl SessionLoop {
                     if let Answer::Failed(line) = &answer {
                         report(&self.notices, &mut self.last_problem, line);
                     }
-                    self.scribe.answer(request, &answer);
+                    self.recorder.answer(request, &answer);
                     // The editor may have cancelled in the meantime; then there is no reply left.
                     if let Some(reply) = self.replies.remove(&request) {
                         let (time, origin) = (reply.came.elapsed(), answer.origin());
@@ -361,7 +361,7 @@ impl SessionLoop {
                 file,
                 snapshot,
             } => {
-                let open = Open {
+                let open = SessionDocument {
                     file,
                     snapshot,
                     shown: false,
@@ -396,7 +396,7 @@ impl SessionLoop {
                 if let Some(open) = self.documents.remove(&document) {
                     self.recency.forget(document);
                     self.supersede_early(document);
-                    self.scribe.close(document);
+                    self.recorder.close(document);
                     if open.shown {
                         self.tell(Input::DocumentClosed { document });
                     }
@@ -412,7 +412,7 @@ impl SessionLoop {
                 came,
                 reply,
             } => {
-                let asked = Asked {
+                let asked = SuggestionRequest {
                     document,
                     snapshot,
                     cursor,
@@ -425,7 +425,7 @@ impl SessionLoop {
             Message::Cancelled { request } => self.cancel(request),
             Message::Accepted { suggestion } => {
                 self.counts.accepted += 1;
-                self.scribe.accept(suggestion);
+                self.recorder.accept(suggestion);
                 self.tell(Input::Accepted { suggestion });
             }
             Message::AcceptedPart { suggestion, length } => {
@@ -483,7 +483,7 @@ impl SessionLoop {
     }
 
     fn take_numbered_event(&mut self, (epoch, event): (u64, BackendEvent)) {
-        let is_of = |candidate: &Candidate| candidate.epoch == epoch;
+        let is_of = |candidate: &BackendCandidate| candidate.epoch == epoch;
         if self.candidate.as_ref().is_some_and(is_of) {
             self.take_candidates_event(event);
         } else if epoch == self.epoch {

@@ -296,7 +296,7 @@ impl SettingsError {
 
 /// Settings as far as they can be read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Readable {
+pub struct ReadableSettings {
     /// The settings.
     pub settings: Settings,
     /// Refused settings: the number of the layer, and why.
@@ -327,13 +327,13 @@ impl Settings {
     }
 
     /// Merges layers like `resolve`, but skips and reports what cannot be used.
-    pub fn readable(layers: &[&Value]) -> Readable {
+    pub fn readable(layers: &[&Value]) -> ReadableSettings {
         let mut merged = Self::default().to_value();
         let known = merged.clone();
         let mut problems = Vec::new();
         let mut is_closed = false;
         for (number, layer) in layers.iter().enumerate() {
-            let mut reader = Reader::default();
+            let mut reader = LayerReader::default();
             let layer = reader.nested(layer);
             let layer = reader.object(layer, &known, "");
             problems.extend(reader.problems.into_iter().map(|problem| (number, problem)));
@@ -341,7 +341,7 @@ impl Settings {
             lay_over(&mut merged, layer);
         }
         let settings = serde_json::from_value(merged);
-        Readable {
+        ReadableSettings {
             settings: settings.expect("every value was tried by itself"),
             problems,
             is_closed,
@@ -538,12 +538,12 @@ const MOST_DOTS: usize = 8;
 
 /// Reads a layer key by key.
 #[derive(Default)]
-struct Reader {
+struct LayerReader {
     problems: Vec<SettingsError>,
     is_closed: bool,
 }
 
-impl Reader {
+impl LayerReader {
     /// Returns a layer with dotted keys split and the `tabahead` section unwrapped.
     fn nested(&mut self, layer: &Value) -> Map<String, Value> {
         let mut result = Map::new();

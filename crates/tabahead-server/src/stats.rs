@@ -18,7 +18,7 @@ use tabahead_speculation::{Origin, Stats};
 use tokio::sync::watch;
 
 /// The sources of all figures.
-pub(crate) struct Figures<'a> {
+pub(crate) struct FigureSources<'a> {
     pub(crate) speculator: &'a Stats,
     pub(crate) counters: TokenCounters,
     pub(crate) model: &'a ModelState,
@@ -94,7 +94,7 @@ impl Latencies {
     }
 }
 
-impl Figures<'_> {
+impl FigureSources<'_> {
     /// Returns the tokens of prompts and answers per second of computing; `None` before there were
     /// any.
     fn tokens_per_second(&self) -> Option<u64> {
@@ -226,7 +226,7 @@ pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
             // A file that is being written is beside the final one.
             let new = name.strip_suffix(BESIDE);
             let pid = new.or(name.strip_suffix(".json"))?.parse().ok()?;
-            if !crate::lifeline::process_lives(pid) {
+            if !crate::lifecycle::process_lives(pid) {
                 let _ = fs::remove_file(entry.path());
                 return None;
             }

@@ -26,7 +26,7 @@ use rules::PathRules;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct File {
     /// The place where its text is stored.
-    pub(crate) home: Home,
+    pub(crate) location: Location,
     /// The path, decoded and canonical; for a buffer without a file the editor's name for it,
     /// possibly empty.
     pub(crate) path: String,
@@ -39,7 +39,7 @@ pub(crate) struct File {
 
 /// The place where a document's text is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Home {
+pub(crate) enum Location {
     /// On this machine's disk.
     #[default]
     Disk,
@@ -53,10 +53,10 @@ pub(crate) enum Home {
 
 impl File {
     /// Builds the identity of a document from its decoded path.
-    pub(crate) fn new(home: Home, path: &str, language: &str) -> Self {
+    pub(crate) fn new(location: Location, path: &str, language: &str) -> Self {
         let path = canonical(path);
         Self {
-            home,
+            location,
             is_secret: is_secret(&path),
             path,
             language: language.to_owned(),
@@ -72,15 +72,15 @@ impl File {
     /// whatever the notebook's file format is.
     pub(crate) fn document_name(&self) -> DocumentName {
         let name = self.name();
-        match (self.home, name.rsplit_once('.')) {
+        match (self.location, name.rsplit_once('.')) {
             // The editor's name for a buffer without a path carries no information.
-            (Home::Untitled, _) if !self.path.contains('/') => {
+            (Location::Untitled, _) if !self.path.contains('/') => {
                 DocumentName::new("", &self.language)
             }
-            (Home::Notebook, Some((stem, _))) if self.language == "python" => {
+            (Location::Notebook, Some((stem, _))) if self.language == "python" => {
                 DocumentName::new(format!("{stem}.py"), &self.language)
             }
-            (Home::Notebook, Some((stem, _))) => DocumentName::new(stem, &self.language),
+            (Location::Notebook, Some((stem, _))) => DocumentName::new(stem, &self.language),
             _ => DocumentName::new(name, &self.language),
         }
     }
@@ -168,7 +168,7 @@ impl Suitability {
     pub(crate) fn unsuitable(&self, file: &File, bytes: usize) -> Option<Unsuitable> {
         if file.is_secret {
             Some(Unsuitable::Secret)
-        } else if file.home == Home::Elsewhere {
+        } else if file.location == Location::Elsewhere {
             Some(Unsuitable::Elsewhere)
         } else if bytes > LARGEST_DOCUMENT {
             Some(Unsuitable::Huge)
@@ -187,7 +187,7 @@ impl Suitability {
 
     /// Returns why a file on disk gets no suggestions, as a clause; `None` if it gets them.
     pub fn why_not(&self, path: &str, language: &str, bytes: usize) -> Option<String> {
-        let file = File::new(Home::Disk, path, language);
+        let file = File::new(Location::Disk, path, language);
         self.unsuitable(&file, bytes)
             .map(|reason| reason.to_string())
     }
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> File {
-        File::new(Home::Disk, path, "rust")
+        File::new(Location::Disk, path, "rust")
     }
 
     fn some(layer: serde_json::Value) -> Suitability {
@@ -248,8 +248,13 @@ mod tests {
 
     #[test]
     fn secrets_are_silent_wherever_they_live() {
-        for home in [Home::Disk, Home::Untitled, Home::Notebook, Home::Elsewhere] {
-            let file = File::new(home, "/w/.env", "rust");
+        for location in [
+            Location::Disk,
+            Location::Untitled,
+            Location::Notebook,
+            Location::Elsewhere,
+        ] {
+            let file = File::new(location, "/w/.env", "rust");
             let why = Suitability::default().unsuitable(&file, 10);
             assert_eq!(why, Some(Unsuitable::Secret));
         }
@@ -269,21 +274,21 @@ mod tests {
 
     #[test]
     fn untitled_buffers_are_suitable_and_other_schemes_are_not() {
-        let at = |home| File {
-            home,
+        let at = |location| File {
+            location,
             ..File::default()
         };
         let all = Suitability::default();
-        assert_eq!(all.unsuitable(&at(Home::Untitled), 1), None);
+        assert_eq!(all.unsuitable(&at(Location::Untitled), 1), None);
         assert_eq!(
-            all.unsuitable(&at(Home::Elsewhere), 1),
+            all.unsuitable(&at(Location::Elsewhere), 1),
             Some(Unsuitable::Elsewhere)
         );
     }
 
     #[test]
     fn a_cell_is_named_by_its_own_language() {
-        let cell = |language: &str| File::new(Home::Notebook, "/w/first.look.ipynb", language);
+        let cell = |language: &str| File::new(Location::Notebook, "/w/first.look.ipynb", language);
         assert_eq!(Suitability::default().unsuitable(&cell("python"), 1), None);
         assert_eq!(cell("python").document_name().file_name, "first.look.py");
         assert_eq!(cell("julia").document_name().file_name, "first.look");
@@ -291,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_buffer_has_the_name_of_the_file_that_it_is_to_become() {
-        let untitled = |path: &str| File::new(Home::Untitled, path, "rust");
+        let untitled = |path: &str| File::new(Location::Untitled, path, "rust");
         assert_eq!(untitled("/w/a.rs").document_name().file_name, "a.rs");
         assert_eq!(untitled("Untitled-1").document_name().file_name, "");
     }
@@ -305,7 +310,7 @@ mod tests {
         );
         let but = some(json!({"languages": {"python": false}}));
         assert_eq!(but.unsuitable(&file("a"), 1), None);
-        let python = File::new(Home::Disk, "a", "python");
+        let python = File::new(Location::Disk, "a", "python");
         assert_eq!(but.unsuitable(&python, 1), Some(Unsuitable::LanguageOff));
         assert_eq!(only.unsuitable(&python, 1), None);
     }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::io::Write;
 use tabahead_context::DocumentName;
-use tabahead_server::{BufferState, default_stats_dir};
+use tabahead_server::{EditorState, default_stats_dir};
 use tabahead_speculation::Answer;
 use tabahead_text::{Document, Offset, Version};
 
@@ -34,21 +34,21 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Check {
     name: &'static str,
-    state: State,
+    state: CheckState,
     /// Finding of the check; for a problem, also what to do.
     message: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum CheckState {
     Ok,
     Hint,
     Problem,
 }
 
 impl Check {
-    fn new(name: &'static str, state: State, message: impl Into<String>) -> Self {
+    fn new(name: &'static str, state: CheckState, message: impl Into<String>) -> Self {
         Self {
             name,
             state,
@@ -69,7 +69,7 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
     let config = config::load(named).and_then(|config| config.with_engine(&args.engine));
     let file = config.as_ref().ok().and_then(Resolved::model_file);
     let mut checks = vec![
-        Check::new("version", State::Ok, env!("CARGO_PKG_VERSION")),
+        Check::new("version", CheckState::Ok, env!("CARGO_PKG_VERSION")),
         processor(machine.cores),
         configuration(named, &config),
     ];
@@ -85,7 +85,10 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
     checks.push(figures());
     checks.push(neovim());
 
-    let problems = checks.iter().filter(|c| c.state == State::Problem).count();
+    let problems = checks
+        .iter()
+        .filter(|c| c.state == CheckState::Problem)
+        .count();
     if args.json {
         let models: Vec<_> = KNOWN_MODELS
             .iter()
@@ -106,9 +109,9 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
         let mut out = output::stdout();
         for check in &checks {
             let state = match check.state {
-                State::Ok => style("ok     ").green(),
-                State::Hint => style("hint   ").yellow(),
-                State::Problem => style("problem").red().bold(),
+                CheckState::Ok => style("ok     ").green(),
+                CheckState::Hint => style("hint   ").yellow(),
+                CheckState::Problem => style("problem").red().bold(),
             };
             let mut lines = check.message.lines().map(output::plain);
             let first = lines.next().unwrap_or_default();
@@ -131,10 +134,10 @@ fn processor(cores: usize) -> Check {
         false => format!("{cores} usable cores, {}", features.join(" ")),
     };
     match features.contains(&"avx2") || !cfg!(target_arch = "x86_64") {
-        true => Check::new("processor", State::Ok, found),
+        true => Check::new("processor", CheckState::Ok, found),
         false => Check::new(
             "processor",
-            State::Hint,
+            CheckState::Hint,
             format!("{found}: without AVX2 suggestions come slowly"),
         ),
     }
@@ -179,17 +182,17 @@ fn memory(available: Option<u64>, file: Option<&Path>, caches: u64) -> Check {
             };
             Check::new(
                 "memory",
-                State::Hint,
+                CheckState::Hint,
                 format!("{found}: {advice} in the configuration"),
             )
         }
         Some(bytes) => {
             let found = format!("{} available, {need}", output::bytes(bytes));
-            Check::new("memory", State::Ok, found)
+            Check::new("memory", CheckState::Ok, found)
         }
         None => Check::new(
             "memory",
-            State::Ok,
+            CheckState::Ok,
             format!("unknown on this system; {need}"),
         ),
     }
@@ -221,10 +224,10 @@ fn configuration(named: Option<&Path>, config: &Result<Resolved>) -> Check {
         None => "no HOME: all defaults".to_owned(),
     };
     match config {
-        Ok(_) => Check::new("configuration", State::Ok, place),
+        Ok(_) => Check::new("configuration", CheckState::Ok, place),
         Err(error) => Check::new(
             "configuration",
-            State::Problem,
+            CheckState::Problem,
             match format!("{error:#}") {
                 question if question.ends_with('?') => question,
                 problem => format!("{problem}; correct it"),
@@ -235,7 +238,7 @@ fn configuration(named: Option<&Path>, config: &Result<Resolved>) -> Check {
 
 /// Loads the model and asks it for a real suggestion.
 fn model(config: &Resolved, file: Option<&Path>) -> Check {
-    let problem = |message: String| Check::new("model", State::Problem, message);
+    let problem = |message: String| Check::new("model", CheckState::Problem, message);
     let started = Instant::now();
     let mut session = match config.session(Speculation::Off) {
         Ok(session) => session,
@@ -243,7 +246,7 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
     };
     let loaded = started.elapsed();
     let text = "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return ";
-    let answered = session.request(&BufferState {
+    let answered = session.request(&EditorState {
         document: Document::new(text, Version(0)),
         cursor: Offset(text.len()),
         name: DocumentName::new("doctor.py", "python"),
@@ -267,7 +270,7 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
         )),
         _ => Check::new(
             "model",
-            State::Ok,
+            CheckState::Ok,
             format!(
                 "{id} ({place}): loaded in {}, answered in {}",
                 output::milliseconds(loaded),
@@ -294,7 +297,7 @@ fn better_here(file: &Path, machine: Machine) -> Option<Check> {
         model.cores,
         output::bytes(model.memory())
     );
-    Some(Check::new("model size", State::Hint, message))
+    Some(Check::new("model size", CheckState::Hint, message))
 }
 
 /// Reports what a real model would bring, with the command that downloads it.
@@ -307,7 +310,7 @@ fn real_model(machine: Machine) -> Check {
             "the built-in model stays: {} takes up to {needed}, and two cores",
             smallest.name
         );
-        return Check::new(NAME, State::Ok, message);
+        return Check::new(NAME, CheckState::Ok, message);
     };
     let message = format!(
         "the built-in model completes {RIGHT_LINES_OF_MINI} % of lines exactly, {} {} %; it takes {} to download and up to \
@@ -318,7 +321,7 @@ fn real_model(machine: Machine) -> Check {
         output::bytes(memory_of(model.bytes)),
         model.command(),
     );
-    Check::new(NAME, State::Hint, message)
+    Check::new(NAME, CheckState::Hint, message)
 }
 
 /// Checks whether servers can write their figures for `tabahead stats`.
@@ -327,7 +330,7 @@ fn figures() -> Check {
     let Some(folder) = default_stats_dir() else {
         return Check::new(
             NAME,
-            State::Hint,
+            CheckState::Hint,
             "neither XDG_RUNTIME_DIR nor HOME is set: `tabahead stats` will find nothing",
         );
     };
@@ -337,10 +340,10 @@ fn figures() -> Check {
     let written = fs::create_dir_all(&folder).and_then(|()| fs::File::create_new(&probe).map(drop));
     let removed = written.and_then(|()| fs::remove_file(&probe));
     match removed {
-        Ok(()) => Check::new(NAME, State::Ok, folder.display().to_string()),
+        Ok(()) => Check::new(NAME, CheckState::Ok, folder.display().to_string()),
         Err(error) => Check::new(
             NAME,
-            State::Problem,
+            CheckState::Problem,
             format!(
                 "{} cannot be written ({error}); correct its permissions",
                 folder.display()
@@ -354,7 +357,7 @@ fn neovim() -> Check {
     let Some(nvim) = on_path("nvim") else {
         return Check::new(
             NAME,
-            State::Hint,
+            CheckState::Hint,
             "no nvim on the PATH; any editor with LSP inline completion works with `tabahead lsp`",
         );
     };
@@ -363,17 +366,19 @@ fn neovim() -> Check {
     let text = text.unwrap_or_default();
     let first = text.lines().next().unwrap_or_default().to_owned();
     match neovim_version(&first) {
-        Some(version) if version >= (0, 12) => {
-            Check::new(NAME, State::Ok, format!("{first} at {}", nvim.display()))
-        }
+        Some(version) if version >= (0, 12) => Check::new(
+            NAME,
+            CheckState::Ok,
+            format!("{first} at {}", nvim.display()),
+        ),
         Some(_) => Check::new(
             NAME,
-            State::Hint,
+            CheckState::Hint,
             format!("{first}: inline completion needs Neovim 0.12 or newer"),
         ),
         None => Check::new(
             NAME,
-            State::Hint,
+            CheckState::Hint,
             format!("{} does not say its version", nvim.display()),
         ),
     }

@@ -15,7 +15,7 @@ use tabahead_text::{Document, Offset, Position, PositionEncoding, Version, langu
 
 /// A place as typed, not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct FilePlace {
     /// Path of the file.
     pub file: PathBuf,
     /// Line, counted from 1.
@@ -24,7 +24,7 @@ pub struct Place {
     pub column: Option<usize>,
 }
 
-impl Place {
+impl FilePlace {
     /// Parses `FILE:LINE` or `FILE:LINE:COL`.
     ///
     /// A file's name may itself contain colons. When the text can be read both ways, the reading
@@ -179,8 +179,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, file: &str, line: usize, column: Option<usize>) {
-        let place = Place::parse_with(text, &|_| false).expect("the place parses");
-        let expected = Place {
+        let place = FilePlace::parse_with(text, &|_| false).expect("the place parses");
+        let expected = FilePlace {
             file: file.into(),
             line,
             column,
@@ -212,14 +212,14 @@ mod tests {
     #[test]
     fn the_reading_whose_file_exists_is_meant() {
         let exists = |path: &Path| path == Path::new("log:3");
-        let place = Place::parse_with("log:3:4", &exists).expect("the place parses");
+        let place = FilePlace::parse_with("log:3:4", &exists).expect("the place parses");
         assert_eq!((place.line, place.column), (4, None));
         assert_eq!(place.file, PathBuf::from("log:3"));
     }
 
     #[track_caller]
     fn check_error(text: &str, part: &str) {
-        let error = Place::parse_with(text, &|_| false).expect_err("the place is wrong");
+        let error = FilePlace::parse_with(text, &|_| false).expect_err("the place is wrong");
         assert!(error.to_string().contains(part), "{error}");
     }
 

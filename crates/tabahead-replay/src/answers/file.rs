@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tabahead_context::{GenerationFailure, PathEnd, PathToken, TokenId};
 
-use super::{Beginning, Said, State, StateKey};
+use super::{KnownAnswer, NextToken, PathBeginning, StateKey};
 
 /// Why a file of answers cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +53,12 @@ struct Line {
     /// Masked stops: the index of the token chosen instead, and the bits of the stop's
     /// log-probability.
     masked_stops: Vec<(usize, u32)>,
-    end: End,
+    end: StoredEnd,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum End {
+enum StoredEnd {
     Open,
     /// The model stopped; bits of the log-probability.
     Stop(u32),
@@ -120,7 +120,7 @@ impl AnswersFile {
     }
 
     /// Returns what the file knows about a state.
-    pub(super) fn find(&mut self, key: StateKey) -> Option<State> {
+    pub(super) fn find(&mut self, key: StateKey) -> Option<KnownAnswer> {
         let &(start, length) = self.lines.get(&key)?;
         // Appended lines may not have reached the file yet.
         self.writer.flush().ok()?;
@@ -129,15 +129,15 @@ impl AnswersFile {
         self.reader.read_exact(&mut text).ok()?;
         let line: Line = serde_json::from_slice(&text).ok()?;
         // Another run may have appended to the file meanwhile and shifted the lines.
-        (line.key == name_of(key)).then(|| line.into_state())?
+        (line.key == name_of(key)).then(|| line.into_answer())?
     }
 
-    /// Appends `state` if it knows more than the file. `flush` reports a failure.
-    pub(super) fn append(&mut self, key: StateKey, state: &State) {
-        if state.filed == Some(state.known()) {
+    /// Appends `answer` if it knows more than the file. `flush` reports a failure.
+    pub(super) fn append(&mut self, key: StateKey, answer: &KnownAnswer) {
+        if answer.filed == Some(answer.known()) {
             return;
         }
-        let Some(line) = Line::new(key, state) else {
+        let Some(line) = Line::new(key, answer) else {
             return;
         };
         let Ok(mut text) = serde_json::to_vec(&line) else {
@@ -168,16 +168,16 @@ impl AnswersFile {
 }
 
 impl Line {
-    fn new(key: StateKey, state: &State) -> Option<Self> {
-        let (beginning, end) = match (&state.beginning, &state.end) {
-            (Ok(beginning), None) => (Some(beginning), End::Open),
-            (Ok(beginning), Some(Said::End(PathEnd::Stop { log_prob }))) => {
-                (Some(beginning), End::Stop(log_prob.to_bits()))
+    fn new(key: StateKey, answer: &KnownAnswer) -> Option<Self> {
+        let (beginning, end) = match (&answer.beginning, &answer.end) {
+            (Ok(beginning), None) => (Some(beginning), StoredEnd::Open),
+            (Ok(beginning), Some(NextToken::End(PathEnd::Stop { log_prob }))) => {
+                (Some(beginning), StoredEnd::Stop(log_prob.to_bits()))
             }
-            (Ok(beginning), Some(Said::End(PathEnd::ContextFull))) => {
-                (Some(beginning), End::ContextFull)
+            (Ok(beginning), Some(NextToken::End(PathEnd::ContextFull))) => {
+                (Some(beginning), StoredEnd::ContextFull)
             }
-            (Err(GenerationFailure::TooLong), _) => (None, End::TooLong),
+            (Err(GenerationFailure::TooLong), _) => (None, StoredEnd::TooLong),
             // A failure is not an answer.
             _ => return None,
         };
@@ -185,7 +185,7 @@ impl Line {
             key: name_of(key),
             prompt: beginning.map(|b| b.prompt.clone()).unwrap_or_default(),
             draft: beginning.map(|b| b.draft.clone()).unwrap_or_default(),
-            tokens: state
+            tokens: answer
                 .tokens
                 .iter()
                 .map(|(token, canonical)| {
@@ -198,8 +198,8 @@ impl Line {
                     )
                 })
                 .collect(),
-            steps: state.steps.clone(),
-            masked_stops: state
+            steps: answer.steps.clone(),
+            masked_stops: answer
                 .tokens
                 .iter()
                 .enumerate()
@@ -209,35 +209,35 @@ impl Line {
         })
     }
 
-    fn into_state(self) -> Option<State> {
+    fn into_answer(self) -> Option<KnownAnswer> {
         let tokens: Option<Vec<_>> = self.tokens.into_iter().map(token_of).collect();
         let mut tokens = tokens?;
         for (at, bits) in self.masked_stops {
             tokens.get_mut(at)?.0.masked_stop = Some(f32::from_bits(bits));
         }
         let beginning = match self.end {
-            End::TooLong => Err(GenerationFailure::TooLong),
-            _ => Ok(Arc::new(Beginning {
+            StoredEnd::TooLong => Err(GenerationFailure::TooLong),
+            _ => Ok(Arc::new(PathBeginning {
                 prompt: self.prompt,
                 draft: self.draft,
             })),
         };
         let end = match self.end {
-            End::Open | End::TooLong => None,
-            End::Stop(bits) => Some(PathEnd::Stop {
+            StoredEnd::Open | StoredEnd::TooLong => None,
+            StoredEnd::Stop(bits) => Some(PathEnd::Stop {
                 log_prob: f32::from_bits(bits),
             }),
-            End::ContextFull => Some(PathEnd::ContextFull),
+            StoredEnd::ContextFull => Some(PathEnd::ContextFull),
         };
-        let mut state = State {
+        let mut answer = KnownAnswer {
             beginning,
             tokens,
             steps: self.steps,
-            end: end.map(Said::End),
+            end: end.map(NextToken::End),
             filed: None,
         };
-        state.filed = Some(state.known());
-        Some(state)
+        answer.filed = Some(answer.known());
+        Some(answer)
     }
 }
 

@@ -7,17 +7,17 @@ use tabahead_context::{
     GenerationEvent, GenerationFailure, GenerationRequest, Goal, Layout, ModelProfile,
 };
 
-use super::{Beginning, Said, Source, StateKey};
+use super::{AnswerSource, NextToken, PathBeginning, StateKey};
 
 /// A model that runs on the caller's thread.
 pub struct RealModel {
     model: DirectModel,
     looks_ahead: bool,
-    paths: HashMap<StateKey, Begun>,
+    paths: HashMap<StateKey, BegunPath>,
 }
 
 /// A path that was begun.
-struct Begun {
+struct BegunPath {
     generation: DirectGeneration,
     /// Number of places still to come whose passes depend on what the engine already had: the text
     /// that must be spelled, and one place more.
@@ -48,7 +48,7 @@ impl RealModel {
     }
 }
 
-impl Source for RealModel {
+impl AnswerSource for RealModel {
     fn profile(&self) -> &ModelProfile {
         self.model.profile()
     }
@@ -61,7 +61,7 @@ impl Source for RealModel {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure> {
+    ) -> Result<PathBeginning, GenerationFailure> {
         let (prompt, draft) = self.model.prompt_tokens(request);
         let request = GenerationRequest {
             // The full answer to the state, whatever part of it is already known or asked for.
@@ -70,19 +70,19 @@ impl Source for RealModel {
             ..request.clone()
         };
         let generation = self.model.begin(request)?;
-        let begun = Begun {
+        let begun = BegunPath {
             generation,
             // Includes the place after the draft.
             drafted: draft.len() + usize::from(!draft.is_empty()),
             steps: None,
         };
         self.paths.insert(key, begun);
-        Ok(Beginning { prompt, draft })
+        Ok(PathBeginning { prompt, draft })
     }
 
-    fn next(&mut self, key: StateKey) -> Said {
+    fn next(&mut self, key: StateKey) -> NextToken {
         let Some(path) = self.paths.get_mut(&key) else {
-            return Said::Broken("the path was forgotten".to_owned());
+            return NextToken::Broken("the path was forgotten".to_owned());
         };
         let event = self.model.next(&mut path.generation);
         path.steps = (path.drafted == 0).then(|| path.generation.steps());
@@ -92,16 +92,16 @@ impl Source for RealModel {
                 token,
                 canonical_until,
                 ..
-            } => Said::Token(token, canonical_until),
-            GenerationEvent::Ended { end, .. } => Said::End(end),
-            GenerationEvent::Failed { failure, .. } => Said::Broken(match failure {
+            } => NextToken::Token(token, canonical_until),
+            GenerationEvent::Ended { end, .. } => NextToken::End(end),
+            GenerationEvent::Failed { failure, .. } => NextToken::Broken(match failure {
                 GenerationFailure::TooLong => "the prompt is too long".to_owned(),
                 GenerationFailure::Broken(line) => line,
             }),
             GenerationEvent::Started { .. }
             | GenerationEvent::Characters { .. }
             | GenerationEvent::Read { .. } => {
-                Said::Broken("the model told what nobody asked".to_owned())
+                NextToken::Broken("the model told what nobody asked".to_owned())
             }
         }
     }

@@ -15,7 +15,7 @@ use tabahead_context::{
     ModelProfile, PathEnd, PathToken, PreTokenizer, Segment, TokenId, WindowBudgets,
 };
 
-use super::{Beginning, Said, Source, StateKey};
+use super::{AnswerSource, NextToken, PathBeginning, StateKey};
 
 /// Maximum length of a token, in bytes.
 const LONGEST: usize = 16;
@@ -43,13 +43,13 @@ const LINES: usize = 1 << 14;
 /// A source that copies from the prompt.
 pub struct Ngram {
     profile: ModelProfile,
-    vocabulary: Vocabulary,
+    vocabulary: NgramVocabulary,
     paths: HashMap<StateKey, Generation>,
 }
 
 /// Tokens by spelling.
 #[derive(Default)]
-struct Vocabulary {
+struct NgramVocabulary {
     ids: HashMap<Box<[u8]>, TokenId>,
     spellings: Vec<Box<[u8]>>,
     lines: HashMap<Box<str>, Box<[TokenId]>>,
@@ -85,7 +85,7 @@ impl Ngram {
                 window: WindowBudgets::default(),
                 least_log_prob: None,
             },
-            vocabulary: Vocabulary::default(),
+            vocabulary: NgramVocabulary::default(),
             paths: HashMap::new(),
         }
     }
@@ -97,7 +97,7 @@ impl Default for Ngram {
     }
 }
 
-impl Source for Ngram {
+impl AnswerSource for Ngram {
     fn profile(&self) -> &ModelProfile {
         &self.profile
     }
@@ -110,7 +110,7 @@ impl Source for Ngram {
         &mut self,
         key: StateKey,
         request: &GenerationRequest,
-    ) -> Result<Beginning, GenerationFailure> {
+    ) -> Result<PathBeginning, GenerationFailure> {
         let vocabulary = &mut self.vocabulary;
         let mut prompt = Vec::new();
         let mut middle = 0;
@@ -142,21 +142,21 @@ impl Source for Ngram {
             marks: CanonicalMarks::new(PreTokenizer::Qwen2, &request.tail, boundary),
         };
         self.paths.insert(key, generation);
-        Ok(Beginning { prompt, draft })
+        Ok(PathBeginning { prompt, draft })
     }
 
-    fn next(&mut self, key: StateKey) -> Said {
+    fn next(&mut self, key: StateKey) -> NextToken {
         let Self {
             vocabulary, paths, ..
         } = self;
         let Some(path) = paths.get_mut(&key) else {
-            return Said::Broken("the path was forgotten".to_owned());
+            return NextToken::Broken("the path was forgotten".to_owned());
         };
         if path.history.len() >= CONTEXT {
-            return Said::End(PathEnd::ContextFull);
+            return NextToken::End(PathEnd::ContextFull);
         }
         let Some((id, log_prob, masked_stop)) = path.best(vocabulary) else {
-            return Said::End(PathEnd::Stop { log_prob: END });
+            return NextToken::End(PathEnd::Stop { log_prob: END });
         };
         let bytes = vocabulary.spelling(id).to_vec();
         path.history.push(id);
@@ -176,7 +176,7 @@ impl Source for Ngram {
             log_prob,
             masked_stop,
         };
-        Said::Token(token, canonical)
+        NextToken::Token(token, canonical)
     }
 
     fn steps(&self, _: StateKey) -> Option<u32> {
@@ -191,7 +191,7 @@ impl Source for Ngram {
 impl Generation {
     /// Returns the first allowed token of the order, and the end's log-probability if the end would
     /// have come first but is masked; `None` is the end.
-    fn best(&self, vocabulary: &Vocabulary) -> Option<(TokenId, f32, Option<f32>)> {
+    fn best(&self, vocabulary: &NgramVocabulary) -> Option<(TokenId, f32, Option<f32>)> {
         let fits = |id: TokenId| {
             let bytes = vocabulary.spelling(id);
             !bytes.is_empty()
@@ -247,7 +247,7 @@ fn in_reading_order(prompt: &[TokenId], prefix: usize, middle: usize) -> Vec<Tok
     parts.concat()
 }
 
-impl Vocabulary {
+impl NgramVocabulary {
     fn spelling(&self, id: TokenId) -> &[u8] {
         const SINGLE: [u8; 256] = {
             let mut bytes = [0; 256];

@@ -35,7 +35,7 @@ pub enum EditKind {
 }
 
 /// A change and its context.
-pub(super) struct Change<'a> {
+pub(super) struct RecordedChange<'a> {
     pub(super) before: &'a Document,
     pub(super) edits: &'a [ByteEdit],
     pub(super) reason: Option<&'a str>,
@@ -47,7 +47,7 @@ pub(super) struct Change<'a> {
     pub(super) is_cursor_told: bool,
 }
 
-pub(super) fn classify(change: &Change<'_>) -> EditKind {
+pub(super) fn classify(change: &RecordedChange<'_>) -> EditKind {
     match change.edits {
         [] => EditKind::Other,
         [edit] => of_one(change, edit),
@@ -55,7 +55,7 @@ pub(super) fn classify(change: &Change<'_>) -> EditKind {
     }
 }
 
-fn of_several(change: &Change<'_>) -> EditKind {
+fn of_several(change: &RecordedChange<'_>) -> EditKind {
     let before = change.before;
     let line = change
         .cursor
@@ -94,7 +94,7 @@ fn of_several(change: &Change<'_>) -> EditKind {
     EditKind::Other
 }
 
-fn of_one(change: &Change<'_>, edit: &ByteEdit) -> EditKind {
+fn of_one(change: &RecordedChange<'_>, edit: &ByteEdit) -> EditKind {
     if change.reason == Some("formatEditsCommand") {
         return EditKind::Other;
     }

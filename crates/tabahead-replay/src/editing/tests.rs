@@ -3,10 +3,10 @@
 use std::{fmt::Write, io::Cursor, path::Path};
 
 use super::*;
-use crate::recording::{Entries, Form};
+use crate::recording::{Entries, RecordingForm};
 
 /// Replays entries, one per line, after a header and a document 1 with this text; returns one line
-/// per happening after the document's opening.
+/// per event after the document's opening.
 fn replay(text: &str, entries: &str) -> String {
     let mut lines =
         String::from("{\"kind\":\"header\",\"documentType\":\"workspaceRecording@1.0\"}\n");
@@ -18,21 +18,25 @@ fn replay(text: &str, entries: &str) -> String {
     )
     .expect("written");
     lines += entries;
-    let entries = Entries::read(Path::new("r"), Form::Lines, Cursor::new(lines.into_bytes()));
+    let entries = Entries::read(
+        Path::new("r"),
+        RecordingForm::Lines,
+        Cursor::new(lines.into_bytes()),
+    );
     Editing::new(entries)
         .skip(1)
         .map(|found| line(&found) + "\n")
         .collect()
 }
 
-fn line(found: &Result<Happening, EditingError>) -> String {
-    let Happening { entry, at, what } = match found {
-        Ok(happening) => happening,
+fn line(found: &Result<EditingEvent, EditingError>) -> String {
+    let EditingEvent { entry, at, kind } = match found {
+        Ok(event) => event,
         Err(error) => return error.to_string(),
     };
     let at = at.as_millis();
-    let what = match what {
-        What::Opened {
+    let what = match kind {
+        EventKind::Opened {
             document,
             file_name,
             path,
@@ -42,8 +46,8 @@ fn line(found: &Result<Happening, EditingError>) -> String {
             "opened {document} {path} {file_name} {language} {:?}",
             text.text()
         ),
-        What::Closed { document } => format!("closed {document}"),
-        What::Changed {
+        EventKind::Closed { document } => format!("closed {document}"),
+        EventKind::Changed {
             after,
             cursor,
             kind,
@@ -55,11 +59,11 @@ fn line(found: &Result<Happening, EditingError>) -> String {
             let reason = reason.as_deref().unwrap_or("");
             format!("{kind:?} {text:?} {reason}")
         }
-        What::Moved { cursor, far, .. } => {
+        EventKind::Moved { cursor, far, .. } => {
             format!("moved to {}{}", cursor.0, if *far { ", far" } else { "" })
         }
-        What::FetchStarted { request, .. } => format!("fetch {request}"),
-        What::FetchEnded { request, .. } => format!("answer {request}"),
+        EventKind::FetchStarted { request, .. } => format!("fetch {request}"),
+        EventKind::FetchEnded { request, .. } => format!("answer {request}"),
     };
     format!("{entry}: {at} ms {what}").trim_end().to_owned()
 }
@@ -168,14 +172,14 @@ fn the_edits_of_a_change_make_one_text_of_the_other() {
         "\n",
         r#"{"kind":"changed","id":1,"edit":[[0,1,"ä"],[5,6,"\ude01"]]}"#,
     );
-    let entries = Entries::read(Path::new("r"), Form::Lines, Cursor::new(entries));
+    let entries = Entries::read(Path::new("r"), RecordingForm::Lines, Cursor::new(entries));
     let last = Editing::new(entries).last().expect("a change");
-    let What::Changed {
+    let EventKind::Changed {
         before,
         after,
         edits,
         ..
-    } = last.expect("in order").what
+    } = last.expect("in order").kind
     else {
         panic!("a change");
     };

@@ -7,15 +7,15 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    editing::{EditKind, Editing, What},
-    recording::{Entries, Form, line},
+    editing::{EditKind, Editing, EventKind},
+    recording::{Entries, RecordingForm, line},
 };
 
-/// Returns the text that `acts` leave.
-fn performed(before: &str, acts: &[Act]) -> String {
+/// Returns the text that `actions` leave.
+fn performed(before: &str, actions: &[TypingAction]) -> String {
     let mut text = before.to_owned();
-    for act in acts {
-        if let Act::Edit { range, text: new } = act {
+    for action in actions {
+        if let TypingAction::Edit { range, text: new } = action {
             text.replace_range(range.start.0..range.end.0, new);
         }
     }
@@ -24,17 +24,17 @@ fn performed(before: &str, acts: &[Act]) -> String {
 
 #[track_caller]
 fn check(before: &str, after: &str, expected: &str) {
-    let acts = typing::acts(before, after);
-    assert_eq!(performed(before, &acts), after);
+    let actions = typing::actions(before, after);
+    assert_eq!(performed(before, &actions), after);
     let mut said = String::new();
-    for act in acts {
-        let written = match act {
-            Act::Move(Offset(to)) => write!(said, "@{to} "),
-            Act::Edit { range, text } if range.is_empty() => write!(said, "{text:?} "),
-            Act::Edit { range, text } if text.is_empty() => {
+    for action in actions {
+        let written = match action {
+            TypingAction::Move(Offset(to)) => write!(said, "@{to} "),
+            TypingAction::Edit { range, text } if range.is_empty() => write!(said, "{text:?} "),
+            TypingAction::Edit { range, text } if text.is_empty() => {
                 write!(said, "-{}..{} ", range.start.0, range.end.0)
             }
-            act => panic!("nothing is replaced: {act:?}"),
+            action => panic!("nothing is replaced: {action:?}"),
         };
         written.expect("a string takes everything");
     }
@@ -87,7 +87,7 @@ proptest! {
         before in "([ab𝒳é\t ]{0,3}(\n|\r\n|\r)){0,6}[ab]{0,2}",
         after in "([ab𝒳é\t ]{0,3}(\n|\r\n|\r)){0,6}[ab]{0,2}",
     ) {
-        prop_assert_eq!(performed(&before, &typing::acts(&before, &after)), after);
+        prop_assert_eq!(performed(&before, &typing::actions(&before, &after)), after);
     }
 }
 
@@ -128,31 +128,36 @@ impl Repository {
         self.git(&["commit", "--quiet", "-m", "m"]);
     }
 
-    fn sessions(&self, range: &str, paths: &[String], seed: u64) -> Vec<Option<Session>> {
+    fn sessions(&self, range: &str, paths: &[String], seed: u64) -> Vec<Option<TypedCommit>> {
         let choice = Choice {
             paths,
             is_private: &|path| path.ends_with(".env"),
         };
         let commits = commits(self.0.path(), range).expect("commits");
-        let typed = |commit| session(self.0.path(), commit, seed, &choice).expect("it is read");
+        let typed =
+            |commit| typed_commit(self.0.path(), commit, seed, &choice).expect("it is read");
         commits.iter().map(typed).collect()
     }
 }
 
 /// Returns the last text of each document with its path, and the number of jumps.
-fn replayed(session: &Session) -> (Vec<(String, String)>, usize) {
-    let lines: String = session
+fn replayed(typed_commit: &TypedCommit) -> (Vec<(String, String)>, usize) {
+    let lines: String = typed_commit
         .entries
         .iter()
         .map(|(time, kind)| line(Some(*time), kind))
         .collect();
-    let entries = Entries::read(Path::new("r"), Form::Lines, std::io::Cursor::new(lines));
+    let entries = Entries::read(
+        Path::new("r"),
+        RecordingForm::Lines,
+        std::io::Cursor::new(lines),
+    );
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut jumps = 0;
-    for happening in Editing::new(entries) {
-        match happening.expect("no contradiction").what {
-            What::Opened { path, text, .. } => texts.push((path, text.text())),
-            What::Changed {
+    for event in Editing::new(entries) {
+        match event.expect("no contradiction").kind {
+            EventKind::Opened { path, text, .. } => texts.push((path, text.text())),
+            EventKind::Changed {
                 document,
                 after,
                 kind,
@@ -177,18 +182,18 @@ fn a_commit_is_typed_to_what_it_left() {
 
     let sessions = repository.sessions("HEAD", &[], 1);
     assert_eq!(sessions.len(), 2);
-    for (session, [python, rust]) in sessions
+    for (typed_commit, [python, rust]) in sessions
         .iter()
         .zip([["x = 1\n", main], ["y = 1\n", &changed]])
     {
-        let session = session.as_ref().expect("text is typed");
-        let (texts, jumps) = replayed(session);
+        let typed_commit = typed_commit.as_ref().expect("text is typed");
+        let (texts, jumps) = replayed(typed_commit);
         let pair = |path: &str, text: &str| (path.to_owned(), text.to_owned());
         assert_eq!(texts, [pair("b.py", python), pair("src/a.rs", rust)]);
         assert_eq!(jumps, 0, "the cursor comes first");
-        assert_eq!(session.files, 2);
-        assert!(session.length > Duration::from_secs(1));
-        let times: Vec<u64> = session.entries.iter().map(|(time, _)| *time).collect();
+        assert_eq!(typed_commit.files, 2);
+        assert!(typed_commit.length > Duration::from_secs(1));
+        let times: Vec<u64> = typed_commit.entries.iter().map(|(time, _)| *time).collect();
         assert_eq!(times[0], 1_577_934_245_000);
         assert!(times.is_sorted());
     }
@@ -197,7 +202,10 @@ fn a_commit_is_typed_to_what_it_left() {
     assert_eq!(repository.sessions("HEAD~1..HEAD", &[], 1)[0], sessions[1]);
 
     let only = repository.sessions("HEAD~1..HEAD", &["*.py".to_owned()], 1);
-    assert_eq!(only[0].as_ref().map(|session| session.files), Some(1));
+    assert_eq!(
+        only[0].as_ref().map(|typed_commit| typed_commit.files),
+        Some(1)
+    );
 }
 
 #[test]
@@ -206,8 +214,8 @@ fn about_a_fifth_is_accepted_as_if_it_had_been_suggested() {
     let line = "    let total = first_value + second_value * third;\n";
     repository.commit(&[("a.rs", line.repeat(120).as_bytes())]);
     let sessions = repository.sessions("HEAD", &[], 1);
-    let session = sessions[0].as_ref().expect("text is typed");
-    let accepted: usize = session
+    let typed_commit = sessions[0].as_ref().expect("text is typed");
+    let accepted: usize = typed_commit
         .entries
         .iter()
         .filter_map(|(_, kind)| match kind {
@@ -217,7 +225,7 @@ fn about_a_fifth_is_accepted_as_if_it_had_been_suggested() {
         .sum();
     let share = accepted as f64 / line.repeat(120).len() as f64;
     assert!((0.12..0.30).contains(&share), "{share}");
-    let (texts, _) = replayed(session);
+    let (texts, _) = replayed(typed_commit);
     assert_eq!(texts[0].1, line.repeat(120));
 }
 
@@ -253,7 +261,11 @@ fn of_a_merge_the_main_line_is_followed() {
     let sessions = repository.sessions("HEAD", &[], 1);
     let texts: Vec<_> = sessions
         .iter()
-        .map(|session| replayed(session.as_ref().expect("text")).0[0].0.clone())
+        .map(|typed_commit| {
+            replayed(typed_commit.as_ref().expect("text")).0[0]
+                .0
+                .clone()
+        })
         .collect();
     assert_eq!(texts, ["a.rs", "c.rs", "b.rs"]);
 }
@@ -290,8 +302,8 @@ fn a_file_in_which_a_secret_value_stands_is_not_typed() {
         ("b.py", b"token = ''\n"),
         ("c.py", secret),
     ]);
-    for session in repository.sessions("HEAD", &[], 1) {
-        let (texts, _) = replayed(&session.expect("text is typed"));
+    for typed_commit in repository.sessions("HEAD", &[], 1) {
+        let (texts, _) = replayed(&typed_commit.expect("text is typed"));
         assert!(texts.iter().all(|(_, text)| !text.contains("9f86d081")));
         assert!(texts.iter().any(|(path, _)| path == "a.py"));
         assert!(texts.iter().all(|(path, _)| path != "b.py"));

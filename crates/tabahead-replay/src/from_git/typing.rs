@@ -1,4 +1,5 @@
-//! From two versions of a text to the acts that turn the first into the second, as a person would.
+//! From two versions of a text to the actions that turn the first into the second, as a person
+//! would.
 //!
 //! Hunks come from top to bottom. A line that stays mostly the same is changed where it differs;
 //! other lines are deleted at once and typed again. Lines are added as editors add them: from the
@@ -13,41 +14,41 @@ use tabahead_text::{Document, Offset, Version};
 /// Maximum number of characters that are deleted key by key; more are deleted at once.
 const LONGEST_BACKSPACING: usize = 12;
 
-/// One act. Offsets refer to the text that the previous acts left.
+/// One action. Offsets refer to the text that the previous actions left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum TypingAction {
     /// The cursor is moved.
     Move(Offset),
     /// A key is pressed, or text is removed at once.
     Edit { range: Range<Offset>, text: String },
 }
 
-/// Returns the acts that turn `before` into `after`.
-pub(super) fn acts(before: &str, after: &str) -> Vec<Act> {
+/// Returns the actions that turn `before` into `after`.
+pub(super) fn actions(before: &str, after: &str) -> Vec<TypingAction> {
     let old: Vec<&str> = before.split_inclusive('\n').collect();
     let new: Vec<&str> = after.split_inclusive('\n').collect();
-    let mut hands = Hands {
+    let mut plan = TypingPlan {
         text: Document::new(before, Version(1)),
-        acts: Vec::new(),
+        actions: Vec::new(),
     };
     let mut at = 0;
     for hunk in capture_diff_slices(Algorithm::Patience, &old, &new) {
         let (old, new) = (&old[hunk.old_range()], &new[hunk.new_range()]);
         if hunk.tag() != DiffTag::Equal {
-            hands.hunk(at, old, new);
+            plan.hunk(at, old, new);
         }
         at += new.iter().map(|line| line.len()).sum::<usize>();
     }
-    hands.acts
+    plan.actions
 }
 
-/// The acts so far, and the text that they leave.
-struct Hands {
+/// The actions so far, and the text that they leave.
+struct TypingPlan {
     text: Document,
-    acts: Vec<Act>,
+    actions: Vec<TypingAction>,
 }
 
-impl Hands {
+impl TypingPlan {
     fn hunk(&mut self, at: usize, old: &[&str], new: &[&str]) {
         let pairs = || old.iter().zip(new);
         if old.len() == new.len() && pairs().all(|(old, new)| are_alike(old, new)) {
@@ -59,16 +60,16 @@ impl Hands {
             return;
         }
         let (old, new) = (old.concat(), new.concat());
-        let differing = differing(&old, &new);
+        let difference = difference(&old, &new);
         if old.is_empty() {
             self.add_lines(at, &new);
-        } else if differing.old.is_empty() || differing.new.is_empty() {
-            let start = at + differing.start;
+        } else if difference.old.is_empty() || difference.new.is_empty() {
+            let start = at + difference.start;
             self.move_to(start);
-            if !differing.old.is_empty() {
-                self.edit(start..start + differing.old.len(), "");
+            if !difference.old.is_empty() {
+                self.edit(start..start + difference.old.len(), "");
             }
-            self.type_text(start, differing.new);
+            self.type_text(start, difference.new);
         } else {
             // The end of the last line stays, so that the new text begins on an empty line.
             let kept = match line_end(&old) == line_end(&new) {
@@ -84,7 +85,7 @@ impl Hands {
     }
 
     fn change_line(&mut self, at: usize, old: &str, new: &str) {
-        let Differing { start, old, new } = differing(old, new);
+        let Difference { start, old, new } = difference(old, new);
         if old.is_empty() && new.is_empty() {
             return;
         }
@@ -132,14 +133,14 @@ impl Hands {
     }
 
     fn move_to(&mut self, at: usize) {
-        self.acts.push(Act::Move(Offset(at)));
+        self.actions.push(TypingAction::Move(Offset(at)));
     }
 
     fn edit(&mut self, range: Range<usize>, text: &str) {
         let range = Offset(range.start)..Offset(range.end);
         self.text = self.text.with_replaced(range.clone(), text);
         let text = text.to_owned();
-        self.acts.push(Act::Edit { range, text });
+        self.actions.push(TypingAction::Edit { range, text });
     }
 }
 
@@ -165,14 +166,14 @@ fn line_end(text: &str) -> &'static str {
 }
 
 /// The difference between two texts.
-struct Differing<'a> {
+struct Difference<'a> {
     /// Number of bytes that both share before it.
     start: usize,
     old: &'a str,
     new: &'a str,
 }
 
-fn differing<'a>(old: &'a str, new: &'a str) -> Differing<'a> {
+fn difference<'a>(old: &'a str, new: &'a str) -> Difference<'a> {
     let same = |(old, new): &(char, char)| old == new;
     let width = |(c, _): (char, char)| c.len_utf8();
     let start = old
@@ -184,7 +185,7 @@ fn differing<'a>(old: &'a str, new: &'a str) -> Differing<'a> {
     let (old, new) = (&old[start..], &new[start..]);
     let from_end = old.chars().rev().zip(new.chars().rev());
     let end: usize = from_end.take_while(same).map(width).sum();
-    Differing {
+    Difference {
         start,
         old: &old[..old.len() - end],
         new: &new[..new.len() - end],
@@ -194,7 +195,7 @@ fn differing<'a>(old: &'a str, new: &'a str) -> Differing<'a> {
 /// Returns whether at least half of a line stays.
 fn are_alike(old: &str, new: &str) -> bool {
     let (old, new) = (old.trim(), new.trim());
-    let differing = differing(old, new);
-    let longer = differing.old.len().max(differing.new.len());
+    let difference = difference(old, new);
+    let longer = difference.old.len().max(difference.new.len());
     2 * longer <= old.len().max(new.len())
 }

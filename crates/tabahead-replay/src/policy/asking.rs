@@ -11,7 +11,7 @@ use tabahead_text::{Document, Offset};
 
 /// A text, a cursor in it and the document's name.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct DocumentState {
     /// The text.
     pub document: Document,
     /// The cursor.
@@ -20,7 +20,7 @@ pub struct State {
     pub name: DocumentName,
 }
 
-impl State {
+impl DocumentState {
     /// Returns the text before the cursor.
     pub(crate) fn before(&self) -> String {
         self.document.slice(Offset(0)..self.cursor)
@@ -44,7 +44,7 @@ impl State {
 }
 
 /// Result of a question: what to show, or why nothing is shown.
-pub(crate) type Shown = Result<Suggestion, &'static str>;
+pub(crate) type QuestionResult = Result<Suggestion, &'static str>;
 
 /// Progress of a question.
 pub(crate) enum Progress {
@@ -53,7 +53,7 @@ pub(crate) enum Progress {
     /// The prompt was too long; this shorter request must be started instead.
     AskAgain(GenerationRequest),
     /// The question is decided; its generation is of no more use.
-    Decided(Shown),
+    Decided(QuestionResult),
     /// The model failed.
     Failed,
 }
@@ -81,18 +81,18 @@ impl Asker {
     /// error.
     pub(crate) fn ask(
         &mut self,
-        state: State,
+        state: DocumentState,
         priority: Priority,
-    ) -> Result<(Asking, GenerationRequest), Shown> {
+    ) -> Result<(Asking, GenerationRequest), QuestionResult> {
         self.ask_shorter(state, priority, 0)
     }
 
     fn ask_shorter(
         &mut self,
-        state: State,
+        state: DocumentState,
         priority: Priority,
         attempt: u8,
-    ) -> Result<(Asking, GenerationRequest), Shown> {
+    ) -> Result<(Asking, GenerationRequest), QuestionResult> {
         if self.context.budgets(attempt).is_none() {
             return Err(Err("too long for the model"));
         }
@@ -184,7 +184,7 @@ pub(crate) struct Asking {
     /// The generation that answers it.
     pub(crate) id: GenerationId,
     /// The state that is asked about.
-    pub(crate) state: State,
+    pub(crate) state: DocumentState,
     /// The part of the state that the model sees.
     pub(crate) window: ContextWindow,
     path: Path,

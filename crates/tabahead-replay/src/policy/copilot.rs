@@ -26,7 +26,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, overtakes},
+    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, overtakes},
     none::answer,
 };
 
@@ -35,12 +35,12 @@ const WAIT: Duration = Duration::from_millis(200);
 
 /// The cache: answers by the text before the cursor.
 pub struct CopilotCache {
-    answers: LruCache<u64, Entry>,
+    answers: LruCache<u64, CachedAnswer>,
     added: u64,
 }
 
 /// An answer in the cache.
-struct Entry {
+struct CachedAnswer {
     before: String,
     behind: u128,
     text: String,
@@ -52,7 +52,7 @@ struct Entry {
 
 /// A cache hit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct CacheHit {
     /// Rest of the answer.
     pub rest: String,
     /// Number of bytes typed since the answer was asked for.
@@ -76,7 +76,7 @@ impl CopilotCache {
 
     /// Remembers an answer.
     pub fn add(&mut self, before: &str, behind: &str, text: &str) {
-        self.insert(Entry {
+        self.insert(CachedAnswer {
             before: before.to_owned(),
             behind: xxh3_128(behind.as_bytes()),
             text: text.to_owned(),
@@ -86,16 +86,16 @@ impl CopilotCache {
         });
     }
 
-    fn insert(&mut self, entry: Entry) {
+    fn insert(&mut self, entry: CachedAnswer) {
         self.added += 1;
         self.answers.put(self.added, entry);
     }
 
     /// Returns the answer for a state; of several, the one with the longest text before the cursor,
     /// that is, the one since which least was typed.
-    pub fn find(&mut self, before: &str, behind: &str) -> Option<Found> {
+    pub fn find(&mut self, before: &str, behind: &str) -> Option<CacheHit> {
         let behind = xxh3_128(behind.as_bytes());
-        let fits = |entry: &Entry| {
+        let fits = |entry: &CachedAnswer| {
             let typed = before.get(entry.before.len()..)?;
             let rest = entry.text.strip_prefix(typed)?;
             let fits =
@@ -108,7 +108,7 @@ impl CopilotCache {
             .filter_map(|(key, entry)| Some((key, fits(entry)?)))
             .min_by_key(|(key, typed)| (*typed, u64::MAX - **key))?;
         let entry = self.answers.get_mut(&key)?;
-        Some(Found {
+        Some(CacheHit {
             rest: entry.text[typed..].to_owned(),
             typed,
             covers: entry.covers,
@@ -129,26 +129,26 @@ pub struct Copilot {
     asker: Asker,
     cache: CopilotCache,
     /// The state at which a suggestion is shown, and the suggestion.
-    current: Option<(State, Suggestion)>,
-    pending: Vec<Pending>,
-    waiting: Option<Waiting>,
+    current: Option<(DocumentState, Suggestion)>,
+    pending: Vec<ModelRequest>,
+    waiting: Option<EditorRequest>,
     effects: VecDeque<Effect>,
     served: u64,
     wasted: u64,
 }
 
 /// A running request to the model.
-struct Pending {
+struct ModelRequest {
     asking: Asking,
     before: String,
     behind: String,
     speculates: bool,
 }
 
-struct Waiting {
+struct EditorRequest {
     request: RequestId,
     document: DocumentId,
-    state: State,
+    state: DocumentState,
     /// The earlier request that it waits for, and until when.
     joined: Option<(GenerationId, Timestamp)>,
     /// The request that was made for it.
@@ -170,7 +170,7 @@ impl Copilot {
         }
     }
 
-    fn requested(&mut self, now: Timestamp, mut waiting: Waiting) {
+    fn requested(&mut self, now: Timestamp, mut waiting: EditorRequest) {
         let state = waiting.state.clone();
         if let Some((at, shown)) = &self.current
             && let Some(rest) = typed_along(at, shown, &state)
@@ -226,7 +226,7 @@ impl Copilot {
             Ok((asking, generation)) => {
                 waiting.own = Some(asking.id);
                 self.effects.push_back(Effect::StartGeneration(generation));
-                self.pending.push(Pending {
+                self.pending.push(ModelRequest {
                     asking,
                     before,
                     behind,
@@ -237,7 +237,7 @@ impl Copilot {
         }
     }
 
-    fn show(&mut self, state: &State, text: String, covers: usize, origin: Origin) {
+    fn show(&mut self, state: &DocumentState, text: String, covers: usize, origin: Origin) {
         let suggestion = Suggestion {
             range: state.cursor..Offset(state.cursor.0 + covers),
             text,
@@ -247,16 +247,16 @@ impl Copilot {
         self.speculate(state, &suggestion);
     }
 
-    fn speculate(&mut self, state: &State, shown: &Suggestion) {
+    fn speculate(&mut self, state: &DocumentState, shown: &Suggestion) {
         let next = state.accepted(shown);
         let (before, behind) = (next.before(), next.behind());
-        let asked = |pending: &Pending| pending.before == before && pending.behind == behind;
+        let asked = |pending: &ModelRequest| pending.before == before && pending.behind == behind;
         if self.cache.find(&before, &behind).is_some() || self.pending.iter().any(asked) {
             return;
         }
         if let Ok((asking, generation)) = self.asker.ask(next, Priority::Speculative) {
             self.effects.push_back(Effect::StartGeneration(generation));
-            self.pending.push(Pending {
+            self.pending.push(ModelRequest {
                 asking,
                 before,
                 behind,
@@ -265,7 +265,7 @@ impl Copilot {
         }
     }
 
-    fn respond(&mut self, shown: Shown, origin: Origin) {
+    fn respond(&mut self, shown: QuestionResult, origin: Origin) {
         if let Some(waiting) = self.waiting.take() {
             self.served += 1;
             self.effects.push_back(Effect::Respond {
@@ -326,14 +326,14 @@ impl Copilot {
         self.decided(id, pending, decided);
     }
 
-    fn decided(&mut self, id: GenerationId, pending: Pending, decided: Shown) {
+    fn decided(&mut self, id: GenerationId, pending: ModelRequest, decided: QuestionResult) {
         let unread = match pending.speculates {
             true => pending.asking.tokens(),
             false => 0,
         };
         self.wasted += unread;
         if let Ok(suggestion) = &decided {
-            self.cache.insert(Entry {
+            self.cache.insert(CachedAnswer {
                 before: pending.before.clone(),
                 behind: xxh3_128(pending.behind.as_bytes()),
                 text: suggestion.text.clone(),
@@ -362,7 +362,7 @@ impl Copilot {
     }
 }
 
-impl Pending {
+impl ModelRequest {
     /// Returns whether what the request has said so far may be of use at a state.
     fn agrees(&self, before: &str, behind: &str) -> bool {
         let Some(typed) = before.strip_prefix(&self.before[..]) else {
@@ -389,12 +389,12 @@ impl Policy for Copilot {
                 name,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
                 };
-                let waiting = Waiting {
+                let waiting = EditorRequest {
                     request,
                     document,
                     state,
@@ -411,7 +411,7 @@ impl Policy for Copilot {
                 suggestion,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
@@ -433,7 +433,7 @@ impl Policy for Copilot {
     }
 
     fn handle_timeout(&mut self, now: Timestamp) {
-        let due = |waiting: &Waiting| waiting.joined.is_some_and(|(_, until)| until <= now);
+        let due = |waiting: &EditorRequest| waiting.joined.is_some_and(|(_, until)| until <= now);
         if self.waiting.as_ref().is_some_and(due) {
             self.ask_for_waiting();
         }
@@ -454,7 +454,7 @@ impl Policy for Copilot {
 }
 
 /// Returns the rest of a suggestion that was typed along; `None` if it was not.
-fn typed_along(at: &State, shown: &Suggestion, now: &State) -> Option<Suggestion> {
+fn typed_along(at: &DocumentState, shown: &Suggestion, now: &DocumentState) -> Option<Suggestion> {
     let before = now.before();
     let typed = before.strip_prefix(&at.before()[..])?;
     let rest = shown.text.strip_prefix(typed)?;

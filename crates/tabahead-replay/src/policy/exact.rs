@@ -11,7 +11,7 @@ use tabahead_speculation::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{AskAlways, Policy, asking::State};
+use super::{AskAlways, Policy, asking::DocumentState};
 
 /// Maximum number of answers kept: as many as llama.vim keeps.
 const ANSWERS: NonZeroUsize = NonZeroUsize::new(250).expect("not zero");
@@ -48,7 +48,7 @@ impl Policy for Exact {
             ..
         } = &input
         {
-            let state = State {
+            let state = DocumentState {
                 document: snapshot.clone(),
                 cursor: *cursor,
                 name: name.clone(),
@@ -110,7 +110,7 @@ fn as_hit(known: Answer) -> Answer {
     }
 }
 
-fn key(state: &State) -> u128 {
+fn key(state: &DocumentState) -> u128 {
     let mut hash = Xxh3::new();
     for part in [&state.name.file_name, &state.before(), &state.behind()] {
         hash.update(&(part.len() as u64).to_le_bytes());

@@ -30,7 +30,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, overtakes},
+    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, overtakes},
     none::answer,
 };
 
@@ -45,13 +45,13 @@ const RETRY: Duration = Duration::from_millis(100);
 /// The policy that behaves like llama.vim.
 pub struct LlamaVim {
     asker: Asker,
-    answers: LruCache<u128, Remembered>,
+    answers: LruCache<u128, RememberedAnswer>,
     job: Option<Job>,
     /// Whether a job is over and its answer is being drawn.
     draws: bool,
-    timer: Option<(Timestamp, Call)>,
+    timer: Option<(Timestamp, TimerCall)>,
     /// The state at the cursor.
-    here: Option<State>,
+    here: Option<DocumentState>,
     waiting: Option<(RequestId, DocumentId)>,
     effects: VecDeque<Effect>,
     served: u64,
@@ -60,7 +60,7 @@ pub struct LlamaVim {
 
 /// A remembered answer.
 #[derive(Clone)]
-struct Remembered {
+struct RememberedAnswer {
     text: Rc<str>,
     /// Number of bytes after the cursor that it replaces.
     covers: usize,
@@ -77,11 +77,11 @@ struct Job {
 }
 
 /// The call that the timer makes.
-enum Call {
+enum TimerCall {
     /// Asks about the state at the cursor.
     Ask,
     /// Asks about this state, ahead of time.
-    Speculate(State),
+    Speculate(DocumentState),
 }
 
 impl LlamaVim {
@@ -101,7 +101,7 @@ impl LlamaVim {
         }
     }
 
-    fn respond(&mut self, shown: Shown, origin: Origin) {
+    fn respond(&mut self, shown: QuestionResult, origin: Origin) {
         if let Some((request, _)) = self.waiting.take() {
             self.served += 1;
             let answer = answer(self.served, shown, origin);
@@ -140,11 +140,11 @@ impl LlamaVim {
         let next = with_whole_line(&state, &suggestion);
         let origin = if fresh { Origin::Miss } else { origin };
         self.respond(Ok(suggestion), origin);
-        self.call(now, Call::Speculate(next));
+        self.call(now, TimerCall::Speculate(next));
     }
 
     fn find(&mut self, window: &Window) -> Option<(String, usize, Origin)> {
-        let show = |known: &Remembered, typed: usize, wasted: &mut u64| {
+        let show = |known: &RememberedAnswer, typed: usize, wasted: &mut u64| {
             *wasted -= known.unread.take();
             let origin = match (known.speculated, typed) {
                 (true, _) => Origin::Speculated,
@@ -156,7 +156,7 @@ impl LlamaVim {
         if let Some(known) = self.answers.get(&window.key(0)) {
             return Some(show(known, 0, &mut self.wasted));
         }
-        let mut best: Option<(Remembered, usize)> = None;
+        let mut best: Option<(RememberedAnswer, usize)> = None;
         for typed in 1..=LOOK_BACK {
             let Some(key) = window.key_back(typed) else {
                 continue;
@@ -178,14 +178,14 @@ impl LlamaVim {
     }
 
     /// Starts a job; if one is running, sets the timer to try again.
-    fn call(&mut self, now: Timestamp, call: Call) {
+    fn call(&mut self, now: Timestamp, call: TimerCall) {
         if self.job.is_some() || self.draws {
             self.timer = Some((Timestamp(now.0 + RETRY), call));
             return;
         }
         let (state, speculates) = match call {
-            Call::Speculate(state) => (state, true),
-            Call::Ask => match &self.here {
+            TimerCall::Speculate(state) => (state, true),
+            TimerCall::Ask => match &self.here {
                 Some(state) => (state.clone(), false),
                 None => return,
             },
@@ -244,7 +244,7 @@ impl LlamaVim {
             ),
             Err(_) => ("", 0),
         };
-        let remembered = Remembered {
+        let remembered = RememberedAnswer {
             text: text.into(),
             covers,
             speculated: job.speculates,
@@ -277,13 +277,13 @@ impl Policy for LlamaVim {
                 ..
             } => {
                 self.waiting = Some((request, document));
-                self.here = Some(State {
+                self.here = Some(DocumentState {
                     document: snapshot,
                     cursor,
                     name,
                 });
                 self.try_hint(now, false);
-                self.call(now, Call::Ask);
+                self.call(now, TimerCall::Ask);
             }
             Input::Generation(event) => self.job_reported(now, event),
             Input::Shown {
@@ -293,14 +293,14 @@ impl Policy for LlamaVim {
                 suggestion,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
                 };
                 let next = with_whole_line(&state, &suggestion);
                 self.here = Some(state);
-                self.call(now, Call::Speculate(next));
+                self.call(now, TimerCall::Speculate(next));
             }
             Input::DocumentChanged { .. }
             | Input::DocumentClosed { .. }
@@ -336,12 +336,12 @@ impl Policy for LlamaVim {
 
 /// Returns the state that is speculated on: the suggestion, followed by the text after the cursor
 /// on its line, inserted at the end of the whole line.
-fn with_whole_line(state: &State, shown: &Suggestion) -> State {
+fn with_whole_line(state: &DocumentState, shown: &Suggestion) -> DocumentState {
     let document = &state.document;
     let line = document.line_range(document.line_of(state.cursor));
     let kept = document.slice(shown.range.end.min(line.end)..line.end);
     let text = format!("{}{kept}", shown.text);
-    State {
+    DocumentState {
         document: document.with_replaced(line.end..line.end, &text),
         cursor: Offset(line.end.0 + text.len()),
         name: state.name.clone(),
@@ -358,7 +358,7 @@ struct Window {
 }
 
 impl Window {
-    fn new(state: &State) -> Self {
+    fn new(state: &DocumentState) -> Self {
         let document = &state.document;
         let line = document.line_of(state.cursor);
         let range = document.line_range(line);

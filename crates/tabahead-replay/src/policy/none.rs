@@ -10,18 +10,18 @@ use tabahead_speculation::{
 
 use super::{
     Policy,
-    asking::{Asker, Asking, Progress, Shown, State, is_last, overtakes},
+    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, is_last, overtakes},
 };
 
 /// Asks the model on every request.
 pub struct AskAlways {
     asker: Asker,
-    waiting: Option<Waiting>,
+    waiting: Option<RunningRequest>,
     effects: VecDeque<Effect>,
     served: u64,
 }
 
-struct Waiting {
+struct RunningRequest {
     request: RequestId,
     document: DocumentId,
     asking: Asking,
@@ -49,7 +49,7 @@ impl AskAlways {
         }
     }
 
-    fn respond(&mut self, request: RequestId, shown: Shown) {
+    fn respond(&mut self, request: RequestId, shown: QuestionResult) {
         self.served += 1;
         self.effects.push_back(Effect::Respond {
             request,
@@ -73,7 +73,7 @@ impl Policy for AskAlways {
                 name,
                 ..
             } => {
-                let state = State {
+                let state = DocumentState {
                     document: snapshot,
                     cursor,
                     name,
@@ -81,7 +81,7 @@ impl Policy for AskAlways {
                 match self.asker.ask(state, Priority::Foreground) {
                     Ok((asking, generation)) => {
                         self.effects.push_back(Effect::StartGeneration(generation));
-                        self.waiting = Some(Waiting {
+                        self.waiting = Some(RunningRequest {
                             request,
                             document,
                             asking,
@@ -138,7 +138,7 @@ impl Policy for AskAlways {
 }
 
 /// Converts the result of a question to an answer of the protocol.
-pub(super) fn answer(id: u64, shown: Shown, origin: Origin) -> Answer {
+pub(super) fn answer(id: u64, shown: QuestionResult, origin: Origin) -> Answer {
     match shown {
         Ok(suggestion) => Answer::Suggestion {
             id: SuggestionId(id),

@@ -8,7 +8,7 @@ use serde::{
 };
 use tabahead_text::{Position, quoted};
 
-use super::{Entry, EntryKind, FORMAT, FetchedItem, Replacement};
+use super::{EntryKind, FORMAT, FetchedItem, RecordingEntry, Replacement};
 
 /// Maximum number of characters of a name that a refusal quotes.
 const LONGEST_NAME: usize = 60;
@@ -28,14 +28,14 @@ pub(super) enum Refusal {
 }
 
 #[derive(Deserialize)]
-struct Head<'a> {
+struct EntryHead<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
     time: Option<u64>,
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct HeaderFields {
     #[serde(rename = "documentType")]
     document_type: String,
     #[serde(rename = "repoRootUri")]
@@ -55,7 +55,7 @@ struct MetaData {
 }
 
 #[derive(Deserialize)]
-struct Of {
+struct EntryDocument {
     id: u64,
 }
 
@@ -101,7 +101,7 @@ struct Event<D> {
 }
 
 #[derive(Deserialize)]
-struct Source {
+struct EventSource {
     #[serde(rename = "sourceId")]
     source_id: Option<String>,
     kind: Option<String>,
@@ -114,14 +114,14 @@ struct Reason {
 }
 
 #[derive(Deserialize)]
-struct Start {
+struct FetchStart {
     #[serde(rename = "requestId")]
     request: u64,
     v: Option<i64>,
 }
 
 #[derive(Deserialize)]
-struct End {
+struct FetchEnd {
     #[serde(rename = "requestId")]
     request: u64,
     #[serde(rename = "durationMs")]
@@ -140,10 +140,10 @@ struct Item {
 }
 
 /// Decodes the bytes of one entry.
-pub(super) fn entry(number: usize, element: &[u8]) -> Result<Entry, Refusal> {
+pub(super) fn entry(number: usize, element: &[u8]) -> Result<RecordingEntry, Refusal> {
     let text =
         std::str::from_utf8(element).map_err(|_| Refusal::Syntax("it is not UTF-8".to_owned()))?;
-    let Head { kind, time } = serde_json::from_str(text).map_err(|error| {
+    let EntryHead { kind, time } = serde_json::from_str(text).map_err(|error| {
         if error.is_data() {
             refuse("of no kind", &without_place(&error))
         } else {
@@ -151,7 +151,7 @@ pub(super) fn entry(number: usize, element: &[u8]) -> Result<Entry, Refusal> {
         }
     })?;
     let kind = kind_of(&kind, text)?;
-    Ok(Entry { number, time, kind })
+    Ok(RecordingEntry { number, time, kind })
 }
 
 fn kind_of(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
@@ -185,13 +185,13 @@ fn kind_of(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
             }
         }
         "opened" => EntryKind::Opened {
-            id: fields::<Of>(kind, text)?.id,
+            id: fields::<EntryDocument>(kind, text)?.id,
         },
         "closed" => EntryKind::Closed {
-            id: fields::<Of>(kind, text)?.id,
+            id: fields::<EntryDocument>(kind, text)?.id,
         },
         "focused" => EntryKind::Focused {
-            id: fields::<Of>(kind, text)?.id,
+            id: fields::<EntryDocument>(kind, text)?.id,
         },
         "selectionChanged" => {
             let Selection { id, selection } = fields(kind, text)?;
@@ -208,7 +208,7 @@ fn kind_of(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
 }
 
 fn header(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
-    let Header {
+    let HeaderFields {
         document_type,
         root,
     } = fields(kind, text)?;
@@ -233,10 +233,10 @@ fn changed(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
 }
 
 fn event(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
-    let Source {
+    let EventSource {
         source_id,
         kind: step,
-    } = fields::<Event<Source>>(kind, text)?.data;
+    } = fields::<Event<EventSource>>(kind, text)?.data;
     let document = |id: Option<u64>| id.ok_or_else(|| refuse(kind, "missing field `id`"));
     Ok(match (source_id.as_deref(), step.as_deref()) {
         (Some("TextModel.setChangeReason"), _) => {
@@ -248,7 +248,7 @@ fn event(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
             }
         }
         (Some("InlineCompletions.fetch"), Some("start")) => {
-            let Event { id, data } = fields::<Event<Start>>(kind, text)?;
+            let Event { id, data } = fields::<Event<FetchStart>>(kind, text)?;
             EntryKind::FetchStarted {
                 id: document(id)?,
                 request: data.request,
@@ -256,13 +256,13 @@ fn event(kind: &str, text: &str) -> Result<EntryKind, Refusal> {
             }
         }
         (Some("InlineCompletions.fetch"), Some("end")) => {
-            fetch_ended(kind, fields::<Event<End>>(kind, text)?.data)?
+            fetch_ended(kind, fields::<Event<FetchEnd>>(kind, text)?.data)?
         }
         _ => EntryKind::Other,
     })
 }
 
-fn fetch_ended(kind: &str, end: End) -> Result<EntryKind, Refusal> {
+fn fetch_ended(kind: &str, end: FetchEnd) -> Result<EntryKind, Refusal> {
     let duration = Duration::try_from_secs_f64(end.duration / 1000.0).map_err(|_| {
         let problem = format!("`durationMs` is {}", end.duration);
         refuse(kind, &problem)

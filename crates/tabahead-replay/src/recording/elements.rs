@@ -5,11 +5,11 @@
 
 use std::io::{self, BufRead};
 
-use super::Form;
+use super::RecordingForm;
 
 /// Why no further entry can be cut out.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) enum ElementError {
     Io(io::Error),
     /// The file ends in the middle.
     Truncated,
@@ -24,13 +24,13 @@ pub(super) enum Broken {
 /// The entries of a recording as bytes.
 pub(super) struct Elements {
     reader: Box<dyn BufRead + Send>,
-    place: Place,
+    state: ReaderState,
     limit: usize,
 }
 
 /// Position of the reader in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ReaderState {
     /// Before the `{` around everything.
     Start,
     /// After the `[` of the log.
@@ -44,14 +44,14 @@ enum Place {
 }
 
 impl Elements {
-    pub(super) fn new(form: Form, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
-        let place = match form {
-            Form::Object => Place::Start,
-            Form::Lines => Place::Lines,
+    pub(super) fn new(form: RecordingForm, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
+        let state = match form {
+            RecordingForm::Object => ReaderState::Start,
+            RecordingForm::Lines => ReaderState::Lines,
         };
         Self {
             reader,
-            place,
+            state,
             limit,
         }
     }
@@ -67,25 +67,25 @@ impl Elements {
     }
 
     /// Returns the next entry; `None` after the last one.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        if self.place == Place::Start {
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, ElementError> {
+        if self.state == ReaderState::Start {
             self.enter_log()?;
         }
-        match self.place {
-            Place::Lines => self.line(),
-            Place::FirstElement | Place::NextElement => self.element(),
-            Place::Start | Place::End => Ok(None),
+        match self.state {
+            ReaderState::Lines => self.line(),
+            ReaderState::FirstElement | ReaderState::NextElement => self.element(),
+            ReaderState::Start | ReaderState::End => Ok(None),
         }
     }
 
-    fn enter_log(&mut self) -> Result<(), Broken> {
+    fn enter_log(&mut self) -> Result<(), ElementError> {
         match self.peek_visible()? {
             Some(b'{') => self.reader.consume(1),
-            Some(_) => return Err(Broken::Frame("it does not begin with \"{\"")),
-            None => return Err(Broken::Frame("it is empty")),
+            Some(_) => return Err(ElementError::Frame("it does not begin with \"{\"")),
+            None => return Err(ElementError::Frame("it is empty")),
         }
         if self.expect_visible()? == b'}' {
-            return Err(Broken::Frame("it has no \"log\""));
+            return Err(ElementError::Frame("it has no \"log\""));
         }
         loop {
             let key = self.key()?;
@@ -93,67 +93,67 @@ impl Elements {
                 break;
             }
             if key == b"\"kind\"" {
-                return Err(Broken::Frame(
+                return Err(ElementError::Frame(
                     "it has no \"log\"; one entry per line is read from .jsonl files only",
                 ));
             }
             self.value(None)?;
             match self.expect_visible()? {
                 b',' => self.reader.consume(1),
-                _ => return Err(Broken::Frame("it has no \"log\"")),
+                _ => return Err(ElementError::Frame("it has no \"log\"")),
             }
         }
         if self.expect_visible()? != b'[' {
-            return Err(Broken::Frame("its \"log\" is no array"));
+            return Err(ElementError::Frame("its \"log\" is no array"));
         }
         self.reader.consume(1);
-        self.place = Place::FirstElement;
+        self.state = ReaderState::FirstElement;
         Ok(())
     }
 
-    fn element(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+    fn element(&mut self) -> Result<Option<Vec<u8>>, ElementError> {
         let next = self.expect_visible()?;
         if next == b']' {
             self.reader.consume(1);
             self.leave_log()?;
-            self.place = Place::End;
+            self.state = ReaderState::End;
             return Ok(None);
         }
-        if self.place == Place::NextElement {
+        if self.state == ReaderState::NextElement {
             if next != b',' {
-                return Err(Broken::Frame("no comma behind it"));
+                return Err(ElementError::Frame("no comma behind it"));
             }
             self.reader.consume(1);
         }
         if self.expect_visible()? != b'{' {
-            return Err(Broken::NotAnObject);
+            return Err(ElementError::NotAnObject);
         }
         let mut element = Vec::new();
         self.value(Some(&mut element))?;
-        self.place = Place::NextElement;
+        self.state = ReaderState::NextElement;
         Ok(Some(element))
     }
 
     /// Reads the text after the log. Its content does not matter, but if it is complete, so is the
     /// log.
-    fn leave_log(&mut self) -> Result<(), Broken> {
+    fn leave_log(&mut self) -> Result<(), ElementError> {
         loop {
             match self.expect_visible()? {
                 b',' => self.reader.consume(1),
                 b'}' => break,
-                _ => return Err(Broken::Frame("no comma behind the log")),
+                _ => return Err(ElementError::Frame("no comma behind the log")),
             }
             self.key()?;
             self.value(None)?;
         }
         self.reader.consume(1);
         match self.peek_visible()? {
-            Some(_) => Err(Broken::Frame("text behind the end")),
+            Some(_) => Err(ElementError::Frame("text behind the end")),
             None => Ok(()),
         }
     }
 
-    fn line(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+    fn line(&mut self) -> Result<Option<Vec<u8>>, ElementError> {
         let mut line = Vec::new();
         loop {
             let chunk = chunk(&mut *self.reader)?;
@@ -163,20 +163,20 @@ impl Elements {
             line.extend_from_slice(&chunk[..length]);
             self.reader.consume(length);
             if line.len() > self.limit {
-                return Err(Broken::TooLarge);
+                return Err(ElementError::TooLarge);
             }
             if is_last || end.is_some() {
                 if !line.trim_ascii().is_empty() {
                     // A writer that was killed leaves half a line without its end.
                     let is_cut = is_last && !is_complete(&line);
                     return if is_cut {
-                        Err(Broken::Truncated)
+                        Err(ElementError::Truncated)
                     } else {
                         Ok(Some(line))
                     };
                 }
                 if is_last {
-                    self.place = Place::End;
+                    self.state = ReaderState::End;
                     return Ok(None);
                 }
                 line.clear();
@@ -185,33 +185,33 @@ impl Elements {
     }
 
     /// Reads a key with its quotes, and the colon after it.
-    fn key(&mut self) -> Result<Vec<u8>, Broken> {
+    fn key(&mut self) -> Result<Vec<u8>, ElementError> {
         if self.expect_visible()? != b'"' {
-            return Err(Broken::Frame("a key is missing"));
+            return Err(ElementError::Frame("a key is missing"));
         }
         let mut key = Vec::new();
         self.value(Some(&mut key))?;
         if self.expect_visible()? != b':' {
-            return Err(Broken::Frame("no colon behind a key"));
+            return Err(ElementError::Frame("no colon behind a key"));
         }
         self.reader.consume(1);
         Ok(key)
     }
 
     /// Reads one value; appends its bytes to `kept`.
-    fn value(&mut self, mut kept: Option<&mut Vec<u8>>) -> Result<(), Broken> {
+    fn value(&mut self, mut kept: Option<&mut Vec<u8>>) -> Result<(), ElementError> {
         self.expect_visible()?;
-        let mut scan = Scan::default();
+        let mut scanner = ValueScanner::default();
         loop {
             let chunk = chunk(&mut *self.reader)?;
             if chunk.is_empty() {
-                return Err(Broken::Truncated);
+                return Err(ElementError::Truncated);
             }
-            let end = chunk.iter().position(|&byte| scan.is_behind(byte));
+            let end = chunk.iter().position(|&byte| scanner.is_behind(byte));
             let length = end.unwrap_or(chunk.len());
             if let Some(kept) = &mut kept {
                 if kept.len() + length > self.limit {
-                    return Err(Broken::TooLarge);
+                    return Err(ElementError::TooLarge);
                 }
                 kept.extend_from_slice(&chunk[..length]);
             }
@@ -222,7 +222,7 @@ impl Elements {
         }
     }
 
-    fn peek_visible(&mut self) -> Result<Option<u8>, Broken> {
+    fn peek_visible(&mut self) -> Result<Option<u8>, ElementError> {
         loop {
             let chunk = chunk(&mut *self.reader)?;
             if chunk.is_empty() {
@@ -242,33 +242,33 @@ impl Elements {
         }
     }
 
-    fn expect_visible(&mut self) -> Result<u8, Broken> {
-        self.peek_visible()?.ok_or(Broken::Truncated)
+    fn expect_visible(&mut self) -> Result<u8, ElementError> {
+        self.peek_visible()?.ok_or(ElementError::Truncated)
     }
 }
 
 /// Returns the bytes in the buffer; empty at the end of the file.
-fn chunk(reader: &mut dyn BufRead) -> Result<&[u8], Broken> {
+fn chunk(reader: &mut dyn BufRead) -> Result<&[u8], ElementError> {
     // Called twice, because the borrow of a chunk that is returned cannot end within the loop.
     while let Err(error) = reader.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {
-            return Err(Broken::Io(error));
+            return Err(ElementError::Io(error));
         }
     }
-    reader.fill_buf().map_err(Broken::Io)
+    reader.fill_buf().map_err(ElementError::Io)
 }
 
 /// Returns whether a line holds a complete value.
 fn is_complete(line: &[u8]) -> bool {
-    let mut scan = Scan::default();
+    let mut scanner = ValueScanner::default();
     let line = line.trim_ascii();
     // A comma may follow every value, so a complete one ends before it.
-    line.iter().all(|&byte| !scan.is_behind(byte)) && scan.is_behind(b',')
+    line.iter().all(|&byte| !scanner.is_behind(byte)) && scanner.is_behind(b',')
 }
 
 /// Follows one JSON value byte by byte.
 #[derive(Debug, Default)]
-struct Scan {
+struct ValueScanner {
     depth: usize,
     in_string: bool,
     escaped: bool,
@@ -276,7 +276,7 @@ struct Scan {
     closed: bool,
 }
 
-impl Scan {
+impl ValueScanner {
     /// Reports whether this byte comes after the value.
     fn is_behind(&mut self, byte: u8) -> bool {
         if self.in_string {

@@ -6,7 +6,7 @@ use super::{EntryKind, FORMAT, FetchedItem, Replacement};
 
 /// Returns an entry as one line, including the line end.
 pub(super) fn line(time: Option<u64>, kind: &EntryKind) -> String {
-    let mut line = Line::new(kind_name(kind), time);
+    let mut line = JsonObject::new(kind_name(kind), time);
     match kind {
         EntryKind::Header { root } => {
             line.text("documentType", FORMAT);
@@ -58,7 +58,7 @@ pub(super) fn line(time: Option<u64>, kind: &EntryKind) -> String {
             reason,
         } => {
             line.raw("id", id);
-            let mut data = Line::of_event("TextModel.setChangeReason");
+            let mut data = JsonObject::of_event("TextModel.setChangeReason");
             data.text("source", reason);
             data.version(*version);
             line.raw("data", data.closed());
@@ -69,7 +69,7 @@ pub(super) fn line(time: Option<u64>, kind: &EntryKind) -> String {
             version,
         } => {
             line.raw("id", id);
-            let mut data = Line::of_event("InlineCompletions.fetch");
+            let mut data = JsonObject::of_event("InlineCompletions.fetch");
             data.text("kind", "start");
             data.raw("requestId", request);
             data.version(*version);
@@ -81,7 +81,7 @@ pub(super) fn line(time: Option<u64>, kind: &EntryKind) -> String {
             cancelled,
             result,
         } => {
-            let mut data = Line::of_event("InlineCompletions.fetch");
+            let mut data = JsonObject::of_event("InlineCompletions.fetch");
             data.text("kind", "end");
             data.raw("requestId", request);
             data.raw("durationMs", duration.as_millis());
@@ -127,7 +127,7 @@ fn item(item: &FetchedItem) -> String {
     } = item;
     // In 64 bits, because adding 1 could overflow: the file counts from 1.
     let one = |number: u32| u64::from(number) + 1;
-    let mut fields = Line(String::from("{"));
+    let mut fields = JsonObject(String::from("{"));
     let (line, column) = (one(start.line), one(start.character));
     let (last_line, last_column) = (one(end.line), one(end.character));
     let range = format!("[{line},{column} -> {last_line},{last_column}]");
@@ -167,9 +167,9 @@ fn escape(result: &mut String, unit: u16) {
 }
 
 /// A JSON object under construction.
-struct Line(String);
+struct JsonObject(String);
 
-impl Line {
+impl JsonObject {
     fn new(kind: &str, time: Option<u64>) -> Self {
         let mut line = Self(String::from("{"));
         line.text("kind", kind);

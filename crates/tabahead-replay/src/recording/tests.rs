@@ -8,7 +8,7 @@ use super::*;
 
 const HEADER: &str = r#"{"kind":"header","documentType":"workspaceRecording@1.0","repoRootUri":"file:///r","time":1000,"uuid":"u"}"#;
 
-fn read(form: Form, text: impl Into<Vec<u8>>) -> Entries {
+fn read(form: RecordingForm, text: impl Into<Vec<u8>>) -> Entries {
     Entries::read(Path::new("r.json"), form, Cursor::new(text.into()))
 }
 
@@ -21,7 +21,7 @@ fn object(entries: &[&str]) -> String {
 /// Returns the contents of the entries after the header.
 #[track_caller]
 fn kinds(entries: &[&str]) -> Vec<EntryKind> {
-    read(Form::Object, object(entries))
+    read(RecordingForm::Object, object(entries))
         .map(|entry| entry.expect("the entry is in order").kind)
         .skip(1)
         .collect()
@@ -36,15 +36,16 @@ fn last_error(entries: Entries) -> String {
 #[test]
 fn entries_have_numbers_and_times() {
     let closed = r#"{"kind":"closed","id":3}"#;
-    let entries: Result<Vec<Entry>, _> = read(Form::Object, object(&[closed])).collect();
+    let entries: Result<Vec<RecordingEntry>, _> =
+        read(RecordingForm::Object, object(&[closed])).collect();
     let root = Some("file:///r".to_owned());
     let expected = [
-        Entry {
+        RecordingEntry {
             number: 1,
             time: Some(1000),
             kind: EntryKind::Header { root },
         },
-        Entry {
+        RecordingEntry {
             number: 2,
             time: None,
             kind: EntryKind::Closed { id: 3 },
@@ -193,7 +194,7 @@ fn both_forms_hold_the_same_entries() {
         r#"{"kind":"documentEncountered","id":1,"relativePath":"a \"]}, b"}"#,
         r#"{"kind":"setContent","id":1,"content":"{[\\\"\\\\"}"#,
     ];
-    let expected: Vec<_> = read(Form::Object, object(&entries))
+    let expected: Vec<_> = read(RecordingForm::Object, object(&entries))
         .map(|entry| entry.expect("in order"))
         .collect();
     assert_eq!(expected.len(), 3);
@@ -202,7 +203,10 @@ fn both_forms_hold_the_same_entries() {
         HEADER, entries[0], entries[1]
     );
     let lines = format!("{HEADER}\r\n\n{}\n{}", entries[0], entries[1]);
-    for (form, text) in [(Form::Object, spread), (Form::Lines, lines)] {
+    for (form, text) in [
+        (RecordingForm::Object, spread),
+        (RecordingForm::Lines, lines),
+    ] {
         let read: Result<Vec<_>, _> = read(form, text).collect();
         assert_eq!(read.expect("in order"), expected);
     }
@@ -216,7 +220,7 @@ fn a_file_cut_anywhere_is_an_error_and_gives_what_stands_before() {
     ];
     let whole = object(&entries) + "\n";
     for length in 0..whole.len() - 1 {
-        let read: Vec<_> = read(Form::Object, &whole.as_bytes()[..length]).collect();
+        let read: Vec<_> = read(RecordingForm::Object, &whole.as_bytes()[..length]).collect();
         let (last, before) = read.split_last().expect("an error at least");
         assert!(before.iter().all(Result::is_ok));
         match last.as_ref().expect_err("the file is cut") {
@@ -230,7 +234,7 @@ fn a_file_cut_anywhere_is_an_error_and_gives_what_stands_before() {
     let whole = format!("{HEADER}\n{}\n{}\n", entries[0], entries[1]);
     for length in 1..whole.len() {
         let kept = &whole.as_bytes()[..length];
-        let read: Vec<_> = read(Form::Lines, kept).collect();
+        let read: Vec<_> = read(RecordingForm::Lines, kept).collect();
         // The end of a line may be missing.
         let lines = kept.split(|&byte| byte == b'\n');
         let good = lines.filter(|line| line.ends_with(b"}")).count();
@@ -252,35 +256,35 @@ fn an_error_is_one_line_with_file_entry_and_what_to_do() {
     let lines = format!("{HEADER}\n{{\"kind\":\"opened\"\n");
     let cases = [
         (
-            read(Form::Object, bad),
+            read(RecordingForm::Object, bad),
             "recording \"r.json\", entry 2 (changed): invalid type: string \"x\", expected usize; correct the entry or take it out",
         ),
         (
-            read(Form::Object, broken),
+            read(RecordingForm::Object, broken),
             "recording \"r.json\", entry 2: not JSON: expected value; correct the file or copy it again",
         ),
         (
-            read(Form::Lines, lines),
+            read(RecordingForm::Lines, lines),
             "recording \"r.json\", entry 2: not JSON: EOF while parsing an object; correct the file or copy it again",
         ),
         (
-            read(Form::Object, object(&["3"])),
+            read(RecordingForm::Object, object(&["3"])),
             "recording \"r.json\", entry 2: not JSON: it is not an object; correct the file or copy it again",
         ),
         (
-            read(Form::Object, object(&["{}"])),
+            read(RecordingForm::Object, object(&["{}"])),
             "recording \"r.json\", entry 2 (of no kind): missing field `kind`; correct the entry or take it out",
         ),
         (
-            read(Form::Object, object(&[]).replace("1.0", "2.0")),
+            read(RecordingForm::Object, object(&[]).replace("1.0", "2.0")),
             "recording \"r.json\" has the format \"workspaceRecording@2.0\", but only \"workspaceRecording@1.0\" can be read; record it again",
         ),
         (
-            read(Form::Object, &object(&[])[..50]),
+            read(RecordingForm::Object, &object(&[])[..50]),
             "recording \"r.json\" is truncated: it ends behind entry 0; copy it again, or close it there",
         ),
         (
-            read(Form::Object, object(&[]) + "x"),
+            read(RecordingForm::Object, object(&[]) + "x"),
             "recording \"r.json\", entry 1: not JSON: text behind the end; correct the file or copy it again",
         ),
     ];
@@ -299,19 +303,19 @@ fn an_error_is_short_and_printable_whatever_it_quotes() {
             r#"{{"kind":"documentEvent","id":1,"data":{{"sourceId":"InlineCompletions.fetch","kind":"end","requestId":1,"durationMs":1,"result":[{{"range":"{long}","text":""}}]}}}}"#
         ),
     ] {
-        let error = last_error(read(Form::Object, object(&[&entry])));
+        let error = last_error(read(RecordingForm::Object, object(&[&entry])));
         assert!(error.chars().count() < 400, "{error}");
         assert!(!error.contains(char::is_control), "{error}");
     }
     let header = HEADER.replace("1.0", &long);
-    let error = last_error(read(Form::Lines, header));
+    let error = last_error(read(RecordingForm::Lines, header));
     assert!(error.chars().count() < 400, "{error}");
     assert!(!error.contains(char::is_control), "{error}");
 }
 
 #[test]
 fn other_files_are_not_recordings() {
-    let (object, lines) = (Form::Object, Form::Lines);
+    let (object, lines) = (RecordingForm::Object, RecordingForm::Lines);
     for (form, text, problem) in [
         (object, "", "it is empty"),
         (object, "let x = 1;", "it does not begin with \"{\""),
@@ -348,7 +352,7 @@ fn other_files_are_not_recordings() {
 #[test]
 fn entries_behind_one_with_wrong_fields_are_read() {
     let entries: Vec<_> = read(
-        Form::Object,
+        RecordingForm::Object,
         object(&[r#"{"kind":"opened"}"#, r#"{"kind":"opened","id":1}"#]),
     )
     .collect();
@@ -360,7 +364,10 @@ fn entries_behind_one_with_wrong_fields_are_read() {
 fn an_entry_has_a_limit() {
     let content = r#"{"kind":"setContent","id":1,"content":"0123456789"}"#;
     let lines = format!("{HEADER}\n{content}\n");
-    for (form, text) in [(Form::Object, object(&[content])), (Form::Lines, lines)] {
+    for (form, text) in [
+        (RecordingForm::Object, object(&[content])),
+        (RecordingForm::Lines, lines),
+    ] {
         for (limit, fits) in [(HEADER.len() + 1, true), (content.len() - 1, false)] {
             let mut entries = read(form, text.clone());
             entries.next();
@@ -451,9 +458,9 @@ fn a_written_entry_is_read_as_it_was() {
     ];
     let written: String = entries.iter().map(|kind| line(Some(5), kind)).collect();
     assert_eq!(written.lines().count(), entries.len());
-    let read: Vec<EntryKind> = read(Form::Lines, written)
+    let read: Vec<EntryKind> = read(RecordingForm::Lines, written)
         .map(|entry| entry.expect("the line is in order"))
-        .map(|Entry { time, kind, .. }| {
+        .map(|RecordingEntry { time, kind, .. }| {
             assert_eq!(time, Some(5));
             kind
         })

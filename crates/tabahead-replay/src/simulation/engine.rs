@@ -11,9 +11,9 @@ use tabahead_backend::schedule::{Candidate, Costs, precedence, schedule};
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, Goal, Priority, TokenId};
 use tabahead_speculation::Timestamp;
 
-use super::known::{KnownTokens, Node};
+use super::known::{KnownTokens, PrefixNode};
 use crate::{
-    answers::{Answers, Said, StateKey},
+    answers::{Answers, NextToken, StateKey},
     fresh::event_of,
 };
 
@@ -56,12 +56,12 @@ pub struct Work {
 }
 
 /// The virtual engine.
-pub(super) struct Engine {
+pub(super) struct VirtualEngine {
     costs: EngineCosts,
     known: KnownTokens,
-    live: Vec<Live>,
-    flight: Option<Flight>,
-    left: Vec<Flight>,
+    generations: Vec<VirtualGeneration>,
+    pass: Option<VirtualPass>,
+    left: Vec<VirtualPass>,
     next_rank: u64,
     /// Work done while a request waited for it.
     urgent: Work,
@@ -70,18 +70,18 @@ pub(super) struct Engine {
 }
 
 /// A generation that is waiting or running.
-struct Live {
+struct VirtualGeneration {
     request: Box<GenerationRequest>,
     rank: u64,
     key: StateKey,
     /// Nodes of the prompt, then of the tokens so far.
-    nodes: Vec<Node>,
+    nodes: Vec<PrefixNode>,
     /// Place of the next token, counted from the stable boundary.
     place: usize,
     /// Tokens of the text that must be spelled, cut where the path leaves them.
     draft: Vec<TokenId>,
     /// Tokens that must be computed before the next token can be chosen.
-    pending: Vec<(Node, Kind)>,
+    pending: Vec<(PrefixNode, TokenRole)>,
     /// Whether the last decoded token was computed only to choose the next one.
     charged: bool,
     /// Number of steps that lookahead still takes before the next token is known; `None` before the
@@ -93,7 +93,7 @@ struct Live {
 
 /// Role of a token in its generation.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum TokenRole {
     Prompt,
     /// The prompt's last token, whose logits are kept.
     Boundary,
@@ -104,7 +104,7 @@ enum Kind {
 }
 
 /// A pass that is being computed, or was left.
-struct Flight {
+struct VirtualPass {
     members: Vec<(GenerationId, usize)>,
     began: Timestamp,
     /// When the pass is finished or left.
@@ -116,13 +116,13 @@ struct Flight {
     urgent: bool,
 }
 
-impl Engine {
+impl VirtualEngine {
     pub(super) fn new(costs: EngineCosts) -> Self {
         Self {
             known: KnownTokens::new(costs.kv_tokens),
             costs,
-            live: Vec::new(),
-            flight: None,
+            generations: Vec::new(),
+            pass: None,
             left: Vec::new(),
             next_rank: 0,
             urgent: Work::default(),
@@ -143,16 +143,16 @@ impl Engine {
             Err(failure) => return vec![GenerationEvent::Failed { id, failure }],
         };
         self.next_rank += 1;
-        let mut node = Node::default();
+        let mut node = PrefixNode::default();
         let mut follow = |token: &TokenId| {
             node = node.followed_by(*token);
             node
         };
-        let mut nodes: Vec<Node> = beginning.prompt.iter().map(&mut follow).collect();
+        let mut nodes: Vec<PrefixNode> = beginning.prompt.iter().map(&mut follow).collect();
         nodes.extend(request.continued.iter().map(&mut follow));
         let known = self.known.known(&nodes);
         self.known.touch(&nodes[..known]);
-        let mut live = Live {
+        let mut generation = VirtualGeneration {
             place: request.continued.len(),
             draft: match request.continued.is_empty() {
                 true => beginning.draft.clone(),
@@ -167,13 +167,13 @@ impl Engine {
             nodes,
             request: Box::new(request),
         };
-        live.plan(known, beginning.prompt.len(), &self.known);
+        generation.plan(known, beginning.prompt.len(), &self.known);
         let mut events = vec![GenerationEvent::Started {
             id,
             prompt_tokens: beginning.prompt.len(),
-            continued: live.place,
+            continued: generation.place,
         }];
-        self.live.push(live);
+        self.generations.push(generation);
         self.choose(answers, &mut events);
         self.decide(now);
         events
@@ -181,29 +181,37 @@ impl Engine {
 
     pub(super) fn prioritize(&mut self, now: Timestamp, id: GenerationId, priority: Priority) {
         self.next_rank += 1;
-        if let Some(live) = self.live.iter_mut().find(|live| live.request.id == id) {
-            live.request.priority = priority;
-            live.rank = self.next_rank;
+        if let Some(generation) = self
+            .generations
+            .iter_mut()
+            .find(|generation| generation.request.id == id)
+        {
+            generation.request.priority = priority;
+            generation.rank = self.next_rank;
         }
         self.decide(now);
     }
 
     /// Stops a generation; returns whether it was running.
     pub(super) fn cancel(&mut self, now: Timestamp, id: GenerationId) -> bool {
-        let Some(at) = self.live.iter().position(|live| live.request.id == id) else {
+        let Some(at) = self
+            .generations
+            .iter()
+            .position(|generation| generation.request.id == id)
+        else {
             return false;
         };
-        let live = self.live.remove(at);
-        self.retire(&live);
-        let live = &self.live;
-        self.left.retain(|flight| flight.is_needed(live));
+        let generation = self.generations.remove(at);
+        self.retire(&generation);
+        let generations = &self.generations;
+        self.left.retain(|pass| pass.is_needed(generations));
         self.decide(now);
         true
     }
 
     /// Returns when the current pass ends, if there is one.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.flight.as_ref().map(|flight| flight.ends)
+        self.pass.as_ref().map(|pass| pass.ends)
     }
 
     /// Ends the pass that is due at `now`; returns the resulting events.
@@ -213,21 +221,21 @@ impl Engine {
         answers: &mut Answers,
     ) -> Vec<GenerationEvent> {
         let mut events = Vec::new();
-        let Some(mut flight) = self.flight.take_if(|flight| flight.ends <= now) else {
+        let Some(mut pass) = self.pass.take_if(|pass| pass.ends <= now) else {
             return events;
         };
-        let computed = flight.ends.0.saturating_sub(flight.began.0);
-        match flight.urgent {
+        let computed = pass.ends.0.saturating_sub(pass.began.0);
+        match pass.urgent {
             true => self.urgent.busy += computed,
             false => self.ahead.busy += computed,
         }
-        flight.remaining = flight.remaining.saturating_sub(computed);
-        if !flight.remaining.is_zero() {
-            if flight.is_needed(&self.live) {
-                self.left.push(flight);
+        pass.remaining = pass.remaining.saturating_sub(computed);
+        if !pass.remaining.is_zero() {
+            if pass.is_needed(&self.generations) {
+                self.left.push(pass);
             }
         } else {
-            self.land(&flight);
+            self.land(&pass);
             self.choose(answers, &mut events);
         }
         self.decide(now);
@@ -244,23 +252,29 @@ impl Engine {
         self.ahead
     }
 
-    fn land(&mut self, flight: &Flight) {
-        for &(id, tokens) in &flight.members {
-            let Some(live) = self.live.iter_mut().find(|live| live.request.id == id) else {
+    fn land(&mut self, pass: &VirtualPass) {
+        for &(id, tokens) in &pass.members {
+            let Some(generation) = self
+                .generations
+                .iter_mut()
+                .find(|generation| generation.request.id == id)
+            else {
                 continue;
             };
-            let work = match live.request.priority {
+            let work = match generation.request.priority {
                 Priority::Foreground => &mut self.urgent,
                 Priority::Speculative => &mut self.ahead,
             };
-            for (node, kind) in live.pending.drain(..tokens) {
-                if kind != Kind::Ahead {
+            for (node, role) in generation.pending.drain(..tokens) {
+                if role != TokenRole::Ahead {
                     self.known
-                        .add(node, matches!(kind, Kind::Boundary | Kind::Draft));
+                        .add(node, matches!(role, TokenRole::Boundary | TokenRole::Draft));
                 }
-                match kind {
-                    Kind::Prompt | Kind::Boundary | Kind::Draft => work.prefilled += 1,
-                    Kind::Decoded | Kind::Ahead => work.decoded += 1,
+                match role {
+                    TokenRole::Prompt | TokenRole::Boundary | TokenRole::Draft => {
+                        work.prefilled += 1;
+                    }
+                    TokenRole::Decoded | TokenRole::Ahead => work.decoded += 1,
                 }
             }
         }
@@ -269,26 +283,26 @@ impl Engine {
     /// Chooses tokens for all generations with nothing left to compute first.
     fn choose(&mut self, answers: &mut Answers, events: &mut Vec<GenerationEvent>) {
         let mut at = 0;
-        while let Some(live) = self.live.get_mut(at) {
-            let id = live.request.id;
-            let mut ended = live.request.goal == Goal::Read && live.pending.is_empty();
+        while let Some(generation) = self.generations.get_mut(at) {
+            let id = generation.request.id;
+            let mut ended = generation.request.goal == Goal::Read && generation.pending.is_empty();
             if ended {
                 events.push(GenerationEvent::Read { id });
             }
-            while live.pending.is_empty() && !ended {
-                let said = answers.said(&live.request, live.key, live.place);
-                if live.looks_ahead(answers.steps(live.key, live.place)) {
+            while generation.pending.is_empty() && !ended {
+                let said = answers.token_at(&generation.request, generation.key, generation.place);
+                if generation.looks_ahead(answers.steps(generation.key, generation.place)) {
                     break;
                 }
                 match &said {
-                    Said::Token(token, _) => live.follow(token.id, &mut self.known),
-                    Said::End(_) | Said::Broken(_) => ended = true,
+                    NextToken::Token(token, _) => generation.follow(token.id, &mut self.known),
+                    NextToken::End(_) | NextToken::Broken(_) => ended = true,
                 }
                 events.push(event_of(id, said));
             }
             if ended {
-                let live = self.live.remove(at);
-                self.retire(&live);
+                let generation = self.generations.remove(at);
+                self.retire(&generation);
             } else {
                 at += 1;
             }
@@ -296,11 +310,11 @@ impl Engine {
     }
 
     /// Keeps the tokens that a generation knows, for later prompts.
-    fn retire(&mut self, live: &Live) {
-        let known = self.known.known(&live.nodes);
-        self.known.touch(&live.nodes[..known]);
-        if live.pending.is_empty()
-            && let Some(&last) = live.nodes.last()
+    fn retire(&mut self, generation: &VirtualGeneration) {
+        let known = self.known.known(&generation.nodes);
+        self.known.touch(&generation.nodes[..known]);
+        if generation.pending.is_empty()
+            && let Some(&last) = generation.nodes.last()
         {
             self.known.add(last, true);
         }
@@ -310,16 +324,17 @@ impl Engine {
     /// it.
     fn decide(&mut self, now: Timestamp) {
         let leader = self
-            .live
+            .generations
             .iter()
-            .max_by_key(|live| precedence(live.request.priority, live.rank));
-        if let Some(flight) = &mut self.flight {
-            let given_up = !flight.is_needed(&self.live);
-            let urgent = leader.filter(|live| live.request.priority == Priority::Foreground);
+            .max_by_key(|generation| precedence(generation.request.priority, generation.rank));
+        if let Some(pass) = &mut self.pass {
+            let given_up = !pass.is_needed(&self.generations);
+            let urgent =
+                leader.filter(|generation| generation.request.priority == Priority::Foreground);
             match urgent {
-                Some(leader) if !flight.has(leader.request.id) => flight.leave(now),
+                Some(leader) if !pass.has(leader.request.id) => pass.leave(now),
                 Some(_) => {}
-                None if given_up => flight.leave(now),
+                None if given_up => pass.leave(now),
                 None => {}
             }
             return;
@@ -327,17 +342,24 @@ impl Engine {
         let Some(leader) = leader else { return };
         let urgent = leader.request.priority == Priority::Foreground;
         let id = leader.request.id;
-        if let Some(at) = self.left.iter().position(|flight| flight.has(id)) {
-            let flight = self.left.swap_remove(at);
-            self.flight = Some(flight.resumed(now, urgent));
+        if let Some(at) = self.left.iter().position(|pass| pass.has(id)) {
+            let pass = self.left.swap_remove(at);
+            self.pass = Some(pass.resumed(now, urgent));
             return;
         }
-        let waiting: Vec<&Live> = self
-            .live
+        let waiting: Vec<&VirtualGeneration> = self
+            .generations
             .iter()
-            .filter(|live| self.left.iter().all(|flight| !flight.has(live.request.id)))
+            .filter(|generation| {
+                self.left
+                    .iter()
+                    .all(|pass| !pass.has(generation.request.id))
+            })
             .collect();
-        let candidates: Vec<Candidate> = waiting.iter().map(|live| live.candidate()).collect();
+        let candidates: Vec<Candidate> = waiting
+            .iter()
+            .map(|generation| generation.candidate())
+            .collect();
         let parts = schedule(&candidates, self.costs.pass);
         let members: Vec<_> = parts
             .iter()
@@ -349,7 +371,7 @@ impl Engine {
         let rows: usize = parts.iter().map(|part| part.tokens).sum();
         let Costs { fixed, row } = self.costs.pass;
         let whole = Duration::from_secs_f64(fixed + row * rows as f64).max(Duration::from_nanos(1));
-        self.flight = Some(Flight {
+        self.pass = Some(VirtualPass {
             members,
             began: now,
             ends: Timestamp(now.0 + whole),
@@ -360,7 +382,7 @@ impl Engine {
     }
 }
 
-impl Live {
+impl VirtualGeneration {
     /// Sets what must be computed, given that the first `known` nodes are known already.
     fn plan(&mut self, known: usize, prompt: usize, tree: &KnownTokens) {
         let last = self.nodes.len() - 1;
@@ -370,15 +392,15 @@ impl Live {
         };
         self.pending = (known..=last)
             .map(|at| {
-                let kind = match at {
-                    _ if at + 1 == prompt => Kind::Boundary,
-                    _ if at < prompt => Kind::Prompt,
-                    _ => Kind::Decoded,
+                let role = match at {
+                    _ if at + 1 == prompt => TokenRole::Boundary,
+                    _ if at < prompt => TokenRole::Prompt,
+                    _ => TokenRole::Decoded,
                 };
-                (self.nodes[at], kind)
+                (self.nodes[at], role)
             })
             .collect();
-        self.charged = matches!(self.pending.last(), Some((_, Kind::Decoded)));
+        self.charged = matches!(self.pending.last(), Some((_, TokenRole::Decoded)));
         if !self.pending.is_empty() {
             self.pend_draft(0, tree);
         }
@@ -390,7 +412,7 @@ impl Live {
         for &token in self.draft.iter().skip(from) {
             node = node.followed_by(token);
             if !tree.has_logits(node) {
-                self.pending.push((node, Kind::Draft));
+                self.pending.push((node, TokenRole::Draft));
             }
         }
     }
@@ -409,7 +431,7 @@ impl Live {
         }
         *left -= 1;
         // The node does not matter: this token is never asked for again.
-        self.pending.push((Node::default(), Kind::Ahead));
+        self.pending.push((PrefixNode::default(), TokenRole::Ahead));
         true
     }
 
@@ -426,18 +448,20 @@ impl Live {
         if std::mem::take(&mut self.spared) {
             tree.add(node, false);
         } else if !tree.has_logits(node) {
-            let kind = match drafted {
-                true => Kind::Draft,
-                false => Kind::Decoded,
+            let role = match drafted {
+                true => TokenRole::Draft,
+                false => TokenRole::Decoded,
             };
             self.charged = !drafted;
-            self.pending.push((node, kind));
+            self.pending.push((node, role));
             self.pend_draft(self.place, tree);
         }
     }
 
     fn candidate(&self) -> Candidate {
-        let of_prompt = |(_, kind): &(Node, Kind)| matches!(kind, Kind::Prompt | Kind::Boundary);
+        let of_prompt = |(_, role): &(PrefixNode, TokenRole)| {
+            matches!(role, TokenRole::Prompt | TokenRole::Boundary)
+        };
         Candidate {
             priority: self.request.priority,
             rank: self.rank,
@@ -448,13 +472,15 @@ impl Live {
     }
 }
 
-impl Flight {
+impl VirtualPass {
     fn has(&self, id: GenerationId) -> bool {
         self.members.iter().any(|(member, _)| *member == id)
     }
 
-    fn is_needed(&self, live: &[Live]) -> bool {
-        live.iter().any(|live| self.has(live.request.id))
+    fn is_needed(&self, generations: &[VirtualGeneration]) -> bool {
+        generations
+            .iter()
+            .any(|generation| self.has(generation.request.id))
     }
 
     /// Ends the pass after the layer that is being computed.

@@ -12,9 +12,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Names a token with all tokens before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct Node(u64);
+pub(super) struct PrefixNode(u64);
 
-impl Node {
+impl PrefixNode {
     /// Returns the node of `token` after this node.
     pub(super) fn followed_by(self, token: TokenId) -> Self {
         Self(xxh3_64_with_seed(&token.to_le_bytes(), self.0))
@@ -25,7 +25,7 @@ impl Node {
 #[derive(Debug)]
 pub(super) struct KnownTokens {
     /// Known nodes, and whether each keeps its logits.
-    nodes: LruCache<Node, bool>,
+    nodes: LruCache<PrefixNode, bool>,
 }
 
 impl KnownTokens {
@@ -37,24 +37,24 @@ impl KnownTokens {
     }
 
     /// Returns how many of `nodes`, which follow each other from the first token on, are known.
-    pub(super) fn known(&self, nodes: &[Node]) -> usize {
+    pub(super) fn known(&self, nodes: &[PrefixNode]) -> usize {
         // A node is only known if those before it are.
         nodes.partition_point(|node| self.nodes.contains(node))
     }
 
     /// Returns whether what follows a node is known without computing.
-    pub(super) fn has_logits(&self, node: Node) -> bool {
+    pub(super) fn has_logits(&self, node: PrefixNode) -> bool {
         self.nodes.peek(&node).copied().unwrap_or(false)
     }
 
     /// Adds a node that was computed, or whose logits are to be kept.
-    pub(super) fn add(&mut self, node: Node, logits: bool) {
+    pub(super) fn add(&mut self, node: PrefixNode, logits: bool) {
         let kept = self.has_logits(node);
         self.nodes.push(node, kept || logits);
     }
 
     /// Marks the nodes as used now.
-    pub(super) fn touch(&mut self, nodes: &[Node]) {
+    pub(super) fn touch(&mut self, nodes: &[PrefixNode]) {
         for node in nodes.iter().rev() {
             self.nodes.promote(node);
         }

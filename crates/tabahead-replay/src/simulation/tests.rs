@@ -14,12 +14,12 @@ use crate::{
     answers::{Answers, Ngram},
     editing::EditKind,
     policy::PolicyName,
-    user::{Accepts, Deed, Edited, Part, Screen, User, UserError},
+    user::{AcceptedPart, Screen, User, UserAccept, UserAction, UserEdit, UserError},
 };
 
 /// An act of a story's user.
 #[derive(Clone, Copy)]
-enum Act {
+enum ScriptedAction {
     /// Types at the cursor.
     Types(&'static str),
     /// Moves the cursor.
@@ -29,8 +29,8 @@ enum Act {
 }
 
 /// A user who follows a story instead of a recording.
-struct Storyteller {
-    acts: Vec<(u64, Act)>,
+struct ScriptedUser {
+    actions: Vec<(u64, ScriptedAction)>,
     next: usize,
     text: Document,
     cursor: Offset,
@@ -40,34 +40,34 @@ struct Storyteller {
 
 const DOCUMENT: DocumentId = DocumentId(1);
 
-impl User for Storyteller {
+impl User for ScriptedUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         let at = match self.next {
             0 => Some(0),
-            n => self.acts.get(n - 1).map(|(at, _)| *at),
+            n => self.actions.get(n - 1).map(|(at, _)| *at),
         };
         Ok(at.map(|at| Timestamp(Duration::from_millis(at))))
     }
 
-    fn act(&mut self) -> Option<Deed> {
+    fn act(&mut self) -> Option<UserAction> {
         self.next += 1;
         if self.next == 1 {
-            return Some(Deed::Opens {
+            return Some(UserAction::Opens {
                 document: DOCUMENT,
                 name: DocumentName::default(),
                 text: self.text.clone(),
             });
         }
-        let (_, act) = self.acts[self.next - 2];
+        let (_, act) = self.actions[self.next - 2];
         let (text, cursor, kind, accepts) = match act {
-            Act::Moves(to) => {
+            ScriptedAction::Moves(to) => {
                 self.cursor = Offset(to);
-                return Some(Deed::Moves {
+                return Some(UserAction::Moves {
                     document: DOCUMENT,
                     cursor: self.cursor,
                 });
             }
-            Act::Types(text) => {
+            ScriptedAction::Types(text) => {
                 let at = self.cursor..self.cursor;
                 let after = self.text.with_replaced(at, text);
                 let cursor = Offset(self.cursor.0 + text.len());
@@ -77,11 +77,11 @@ impl User for Storyteller {
                 };
                 (after, cursor, kind, None)
             }
-            Act::Tabs => {
+            ScriptedAction::Tabs => {
                 let screen = self.screen.take()?;
                 let (after, cursor) = screen.suggestion.apply(&self.text);
-                let accepts = Accepts {
-                    part: Part::All,
+                let accepts = UserAccept {
+                    part: AcceptedPart::All,
                     characters: screen.suggestion.text.chars().count(),
                     lines: screen.suggestion.text.matches('\n').count() + 1,
                     suggestion: Some(screen.id),
@@ -90,7 +90,7 @@ impl User for Storyteller {
             }
         };
         (self.text, self.cursor) = (text, cursor);
-        Some(Deed::Edits(Edited {
+        Some(UserAction::Edits(UserEdit {
             document: DOCUMENT,
             after: self.text.clone(),
             cursor,
@@ -137,29 +137,33 @@ fn setup() -> Setup {
 }
 
 /// Runs a story whose text has its cursor at `$0`; returns the figures, and what was shown when.
-fn tell(policy: PolicyName, text: &str, acts: &[(u64, Act)]) -> (Figures, Vec<(u64, String)>) {
-    tell_with(policy, text, acts, &setup())
+fn tell(
+    policy: PolicyName,
+    text: &str,
+    actions: &[(u64, ScriptedAction)],
+) -> (Figures, Vec<(u64, String)>) {
+    tell_with(policy, text, actions, &setup())
 }
 
 fn tell_with(
     policy: PolicyName,
     text: &str,
-    acts: &[(u64, Act)],
+    actions: &[(u64, ScriptedAction)],
     setup: &Setup,
 ) -> (Figures, Vec<(u64, String)>) {
-    tell_by(Ngram::new(), policy, text, acts, setup)
+    tell_by(Ngram::new(), policy, text, actions, setup)
 }
 
 fn tell_by(
     source: Ngram,
     policy: PolicyName,
     text: &str,
-    acts: &[(u64, Act)],
+    actions: &[(u64, ScriptedAction)],
     setup: &Setup,
 ) -> (Figures, Vec<(u64, String)>) {
     let cursor = text.find("$0").expect("the text has a cursor");
-    let mut user = Storyteller {
-        acts: acts.to_vec(),
+    let mut user = ScriptedUser {
+        actions: actions.to_vec(),
         next: 0,
         text: Document::new(&text.replace("$0", ""), Version(1)),
         cursor: Offset(cursor),
@@ -189,16 +193,20 @@ fn at_end() -> String {
 }
 
 /// Types `=`, then accepts three times, each after two seconds of reading.
-const TYPED_AND_ACCEPTED: [(u64, Act); 4] = [
-    (1_000, Act::Types(" =")),
-    (3_000, Act::Tabs),
-    (5_000, Act::Tabs),
-    (7_000, Act::Tabs),
+const TYPED_AND_ACCEPTED: [(u64, ScriptedAction); 4] = [
+    (1_000, ScriptedAction::Types(" =")),
+    (3_000, ScriptedAction::Tabs),
+    (5_000, ScriptedAction::Tabs),
+    (7_000, ScriptedAction::Tabs),
 ];
 
 #[test]
 fn a_question_takes_what_its_passes_take() {
-    let (figures, shown) = tell(PolicyName::None, "a c\na$0", &[(1_000, Act::Types(" "))]);
+    let (figures, shown) = tell(
+        PolicyName::None,
+        "a c\na$0",
+        &[(1_000, ScriptedAction::Types(" "))],
+    );
     // A pass over two markers, the three tokens before the last word, and two of the forced text.
     // Then ` c` is chosen, and a pass of one token shows that the line ends after it.
     assert_eq!(shown, [(1_000 + 17 + 11, "c".to_owned())]);
@@ -241,11 +249,14 @@ fn an_accept_that_moves_the_base_is_computed_ahead() {
     };
     let list: String = (0..24).map(|line| words(line) + ";\n").collect();
     let text = format!("{list}\n{}$0\n", words(0));
-    let tabs = (1..=20).map(|n| (5_000 * n, Act::Tabs));
-    let acts: Vec<(u64, Act)> = [(100, Act::Types(";"))].into_iter().chain(tabs).collect();
+    let tabs = (1..=20).map(|n| (5_000 * n, ScriptedAction::Tabs));
+    let actions: Vec<(u64, ScriptedAction)> = [(100, ScriptedAction::Types(";"))]
+        .into_iter()
+        .chain(tabs)
+        .collect();
     for layout in [Layout::SuffixFirst, Layout::PrefixFirst] {
         let copier = || Ngram::in_layout(layout);
-        let (ours, _) = tell_by(copier(), PolicyName::Tabahead, &text, &acts, &setup());
+        let (ours, _) = tell_by(copier(), PolicyName::Tabahead, &text, &actions, &setup());
         let (moved, stood) = (&ours.prefilled_base_moved, &ours.prefilled_base_stood);
         assert_eq!(ours.accepts, 20, "{layout:?}");
         assert_eq!(moved.len() + stood.len(), 20, "{layout:?}");
@@ -261,7 +272,7 @@ fn an_accept_that_moves_the_base_is_computed_ahead() {
         assert_eq!(by_lines, [moved.len() as u64, 20], "{layout:?}");
 
         // A policy that asks on every request reads the text that moved.
-        let (none, _) = tell_by(copier(), PolicyName::None, &text, &acts, &setup());
+        let (none, _) = tell_by(copier(), PolicyName::None, &text, &actions, &setup());
         let read = none.prefilled_base_moved;
         assert_eq!(read.len(), moved.len(), "{layout:?}");
         assert!(read.sum() > 20 * read.len() as u64, "{layout:?} {read:?}");
@@ -272,14 +283,14 @@ fn an_accept_that_moves_the_base_is_computed_ahead() {
 #[test]
 fn split_at_the_cursor_every_accept_moves_the_base_and_is_computed_ahead() {
     let copier = Ngram::in_layout(Layout::Split);
-    let acts = [
-        (0, Act::Types(" ")),
-        (5_000, Act::Tabs),
-        (10_000, Act::Types("\n")),
-        (15_000, Act::Types("let second")),
-        (20_000, Act::Tabs),
+    let actions = [
+        (0, ScriptedAction::Types(" ")),
+        (5_000, ScriptedAction::Tabs),
+        (10_000, ScriptedAction::Types("\n")),
+        (15_000, ScriptedAction::Types("let second")),
+        (20_000, ScriptedAction::Tabs),
     ];
-    let (ours, _) = tell_by(copier, PolicyName::Tabahead, &at_end(), &acts, &setup());
+    let (ours, _) = tell_by(copier, PolicyName::Tabahead, &at_end(), &actions, &setup());
     let moved = ours.prefilled_base_moved;
     assert!(ours.accepts > 0);
     assert_eq!(moved.len() as u64, ours.accepts);
@@ -289,18 +300,18 @@ fn split_at_the_cursor_every_accept_moves_the_base_and_is_computed_ahead() {
 
 #[test]
 fn keys_enters_and_what_comes_behind_a_jump_are_told_apart() {
-    let acts = [
-        (1_000, Act::Types("a")),
-        (2_000, Act::Types("b")),
-        (3_000, Act::Moves(0)),
-        (4_000, Act::Types("c")),
-        (5_000, Act::Types("\n")),
+    let actions = [
+        (1_000, ScriptedAction::Types("a")),
+        (2_000, ScriptedAction::Types("b")),
+        (3_000, ScriptedAction::Moves(0)),
+        (4_000, ScriptedAction::Types("c")),
+        (5_000, ScriptedAction::Types("\n")),
         // Back to where the last change left the cursor: no jump.
-        (6_000, Act::Moves(60)),
-        (6_100, Act::Moves(2)),
-        (7_000, Act::Types("d")),
+        (6_000, ScriptedAction::Moves(60)),
+        (6_100, ScriptedAction::Moves(2)),
+        (7_000, ScriptedAction::Types("d")),
     ];
-    let (figures, _) = tell(PolicyName::None, &at_end(), &acts);
+    let (figures, _) = tell(PolicyName::None, &at_end(), &actions);
     assert_eq!(figures.prefilled_per_key.len(), 3);
     assert_eq!(figures.prefilled_per_enter.len(), 1);
     assert_eq!(figures.prefilled_per_jump.len(), 1);
@@ -309,15 +320,15 @@ fn keys_enters_and_what_comes_behind_a_jump_are_told_apart() {
 #[test]
 fn only_ours_looks_further_than_one_accept_ahead() {
     // There is time for everything before the first Tab, and none between Tabs.
-    let acts = [
-        (1_000, Act::Types(" =")),
-        (5_000, Act::Tabs),
-        (5_001, Act::Tabs),
-        (5_002, Act::Tabs),
+    let actions = [
+        (1_000, ScriptedAction::Types(" =")),
+        (5_000, ScriptedAction::Tabs),
+        (5_001, ScriptedAction::Tabs),
+        (5_002, ScriptedAction::Tabs),
     ];
-    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
+    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &actions);
     assert_eq!((ours.accepts, ours.hits_after_accept), (3, 3));
-    let (copilot, _) = tell(PolicyName::Copilot, &at_end(), &acts);
+    let (copilot, _) = tell(PolicyName::Copilot, &at_end(), &actions);
     // At the second Tab nothing is shown yet.
     assert_eq!((copilot.accepts, copilot.hits_after_accept), (2, 1));
 }
@@ -342,9 +353,12 @@ fn what_llama_vim_computes_ahead_mid_line_is_never_found() {
 
 #[test]
 fn llama_vim_lets_a_fresh_question_wait_for_one_that_nobody_needs() {
-    let acts = [(1_000, Act::Types(" =")), (1_005, Act::Types(" read"))];
-    let (patient, _) = tell(PolicyName::LlamaVim, &at_end(), &acts);
-    let (direct, _) = tell(PolicyName::None, &at_end(), &acts);
+    let actions = [
+        (1_000, ScriptedAction::Types(" =")),
+        (1_005, ScriptedAction::Types(" read")),
+    ];
+    let (patient, _) = tell(PolicyName::LlamaVim, &at_end(), &actions);
+    let (direct, _) = tell(PolicyName::None, &at_end(), &actions);
     let slowest = |figures: &Figures| figures.all_perceived().quantile(1.0);
     // Its job is over in less than the 100 ms of its timer.
     assert!(
@@ -356,9 +370,12 @@ fn llama_vim_lets_a_fresh_question_wait_for_one_that_nobody_needs() {
 #[test]
 fn a_person_does_not_wait_for_the_end_of_a_pass_that_computes_ahead() {
     // A key that differs from what is shown, pressed while something is computed ahead.
-    let acts = [(1_000, Act::Types(" =")), (1_400, Act::Types("zz"))];
-    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
-    let (none, _) = tell(PolicyName::None, &at_end(), &acts);
+    let actions = [
+        (1_000, ScriptedAction::Types(" =")),
+        (1_400, ScriptedAction::Types("zz")),
+    ];
+    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &actions);
+    let (none, _) = tell(PolicyName::None, &at_end(), &actions);
     let slowest = |figures: &Figures| figures.all_perceived().quantile(1.0).unwrap_or(0);
     // At most one layer of the largest speculative pass.
     let layer = (10_000 + 40 * 1_000) / 4;
@@ -382,21 +399,21 @@ fn the_same_session_gives_the_same_figures() {
 
 #[test]
 fn nothing_is_stale() {
-    let acts: Vec<(u64, Act)> = (0..60)
+    let actions: Vec<(u64, ScriptedAction)> = (0..60)
         .map(|n| {
             let act = match n % 4 {
-                0 => Act::Tabs,
-                1 => Act::Types(" "),
-                2 => Act::Types("="),
-                _ => Act::Types("o"),
+                0 => ScriptedAction::Tabs,
+                1 => ScriptedAction::Types(" "),
+                2 => ScriptedAction::Types("="),
+                _ => ScriptedAction::Types("o"),
             };
             (1_000 + n * 37, act)
         })
         .collect();
     for policy in PolicyName::ALL {
-        let (figures, _) = tell(policy, &at_end(), &acts);
+        let (figures, _) = tell(policy, &at_end(), &actions);
         assert_eq!(figures.stale_shows, 0, "{policy:?}");
     }
-    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &acts);
+    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &actions);
     assert_eq!(ours.unlike_fresh, 0);
 }

@@ -1,9 +1,9 @@
 //! The recording as it happened, and the recording with its accepted suggestions served as if they
 //! were ours.
 //!
-//! `Recorded` turns what happened into deeds. `Injected` looks ahead: for an accept it finds when
-//! the accepted text first appeared (from the recorded fetches, or from a typist's times if there
-//! are none), shows it at that time, and lets nothing of ours appear until it is accepted.
+//! `RecordedUser` turns what happened into actions. `InjectedUser` looks ahead: for an accept it
+//! finds when the accepted text first appeared (from the recorded fetches, or from a typist's times
+//! if there are none), shows it at that time, and lets nothing of ours appear until it is accepted.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -11,59 +11,56 @@ use tabahead_context::{DocumentName, Suggestion};
 use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
-use super::{Accepts, Deed, Edited, Part, User, UserError};
+use super::{AcceptedPart, User, UserAccept, UserAction, UserEdit, UserError};
 use crate::{
-    editing::{ByteEdit, Happening, What},
+    editing::{ByteEdit, EditingEvent, EventKind},
     recording::FetchedItem,
     typist::Typist,
 };
 
 /// Everything that happened, in order.
-pub type Happenings = Box<dyn Iterator<Item = Result<Happening, UserError>>>;
+pub type EditingEvents = Box<dyn Iterator<Item = Result<EditingEvent, UserError>>>;
 
 /// Longest time between a suggestion's appearance and its accept.
 const LONGEST_READING: Duration = Duration::from_secs(30);
 
-/// Maximum number of deeds held back for looking ahead.
+/// Maximum number of actions held back for looking ahead.
 const LOOK_AHEAD: usize = 2_000;
 
 /// The recording as it happened.
-pub struct Recorded {
-    happenings: Happenings,
-    next: Option<(Timestamp, Deed)>,
+pub struct RecordedUser {
+    events: EditingEvents,
+    next: Option<(Timestamp, UserAction)>,
 }
 
-impl Recorded {
+impl RecordedUser {
     /// Creates a user who does what happened.
-    pub fn new(happenings: Happenings) -> Self {
-        Self {
-            happenings,
-            next: None,
-        }
+    pub fn new(events: EditingEvents) -> Self {
+        Self { events, next: None }
     }
 }
 
-impl User for Recorded {
+impl User for RecordedUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         while self.next.is_none() {
-            let Some(happening) = self.happenings.next().transpose()? else {
+            let Some(event) = self.events.next().transpose()? else {
                 return Ok(None);
             };
-            self.next = deed_of(&happening).map(|deed| (Timestamp(happening.at), deed));
+            self.next = action_of(&event).map(|action| (Timestamp(event.at), action));
         }
         Ok(self.next.as_ref().map(|(at, _)| *at))
     }
 
-    fn act(&mut self) -> Option<Deed> {
-        self.next.take().map(|(_, deed)| deed)
+    fn act(&mut self) -> Option<UserAction> {
+        self.next.take().map(|(_, action)| action)
     }
 }
 
 /// The recording, with its accepted suggestions served as ours.
-pub struct Injected {
-    happenings: Happenings,
+pub struct InjectedUser {
+    events: EditingEvents,
     ended: bool,
-    deeds: VecDeque<(Timestamp, Deed)>,
+    actions: VecDeque<(Timestamp, UserAction)>,
     fetches: VecDeque<Fetch>,
     /// Recent requests, each with its document.
     fetching: VecDeque<(u64, DocumentId)>,
@@ -77,40 +74,41 @@ struct Fetch {
     items: Vec<FetchedItem>,
 }
 
-impl Injected {
+impl InjectedUser {
     /// Creates a user who does what happened; `seed` is for times that are not in the recording.
-    pub fn new(happenings: Happenings, seed: u64) -> Self {
+    pub fn new(events: EditingEvents, seed: u64) -> Self {
         Self {
-            happenings,
+            events,
             ended: false,
-            deeds: VecDeque::new(),
+            actions: VecDeque::new(),
             fetches: VecDeque::new(),
             fetching: VecDeque::new(),
             typist: Typist::new(seed),
         }
     }
 
-    /// Reads on until enough is known about what follows the first deed.
+    /// Reads on until enough is known about what follows the first action.
     fn look_ahead(&mut self) -> Result<(), UserError> {
-        let enough = |deeds: &VecDeque<(Timestamp, Deed)>| match (deeds.front(), deeds.back()) {
-            (Some((first, _)), Some((last, _))) => {
-                deeds.len() >= LOOK_AHEAD || last.0.saturating_sub(first.0) >= LONGEST_READING
-            }
-            _ => false,
-        };
-        while !self.ended && !enough(&self.deeds) {
-            match self.happenings.next().transpose()? {
-                Some(happening) => self.take(&happening),
+        let enough =
+            |actions: &VecDeque<(Timestamp, UserAction)>| match (actions.front(), actions.back()) {
+                (Some((first, _)), Some((last, _))) => {
+                    actions.len() >= LOOK_AHEAD || last.0.saturating_sub(first.0) >= LONGEST_READING
+                }
+                _ => false,
+            };
+        while !self.ended && !enough(&self.actions) {
+            match self.events.next().transpose()? {
+                Some(event) => self.take(&event),
                 None => self.ended = true,
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, happening: &Happening) {
-        let at = Timestamp(happening.at);
-        match &happening.what {
-            What::FetchStarted {
+    fn take(&mut self, event: &EditingEvent) {
+        let at = Timestamp(event.at);
+        match &event.kind {
+            EventKind::FetchStarted {
                 document, request, ..
             } => {
                 self.fetching.push_back((*request, DocumentId(*document)));
@@ -118,7 +116,7 @@ impl Injected {
                     self.fetching.pop_front();
                 }
             }
-            What::FetchEnded {
+            EventKind::FetchEnded {
                 request,
                 cancelled: false,
                 result,
@@ -140,30 +138,31 @@ impl Injected {
         while self.fetches.front().is_some_and(|f| f.at.0 < horizon) {
             self.fetches.pop_front();
         }
-        let Some(deed) = deed_of(happening) else {
+        let Some(action) = action_of(event) else {
             return;
         };
-        if let (Deed::Edits(accepted), What::Changed { before, .. }) = (&deed, &happening.what)
+        if let (UserAction::Edits(accepted), EventKind::Changed { before, .. }) =
+            (&action, &event.kind)
             && accepted.accepts.is_some()
         {
             self.inject(at, before, accepted);
         }
-        self.deeds.push_back((at, deed));
+        self.actions.push_back((at, action));
     }
 
     /// Shows the suggestion that is accepted now at the time when it first appeared.
-    fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &Edited) {
+    fn inject(&mut self, accepted_at: Timestamp, before: &Document, accepted: &UserEdit) {
         // States from which typing along leads to the accept, latest first.
-        let mut chain: Vec<(usize, Appears)> = Vec::new();
-        for (index, (at, deed)) in self.deeds.iter().enumerate().rev() {
-            let (text, cursor, edits) = match deed {
-                Deed::Edits(edited) if edited.document == accepted.document => {
+        let mut chain: Vec<(usize, Appearance)> = Vec::new();
+        for (index, (at, action)) in self.actions.iter().enumerate().rev() {
+            let (text, cursor, edits) = match action {
+                UserAction::Edits(edited) if edited.document == accepted.document => {
                     (&edited.after, edited.cursor, edited.accepts.is_none())
                 }
-                Deed::Moves { document, cursor } if *document == accepted.document => {
+                UserAction::Moves { document, cursor } if *document == accepted.document => {
                     (before, *cursor, false)
                 }
-                Deed::Opens { document, .. } if *document == accepted.document => {
+                UserAction::Opens { document, .. } if *document == accepted.document => {
                     (before, Offset(0), false)
                 }
                 _ => continue,
@@ -172,14 +171,14 @@ impl Injected {
             let along = leading(text, cursor, &accepted.after, accepted.cursor);
             let recent = accepted_at.0.saturating_sub(at.0) <= LONGEST_READING;
             let suggestion = match along.clone() {
-                Some(along) if first || recent && deed.is_edit() => Some(along),
+                Some(along) if first || recent && action.is_edit() => Some(along),
                 None if first => replacing(text, &accepted.after, accepted.cursor),
                 _ => None,
             };
             let Some(suggestion) = suggestion else {
                 break;
             };
-            let appears = Appears {
+            let appears = Appearance {
                 at: *at,
                 text: text.clone(),
                 cursor,
@@ -220,33 +219,37 @@ impl Injected {
     fn insert(
         &mut self,
         document: DocumentId,
-        chain: Vec<(usize, Appears)>,
+        chain: Vec<(usize, Appearance)>,
         from: usize,
         appeared: Timestamp,
     ) {
         for (nth, (index, state)) in chain.into_iter().enumerate().take(from + 1) {
             let first = nth == from;
             let at = if first { appeared } else { state.at };
-            let shows = Deed::Shows {
+            let shows = UserAction::Shows {
                 document,
                 text: state.text,
                 cursor: state.cursor,
                 suggestion: state.suggestion,
             };
-            if !first && let Some((_, Deed::Edits(edited))) = self.deeds.get_mut(index) {
+            if !first && let Some((_, UserAction::Edits(edited))) = self.actions.get_mut(index) {
                 edited.asks = false;
             }
             let mut place = index + 1;
-            while self.deeds.get(place).is_some_and(|(other, _)| *other <= at) {
+            while self
+                .actions
+                .get(place)
+                .is_some_and(|(other, _)| *other <= at)
+            {
                 place += 1;
             }
-            self.deeds.insert(place, (at, shows));
+            self.actions.insert(place, (at, shows));
         }
     }
 }
 
 /// A state and the suggestion that appears in it.
-struct Appears {
+struct Appearance {
     at: Timestamp,
     text: Document,
     cursor: Offset,
@@ -265,35 +268,35 @@ impl Fetch {
     }
 }
 
-impl User for Injected {
+impl User for InjectedUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         self.look_ahead()?;
-        Ok(self.deeds.front().map(|(at, _)| *at))
+        Ok(self.actions.front().map(|(at, _)| *at))
     }
 
-    fn act(&mut self) -> Option<Deed> {
-        self.deeds.pop_front().map(|(_, deed)| deed)
+    fn act(&mut self) -> Option<UserAction> {
+        self.actions.pop_front().map(|(_, action)| action)
     }
 }
 
-/// Returns the deed of a happening; `None` for happenings that are only noted.
-pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
-    Some(match &happening.what {
-        What::Opened {
+/// Returns the action of an event; `None` for events that are only noted.
+pub(super) fn action_of(event: &EditingEvent) -> Option<UserAction> {
+    Some(match &event.kind {
+        EventKind::Opened {
             document,
             file_name,
             language,
             text,
             ..
-        } => Deed::Opens {
+        } => UserAction::Opens {
             document: DocumentId(*document),
             name: DocumentName::new(file_name.clone(), language.clone()),
             text: text.clone(),
         },
-        What::Closed { document } => Deed::Closes {
+        EventKind::Closed { document } => UserAction::Closes {
             document: DocumentId(*document),
         },
-        What::Changed {
+        EventKind::Changed {
             document,
             before,
             after,
@@ -304,13 +307,13 @@ pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
             ..
         } => {
             let accepts = reason.as_deref() == Some("inlineSuggestion.accept");
-            Deed::Edits(Edited {
+            UserAction::Edits(UserEdit {
                 document: DocumentId(*document),
                 after: after.clone(),
                 cursor: *cursor,
                 kind: *kind,
-                accepts: accepts.then(|| Accepts {
-                    part: Part::All,
+                accepts: accepts.then(|| UserAccept {
+                    part: AcceptedPart::All,
                     characters: inserted(before, edits),
                     lines: 1 + after.line_count().saturating_sub(before.line_count()),
                     suggestion: None,
@@ -318,13 +321,13 @@ pub(super) fn deed_of(happening: &Happening) -> Option<Deed> {
                 asks: true,
             })
         }
-        What::Moved {
+        EventKind::Moved {
             document, cursor, ..
-        } => Deed::Moves {
+        } => UserAction::Moves {
             document: DocumentId(*document),
             cursor: *cursor,
         },
-        What::FetchStarted { .. } | What::FetchEnded { .. } => return None,
+        EventKind::FetchStarted { .. } | EventKind::FetchEnded { .. } => return None,
     })
 }
 

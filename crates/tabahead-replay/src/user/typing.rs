@@ -14,9 +14,12 @@ use tabahead_context::Suggestion;
 use tabahead_speculation::{DocumentId, Timestamp};
 use tabahead_text::{Document, Offset};
 
-use super::{Accepts, Deed, Edited, Happenings, Part, Screen, User, UserError, recorded::deed_of};
+use super::{
+    AcceptedPart, EditingEvents, Screen, User, UserAccept, UserAction, UserEdit, UserError,
+    recorded::action_of,
+};
 use crate::{
-    editing::{EditKind, Happening, What},
+    editing::{EditKind, EditingEvent, EventKind},
     typist::Typist,
 };
 
@@ -30,13 +33,13 @@ const LONGEST_TYPED: usize = 400;
 const LONGEST_STRETCH: usize = 5_000;
 
 /// The simulated user.
-pub struct Typing {
-    happenings: Happenings,
-    /// Happenings that were read but not begun.
-    ahead: VecDeque<Happening>,
+pub struct TypingUser {
+    events: EditingEvents,
+    /// Events that were read but not begun.
+    ahead: VecDeque<EditingEvent>,
     /// The rest of the stretch that is being typed.
     stretch: Option<Stretch>,
-    deed: Option<Planned>,
+    action: Option<PlannedAction>,
     /// The typist's time at the recording's time `recorded`.
     now: Timestamp,
     recorded: Duration,
@@ -66,21 +69,21 @@ struct Stretch {
     ends: Duration,
 }
 
-/// The deed that comes next.
-enum Planned {
-    Recorded(Timestamp, Box<Deed>, Duration),
+/// The action that comes next.
+enum PlannedAction {
+    Recorded(Timestamp, Box<UserAction>, Duration),
     Key(Timestamp),
-    Accept(Timestamp, Part),
+    Accept(Timestamp, AcceptedPart),
 }
 
-impl Typing {
+impl TypingUser {
     /// Creates a typist of what happened.
-    pub fn new(happenings: Happenings, seed: u64) -> Self {
+    pub fn new(events: EditingEvents, seed: u64) -> Self {
         Self {
-            happenings,
+            events,
             ahead: VecDeque::new(),
             stretch: None,
-            deed: None,
+            action: None,
             now: Timestamp::default(),
             recorded: Duration::ZERO,
             screen: None,
@@ -90,19 +93,19 @@ impl Typing {
         }
     }
 
-    fn peek(&mut self, nth: usize) -> Result<Option<&Happening>, UserError> {
+    fn peek(&mut self, nth: usize) -> Result<Option<&EditingEvent>, UserError> {
         while self.ahead.len() <= nth {
-            match self.happenings.next().transpose()? {
-                Some(happening) => self.ahead.push_back(happening),
+            match self.events.next().transpose()? {
+                Some(event) => self.ahead.push_back(event),
                 None => return Ok(None),
             }
         }
         Ok(self.ahead.get(nth))
     }
 
-    /// Plans the next deed from the current state.
+    /// Plans the next action from the current state.
     fn plan(&mut self) -> Result<(), UserError> {
-        while self.deed.is_none() {
+        while self.action.is_none() {
             if let Some(stretch) = &mut self.stretch {
                 if stretch.rest.is_empty() && stretch.replaces.is_none() {
                     self.recorded = stretch.ends;
@@ -114,24 +117,24 @@ impl Typing {
                     None => self.typist.next_key(),
                 };
                 let due = Timestamp((self.now.0 + gap).max(self.rests_until.0));
-                self.deed = Some(Planned::Key(due));
+                self.action = Some(PlannedAction::Key(due));
                 self.reconsider();
                 return Ok(());
             }
             if self.begin_stretch()? {
                 continue;
             }
-            let Some(happening) = self.ahead.pop_front() else {
+            let Some(event) = self.ahead.pop_front() else {
                 return Ok(());
             };
-            if let Some(mut deed) = deed_of(&happening) {
-                if let Deed::Edits(edited) = &mut deed {
+            if let Some(mut action) = action_of(&event) {
+                if let UserAction::Edits(edited) = &mut action {
                     // This accept was not of our suggestions, and the text was not typed either.
                     edited.accepts = None;
                 }
-                let due = self.now.0 + happening.at.saturating_sub(self.recorded);
+                let due = self.now.0 + event.at.saturating_sub(self.recorded);
                 let due = Timestamp(due.max(self.rests_until.0));
-                self.deed = Some(Planned::Recorded(due, Box::new(deed), happening.at));
+                self.action = Some(PlannedAction::Recorded(due, Box::new(action), event.at));
             }
         }
         Ok(())
@@ -145,21 +148,21 @@ impl Typing {
         let mut taken = 0;
         let mut end = None;
         for nth in 0..LONGEST_STRETCH {
-            let Some(happening) = self.peek(nth)? else {
+            let Some(event) = self.peek(nth)? else {
                 break;
             };
-            match &happening.what {
-                What::FetchStarted { .. } | What::FetchEnded { .. } => continue,
-                What::Changed { .. } if region.take(&happening.what) => {
-                    gaps.push_back(happening.at.saturating_sub(last));
-                    last = happening.at;
+            match &event.kind {
+                EventKind::FetchStarted { .. } | EventKind::FetchEnded { .. } => continue,
+                EventKind::Changed { .. } if region.take(&event.kind) => {
+                    gaps.push_back(event.at.saturating_sub(last));
+                    last = event.at;
                     taken = nth + 1;
-                    if let What::Changed {
+                    if let EventKind::Changed {
                         document,
                         after,
                         cursor,
                         ..
-                    } = &happening.what
+                    } = &event.kind
                     {
                         end = Some((DocumentId(*document), after.clone(), *cursor));
                     }
@@ -192,8 +195,8 @@ impl Typing {
         let (Some(stretch), Some(screen)) = (&self.stretch, &self.screen) else {
             return;
         };
-        let due = match &self.deed {
-            Some(Planned::Key(due)) => *due,
+        let due = match &self.action {
+            Some(PlannedAction::Key(due)) => *due,
             _ => return,
         };
         let Some(part) = stretch.agrees(screen) else {
@@ -210,11 +213,11 @@ impl Typing {
         let accepts = Timestamp((screen.since.0 + reading).max(self.now.0));
         if accepts < due {
             // The accept comes first; the key is planned again afterwards.
-            self.deed = Some(Planned::Accept(accepts, part));
+            self.action = Some(PlannedAction::Accept(accepts, part));
         }
     }
 
-    fn presses_key(&mut self) -> Option<Deed> {
+    fn presses_key(&mut self) -> Option<UserAction> {
         let stretch = self.stretch.as_mut()?;
         let key = next_key(&stretch.rest);
         let typed: String = stretch.rest.drain(..key).collect();
@@ -228,7 +231,7 @@ impl Typing {
         let range = stretch.replaces.take().unwrap_or(at..at);
         stretch.before = stretch.before.with_replaced(range, &typed);
         stretch.cursor = Offset(at.0 + typed.len());
-        Some(Deed::Edits(Edited {
+        Some(UserAction::Edits(UserEdit {
             document: stretch.document,
             after: stretch.before.clone(),
             cursor: stretch.cursor,
@@ -238,7 +241,7 @@ impl Typing {
         }))
     }
 
-    fn presses_tab(&mut self, part: Part) -> Option<Deed> {
+    fn presses_tab(&mut self, part: AcceptedPart) -> Option<UserAction> {
         let screen = self.screen.take()?;
         let stretch = self.stretch.as_mut()?;
         let text = part_of(&screen.suggestion.text, part);
@@ -258,42 +261,44 @@ impl Typing {
             .with_replaced(replaced.unwrap_or(at..at), text);
         stretch.cursor = Offset(at.0 + text.len());
         self.rests_until = Timestamp(self.now.0 + self.typist.edits_after_accept());
-        Some(Deed::Edits(Edited {
+        Some(UserAction::Edits(UserEdit {
             document: stretch.document,
             after: stretch.before.clone(),
             cursor: stretch.cursor,
             kind: EditKind::Accept,
-            accepts: Some(Accepts {
+            accepts: Some(UserAccept {
                 part,
                 characters: text.chars().count(),
                 lines: 1 + stretch.before.line_count().saturating_sub(lines_before),
-                suggestion: (part == Part::All).then_some(screen.id),
+                suggestion: (part == AcceptedPart::All).then_some(screen.id),
             }),
             asks: true,
         }))
     }
 }
 
-impl User for Typing {
+impl User for TypingUser {
     fn next(&mut self) -> Result<Option<Timestamp>, UserError> {
         self.plan()?;
-        Ok(self.deed.as_ref().map(|deed| match deed {
-            Planned::Recorded(at, ..) | Planned::Key(at) | Planned::Accept(at, _) => *at,
+        Ok(self.action.as_ref().map(|action| match action {
+            PlannedAction::Recorded(at, ..)
+            | PlannedAction::Key(at)
+            | PlannedAction::Accept(at, _) => *at,
         }))
     }
 
-    fn act(&mut self) -> Option<Deed> {
-        match self.deed.take()? {
-            Planned::Recorded(at, deed, recorded) => {
+    fn act(&mut self) -> Option<UserAction> {
+        match self.action.take()? {
+            PlannedAction::Recorded(at, action, recorded) => {
                 self.now = at;
                 self.recorded = recorded;
-                Some(*deed)
+                Some(*action)
             }
-            Planned::Key(at) => {
+            PlannedAction::Key(at) => {
                 self.now = at;
                 self.presses_key()
             }
-            Planned::Accept(at, part) => {
+            PlannedAction::Accept(at, part) => {
                 self.now = at;
                 self.presses_tab(part)
             }
@@ -302,8 +307,8 @@ impl User for Typing {
 
     fn sees(&mut self, now: Timestamp, screen: Option<&Screen>) {
         self.screen = screen.cloned();
-        if let Some(Planned::Accept(..)) = self.deed {
-            self.deed = None;
+        if let Some(PlannedAction::Accept(..)) = self.action {
+            self.action = None;
         }
         let before = self.now;
         self.now = now.max(before);
@@ -315,13 +320,13 @@ impl User for Typing {
 impl Stretch {
     /// Returns how much of a suggestion agrees with the text to be typed; `None` if it is not worth
     /// a key.
-    fn agrees(&self, screen: &Screen) -> Option<Part> {
+    fn agrees(&self, screen: &Screen) -> Option<AcceptedPart> {
         let Suggestion { range, text } = &screen.suggestion;
         let here = screen.document == self.document
             && range.start == self.cursor
             && range.end == self.cursor
             && self.replaces.is_none();
-        let parts = [Part::All, Part::Line, Part::Word];
+        let parts = [AcceptedPart::All, AcceptedPart::Line, AcceptedPart::Word];
         let agreed = parts.into_iter().find(|part| {
             let text = part_of(text, *part);
             let longer = text.chars().count() >= LEAST_CHARACTERS;
@@ -346,15 +351,15 @@ struct Region {
 
 impl Region {
     /// Takes a change if it continues at this place; returns whether it did.
-    fn take(&mut self, what: &What) -> bool {
-        let What::Changed {
+    fn take(&mut self, event: &EventKind) -> bool {
+        let EventKind::Changed {
             document,
             before,
             edits,
             kind,
             reason,
             ..
-        } = what
+        } = event
         else {
             return false;
         };
@@ -412,14 +417,14 @@ fn ends_with_key(text: &str, at: usize) -> bool {
 }
 
 /// Returns the part of a suggestion that is accepted.
-fn part_of(text: &str, part: Part) -> &str {
+fn part_of(text: &str, part: AcceptedPart) -> &str {
     let end = match part {
-        Part::All => text.len(),
-        Part::Line => match text.trim_start_matches(['\r', '\n']).find('\n') {
+        AcceptedPart::All => text.len(),
+        AcceptedPart::Line => match text.trim_start_matches(['\r', '\n']).find('\n') {
             Some(at) => text.len() - text.trim_start_matches(['\r', '\n']).len() + at,
             None => text.len(),
         },
-        Part::Word => {
+        AcceptedPart::Word => {
             let word = |c: char| c.is_alphanumeric() || c == '_';
             let start = text.find(word).unwrap_or(0);
             let length = text[start..]

@@ -16,7 +16,7 @@ use tabahead_context::{DocumentName, Suggestion};
 use tabahead_text::{Document, Position, PositionEncoding};
 
 use super::position;
-use crate::policy::asking::State;
+use crate::policy::asking::DocumentState;
 
 /// Maximum wait for an answer that must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ pub enum ServerError {
 }
 
 /// An answer, and when it arrived.
-pub(super) struct Arrived {
+pub(super) struct ArrivedAnswer {
     pub(super) id: i64,
     pub(super) at: Instant,
     pub(super) result: Value,
@@ -47,7 +47,7 @@ pub(super) struct Server {
     child: Child,
     input: BufWriter<ChildStdin>,
     messages: Receiver<(Instant, Message)>,
-    answers: HashMap<i64, Arrived>,
+    answers: HashMap<i64, ArrivedAnswer>,
     next_id: i64,
     opened: u64,
 }
@@ -148,14 +148,14 @@ impl Server {
     }
 
     /// Returns the next answer that arrives before `until`.
-    pub(super) fn next(&mut self, until: Instant) -> Result<Option<Arrived>, ServerError> {
+    pub(super) fn next(&mut self, until: Instant) -> Result<Option<ArrivedAnswer>, ServerError> {
         if let Some(&id) = self.answers.keys().min() {
             return Ok(self.answers.remove(&id));
         }
         self.read(until)
     }
 
-    fn read(&mut self, until: Instant) -> Result<Option<Arrived>, ServerError> {
+    fn read(&mut self, until: Instant) -> Result<Option<ArrivedAnswer>, ServerError> {
         loop {
             let patience = until.saturating_duration_since(Instant::now());
             let (at, message) = match self.messages.recv_timeout(patience) {
@@ -171,7 +171,7 @@ impl Server {
                 Message::Response(response) => {
                     if let Ok(id) = response.id.to_string().parse() {
                         let result = response.response_result.unwrap_or_default();
-                        return Ok(Some(Arrived { id, at, result }));
+                        return Ok(Some(ArrivedAnswer { id, at, result }));
                     }
                 }
                 Message::Request(Request { id, .. }) => {
@@ -204,7 +204,10 @@ impl Server {
     }
 
     /// Returns the suggestion at a state that the server has not seen.
-    pub(super) fn suggests(&mut self, state: &State) -> Result<Option<Suggestion>, ServerError> {
+    pub(super) fn suggests(
+        &mut self,
+        state: &DocumentState,
+    ) -> Result<Option<Suggestion>, ServerError> {
         self.opened += 1;
         let uri = uri(&format!("fresh/{}", self.opened), &state.name);
         self.open(&uri, &state.name, &state.document)?;

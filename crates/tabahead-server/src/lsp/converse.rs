@@ -3,8 +3,8 @@
 //!
 //! Takes no decision. Reading never waits for an answer, and waits for a client that does not read
 //! only when more than [`MOST_WAITING`] of its requests have no answer yet: so a cancel, `exit` and
-//! the end of the input are always seen. The conversation ends with the lifeline, and ends the
-//! lifeline when a stream ends.
+//! the end of the input are always seen. The conversation ends with the lifecycle, and ends the
+//! lifecycle when a stream ends.
 
 use std::{io, sync::Arc};
 
@@ -18,13 +18,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    front::{Answering, Front},
+    front::{AnswerFuture, Front},
     rpc::{Outgoing, Response},
     unicode::readable,
     wire::{Frame, read_frame},
 };
 use crate::{
-    lifeline::Lifeline,
+    lifecycle::Lifecycle,
     session::{Notice, Status, StatusKind},
 };
 
@@ -33,25 +33,25 @@ use crate::{
 const MOST_WAITING: usize = 1 << 16;
 
 /// An answer, ready or pending, and its permit from the semaphore of waiting answers.
-struct Owed {
-    answering: Answering,
+struct PendingAnswer {
+    answering: AnswerFuture,
     place: Option<OwnedSemaphorePermit>,
 }
 
-/// Talks to a client until the lifeline or a stream ends. The front is dropped when reading ends.
+/// Talks to a client until the lifecycle or a stream ends. The front is dropped when reading ends.
 pub(crate) async fn converse(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
     front: Front,
     notices: mpsc::UnboundedReceiver<Notice>,
     greeted: CancellationToken,
-    lifeline: &Lifeline,
+    lifecycle: &Lifecycle,
 ) {
-    let (sender, owed) = mpsc::unbounded_channel();
+    let (sender, pending) = mpsc::unbounded_channel();
     let reading = async {
         tokio::select! {
             biased;
-            () = lifeline.ended() => {}
+            () = lifecycle.ended() => {}
             result = read_messages(input, front, sender) => {
                 if let Err(error) = result {
                     tracing::warn!(%error, "input broke off");
@@ -59,12 +59,12 @@ pub(crate) async fn converse(
             }
         }
         // An `exit` among the messages has already set the code.
-        lifeline.end(1);
+        lifecycle.end(1);
     };
     let writing = async {
-        if let Err(error) = write_messages(output, owed, notices, greeted).await {
+        if let Err(error) = write_messages(output, pending, notices, greeted).await {
             tracing::warn!(%error, "the editor does not read any more");
-            lifeline.end(1);
+            lifecycle.end(1);
         }
     };
     tokio::join!(reading, writing);
@@ -73,7 +73,7 @@ pub(crate) async fn converse(
 async fn read_messages(
     input: impl AsyncRead + Unpin,
     mut front: Front,
-    sender: mpsc::UnboundedSender<Owed>,
+    sender: mpsc::UnboundedSender<PendingAnswer>,
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(MOST_WAITING));
     let mut input = BufReader::new(input);
@@ -93,7 +93,7 @@ async fn read_messages(
             answering = Box::pin(std::future::ready(response));
         }
         let place = Arc::clone(&places).acquire_owned().await.ok();
-        if sender.send(Owed { answering, place }).is_err() {
+        if sender.send(PendingAnswer { answering, place }).is_err() {
             break;
         }
     }
@@ -102,7 +102,7 @@ async fn read_messages(
 
 async fn write_messages(
     mut output: impl AsyncWrite + Unpin,
-    mut owed: mpsc::UnboundedReceiver<Owed>,
+    mut pending: mpsc::UnboundedReceiver<PendingAnswer>,
     mut notices: mpsc::UnboundedReceiver<Notice>,
     greeted: CancellationToken,
 ) -> io::Result<()> {
@@ -119,8 +119,8 @@ async fn write_messages(
                 write(&mut output, &response).await?;
                 drop::<Option<OwnedSemaphorePermit>>(place);
             }
-            next = owed.recv(), if reads => match next {
-                Some(Owed { answering, place }) => {
+            next = pending.recv(), if reads => match next {
+                Some(PendingAnswer { answering, place }) => {
                     answers.push(answering.map(move |response: Response| (response, place)));
                 }
                 None => reads = false,

@@ -7,8 +7,8 @@ use tabahead_speculation::{Alternative, Answer, Origin, SuggestionId};
 use tabahead_text::{Document, Offset, PositionEncoding};
 use tower_lsp::lsp_types::Url;
 
-use super::types::{Command, InlineCompletionItem, InlineCompletionList, WireRange};
-use crate::suitability::{File, Home};
+use super::types::{InlineCompletionItem, InlineCompletionList, ItemCommand, WireRange};
+use crate::suitability::{File, Location};
 
 /// The command of every suggestion; the editor runs it after an accept.
 pub(super) const ACCEPTED_COMMAND: &str = "tabahead.accepted";
@@ -71,8 +71,8 @@ pub(super) fn wire_range(
 }
 
 /// Builds the command that the editor runs when this suggestion was accepted as a whole.
-pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
-    Command {
+pub(super) fn accepted(id: SuggestionId, origin: Origin) -> ItemCommand {
+    ItemCommand {
         title: "Accepted",
         command: ACCEPTED_COMMAND,
         arguments: vec![json!(id.0), json!(origin.as_str())],
@@ -82,26 +82,28 @@ pub(super) fn accepted(id: SuggestionId, origin: Origin) -> Command {
 /// Derives a document's identity from its address. Whatever the scheme, the path decides whether it
 /// is a secret.
 pub(super) fn file(uri: &str, language: &str) -> File {
-    let (home, path) = match Url::parse(uri) {
+    let (location, path) = match Url::parse(uri) {
         Ok(url) => {
-            let home = match url.scheme() {
-                "file" => Home::Disk,
-                "untitled" => Home::Untitled,
+            let location = match url.scheme() {
+                "file" => Location::Disk,
+                "untitled" => Location::Untitled,
                 // A cell's address is its notebook's path and a fragment.
-                "vscode-notebook-cell" => Home::Notebook,
-                _ => Home::Elsewhere,
+                "vscode-notebook-cell" => Location::Notebook,
+                _ => Location::Elsewhere,
             };
             let path = decoded(url.path());
             // The host of a file is the machine that shares it.
             let path = match url.host_str() {
-                Some(host) if home == Home::Disk && !host.is_empty() => format!("//{host}{path}"),
+                Some(host) if location == Location::Disk && !host.is_empty() => {
+                    format!("//{host}{path}")
+                }
                 _ => path,
             };
-            (home, path)
+            (location, path)
         }
-        Err(_) => (Home::Elsewhere, decoded(uri)),
+        Err(_) => (Location::Elsewhere, decoded(uri)),
     };
-    File::new(home, &path, language)
+    File::new(location, &path, language)
 }
 
 /// Decodes percent escapes in a path; bytes that are not UTF-8 become replacement characters.
@@ -132,43 +134,55 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(uri: &str, home: Home, path: &str) {
+    fn check(uri: &str, location: Location, path: &str) {
         let file = file(uri, "");
-        assert_eq!((file.home, file.path.as_str()), (home, path), "{uri}");
+        assert_eq!(
+            (file.location, file.path.as_str()),
+            (location, path),
+            "{uri}"
+        );
     }
 
     #[test]
     fn every_address_has_the_path_that_it_says() {
-        check("file:///w/a%20b.rs", Home::Disk, "/w/a b.rs");
-        check("file:///c%3A/w/a.rs", Home::Disk, "c:/w/a.rs");
-        check("file:///C:/w/a.rs", Home::Disk, "c:/w/a.rs");
+        check("file:///w/a%20b.rs", Location::Disk, "/w/a b.rs");
+        check("file:///c%3A/w/a.rs", Location::Disk, "c:/w/a.rs");
+        check("file:///C:/w/a.rs", Location::Disk, "c:/w/a.rs");
         check(
             "file://server/share/a.rs",
-            Home::Disk,
+            Location::Disk,
             "//server/share/a.rs",
         );
-        check("file:///w/cafe%CC%81.rs", Home::Disk, "/w/caf\u{e9}.rs");
-        check("untitled:/w/.env", Home::Untitled, "/w/.env");
-        check("untitled:.env", Home::Untitled, ".env");
-        check("untitled:Untitled-1", Home::Untitled, "Untitled-1");
-        check("untitled:C:%5Cw%5C.env", Home::Untitled, "c:/w/.env");
+        check("file:///w/cafe%CC%81.rs", Location::Disk, "/w/caf\u{e9}.rs");
+        check("untitled:/w/.env", Location::Untitled, "/w/.env");
+        check("untitled:.env", Location::Untitled, ".env");
+        check("untitled:Untitled-1", Location::Untitled, "Untitled-1");
+        check("untitled:C:%5Cw%5C.env", Location::Untitled, "c:/w/.env");
         check(
             "vscode-notebook-cell:/w/a.ipynb#W0",
-            Home::Notebook,
+            Location::Notebook,
             "/w/a.ipynb",
         );
         check(
             "vscode-remote://ssh-remote%2Bhost/w/.env",
-            Home::Elsewhere,
+            Location::Elsewhere,
             "/w/.env",
         );
-        check("scp://host//w/.ssh/work", Home::Elsewhere, "//w/.ssh/work");
+        check(
+            "scp://host//w/.ssh/work",
+            Location::Elsewhere,
+            "//w/.ssh/work",
+        );
         check(
             "vscode-userdata:/data/u/settings.json",
-            Home::Elsewhere,
+            Location::Elsewhere,
             "/data/u/settings.json",
         );
-        check("git:/w/.env?%7B%7D", Home::Elsewhere, "/w/.env");
-        check("/w/no-address/.env", Home::Elsewhere, "/w/no-address/.env");
+        check("git:/w/.env?%7B%7D", Location::Elsewhere, "/w/.env");
+        check(
+            "/w/no-address/.env",
+            Location::Elsewhere,
+            "/w/no-address/.env",
+        );
     }
 }

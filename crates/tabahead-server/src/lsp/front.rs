@@ -34,17 +34,17 @@ use tokio_util::sync::CancellationToken;
 use super::{
     convert::{ACCEPTED_COMMAND, file, negotiate, on_the_wire},
     handshake::{Handshake, capabilities},
-    menu::{Asked, Menu},
-    rpc::{Error, FirstOf, Id, Leaf, Response},
+    menu::{Menu, MenuRequest},
+    rpc::{Error, FirstArgument, Id, Response, Scalar},
     types::{
         AboutDocument, AboutItem, Cancel, Change, DidChange, DidChangeConfiguration, DidFocus,
         DidMoveCursor, DidOpen, DidShow, ExecuteCommand, Initialize, InlineCompletionParams,
         OurConfiguration,
     },
-    wire::{Call, Suspects, read_message, suspects},
+    wire::{AffectedDocuments, Call, affected_documents, read_message},
 };
 use crate::{
-    lifeline::Lifeline,
+    lifecycle::Lifecycle,
     session::{EditorLayer, Message, Trigger},
     settings::Settings,
 };
@@ -54,21 +54,21 @@ pub(crate) struct Front {
     /// The program's version, reported to the client.
     version: &'static str,
     session: mpsc::UnboundedSender<Message>,
-    lifeline: Arc<Lifeline>,
+    lifecycle: Arc<Lifecycle>,
     handshake: Handshake,
     encoding: PositionEncoding,
     /// The completion menu, for clients without inline completion.
     menu: Option<Menu>,
-    documents: HashMap<String, Open>,
+    documents: HashMap<String, ClientDocument>,
     /// The document that the client reported to have the focus, possibly before opening it.
     focused: Option<String>,
-    pending: Pending,
+    pending: PendingRequests,
     next_document: u64,
     next_request: u64,
 }
 
 /// An open document.
-struct Open {
+struct ClientDocument {
     id: DocumentId,
     /// Shared, because each request keeps a reference.
     language: Arc<str>,
@@ -78,28 +78,28 @@ struct Open {
 }
 
 /// Requests that wait for the session, by the client's id.
-type Pending = Arc<Mutex<HashMap<Id, (RequestId, CancellationToken)>>>;
+type PendingRequests = Arc<Mutex<HashMap<Id, (RequestId, CancellationToken)>>>;
 
 /// The future of an answer.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+pub(super) type AnswerFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl Front {
     pub(crate) fn new(
         version: &'static str,
         session: mpsc::UnboundedSender<Message>,
-        lifeline: Arc<Lifeline>,
+        lifecycle: Arc<Lifecycle>,
         greeted: CancellationToken,
     ) -> Self {
         Self {
             version,
             session,
-            lifeline,
+            lifecycle,
             handshake: Handshake::new(greeted),
             encoding: PositionEncoding::default(),
             menu: None,
             documents: HashMap::new(),
             focused: None,
-            pending: Pending::default(),
+            pending: PendingRequests::default(),
             next_document: 0,
             next_request: 0,
         }
@@ -116,7 +116,7 @@ impl Front {
     }
 
     /// Handles the body of a message; returns the future of the answer if the message wants one.
-    pub(super) fn take(&mut self, body: &str) -> Option<Answering> {
+    pub(super) fn take(&mut self, body: &str) -> Option<AnswerFuture> {
         match read_message(body) {
             Ok(Some(call)) => self.call(&call),
             Ok(None) => None,
@@ -129,7 +129,7 @@ impl Front {
 
     /// Handles a request or a notification. A notification of LSP that arrives as a request is
     /// answered with `null`; a request of LSP that arrives as a notification gets no answer.
-    fn call(&mut self, call: &Call<'_>) -> Option<Answering> {
+    fn call(&mut self, call: &Call<'_>) -> Option<AnswerFuture> {
         let id = call.id.clone();
         let method = call.method.as_str();
         match method {
@@ -150,7 +150,7 @@ impl Front {
             "exit" => {
                 self.handshake.take(method, id);
                 let code = i32::from(!self.handshake.has_shut_down());
-                self.lifeline.end(code);
+                self.lifecycle.end(code);
                 None
             }
             "$/cancelRequest" if id.is_none() => {
@@ -178,7 +178,7 @@ impl Front {
         if let Some(pid) = params.get("processId").and_then(Value::as_u64)
             && let Ok(pid) = u32::try_from(pid)
         {
-            self.lifeline.set_parent(pid);
+            self.lifecycle.set_parent(pid);
         }
         let mut options = params
             .get("initializationOptions")
@@ -208,7 +208,7 @@ impl Front {
             file: file(&text_document.uri, &text_document.language_id),
             snapshot: document.clone(),
         });
-        let open = Open {
+        let open = ClientDocument {
             id,
             language,
             document,
@@ -255,10 +255,10 @@ impl Front {
     /// Handles a message that could not be read: every document that it may have changed is out of
     /// step until its full text is sent.
     pub(super) fn lose_track(&mut self, text: &str) {
-        let addresses = match suspects(text) {
-            Suspects::None => return tracing::warn!("a message could not be read"),
-            Suspects::Named(addresses) => addresses,
-            Suspects::All => self.documents.keys().cloned().collect(),
+        let addresses = match affected_documents(text) {
+            AffectedDocuments::None => return tracing::warn!("a message could not be read"),
+            AffectedDocuments::Named(addresses) => addresses,
+            AffectedDocuments::All => self.documents.keys().cloned().collect(),
         };
         addresses.iter().for_each(|address| self.lose(address));
     }
@@ -284,7 +284,7 @@ impl Front {
         id: Id,
         params: InlineCompletionParams,
         menu: Option<Menu>,
-    ) -> Answering {
+    ) -> AnswerFuture {
         let nothing = Value::Null;
         let Some(open) = self.documents.get(&params.text_document.uri) else {
             return respond(id, Ok(nothing));
@@ -341,8 +341,8 @@ impl Front {
             came: Instant::now(),
             reply,
         });
-        let (pending, lifeline) = (Arc::clone(&self.pending), Arc::clone(&self.lifeline));
-        let asked = Asked {
+        let (pending, lifecycle) = (Arc::clone(&self.pending), Arc::clone(&self.lifecycle));
+        let asked = MenuRequest {
             document,
             cursor,
             encoding,
@@ -357,10 +357,10 @@ impl Front {
                     (Ok(answer), None) => Ok(on_the_wire(answer, &asked.document, encoding)),
                     // The session dropped the request: it ended with the server, or there is
                     // nothing to show.
-                    (Err(_), _) if lifeline.has_ended() => Err(Error::request_cancelled()),
+                    (Err(_), _) if lifecycle.has_ended() => Err(Error::request_cancelled()),
                     (Err(_), _) => Ok(Value::Null),
                 },
-                () = lifeline.ended() => Err(Error::request_cancelled()),
+                () = lifecycle.ended() => Err(Error::request_cancelled()),
             };
             let mut pending = lock(&pending);
             if pending.get(&id).is_some_and(|(known, _)| *known == request) {
@@ -374,8 +374,8 @@ impl Front {
     /// Cancels a request if it still waits.
     fn cancel(&mut self, call: &Call<'_>) {
         let id = match call.params::<Cancel>().map(|params| params.id) {
-            Ok(Leaf::Number(number)) => Id::Number(number),
-            Ok(Leaf::Text(text)) => Id::String(text),
+            Ok(Scalar::Number(number)) => Id::Number(number),
+            Ok(Scalar::Text(text)) => Id::String(text),
             _ => return,
         };
         let waiting = lock(&self.pending).remove(&id);
@@ -448,7 +448,7 @@ impl Front {
         self.tell(message);
     }
 
-    fn stats(&mut self, id: Id) -> Answering {
+    fn stats(&mut self, id: Id) -> AnswerFuture {
         let (reply, stats) = oneshot::channel();
         self.tell(Message::Stats { reply });
         Box::pin(async move {
@@ -458,7 +458,7 @@ impl Front {
     }
 
     /// Handles a message of one of the methods in `OURS`.
-    fn handle(&mut self, call: &Call<'_>) -> Option<Answering> {
+    fn handle(&mut self, call: &Call<'_>) -> Option<AnswerFuture> {
         let id = call.id.clone();
         let result = match call.method.as_str() {
             "textDocument/didOpen" => match call.params() {
@@ -536,7 +536,7 @@ impl Front {
     /// Handles a text or a change that cannot be read. A complete message that names no document
     /// concerns none.
     fn refuse_text(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
-        if let Suspects::Named(addresses) = suspects(call.body) {
+        if let AffectedDocuments::Named(addresses) = affected_documents(call.body) {
             addresses.iter().for_each(|address| self.lose(address));
         }
         Err(error)
@@ -581,11 +581,11 @@ const OURS: [&str; 14] = [
 ];
 
 /// Returns the suggestion that the first argument of its command names.
-fn suggestion_of(FirstOf(first): FirstOf) -> Result<SuggestionId, Error> {
+fn suggestion_of(FirstArgument(first): FirstArgument) -> Result<SuggestionId, Error> {
     let id = match first {
-        Leaf::Text(id) => id.parse().ok(),
-        Leaf::Number(id) => u64::try_from(id).ok(),
-        Leaf::Null | Leaf::Other => None,
+        Scalar::Text(id) => id.parse().ok(),
+        Scalar::Number(id) => u64::try_from(id).ok(),
+        Scalar::Null | Scalar::Other => None,
     };
     id.map(SuggestionId)
         .ok_or_else(|| Error::invalid_params("the first argument must be a suggestion's id"))
@@ -602,7 +602,7 @@ fn values_of(read: Initialize) -> Result<Value, Error> {
     serde_json::to_value(read).map_err(|error| Error::invalid_params(error.to_string()))
 }
 
-fn respond(id: Id, result: Result<Value, Error>) -> Answering {
+fn respond(id: Id, result: Result<Value, Error>) -> AnswerFuture {
     Box::pin(ready(Response::from_parts(id, result)))
 }
 

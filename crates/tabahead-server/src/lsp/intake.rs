@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{front::Front, unicode::readable};
-use crate::{lifeline::Lifeline, session::Message};
+use crate::{lifecycle::Lifecycle, session::Message};
 
 /// A front without a running session.
 pub struct Intake {
@@ -19,9 +19,9 @@ pub struct Intake {
 impl Default for Intake {
     fn default() -> Self {
         let (session, inbox) = mpsc::unbounded_channel();
-        let (lifeline, greeted) = (Arc::new(Lifeline::new()), CancellationToken::new());
+        let (lifecycle, greeted) = (Arc::new(Lifecycle::new()), CancellationToken::new());
         Self {
-            front: Front::new("", session, lifeline, greeted),
+            front: Front::new("", session, lifecycle, greeted),
             inbox,
         }
     }

@@ -37,7 +37,7 @@ enum Insertion {
 }
 
 /// The document and place for which a menu was requested.
-pub(super) struct Asked {
+pub(super) struct MenuRequest {
     pub(super) document: Document,
     pub(super) cursor: Offset,
     pub(super) encoding: PositionEncoding,
@@ -92,7 +92,7 @@ impl Menu {
     /// flicker: after a key that agrees with the item, the answer is the same item. `isIncomplete`
     /// is false where nothing would be suggested after the next key either, so that other servers,
     /// which some clients ask again as well, are not asked in vain.
-    pub(super) fn on_the_wire(self, answer: Answer, asked: &Asked) -> Value {
+    pub(super) fn on_the_wire(self, answer: Answer, asked: &MenuRequest) -> Value {
         let (item, is_incomplete) = match answer {
             Answer::Suggestion {
                 id,
@@ -115,9 +115,9 @@ impl Menu {
         id: SuggestionId,
         suggestion: &Suggestion,
         origin: Origin,
-        asked: &Asked,
+        asked: &MenuRequest,
     ) -> Option<CompletionItem> {
-        let Asked {
+        let MenuRequest {
             document,
             cursor,
             encoding,

@@ -17,7 +17,7 @@ pub(super) use tower_lsp::jsonrpc::{Error, Id, Request as Outgoing, Response};
 
 /// A scalar value; the contents of an array or an object are skipped.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) enum Leaf {
+pub(super) enum Scalar {
     #[default]
     Null,
     Number(i64),
@@ -25,74 +25,77 @@ pub(super) enum Leaf {
     Other,
 }
 
-impl<'de> Deserialize<'de> for Leaf {
+impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Leaves)
+        deserializer.deserialize_any(ScalarVisitor)
     }
 }
 
-struct Leaves;
+struct ScalarVisitor;
 
-impl<'de> Visitor<'de> for Leaves {
-    type Value = Leaf;
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("any value")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Leaf, E> {
-        Ok(Leaf::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Leaf, E> {
-        Ok(Leaf::Number(number))
+    fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Number(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Leaf, E> {
-        Ok(i64::try_from(number).map_or(Leaf::Other, Leaf::Number))
+    fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+        Ok(i64::try_from(number).map_or(Scalar::Other, Scalar::Number))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Leaf, E> {
-        Ok(Leaf::Other)
+    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Leaf, E> {
-        Ok(Leaf::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text.to_owned()))
     }
 
-    fn visit_unit<E>(self) -> Result<Leaf, E> {
-        Ok(Leaf::Null)
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Leaf, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Scalar, A::Error> {
         while sequence.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Leaf::Other)
+        Ok(Scalar::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Leaf, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Leaf::Other)
+        Ok(Scalar::Other)
     }
 }
 
 /// The first of several arguments; the others are skipped.
 #[derive(Debug, Default)]
-pub(super) struct FirstOf(pub(super) Leaf);
+pub(super) struct FirstArgument(pub(super) Scalar);
 
-impl<'de> Deserialize<'de> for FirstOf {
+impl<'de> Deserialize<'de> for FirstArgument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Arguments;
         impl<'de> Visitor<'de> for Arguments {
-            type Value = FirstOf;
+            type Value = FirstArgument;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an array")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<FirstOf, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut sequence: A,
+            ) -> Result<FirstArgument, A::Error> {
                 let first = sequence.next_element()?.unwrap_or_default();
                 while sequence.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(FirstOf(first))
+                Ok(FirstArgument(first))
             }
         }
         deserializer.deserialize_seq(Arguments)

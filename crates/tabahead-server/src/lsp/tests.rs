@@ -20,22 +20,22 @@ use super::{
     front::Front,
     wire::{Frame, read_frame},
 };
-use crate::{lifeline::Lifeline, session::Message};
+use crate::{lifecycle::Lifecycle, session::Message};
 
 /// Unit for a byte that is not UTF-8, with the byte in the low half; no generated text contains
 /// such a unit otherwise.
 const BYTE: u16 = 0xdc00;
 
 #[derive(Debug, Clone)]
-enum Act {
+enum EditorAction {
     /// Replaces part of the text. Places are fractions of the text.
-    Replace(f64, f64, Vec<u16>, Dress),
+    Replace(f64, f64, Vec<u16>, Notation),
     /// Replaces the whole text.
-    ReplaceAll(Vec<u16>, Dress),
+    ReplaceAll(Vec<u16>, Notation),
     /// Damages the message of a change.
-    Damage(f64, f64, Vec<u16>, Harm),
+    Damage(f64, f64, Vec<u16>, Damage),
     /// Closes the document and opens it again.
-    Reopen(Vec<u16>, Dress),
+    Reopen(Vec<u16>, Notation),
     /// Sends a message that concerns no document.
     Noise(&'static str),
     /// Requests a suggestion.
@@ -44,7 +44,7 @@ enum Act {
 
 /// Equivalent ways to write a message.
 #[derive(Debug, Clone, Copy)]
-enum Dress {
+enum Notation {
     Plain,
     /// Every letter as an escape.
     Escaped,
@@ -55,7 +55,7 @@ enum Dress {
 
 /// Ways to damage a message.
 #[derive(Debug, Clone, Copy)]
-enum Harm {
+enum Damage {
     /// The message ends in the middle of its parameters.
     CutOff,
     /// The change has no text, or a number instead.
@@ -88,12 +88,12 @@ fn units() -> impl Strategy<Value = Vec<u16>> {
         .prop_map(|pieces| pieces.concat())
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    use Dress::{Escaped, Plain, RepeatedAround, RepeatedWithin};
-    use Harm::{CutOff, InBatch, NoHeader, NoText, NumberForText, OtherVersion};
+fn actions() -> impl Strategy<Value = Vec<EditorAction>> {
+    use Damage::{CutOff, InBatch, NoHeader, NoText, NumberForText, OtherVersion};
+    use Notation::{Escaped, Plain, RepeatedAround, RepeatedWithin};
     let place = || 0.0..1.0_f64;
-    let dress = || select(vec![Plain, Plain, Escaped, RepeatedAround, RepeatedWithin]);
-    let harm = select(vec![
+    let notation = || select(vec![Plain, Plain, Escaped, RepeatedAround, RepeatedWithin]);
+    let damage = select(vec![
         CutOff,
         NoText,
         NumberForText,
@@ -108,15 +108,15 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         r#"{"jsonrpc":"2.0","method":"x","params":["\ud83d"]}"#,
         r#"{"jsonrpc":"2.0","method":"workspace/didChangeConfiguration","params":{"settings":null}}"#,
     ]);
-    let act = prop_oneof![
-        10 => (place(), place(), units(), dress()).prop_map(|(a, b, text, dress)| Act::Replace(a, b, text, dress)),
-        1 => (units(), dress()).prop_map(|(text, dress)| Act::ReplaceAll(text, dress)),
-        1 => (place(), place(), units(), harm).prop_map(|(a, b, text, harm)| Act::Damage(a, b, text, harm)),
-        1 => (units(), dress()).prop_map(|(text, dress)| Act::Reopen(text, dress)),
-        1 => noise.prop_map(Act::Noise),
-        6 => place().prop_map(Act::Ask),
+    let action = prop_oneof![
+        10 => (place(), place(), units(), notation()).prop_map(|(a, b, text, notation)| EditorAction::Replace(a, b, text, notation)),
+        1 => (units(), notation()).prop_map(|(text, notation)| EditorAction::ReplaceAll(text, notation)),
+        1 => (place(), place(), units(), damage).prop_map(|(a, b, text, damage)| EditorAction::Damage(a, b, text, damage)),
+        1 => (units(), notation()).prop_map(|(text, notation)| EditorAction::Reopen(text, notation)),
+        1 => noise.prop_map(EditorAction::Noise),
+        6 => place().prop_map(EditorAction::Ask),
     ];
-    prop::collection::vec(act, 1..40)
+    prop::collection::vec(action, 1..40)
 }
 
 /// An editor with one document, and what it has sent.
@@ -146,7 +146,7 @@ impl Editor {
         editor.send(
             br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{}}}"#,
         );
-        editor.open(Dress::Plain);
+        editor.open(Notation::Plain);
         editor
     }
 
@@ -156,61 +156,61 @@ impl Editor {
         self.sent.extend_from_slice(body);
     }
 
-    fn act(&mut self, act: &Act) {
-        match act {
-            Act::Replace(from, to, text, dress) => {
-                let change = self.replace(*from, *to, text, *dress);
+    fn perform(&mut self, action: &EditorAction) {
+        match action {
+            EditorAction::Replace(from, to, text, notation) => {
+                let change = self.replace(*from, *to, text, *notation);
                 self.send(&change);
             }
-            Act::ReplaceAll(text, dress) => {
+            EditorAction::ReplaceAll(text, notation) => {
                 self.units.clone_from(text);
                 self.is_told = true;
-                let change = self.change(None, text, *dress);
+                let change = self.change(None, text, *notation);
                 self.send(&change);
             }
-            Act::Damage(from, to, text, harm) => {
-                let change = self.replace(*from, *to, text, Dress::Plain);
+            EditorAction::Damage(from, to, text, damage) => {
+                let change = self.replace(*from, *to, text, Notation::Plain);
                 self.is_told = false;
-                self.send_damaged(&change, *harm);
+                self.send_damaged(&change, *damage);
             }
-            Act::Reopen(text, dress) => {
+            EditorAction::Reopen(text, notation) => {
                 let close = format!(
                     r#"{{"jsonrpc":"2.0","method":"textDocument/didClose","params":{{"textDocument":{{"uri":"{URI}"}}}}}}"#
                 );
                 self.send(close.as_bytes());
                 self.units.clone_from(text);
-                self.open(*dress);
+                self.open(*notation);
             }
-            Act::Noise(body) => self.send(body.as_bytes()),
-            Act::Ask(at) => self.ask(*at),
+            EditorAction::Noise(body) => self.send(body.as_bytes()),
+            EditorAction::Ask(at) => self.ask(*at),
         }
     }
 
-    fn open(&mut self, dress: Dress) {
+    fn open(&mut self, notation: Notation) {
         self.is_told = true;
-        let text = json_text(&self.units, dress);
+        let text = json_text(&self.units, notation);
         let params = [
             format!(r#"{{"textDocument":{{"uri":"{URI}","languageId":"rust","version":0,"#)
                 .as_bytes(),
-            &member("text", &text, dress),
+            &member("text", &text, notation),
             b"}}",
         ]
         .concat();
         self.version = 0;
-        let message = message("textDocument/didOpen", &params, dress);
+        let message = message("textDocument/didOpen", &params, notation);
         self.send(&message);
     }
 
     /// Changes the text; returns the message that reports it.
-    fn replace(&mut self, from: f64, to: f64, text: &[u16], dress: Dress) -> Vec<u8> {
+    fn replace(&mut self, from: f64, to: f64, text: &[u16], notation: Notation) -> Vec<u8> {
         let (one, other) = (self.place(from), self.place(to));
         let range = one.min(other)..one.max(other);
-        let change = self.change(Some(range.clone()), text, dress);
+        let change = self.change(Some(range.clone()), text, notation);
         self.units.splice(range, text.iter().copied());
         change
     }
 
-    fn change(&mut self, range: Option<Range<usize>>, text: &[u16], dress: Dress) -> Vec<u8> {
+    fn change(&mut self, range: Option<Range<usize>>, text: &[u16], notation: Notation) -> Vec<u8> {
         self.version += 1;
         let range = range.map(|range| {
             let (start, end) = (self.position(range.start), self.position(range.end));
@@ -223,26 +223,28 @@ impl Editor {
                 range.unwrap_or_default(),
             )
             .as_bytes(),
-            &member("text", &json_text(text, dress), dress),
+            &member("text", &json_text(text, notation), notation),
             b"}]}",
         ]
         .concat();
-        message("textDocument/didChange", &params, dress)
+        message("textDocument/didChange", &params, notation)
     }
 
-    fn send_damaged(&mut self, change: &[u8], harm: Harm) {
+    fn send_damaged(&mut self, change: &[u8], damage: Damage) {
         let text = find(change, b"\"text\":");
-        match harm {
+        match damage {
             // Cut after the address: a message that names no document changes none.
-            Harm::CutOff => self.send(&change[..text]),
-            Harm::NoText => self.send(&[&change[..text], b"\"x\":", &change[text + 7..]].concat()),
-            Harm::NumberForText => self.send(&[&change[..text], b"\"text\":7}]}}"].concat()),
-            Harm::InBatch => self.send(&[b"[", change, b"]"].concat()),
-            Harm::OtherVersion => {
+            Damage::CutOff => self.send(&change[..text]),
+            Damage::NoText => {
+                self.send(&[&change[..text], b"\"x\":", &change[text + 7..]].concat())
+            }
+            Damage::NumberForText => self.send(&[&change[..text], b"\"text\":7}]}}"].concat()),
+            Damage::InBatch => self.send(&[b"[", change, b"]"].concat()),
+            Damage::OtherVersion => {
                 let at = find(change, b"\"2.0\"");
                 self.send(&[&change[..at], b"\"1.0\"", &change[at + 5..]].concat());
             }
-            Harm::NoHeader => {
+            Damage::NoHeader => {
                 let header = format!("Content-Size: {}\r\n\r\n", change.len());
                 self.sent.extend_from_slice(header.as_bytes());
                 self.sent.extend_from_slice(change);
@@ -295,9 +297,9 @@ fn find(bytes: &[u8], wanted: &[u8]) -> usize {
     found.expect("it is there")
 }
 
-fn message(method: &str, params: &[u8], dress: Dress) -> Vec<u8> {
-    let head = match dress {
-        Dress::RepeatedAround => {
+fn message(method: &str, params: &[u8], notation: Notation) -> Vec<u8> {
+    let head = match notation {
+        Notation::RepeatedAround => {
             format!(
                 r#"{{"jsonrpc":7,"method":"x","params":[],"jsonrpc":"2.0","method":"{method}","params":"#
             )
@@ -307,16 +309,16 @@ fn message(method: &str, params: &[u8], dress: Dress) -> Vec<u8> {
     [head.as_bytes(), params, b"}"].concat()
 }
 
-fn member(name: &str, value: &[u8], dress: Dress) -> Vec<u8> {
-    let head = match dress {
-        Dress::RepeatedWithin => format!(r#""{name}":"another","{name}":"#),
+fn member(name: &str, value: &[u8], notation: Notation) -> Vec<u8> {
+    let head = match notation {
+        Notation::RepeatedWithin => format!(r#""{name}":"another","{name}":"#),
         _ => format!(r#""{name}":"#),
     };
     [head.as_bytes(), value].concat()
 }
 
 /// Writes a text as JSON, surrogates as JavaScript does and bytes unchanged.
-fn json_text(units: &[u16], dress: Dress) -> Vec<u8> {
+fn json_text(units: &[u16], notation: Notation) -> Vec<u8> {
     let mut json = vec![b'"'];
     for unit in char::decode_utf16(units.iter().copied()) {
         match unit {
@@ -324,7 +326,7 @@ fn json_text(units: &[u16], dress: Dress) -> Vec<u8> {
                 json.push(half.unpaired_surrogate() as u8);
             }
             Err(half) => json.extend(format!("\\u{:04x}", half.unpaired_surrogate()).bytes()),
-            Ok(c) if matches!(dress, Dress::Escaped) => {
+            Ok(c) if matches!(notation, Notation::Escaped) => {
                 let mut buffer = [0; 2];
                 let units = c.encode_utf16(&mut buffer).iter();
                 json.extend(units.flat_map(|unit| format!("\\u{unit:04X}").into_bytes()));
@@ -354,11 +356,11 @@ fn is_same(ours: &str, theirs: &[u16]) -> bool {
 async fn conversation(sent: &[u8]) -> (Vec<Message>, Vec<Value>) {
     let (session, mut inbox) = mpsc::unbounded_channel();
     let (_notices, outbox) = mpsc::unbounded_channel();
-    let lifeline = Arc::new(Lifeline::new());
+    let lifecycle = Arc::new(Lifecycle::new());
     let greeted = CancellationToken::new();
-    let front = Front::new("0", session, Arc::clone(&lifeline), greeted.clone());
+    let front = Front::new("0", session, Arc::clone(&lifecycle), greeted.clone());
     let (output, mut answers) = tokio::io::duplex(1 << 20);
-    converse(sent, output, front, outbox, greeted, &lifeline).await;
+    converse(sent, output, front, outbox, greeted, &lifecycle).await;
     let mut told = Vec::new();
     while let Some(message) = inbox.recv().await {
         told.push(message);
@@ -376,10 +378,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_server_has_the_editor_s_text_or_says_nothing(acts in acts()) {
+    fn the_server_has_the_editor_s_text_or_says_nothing(actions in actions()) {
         let mut editor = Editor::new();
-        for act in &acts {
-            editor.act(act);
+        for action in &actions {
+            editor.perform(action);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let (told, messages) = runtime.block_on(conversation(&editor.sent));

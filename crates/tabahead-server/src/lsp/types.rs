@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 use tabahead_text::{Position, Range};
 
-use super::rpc::{FirstOf, Leaf};
+use super::rpc::{FirstArgument, Scalar};
 
 /// `textDocument` of most messages; Copilot's clients add the version.
 #[derive(Debug, Deserialize)]
@@ -141,7 +141,7 @@ pub(super) struct ReportedItem {
 #[derive(Debug, Deserialize)]
 pub(super) struct ReportedCommand {
     #[serde(default)]
-    pub(super) arguments: FirstOf,
+    pub(super) arguments: FirstArgument,
 }
 
 /// `tabahead/didMoveCursor`.
@@ -175,11 +175,11 @@ pub(super) struct InlineCompletionItem {
     pub(super) range: WireRange,
     /// Run after a full accept. Its arguments are the suggestion's id and, for information, the
     /// suggestion's origin: an item has no `data`.
-    pub(super) command: Command,
+    pub(super) command: ItemCommand,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Command {
+pub(super) struct ItemCommand {
     pub(super) title: &'static str,
     pub(super) command: &'static str,
     pub(super) arguments: Vec<Value>,
@@ -209,7 +209,7 @@ pub(super) struct CompletionItem {
     pub(super) insert_text_mode: u8,
     pub(super) text_edit: TextEdit,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) command: Option<Command>,
+    pub(super) command: Option<ItemCommand>,
 }
 
 #[derive(Debug, Serialize)]
@@ -235,13 +235,13 @@ pub(super) struct TextEdit {
 pub(super) struct ExecuteCommand {
     pub(super) command: String,
     #[serde(default)]
-    pub(super) arguments: FirstOf,
+    pub(super) arguments: FirstArgument,
 }
 
 /// `$/cancelRequest`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Cancel {
-    pub(super) id: Leaf,
+    pub(super) id: Scalar,
 }
 
 /// `workspace/didChangeConfiguration` with our section alone, for when the whole cannot be read.

@@ -1,9 +1,9 @@
 //! Standard input, message by message: frames, and the messages in them.
 //!
 //! No input of a client ends the reading. Input that is no message is reported as [`Frame::Broken`]
-//! or [`Broken`], with enough of it to find the documents that it may have been about. A message is
-//! read in place: its parameters are deserialized directly into the types of `types.rs`, and
-//! members that those lack are skipped, so that no message takes more memory than its length.
+//! or [`InvalidMessage`], with enough of it to find the documents that it may have been about. A
+//! message is read in place: its parameters are deserialized directly into the types of `types.rs`,
+//! and members that those lack are skipped, so that no message takes more memory than its length.
 //!
 //! **A repeated member**: the last one counts, as in JavaScript.
 
@@ -16,7 +16,7 @@ use serde::{
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-use super::rpc::{Error, Id, Leaf};
+use super::rpc::{Error, Id, Scalar};
 
 /// Length of the longest body that is read; a longer one is skipped: no document worth completing
 /// is that large.
@@ -133,7 +133,7 @@ pub(super) struct Call<'a> {
 
 /// A message that is not valid.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct InvalidMessage {
     pub(super) error: Error,
     /// Id of the request to answer. A message without an id gets no answer, because Neovim shows an
     /// answer without a request as an error.
@@ -142,8 +142,8 @@ pub(super) struct Broken {
 
 /// Reads what all methods share of a message; `None` for an answer, since the server sends no
 /// requests.
-pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
-    let envelope: Envelope = serde_json::from_str(body).map_err(|error| Broken {
+pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, InvalidMessage> {
+    let envelope: Envelope = serde_json::from_str(body).map_err(|error| InvalidMessage {
         // JSON that is not an object is no request.
         error: if error.is_data() {
             Error::invalid_request()
@@ -153,25 +153,25 @@ pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
         id: None,
     })?;
     let id = envelope.id.map(|id| match id {
-        Leaf::Number(number) => Ok(Id::Number(number)),
-        Leaf::Text(text) => Ok(Id::String(text)),
-        Leaf::Null => Ok(Id::Null),
-        Leaf::Other => Err(Id::Null),
+        Scalar::Number(number) => Ok(Id::Number(number)),
+        Scalar::Text(text) => Ok(Id::String(text)),
+        Scalar::Null => Ok(Id::Null),
+        Scalar::Other => Err(Id::Null),
     });
-    let is_json_rpc = envelope.version == Leaf::Text("2.0".to_owned());
+    let is_json_rpc = envelope.version == Scalar::Text("2.0".to_owned());
     match (envelope.method, id) {
-        (Some(Leaf::Text(method)), None) if is_json_rpc => Ok(Some(Call {
+        (Some(Scalar::Text(method)), None) if is_json_rpc => Ok(Some(Call {
             method,
             id: None,
             body,
         })),
-        (Some(Leaf::Text(method)), Some(Ok(id))) if is_json_rpc => Ok(Some(Call {
+        (Some(Scalar::Text(method)), Some(Ok(id))) if is_json_rpc => Ok(Some(Call {
             method,
             id: Some(id),
             body,
         })),
         (None, Some(Ok(_))) if is_json_rpc && envelope.answers => Ok(None),
-        (_, id) => Err(Broken {
+        (_, id) => Err(InvalidMessage {
             error: Error::invalid_request(),
             id: id.map(|id| id.unwrap_or_else(|null| null)),
         }),
@@ -181,9 +181,9 @@ pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, Broken> {
 /// The members that all methods share.
 #[derive(Default)]
 struct Envelope {
-    version: Leaf,
-    method: Option<Leaf>,
-    id: Option<Leaf>,
+    version: Scalar,
+    method: Option<Scalar>,
+    id: Option<Scalar>,
     /// Whether there is a member `result` or `error`.
     answers: bool,
 }
@@ -222,10 +222,10 @@ impl Call<'_> {
     /// Reads the parameters into a type that skips unknown members.
     pub(super) fn params<T: DeserializeOwned>(&self) -> Result<T, Error> {
         #[derive(Deserialize)]
-        struct Of<T> {
+        struct ParamsMember<T> {
             params: T,
         }
-        serde_json::from_str::<Of<T>>(self.body)
+        serde_json::from_str::<ParamsMember<T>>(self.body)
             .map(|of| of.params)
             // A member may be repeated, which derived types refuse.
             .or_else(|error| self.values().map_err(|_| invalid(&error)))
@@ -249,7 +249,7 @@ fn invalid(error: &serde_json::Error) -> Error {
 
 /// The documents that an unreadable message may have changed.
 #[derive(Debug, PartialEq)]
-pub(super) enum Suspects {
+pub(super) enum AffectedDocuments {
     /// No document.
     None,
     /// The documents at these addresses.
@@ -259,10 +259,10 @@ pub(super) enum Suspects {
 }
 
 /// Finds the documents that a message may have changed, as far as its text shows.
-pub(super) fn suspects(text: &str) -> Suspects {
+pub(super) fn affected_documents(text: &str) -> AffectedDocuments {
     let changes = text.contains("didChange\"");
     if !changes && !text.contains("didOpen\"") {
-        return Suspects::None;
+        return AffectedDocuments::None;
     }
     let addresses = text.match_indices("\"uri\"").filter_map(|(at, name)| {
         let value = text[at + name.len()..].trim_start().strip_prefix(':')?;
@@ -271,12 +271,12 @@ pub(super) fn suspects(text: &str) -> Suspects {
     });
     let addresses: Vec<String> = addresses.collect();
     if !addresses.is_empty() {
-        Suspects::Named(addresses)
+        AffectedDocuments::Named(addresses)
     } else if changes {
-        Suspects::All
+        AffectedDocuments::All
     } else {
         // `didOpen` changes none of the documents that are already open.
-        Suspects::None
+        AffectedDocuments::None
     }
 }
 
@@ -446,14 +446,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_tells_which_documents_it_may_have_changed() {
-        let named = |uri: &str| Suspects::Named(vec![uri.to_owned()]);
+        let named = |uri: &str| AffectedDocuments::Named(vec![uri.to_owned()]);
         for (text, expected) in [
-            ("", Suspects::None),
+            ("", AffectedDocuments::None),
             (
                 r#"{"method":"workspace/didChangeConfiguration""#,
-                Suspects::None,
+                AffectedDocuments::None,
             ),
-            (r#"{"method":"textDocument/didChange","para"#, Suspects::All),
+            (
+                r#"{"method":"textDocument/didChange","para"#,
+                AffectedDocuments::All,
+            ),
             (
                 r#"{"method":"textDocument/didChange","params":{"textDocument":{"uri" : "file:///a\u0062""#,
                 named("file:///ab"),
@@ -464,14 +467,14 @@ mod tests {
             ),
             (
                 r#"{"method":"textDocument/didChange","uri":5,"#,
-                Suspects::All,
+                AffectedDocuments::All,
             ),
             (
                 r#"{"method":"textDocument/didOpen","params":7}"#,
-                Suspects::None,
+                AffectedDocuments::None,
             ),
         ] {
-            assert_eq!(suspects(text), expected, "{text}");
+            assert_eq!(affected_documents(text), expected, "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ use tabahead_speculation::{Speculator, Stats};
 use tokio::time::Instant;
 
 use super::SessionLoop;
-use crate::stats::Figures;
+use crate::stats::FigureSources;
 
 /// Maximum delay between an event and the figures that include it.
 const STATS_PERIOD: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ impl SessionLoop {
 
     pub(super) fn stats_json(&self, counters: TokenCounters) -> Value {
         static NONE: LazyLock<Stats> = LazyLock::new(Stats::default);
-        Figures {
+        FigureSources {
             speculator: self.speculator.as_ref().map_or(&NONE, Speculator::stats),
             counters,
             model: &self.model(),

@@ -1,8 +1,8 @@
 //! The session's settings and its model: from the settings that the editor sends to a loaded
 //! backend.
 //!
-//! While one model answers, another one is loaded beside it: the [`Candidate`]. It takes over when
-//! it is ready. If it cannot be used, the user is notified and the previous model stays.
+//! While one model answers, another one is loaded beside it: the [`BackendCandidate`]. It takes
+//! over when it is ready. If it cannot be used, the user is notified and the previous model stays.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const FILE: &str = "configuration file";
 const EDITOR: &str = "editor's settings";
 
 /// A backend whose model is loaded while another one answers.
-pub(super) struct Candidate {
+pub(super) struct BackendCandidate {
     pub(super) epoch: u64,
     backend: Arc<dyn Backend>,
     local: LocalSettings,
@@ -176,7 +176,7 @@ impl SessionLoop {
     /// Starts to load a model beside the one that answers.
     fn prepare(&mut self, local: LocalSettings) {
         let (epoch, backend) = self.start(&local);
-        self.candidate = Some(Candidate {
+        self.candidate = Some(BackendCandidate {
             epoch,
             backend,
             local,

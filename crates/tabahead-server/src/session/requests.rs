@@ -9,7 +9,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{Reply, SessionLoop, Trigger};
 
 /// The subject of a request.
-pub(super) struct Asked {
+pub(super) struct SuggestionRequest {
     pub(super) document: DocumentId,
     pub(super) snapshot: Document,
     pub(super) cursor: Offset,
@@ -23,10 +23,10 @@ impl SessionLoop {
     pub(super) fn take_request(
         &mut self,
         request: RequestId,
-        asked: Asked,
+        asked: SuggestionRequest,
         sender: oneshot::Sender<Answer>,
     ) {
-        let Asked {
+        let SuggestionRequest {
             document,
             snapshot,
             cursor,
@@ -55,7 +55,8 @@ impl SessionLoop {
             });
             return;
         }
-        self.scribe.ask(request, document, &snapshot, cursor, came);
+        self.recorder
+            .ask(request, document, &snapshot, cursor, came);
         self.recency.touch(document);
         if let Some(open) = self.documents.get_mut(&document) {
             open.cursor = Some(cursor);
@@ -107,7 +108,7 @@ impl SessionLoop {
             }
         }
         self.replies.remove(&request);
-        self.scribe.answer(request, &Answer::Superseded);
+        self.recorder.answer(request, &Answer::Superseded);
     }
 
     /// While no model is ready, answers the waiting requests of a document as superseded.
@@ -118,7 +119,7 @@ impl SessionLoop {
         let is_early = |_: &RequestId, reply: &mut Reply| reply.document == document;
         for (request, reply) in self.replies.extract_if(is_early) {
             self.counts.superseded += 1;
-            self.scribe.answer(request, &Answer::Superseded);
+            self.recorder.answer(request, &Answer::Superseded);
             let _ = reply.sender.send(Answer::Superseded);
         }
     }
@@ -134,7 +135,7 @@ impl SessionLoop {
     fn fail(&mut self, request: RequestId, line: &str) {
         let answer = Answer::Failed(line.to_owned());
         self.counts.failed += 1;
-        self.scribe.answer(request, &answer);
+        self.recorder.answer(request, &answer);
         if let Some(reply) = self.replies.remove(&request) {
             let _ = reply.sender.send(answer);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A pass of `n` rows takes `fixed + n * row`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Costs {
+pub struct FittedCosts {
     /// Seconds that every pass takes.
     pub fixed: f64,
     /// Seconds that each row adds.
@@ -13,7 +13,7 @@ pub struct Costs {
     pub error: f64,
 }
 
-impl Costs {
+impl FittedCosts {
     /// Fits the line with the least relative errors; neither of its parts is negative.
     pub fn fit(passes: &[(usize, Duration)]) -> Self {
         let points: Vec<(f64, f64)> = passes
@@ -53,12 +53,12 @@ impl Costs {
 mod tests {
     use super::*;
 
-    fn fit(passes: &[(usize, u64)]) -> Costs {
+    fn fit(passes: &[(usize, u64)]) -> FittedCosts {
         let passes: Vec<_> = passes
             .iter()
             .map(|&(rows, micros)| (rows, Duration::from_micros(micros)))
             .collect();
-        Costs::fit(&passes)
+        FittedCosts::fit(&passes)
     }
 
     #[test]

@@ -33,12 +33,12 @@ const FIGURE: usize = 13;
 
 /// The kind of work that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
+enum Workload {
     Prefill,
     Decode,
 }
 
-impl Work {
+impl Workload {
     const ALL: [Self; 2] = [Self::Prefill, Self::Decode];
 
     fn name(self) -> &'static str {
@@ -57,12 +57,12 @@ impl Work {
 }
 
 /// Tokens per second of both programs, round by round.
-struct Pair {
-    ours: Side,
-    theirs: Side,
+struct RatePair {
+    ours: ProgramRates,
+    theirs: ProgramRates,
 }
 
-struct Side {
+struct ProgramRates {
     threads: usize,
     rates: Vec<f64>,
 }
@@ -72,8 +72,8 @@ pub struct Comparison {
     name: String,
     id: String,
     program: PathBuf,
-    prefill: Pair,
-    decode: Pair,
+    prefill: RatePair,
+    decode: RatePair,
     /// Memory bandwidth in bytes per second, with the number of threads that decode, before and
     /// after each round.
     bandwidths: Vec<f64>,
@@ -83,7 +83,7 @@ pub struct Comparison {
 impl Comparison {
     /// Returns the number of steps of the progress bar.
     pub fn steps(plan: &Plan, counts: &[usize]) -> usize {
-        1 + Work::ALL.len() * 2 * (counts.len() + plan.runs)
+        1 + Workload::ALL.len() * 2 * (counts.len() + plan.runs)
     }
 
     /// Measures both programs.
@@ -111,26 +111,28 @@ impl Comparison {
             lookahead: false,
             copied_draft: 0,
         };
-        let mut ours = Ours::new(&model, &settings)?;
+        let mut ours = OwnEngine::new(&model, &settings)?;
         bar.inc(1);
-        let theirs = Theirs { program, file };
+        let theirs = LlamaBench { program, file };
         let mut best = Vec::new();
-        for work in Work::ALL {
-            let ours = fastest(counts, bar, |threads| ours.rate(work, threads))?;
-            let theirs = fastest(counts, bar, |threads| theirs.rate(work, threads))?;
-            best.push(Pair {
-                ours: Side::new(ours),
-                theirs: Side::new(theirs),
+        for workload in Workload::ALL {
+            let ours = fastest(counts, bar, |threads| ours.rate(workload, threads))?;
+            let theirs = fastest(counts, bar, |threads| theirs.rate(workload, threads))?;
+            best.push(RatePair {
+                ours: ProgramRates::new(ours),
+                theirs: ProgramRates::new(theirs),
             });
         }
         let buffer = Buffer::new(quick);
         let decoding = best[1].ours.threads;
         let mut bandwidths = vec![buffer.bandwidth(decoding)];
         for _ in 0..plan.runs {
-            for (work, pair) in Work::ALL.into_iter().zip(&mut best) {
-                pair.ours.rates.push(ours.rate(work, pair.ours.threads)?);
+            for (workload, pair) in Workload::ALL.into_iter().zip(&mut best) {
+                pair.ours
+                    .rates
+                    .push(ours.rate(workload, pair.ours.threads)?);
                 bar.inc(1);
-                let rate = theirs.rate(work, pair.theirs.threads)?;
+                let rate = theirs.rate(workload, pair.theirs.threads)?;
                 pair.theirs.rates.push(rate);
                 bar.inc(1);
             }
@@ -151,8 +153,8 @@ impl Comparison {
 
     /// Returns everything as JSON; rates are in tokens per second.
     pub fn json(&self) -> Value {
-        let pair = |pair: &Pair| {
-            let side = |side: &Side| json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates});
+        let pair = |pair: &RatePair| {
+            let side = |side: &ProgramRates| json!({"threads": side.threads, "tokens_per_s": median(&side.rates), "rounds": side.rates});
             json!({"tabahead": side(&pair.ours), "llama": side(&pair.theirs), "ratio": pair.ratio()})
         };
         let bandwidth = median(&self.bandwidths);
@@ -161,8 +163,8 @@ impl Comparison {
             "program": self.program,
             "instructions": tabahead_engine::instruction_set(),
             "prompt_tokens": PROMPT,
-            Work::Prefill.name(): pair(&self.prefill),
-            Work::Decode.name(): pair(&self.decode),
+            Workload::Prefill.name(): pair(&self.prefill),
+            Workload::Decode.name(): pair(&self.decode),
             "weight_bytes_per_step": self.bytes_per_step,
             "bandwidth": {
                 "threads": self.decode.ours.threads,
@@ -183,7 +185,7 @@ impl Comparison {
         let heads = ["tabahead", "threads", "llama.cpp", "threads", "ratio"];
         let heads: String = heads.map(|head| format!("{head:>FIGURE$}")).concat();
         writeln!(out, "{:NAME$}{}", "tokens/s", style(heads).bold())?;
-        for (work, pair) in Work::ALL.into_iter().zip([&self.prefill, &self.decode]) {
+        for (workload, pair) in Workload::ALL.into_iter().zip([&self.prefill, &self.decode]) {
             let cells = [
                 format!("{:.1}", median(&pair.ours.rates)),
                 pair.ours.threads.to_string(),
@@ -192,7 +194,7 @@ impl Comparison {
                 format!("{:.2}×", pair.ratio()),
             ];
             let cells: String = cells.map(|cell| format!("{cell:>FIGURE$}")).concat();
-            writeln!(out, "{:NAME$}{cells}", work.title())?;
+            writeln!(out, "{:NAME$}{cells}", workload.title())?;
         }
         let bandwidth = median(&self.bandwidths) / 1e9;
         writeln!(
@@ -211,7 +213,7 @@ impl Comparison {
     }
 }
 
-impl Pair {
+impl RatePair {
     /// Returns the median of the rounds' ratios: noise that affects both programs in a round
     /// cancels out.
     fn ratio(&self) -> f64 {
@@ -221,7 +223,7 @@ impl Pair {
     }
 }
 
-impl Side {
+impl ProgramRates {
     fn new(threads: usize) -> Self {
         Self {
             threads,
@@ -231,7 +233,7 @@ impl Side {
 }
 
 /// This program's engine, which is rebuilt when the number of threads changes.
-struct Ours<'a> {
+struct OwnEngine<'a> {
     model: &'a Arc<Model>,
     settings: EngineSettings,
     bench: Bench,
@@ -239,7 +241,7 @@ struct Ours<'a> {
     place: usize,
 }
 
-impl<'a> Ours<'a> {
+impl<'a> OwnEngine<'a> {
     fn new(model: &'a Arc<Model>, settings: &EngineSettings) -> Result<Self> {
         Ok(Self {
             model,
@@ -249,7 +251,7 @@ impl<'a> Ours<'a> {
         })
     }
 
-    fn rate(&mut self, work: Work, threads: usize) -> Result<f64> {
+    fn rate(&mut self, workload: Workload, threads: usize) -> Result<f64> {
         if threads != self.settings.threads {
             self.settings.threads = threads;
             self.bench = Bench::new(self.model, &self.settings, TEXT)?;
@@ -258,9 +260,9 @@ impl<'a> Ours<'a> {
         }
         self.place += 2;
         let prompt = self.bench.prompt(self.place, PROMPT);
-        match work {
-            Work::Prefill => Ok(PROMPT as f64 / self.bench.prefill(prompt)?.as_secs_f64()),
-            Work::Decode => {
+        match workload {
+            Workload::Prefill => Ok(PROMPT as f64 / self.bench.prefill(prompt)?.as_secs_f64()),
+            Workload::Decode => {
                 let mut branch = [self.bench.branch(prompt)?];
                 let mut taken = Duration::ZERO;
                 for _ in 0..DECODED {
@@ -274,16 +276,16 @@ impl<'a> Ours<'a> {
 }
 
 /// llama.cpp's own benchmark program.
-struct Theirs<'a> {
+struct LlamaBench<'a> {
     program: &'a Path,
     file: &'a Path,
 }
 
-impl Theirs<'_> {
-    fn rate(&self, work: Work, threads: usize) -> Result<f64> {
-        let (prompt, decoded, depth) = match work {
-            Work::Prefill => (PROMPT, 0, 0),
-            Work::Decode => (0, DECODED, PROMPT),
+impl LlamaBench<'_> {
+    fn rate(&self, workload: Workload, threads: usize) -> Result<f64> {
+        let (prompt, decoded, depth) = match workload {
+            Workload::Prefill => (PROMPT, 0, 0),
+            Workload::Decode => (0, DECODED, PROMPT),
         };
         let numbers = [
             ("-t", threads),
@@ -355,11 +357,11 @@ mod tests {
 
     #[test]
     fn a_ratio_is_that_of_the_middle_round() {
-        let side = |rates: &[f64]| Side {
+        let side = |rates: &[f64]| ProgramRates {
             threads: 1,
             rates: rates.to_vec(),
         };
-        let pair = Pair {
+        let pair = RatePair {
             ours: side(&[20.0, 10.0, 90.0]),
             theirs: side(&[10.0, 10.0, 10.0]),
         };

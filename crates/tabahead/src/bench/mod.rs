@@ -28,7 +28,7 @@ use tabahead_engine::{
     EngineSettings,
     threads::{self, Urgency},
 };
-use tabahead_server::BufferState;
+use tabahead_server::EditorState;
 use tabahead_text::{Document, Offset, Version};
 
 use crate::{
@@ -38,7 +38,7 @@ use crate::{
 };
 use llama::Comparison;
 use memory::Buffer;
-use report::{Memory, Report};
+use report::{BenchReport, Memory};
 use speed::Speed;
 use wait::Wait;
 
@@ -141,7 +141,7 @@ fn measure(
     counts: &[usize],
     quick: bool,
     bar: &ProgressBar,
-) -> Result<Report> {
+) -> Result<BenchReport> {
     let local = config.local();
     let started = Instant::now();
     let model = config.completing_model()?;
@@ -180,7 +180,7 @@ fn measure(
         bandwidths.insert(threads, buffer.bandwidth(threads));
         bar.inc(1);
     }
-    Ok(Report {
+    Ok(BenchReport {
         name: info.name,
         id: info.id,
         context_tokens: info.context_tokens,
@@ -209,7 +209,7 @@ fn hits(config: &Resolved, plan: &Plan) -> Result<Vec<Duration>> {
     let mut session = config.session(Speculation::Off)?;
     let document = Document::new(TEXT, Version(0));
     let line = document.line_range(document.line_count() / 2);
-    let state = BufferState {
+    let state = EditorState {
         cursor: Offset((line.start.0 + line.end.0) / 2),
         document,
         name: DocumentName::new("bench.rs", "rust"),

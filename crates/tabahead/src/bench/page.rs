@@ -8,10 +8,10 @@ use std::{
 use console::style;
 
 use super::{
-    costs::Costs,
-    report::{Memory, QUANTILES, Quantiles, Report, ms, step_ratio},
+    costs::FittedCosts,
+    report::{BenchReport, Memory, QUANTILES, Quantiles, ms, step_ratio},
     speed::{BRANCHES, CUT, DEPTHS, Decode, PREFILLS, Prefill, Speed},
-    wait::Samples,
+    wait::WaitSamples,
 };
 use crate::output;
 
@@ -20,7 +20,7 @@ const NAME: usize = 30;
 /// Width of a bar, in characters.
 const BAR: usize = 12;
 
-impl Report {
+impl BenchReport {
     /// Prints the report as text.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl Report {
         }
         section(out, "A pass of n rows, about")?;
         let cells = self.speeds.values().map(|speed| {
-            let Costs { fixed, row, .. } = speed.costs;
+            let FittedCosts { fixed, row, .. } = speed.costs;
             Some(format!(
                 "{} + {} n",
                 short_ms(fixed * 1e3),
@@ -183,7 +183,7 @@ impl Report {
         ] {
             writeln!(out, "  {what:<28}{names}{:>9}", "samples")?;
             let (idle, behind) = (waits.idle.quantiles(), waits.behind.quantiles());
-            let without_core = |samples: &Samples| {
+            let without_core = |samples: &WaitSamples| {
                 let times = &samples.without_core;
                 (!times.is_empty()).then(|| Quantiles::new(times))
             };

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    costs::Costs,
+    costs::FittedCosts,
     speed::{BRANCHES, CutAndAppend, DEPTHS, PREFILLS, Speed},
-    wait::{Samples, Wait, Waits},
+    wait::{Wait, WaitSamples, Waits},
 };
 use crate::output;
 
 /// The measurements.
-pub struct Report {
+pub struct BenchReport {
     pub name: String,
     pub id: String,
     pub context_tokens: usize,
@@ -78,7 +78,7 @@ impl Quantiles {
     }
 }
 
-impl Samples {
+impl WaitSamples {
     pub fn quantiles(&self) -> Quantiles {
         Quantiles::new(&self.waits)
     }
@@ -94,7 +94,7 @@ impl Samples {
     }
 }
 
-impl Report {
+impl BenchReport {
     /// Returns everything as JSON; times are in milliseconds unless the name says otherwise.
     pub fn json(&self) -> Value {
         let details: Map<String, Value> = self
@@ -185,7 +185,7 @@ fn figures(speed: &Speed) -> Map<String, Value> {
             "step_ratio": step_ratio(speed, count),
         }))
     });
-    let Costs { fixed, row, error } = speed.costs;
+    let FittedCosts { fixed, row, error } = speed.costs;
     let figures = [
         (
             "prefill",

@@ -15,7 +15,7 @@ use tabahead_engine::{EngineSettings, Model, TokenId};
 
 use super::{
     Plan, TEXT,
-    costs::Costs,
+    costs::FittedCosts,
     engine::{Bench, Branch, ROOM, SPAN},
 };
 use crate::output;
@@ -47,7 +47,7 @@ pub struct Speed {
     /// Median time of a step, by the number of sequences computed together.
     pub branches: BTreeMap<usize, Duration>,
     pub cut: Option<CutAndAppend>,
-    pub costs: Costs,
+    pub costs: FittedCosts,
 }
 
 /// The time to read a prompt.
@@ -150,7 +150,7 @@ impl Speed {
             None => None,
         };
         bar.inc(1);
-        let costs = Costs::fit(&passes(&branches, prefill.get(&SHARED)));
+        let costs = FittedCosts::fit(&passes(&branches, prefill.get(&SHARED)));
         Ok(Self {
             prefill,
             decode,

@@ -42,13 +42,13 @@ pub struct Wait {
 
 /// The same requests with nothing else running, and during speculation.
 pub struct Waits {
-    pub idle: Samples,
-    pub behind: Samples,
+    pub idle: WaitSamples,
+    pub behind: WaitSamples,
 }
 
 /// The time that each request took.
 #[derive(Default)]
-pub struct Samples {
+pub struct WaitSamples {
     pub waits: Vec<Duration>,
     /// Time that the threads which the request needs were without a core, summed over them; empty
     /// if the system does not report it.
@@ -66,18 +66,18 @@ impl Wait {
         plan: &Plan,
         bar: &ProgressBar,
     ) -> Result<Option<Self>> {
-        let Some(mut desk) = Desk::new(local, settings)? else {
+        let Some(mut bench) = WaitBench::new(local, settings)? else {
             return Ok(None);
         };
         let mut digits = Digits::default();
-        let known_idle = desk.idle(plan, String::new)?;
+        let known_idle = bench.idle(plan, String::new)?;
         bar.inc(1);
-        let one_step_idle = desk.idle(plan, || digits.next())?;
+        let one_step_idle = bench.idle(plan, || digits.next())?;
         bar.inc(1);
-        desk.speculate();
-        let known_behind = desk.behind(plan, String::new)?;
+        bench.speculate();
+        let known_behind = bench.behind(plan, String::new)?;
         bar.inc(1);
-        let one_step_behind = desk.behind(plan, || digits.next())?;
+        let one_step_behind = bench.behind(plan, || digits.next())?;
         bar.inc(1);
         Ok(Some(Self {
             known: Waits {
@@ -93,7 +93,7 @@ impl Wait {
 }
 
 /// A document in which the user writes while speculation runs.
-struct Desk {
+struct WaitBench {
     backend: LocalBackend,
     events: Receiver<BackendEvent>,
     profile: ModelProfile,
@@ -103,17 +103,17 @@ struct Desk {
     window: ContextWindow,
     generations: u64,
     speculations: u64,
-    ahead: Vec<Ahead>,
-    random: Random,
+    ahead: Vec<BackgroundGeneration>,
+    random: XorShift,
 }
 
 /// A running speculative generation.
-struct Ahead {
+struct BackgroundGeneration {
     id: GenerationId,
     tokens: usize,
 }
 
-impl Desk {
+impl WaitBench {
     /// Loads the model and reads the user's text, so that it is known up to its last token. Returns
     /// `None` when nothing fits the model's context.
     fn new(local: LocalSettings, settings: SpeculatorSettings) -> Result<Option<Self>> {
@@ -125,7 +125,7 @@ impl Desk {
         let document = Document::new(TEXT, Version(0));
         let window = window_at(&document, LINE, &profile, &settings, 0)
             .context("the text cannot be completed at its middle")?;
-        let mut desk = Self {
+        let mut bench = Self {
             backend,
             events,
             profile,
@@ -135,23 +135,29 @@ impl Desk {
             generations: 0,
             speculations: 0,
             ahead: Vec::new(),
-            random: Random(0x7461_6261_6865_6164),
+            random: XorShift(0x7461_6261_6865_6164),
         };
         for attempt in 0..=SHORT {
-            let window = window_at(&desk.document, LINE, &desk.profile, &desk.settings, attempt);
-            desk.window = window.context("the text cannot be completed at its middle")?;
-            desk.window.tail.push_str("limit(");
+            let window = window_at(
+                &bench.document,
+                LINE,
+                &bench.profile,
+                &bench.settings,
+                attempt,
+            );
+            bench.window = window.context("the text cannot be completed at its middle")?;
+            bench.window.tail.push_str("limit(");
             // Longer requests must fit as well.
-            if desk.first_token("9999")?.is_some() && desk.first_token("")?.is_some() {
-                return Ok(Some(desk));
+            if bench.first_token("9999")?.is_some() && bench.first_token("")?.is_some() {
+                return Ok(Some(bench));
             }
         }
         Ok(None)
     }
 
     /// Measures the user's requests with nothing else running.
-    fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
-        let mut samples = Samples::default();
+    fn idle(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<WaitSamples> {
+        let mut samples = WaitSamples::default();
         let started = Instant::now();
         while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting / 2 {
             while self.backend.counters().generations > 0 {
@@ -164,8 +170,8 @@ impl Desk {
     }
 
     /// Measures the user's requests at random moments of speculation.
-    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<Samples> {
-        let mut samples = Samples::default();
+    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<WaitSamples> {
+        let mut samples = WaitSamples::default();
         let started = Instant::now();
         while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting {
             let pause = Duration::from_micros(self.random.below(PAUSE.as_micros() as u64));
@@ -176,7 +182,7 @@ impl Desk {
     }
 
     /// Measures the time from a request to its first token.
-    fn request(&mut self, digits: &str, samples: &mut Samples) -> Result<()> {
+    fn request(&mut self, digits: &str, samples: &mut WaitSamples) -> Result<()> {
         let before = without_core();
         let waited = self.first_token(digits)?;
         let after = without_core();
@@ -285,7 +291,7 @@ impl Desk {
         window.suffix.insert_str(0, &mark);
         window.before_anchor.insert_str(0, &mark);
         let request = self.generation(&window, Priority::Speculative);
-        self.ahead.push(Ahead {
+        self.ahead.push(BackgroundGeneration {
             id: request.id,
             tokens: 0,
         });
@@ -354,9 +360,9 @@ impl Digits {
 }
 
 /// Random numbers that are the same in every run: xorshift.
-struct Random(u64);
+struct XorShift(u64);
 
-impl Random {
+impl XorShift {
     fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -10,14 +10,14 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use serde::Serialize;
-use tabahead_server::{Answered, BufferState, Session};
+use tabahead_server::{EditorState, Session, TimedAnswer};
 use tabahead_speculation::{Answer, Origin};
 
 use crate::{
     args::CompleteArgs,
     config::{Resolved, Speculation},
     output,
-    place::{OpenPlace, Place},
+    place::{FilePlace, OpenPlace},
 };
 
 /// Runs the command.
@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// When the place does not exist, the model cannot be used or standard output is closed.
 pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
-    let place = Place::parse(&args.place)?;
+    let place = FilePlace::parse(&args.place)?;
     place.refuse_private(&config.suitability()?)?;
     let OpenPlace {
         document,
@@ -35,7 +35,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
         column,
     } = place.open()?;
     let config = config.with_engine(&args.engine)?;
-    let first = BufferState {
+    let first = EditorState {
         document,
         cursor,
         name,
@@ -59,7 +59,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 
     let equal = steps.iter().all(|step| step.equals_fresh() != Some(false));
     if args.json {
-        output::json(&Report::new(
+        output::json(&CompleteReport::new(
             &place,
             (line, column),
             model,
@@ -80,38 +80,38 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 }
 
 /// One request of the chain.
-struct Step {
+struct ChainStep {
     /// Buffer state of the request.
-    state: BufferState,
-    answered: Answered,
+    state: EditorState,
+    answered: TimedAnswer,
     /// Answer for the same state from a session that computes nothing ahead.
-    fresh: Option<Answered>,
+    fresh: Option<TimedAnswer>,
 }
 
-impl Step {
+impl ChainStep {
     /// Returns whether both sessions gave the same answer; `None` without a comparison.
     fn equals_fresh(&self) -> Option<bool> {
         let fresh = self.fresh.as_ref()?;
-        Some(said(&self.answered.answer) == said(&fresh.answer))
+        Some(content_of(&self.answered.answer) == content_of(&fresh.answer))
     }
 }
 
 /// Returns the content of an answer, without its origin and its id.
-fn said(answer: &Answer) -> Said<'_> {
+fn content_of(answer: &Answer) -> AnswerContent<'_> {
     match answer {
-        Answer::Suggestion { suggestion, .. } => Said::Text(
+        Answer::Suggestion { suggestion, .. } => AnswerContent::Text(
             suggestion.range.start.0,
             suggestion.range.end.0,
             &suggestion.text,
         ),
-        Answer::Silent { reason, .. } => Said::Silent(reason),
-        Answer::Superseded => Said::Silent("superseded"),
-        Answer::Failed(why) => Said::Failed(why),
+        Answer::Silent { reason, .. } => AnswerContent::Silent(reason),
+        Answer::Superseded => AnswerContent::Silent("superseded"),
+        Answer::Failed(why) => AnswerContent::Failed(why),
     }
 }
 
 #[derive(Debug, PartialEq)]
-enum Said<'a> {
+enum AnswerContent<'a> {
     Text(usize, usize, &'a str),
     Silent(&'a str),
     Failed(&'a str),
@@ -120,11 +120,11 @@ enum Said<'a> {
 /// Requests, reads for `pause`, presses Tab and requests again, until there is nothing to accept.
 fn chain(
     session: &mut Session,
-    first: BufferState,
+    first: EditorState,
     tabs: usize,
     pause: Duration,
     mut answered_one: impl FnMut(),
-) -> Vec<Step> {
+) -> Vec<ChainStep> {
     let mut steps = Vec::new();
     let mut state = first;
     loop {
@@ -138,7 +138,7 @@ fn chain(
             }
             _ => None,
         };
-        steps.push(Step {
+        steps.push(ChainStep {
             state,
             answered,
             fresh: None,
@@ -151,14 +151,14 @@ fn chain(
 }
 
 /// Requests the same states again.
-fn compare(session: &mut Session, steps: &mut [Step]) {
+fn compare(session: &mut Session, steps: &mut [ChainStep]) {
     for step in steps {
         step.fresh = Some(session.request(&step.state));
     }
 }
 
 /// Returns the median time from Tab to the next answer, with speculation and without.
-fn tab_to_next(steps: &[Step]) -> (Option<Duration>, Option<Duration>) {
+fn tab_to_next(steps: &[ChainStep]) -> (Option<Duration>, Option<Duration>) {
     let after_tab = steps.get(1..).unwrap_or_default();
     let with: Vec<Duration> = after_tab.iter().map(|s| s.answered.elapsed).collect();
     let without: Vec<Duration> = after_tab
@@ -180,7 +180,7 @@ fn origin_word(origin: Origin) -> &'static str {
 
 /// The JSON object that `--json` prints.
 #[derive(Serialize)]
-struct Report {
+struct CompleteReport {
     file: String,
     line: usize,
     column: usize,
@@ -228,16 +228,16 @@ struct ReportedMedians {
     without_speculation: Option<f64>,
 }
 
-impl Report {
+impl CompleteReport {
     fn new(
-        place: &Place,
+        place: &FilePlace,
         (line, column): (usize, usize),
         model: String,
         pause: Duration,
-        steps: &[Step],
+        steps: &[ChainStep],
     ) -> Self {
         let (with, without) = tab_to_next(steps);
-        let equal: Vec<bool> = steps.iter().filter_map(Step::equals_fresh).collect();
+        let equal: Vec<bool> = steps.iter().filter_map(ChainStep::equals_fresh).collect();
         Self {
             file: place.file.display().to_string(),
             line,
@@ -264,7 +264,7 @@ impl Report {
 }
 
 impl ReportedAnswer {
-    fn new(answered: &Answered) -> Self {
+    fn new(answered: &TimedAnswer) -> Self {
         let empty = Self {
             answer: "silent",
             text: None,

@@ -12,7 +12,7 @@ use console::style;
 use tabahead_speculation::Answer;
 use tabahead_text::{Document, Offset};
 
-use super::{Step, origin_word, tab_to_next};
+use super::{ChainStep, origin_word, tab_to_next};
 use crate::{
     args::CompleteArgs,
     output::{milliseconds, plain},
@@ -33,7 +33,7 @@ pub fn draw(
     place: &str,
     model: &str,
     args: &CompleteArgs,
-    steps: &[Step],
+    steps: &[ChainStep],
 ) -> io::Result<()> {
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
         return Ok(());
@@ -60,7 +60,7 @@ fn times_tab(tabs: usize) -> String {
 }
 
 /// Draws the buffer around the cursor: the text accepted since `accepted_from`, and the ghost text.
-fn buffer(out: &mut impl Write, step: &Step, accepted_from: Offset) -> io::Result<()> {
+fn buffer(out: &mut impl Write, step: &ChainStep, accepted_from: Offset) -> io::Result<()> {
     let state = &step.state;
     let accepted = accepted_from.0..state.cursor.0;
     let (document, ghost) = match &step.answered.answer {
@@ -148,7 +148,7 @@ fn beginning(text: &str) -> String {
 }
 
 /// Draws one row per request.
-fn table(out: &mut impl Write, steps: &[Step]) -> io::Result<()> {
+fn table(out: &mut impl Write, steps: &[ChainStep]) -> io::Result<()> {
     let compared = steps.iter().any(|step| step.fresh.is_some());
     let head = format!(
         " {:>3}  {:<TEXT_WIDTH$}  {:<13}  {:>8}{}",
@@ -199,7 +199,7 @@ fn quoted(text: &str) -> String {
     plain(&text).replace('\t', "→")
 }
 
-fn summary(out: &mut impl Write, args: &CompleteArgs, steps: &[Step]) -> io::Result<()> {
+fn summary(out: &mut impl Write, args: &CompleteArgs, steps: &[ChainStep]) -> io::Result<()> {
     let tabs = steps.len() - 1;
     if tabs < args.tabs {
         match tabs {
@@ -211,7 +211,7 @@ fn summary(out: &mut impl Write, args: &CompleteArgs, steps: &[Step]) -> io::Res
             )?,
         }
     }
-    let compared: Vec<bool> = steps.iter().filter_map(Step::equals_fresh).collect();
+    let compared: Vec<bool> = steps.iter().filter_map(ChainStep::equals_fresh).collect();
     let equal = compared.iter().filter(|equal| **equal).count();
     if equal < compared.len() {
         let wrong = compared.len() - equal;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 /// One way of copying.
 #[derive(Debug, Clone, Copy)]
-pub struct Copier {
+pub struct BaselineCopier {
     /// Name in the table and in JSON.
     pub name: &'static str,
     /// Minimum length of a match, in characters.
@@ -21,7 +21,7 @@ pub struct Copier {
     commonest: bool,
 }
 
-const LONGEST_MATCH: Copier = Copier {
+const LONGEST_MATCH: BaselineCopier = BaselineCopier {
     name: "longest match",
     shortest: 3,
     longest: 40,
@@ -30,31 +30,31 @@ const LONGEST_MATCH: Copier = Copier {
 };
 
 /// The baselines.
-pub const COPIERS: [Copier; 5] = [
+pub const COPIERS: [BaselineCopier; 5] = [
     LONGEST_MATCH,
-    Copier {
+    BaselineCopier {
         name: "12 characters",
         longest: 12,
         ..LONGEST_MATCH
     },
-    Copier {
+    BaselineCopier {
         name: "8 or more characters",
         shortest: 8,
         ..LONGEST_MATCH
     },
-    Copier {
+    BaselineCopier {
         name: "before the cursor",
         behind: false,
         ..LONGEST_MATCH
     },
-    Copier {
+    BaselineCopier {
         name: "commonest",
         commonest: true,
         ..LONGEST_MATCH
     },
 ];
 
-impl Copier {
+impl BaselineCopier {
     /// Returns what followed the longest match of the text before the cursor, up to the end of that
     /// line; empty if no match is long enough and has text after it on its line. Among matches of
     /// equal length, the latest one in `prefix` wins, then the first one in `suffix`, then the
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(LONGEST_MATCH.copy(prefix, suffix, &[]), expected);
     }
 
-    fn named(name: &str) -> Copier {
+    fn named(name: &str) -> BaselineCopier {
         *COPIERS
             .iter()
             .find(|copier| copier.name == name)

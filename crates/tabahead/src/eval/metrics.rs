@@ -5,7 +5,7 @@
 
 /// The rating of one prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outcome {
+pub struct Rating {
     /// Whether anything was predicted.
     pub said: bool,
     /// Whether the prediction equals the original text.
@@ -16,7 +16,7 @@ pub struct Outcome {
     pub kept: usize,
 }
 
-impl Outcome {
+impl Rating {
     /// Compares a prediction with the original text.
     pub fn new(predicted: &str, expected: &str) -> Self {
         let (said, stood) = (predicted.trim_end(), expected.trim_end());
@@ -79,12 +79,12 @@ pub struct Score {
 
 impl Score {
     /// Counts one more row.
-    pub fn add(&mut self, outcome: Outcome) {
+    pub fn add(&mut self, rating: Rating) {
         self.rows += 1;
-        self.exact += usize::from(outcome.exact);
-        self.similarity += outcome.similarity;
-        self.said += usize::from(outcome.said);
-        self.kept += outcome.kept;
+        self.exact += usize::from(rating.exact);
+        self.similarity += rating.similarity;
+        self.said += usize::from(rating.said);
+        self.kept += rating.kept;
     }
 
     /// Returns the mean number of kept characters per suggestion; 0 without suggestions.
@@ -187,10 +187,10 @@ mod tests {
 
     #[test]
     fn characters_are_kept_up_to_the_first_wrong_one() {
-        let outcome = Outcome::new("é, c);", "é, b);");
-        assert_eq!((outcome.kept, outcome.exact), (3, false));
-        assert_eq!(Outcome::new("ab  ", "ab").kept, 2);
-        assert!(!Outcome::new(" ", "ab").said);
+        let rating = Rating::new("é, c);", "é, b);");
+        assert_eq!((rating.kept, rating.exact), (3, false));
+        assert_eq!(Rating::new("ab  ", "ab").kept, 2);
+        assert!(!Rating::new(" ", "ab").said);
     }
 
     /// Computes the distance by its definition, without a table.

@@ -18,9 +18,9 @@ use std::{
 
 use self::{
     copier::COPIERS,
-    metrics::{Confidence, Outcome, Score},
+    metrics::{Confidence, Rating, Score},
     predictor::{Prediction, Predictor},
-    rows::Row,
+    rows::EvalRow,
 };
 use crate::{args::EvalArgs, config::Resolved, output, output::percent};
 use anyhow::{Result, bail};
@@ -113,7 +113,7 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
 
 /// Removes the rows of files that are not shown to a model, and those whose middle is a secret.
 /// Returns how many.
-fn leave_out_private(rows: &mut Vec<Row>, suitability: &Suitability) -> usize {
+fn leave_out_private(rows: &mut Vec<EvalRow>, suitability: &Suitability) -> usize {
     let all = rows.len();
     rows.retain(|row| {
         let is_private = |path: &String| suitability.is_private(path);
@@ -133,7 +133,7 @@ struct Scores {
 }
 
 impl Scores {
-    fn add(&mut self, suggested: Outcome, model: Outcome, copied: [Outcome; COPIERS.len()]) {
+    fn add(&mut self, suggested: Rating, model: Rating, copied: [Rating; COPIERS.len()]) {
         self.suggested.add(suggested);
         self.model.add(model);
         for (at, copied) in copied.into_iter().enumerate() {
@@ -202,12 +202,12 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, row: &Row, prediction: &Prediction, alone: &Prediction) {
+    fn add(&mut self, row: &EvalRow, prediction: &Prediction, alone: &Prediction) {
         let suggested = compare(row, prediction.suggestion.as_ref());
         let model = compare(row, alone.suggestion.as_ref());
         let copied = COPIERS.map(|copier| {
             let copied = copier.copy(&row.prefix, &row.suffix, &row.open_files);
-            Outcome::new(&copied, &row.middle)
+            Rating::new(&copied, &row.middle)
         });
         self.all.add(suggested, model, copied);
         let lines = match row.middle.trim_end().contains('\n') {
@@ -420,16 +420,16 @@ fn share(rows: &[(f32, bool)]) -> f64 {
 /// A suggestion may cover closers after the cursor (`a, b)` over `)`). If it ends with them, its
 /// text without them is compared; if it continues after them, it is compared with the middle
 /// followed by what it covers.
-fn compare(row: &Row, suggestion: Option<&Suggestion>) -> Outcome {
+fn compare(row: &EvalRow, suggestion: Option<&Suggestion>) -> Rating {
     let Some(suggestion) = suggestion else {
-        return Outcome::new("", &row.middle);
+        return Rating::new("", &row.middle);
     };
     let covered = suggestion.range.end.0 - suggestion.range.start.0;
     let covered = row.suffix.get(..covered).unwrap_or_default();
     let text = suggestion.text.as_str();
     match text.strip_suffix(covered) {
-        Some(inserted) => Outcome::new(inserted, &row.middle),
-        None => Outcome::new(text, &format!("{}{covered}", row.middle)),
+        Some(inserted) => Rating::new(inserted, &row.middle),
+        None => Rating::new(text, &format!("{}{covered}", row.middle)),
     }
 }
 
@@ -442,7 +442,7 @@ mod tests {
     #[track_caller]
     fn check(fixture: &str, text: &str, covers: usize, exact: bool) {
         let parts: Vec<&str> = fixture.split('|').collect();
-        let row = Row {
+        let row = EvalRow {
             prefix: parts[0].to_owned(),
             middle: parts[1].to_owned(),
             suffix: parts[2].to_owned(),
@@ -474,7 +474,7 @@ mod tests {
 
     #[test]
     fn silence_is_right_where_nothing_stood() {
-        let row = Row {
+        let row = EvalRow {
             prefix: "a;".to_owned(),
             middle: " ".to_owned(),
             suffix: "\n".to_owned(),
@@ -482,7 +482,7 @@ mod tests {
             path: None,
             open_files: Vec::new(),
         };
-        let outcome = compare(&row, None);
-        assert!(outcome.exact && !outcome.said);
+        let rating = compare(&row, None);
+        assert!(rating.exact && !rating.said);
     }
 }

@@ -17,10 +17,10 @@ use tabahead_context::{
     ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority, Segment,
 };
 use tabahead_engine::{Observation, ObservedToken};
-use tabahead_server::BufferState;
+use tabahead_server::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
-use super::rows::Row;
+use super::rows::EvalRow;
 use crate::{args::EvalArgs, output};
 
 /// Writes the observations of each row whose middle is within one line.
@@ -28,7 +28,7 @@ use crate::{args::EvalArgs, output};
 /// # Errors
 /// When the model cannot be used or fails, or when the file cannot be written.
 pub fn run(
-    rows: &[Row],
+    rows: &[EvalRow],
     settings: &SpeculatorSettings,
     local: &LocalSettings,
     args: &EvalArgs,
@@ -81,7 +81,7 @@ fn observe(
     model: &mut DirectModel,
     settings: &SpeculatorSettings,
     heals: bool,
-    state: &BufferState,
+    state: &EditorState,
     middle: &str,
 ) -> Result<Option<(ContextWindow, Vec<Observation>)>> {
     let profile = model.profile().clone();
@@ -183,7 +183,7 @@ mod tests {
             if begin >= end || !text.is_char_boundary(begin) {
                 continue;
             }
-            let row = Row {
+            let row = EvalRow {
                 prefix: text[..begin].to_owned(),
                 middle: text[begin..end].to_owned(),
                 suffix: text[end..].to_owned(),
@@ -205,11 +205,11 @@ mod tests {
             let predicted = predictor
                 .predict(&row.state(&row.suffix))
                 .expect("the model answers");
-            let outcome = compare(&row, predicted.suggestion.as_ref());
+            let rating = compare(&row, predicted.suggestion.as_ref());
             if is_likeliest(&observations) {
                 // Only the cut can withhold it.
                 assert!(
-                    outcome.exact || predicted.suggestion.is_none(),
+                    rating.exact || predicted.suggestion.is_none(),
                     "{:?} instead of {:?}",
                     predicted.suggestion,
                     row.middle

@@ -11,7 +11,7 @@ use tabahead_context::{
     ContextSettings, ContextWindow, Cut, CutSettings, GenerationEvent, GenerationFailure,
     GenerationId, GenerationRequest, Goal, Layout, ModelProfile, Path, Priority, Suggestion, cut,
 };
-use tabahead_server::BufferState;
+use tabahead_server::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
 /// The model's prediction at a place, whether or not it would be shown.
@@ -81,7 +81,7 @@ impl Predictor {
     ///
     /// # Errors
     /// When the backend fails.
-    pub fn predict(&mut self, state: &BufferState) -> Result<Prediction> {
+    pub fn predict(&mut self, state: &EditorState) -> Result<Prediction> {
         let context = self.settings.context.clone();
         self.predict_from(state, &context)
     }
@@ -90,7 +90,7 @@ impl Predictor {
     ///
     /// # Errors
     /// When the backend fails.
-    pub fn predict_alone(&mut self, state: &BufferState) -> Result<Prediction> {
+    pub fn predict_alone(&mut self, state: &EditorState) -> Result<Prediction> {
         let context = ContextSettings {
             copy_budget: 0,
             ..self.settings.context.clone()
@@ -100,7 +100,7 @@ impl Predictor {
 
     fn predict_from(
         &mut self,
-        state: &BufferState,
+        state: &EditorState,
         context: &ContextSettings,
     ) -> Result<Prediction> {
         // The Speculator also halves the budgets until the prompt fits.
@@ -127,7 +127,7 @@ impl Predictor {
     /// Decodes until both cuts are decided; returns `None` when the prompt is too long.
     fn generate(
         &mut self,
-        state: &BufferState,
+        state: &EditorState,
         window: &ContextWindow,
     ) -> Result<Option<Prediction>> {
         let id = GenerationId(self.generations);
@@ -278,7 +278,7 @@ mod tests {
             // The request is for the rest of the line.
             let range = document.line_range(line);
             let cursor = Offset((range.start.0 + range.end.0) / 2);
-            let state = BufferState {
+            let state = EditorState {
                 document: document.with_replaced(cursor..range.end, ""),
                 cursor,
                 name: DocumentName::new("copier.rs", "rust"),

@@ -9,14 +9,14 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use tabahead_context::{DocumentName, OpenFile, OpenFiles, holds_secret};
-use tabahead_server::BufferState;
+use tabahead_server::EditorState;
 use tabahead_text::{Document, Offset, Version};
 
 use crate::place;
 
 /// One place whose continuation is known.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Row {
+pub struct EvalRow {
     /// Text of the file before the cursor.
     pub prefix: String,
     /// Text of the file after the middle.
@@ -33,11 +33,11 @@ pub struct Row {
     pub open_files: Vec<String>,
 }
 
-impl Row {
+impl EvalRow {
     /// Returns the document without its middle, with the cursor there; `shown` is the part of the
     /// text after the cursor that the model may see.
-    pub fn state(&self, shown: &str) -> BufferState {
-        BufferState {
+    pub fn state(&self, shown: &str) -> EditorState {
+        EditorState {
             document: Document::new(&format!("{}{shown}", self.prefix), Version(0)),
             cursor: Offset(self.prefix.len()),
             name: self.name(),
@@ -73,7 +73,7 @@ impl Row {
 ///
 /// # Errors
 /// One line with the file, the line's number and what is wrong with it.
-pub fn read(file: &Path, limit: usize) -> Result<Vec<Row>> {
+pub fn read(file: &Path, limit: usize) -> Result<Vec<EvalRow>> {
     let name = file.display();
     let open = File::open(file).with_context(|| format!("cannot read {name}"))?;
     let rows = parse(BufReader::new(open), limit).map_err(|error| anyhow!("{name}:{error:#}"))?;
@@ -83,7 +83,7 @@ pub fn read(file: &Path, limit: usize) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn parse(mut lines: impl BufRead, limit: usize) -> Result<Vec<Row>> {
+fn parse(mut lines: impl BufRead, limit: usize) -> Result<Vec<EvalRow>> {
     /// Limit of a row's size in bytes: a device has no line ends.
     const MOST: u64 = 64 << 20;
 
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_path_names_the_file() {
-        let row = Row {
+        let row = EvalRow {
             prefix: String::new(),
             suffix: String::new(),
             middle: String::new(),

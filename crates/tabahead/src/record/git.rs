@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use tabahead_replay::{
-    from_git::{Choice, Session, commits, session},
+    from_git::{Choice, TypedCommit, commits, typed_commit},
     recorder::create_private,
     recording::line,
 };
@@ -41,12 +41,12 @@ pub(super) fn run(repository: &Path, args: &RecordArgs, config: &Resolved) -> Re
             let bar = bar.get_or_insert_with(|| output::progress(commits.len(), "commits"));
             bar.set_position(done as u64);
         }
-        if let Some(session) = session(repository, commit, args.seed, &choice)? {
+        if let Some(typed_commit) = typed_commit(repository, commit, args.seed, &choice)? {
             let short = commit.id.get(..12).unwrap_or(&commit.id);
             let file = args.output.join(format!("{short}.recording.w.jsonl"));
-            write(&file, &session)
+            write(&file, &typed_commit)
                 .with_context(|| format!("'{}' cannot be written", file.display()))?;
-            lines.push(summary(&file, &session));
+            lines.push(summary(&file, &typed_commit));
         }
     }
     if let Some(bar) = bar {
@@ -62,21 +62,21 @@ pub(super) fn run(repository: &Path, args: &RecordArgs, config: &Resolved) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(file: &Path, session: &Session) -> std::io::Result<()> {
+fn write(file: &Path, typed_commit: &TypedCommit) -> std::io::Result<()> {
     let mut out = BufWriter::new(create_private(file)?);
-    for (time, kind) in &session.entries {
+    for (time, kind) in &typed_commit.entries {
         out.write_all(line(Some(*time), kind).as_bytes())?;
     }
     out.flush()
 }
 
-fn summary(file: &Path, session: &Session) -> String {
-    let Session {
+fn summary(file: &Path, typed_commit: &TypedCommit) -> String {
+    let TypedCommit {
         files,
         changes,
         length,
         ..
-    } = session;
+    } = typed_commit;
     let files = match files {
         1 => "1 file".to_owned(),
         n => format!("{n} files"),

@@ -16,7 +16,7 @@ use tabahead_context::Layout;
 use tabahead_replay::{
     page::page,
     policy::PolicyName,
-    report::{self, OfRecording},
+    report::{self, RecordingResults},
     session::Mode,
     user::UserError,
 };
@@ -51,7 +51,7 @@ pub fn run(args: &ReplayArgs, config: &Resolved, config_file: Option<&Path>) -> 
 }
 
 /// The measurements of one call.
-pub(crate) struct Measured {
+pub(crate) struct ReplayMeasurements {
     pub(crate) mode: &'static str,
     pub(crate) clock: &'static str,
     pub(crate) answers: &'static str,
@@ -59,10 +59,10 @@ pub(crate) struct Measured {
     pub(crate) layout: Option<Layout>,
     pub(crate) seed: u64,
     pub(crate) costs: Value,
-    pub(crate) recordings: Vec<OfRecording>,
+    pub(crate) recordings: Vec<RecordingResults>,
 }
 
-impl Measured {
+impl ReplayMeasurements {
     fn to_json(&self) -> Value {
         let pooled = report::pooled(&self.recordings);
         let recordings: Vec<Value> = self

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use tabahead_replay::{
     answers::{Answers, AnswersFile, Ngram, RealModel},
     policy::PolicyName,
-    report::OfRecording,
+    report::RecordingResults,
     session::user,
     simulation::{EngineCosts, Setup, run},
 };
 
-use super::{Measured, in_file, is_private, mode, name_of, policies, words};
+use super::{ReplayMeasurements, in_file, is_private, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::{Resolved, cache_folder},
@@ -24,7 +24,11 @@ use crate::{
 };
 
 /// Runs every policy over every recording.
-pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -> Result<Measured> {
+pub(super) fn measure(
+    args: &ReplayArgs,
+    config: &Resolved,
+    files: &[PathBuf],
+) -> Result<ReplayMeasurements> {
     let mut answers = answers(args, config)?;
     let mut setup = Setup {
         settings: config.settings.speculator(),
@@ -57,14 +61,14 @@ pub(super) fn measure(args: &ReplayArgs, config: &Resolved, files: &[PathBuf]) -
             let error = anyhow::Error::new(error);
             tracing::warn!("{error:#}; what was measured is not remembered");
         }
-        recordings.push(OfRecording {
+        recordings.push(RecordingResults {
             name: name_of(file),
             policies: of_policies,
         });
     }
     bar.finish_and_clear();
     let (mode, clock, by) = words(args);
-    Ok(Measured {
+    Ok(ReplayMeasurements {
         mode,
         clock,
         answers: by,
@@ -99,7 +103,7 @@ fn answers(args: &ReplayArgs, config: &Resolved) -> Result<Answers> {
             fs::create_dir_all(&folder)
                 .with_context(|| format!("'{}' cannot be made", folder.display()))?;
             folder.join(file_name(
-                &tabahead_replay::answers::Source::profile(&model).id,
+                &tabahead_replay::answers::AnswerSource::profile(&model).id,
             ))
         }
     };

@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tabahead_replay::{
     policy::PolicyName,
-    report::OfRecording,
+    report::RecordingResults,
     session::user,
     wall::{WallError, WallSetup, run},
 };
 
-use super::{Measured, in_file, is_private, mode, name_of, policies, words};
+use super::{ReplayMeasurements, in_file, is_private, mode, name_of, policies, words};
 use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::Resolved,
@@ -30,7 +30,7 @@ pub(super) fn measure(
     config: &Resolved,
     config_file: Option<&Path>,
     files: &[PathBuf],
-) -> Result<Measured> {
+) -> Result<ReplayMeasurements> {
     if args.answers == ReplayAnswers::Ngram {
         bail!("the wall clock runs the real server; leave --answers ngram out");
     }
@@ -62,14 +62,14 @@ pub(super) fn measure(
             of_policies.push((policy, ran));
             bar.inc(1);
         }
-        recordings.push(OfRecording {
+        recordings.push(RecordingResults {
             name: name_of(file),
             policies: of_policies,
         });
     }
     bar.finish_and_clear();
     let (mode, clock, answers) = words(args);
-    Ok(Measured {
+    Ok(ReplayMeasurements {
         mode,
         clock,
         answers,

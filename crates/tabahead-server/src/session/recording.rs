@@ -1,9 +1,9 @@
 //! The session's side of recording: which documents are recorded, and what is recorded about them.
 //!
-//! Without a recorder every function here does nothing. The scribe follows the texts itself,
-//! because edits that are sent together are each relative to the result of the previous one.
-//! Recording a document stops when a secret value is found in it, until it is closed and opened
-//! without one.
+//! Without a recorder every function here does nothing. [`SessionRecorder`] follows the texts
+//! itself, because edits that are sent together are each relative to the result of the previous
+//! one. Recording a document stops when a secret value is found in it, until it is closed and
+//! opened without one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,11 +22,11 @@ impl SessionLoop {
     /// Starts or stops recording a document, depending on its current text and file.
     pub(super) fn record(&mut self, document: DocumentId) {
         if let Some(open) = self.documents.get(&document)
-            && self.scribe.is_on()
+            && self.recorder.is_on()
         {
             let reason = self.suitability.unsuitable(&open.file, open.snapshot.len());
             let is_suitable = reason.is_none();
-            self.scribe
+            self.recorder
                 .see(document, &open.file, &open.snapshot, is_suitable);
         }
     }
@@ -38,11 +38,11 @@ impl SessionLoop {
         edits: Vec<Edit>,
         encoding: PositionEncoding,
     ) {
-        let was_recorded = self.scribe.pages.contains_key(&document);
+        let was_recorded = self.recorder.recorded.contains_key(&document);
         if let Some(open) = self.documents.get(&document)
             && was_recorded
         {
-            self.scribe
+            self.recorder
                 .look_for_secrets(document, &open.snapshot, &edits);
         }
         // First, because the edits may have made the document unsuitable. If recording only starts
@@ -52,34 +52,34 @@ impl SessionLoop {
             && was_recorded
         {
             // Does nothing if recording has just stopped.
-            self.scribe
+            self.recorder
                 .change(document, edits, encoding, &open.snapshot);
         }
     }
 }
 
 /// What the recorder has received so far.
-pub(super) struct Scribe {
+pub(super) struct SessionRecorder {
     recorder: Option<Box<dyn Recorder>>,
     /// The documents that are recorded.
-    pages: HashMap<DocumentId, Page>,
+    recorded: HashMap<DocumentId, RecordedDocument>,
     /// Documents in which a secret value was seen.
     secret: HashSet<DocumentId>,
-    asked: HashMap<RequestId, Asked>,
+    asked: HashMap<RequestId, RecordedRequest>,
 }
 
-struct Page {
+struct RecordedDocument {
     text: Document,
     /// The cursor in UTF-16 code units; `None` when an edit may have moved it.
     cursor: Option<usize>,
     /// The most recent suggestions, until one is accepted.
     suggestions: Vec<SuggestionId>,
-    accept: Accept,
+    accept: AcceptState,
 }
 
 /// State of an accept: an editor changes the text and reports the accept, in either order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Accept {
+enum AcceptState {
     /// Nothing has changed since the last suggestion.
     Unchanged,
     /// The last change may turn out to be the accept.
@@ -88,17 +88,17 @@ enum Accept {
     Reported,
 }
 
-struct Asked {
+struct RecordedRequest {
     document: DocumentId,
     snapshot: Document,
     came: Instant,
 }
 
-impl Scribe {
+impl SessionRecorder {
     pub(super) fn new(recorder: Option<Box<dyn Recorder>>) -> Self {
         Self {
             recorder,
-            pages: HashMap::new(),
+            recorded: HashMap::new(),
             secret: HashSet::new(),
             asked: HashMap::new(),
         }
@@ -118,7 +118,7 @@ impl Scribe {
         snapshot: &Document,
         is_suitable: bool,
     ) {
-        let is_recorded = self.pages.contains_key(&document);
+        let is_recorded = self.recorded.contains_key(&document);
         let is_suitable = is_suitable && !self.secret.contains(&document);
         if is_suitable && !is_recorded && self.is_on() && holds_secret(&snapshot.text()) {
             self.has_secret(document);
@@ -131,13 +131,13 @@ impl Scribe {
                     path: file.path.clone(),
                     text: snapshot.clone(),
                 });
-                let page = Page {
+                let recorded = RecordedDocument {
                     text: snapshot.clone(),
                     cursor: None,
                     suggestions: Vec::new(),
-                    accept: Accept::Unchanged,
+                    accept: AcceptState::Unchanged,
                 };
-                self.pages.insert(document, page);
+                self.recorded.insert(document, recorded);
             }
             (false, true) => self.stop(document),
             _ => {}
@@ -181,7 +181,7 @@ impl Scribe {
     }
 
     fn stop(&mut self, document: DocumentId) {
-        if self.pages.remove(&document).is_some() {
+        if self.recorded.remove(&document).is_some() {
             self.tell(Recorded::Closed {
                 document: document.0,
             });
@@ -196,17 +196,17 @@ impl Scribe {
         encoding: PositionEncoding,
         snapshot: &Document,
     ) {
-        let Some(page) = self.pages.get_mut(&document) else {
+        let Some(recorded) = self.recorded.get_mut(&document) else {
             return;
         };
         let version = snapshot.version();
         let mut changes = Vec::with_capacity(edits.len());
         for edit in edits {
-            let text = &page.text;
+            let text = &recorded.text;
             let (replaced, inserted) = text.replaced_by(&edit, encoding);
             let range = text.utf16_unit_of(replaced.start)..text.utf16_unit_of(replaced.end);
             let inserted = inserted.into_owned();
-            page.text = text.with_replaced(replaced, &inserted);
+            recorded.text = text.with_replaced(replaced, &inserted);
             changes.push(Recorded::Changed {
                 document: document.0,
                 version: version.0,
@@ -214,12 +214,12 @@ impl Scribe {
                 text: inserted,
             });
         }
-        page.text = snapshot.clone();
-        page.cursor = None;
-        let is_accept = page.accept == Accept::Reported;
-        page.accept = match is_accept {
-            true => Accept::Unchanged,
-            false => Accept::Changed,
+        recorded.text = snapshot.clone();
+        recorded.cursor = None;
+        let is_accept = recorded.accept == AcceptState::Reported;
+        recorded.accept = match is_accept {
+            true => AcceptState::Unchanged,
+            false => AcceptState::Changed,
         };
         for change in changes {
             self.tell(change);
@@ -240,15 +240,15 @@ impl Scribe {
         cursor: Offset,
         came: Instant,
     ) {
-        let Some(page) = self.pages.get_mut(&document) else {
+        let Some(recorded) = self.recorded.get_mut(&document) else {
             return;
         };
         // A reported accept that no change followed did not happen.
-        if page.accept == Accept::Reported {
-            page.accept = Accept::Unchanged;
+        if recorded.accept == AcceptState::Reported {
+            recorded.accept = AcceptState::Unchanged;
         }
         let cursor = snapshot.utf16_unit_of(cursor);
-        if page.cursor.replace(cursor) != Some(cursor) {
+        if recorded.cursor.replace(cursor) != Some(cursor) {
             self.tell(Recorded::Cursor {
                 document: document.0,
                 cursor,
@@ -259,7 +259,7 @@ impl Scribe {
             request: request.0,
             version: snapshot.version().0,
         });
-        let asked = Asked {
+        let asked = RecordedRequest {
             document,
             snapshot: snapshot.clone(),
             came,
@@ -285,11 +285,11 @@ impl Scribe {
                 end: position(suggestion.range.end),
             };
             shown = Some((range, suggestion.text.clone()));
-            if let Some(page) = self.pages.get_mut(&asked.document) {
-                page.suggestions = std::iter::once(*id)
+            if let Some(recorded) = self.recorded.get_mut(&asked.document) {
+                recorded.suggestions = std::iter::once(*id)
                     .chain(alternatives.iter().map(|other| other.id))
                     .collect();
-                page.accept = Accept::Unchanged;
+                recorded.accept = AcceptState::Unchanged;
             }
         }
         self.tell(Recorded::Answered {
@@ -301,21 +301,24 @@ impl Scribe {
     }
 
     pub(super) fn accept(&mut self, suggestion: SuggestionId) {
-        let is_shown = |(_, page): &(_, &mut Page)| page.suggestions.contains(&suggestion);
-        let Some((&document, page)) = self.pages.iter_mut().find(is_shown) else {
+        let is_shown =
+            |(_, recorded): &(_, &mut RecordedDocument)| recorded.suggestions.contains(&suggestion);
+        let Some((&document, recorded)) = self.recorded.iter_mut().find(is_shown) else {
             return;
         };
-        page.suggestions.clear();
-        let version = page.text.version();
-        match page.accept {
-            Accept::Changed => {
-                page.accept = Accept::Unchanged;
+        recorded.suggestions.clear();
+        let version = recorded.text.version();
+        match recorded.accept {
+            AcceptState::Changed => {
+                recorded.accept = AcceptState::Unchanged;
                 self.tell(Recorded::Accepted {
                     document: document.0,
                     version: version.0,
                 });
             }
-            Accept::Unchanged | Accept::Reported => page.accept = Accept::Reported,
+            AcceptState::Unchanged | AcceptState::Reported => {
+                recorded.accept = AcceptState::Reported;
+            }
         }
     }
 

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 /// Ends the server once; shared by everything that may end it and everything that must stop then.
 #[derive(Debug)]
-pub(crate) struct Lifeline {
+pub(crate) struct Lifecycle {
     ended: CancellationToken,
     code: OnceLock<i32>,
     parent: watch::Sender<Option<u32>>,
 }
 
-impl Lifeline {
+impl Lifecycle {
     pub(crate) fn new() -> Self {
         Self {
             ended: CancellationToken::new(),
@@ -163,21 +163,21 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .expect("cat is everywhere");
-        let lifeline = Lifeline::new();
-        lifeline.set_parent(child.id());
+        let lifecycle = Lifecycle::new();
+        lifecycle.set_parent(child.id());
         child.kill().expect("it is ours");
         child.wait().expect("it was ours");
-        lifeline.watch_parent().await;
-        lifeline.ended().await;
-        assert_eq!(lifeline.code(), 1);
+        lifecycle.watch_parent().await;
+        lifecycle.ended().await;
+        assert_eq!(lifecycle.code(), 1);
     }
 
     #[tokio::test]
     async fn a_parent_out_of_sight_is_not_looked_after() {
-        let lifeline = Lifeline::new();
-        lifeline.set_parent(4_194_999);
-        lifeline.end(0);
-        lifeline.watch_parent().await;
-        assert_eq!(lifeline.code(), 0);
+        let lifecycle = Lifecycle::new();
+        lifecycle.set_parent(4_194_999);
+        lifecycle.end(0);
+        lifecycle.watch_parent().await;
+        assert_eq!(lifecycle.code(), 0);
     }
 }
