@@ -72,7 +72,7 @@ impl Replay<'_> {
     fn deterministic(&self) -> Result<String> {
         let mut text = String::from(
             "# What the replay measures\n\n\
-             Written by `cargo xtask replay`; what each line means stands in `docs/replay.md`. The \
+             Written by `cargo xtask replay`; `docs/replay.md` explains each line. The \
              recordings are those in `recordings/`.\n\n\
              ## The same on every machine\n\n\
              Virtual clock, answers of the copier (`--answers ngram`), seed 1, all recordings \

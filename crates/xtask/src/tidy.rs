@@ -5,6 +5,7 @@
 
 mod absences;
 mod english;
+mod names;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -225,6 +226,7 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
     for package in metadata.workspace_packages() {
         findings.extend(unused_dependencies(root, package)?);
     }
+    let mut names = names::Names::default();
     for file in tracked_files(root)? {
         let Ok(text) = fs::read_to_string(root.join(&file)) else {
             continue;
@@ -234,12 +236,14 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
             findings.extend(header_finding(&place, &text));
             findings.extend(code_findings(&place, &text));
             findings.extend(absences::findings(&place, &text));
+            names.read(&place, &text);
         }
         if is_written_by_hand(&file) {
             findings.extend(machine_path_findings(&place, &text));
             findings.extend(english::findings(&place, &text));
         }
     }
+    findings.extend(names.findings());
     Ok(findings)
 }
 
