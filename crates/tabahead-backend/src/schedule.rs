@@ -95,9 +95,10 @@ pub fn schedule(candidates: &[Candidate], costs: Costs) -> Vec<Part> {
     let alone = costs.fixed + costs.row * parts[0].tokens as f64;
     // Number of rows that may be added. Nothing waits for a speculative pass: there, a rider always
     // pays for itself, because it saves the fixed costs of a pass of its own.
-    let mut room = match urgent {
-        true => (alone * PATIENCE / costs.row.max(f64::MIN_POSITIVE)) as usize,
-        false => chunk.saturating_sub(parts[0].tokens).max(COMPANY),
+    let mut room = if urgent {
+        (alone * PATIENCE / costs.row.max(f64::MIN_POSITIVE)) as usize
+    } else {
+        chunk.saturating_sub(parts[0].tokens).max(COMPANY)
     };
     let willing = |index: &&usize| !candidates[**index].alone;
     for &index in others.iter().filter(willing) {

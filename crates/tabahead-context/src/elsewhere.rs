@@ -87,9 +87,10 @@ fn scan(document: &Document, start: Offset) -> Scan {
 /// Returns a stretch of a document with LF line ends.
 pub(crate) fn lf_text(document: &Document, range: Range<Offset>) -> String {
     let text = document.slice(range);
-    match text.contains('\r') {
-        true => text.replace("\r\n", "\n").replace('\r', "\n"),
-        false => text,
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text
     }
 }
 

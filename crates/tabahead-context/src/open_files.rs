@@ -70,9 +70,10 @@ impl OpenFiles {
             hash.update(&file.digest.to_le_bytes());
         }
         Self {
-            digest: match files.is_empty() {
-                true => 0,
-                false => hash.digest128().max(1),
+            digest: if files.is_empty() {
+                0
+            } else {
+                hash.digest128().max(1)
             },
             texts: files.iter().map(|file| file.text.clone()).collect(),
         }

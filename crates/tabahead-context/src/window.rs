@@ -211,9 +211,10 @@ impl ContextWindow {
         };
         let suffix = lines.visible(base_line, Offset(suffix_start), last);
         let start = document.line_range(first).start;
-        let end = match last + 1 < document.line_count() {
-            true => document.line_range(last + 1).start,
-            false => Offset(document.len()),
+        let end = if last + 1 < document.line_count() {
+            document.line_range(last + 1).start
+        } else {
+            Offset(document.len())
         };
         let elsewhere = Elsewhere::around(document, start, end, settings.copy_budget);
 

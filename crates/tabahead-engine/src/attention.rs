@@ -65,9 +65,10 @@ impl Attention {
             head.attend(isa, shape, (layer, *index), rows, spans);
         };
         let met: usize = rows.iter().map(|row| row.position + 1).sum();
-        let crew = match met * width >= WORTH_SPLITTING {
-            true => crew,
-            false => Crew::ALONE,
+        let crew = if met * width >= WORTH_SPLITTING {
+            crew
+        } else {
+            Crew::ALONE
         };
         let mut heads: Vec<_> = self.heads.iter_mut().enumerate().collect();
         crew.each(&mut heads, work);

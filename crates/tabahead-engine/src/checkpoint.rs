@@ -258,11 +258,12 @@ fn header(storage: &Storage) -> Result<(u64, Metadata), String> {
     let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| one_line(&error))?;
     let stated = metadata.data_len() as u64;
     let found = bytes - 8 - length;
-    match stated == found {
-        true => Ok((8 + length, metadata)),
-        false => Err(format!(
+    if stated == found {
+        Ok((8 + length, metadata))
+    } else {
+        Err(format!(
             "its tensors take {stated} bytes, the file has {found} for them"
-        )),
+        ))
     }
 }
 
@@ -287,9 +288,10 @@ fn bytes_of(directory: &Path, name: &str, longest: u64) -> Result<Option<Vec<u8>
     file.take(longest + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    match bytes.len() as u64 > longest {
-        true => Err(refuse(format!("{name} is too long"))),
-        false => Ok(Some(bytes)),
+    if bytes.len() as u64 > longest {
+        Err(refuse(format!("{name} is too long")))
+    } else {
+        Ok(Some(bytes))
     }
 }
 

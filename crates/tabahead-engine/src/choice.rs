@@ -78,9 +78,10 @@ impl<'a> Distribution<'a> {
     /// Returns the natural logarithm of a token's probability.
     fn log_prob(&self, token: TokenId) -> f32 {
         let model = self.logits[token as usize] - self.max - self.total;
-        match self.added.is_empty() {
-            true => model,
-            false => ((model.exp() + self.added(token)) / self.whole).ln(),
+        if self.added.is_empty() {
+            model
+        } else {
+            ((model.exp() + self.added(token)) / self.whole).ln()
         }
     }
 

@@ -471,9 +471,10 @@ impl CopyingRule {
 
     /// Returns the rule that suits a model.
     pub(crate) fn for_model(info: &ModelInfo) -> &'static Self {
-        match info.is_large() {
-            false => &Self::MINI,
-            true => &Self::LARGE,
+        if info.is_large() {
+            &Self::LARGE
+        } else {
+            &Self::MINI
         }
     }
 

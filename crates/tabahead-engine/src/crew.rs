@@ -151,9 +151,10 @@ impl CrewState {
     fn help(&self) {
         let mut patience = Patience::default();
         while !self.over.load(Ordering::Acquire) {
-            match self.take() {
-                true => patience = Patience::default(),
-                false => patience.wait(),
+            if self.take() {
+                patience = Patience::default()
+            } else {
+                patience.wait()
             }
         }
     }
@@ -201,12 +202,11 @@ struct Patience(u32);
 
 impl Patience {
     fn wait(&mut self) {
-        match self.0 < LOOKS {
-            true => {
-                self.0 += 1;
-                hint::spin_loop();
-            }
-            false => thread::yield_now(),
+        if self.0 < LOOKS {
+            self.0 += 1;
+            hint::spin_loop();
+        } else {
+            thread::yield_now()
         }
     }
 }

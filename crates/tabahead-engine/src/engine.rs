@@ -457,21 +457,18 @@ impl Engine {
             }
             _ => Vec::new(),
         };
-        match forced.is_empty() {
-            false => {
-                self.counters.constrained += 1;
-                sequence.past_cursor = length > forced.len();
-                sequence.spelled += length.min(forced.len());
-                sequence.healed = end + 1;
+        if forced.is_empty() {
+            self.counters.decoded += 1;
+            sequence.past_cursor = true;
+            // Logits are large: only those of healed tokens and of both ends are worth keeping.
+            if end - 1 > sequence.healed {
+                sequence.known.logits.remove(&(end - 1));
             }
-            true => {
-                self.counters.decoded += 1;
-                sequence.past_cursor = true;
-                // Logits are large: only those of healed tokens and of both ends are worth keeping.
-                if end - 1 > sequence.healed {
-                    sequence.known.logits.remove(&(end - 1));
-                }
-            }
+        } else {
+            self.counters.constrained += 1;
+            sequence.past_cursor = length > forced.len();
+            sequence.spelled += length.min(forced.len());
+            sequence.healed = end + 1;
         }
         sequence.push(token, self.model.vocabulary());
         self.draft(sequence);

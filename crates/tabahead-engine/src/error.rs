@@ -43,9 +43,12 @@ const LONGEST_REASON: usize = 400;
 pub(crate) fn refuse(reason: impl Into<String>) -> EngineError {
     let reason: String = reason.into();
     let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let printable = |c: char| match c.is_control() || turns(c) {
-        true => c.escape_default().collect::<String>(),
-        false => c.to_string(),
+    let printable = |c: char| {
+        if c.is_control() || turns(c) {
+            c.escape_default().collect::<String>()
+        } else {
+            c.to_string()
+        }
     };
     let escaped: String = reason.chars().map(printable).collect();
     let characters = escaped.chars().count();

@@ -221,12 +221,11 @@ impl Linear {
     ) -> Result<Self, EngineError> {
         let raw = file.tensor(&format!("{name}.weight"), outputs, inputs)?;
         let bias_name = format!("{name}.bias");
-        let bias = match file.has_tensor(&bias_name) {
-            true => {
-                let bias = vector(file, &bias_name, outputs)?;
-                Some((0..outputs).map(|row| bias[source(row)]).collect())
-            }
-            false => None,
+        let bias = if file.has_tensor(&bias_name) {
+            let bias = vector(file, &bias_name, outputs)?;
+            Some((0..outputs).map(|row| bias[source(row)]).collect())
+        } else {
+            None
         };
         Ok(Self {
             outputs,

@@ -155,9 +155,10 @@ impl Contest {
     /// Returns the winner and gives the sequence what is known of the winner's line.
     fn decided(self, sequence: &mut Sequence) -> Decision {
         let [one, other] = self.rivals;
-        let winner = match other.log_prob > one.log_prob {
-            true => other,
-            false => one,
+        let winner = if other.log_prob > one.log_prob {
+            other
+        } else {
+            one
         };
         sequence.known = winner.known;
         Decision {

@@ -210,12 +210,13 @@ impl Model {
         self.spells()?;
         let has = |token| self.special(token).is_some();
         let fills = has(SpecialToken::Prefix) || has(SpecialToken::Middle);
-        match has(SpecialToken::Suffix) && fills {
-            true => Ok(()),
-            false => Err(refuse(format!(
+        if has(SpecialToken::Suffix) && fills {
+            Ok(())
+        } else {
+            Err(refuse(format!(
                 "it can chat but not complete code: '{}' has no fill-in-the-middle tokens; choose a code model, for example Qwen2.5-Coder-1.5B",
                 self.info.name
-            ))),
+            )))
         }
     }
 
@@ -527,9 +528,10 @@ impl ModelWeights {
             )));
         }
         let output_norm = vector(source, "output_norm.weight", shape.width)?;
-        let head = match tied {
-            true => None,
-            false => Some(reserve("output", Role::Head)?),
+        let head = if tied {
+            None
+        } else {
+            Some(reserve("output", Role::Head)?)
         };
         Ok(Self {
             embedding,

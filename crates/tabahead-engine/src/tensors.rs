@@ -135,9 +135,10 @@ pub(crate) fn vector(
     length: usize,
 ) -> Result<Vec<f32>, EngineError> {
     let numbers = source.tensor(name, 1, length)?.row(0)?;
-    match numbers.iter().all(|number| number.is_finite()) {
-        true => Ok(numbers),
-        false => Err(refuse(format!("tensor '{name}' holds infinite numbers"))),
+    if numbers.iter().all(|number| number.is_finite()) {
+        Ok(numbers)
+    } else {
+        Err(refuse(format!("tensor '{name}' holds infinite numbers")))
     }
 }
 
@@ -147,12 +148,13 @@ pub(crate) fn expect_shape(
     found: (usize, usize),
     expected: (usize, usize),
 ) -> Result<(), EngineError> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(refuse(format!(
+    if found == expected {
+        Ok(())
+    } else {
+        Err(refuse(format!(
             "tensor '{name}' has {} x {} numbers where {} x {} are expected",
             found.0, found.1, expected.0, expected.1
-        ))),
+        )))
     }
 }
 

@@ -87,9 +87,10 @@ impl Recipe {
             let numbers: Vec<f32> = (0..rows * columns).map(|_| random.next() * 0.4).collect();
             let tensor = Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).unwrap();
             // Makers of such files do the same if the rows are not multiples of a type's block.
-            let dtype = match columns.is_multiple_of(self.dtype.block_size()) {
-                true => self.dtype,
-                false => GgmlDType::Q8_0,
+            let dtype = if columns.is_multiple_of(self.dtype.block_size()) {
+                self.dtype
+            } else {
+                GgmlDType::Q8_0
             };
             let tensor = QTensor::quantize(&tensor, dtype).unwrap();
             tensors.push((format!("{name}.weight"), tensor));

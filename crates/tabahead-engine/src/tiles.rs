@@ -362,9 +362,10 @@ impl<S: Fn(usize) -> usize + Sync> FileRows<'_, S> {
 
 /// Rejects a tile if one of its numbers or scales is infinite or NaN.
 pub(crate) fn expect_finite(finite: bool) -> Result<(), EngineError> {
-    match finite {
-        true => Ok(()),
-        false => Err(refuse("holds infinite numbers")),
+    if finite {
+        Ok(())
+    } else {
+        Err(refuse("holds infinite numbers"))
     }
 }
 
@@ -438,9 +439,10 @@ fn rounded_tile(
     let blocks = quants.as_chunks_mut::<{ LANES * QUANT_BLOCK }>().0;
     let scales = scales.as_chunks_mut::<LANES>().0;
     for (lane, row) in rows.iter().enumerate() {
-        let row = match row.is_empty() {
-            true => vec![0.0; blocks.len() * QUANT_BLOCK],
-            false => numbers(dtype, row)?,
+        let row = if row.is_empty() {
+            vec![0.0; blocks.len() * QUANT_BLOCK]
+        } else {
+            numbers(dtype, row)?
         };
         let row = row.as_chunks::<QUANT_BLOCK>().0.iter();
         for ((numbers, quants), scales) in row.zip(&mut *blocks).zip(&mut *scales) {

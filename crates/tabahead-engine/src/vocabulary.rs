@@ -225,9 +225,10 @@ impl Vocabulary {
             pre_tokenizer,
             expression,
             merges,
-            wholes: match ignore_merges {
-                true => sorted(rows, spelling, |token| !spelling(token).is_empty()),
-                false => Vec::new(),
+            wholes: if ignore_merges {
+                sorted(rows, spelling, |token| !spelling(token).is_empty())
+            } else {
+                Vec::new()
             },
             sorted: sorted(rows, spelling, |token| {
                 kinds[token as usize] == TokenKind::Text

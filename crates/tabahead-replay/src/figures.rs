@@ -373,9 +373,10 @@ impl Figures {
         }
         self.accepts += 1;
         if let (Some(moves), Some(prefilled)) = (accepted.base_moves, prefilled) {
-            let samples = match moves {
-                true => &mut self.prefilled_base_moved,
-                false => &mut self.prefilled_base_stood,
+            let samples = if moves {
+                &mut self.prefilled_base_moved
+            } else {
+                &mut self.prefilled_base_stood
             };
             samples.add(prefilled);
             let [moved, all] = &mut self.base_moves[by_lines(accepted.lines)];

@@ -196,9 +196,10 @@ impl RecordingBuilder {
                 }
                 TypingAction::Edit { range, mut text } => {
                     let begins_word = is_inside(&text) && !last.is_alphanumeric();
-                    let rest = match begins_word && self.typist.takes_suggestion() {
-                        true => rest_of_line(&range, &text, actions.clone()),
-                        false => Vec::new(),
+                    let rest = if begins_word && self.typist.takes_suggestion() {
+                        rest_of_line(&range, &text, actions.clone())
+                    } else {
+                        Vec::new()
                     };
                     let characters: usize = rest.iter().map(|key| key.chars().count()).sum();
                     if characters < SHORTEST_SUGGESTION {

@@ -292,10 +292,7 @@ impl Simulation<'_> {
             base_moves: before.and_then(|before| self.base_moves(&before, &state)),
             lines: accepts.lines,
         });
-        let kind = match jumped {
-            true => EditKind::Jump,
-            false => kind,
-        };
+        let kind = if jumped { EditKind::Jump } else { kind };
         if asks {
             self.asks(
                 document,

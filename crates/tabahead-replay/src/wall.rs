@@ -138,9 +138,10 @@ impl Player {
         while let Some(due) = user.next()? {
             let pause = due.0.saturating_sub(self.last.0);
             let due_at = self.began + due.0.saturating_sub(self.skipped);
-            let left_out = match pause > self.longest_pause {
-                true => due_at.saturating_duration_since(self.last_at + self.longest_pause),
-                false => Duration::ZERO,
+            let left_out = if pause > self.longest_pause {
+                due_at.saturating_duration_since(self.last_at + self.longest_pause)
+            } else {
+                Duration::ZERO
             };
             match self.server.next(due_at - left_out)? {
                 Some(arrived) => {

@@ -66,9 +66,10 @@ impl Offer {
     ) -> Self {
         // A popup menu's item is a part of the suggestion that is already before the cursor.
         let before = place.document.slice(suggestion.range.start..place.cursor);
-        let taken = match suggestion.text.starts_with(&before) {
-            true => before.len(),
-            false => 0,
+        let taken = if suggestion.text.starts_with(&before) {
+            before.len()
+        } else {
+            0
         };
         Self {
             id,
@@ -159,9 +160,10 @@ impl Offer {
             self.taken += agreed;
             self.outcome_of(taken_before)
         };
-        let cursor = match self.is_complete() {
-            true => self.accepted.cursor,
-            false => Offset(from.cursor.0 + self.taken - taken_before),
+        let cursor = if self.is_complete() {
+            self.accepted.cursor
+        } else {
+            Offset(from.cursor.0 + self.taken - taken_before)
         };
         self.latest = Some(outcome);
         Followed::Along(outcome, cursor)
@@ -174,9 +176,10 @@ impl Offer {
         // Enter also inserts the indentation.
         let one_key = added.chars().count() <= 1
             || (added.starts_with(['\r', '\n']) && added.trim().is_empty());
-        match one_key && !reported {
-            true => Outcome::TypedAlong,
-            false => self.accept_until(self.taken),
+        if one_key && !reported {
+            Outcome::TypedAlong
+        } else {
+            self.accept_until(self.taken)
         }
     }
 
@@ -208,9 +211,10 @@ fn agreement(text: &str, inserted: &str) -> usize {
         .map(|(expected, _)| expected.len_utf8())
         .sum();
     let by_editor = |c: char| c.is_whitespace() || ")]}>\"'`".contains(c);
-    match inserted[agreed..].chars().all(by_editor) {
-        true => agreed,
-        false => 0,
+    if inserted[agreed..].chars().all(by_editor) {
+        agreed
+    } else {
+        0
     }
 }
 

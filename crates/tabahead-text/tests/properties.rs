@@ -193,10 +193,7 @@ proptest! {
             prop_assert_eq!(document.line_range(line), Offset(start)..Offset(end));
         }
         for (line, &(start, end)) in lines.iter().enumerate() {
-            let ended = match line + 1 < lines.len() || line == 0 {
-                true => end,
-                false => lines[line - 1].1,
-            };
+            let ended = if line + 1 < lines.len() || line == 0 { end } else { lines[line - 1].1 };
             let line_end = match &plain.0.as_bytes()[ended..] {
                 [b'\r', b'\n', ..] => LineEnd::CrLf,
                 [b'\r', ..] => LineEnd::Cr,

@@ -55,11 +55,10 @@ fn below_home(path: &Path, home: Option<&Path>) -> String {
 
 /// Names a model in a configuration file, which need not exist.
 fn name_in(file: &Path, model: &str) -> Result<()> {
-    let text = match file.exists() {
-        true => {
-            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
-        }
-        false => String::new(),
+    let text = if file.exists() {
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+    } else {
+        String::new()
     };
     let Some(text) = with_model(&text, model) else {
         bail!(

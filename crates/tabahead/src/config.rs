@@ -359,9 +359,10 @@ fn toml_value(value: &Value) -> String {
                 .iter()
                 .map(|(key, value)| format!("{} = {}", toml_text(key), toml_value(value)))
                 .collect();
-            match pairs.is_empty() {
-                true => "{}".to_owned(),
-                false => format!("{{ {} }}", pairs.join(", ")),
+            if pairs.is_empty() {
+                "{}".to_owned()
+            } else {
+                format!("{{ {} }}", pairs.join(", "))
             }
         }
         Value::Array(values) => {

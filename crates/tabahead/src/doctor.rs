@@ -129,17 +129,19 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
 
 fn processor(cores: usize) -> Check {
     let features = cpu_features();
-    let found = match features.is_empty() {
-        true => format!("{cores} usable cores"),
-        false => format!("{cores} usable cores, {}", features.join(" ")),
+    let found = if features.is_empty() {
+        format!("{cores} usable cores")
+    } else {
+        format!("{cores} usable cores, {}", features.join(" "))
     };
-    match features.contains(&"avx2") || !cfg!(target_arch = "x86_64") {
-        true => Check::new("processor", CheckState::Ok, found),
-        false => Check::new(
+    if features.contains(&"avx2") || !cfg!(target_arch = "x86_64") {
+        Check::new("processor", CheckState::Ok, found)
+    } else {
+        Check::new(
             "processor",
             CheckState::Hint,
             format!("{found}: without AVX2 suggestions come slowly"),
-        ),
+        )
     }
 }
 

@@ -78,9 +78,10 @@ fn recording(folder: &Path, name: &str) -> String {
         ));
     }
     let file = folder.join(name);
-    let text = match name.ends_with(".jsonl") {
-        true => log.join("\n") + "\n",
-        false => format!("{{\"log\":[{}]}}", log.join(",")),
+    let text = if name.ends_with(".jsonl") {
+        log.join("\n") + "\n"
+    } else {
+        format!("{{\"log\":[{}]}}", log.join(","))
     };
     fs::write(&file, text).expect("written");
     file.to_str().expect("a plain path").to_owned()
@@ -757,9 +758,10 @@ fn configure(home: &Path, text: &str) {
 /// error.
 fn inspected(mut command: Command) -> Result<(), String> {
     let output = command.output().expect("starts");
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(text(&output.stderr)),
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(text(&output.stderr))
     }
 }
 

@@ -92,9 +92,10 @@ fn with_configuration(package: &str, settings: &[SettingSchema]) -> Result<Strin
     )];
     for (key, schema) in settings {
         let mut schema = schema.clone();
-        let scope = match MACHINE.contains(&key.as_str()) {
-            true => "machine",
-            false => "window",
+        let scope = if MACHINE.contains(&key.as_str()) {
+            "machine"
+        } else {
+            "window"
         };
         schema["scope"] = json!(scope);
         schema["markdownDescription"] = schema["description"].take();

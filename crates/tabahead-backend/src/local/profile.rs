@@ -79,12 +79,13 @@ pub(super) fn profile(
 /// The budgets follow from the file alone, and not from the speed of the machine, so that a fresh
 /// process answers as this one does. docs/models.md has the measurements.
 fn window(info: &ModelInfo) -> WindowBudgets {
-    match info.is_large() && info.parameters < SLOW {
-        true => WindowBudgets {
+    if info.is_large() && info.parameters < SLOW {
+        WindowBudgets {
             prefix: 3072,
             suffix: 1024,
-        },
-        false => WindowBudgets::default(),
+        }
+    } else {
+        WindowBudgets::default()
     }
 }
 

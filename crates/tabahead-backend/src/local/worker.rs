@@ -449,9 +449,10 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         let decodes = |live: &Live<_>| {
             live.request.goal == Goal::Decode && members.contains(&live.request.id)
         };
-        match self.live.iter().any(decodes) {
-            true => Goal::Decode,
-            false => Goal::Read,
+        if self.live.iter().any(decodes) {
+            Goal::Decode
+        } else {
+            Goal::Read
         }
     }
 

@@ -246,11 +246,12 @@ impl<'a> Reader<'a> {
     fn kind_and_count(&mut self) -> Result<(Kind, u64), EngineError> {
         let (kind, count) = (self.kind()?, self.length()?);
         // Each value takes at least one byte.
-        match count <= self.left() {
-            true => Ok((kind, count)),
-            false => Err(unreadable(
+        if count <= self.left() {
+            Ok((kind, count))
+        } else {
+            Err(unreadable(
                 "it ends before its metadata do; download it again",
-            )),
+            ))
         }
     }
 

@@ -15,9 +15,10 @@ pub(super) fn hash(storage: &Storage) -> io::Result<u64> {
     let bytes = storage.length();
     let mut hash = Xxh3::new();
     hash.update(&bytes.to_le_bytes());
-    let step = match bytes <= WHOLE {
-        true => SAMPLE,
-        false => bytes / SAMPLES,
+    let step = if bytes <= WHOLE {
+        SAMPLE
+    } else {
+        bytes / SAMPLES
     };
     let mut buffer = Vec::new();
     for start in (0..bytes).step_by(step as usize) {

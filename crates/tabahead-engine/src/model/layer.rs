@@ -46,15 +46,21 @@ impl Layer {
         // Permuting the rows of queries and keys alike changes none of their products, and makes
         // all models rotate the pairs (i, i + half).
         let (paired, rotated) = (stated.paired, stated.rotated);
-        let turned = move |row| match paired {
-            true => unpaired(row, head_width, rotated),
-            false => row,
+        let turned = move |row| {
+            if paired {
+                unpaired(row, head_width, rotated)
+            } else {
+                row
+            }
         };
         let straight = |row| row;
         let attention_norm = vector(source, &name("attn_norm.weight"), width)?;
-        let head_norm = |part: &str| match stated.architecture.head_norms {
-            true => vector(source, &name(part), head_width).map(Some),
-            false => Ok(None),
+        let head_norm = |part: &str| {
+            if stated.architecture.head_norms {
+                vector(source, &name(part), head_width).map(Some)
+            } else {
+                Ok(None)
+            }
         };
         let query_norm = head_norm("attn_q_norm.weight")?;
         let key_norm = head_norm("attn_k_norm.weight")?;

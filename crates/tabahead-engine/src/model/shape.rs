@@ -83,11 +83,12 @@ fn frequencies(stated: &Stated, source: &impl TensorSource) -> Result<Vec<f64>, 
             *frequency /= f64::from(factor);
         }
     }
-    match frequencies.iter().all(|frequency| frequency.is_finite()) {
-        true => Ok(frequencies),
-        false => Err(refuse(format!(
+    if frequencies.iter().all(|frequency| frequency.is_finite()) {
+        Ok(frequencies)
+    } else {
+        Err(refuse(format!(
             "positions cannot be rotated with base {} and scaling {:?}",
             stated.rope_base, stated.rope_scaling
-        ))),
+        )))
     }
 }

@@ -248,9 +248,10 @@ fn a_stop_is_masked_only_at_the_cursor() {
             let first = decoded[0].0;
             let stops_later = decoded[1..].iter().any(|(id, _)| *id == TokenId::MAX);
             stops_behind += usize::from(mask_first_stop && stops_later);
-            match stops_here && !mask_first_stop {
-                true => assert_eq!(first, TokenId::MAX),
-                false => assert_ne!(first, TokenId::MAX),
+            if stops_here && !mask_first_stop {
+                assert_eq!(first, TokenId::MAX)
+            } else {
+                assert_ne!(first, TokenId::MAX)
             }
             masked += usize::from(stops_here && mask_first_stop);
         }

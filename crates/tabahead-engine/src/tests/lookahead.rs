@@ -35,9 +35,10 @@ fn drafting(model: &Arc<Model>) -> Engine {
 struct Near;
 
 fn above(one: f32, other: f32) -> Result<bool, Near> {
-    match (one - other).abs() > 1e-3 {
-        true => Ok(one > other),
-        false => Err(Near),
+    if (one - other).abs() > 1e-3 {
+        Ok(one > other)
+    } else {
+        Err(Near)
     }
 }
 

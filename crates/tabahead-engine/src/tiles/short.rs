@@ -105,9 +105,10 @@ pub(super) fn nibbles(block: &[u8], fifth: bool, lane: usize) -> [u8; QUANT_BLOC
         let (word, byte) = (column / 4, column % 4);
         let at = |line: usize| block[line * LINE + lane * 4 + byte];
         let nibble = at(word % NIBBLE_LINES) >> (word / NIBBLE_LINES * 4) & 0xf;
-        match fifth {
-            true => nibble | (at(NIBBLE_LINES) >> word & 1) << 4,
-            false => nibble,
+        if fifth {
+            nibble | (at(NIBBLE_LINES) >> word & 1) << 4
+        } else {
+            nibble
         }
     })
 }

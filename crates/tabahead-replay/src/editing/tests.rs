@@ -261,9 +261,12 @@ fn contradictions_are_told_with_their_entry_and_left_out() {
         "10, document 2: its path was never told",
         "11, document 2: its text is not known",
     ];
-    let expected = expected.map(|line| match line.contains(" ms ") {
-        true => line.to_owned(),
-        false => format!("entry {line}{lost}"),
+    let expected = expected.map(|line| {
+        if line.contains(" ms ") {
+            line.to_owned()
+        } else {
+            format!("entry {line}{lost}")
+        }
     });
     check("abc", lines, &expected.join("\n"));
 }

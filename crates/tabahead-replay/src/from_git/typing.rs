@@ -72,9 +72,10 @@ impl TypingPlan {
             self.type_text(start, difference.new);
         } else {
             // The end of the last line stays, so that the new text begins on an empty line.
-            let kept = match line_end(&old) == line_end(&new) {
-                true => line_end(&old).len(),
-                false => 0,
+            let kept = if line_end(&old) == line_end(&new) {
+                line_end(&old).len()
+            } else {
+                0
             };
             self.move_to(at);
             if old.len() > kept {

@@ -327,9 +327,10 @@ impl Copilot {
     }
 
     fn decided(&mut self, id: GenerationId, pending: ModelRequest, decided: QuestionResult) {
-        let unread = match pending.speculates {
-            true => pending.asking.tokens(),
-            false => 0,
+        let unread = if pending.speculates {
+            pending.asking.tokens()
+        } else {
+            0
         };
         self.wasted += unread;
         if let Ok(suggestion) = &decided {

@@ -198,9 +198,10 @@ impl LlamaVim {
         if keys.iter().all(|key| self.answers.contains(key)) {
             return;
         }
-        let priority = match speculates {
-            true => Priority::Speculative,
-            false => Priority::Foreground,
+        let priority = if speculates {
+            Priority::Speculative
+        } else {
+            Priority::Foreground
         };
         match self.asker.ask(state, priority) {
             Ok((asking, generation)) => {
@@ -232,9 +233,10 @@ impl LlamaVim {
         };
         self.effects.push_back(Effect::CancelGeneration(id));
         let Some(job) = self.job.take() else { return };
-        let unread = match job.speculates {
-            true => job.asking.tokens(),
-            false => 0,
+        let unread = if job.speculates {
+            job.asking.tokens()
+        } else {
+            0
         };
         self.wasted += unread;
         let (text, covers) = match &shown {
@@ -368,9 +370,10 @@ impl Window {
         let right = document.slice(state.cursor..range.end);
         let below = document.slice(range.end..start_or_end(document, line + 1 + LINES_BEHIND));
         let blank = left.trim().is_empty() && right.trim().is_empty();
-        let (left, right) = match blank {
-            true => (String::new(), String::new()),
-            false => (left, right),
+        let (left, right) = if blank {
+            (String::new(), String::new())
+        } else {
+            (left, right)
         };
         Self {
             behind_on_line: right.chars().count(),
@@ -411,8 +414,9 @@ impl Window {
 }
 
 fn start_or_end(document: &Document, line: usize) -> Offset {
-    match line < document.line_count() {
-        true => document.line_range(line).start,
-        false => Offset(document.len()),
+    if line < document.line_count() {
+        document.line_range(line).start
+    } else {
+        Offset(document.len())
     }
 }

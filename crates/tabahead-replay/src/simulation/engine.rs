@@ -154,9 +154,10 @@ impl VirtualEngine {
         self.known.touch(&nodes[..known]);
         let mut generation = VirtualGeneration {
             place: request.continued.len(),
-            draft: match request.continued.is_empty() {
-                true => beginning.draft.clone(),
-                false => Vec::new(),
+            draft: if request.continued.is_empty() {
+                beginning.draft.clone()
+            } else {
+                Vec::new()
             },
             rank: self.next_rank,
             key,
@@ -225,9 +226,10 @@ impl VirtualEngine {
             return events;
         };
         let computed = pass.ends.0.saturating_sub(pass.began.0);
-        match pass.urgent {
-            true => self.urgent.busy += computed,
-            false => self.ahead.busy += computed,
+        if pass.urgent {
+            self.urgent.busy += computed
+        } else {
+            self.ahead.busy += computed
         }
         pass.remaining = pass.remaining.saturating_sub(computed);
         if !pass.remaining.is_zero() {
@@ -386,9 +388,10 @@ impl VirtualGeneration {
     /// Sets what must be computed, given that the first `known` nodes are known already.
     fn plan(&mut self, known: usize, prompt: usize, tree: &KnownTokens) {
         let last = self.nodes.len() - 1;
-        let known = match known > last && !tree.has_logits(self.nodes[last]) {
-            true => last,
-            false => known,
+        let known = if known > last && !tree.has_logits(self.nodes[last]) {
+            last
+        } else {
+            known
         };
         self.pending = (known..=last)
             .map(|at| {
@@ -448,9 +451,10 @@ impl VirtualGeneration {
         if std::mem::take(&mut self.spared) {
             tree.add(node, false);
         } else if !tree.has_logits(node) {
-            let role = match drafted {
-                true => TokenRole::Draft,
-                false => TokenRole::Decoded,
+            let role = if drafted {
+                TokenRole::Draft
+            } else {
+                TokenRole::Decoded
             };
             self.charged = !drafted;
             self.pending.push((node, role));

@@ -77,9 +77,10 @@ impl Menu {
             // Neovim declares Markdown, but shows its source.
             markdown: !is_neovim
                 && formats.is_some_and(|all| all.iter().any(|one| one == "markdown")),
-            insertion: match is_neovim {
-                true => Insertion::AsNeovim,
-                false => Insertion::AsSpecified,
+            insertion: if is_neovim {
+                Insertion::AsNeovim
+            } else {
+                Insertion::AsSpecified
             },
         })
     }

@@ -217,9 +217,10 @@ impl SessionRecorder {
         recorded.text = snapshot.clone();
         recorded.cursor = None;
         let is_accept = recorded.accept == AcceptState::Reported;
-        recorded.accept = match is_accept {
-            true => AcceptState::Unchanged,
-            false => AcceptState::Changed,
+        recorded.accept = if is_accept {
+            AcceptState::Unchanged
+        } else {
+            AcceptState::Changed
         };
         for change in changes {
             self.tell(change);

@@ -91,9 +91,10 @@ async fn only_a_client_with_a_menu_and_without_inline_completion_gets_items() {
     ] {
         let (mut client, capabilities) = declaring(features.clone(), says("1;\n")).await;
         assert_eq!(capabilities["inlineCompletionProvider"], json!({}));
-        let provider = match is_offered {
-            true => json!({"resolveProvider": false}),
-            false => Value::Null,
+        let provider = if is_offered {
+            json!({"resolveProvider": false})
+        } else {
+            Value::Null
         };
         assert_eq!(capabilities["completionProvider"], provider, "{features}");
         client.open(URI, "let a = ").await;
@@ -159,9 +160,12 @@ async fn words_and_the_closers_behind_them_are_replaced_in_every_encoding() {
 
 #[tokio::test(start_paused = true)]
 async fn lines_have_the_documents_ends_and_show_the_first_one_that_says_something() {
-    let script = |tail: &str| match tail.ends_with("c();") {
-        true => Script::Text("\n    next_step();\n".to_owned()),
-        false => Script::Text("x\n".to_owned()),
+    let script = |tail: &str| {
+        if tail.ends_with("c();") {
+            Script::Text("\n    next_step();\n".to_owned())
+        } else {
+            Script::Text("x\n".to_owned())
+        }
     };
     let features = json!({"completion": {"completionItem": {"documentationFormat": ["markdown"]}}});
     let (mut client, _) = declaring(features, script).await;

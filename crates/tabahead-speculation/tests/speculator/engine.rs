@@ -337,9 +337,10 @@ impl Engine {
         }
         let passes_cursor =
             sequence.bytes.len() + VOCABULARY.bytes(token).len() > sequence.tail.len();
-        let most = match passes_cursor {
-            true => std::mem::take(&mut sequence.characters),
-            false => 0,
+        let most = if passes_cursor {
+            std::mem::take(&mut sequence.characters)
+        } else {
+            0
         };
         let characters = sequence.likeliest(most);
         sequence.take(token);

@@ -16,9 +16,10 @@ pub struct Buffer(Vec<u64>);
 
 impl Buffer {
     pub fn new(quick: bool) -> Self {
-        let wanted = match quick {
-            true => SMALL_BUFFER,
-            false => BUFFER.max(2 * cache_bytes().unwrap_or(0)),
+        let wanted = if quick {
+            SMALL_BUFFER
+        } else {
+            BUFFER.max(2 * cache_bytes().unwrap_or(0))
         };
         let allowed = available_bytes().map_or(BUFFER, |available| available / 4);
         let words = wanted.min(allowed) as usize / size_of::<u64>();

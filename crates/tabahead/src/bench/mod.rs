@@ -69,8 +69,8 @@ struct Plan {
 
 impl Plan {
     fn new(args: &BenchArgs) -> Self {
-        match args.quick {
-            true => Self {
+        if args.quick {
+            Self {
                 runs: 1,
                 steps: 16,
                 rounds: 6,
@@ -78,18 +78,17 @@ impl Plan {
                 waits: 20,
                 waiting: Duration::from_secs(1),
                 hits: 20,
-            },
-            false => {
-                let runs = args.runs as usize;
-                Self {
-                    runs,
-                    steps: runs * 64,
-                    rounds: runs * 12,
-                    patience: Duration::from_secs(4),
-                    waits: 300,
-                    waiting: Duration::from_secs(15),
-                    hits: 200,
-                }
+            }
+        } else {
+            let runs = args.runs as usize;
+            Self {
+                runs,
+                steps: runs * 64,
+                rounds: runs * 12,
+                patience: Duration::from_secs(4),
+                waits: 300,
+                waiting: Duration::from_secs(15),
+                hits: 200,
             }
         }
     }
@@ -107,9 +106,10 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
         let bar = output::progress(Comparison::steps(&plan, &counts), "comparing");
         let comparison = Comparison::new(program, &config, &plan, &counts, args.quick, &bar)?;
         bar.finish_and_clear();
-        match args.json {
-            true => output::json(&comparison.json())?,
-            false => comparison.print(&mut output::stdout())?,
+        if args.json {
+            output::json(&comparison.json())?
+        } else {
+            comparison.print(&mut output::stdout())?
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -117,9 +117,10 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     let bar = output::progress(steps, "measuring");
     let report = measure(&config, &plan, &counts, args.quick, &bar)?;
     bar.finish_and_clear();
-    match args.json {
-        true => output::json(&report.json())?,
-        false => report.print(&mut output::stdout())?,
+    if args.json {
+        output::json(&report.json())?
+    } else {
+        report.print(&mut output::stdout())?
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -279,9 +279,10 @@ impl WaitBench {
     /// and short ones alternate.
     fn start_ahead(&mut self) {
         self.speculations += 1;
-        let attempt = match self.speculations.is_multiple_of(2) {
-            true => 0,
-            false => SHORT,
+        let attempt = if self.speculations.is_multiple_of(2) {
+            0
+        } else {
+            SHORT
         };
         let lines = self.document.line_count() as u64;
         let line = self.random.below(lines) as usize;

@@ -93,9 +93,10 @@ pub fn run(args: &EvalArgs, config: &Resolved) -> Result<ExitCode> {
         if args.gate && !prediction.shown {
             prediction.suggestion = None;
         }
-        let alone = match predictor.copies() {
-            true => predictor.predict_alone(&state)?,
-            false => prediction.clone(),
+        let alone = if predictor.copies() {
+            predictor.predict_alone(&state)?
+        } else {
+            prediction.clone()
         };
         report.add(row, &prediction, &alone);
         bar.inc(1);
@@ -138,9 +139,10 @@ impl Scores {
         self.model.add(model);
         for (at, copied) in copied.into_iter().enumerate() {
             self.copiers[at].add(copied);
-            self.either[at].add(match copied.similarity > model.similarity {
-                true => copied,
-                false => model,
+            self.either[at].add(if copied.similarity > model.similarity {
+                copied
+            } else {
+                model
             });
         }
     }
@@ -210,9 +212,10 @@ impl Report {
             Rating::new(&copied, &row.middle)
         });
         self.all.add(suggested, model, copied);
-        let lines = match row.middle.trim_end().contains('\n') {
-            false => &mut self.single_line,
-            true => &mut self.several_lines,
+        let lines = if row.middle.trim_end().contains('\n') {
+            &mut self.several_lines
+        } else {
+            &mut self.single_line
         };
         lines.add(suggested, model, copied);
         let language = self.languages.entry(row.language.clone()).or_default();
@@ -380,20 +383,21 @@ impl Report {
                 )?;
             }
         }
-        match self.least_log_prob.is_finite() {
-            true => writeln!(
+        if self.least_log_prob.is_finite() {
+            writeln!(
                 out,
                 "With the gate at {}: {} shown, {} of them exact.",
                 self.least_log_prob,
                 percent(self.shown_share()),
                 percent(self.shown.exact_share())
-            )?,
-            false => writeln!(
+            )?
+        } else {
+            writeln!(
                 out,
                 "No gate is set: {} shown, {} of them exact.",
                 percent(self.shown_share()),
                 percent(self.shown.exact_share())
-            )?,
+            )?
         }
         let (shown, exact) = self.shown_at_end();
         writeln!(

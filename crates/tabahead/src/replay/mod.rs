@@ -147,9 +147,12 @@ pub(crate) fn words(args: &ReplayArgs) -> (&'static str, &'static str, &'static 
 /// Returns the policies to compare, each once, in table order: the named ones, or `all` if none is
 /// named.
 pub(crate) fn policies(args: &ReplayArgs, all: &[PolicyName]) -> Vec<PolicyName> {
-    let named = |policy: &PolicyName| match args.policy.is_empty() {
-        true => all.contains(policy),
-        false => args.policy.contains(policy),
+    let named = |policy: &PolicyName| {
+        if args.policy.is_empty() {
+            all.contains(policy)
+        } else {
+            args.policy.contains(policy)
+        }
     };
     PolicyName::ALL.into_iter().filter(named).collect()
 }

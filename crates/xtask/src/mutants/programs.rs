@@ -90,9 +90,10 @@ pub fn compile(copy: &Copy, program: TestProgram, shown: bool) -> Result<Option<
         .arg("--target-dir")
         .arg(copy.target())
         .current_dir(copy.tree())
-        .stderr(match shown {
-            true => Stdio::inherit(),
-            false => Stdio::null(),
+        .stderr(if shown {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
         });
     match program.file {
         None => command.arg("--lib"),

@@ -250,9 +250,10 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
     let (low_nibbles, fifth) = (_mm256_set1_epi8(0xf), _mm256_set1_epi8(0x10));
     let ones = _mm256_set1_epi16(1);
     // Each line's fifth bits are shifted to the position of `fifth` in turn.
-    let mut high_bits = match FIFTH {
-        true => load_256(&lines[NIBBLE_LINES * 2 + half]),
-        false => _mm256_setzero_si256(),
+    let mut high_bits = if FIFTH {
+        load_256(&lines[NIBBLE_LINES * 2 + half])
+    } else {
+        _mm256_setzero_si256()
     };
     let mut low_bits = _mm256_slli_epi16(high_bits, 4);
     for line in [0, 2] {

@@ -208,9 +208,10 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
     let (lines, _) = block.as_chunks::<LINE>();
     let (low_nibbles, fifth) = (_mm512_set1_epi8(0xf), _mm512_set1_epi8(0x10));
     // Each line's fifth bits are shifted to the position of `fifth` in turn.
-    let mut high_bits = match FIFTH {
-        true => load_512(&lines[NIBBLE_LINES]),
-        false => _mm512_setzero_si512(),
+    let mut high_bits = if FIFTH {
+        load_512(&lines[NIBBLE_LINES])
+    } else {
+        _mm512_setzero_si512()
     };
     let mut low_bits = _mm512_slli_epi16(high_bits, 4);
     // Few rows are summed in two parts, so that a product need not wait for the previous one.

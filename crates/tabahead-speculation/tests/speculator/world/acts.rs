@@ -426,9 +426,10 @@ impl World {
         let line_end = text.line_end(at).as_str();
         let line = text.slice(text.line_range(text.line_of(at)).start..at);
         let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
-        let deeper = match line.trim_end().ends_with(['{', '(', '[']) {
-            true => *self.random.pick(&[&"    ", &"\t"]),
-            false => "",
+        let deeper = if line.trim_end().ends_with(['{', '(', '[']) {
+            *self.random.pick(&[&"    ", &"\t"])
+        } else {
+            ""
         };
         let typed = format!("{line_end}{indent}{deeper}");
         let closes = (text.slice(at..Offset(at.0 + 1)).chars().next())
@@ -599,9 +600,10 @@ impl World {
             (true, _) => (Offset(range.start.0 - 1)..range.end, format!("\r{text}")),
             (false, _) => (range, text),
         };
-        let (range, text) = match old[range.end.0..].starts_with('\n') {
-            true => (range.start..Offset(range.end.0 + 1), text + "\n"),
-            false => (range, text),
+        let (range, text) = if old[range.end.0..].starts_with('\n') {
+            (range.start..Offset(range.end.0 + 1), text + "\n")
+        } else {
+            (range, text)
         };
         self.replace(document, range, &text)
     }
