@@ -115,10 +115,10 @@ impl Typist {
     /// Draws the time between two changes of any kind: mostly that between two keys, sometimes a
     /// pause.
     pub fn next_change(&mut self) -> Duration {
-        match self.random.share() < PAUSES {
-            true => self.thinks(),
-            // The pauses already make up the tail of the distribution.
-            false => self.next_key().min(milliseconds(LEAST_PAUSE)),
+        if self.random.share() < PAUSES {
+            self.thinks()
+        } else {
+            self.next_key().min(milliseconds(LEAST_PAUSE))
         }
     }
 }

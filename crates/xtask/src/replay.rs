@@ -50,11 +50,12 @@ pub fn run(root: &Path, arguments: &ReplayArguments) -> Result<bool> {
     let replay = Replay { root };
     let file = root.join(RESULTS);
     let before = fs::read_to_string(&file).unwrap_or_default();
-    let measured = match arguments.measure {
-        true => replay.measured(&arguments.machine)?,
-        false => before
+    let measured = if arguments.measure {
+        replay.measured(&arguments.machine)?
+    } else {
+        before
             .find(MEASURED)
-            .map_or_else(String::new, |at| before[at..].to_owned()),
+            .map_or_else(String::new, |at| before[at..].to_owned())
     };
     let text = format!("{}\n{measured}", replay.deterministic()?);
     fs::write(&file, format!("{}\n", text.trim_end()))

@@ -60,9 +60,12 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     let cache = cache_folder(root)?;
     // Downloads and installations leave the processor free for the compiler.
     let (prepared, compiled) = thread::scope(|scope| {
-        let compiled = scope.spawn(|| match arguments.no_tidy {
-            true => Ok(Vec::new()),
-            false => tidy::compiled(root),
+        let compiled = scope.spawn(|| {
+            if arguments.no_tidy {
+                Ok(Vec::new())
+            } else {
+                tidy::compiled(root)
+            }
         });
         let prepared = prepare_all(root, &cache, arguments.thorough);
         (prepared, compiled.join())

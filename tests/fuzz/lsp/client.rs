@@ -64,9 +64,10 @@ impl Client {
     }
 
     pub fn completion_method(&self) -> &'static str {
-        match self.has_menu {
-            true => "textDocument/completion",
-            false => "textDocument/inlineCompletion",
+        if self.has_menu {
+            "textDocument/completion"
+        } else {
+            "textDocument/inlineCompletion"
         }
     }
 
@@ -81,17 +82,15 @@ impl Client {
         ];
         self.has_menu = random.below(5) == 0;
         self.has_plain_settings = random.below(6) > 0;
-        let feature = match self.has_menu {
-            true => {
-                json!({"completion": {"completionItem": {"documentationFormat": ["markdown"]}}})
-            }
-            false => json!({"inlineCompletion": {}}),
+        let feature = if self.has_menu {
+            json!({"completion": {"completionItem": {"documentationFormat": ["markdown"]}}})
+        } else {
+            json!({"inlineCompletion": {}})
         };
-        let options = match self.has_plain_settings {
-            true => {
-                json!({"threads": random.below(3), "speculation": {"enabled": random.below(4) > 0}})
-            }
-            false => layer(random),
+        let options = if self.has_plain_settings {
+            json!({"threads": random.below(3), "speculation": {"enabled": random.below(4) > 0}})
+        } else {
+            layer(random)
         };
         let mut params = json!({
             "processId": std::process::id(),
@@ -329,9 +328,10 @@ impl Client {
         if random.below(30) == 0 {
             std::mem::swap(&mut start, &mut end);
         }
-        match is_whole {
-            true => json!({"text": inserted}),
-            false => json!({"range": range(start, end), "text": inserted}),
+        if is_whole {
+            json!({"text": inserted})
+        } else {
+            json!({"range": range(start, end), "text": inserted})
         }
     }
 
@@ -420,9 +420,10 @@ impl Client {
     }
 
     fn tell_of_item(&mut self, server: &Server, random: &mut Random) -> Act {
-        let command = match server.items.is_empty() {
-            true => json!({"arguments": [random.below(100).to_string()]}),
-            false => random.pick(&server.items).command.clone(),
+        let command = if server.items.is_empty() {
+            json!({"arguments": [random.below(100).to_string()]})
+        } else {
+            random.pick(&server.items).command.clone()
         };
         let item = json!({"insertText": "x", "command": command});
         match random.below(2) {
@@ -454,9 +455,10 @@ impl Client {
 
 fn cancel(server: &Server, random: &mut Random) -> Act {
     let known = server.known_ids();
-    let id = match known.is_empty() || random.below(6) == 0 {
-        true => json!(random.below(100_000)),
-        false => random.pick(&known).clone(),
+    let id = if known.is_empty() || random.below(6) == 0 {
+        json!(random.below(100_000))
+    } else {
+        random.pick(&known).clone()
     };
     Act::tell("$/cancelRequest", json!({"id": id}))
 }

@@ -282,9 +282,10 @@ impl Server {
     }
 
     fn first_problem(&mut self) -> Result<(), String> {
-        match self.problems.is_empty() {
-            true => Ok(()),
-            false => Err(self.problems.remove(0)),
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(self.problems.remove(0))
         }
     }
 
@@ -357,9 +358,10 @@ impl Server {
         };
         for item in items {
             let edit = &item["textEdit"];
-            let (range, insert) = match edit.is_null() {
-                true => (&item["range"], &item["insertText"]),
-                false => (&edit["range"], &edit["newText"]),
+            let (range, insert) = if edit.is_null() {
+                (&item["range"], &item["insertText"])
+            } else {
+                (&edit["range"], &edit["newText"])
             };
             let (start, end) = place(&range["start"])
                 .zip(place(&range["end"]))
@@ -401,9 +403,10 @@ fn is_in_place(text: &str, (start, end): (Place, Place), asked: &Asked) -> Resul
         }
     }
     let cursor = texts::place(text, texts::offset(text, asked.place, encoding), encoding);
-    match start.0 == cursor.0 && end.0 == cursor.0 && start <= cursor && cursor <= end {
-        true => Ok(()),
-        false => Err(format!("{start:?} to {end:?} is not around {cursor:?}")),
+    if start.0 == cursor.0 && end.0 == cursor.0 && start <= cursor && cursor <= end {
+        Ok(())
+    } else {
+        Err(format!("{start:?} to {end:?} is not around {cursor:?}"))
     }
 }
 
