@@ -165,7 +165,8 @@ impl Server {
 
     pub fn request(&mut self, method: &str, params: Value) -> String {
         self.next_id += 1;
-        let id = json!(self.next_id);
+        // No damaged message has such an id by chance.
+        let id = json!(format!("call {}", self.next_id));
         self.send(
             json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
                 .to_string()
