@@ -152,6 +152,12 @@ fn has_fences(document: &Document, cursor: Offset, language: &str) -> bool {
     PROSE.contains(&language) || (line.saturating_sub(FAR)..line).any(is_fence)
 }
 
+/// Returns whether the line below the cursor's is `expected`, white space aside.
+fn next_line_is(document: &Document, cursor: Offset, expected: &str) -> bool {
+    let below = document.line_of(cursor) + 1;
+    below < document.line_count() && document.slice(document.line_range(below)).trim() == expected
+}
+
 /// Cuts the answer that `path` holds for the state at byte `at` of its bytes. `language` is the
 /// document's LSP language id.
 ///
@@ -183,7 +189,14 @@ pub fn cut(
         end: scanned.end,
     }
     .joint();
-    let text = &scanned.text[..joint.length];
+    let mut text = &scanned.text[..joint.length];
+    // The block of the suggestion begins on the next line already.
+    if let Some(head) = text.strip_suffix('{')
+        && after[joint.covered..].trim().is_empty()
+        && next_line_is(document, cursor, "{")
+    {
+        text = head.trim_end();
+    }
     if scanned.text.trim().is_empty() {
         return Cut::Silent(Silence::Empty);
     }

@@ -477,6 +477,10 @@ fn what_closers_follow_is_complete() {
         ("f(a$0)\n", "++\n", "f(a++$0)\n"),
         ("f(\"a$0\")\n", " -\n", "f(\"a -$0\")\n"),
         ("int main($0) {\n", ") {\n", REPEATS),
+        ("int main($0)\n{\n", ") {\n", REPEATS),
+        ("int main($0)\n{\n", "int a) {\n", "int main(int a)$0\n{\n"),
+        ("if (a$0\n{\n", " > b) {\n", "if (a > b)$0\n{\n"),
+        ("if (a$0\n  b;\n", " > b) {\n", "if (a > b) {$0\n  b;\n"),
         ("a = \"\"  $0  # none\n", "^\n", APART),
     ]);
 }

@@ -481,6 +481,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "cut::tests::a_decided_cut_is_the_same_for_every_longer_path",
     },
     Mutant {
+        rule: "Cut",
+        off: "a block may begin twice",
+        file: CUT,
+        piece: "&& next_line_is(document, cursor, \"{\")",
+        becomes: "",
+        program: CONTEXT,
+        test: "cut::tests::what_closers_follow_is_complete",
+    },
+    Mutant {
         rule: "Text after the cursor",
         off: "long closers are not covered",
         file: JOINT,
