@@ -625,8 +625,8 @@ fn holds_foreign_name(text: &[u8]) -> bool {
     FOREIGN_NAMES.iter().any(holds)
 }
 
-/// Returns whether a value is a checksum or another public identifier, by what it begins with or by
-/// the last name before it.
+/// Returns whether a value is a checksum, a pattern or another public text, by what it begins with or
+/// by the last name before it.
 fn is_checksum(before: &str, value: &str) -> bool {
     const BEGINNINGS: [&str; 9] = [
         "sha1-", "sha256-", "sha384-", "sha512-", "sha256:", "sha512:", "h1:", "arn:aws", "data:",
@@ -658,7 +658,10 @@ fn is_checksum(before: &str, value: &str) -> bool {
     let up_to_name = before.trim_end_matches(|c| !is_name(c));
     let name = &up_to_name[up_to_name.trim_end_matches(is_name).len()..];
     let name = name.to_ascii_lowercase();
-    BEGINNINGS.iter().any(|start| value.starts_with(start))
+    // A class of characters in a pattern.
+    let is_class = value.contains("a-z") || value.contains("A-Z") || value.contains("0-9");
+    is_class
+        || BEGINNINGS.iter().any(|start| value.starts_with(start))
         || ENDS.iter().any(|end| before.ends_with(end))
         || before.contains("arn:aws")
         || NAMES.iter().any(|word| name.contains(word))
@@ -688,12 +691,11 @@ fn holds_word(text: &[u8]) -> bool {
     let is_start = |at: usize| at == 0 || !text[at - 1].is_ascii_alphabetic();
     (0..text.len()).filter(|at| is_start(*at)).any(|at| {
         WORDS.iter().any(|word| {
-            let (here, behind) = text[at..].split_at_checked(word.len()).unwrap_or_default();
+            let (here, rest) = text[at..].split_at_checked(word.len()).unwrap_or_default();
+            let rest = rest.trim_ascii_start();
             here.eq_ignore_ascii_case(word.as_bytes())
-                && matches!(
-                    behind.trim_ascii_start().first(),
-                    Some(b'=' | b':' | b'"' | b'\'')
-                )
+                && matches!(rest.first(), Some(b'=' | b':' | b'"' | b'\''))
+                && !rest.starts_with(b"::")
         })
     })
 }

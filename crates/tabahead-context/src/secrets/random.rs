@@ -95,7 +95,7 @@ impl Composition {
 pub(super) fn is_random(run: &[u8]) -> bool {
     let composition = Composition::of(run);
     let characters = composition.letters + composition.digits;
-    if characters < SHORTEST || is_number(run) || different(run) < 4 {
+    if characters < SHORTEST || is_number(run) || is_constant(run) || different(run) < 4 {
         return false;
     }
     (composition.alternates() && !is_of_words(run, characters))
@@ -129,6 +129,12 @@ fn is_of_words(run: &[u8], characters: usize) -> bool {
 fn is_number(run: &[u8]) -> bool {
     const DIGITS_OF_ADDRESS: usize = 40;
 
+    // Digits in groups, and a type, are for source code.
+    if let [b'0', b'x', digits @ ..] = run
+        && digits.contains(&b'_')
+    {
+        return digits[0].is_ascii_hexdigit() || digits[0] == b'_';
+    }
     let (digits, most) = match run {
         [b'#', digits @ ..] => (digits, 8),
         [b'0', b'x', digits @ ..] if digits.len() == DIGITS_OF_ADDRESS => {
@@ -138,6 +144,13 @@ fn is_number(run: &[u8]) -> bool {
         digits => (digits, 0),
     };
     digits.len() <= most && digits.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Returns whether a run is the name of a constant: capitals, digits and underscores between them.
+fn is_constant(run: &[u8]) -> bool {
+    let is_of_name =
+        |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    run[0].is_ascii_uppercase() && run.contains(&b'_') && run.iter().all(is_of_name)
 }
 
 /// Returns whether the letters of a run follow one another as in no word: fewer than two in five
