@@ -309,6 +309,11 @@ fn phrase(line: &str) -> Option<Range<usize>> {
     };
     let mut at = 0;
     for part in line.split_inclusive(|c| is_delimiter(c) && c != ' ') {
+        // Most parts of a line of code have fewer words.
+        if part.bytes().filter(|byte| *byte == b' ').count() < 3 {
+            at += part.len();
+            continue;
+        }
         let text = part.trim_end_matches(is_delimiter).trim_start();
         let start = at + (part.len() - part.trim_start().len());
         // Google's passwords for programs.
@@ -659,12 +664,19 @@ fn is_checksum(before: &str, value: &str) -> bool {
     let name = &up_to_name[up_to_name.trim_end_matches(is_name).len()..];
     let name = name.to_ascii_lowercase();
     // A class of characters in a pattern.
-    let is_class = value.contains("a-z") || value.contains("A-Z") || value.contains("0-9");
+    let is_class = ["[a-z", "[A-Z", "[0-9"]
+        .iter()
+        .any(|class| value.contains(class));
+    let of_resource = before.rsplit(|c: char| c.is_whitespace() || "\"'`,;".contains(c));
+    let is_resource = of_resource
+        .take(1)
+        .any(|start| start.starts_with("arn:aws"));
+    let is_secret = name.contains("pass") || name.contains("secret");
     is_class
         || BEGINNINGS.iter().any(|start| value.starts_with(start))
         || ENDS.iter().any(|end| before.ends_with(end))
-        || before.contains("arn:aws")
-        || NAMES.iter().any(|word| name.contains(word))
+        || is_resource
+        || !is_secret && NAMES.iter().any(|word| name.ends_with(word))
 }
 
 fn holds_name(text: &[u8]) -> bool {
