@@ -158,6 +158,15 @@ fn next_line_is(document: &Document, cursor: Offset, expected: &str) -> bool {
     below < document.line_count() && document.slice(document.line_range(below)).trim() == expected
 }
 
+/// Returns whether an opening bracket is the last character above the cursor's line. At most three
+/// blank lines are passed over.
+fn follows_opener(document: &Document, cursor: Offset) -> bool {
+    let above = (0..document.line_of(cursor)).rev().take(4);
+    let mut above = above.map(|line| document.slice(document.line_range(line)));
+    (above.find(|line| !line.trim().is_empty()))
+        .is_some_and(|line| line.trim_end().ends_with(['(', '[', '{']))
+}
+
 /// Cuts the answer that `path` holds for the state at byte `at` of its bytes. `language` is the
 /// document's LSP language id.
 ///
@@ -186,6 +195,7 @@ pub fn cut(
         left_out: left_out.split('\n').next().unwrap_or_default().len(),
         text: &scanned.text,
         covered: (scanned.covered, scanned.covered_by),
+        follows_opener: follows_opener(document, cursor),
         end: scanned.end,
     }
     .joint();

@@ -47,6 +47,8 @@ pub(super) struct Meeting<'a> {
     /// Number of bytes after the cursor that the text covers by spelling left-out closers, and the
     /// text's length up to the last of those closers.
     pub(super) covered: (usize, usize),
+    /// Whether an opening bracket is the last character above the line, white space aside.
+    pub(super) follows_opener: bool,
     pub(super) end: End,
 }
 
@@ -153,16 +155,18 @@ impl Meeting<'_> {
         }
         match self.end {
             _ if is_closing(kept) && lacks_operand(self.before, text) => false,
-            // Closers at the start of a line close something above, unless the editor inserted
-            // them. No statement is inside parentheses.
+            // Closers at the start of a line close something above. An editor that inserted them
+            // left nothing between them and their opener. No statement is inside parentheses.
             _ if is_closing(kept) && self.before.trim().is_empty() => {
-                covered + kept.trim_end().len() <= self.left_out
+                self.follows_opener
+                    && covered + kept.trim_end().len() <= self.left_out
                     && !(kept.trim_start().starts_with([')', ']']) && is_statement(text))
             }
             _ if is_closing(kept) => true,
             End::Broken => false,
             _ if covered == 0 && new.missing.len() != old.missing.len() => false,
             _ if covered == 0 && changes_what_precedes(self.before, text) => false,
+            _ if covered == 0 && begins_item_with_dot(self.before, text) => false,
             _ if covered == 0 && takes_operand(self.before, text, kept) => false,
             // Code at the start of a line is complete without anything before it.
             _ if self.before.trim().is_empty() => false,

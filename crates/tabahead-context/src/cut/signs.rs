@@ -3,6 +3,8 @@
 //! Each function answers one question about the text before the cursor (`before`), the text of a
 //! suggestion (`text`) and the rest of the line after it (`kept`). `joint.rs` decides with them.
 
+use crate::closers::Unmatched;
+
 /// Closers that are not single brackets or quotes, longer ones first. Editor templates and users
 /// write them in pairs with their openers, so a suggestion between the two must not add a second
 /// one.
@@ -275,6 +277,14 @@ pub(super) fn changes_what_precedes(before: &str, text: &str) -> bool {
         || before.ends_with(is_operator) && text.starts_with(is_operator)
         || is_closed && !first.is_empty()
         || before.len() > spaced.len() && !first.is_empty() && first == last
+}
+
+/// Returns whether the text begins an item of a list with `.name`, which no value begins with.
+pub(super) fn begins_item_with_dot(before: &str, text: &str) -> bool {
+    let mut text = text.trim_start().chars();
+    let is_name = text.next() == Some('.') && text.next().is_some_and(char::is_alphabetic);
+    let innermost = Unmatched::of(before).missing.pop();
+    is_name && before.trim_end().ends_with(['(', '[', ',']) && matches!(innermost, Some(')' | ']'))
 }
 
 /// Returns whether an operator after the cursor loses its operand: it follows a value now, and

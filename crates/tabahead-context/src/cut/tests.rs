@@ -147,6 +147,7 @@ const REPEATS: &str = "Silent(RepeatsSuffix)";
 fn nothing_is_glued_to_code_that_follows() {
     check_table(&[
         ("calc$0ulate(1)\n", "x + ulate(1)\n", APART),
+        ("let a$0b = c;\n", ": A, b = c;\n", APART),
         ("    $0raise\n", ".raise\n", APART),
         ("    $0fetch(url)\n", "await fetch(url)\n", APART),
         (
@@ -444,6 +445,7 @@ fn what_is_written_before_code_stays_what_it_is() {
         ("fn f(&'a $0mut self) {\n", "&mut self) {\n", APART),
         ("x != \"a\"$0{\n", "' {\n", APART),
         ("f('$0./a')\n", "b'./a')\n", APART),
+        ("x = $0 + 'b'\n", "'first", APART),
         (
             "fn f(a: A$0) {\n",
             ", b: &'b B) {\n",
@@ -465,7 +467,8 @@ fn what_closers_follow_is_complete() {
         ),
         ("log(A, $0);\n", "b,\n", "log(A, b$0);\n"),
         ("t = ($0)\n", "a,\n", "t = (a,$0)\n"),
-        ("    $0)\n", "assert a == b\n", APART),
+        ("t = (\n    $0)\n", "assert a == b\n", APART),
+        ("t = (\n    $0)\n", "a == b\n", "t = (\n    a == b$0)\n"),
         (
             "f(() => {\n    $0})\n",
             "return a\n",
@@ -555,6 +558,32 @@ fn closers_close_what_they_closed_before() {
         ("a = {\n  b: {\n  },\n$0}\n", "  route: {\n", APART),
         ("f(\n  a$0)\n", ", (b\n", APART),
         ("f(\n  a$0)\n", ", (b))\n", "f(\n  a, (b))$0\n"),
+    ]);
+}
+
+#[test]
+fn a_closer_that_begins_its_line_ends_what_is_above_it() {
+    check_table(&[
+        ("if a {\n    b();\n$0}\n", "    c();\n", APART),
+        ("if a {\n    b();\n    $0}\n", "c();\n", APART),
+        ("if a {\n    $0}\n", "c();\n", "if a {\n    c();$0}\n"),
+        ("if a {\n\n    $0}\n", "c();\n", "if a {\n\n    c();$0}\n"),
+        ("f(\n  a,\n  $0)\n", "b\n", APART),
+    ]);
+}
+
+#[test]
+fn no_item_of_a_list_begins_with_a_dot() {
+    check_table(&[
+        ("[4,$0 None]\n", " .py,\n", APART),
+        ("f(a,$0, b)\n", " .c", APART),
+        ("f(a()$0, b)\n", ".c", "f(a().c$0, b)\n"),
+        ("f($0, b)\n", "...c", "f(...c$0, b)\n"),
+        (
+            "{.a = 1,$0, .c = 2}\n",
+            " .b = 3",
+            "{.a = 1, .b = 3$0, .c = 2}\n",
+        ),
     ]);
 }
 
