@@ -70,6 +70,10 @@ pub enum Silence {
     Repetition,
     /// A key, a token or a password is on the line, or would be with the suggestion.
     Secret,
+    /// The engine accepts no prompt for this state.
+    TooLong,
+    /// The model's answer ended before it was known what is shown.
+    Undecided,
 }
 
 impl Silence {
@@ -84,6 +88,8 @@ impl Silence {
             Self::Apart => "does not join what follows",
             Self::Repetition => "repetition",
             Self::Secret => "secret",
+            Self::TooLong => "too long for the model",
+            Self::Undecided => "undecided",
         }
     }
 }

@@ -5,7 +5,8 @@
 //! the modules in this order: `window` cuts the text, `secrets` leaves keys and passwords out,
 //! `closers` leaves auto-inserted brackets out, `template` puts the pieces in the model's order,
 //! `boundary` finds where tokens stay put, `path` holds what a model answered and decides which
-//! states that answers, `cut` turns it into what is shown, `key` names it in a cache.
+//! states that answers, `cut` turns it into what is shown, `key` names it in a cache. `state`, `view`
+//! and `question` put these together: the one way to ask a model about a state.
 //!
 //! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id except
 //! to pass it on; two equal inputs give two equal outputs, in any process.
@@ -22,8 +23,11 @@ mod key;
 mod marks;
 mod open_files;
 mod path;
+mod question;
 mod secrets;
+mod state;
 mod template;
+mod view;
 mod window;
 
 pub use boundary::{PreTokenizer, stable_boundary};
@@ -37,6 +41,9 @@ pub use key::ContextKey;
 pub use marks::CanonicalMarks;
 pub use open_files::{OpenFile, OpenFiles};
 pub use path::{Answering, Path, PathEnd, PathToken, TokenId};
+pub use question::{Asker, FreshQuestion, GenerationPlan, Progress, Question};
 pub use secrets::{holds_secret, holds_secret_at, holds_secret_within};
+pub use state::State;
 pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
+pub use view::{QuestionSettings, View};
 pub use window::{ContextSettings, ContextWindow, DocumentName, WindowBudgets};

@@ -1,13 +1,14 @@
 //! The suggestion that a fresh process would show at a state: empty caches, nothing computed ahead.
 
 use tabahead_context::{
-    ContextWindow, GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority,
+    Asker, ContextWindow, GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority,
+    Progress, State,
 };
 use tabahead_speculation::SpeculatorSettings;
 
 use crate::{
     answers::{Answers, NextToken},
-    policy::asking::{Asker, DocumentState, Progress, QuestionResult},
+    policy::asking::{QuestionResult, asker, named},
 };
 
 /// Asks as a fresh process does.
@@ -15,15 +16,11 @@ pub(crate) struct FreshProcess(Asker);
 
 impl FreshProcess {
     pub(crate) fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
-        Self(Asker::new(settings, profile))
+        Self(asker(settings, profile))
     }
 
     /// Returns what the model sees at a state; `None` if the model is not asked.
-    pub(crate) fn window(
-        &mut self,
-        state: &DocumentState,
-        answers: &mut Answers,
-    ) -> Option<ContextWindow> {
+    pub(crate) fn window(&mut self, state: &State, answers: &mut Answers) -> Option<ContextWindow> {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = asked.ok()?;
         while let Err(failure) = answers.begin(&request) {
@@ -34,15 +31,15 @@ impl FreshProcess {
             };
             request = shorter;
         }
-        Some(asking.window)
+        Some(asking.question.view.window)
     }
 
     /// Returns what is shown at a state, from the model's answer to that very state.
-    pub(crate) fn shown(&mut self, state: &DocumentState, answers: &mut Answers) -> QuestionResult {
+    pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> QuestionResult {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = match asked {
             Ok(asked) => asked,
-            Err(shown) => return shown,
+            Err(silence) => return Err(silence.as_str()),
         };
         loop {
             let id = request.id;
@@ -60,13 +57,13 @@ impl FreshProcess {
             let mut place = 0;
             request = loop {
                 match (self.0.take(&mut asking, event), key) {
-                    (Progress::Decided(shown), _) => return shown,
+                    (Progress::Decided(decided), _) => return named(decided),
                     (Progress::AskAgain(shorter), _) => break shorter,
                     (Progress::Waits, Some(key)) => {
                         event = event_of(id, answers.token_at(&request, key, place));
                         place += 1;
                     }
-                    (Progress::Waits, None) | (Progress::Failed, _) => return Err("failed"),
+                    (Progress::Waits, None) | (Progress::Failed(_), _) => return Err("failed"),
                 }
             };
         }

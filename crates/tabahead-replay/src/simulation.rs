@@ -9,7 +9,7 @@ mod known;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tabahead_context::{DocumentName, GenerationEvent, GenerationId, Suggestion};
+use tabahead_context::{DocumentName, GenerationEvent, GenerationId, State, Suggestion};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
     Timestamp,
@@ -21,7 +21,7 @@ use crate::{
     editing::EditKind,
     figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
     fresh::FreshProcess,
-    policy::{Policy, PolicyName, asking::DocumentState},
+    policy::{Policy, PolicyName},
     timeline::{Moment, Timeline},
     user::{Screen, User, UserAction, UserEdit, UserError},
 };
@@ -126,7 +126,7 @@ struct ShownSuggestion {
 struct WaitingRequest {
     request: RequestId,
     document: DocumentId,
-    state: DocumentState,
+    state: State,
     at: Timestamp,
     asked: RequestFacts,
     /// Number of prompt tokens computed for foreground requests before this one.
@@ -280,7 +280,7 @@ impl Simulation<'_> {
             name = opened.name.clone();
         }
         let jumped = self.jumps(document, after.line_of(cursor));
-        let state = DocumentState {
+        let state = State {
             document: after,
             cursor,
             name,
@@ -307,9 +307,9 @@ impl Simulation<'_> {
     }
 
     /// Returns what the user has in front of them in a document; `None` before the user was there.
-    fn state_of(&self, document: DocumentId) -> Option<DocumentState> {
+    fn state_of(&self, document: DocumentId) -> Option<State> {
         let opened = self.documents.get(&document)?;
-        Some(DocumentState {
+        Some(State {
             document: opened.text.clone(),
             cursor: opened.cursor?,
             name: opened.name.clone(),
@@ -329,13 +329,13 @@ impl Simulation<'_> {
 
     /// Reports whether the prompt of `after` is anything but the prompt of `before` with text
     /// appended. `None` if the model is not asked at one of them.
-    fn base_moves(&mut self, before: &DocumentState, after: &DocumentState) -> Option<bool> {
+    fn base_moves(&mut self, before: &State, after: &State) -> Option<bool> {
         let before = self.fresh.window(before, self.answers)?;
         let after = self.fresh.window(after, self.answers)?;
         Some(!(after.same_base(&before) && after.tail.starts_with(&before.tail)))
     }
 
-    fn asks(&mut self, document: DocumentId, state: DocumentState, asked: RequestFacts) {
+    fn asks(&mut self, document: DocumentId, state: State, asked: RequestFacts) {
         self.requests += 1;
         let request = RequestId(self.requests);
         self.waiting = Some(WaitingRequest {

@@ -14,13 +14,13 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tabahead_context::{DocumentName, Suggestion};
+use tabahead_context::{DocumentName, State, Suggestion};
 use tabahead_speculation::{DocumentId, Origin, SuggestionId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
 use crate::{
     figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
-    policy::{PolicyName, asking::DocumentState},
+    policy::PolicyName,
     simulation::RunResult,
     timeline::{Moment, Timeline},
     user::{Screen, User, UserAction, UserEdit, UserError},
@@ -120,14 +120,14 @@ struct SentDocument {
 struct SentRequest {
     id: i64,
     document: DocumentId,
-    state: DocumentState,
+    state: State,
     asked_at: Instant,
     asked: RequestFacts,
 }
 
 /// A finished request, kept so that a fresh process can be asked about its state.
 struct FinishedRequest {
-    state: DocumentState,
+    state: State,
     asked: RequestFacts,
     result: RequestResult,
     shown: Option<Suggestion>,
@@ -294,7 +294,7 @@ impl Player {
         self.waiting = Some(SentRequest {
             id,
             document,
-            state: DocumentState {
+            state: State {
                 document: after,
                 cursor,
                 name,

@@ -11,36 +11,12 @@ use std::{
 };
 
 use tabahead_backend::{Backend, BackendEvent, EventSink, TokenCounters};
-use tabahead_context::{DocumentName, GenerationEvent, GenerationId, ModelProfile, Suggestion};
+use tabahead_context::{GenerationEvent, GenerationId, ModelProfile, State};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings, Stats,
     SuggestionId, Timestamp,
 };
-use tabahead_text::{Document, Offset};
-
-/// A document and the cursor position at which a suggestion is wanted.
-#[derive(Debug, Clone)]
-pub struct EditorState {
-    /// The text.
-    pub document: Document,
-    /// The cursor position.
-    pub cursor: Offset,
-    /// Name and language of the document.
-    pub name: DocumentName,
-}
-
-impl EditorState {
-    /// Returns the state after Tab: the suggestion is in the text and the cursor is at its end.
-    pub fn accept(&self, suggestion: &Suggestion) -> Self {
-        Self {
-            document: self
-                .document
-                .with_replaced(suggestion.range.clone(), &suggestion.text),
-            cursor: Offset(suggestion.range.start.0 + suggestion.text.len()),
-            name: self.name.clone(),
-        }
-    }
-}
+use tabahead_text::Document;
 
 /// An answer and how long the editor waited for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,7 +99,7 @@ impl Session {
     }
 
     /// Reports the text, requests a suggestion and waits for the answer.
-    pub fn request(&mut self, state: &EditorState) -> TimedAnswer {
+    pub fn request(&mut self, state: &State) -> TimedAnswer {
         let asked = Instant::now();
         self.change(&state.document);
         let request = RequestId(self.requests);

@@ -24,7 +24,7 @@ mod tests;
 pub use lsp::intake;
 
 pub use folders::Folders;
-pub use in_process::{EditorState, Session, TimedAnswer, UnusableModel};
+pub use in_process::{Session, TimedAnswer, UnusableModel};
 pub use recorder::{Recorded, Recorder};
 pub use run::{ServerConfig, log_directives, run_stdio};
 pub use settings::{

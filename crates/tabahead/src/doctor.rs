@@ -16,8 +16,8 @@ use console::style;
 use serde::Serialize;
 use serde_json::json;
 use std::io::Write;
-use tabahead_context::DocumentName;
-use tabahead_server::{EditorState, default_stats_dir};
+use tabahead_context::{DocumentName, State};
+use tabahead_server::default_stats_dir;
 use tabahead_speculation::Answer;
 use tabahead_text::{Document, Offset, Version};
 
@@ -248,7 +248,7 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
     };
     let loaded = started.elapsed();
     let text = "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return ";
-    let answered = session.request(&EditorState {
+    let answered = session.request(&State {
         document: Document::new(text, Version(0)),
         cursor: Offset(text.len()),
         name: DocumentName::new("doctor.py", "python"),

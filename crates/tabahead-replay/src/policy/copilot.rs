@@ -17,7 +17,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use lru::LruCache;
-use tabahead_context::{GenerationEvent, GenerationId, ModelProfile, Priority, Suggestion};
+use tabahead_context::{
+    Asker, FreshQuestion, GenerationEvent, GenerationId, ModelProfile, Priority, Progress, State,
+    Suggestion,
+};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
 };
@@ -26,7 +29,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, overtakes},
+    asking::{QuestionResult, asker, named, overtakes},
     none::answer,
 };
 
@@ -129,7 +132,7 @@ pub struct Copilot {
     asker: Asker,
     cache: CopilotCache,
     /// The state at which a suggestion is shown, and the suggestion.
-    current: Option<(DocumentState, Suggestion)>,
+    current: Option<(State, Suggestion)>,
     pending: Vec<ModelRequest>,
     waiting: Option<EditorRequest>,
     effects: VecDeque<Effect>,
@@ -139,7 +142,7 @@ pub struct Copilot {
 
 /// A running request to the model.
 struct ModelRequest {
-    asking: Asking,
+    asking: FreshQuestion,
     before: String,
     behind: String,
     speculates: bool,
@@ -148,7 +151,7 @@ struct ModelRequest {
 struct EditorRequest {
     request: RequestId,
     document: DocumentId,
-    state: DocumentState,
+    state: State,
     /// The earlier request that it waits for, and until when.
     joined: Option<(GenerationId, Timestamp)>,
     /// The request that was made for it.
@@ -159,7 +162,7 @@ impl Copilot {
     /// Creates the policy for a model.
     pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
-            asker: Asker::new(settings, profile),
+            asker: asker(settings, profile),
             cache: CopilotCache::new(),
             current: None,
             pending: Vec::new(),
@@ -178,7 +181,7 @@ impl Copilot {
             self.waiting = Some(waiting);
             return self.respond(Ok(rest), Origin::TypedThrough);
         }
-        let (before, behind) = (state.before(), state.behind());
+        let (before, behind) = (state.before(), state.after());
         if let Some(found) = self.cache.find(&before, &behind) {
             self.wasted -= found.unread;
             let origin = match (found.speculated, found.typed) {
@@ -213,7 +216,7 @@ impl Copilot {
         };
         waiting.joined = None;
         let state = waiting.state.clone();
-        let (before, behind) = (state.before(), state.behind());
+        let (before, behind) = (state.before(), state.after());
         let effects = &mut self.effects;
         self.pending.retain(|pending| {
             let usable = pending.agrees(&before, &behind);
@@ -233,11 +236,11 @@ impl Copilot {
                     speculates: false,
                 });
             }
-            Err(shown) => self.respond(shown, Origin::Miss),
+            Err(silence) => self.respond(Err(silence.as_str()), Origin::Miss),
         }
     }
 
-    fn show(&mut self, state: &DocumentState, text: String, covers: usize, origin: Origin) {
+    fn show(&mut self, state: &State, text: String, covers: usize, origin: Origin) {
         let suggestion = Suggestion {
             range: state.cursor..Offset(state.cursor.0 + covers),
             text,
@@ -247,9 +250,9 @@ impl Copilot {
         self.speculate(state, &suggestion);
     }
 
-    fn speculate(&mut self, state: &DocumentState, shown: &Suggestion) {
+    fn speculate(&mut self, state: &State, shown: &Suggestion) {
         let next = state.accepted(shown);
-        let (before, behind) = (next.before(), next.behind());
+        let (before, behind) = (next.before(), next.after());
         let asked = |pending: &ModelRequest| pending.before == before && pending.behind == behind;
         if self.cache.find(&before, &behind).is_some() || self.pending.iter().any(asked) {
             return;
@@ -298,7 +301,7 @@ impl Copilot {
                     .as_ref()
                     .filter(|w| w.joined.is_some_and(|(j, _)| j == id));
                 let agrees = joined.is_none_or(|waiting| {
-                    pending.agrees(&waiting.state.before(), &waiting.state.behind())
+                    pending.agrees(&waiting.state.before(), &waiting.state.after())
                 });
                 if !agrees {
                     self.ask_for_waiting();
@@ -318,8 +321,8 @@ impl Copilot {
                 }
                 return;
             }
-            Progress::Decided(shown) => shown,
-            Progress::Failed => Err("failed"),
+            Progress::Decided(decided) => named(decided),
+            Progress::Failed(_) => Err("failed"),
         };
         self.effects.push_back(Effect::CancelGeneration(id));
         let pending = self.pending.remove(at);
@@ -328,7 +331,7 @@ impl Copilot {
 
     fn decided(&mut self, id: GenerationId, pending: ModelRequest, decided: QuestionResult) {
         let unread = if pending.speculates {
-            pending.asking.tokens()
+            pending.asking.question.path.tokens().len() as u64
         } else {
             0
         };
@@ -350,7 +353,7 @@ impl Copilot {
             return;
         }
         let state = waiting.state.clone();
-        let found = self.cache.find(&state.before(), &state.behind());
+        let found = self.cache.find(&state.before(), &state.after());
         match found {
             Some(found) => {
                 self.wasted -= found.unread;
@@ -369,7 +372,8 @@ impl ModelRequest {
         let Some(typed) = before.strip_prefix(&self.before[..]) else {
             return false;
         };
-        let said = self.asking.said();
+        let path = &self.asking.question.path;
+        let said = &path.bytes()[path.origin()..];
         let compared = typed.len().min(said.len());
         self.behind == behind && typed.as_bytes()[..compared] == said[..compared]
     }
@@ -390,7 +394,7 @@ impl Policy for Copilot {
                 name,
                 ..
             } => {
-                let state = DocumentState {
+                let state = State {
                     document: snapshot,
                     cursor,
                     name,
@@ -412,7 +416,7 @@ impl Policy for Copilot {
                 suggestion,
                 ..
             } => {
-                let state = DocumentState {
+                let state = State {
                     document: snapshot,
                     cursor,
                     name,
@@ -455,12 +459,12 @@ impl Policy for Copilot {
 }
 
 /// Returns the rest of a suggestion that was typed along; `None` if it was not.
-fn typed_along(at: &DocumentState, shown: &Suggestion, now: &DocumentState) -> Option<Suggestion> {
+fn typed_along(at: &State, shown: &Suggestion, now: &State) -> Option<Suggestion> {
     let before = now.before();
     let typed = before.strip_prefix(&at.before()[..])?;
     let rest = shown.text.strip_prefix(typed)?;
     let covers = shown.range.end.0 - shown.range.start.0;
-    (!rest.is_empty() && at.behind() == now.behind()).then(|| Suggestion {
+    (!rest.is_empty() && at.after() == now.after()).then(|| Suggestion {
         range: now.cursor..Offset(now.cursor.0 + covers),
         text: rest.to_owned(),
     })

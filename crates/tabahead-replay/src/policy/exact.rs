@@ -5,13 +5,13 @@
 use std::{collections::VecDeque, num::NonZeroUsize};
 
 use lru::LruCache;
-use tabahead_context::ModelProfile;
+use tabahead_context::{ModelProfile, State};
 use tabahead_speculation::{
     Answer, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId, Timestamp,
 };
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{AskAlways, Policy, asking::DocumentState};
+use super::{AskAlways, Policy};
 
 /// Maximum number of answers kept: as many as llama.vim keeps.
 const ANSWERS: NonZeroUsize = NonZeroUsize::new(250).expect("not zero");
@@ -48,7 +48,7 @@ impl Policy for Exact {
             ..
         } = &input
         {
-            let state = DocumentState {
+            let state = State {
                 document: snapshot.clone(),
                 cursor: *cursor,
                 name: name.clone(),
@@ -110,9 +110,9 @@ fn as_hit(known: Answer) -> Answer {
     }
 }
 
-fn key(state: &DocumentState) -> u128 {
+fn key(state: &State) -> u128 {
     let mut hash = Xxh3::new();
-    for part in [&state.name.file_name, &state.before(), &state.behind()] {
+    for part in [&state.name.file_name, &state.before(), &state.after()] {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

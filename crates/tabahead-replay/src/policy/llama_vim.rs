@@ -21,7 +21,9 @@
 use std::{cell::Cell, collections::VecDeque, num::NonZeroUsize, rc::Rc, time::Duration};
 
 use lru::LruCache;
-use tabahead_context::{GenerationEvent, ModelProfile, Priority, Suggestion};
+use tabahead_context::{
+    Asker, FreshQuestion, GenerationEvent, ModelProfile, Priority, Progress, State, Suggestion,
+};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
 };
@@ -30,7 +32,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Policy,
-    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, overtakes},
+    asking::{QuestionResult, asker, named, overtakes},
     none::answer,
 };
 
@@ -51,7 +53,7 @@ pub struct LlamaVim {
     draws: bool,
     timer: Option<(Timestamp, TimerCall)>,
     /// The state at the cursor.
-    here: Option<DocumentState>,
+    here: Option<State>,
     waiting: Option<(RequestId, DocumentId)>,
     effects: VecDeque<Effect>,
     served: u64,
@@ -71,7 +73,7 @@ struct RememberedAnswer {
 
 /// The running job.
 struct Job {
-    asking: Asking,
+    asking: FreshQuestion,
     keys: Vec<u128>,
     speculates: bool,
 }
@@ -81,14 +83,14 @@ enum TimerCall {
     /// Asks about the state at the cursor.
     Ask,
     /// Asks about this state, ahead of time.
-    Speculate(DocumentState),
+    Speculate(State),
 }
 
 impl LlamaVim {
     /// Creates the policy for a model.
     pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
-            asker: Asker::new(settings, profile),
+            asker: asker(settings, profile),
             answers: LruCache::new(KEYS),
             job: None,
             draws: false,
@@ -212,7 +214,7 @@ impl LlamaVim {
                     speculates,
                 });
             }
-            Err(shown) if !speculates => self.respond(shown, Origin::Miss),
+            Err(silence) if !speculates => self.respond(Err(silence.as_str()), Origin::Miss),
             Err(_) => {}
         }
     }
@@ -228,13 +230,13 @@ impl LlamaVim {
                 self.effects.push_back(Effect::StartGeneration(generation));
                 return;
             }
-            Progress::Decided(shown) => shown,
-            Progress::Failed => Err("failed"),
+            Progress::Decided(decided) => named(decided),
+            Progress::Failed(_) => Err("failed"),
         };
         self.effects.push_back(Effect::CancelGeneration(id));
         let Some(job) = self.job.take() else { return };
         let unread = if job.speculates {
-            job.asking.tokens()
+            job.asking.question.path.tokens().len() as u64
         } else {
             0
         };
@@ -279,7 +281,7 @@ impl Policy for LlamaVim {
                 ..
             } => {
                 self.waiting = Some((request, document));
-                self.here = Some(DocumentState {
+                self.here = Some(State {
                     document: snapshot,
                     cursor,
                     name,
@@ -295,7 +297,7 @@ impl Policy for LlamaVim {
                 suggestion,
                 ..
             } => {
-                let state = DocumentState {
+                let state = State {
                     document: snapshot,
                     cursor,
                     name,
@@ -338,12 +340,12 @@ impl Policy for LlamaVim {
 
 /// Returns the state that is speculated on: the suggestion, followed by the text after the cursor
 /// on its line, inserted at the end of the whole line.
-fn with_whole_line(state: &DocumentState, shown: &Suggestion) -> DocumentState {
+fn with_whole_line(state: &State, shown: &Suggestion) -> State {
     let document = &state.document;
     let line = document.line_range(document.line_of(state.cursor));
     let kept = document.slice(shown.range.end.min(line.end)..line.end);
     let text = format!("{}{kept}", shown.text);
-    DocumentState {
+    State {
         document: document.with_replaced(line.end..line.end, &text),
         cursor: Offset(line.end.0 + text.len()),
         name: state.name.clone(),
@@ -360,7 +362,7 @@ struct Window {
 }
 
 impl Window {
-    fn new(state: &DocumentState) -> Self {
+    fn new(state: &State) -> Self {
         let document = &state.document;
         let line = document.line_of(state.cursor);
         let range = document.line_range(line);

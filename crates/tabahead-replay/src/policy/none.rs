@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tabahead_context::{ModelProfile, Priority};
+use tabahead_context::{Asker, FreshQuestion, ModelProfile, Priority, Progress, State};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
     Timestamp,
@@ -10,7 +10,7 @@ use tabahead_speculation::{
 
 use super::{
     Policy,
-    asking::{Asker, Asking, DocumentState, Progress, QuestionResult, is_last, overtakes},
+    asking::{QuestionResult, asker, is_last, named, overtakes},
 };
 
 /// Asks the model on every request.
@@ -24,14 +24,14 @@ pub struct AskAlways {
 struct RunningRequest {
     request: RequestId,
     document: DocumentId,
-    asking: Asking,
+    asking: FreshQuestion,
 }
 
 impl AskAlways {
     /// Creates the policy for a model.
     pub fn new(settings: &SpeculatorSettings, profile: &ModelProfile) -> Self {
         Self {
-            asker: Asker::new(settings, profile),
+            asker: asker(settings, profile),
             waiting: None,
             effects: VecDeque::new(),
             served: 0,
@@ -73,7 +73,7 @@ impl Policy for AskAlways {
                 name,
                 ..
             } => {
-                let state = DocumentState {
+                let state = State {
                     document: snapshot,
                     cursor,
                     name,
@@ -87,7 +87,7 @@ impl Policy for AskAlways {
                             asking,
                         });
                     }
-                    Err(shown) => self.respond(request, shown),
+                    Err(silence) => self.respond(request, Err(silence.as_str())),
                 }
             }
             Input::Generation(event) => {
@@ -105,8 +105,8 @@ impl Policy for AskAlways {
                         self.effects.push_back(Effect::StartGeneration(generation));
                         return;
                     }
-                    Progress::Decided(shown) => shown,
-                    Progress::Failed => Err("failed"),
+                    Progress::Decided(decided) => named(decided),
+                    Progress::Failed(_) => Err("failed"),
                 };
                 self.waiting = None;
                 if !last {

@@ -12,11 +12,10 @@ use std::{
 
 use lsp_server::{Message, Notification, Request, RequestId, Response};
 use serde_json::{Value, json};
-use tabahead_context::{DocumentName, Suggestion};
+use tabahead_context::{DocumentName, State, Suggestion};
 use tabahead_text::{Document, Position, PositionEncoding};
 
 use super::position;
-use crate::policy::asking::DocumentState;
 
 /// Maximum wait for an answer that must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -204,10 +203,7 @@ impl Server {
     }
 
     /// Returns the suggestion at a state that the server has not seen.
-    pub(super) fn suggests(
-        &mut self,
-        state: &DocumentState,
-    ) -> Result<Option<Suggestion>, ServerError> {
+    pub(super) fn suggests(&mut self, state: &State) -> Result<Option<Suggestion>, ServerError> {
         self.opened += 1;
         let uri = uri(&format!("fresh/{}", self.opened), &state.name);
         self.open(&uri, &state.name, &state.document)?;

@@ -23,12 +23,11 @@ use std::{
 
 use anyhow::Result;
 use indicatif::ProgressBar;
-use tabahead_context::DocumentName;
+use tabahead_context::{DocumentName, State};
 use tabahead_engine::{
     EngineSettings,
     threads::{self, Urgency},
 };
-use tabahead_server::EditorState;
 use tabahead_text::{Document, Offset, Version};
 
 use crate::{
@@ -210,7 +209,7 @@ fn hits(config: &Resolved, plan: &Plan) -> Result<Vec<Duration>> {
     let mut session = config.session(Speculation::Off)?;
     let document = Document::new(TEXT, Version(0));
     let line = document.line_range(document.line_count() / 2);
-    let state = EditorState {
+    let state = State {
         cursor: Offset((line.start.0 + line.end.0) / 2),
         document,
         name: DocumentName::new("bench.rs", "rust"),

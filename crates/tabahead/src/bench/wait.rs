@@ -15,8 +15,8 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use tabahead_backend::{Backend, BackendEvent, LocalBackend, LocalSettings};
 use tabahead_context::{
-    ContextWindow, DocumentName, GenerationEvent, GenerationFailure, GenerationId,
-    GenerationRequest, Goal, ModelProfile, Priority, Segment,
+    DocumentName, GenerationEvent, GenerationFailure, GenerationId, GenerationPlan,
+    GenerationRequest, Priority, Question, QuestionSettings, Segment, State, View,
 };
 use tabahead_speculation::SpeculatorSettings;
 use tabahead_text::{Document, Offset, Version};
@@ -29,8 +29,6 @@ pub const MEASUREMENTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(80);
 /// Line of the text at which the user writes.
 const LINE: usize = 300;
-/// Attempt of the window for a short prompt: its budgets are halved this many times.
-const SHORT: u8 = 2;
 
 /// Times from a request to its first token.
 pub struct Wait {
@@ -96,11 +94,13 @@ impl Wait {
 struct WaitBench {
     backend: LocalBackend,
     events: Receiver<BackendEvent>,
-    profile: ModelProfile,
-    settings: SpeculatorSettings,
-    document: Document,
-    /// Window of the user's requests, up to the digits.
-    window: ContextWindow,
+    settings: QuestionSettings,
+    /// Number of speculative generations that run at a time.
+    in_flight: usize,
+    /// The user's place.
+    state: State,
+    /// View of the user's requests, up to the digits.
+    view: View,
     generations: u64,
     speculations: u64,
     ahead: Vec<BackgroundGeneration>,
@@ -117,42 +117,41 @@ impl WaitBench {
     /// Loads the model and reads the user's text, so that it is known up to its last token. Returns
     /// `None` when nothing fits the model's context.
     fn new(local: LocalSettings, settings: SpeculatorSettings) -> Result<Option<Self>> {
+        const NO_PLACE: &str = "the text cannot be completed at its middle";
+
         let (sender, events) = channel();
         let sink = Box::new(move |event| drop(sender.send(event)));
         let backend = LocalBackend::new(local, sink);
         let profile = backend.wait_until_loaded()?;
-        let settings = settings.for_model(&profile);
-        let document = Document::new(TEXT, Version(0));
-        let window = window_at(&document, LINE, &profile, &settings, 0)
-            .context("the text cannot be completed at its middle")?;
+        let in_flight = settings.in_flight;
+        let mut settings = QuestionSettings::new(&settings.context, &settings.cut, &profile);
+        // The time of a pass is measured, not what copying adds to it.
+        settings.context.copy_budget = 0;
+        let state = state_at(&Document::new(TEXT, Version(0)), LINE);
         let mut bench = Self {
+            view: View::new(&state, &settings).ok().context(NO_PLACE)?,
             backend,
             events,
-            profile,
             settings,
-            document,
-            window,
+            in_flight,
+            state,
             generations: 0,
             speculations: 0,
             ahead: Vec::new(),
             random: XorShift(0x7461_6261_6865_6164),
         };
-        for attempt in 0..=SHORT {
-            let window = window_at(
-                &bench.document,
-                LINE,
-                &bench.profile,
-                &bench.settings,
-                attempt,
-            );
-            bench.window = window.context("the text cannot be completed at its middle")?;
-            bench.window.tail.push_str("limit(");
+        loop {
+            let whole = bench.view.clone();
+            bench.view.window.tail.push_str("limit(");
             // Longer requests must fit as well.
             if bench.first_token("9999")?.is_some() && bench.first_token("")?.is_some() {
                 return Ok(Some(bench));
             }
+            match whole.shrunk(&bench.state, &bench.settings) {
+                Ok(shorter) => bench.view = shorter,
+                Err(_) => return Ok(None),
+            }
         }
-        Ok(None)
     }
 
     /// Measures the user's requests with nothing else running.
@@ -196,9 +195,9 @@ impl WaitBench {
 
     /// Returns the time from a request to its first token; `None` when the prompt is too long.
     fn first_token(&mut self, digits: &str) -> Result<Option<Duration>> {
-        let mut window = self.window.clone();
-        window.tail.push_str(digits);
-        let mut request = self.generation(&window, Priority::Foreground);
+        let mut view = self.view.clone();
+        view.window.tail.push_str(digits);
+        let mut request = self.generation(view, Priority::Foreground);
         // Make the whole tail part of the prompt: one more digit is one more token, and nothing is
         // healed.
         let forced = std::mem::take(&mut request.prompt.forced);
@@ -244,7 +243,7 @@ impl WaitBench {
 
     /// Starts as many speculative generations as the server would.
     fn speculate(&mut self) {
-        for _ in 0..self.settings.in_flight {
+        for _ in 0..self.in_flight {
             self.start_ahead();
         }
     }
@@ -279,19 +278,15 @@ impl WaitBench {
     /// and short ones alternate.
     fn start_ahead(&mut self) {
         self.speculations += 1;
-        let attempt = if self.speculations.is_multiple_of(2) {
-            0
-        } else {
-            SHORT
-        };
-        let lines = self.document.line_count() as u64;
+        let lines = self.state.document.line_count() as u64;
         let line = self.random.below(lines) as usize;
-        let window = window_at(&self.document, line, &self.profile, &self.settings, attempt);
-        let Some(mut window) = window else { return };
+        let Some(mut view) = self.view_at(line) else {
+            return;
+        };
         let mark = format!("// {}\n", self.speculations);
-        window.suffix.insert_str(0, &mark);
-        window.before_anchor.insert_str(0, &mark);
-        let request = self.generation(&window, Priority::Speculative);
+        view.window.suffix.insert_str(0, &mark);
+        view.window.before_anchor.insert_str(0, &mark);
+        let request = self.generation(view, Priority::Speculative);
         self.ahead.push(BackgroundGeneration {
             id: request.id,
             tokens: 0,
@@ -299,47 +294,35 @@ impl WaitBench {
         self.backend.start(request);
     }
 
-    fn generation(&mut self, window: &ContextWindow, priority: Priority) -> GenerationRequest {
-        let id = GenerationId(self.generations);
-        self.generations += 1;
-        let ModelProfile {
-            template,
-            pre_tokenizer,
-            ..
-        } = &self.profile;
-        GenerationRequest {
-            id,
-            goal: Goal::Decode,
-            prompt: template.render(window, *pre_tokenizer),
-            tail: window.tail.clone(),
-            continued: Vec::new(),
-            priority,
-            reserve: self.settings.cut.max_tokens,
-            characters: 0,
-            copy_source: None,
+    /// Returns the view in the middle of a line, every second time with the smallest budgets; `None`
+    /// where nothing would be suggested.
+    fn view_at(&self, line: usize) -> Option<View> {
+        let state = state_at(&self.state.document, line);
+        let mut view = View::new(&state, &self.settings).ok()?;
+        while !self.speculations.is_multiple_of(2)
+            && let Ok(shorter) = view.shrunk(&state, &self.settings)
+        {
+            view = shorter;
         }
+        Some(view)
+    }
+
+    fn generation(&mut self, view: View, priority: Priority) -> GenerationRequest {
+        let plan = GenerationPlan::decode(GenerationId(self.generations), priority);
+        self.generations += 1;
+        let question = Question::new(view, &self.settings.profile);
+        question.request(plan, &self.state, &self.settings)
     }
 }
 
-/// Returns the window in the middle of a line; `None` where nothing would be suggested.
-fn window_at(
-    document: &Document,
-    line: usize,
-    profile: &ModelProfile,
-    settings: &SpeculatorSettings,
-    attempt: u8,
-) -> Option<ContextWindow> {
+/// Returns the state with the cursor in the middle of a line.
+fn state_at(document: &Document, line: usize) -> State {
     let line = document.line_range(line);
-    let name = DocumentName::new("bench.rs", "rust");
-    ContextWindow::new(
-        document,
-        Offset((line.start.0 + line.end.0) / 2),
-        &name,
-        profile.template.layout,
-        &settings.context,
-        attempt,
-    )
-    .ok()
+    State {
+        document: document.clone(),
+        cursor: Offset((line.start.0 + line.end.0) / 2),
+        name: DocumentName::new("bench.rs", "rust"),
+    }
 }
 
 /// Numbers, the shortest first, so that each is one digit longer than an earlier one. A digit is

@@ -10,7 +10,8 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use serde::Serialize;
-use tabahead_server::{EditorState, Session, TimedAnswer};
+use tabahead_context::State;
+use tabahead_server::{Session, TimedAnswer};
 use tabahead_speculation::{Answer, Origin};
 
 use crate::{
@@ -35,7 +36,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
         column,
     } = place.open()?;
     let config = config.with_engine(&args.engine)?;
-    let first = EditorState {
+    let first = State {
         document,
         cursor,
         name,
@@ -82,7 +83,7 @@ pub fn run(args: &CompleteArgs, config: &Resolved) -> Result<ExitCode> {
 /// One request of the chain.
 struct ChainStep {
     /// Buffer state of the request.
-    state: EditorState,
+    state: State,
     answered: TimedAnswer,
     /// Answer for the same state from a session that computes nothing ahead.
     fresh: Option<TimedAnswer>,
@@ -120,7 +121,7 @@ enum AnswerContent<'a> {
 /// Requests, reads for `pause`, presses Tab and requests again, until there is nothing to accept.
 fn chain(
     session: &mut Session,
-    first: EditorState,
+    first: State,
     tabs: usize,
     pause: Duration,
     mut answered_one: impl FnMut(),
@@ -134,7 +135,7 @@ fn chain(
             Answer::Suggestion { id, suggestion, .. } if steps.len() < tabs => {
                 session.settle_for(pause);
                 session.accepted(*id);
-                Some(state.accept(suggestion))
+                Some(state.accepted(suggestion))
             }
             _ => None,
         };

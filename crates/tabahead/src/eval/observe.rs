@@ -14,10 +14,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tabahead_backend::{DirectModel, LocalSettings};
 use tabahead_context::{
-    ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority, Segment,
+    Asker, ContextWindow, GenerationEvent, Priority, Progress, QuestionSettings, Segment, State,
 };
 use tabahead_engine::{Observation, ObservedToken};
-use tabahead_server::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
 use super::rows::EvalRow;
@@ -42,7 +41,7 @@ pub fn run(
     if let Some(layout) = args.layout {
         model.lay_out(layout)?;
     }
-    let settings = settings.clone().for_model(model.profile());
+    let mut asker = asker(settings, &model);
     let heals = !args.without_healing;
     let name = file.display();
     let open = File::create(file).with_context(|| format!("cannot write {name}"))?;
@@ -56,7 +55,7 @@ pub fn run(
         }
         let Some((window, observations)) = observe(
             &mut model,
-            &settings,
+            &mut asker,
             heals,
             &row.state(&row.suffix),
             middle,
@@ -77,46 +76,40 @@ pub fn run(
     out.flush().with_context(|| format!("cannot write {name}"))
 }
 
+/// Returns what asks the model with these settings.
+fn asker(settings: &SpeculatorSettings, model: &DirectModel) -> Asker {
+    Asker::new(QuestionSettings::new(
+        &settings.context,
+        &settings.cut,
+        model.profile(),
+    ))
+}
+
 fn observe(
     model: &mut DirectModel,
-    settings: &SpeculatorSettings,
+    asker: &mut Asker,
     heals: bool,
-    state: &EditorState,
+    state: &State,
     middle: &str,
 ) -> Result<Option<(ContextWindow, Vec<Observation>)>> {
-    let profile = model.profile().clone();
-    for attempt in 0..=2 {
-        let window = ContextWindow::new(
-            &state.document,
-            state.cursor,
-            &state.name,
-            profile.template.layout,
-            &settings.context,
-            attempt,
-        );
-        let Ok(window) = window else { return Ok(None) };
-        let mut prompt = profile.template.render(&window, profile.pre_tokenizer);
-        if !heals && let Some(Segment::Text(text)) = prompt.segments.last_mut() {
-            text.push_str(&std::mem::take(&mut prompt.forced));
+    let Ok((mut asked, mut request)) = asker.ask(state.clone(), Priority::Foreground) else {
+        return Ok(None);
+    };
+    loop {
+        let id = request.id;
+        if !heals && let Some(Segment::Text(text)) = request.prompt.segments.last_mut() {
+            text.push_str(&std::mem::take(&mut request.prompt.forced));
         }
-        let request = GenerationRequest {
-            id: GenerationId(0),
-            goal: Goal::Decode,
-            prompt,
-            tail: window.tail.clone(),
-            continued: Vec::new(),
-            priority: Priority::Foreground,
-            reserve: settings.cut.max_tokens,
-            characters: 0,
-            copy_source: window.copy_source(&state.document),
+        let failure = match model.observe(request, middle) {
+            Ok(observations) => return Ok(Some((asked.question.view.window, observations))),
+            Err(failure) => failure,
         };
-        match model.observe(request, middle) {
-            Ok(observations) => return Ok(Some((window, observations))),
-            Err(GenerationFailure::TooLong) => {}
-            Err(GenerationFailure::Broken(why)) => bail!("the model failed: {why}"),
+        match asker.take(&mut asked, GenerationEvent::Failed { id, failure }) {
+            Progress::AskAgain(shorter) => request = shorter,
+            Progress::Failed(why) => bail!("the model failed: {why}"),
+            Progress::Decided(_) | Progress::Waits => return Ok(None),
         }
     }
-    Ok(None)
 }
 
 fn observation(observation: &Observation) -> Value {
@@ -170,6 +163,7 @@ mod tests {
             .local(tabahead_mini::WEIGHTS, &Folders::default())
             .expect("the built-in model needs no folder");
         let mut model = DirectModel::load(&local).expect("the model loads");
+        let mut asker = asker(&settings.speculator(), &model);
         let mut predictor =
             Predictor::new(settings.speculator(), local, None).expect("the model loads");
         let text = include_str!("copier.rs");
@@ -193,7 +187,7 @@ mod tests {
             };
             let observed = observe(
                 &mut model,
-                &settings.speculator(),
+                &mut asker,
                 true,
                 &row.state(&row.suffix),
                 &row.middle,

@@ -1,4 +1,4 @@
-//! Runs the product's own steps on one place: window, prompt, generation, cut.
+//! Asks the model at one place after another, as a fresh process does.
 //!
 //! It uses no Speculator, because an evaluation asks once per place and wants to see the
 //! log-probabilities of an answer; `tests` below check that both give the same answers.
@@ -8,10 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 use anyhow::{Context, Result, bail};
 use tabahead_backend::{Backend, BackendEvent, LocalBackend, LocalSettings};
 use tabahead_context::{
-    ContextSettings, ContextWindow, Cut, CutSettings, GenerationEvent, GenerationFailure,
-    GenerationId, GenerationRequest, Goal, Layout, ModelProfile, Path, Priority, Suggestion, cut,
+    Asker, ContextSettings, CutSettings, FreshQuestion, GenerationEvent, GenerationId, Layout,
+    ModelProfile, Path, Priority, Progress, QuestionSettings, State, Suggestion,
 };
-use tabahead_server::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
 /// The model's prediction at a place, whether or not it would be shown.
@@ -31,9 +30,10 @@ pub struct Prediction {
 pub struct Predictor {
     backend: LocalBackend,
     events: Receiver<BackendEvent>,
-    profile: ModelProfile,
-    settings: SpeculatorSettings,
-    generations: u64,
+    /// Asks without a gate.
+    asker: Asker,
+    /// Settings of the gate.
+    gate: CutSettings,
 }
 
 impl Predictor {
@@ -52,165 +52,90 @@ impl Predictor {
         let backend = LocalBackend::new(local, sink);
         let mut profile = backend.wait_until_loaded()?;
         profile.template.layout = layout.unwrap_or(profile.template.layout);
-        let settings = settings.for_model(&profile);
+        let gate = settings.cut.for_model(&profile);
+        let open = CutSettings {
+            least_log_prob: Some(f32::NEG_INFINITY),
+            least_log_prob_at_end: f32::NEG_INFINITY,
+            ..gate
+        };
+        let asked = QuestionSettings::new(&settings.context, &open, &profile);
         Ok(Self {
             backend,
             events,
-            profile,
-            settings,
-            generations: 0,
+            asker: Asker::new(asked),
+            gate,
         })
     }
 
     /// Returns the profile of the model.
     pub fn profile(&self) -> &ModelProfile {
-        &self.profile
+        &self.asker.settings().profile
     }
 
     /// Returns the settings that decide whether a prediction is shown.
     pub fn gate(&self) -> &CutSettings {
-        &self.settings.cut
+        &self.gate
     }
 
     /// Reports whether predictions copy.
     pub fn copies(&self) -> bool {
-        self.settings.context.copy_budget > 0
+        self.asker.settings().context.copy_budget > 0
     }
 
     /// Predicts the suggestion at a place.
     ///
     /// # Errors
     /// When the backend fails.
-    pub fn predict(&mut self, state: &EditorState) -> Result<Prediction> {
-        let context = self.settings.context.clone();
-        self.predict_from(state, &context)
+    pub fn predict(&mut self, state: &State) -> Result<Prediction> {
+        let Ok((mut asked, request)) = self.asker.ask(state.clone(), Priority::Foreground) else {
+            return Ok(Prediction::SILENT);
+        };
+        self.backend.start(request);
+        loop {
+            let event = self.next_event(asked.id)?;
+            match self.asker.take(&mut asked, event) {
+                Progress::Waits => {}
+                Progress::AskAgain(shorter) => self.backend.start(shorter),
+                Progress::Failed(why) => bail!("the model failed: {why}"),
+                Progress::Decided(decided) => {
+                    self.backend.cancel(asked.id);
+                    return Ok(decided.map_or(Prediction::SILENT, |suggestion| {
+                        self.prediction(&asked, suggestion)
+                    }));
+                }
+            }
+        }
     }
 
     /// Predicts with the model alone, without copying.
     ///
     /// # Errors
     /// When the backend fails.
-    pub fn predict_alone(&mut self, state: &EditorState) -> Result<Prediction> {
+    pub fn predict_alone(&mut self, state: &State) -> Result<Prediction> {
+        let copying = self.asker.settings().clone();
         let context = ContextSettings {
             copy_budget: 0,
-            ..self.settings.context.clone()
+            ..copying.context.clone()
         };
-        self.predict_from(state, &context)
-    }
-
-    fn predict_from(
-        &mut self,
-        state: &EditorState,
-        context: &ContextSettings,
-    ) -> Result<Prediction> {
-        // The Speculator also halves the budgets until the prompt fits.
-        for attempt in 0..=2 {
-            let window = ContextWindow::new(
-                &state.document,
-                state.cursor,
-                &state.name,
-                self.profile.template.layout,
-                context,
-                attempt,
-            );
-            let Ok(window) = window else {
-                return Ok(Prediction::SILENT);
-            };
-            match self.generate(state, &window)? {
-                Some(prediction) => return Ok(prediction),
-                None => continue,
-            }
-        }
-        Ok(Prediction::SILENT)
-    }
-
-    /// Decodes until both cuts are decided; returns `None` when the prompt is too long.
-    fn generate(
-        &mut self,
-        state: &EditorState,
-        window: &ContextWindow,
-    ) -> Result<Option<Prediction>> {
-        let id = GenerationId(self.generations);
-        self.generations += 1;
-        let pre_tokenizer = self.profile.pre_tokenizer;
-        self.backend.start(GenerationRequest {
-            id,
-            goal: Goal::Decode,
-            prompt: self.profile.template.render(window, pre_tokenizer),
-            tail: window.tail.clone(),
-            continued: Vec::new(),
-            priority: Priority::Foreground,
-            reserve: self.settings.cut.max_tokens,
-            characters: 0,
-            copy_source: window.copy_source(&state.document),
+        self.asker.configure(QuestionSettings {
+            context,
+            ..copying.clone()
         });
-        let gated = self.settings.cut.clone();
-        let open = CutSettings {
-            least_log_prob: None,
-            least_log_prob_at_end: f32::NEG_INFINITY,
-            ..gated
-        };
-        let mut path = Path::new(window.tail.clone(), pre_tokenizer);
-        loop {
-            let ended = match self.next_event(id)? {
-                GenerationEvent::Started { prompt_tokens, .. } => {
-                    path.started(prompt_tokens);
-                    continue;
-                }
-                GenerationEvent::Characters { .. } | GenerationEvent::Read { .. } => continue,
-                GenerationEvent::Token {
-                    token,
-                    canonical_until,
-                    ..
-                } => {
-                    path.push(token, canonical_until);
-                    false
-                }
-                GenerationEvent::Ended { end, .. } => {
-                    path.finish(end);
-                    true
-                }
-                GenerationEvent::Failed {
-                    failure: GenerationFailure::TooLong,
-                    ..
-                } => return Ok(None),
-                GenerationEvent::Failed {
-                    failure: GenerationFailure::Broken(why),
-                    ..
-                } => bail!("the model failed: {why}"),
-            };
-            let at = window.tail.len();
-            let cut_by = |settings| {
-                cut(
-                    &state.document,
-                    state.cursor,
-                    &state.name.language,
-                    &window.left_out,
-                    &path,
-                    at,
-                    settings,
-                )
-            };
-            let (without_gate, with_gate) = (cut_by(&open), cut_by(&gated));
-            if without_gate == Cut::NeedMore || with_gate == Cut::NeedMore {
-                if ended {
-                    return Ok(Some(Prediction::SILENT));
-                }
-                continue;
-            }
-            self.backend.cancel(id);
-            let Cut::Show(suggestion) = without_gate else {
-                return Ok(Some(Prediction::SILENT));
-            };
-            return Ok(Some(Prediction {
-                mean_log_prob: mean_log_prob(&path, suggestion.text.len()),
-                shown: matches!(with_gate, Cut::Show(_)),
-                at_end: path
-                    .tokens()
-                    .iter()
-                    .any(|token| token.masked_stop.is_some()),
-                suggestion: Some(suggestion),
-            }));
+        let predicted = self.predict(state);
+        self.asker.configure(copying);
+        predicted
+    }
+
+    fn prediction(&self, asked: &FreshQuestion, suggestion: Suggestion) -> Prediction {
+        let path = &asked.question.path;
+        Prediction {
+            mean_log_prob: mean_log_prob(path, suggestion.text.len()),
+            shown: matches!(asked.decide(&self.gate), Some(Ok(_))),
+            at_end: path
+                .tokens()
+                .iter()
+                .any(|token| token.masked_stop.is_some()),
+            suggestion: Some(suggestion),
         }
     }
 
@@ -278,7 +203,7 @@ mod tests {
             // The request is for the rest of the line.
             let range = document.line_range(line);
             let cursor = Offset((range.start.0 + range.end.0) / 2);
-            let state = EditorState {
+            let state = State {
                 document: document.with_replaced(cursor..range.end, ""),
                 cursor,
                 name: DocumentName::new("copier.rs", "rust"),

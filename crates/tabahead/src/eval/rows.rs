@@ -8,8 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
-use tabahead_context::{DocumentName, OpenFile, OpenFiles, holds_secret};
-use tabahead_server::EditorState;
+use tabahead_context::{DocumentName, OpenFile, OpenFiles, State, holds_secret};
 use tabahead_text::{Document, Offset, Version};
 
 use crate::place;
@@ -36,8 +35,8 @@ pub struct EvalRow {
 impl EvalRow {
     /// Returns the document without its middle, with the cursor there; `shown` is the part of the
     /// text after the cursor that the model may see.
-    pub fn state(&self, shown: &str) -> EditorState {
-        EditorState {
+    pub fn state(&self, shown: &str) -> State {
+        State {
             document: Document::new(&format!("{}{shown}", self.prefix), Version(0)),
             cursor: Offset(self.prefix.len()),
             name: self.name(),
