@@ -129,6 +129,9 @@ impl Meeting<'_> {
         if new.unopened != old.unopened
             || new.passed_over > old.passed_over
             || leaves_element_open(self.before, text, &self.after[..covered], kept)
+            || makes_key(self.before, text, kept)
+            || computes_parameter(self.before, text)
+            || is_in_visibility(self.before, text)
         {
             return false;
         }
@@ -146,6 +149,8 @@ impl Meeting<'_> {
             || is_escaped(self.before, &line)
             || crosses_hole(self.before, text)
             || is_after_literal(self.before, text)
+            || is_before_comment(self.before, kept)
+            || opens_type(text)
             || is_in_end_tag(self.before, text)
             || ends_too_early(text, kept)
             || runs_into(text, kept)
