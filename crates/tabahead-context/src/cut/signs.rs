@@ -79,7 +79,7 @@ pub(super) fn makes_key(before: &str, text: &str, kept: &str) -> bool {
 }
 
 /// Returns whether the text computes something in the parameter list of a definition that begins on
-/// the line: a parameter other than its default value is no call and has no member.
+/// the line: a parameter other than its default value is no call and no literal, and has no member.
 pub(super) fn computes_parameter(before: &str, text: &str) -> bool {
     const DEFINITIONS: [&str; 4] = ["fn", "func", "function", "def"];
 
@@ -93,8 +93,9 @@ pub(super) fn computes_parameter(before: &str, text: &str) -> bool {
     let parameter = before[list + 1..].rsplit(',').next().unwrap_or_default();
     let first = text.split(|c| !is_word(c)).next().unwrap_or_default();
     let is_call = text[first.len()..].starts_with('(') && !DEFINITIONS.contains(&first);
+    let is_literal = parameter.trim().is_empty() && text.starts_with(is_quote);
     let has_member = before.ends_with(is_word) && text.starts_with('.');
-    is_definition && !parameter.contains(['=', ':']) && (is_call || has_member)
+    is_definition && !parameter.contains(['=', ':']) && (is_call || is_literal || has_member)
 }
 
 /// Returns whether the text puts more than a path into the parentheses of `pub(…)`.
@@ -392,7 +393,8 @@ pub(super) fn takes_operand(before: &str, text: &str, kept: &str) -> bool {
     let before = before.trim_end();
     let text = text.trim();
     let word = text.split(|c| !is_word(c)).next().unwrap_or_default();
-    let follows_value = before.ends_with([')', ']']) || before.ends_with(is_quote);
+    let is_member = before.trim_end_matches(is_word).ends_with('.') && before.ends_with(is_word);
+    let follows_value = is_member || before.ends_with([')', ']']) || before.ends_with(is_quote);
     let is_second = follows_value && !word.is_empty() && !BETWEEN_VALUES.contains(&word);
     is_second || ends_value(before) && !ends_value(text)
 }

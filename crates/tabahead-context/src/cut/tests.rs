@@ -420,6 +420,7 @@ fn an_operator_after_the_cursor_keeps_its_operand() {
         ("f(a).$0is(b)\n", "..is(b)\n", APART),
         ("g = (a: A) $0=> {\n", "async => {\n", APART),
         ("g = [a] $0= b\n", "c = b\n", APART),
+        ("self.a $0= b\n", "c ", APART),
         ("a = (b) $0== c\n", "if d == c\n", "a = (b) if d $0== c\n"),
         ("v = (a >$0 MAX / b)\n", "_MAX / b)\n", APART),
         ("f(a)$0.is(b)\n", ".not.is(b)\n", "f(a).not$0.is(b)\n"),
@@ -616,6 +617,7 @@ fn parameters_are_declared() {
         ("def f($0):\n", "reversed(list(s))):\n", APART),
         ("fn f<'a>(&'a self$0) -> A {\n", ".lock())\n", APART),
         ("def f(a=b$0):\n", ".c):\n", "def f(a=b.c)$0:\n"),
+        ("def f($0):\n", "\"a\")\n", APART),
         (
             "func f($0) {\n",
             "g func(int)) {\n",
