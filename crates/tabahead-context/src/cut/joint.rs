@@ -136,7 +136,8 @@ impl Meeting<'_> {
             return false;
         }
         if kept.trim().is_empty() {
-            return true;
+            // The block whose closer the editor inserted goes on, and opens none after it.
+            return !self.before.trim().is_empty() || new.missing.len() <= old.missing.len();
         }
         // The bracket around the list is closed on a later line.
         let leaves_list =

@@ -575,6 +575,8 @@ fn a_closer_that_begins_its_line_ends_what_is_above_it() {
         ("if a {\n    $0}\n", "c();\n", "if a {\n    c();$0}\n"),
         ("if a {\n\n    $0}\n", "c();\n", "if a {\n\n    c();$0}\n"),
         ("f(\n  a,\n  $0)\n", "b\n", APART),
+        ("if a {\n$0}\n", "} else {\n", APART),
+        ("f(() => {\n$0})\n", "});\n", "f(() => {\n});$0\n"),
     ]);
 }
 
