@@ -129,11 +129,15 @@ impl Meeting<'_> {
         if new.unopened != old.unopened
             || new.passed_over > old.passed_over
             || leaves_element_open(self.before, text, &self.after[..covered], kept)
+            || makes_key(self.before, text, kept)
+            || computes_parameter(self.before, text)
+            || is_in_visibility(self.before, text)
         {
             return false;
         }
         if kept.trim().is_empty() {
-            return true;
+            // The block whose closer the editor inserted goes on, and opens none after it.
+            return !self.before.trim().is_empty() || new.missing.len() <= old.missing.len();
         }
         // The bracket around the list is closed on a later line.
         let leaves_list =
@@ -146,6 +150,8 @@ impl Meeting<'_> {
             || is_escaped(self.before, &line)
             || crosses_hole(self.before, text)
             || is_after_literal(self.before, text)
+            || is_before_comment(self.before, kept)
+            || opens_type(text)
             || is_in_end_tag(self.before, text)
             || ends_too_early(text, kept)
             || runs_into(text, kept)

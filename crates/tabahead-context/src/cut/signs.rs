@@ -46,8 +46,82 @@ pub(super) fn is_after_literal(before: &str, text: &str) -> bool {
     let is_even = |text: &str, quote: char| text.matches(quote).count().is_multiple_of(2);
     let quote = before.chars().next_back().filter(|&c| is_quote(c));
     quote.is_some_and(|quote| {
-        is_even(before, quote) && (text.starts_with(is_word) || !is_even(text, quote))
+        let glued = text.starts_with(|c| is_word(c) || c == quote);
+        is_even(before, quote) && (glued || !is_even(text, quote))
     })
+}
+
+/// Returns whether a comment follows the cursor and the code before it is complete: it ends a
+/// statement or opens a block, or white space is between a value and the cursor.
+pub(super) fn is_before_comment(before: &str, kept: &str) -> bool {
+    let is_comment = ["#", "//", "/*", "-- "]
+        .iter()
+        .any(|mark| kept.trim_start().starts_with(mark));
+    let code = before.trim_end();
+    let is_spaced = code.len() < before.len() && (ends_value(code) || code.ends_with(','));
+    is_comment && (is_spaced || code.ends_with([':', ';', '{', '}']))
+}
+
+/// Returns whether the text puts a `:` after a literal that is no key: an argument, an item of a
+/// list that has others without a `:`, or one that a comma ends.
+pub(super) fn makes_key(before: &str, text: &str, kept: &str) -> bool {
+    if !before.ends_with(is_quote) || !text.trim_start().starts_with(':') {
+        return false;
+    }
+    let opener = Unmatched::of(before).missing.last().copied();
+    let items = match opener {
+        Some(')') => return !before.contains('?'),
+        Some(']') => return false,
+        Some(_) => before.rsplit_once('{').map_or("", |(_, items)| items),
+        None => before,
+    };
+    items.contains(',') && !items.contains(':') || kept.trim_start().starts_with(',')
+}
+
+/// Returns whether the text computes something in the parameter list of a definition that begins on
+/// the line: a parameter other than its default value is no call and no literal, and has no member.
+pub(super) fn computes_parameter(before: &str, text: &str) -> bool {
+    const DEFINITIONS: [&str; 4] = ["fn", "func", "function", "def"];
+
+    let Some(list) = innermost_parenthesis(before) else {
+        return false;
+    };
+    let head = &before[..list];
+    let is_definition = (head.split_whitespace().rev().nth(1)).is_some_and(|word| {
+        DEFINITIONS.contains(&word) && head.ends_with(|c| is_word(c) || c == '>')
+    });
+    let parameter = before[list + 1..].rsplit(',').next().unwrap_or_default();
+    let first = text.split(|c| !is_word(c)).next().unwrap_or_default();
+    let is_call = text[first.len()..].starts_with('(') && !DEFINITIONS.contains(&first);
+    let is_literal = parameter.trim().is_empty() && text.starts_with(is_quote);
+    let has_member = before.ends_with(is_word) && text.starts_with('.');
+    is_definition && !parameter.contains(['=', ':']) && (is_call || is_literal || has_member)
+}
+
+/// Returns whether the text puts more than a path into the parentheses of `pub(…)`.
+pub(super) fn is_in_visibility(before: &str, text: &str) -> bool {
+    let Some(list) = innermost_parenthesis(before) else {
+        return false;
+    };
+    let scope = before[list + 1..].trim();
+    let added = text.split(')').next().unwrap_or_default();
+    let is_whole = ["crate", "super", "self"].contains(&scope);
+    let is_path = added.chars().all(|c| is_word(c) || matches!(c, ' ' | ':'));
+    before[..list].ends_with("pub") && (is_whole && !added.is_empty() || !is_path)
+}
+
+/// Returns where the innermost parenthesis that is open at the end of `before` begins.
+fn innermost_parenthesis(before: &str) -> Option<usize> {
+    let mut closed = 0;
+    for (at, c) in before.char_indices().rev() {
+        match c {
+            ')' => closed += 1,
+            '(' if closed > 0 => closed -= 1,
+            '(' => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Returns whether the text puts more than a name into an end tag.
@@ -126,7 +200,8 @@ pub(super) fn parts_literal(before: &str, text: &str, after: &str, covered: usiz
     };
     let count = |text: &str| text.matches(QUOTE).count();
     let (old, kept) = (count(before) + count(after), count(&after[covered..]));
-    let is_apostrophe = matches!(open_literal(before), Some((_, '"' | '`')))
+    let line = [before, after].concat();
+    let is_apostrophe = matches!(literal_at(&line, before.len()), Some((_, '"' | '`')))
         || comment_start(before, before.len()).is_some();
     old.is_multiple_of(2)
         && !(count(before) + count(text) + kept).is_multiple_of(2)
@@ -190,8 +265,13 @@ pub(super) fn leaves_element_open(before: &str, text: &str, covered: &str, kept:
 /// Returns where the literal that is open at the end of a line begins, and its quote. A single
 /// quote that is not closed on the line is an apostrophe or begins a lifetime.
 pub(super) fn open_literal(line: &str) -> Option<(usize, char)> {
+    literal_at(line, line.len())
+}
+
+/// Returns where the literal that is open at byte `end` of a line begins, and its quote.
+fn literal_at(line: &str, end: usize) -> Option<(usize, char)> {
     let mut open = None;
-    let mut chars = line.char_indices();
+    let mut chars = line[..end].char_indices();
     let mut last = ' ';
     while let Some((at, c)) = chars.next() {
         match open {
@@ -313,15 +393,24 @@ pub(super) fn takes_operand(before: &str, text: &str, kept: &str) -> bool {
     let before = before.trim_end();
     let text = text.trim();
     let word = text.split(|c| !is_word(c)).next().unwrap_or_default();
-    let follows_value = before.ends_with([')', ']']) || before.ends_with(is_quote);
+    let is_member = before.trim_end_matches(is_word).ends_with('.') && before.ends_with(is_word);
+    let follows_value = is_member || before.ends_with([')', ']']) || before.ends_with(is_quote);
     let is_second = follows_value && !word.is_empty() && !BETWEEN_VALUES.contains(&word);
     is_second || ends_value(before) && !ends_value(text)
+}
+
+/// Returns whether the text ends with the `<` of type arguments.
+pub(super) fn opens_type(text: &str) -> bool {
+    text.strip_suffix('<')
+        .is_some_and(|name| name.ends_with(is_word))
 }
 
 /// Returns whether a text that closers follow ends with an operator that needs an operand.
 pub(super) fn lacks_operand(before: &str, text: &str) -> bool {
     let line = [before, text.trim_end()].concat();
-    line.ends_with(['+', '-', '%', '^', '|', '=', '~', '<'])
+    let is_member = (line.strip_suffix('.'))
+        .is_some_and(|value| !value.ends_with(|c: char| c == '.' || c.is_ascii_digit()));
+    (is_member || line.ends_with(['+', '-', '%', '^', '|', '=', '~', '<']))
         && !["++", "--", "||"].iter().any(|pair| line.ends_with(pair))
         && open_literal(&line).is_none()
         && comment_start(&line, line.len()).is_none()
@@ -341,16 +430,7 @@ pub(super) fn is_statement(text: &str) -> bool {
 /// Returns whether the innermost parenthesis that is open after the text is that of a call.
 pub(super) fn is_in_call(before: &str, text: &str) -> bool {
     let line = [before, text].concat();
-    let mut closed = 0;
-    for (at, c) in line.char_indices().rev() {
-        match c {
-            ')' => closed += 1,
-            '(' if closed > 0 => closed -= 1,
-            '(' => return line[..at].ends_with(is_word),
-            _ => {}
-        }
-    }
-    false
+    innermost_parenthesis(&line).is_some_and(|at| line[..at].ends_with(is_word))
 }
 
 /// Returns whether a text ends with a value.

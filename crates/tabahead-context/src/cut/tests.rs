@@ -420,6 +420,7 @@ fn an_operator_after_the_cursor_keeps_its_operand() {
         ("f(a).$0is(b)\n", "..is(b)\n", APART),
         ("g = (a: A) $0=> {\n", "async => {\n", APART),
         ("g = [a] $0= b\n", "c = b\n", APART),
+        ("self.a $0= b\n", "c ", APART),
         ("a = (b) $0== c\n", "if d == c\n", "a = (b) if d $0== c\n"),
         ("v = (a >$0 MAX / b)\n", "_MAX / b)\n", APART),
         ("f(a)$0.is(b)\n", ".not.is(b)\n", "f(a).not$0.is(b)\n"),
@@ -446,6 +447,8 @@ fn what_is_written_before_code_stays_what_it_is() {
         ("x != \"a\"$0{\n", "' {\n", APART),
         ("f('$0./a')\n", "b'./a')\n", APART),
         ("x = $0 + 'b'\n", "'first", APART),
+        ("f('\"{}$0\"'.g())\n", "'\"'\n", APART),
+        ("b = \"\"$0.join(c)\n", "\"\".join(c)\n", APART),
         (
             "fn f(a: A$0) {\n",
             ", b: &'b B) {\n",
@@ -478,6 +481,9 @@ fn what_closers_follow_is_complete() {
         ("if !has($0) {\n", "a, b):\n", APART),
         ("f(a$0)\n", " +\n", APART),
         ("f(a$0)\n", "++\n", "f(a++$0)\n"),
+        ("    \"a\"$0,\n", ".\n", APART),
+        ("a = f(1$0);\n", ".\n", "a = f(1.$0);\n"),
+        ("a[1$0]\n", "..\n", "a[1..$0]\n"),
         ("f(\"a$0\")\n", " -\n", "f(\"a -$0\")\n"),
         ("int main($0) {\n", ") {\n", REPEATS),
         ("int main($0)\n{\n", ") {\n", REPEATS),
@@ -569,6 +575,66 @@ fn a_closer_that_begins_its_line_ends_what_is_above_it() {
         ("if a {\n    $0}\n", "c();\n", "if a {\n    c();$0}\n"),
         ("if a {\n\n    $0}\n", "c();\n", "if a {\n\n    c();$0}\n"),
         ("f(\n  a,\n  $0)\n", "b\n", APART),
+        ("if a {\n$0}\n", "} else {\n", APART),
+        ("f(() => {\n$0})\n", "});\n", "f(() => {\n});$0\n"),
+    ]);
+}
+
+#[test]
+fn code_that_a_comment_follows_is_complete() {
+    check_table(&[
+        ("if a == B:$0  # none\n", ":\n", APART),
+        ("if a: $0 # none\n", "2:\n", APART),
+        ("f(a)  $0  // as told\n", "#b()\n", APART),
+        ("    f(a, $0  # the second\n", "b,\n", APART),
+        ("let a = $0 // one\n", "1;\n", "let a = 1;$0 // one\n"),
+        ("let a = f($0); // one\n", "b", "let a = f(b$0); // one\n"),
+    ]);
+}
+
+#[test]
+fn no_value_becomes_a_key() {
+    check_table(&[
+        ("f(\"a\"$0)\n", ": \"b\")\n", APART),
+        (
+            "f(c ? \"a\"$0)\n",
+            " : \"b\")\n",
+            "f(c ? \"a\" : \"b\")$0\n",
+        ),
+        ("x = {\"a\", \"b\"$0}\n", ": 1}\n", APART),
+        (
+            "x = {\"a\": 1, \"b\"$0}\n",
+            ": 2}\n",
+            "x = {\"a\": 1, \"b\": 2}$0\n",
+        ),
+        ("x = {\"a\"$0}\n", ": 1}\n", "x = {\"a\": 1}$0\n"),
+        ("    \"a\"$0,\n", ": 1,\n", APART),
+        ("b[\"a\"$0]\n", ":]\n", "b[\"a\":]$0\n"),
+    ]);
+}
+
+#[test]
+fn parameters_are_declared() {
+    check_table(&[
+        ("def f($0):\n", "reversed(list(s))):\n", APART),
+        ("fn f<'a>(&'a self$0) -> A {\n", ".lock())\n", APART),
+        ("def f(a=b$0):\n", ".c):\n", "def f(a=b.c)$0:\n"),
+        ("def f($0):\n", "\"a\")\n", APART),
+        (
+            "func f($0) {\n",
+            "g func(int)) {\n",
+            "func f(g func(int))$0 {\n",
+        ),
+        (
+            "func f($0) {\n",
+            "func(int)) {\n",
+            "func f(func(int))$0 {\n",
+        ),
+        ("f(self$0);\n", ".lock());\n", "f(self.lock())$0;\n"),
+        ("pub(crate$0) fn f() {\n", ": B)\n", APART),
+        ("pub(crate$0) a: B,\n", "_c: d)\n", APART),
+        ("pub($0) fn f() {\n", "crate)\n", "pub(crate)$0 fn f() {\n"),
+        ("a: $0Vec<B>,\n", "Option<Vec<B>,\n", APART),
     ]);
 }
 
