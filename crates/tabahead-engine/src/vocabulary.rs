@@ -185,7 +185,9 @@ impl Vocabulary {
             bytes,
             spans,
             kinds: kinds.into_iter().map(|kind| kind as u8).collect(),
-            markers: markers.map(|(marker, id)| (marker, id as TokenId)).collect(),
+            markers: markers
+                .map(|(marker, id)| (marker, id as TokenId))
+                .collect(),
             begin: begin.map(|id| id as TokenId),
             end: end.map(|id| id as TokenId),
         })

@@ -88,7 +88,11 @@ const OTHERS: Family = Family {
 impl Family {
     /// Returns the family of a model by its name, or else by its tokenizer: how it splits text, and
     /// which markers it has.
-    pub fn of(name: &str, pre_tokenizer: PreTokenizer, has: impl Fn(Marker) -> bool) -> &'static Self {
+    pub fn of(
+        name: &str,
+        pre_tokenizer: PreTokenizer,
+        has: impl Fn(Marker) -> bool,
+    ) -> &'static Self {
         let name = name.to_lowercase().replace([' ', '_'], "-");
         let named = FAMILIES.iter().find(|family| name.starts_with(family.name));
         let derived = || {
@@ -122,7 +126,12 @@ mod tests {
 
     #[test]
     fn a_derived_family_is_known_by_its_tokenizer() {
-        check("my-fine-tune", PreTokenizer::Qwen2, Layout::PrefixFirst, true);
+        check(
+            "my-fine-tune",
+            PreTokenizer::Qwen2,
+            Layout::PrefixFirst,
+            true,
+        );
         let unmarked = Family::of("my-fine-tune", PreTokenizer::Qwen2, |marker| {
             marker != Marker::File
         });
@@ -131,7 +140,12 @@ mod tests {
 
     #[test]
     fn an_unknown_family_is_shown_no_file_name() {
-        check("something else", PreTokenizer::Llama3, Layout::PrefixFirst, false);
+        check(
+            "something else",
+            PreTokenizer::Llama3,
+            Layout::PrefixFirst,
+            false,
+        );
     }
 
     #[test]

@@ -210,12 +210,7 @@ fn a_checkpoint_is_the_model_that_the_gguf_file_is() {
         Model::open(&directory).unwrap(),
         Model::open(&file).unwrap(),
     );
-    for marker in [
-        Marker::File,
-        Marker::Prefix,
-        Marker::Suffix,
-        Marker::Middle,
-    ] {
+    for marker in [Marker::File, Marker::Prefix, Marker::Suffix, Marker::Middle] {
         assert!(file.marker(marker).is_some());
         assert_eq!(directory.marker(marker), file.marker(marker));
     }
