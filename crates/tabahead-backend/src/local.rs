@@ -2,8 +2,8 @@
 //!
 //! This file is the handle: a queue of commands to the thread, and the state that any thread may
 //! read. `local/worker.rs` is the thread, `local/runner.rs` the second thread that computes ahead,
-//! `local/profile.rs` the table of model families, `local/direct.rs` the same engine without
-//! threads.
+//! `local/profile.rs` what the pure crates must know about a model, `local/direct.rs` the same engine
+//! without threads.
 
 mod compute;
 mod direct;
@@ -282,7 +282,7 @@ fn load(source: &ModelSource, tell: &dyn Fn(u8)) -> Result<(Arc<Model>, ModelPro
     }
     .map_err(|error| in_one_line(&error))?;
     model.completes().map_err(|error| in_one_line(&error))?;
-    let profile = profile::profile(model.info(), |token| model.special(token).is_some())?;
+    let profile = profile::profile(model.info(), |marker| model.marker(marker).is_some())?;
     Ok((Arc::new(model), profile))
 }
 

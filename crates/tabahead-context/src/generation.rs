@@ -2,9 +2,7 @@
 //!
 //! Knows no engine and no wire: the Speculator emits requests, a backend answers with events.
 
-use std::sync::Arc;
-
-use crate::{PathEnd, PathToken, Prompt, TokenId};
+use crate::{CopySource, PathEnd, PathToken, Prompt, TokenId};
 
 /// Identifies a generation for its whole life; one Speculator never uses an id twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,17 +50,6 @@ pub struct GenerationRequest {
     pub characters: usize,
     /// Text that may be copied; `None` when copying is off.
     pub copy_source: Option<CopySource>,
-}
-
-/// The text around a tail and the text of the other open files, LF only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopySource {
-    /// Text before the tail.
-    pub before: String,
-    /// Text after the cursor and the left-out closers.
-    pub after: String,
-    /// Texts of the other open files.
-    pub open_files: Vec<Arc<str>>,
 }
 
 /// A backend's report about a generation. Reports come in this order: `Started`, `Token`s

@@ -4,9 +4,10 @@
 //! Pure: functions of a document, a cursor and settings. No model handles, no clock, no I/O. Read
 //! the modules in this order: `window` cuts the text, `secrets` leaves keys and passwords out,
 //! `closers` leaves auto-inserted brackets out, `template` puts the pieces in the model's order,
-//! `boundary` finds where tokens stay put, `path` holds what a model answered and decides which
-//! states that answers, `cut` turns it into what is shown, `key` names it in a cache. `state`, `view`
-//! and `question` put these together: the one way to ask a model about a state.
+//! `path` holds what a model answered and decides which states that answers, `cut` turns it into
+//! what is shown, `key` names it in a cache. `state`, `view` and `question` put these together: the
+//! one way to ask a model about a state. `tabahead-tokens` has what is known about tokens; its words
+//! that occur in the types here are exported again.
 //!
 //! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id except
 //! to pass it on; two equal inputs give two equal outputs, in any process.
@@ -14,13 +15,11 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
-mod boundary;
 mod closers;
 mod cut;
 mod elsewhere;
 mod generation;
 mod key;
-mod marks;
 mod open_files;
 mod path;
 mod question;
@@ -30,20 +29,21 @@ mod template;
 mod view;
 mod window;
 
-pub use boundary::{PreTokenizer, stable_boundary};
 pub use closers::left_out_closers;
 pub use cut::{Cut, CutSettings, Silence, Suggestion, cut};
 pub use elsewhere::Elsewhere;
 pub use generation::{
-    CopySource, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority,
+    GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority,
 };
 pub use key::ContextKey;
-pub use marks::CanonicalMarks;
 pub use open_files::{OpenFile, OpenFiles};
-pub use path::{Answering, Path, PathEnd, PathToken, TokenId};
+pub use path::{Answering, Path, PathEnd, PathToken};
 pub use question::{Asker, FreshQuestion, GenerationPlan, Progress, Question};
 pub use secrets::{holds_secret, holds_secret_at, holds_secret_within};
 pub use state::State;
-pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
+pub use tabahead_tokens::{
+    CanonicalMarks, CopySource, Layout, Marker, PreTokenizer, TokenId, stable_boundary,
+};
+pub use template::{FimTemplate, ModelProfile, Prompt, Segment};
 pub use view::{QuestionSettings, View};
 pub use window::{ContextSettings, ContextWindow, DocumentName, WindowBudgets};

@@ -1,12 +1,9 @@
 //! A path: what a model answered at one state, and the states for which that is the answer.
 //!
 //! Knows no model: it carries token ids and is given their bytes. Offsets count bytes from the
-//! start of the tail. `marks.rs` finds how far a path's tokens are the canonical ones.
+//! start of the tail. `CanonicalMarks` finds how far a path's tokens are the canonical ones.
 
-use crate::{PreTokenizer, stable_boundary};
-
-/// Id of a token in a vocabulary.
-pub type TokenId = u32;
+use crate::{PreTokenizer, TokenId, stable_boundary};
 
 /// One token of a path.
 #[derive(Debug, Clone, PartialEq)]

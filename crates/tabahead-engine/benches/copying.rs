@@ -32,6 +32,7 @@ fn main() {
     let model = Arc::new(model);
     let text = source_text(folder);
     let (own, others) = text.as_bytes().split_at(text.len() / 2);
+    let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut times: [Vec<f64>; SIZES.len()] = Default::default();
     let mut passes = Vec::new();
     let mut engines = SIZES.map(|_| {
@@ -53,10 +54,9 @@ fn main() {
                 prompt: model.encode(&text[start..at]),
                 mask_first_stop: true,
                 copy_source: (beside > 0).then(|| CopySource {
-                    before: own[at.saturating_sub(beside)..at].to_vec(),
-                    after: own[at..own.len().min(at + beside)].to_vec(),
-                    open_files: [String::from_utf8_lossy(&others[..others.len().min(open)]).into()]
-                        .into(),
+                    before: text_of(&own[at.saturating_sub(beside)..at]),
+                    after: text_of(&own[at..own.len().min(at + beside)]),
+                    open_files: vec![text_of(&others[..others.len().min(open)]).into()],
                 }),
                 ..SequenceRequest::default()
             };

@@ -1,70 +1,67 @@
-//! Families of models: the properties of each, and what a file states of its model.
+//! Architectures of models: what their layers have, and what a file states of its model.
 //!
-//! To add a family whose layers are built like these (RMS norm, rotated queries and keys, grouped
-//! attention, a gated feed-forward with SiLU), give it a row in [`FAMILIES`]. Biases need no entry:
-//! they are used if a file has them. A property that a row cannot express yet becomes a field of
-//! [`Architecture`], is loaded in `model/layer.rs` and used in `forward`. Then give the family a
-//! line in `tests/fixtures/make.py`, which compares it with `transformers`.
+//! `Family` of `tabahead-tokens` has the names of families and architectures. To add an architecture
+//! whose layers are built like these (RMS norm, rotated queries and keys, grouped attention, a gated
+//! feed-forward with SiLU), add it there, and what its layers have to [`LayerProperties::of`]. Biases
+//! need no entry: they are used if a file has them. A property that cannot be expressed yet becomes a
+//! field of [`LayerProperties`], is loaded in `model/layer.rs` and used in `forward`. Then give the
+//! architecture a line in `tests/fixtures/make.py`, which compares it with `transformers`.
 //!
 //! Knows GGUF metadata and config.json, but no tensors: nothing here is trusted before
 //! `model/shape.rs` has compared it with them.
 
 use serde_json::Value;
+use tabahead_tokens::Architecture;
 
 use crate::{EngineError, error::refuse, gguf::GgufFile};
 
-/// The properties of a family of models.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Architecture {
-    /// `general.architecture` of GGUF files, and `model_type` in config.json.
-    pub(crate) name: &'static str,
+/// The properties of an architecture's layers.
+struct LayerProperties {
     /// Whether GGUF files order the rows of queries and keys so that (2i, 2i + 1) are rotated
     /// together instead of (i, i + half). Checkpoints of `transformers` never do.
-    pub(crate) paired_in_gguf: bool,
+    paired_in_gguf: bool,
     /// Whether each head of queries and keys is normalised before it is rotated.
-    pub(crate) head_norms: bool,
+    head_norms: bool,
 }
 
-/// All supported families.
-pub(crate) const FAMILIES: [Architecture; 3] = [
-    Architecture {
-        name: "llama",
-        paired_in_gguf: true,
-        head_norms: false,
-    },
-    Architecture {
-        name: "qwen2",
-        paired_in_gguf: false,
-        head_norms: false,
-    },
-    Architecture {
-        name: "qwen3",
-        paired_in_gguf: false,
-        head_norms: true,
-    },
-];
-
-impl Architecture {
-    fn named(name: &str) -> Result<&'static Self, EngineError> {
-        FAMILIES
-            .iter()
-            .find(|family| family.name == name)
-            .ok_or_else(|| {
-                let names = FAMILIES.map(|family| format!("'{}'", family.name));
-                refuse(format!(
-                    "architecture '{name}' is not supported, only {} are",
-                    names.join(", ")
-                ))
-            })
+impl LayerProperties {
+    fn of(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::Llama => Self {
+                paired_in_gguf: true,
+                head_norms: false,
+            },
+            Architecture::Qwen2 => Self {
+                paired_in_gguf: false,
+                head_norms: false,
+            },
+            Architecture::Qwen3 => Self {
+                paired_in_gguf: false,
+                head_norms: true,
+            },
+        }
     }
+}
+
+/// Returns the architecture of this name.
+fn named(name: &str) -> Result<Architecture, EngineError> {
+    Architecture::named(name).ok_or_else(|| {
+        let names = Architecture::ALL.map(|known| format!("'{}'", known.name()));
+        refuse(format!(
+            "architecture '{name}' is not supported, only {} are",
+            names.join(", ")
+        ))
+    })
 }
 
 /// Sizes and constants that a file states of its model.
 #[derive(Debug)]
 pub(crate) struct Stated {
-    pub(crate) architecture: &'static Architecture,
+    pub(crate) architecture: Architecture,
     /// Whether the rows of queries and keys are in pairs (2i, 2i + 1).
     pub(crate) paired: bool,
+    /// Whether each head of queries and keys is normalised before it is rotated.
+    pub(crate) head_norms: bool,
     pub(crate) context: usize,
     pub(crate) layers: usize,
     pub(crate) width: usize,
@@ -102,8 +99,9 @@ impl Stated {
     /// Reads what the metadata of a GGUF file state.
     pub(crate) fn by_gguf(file: &GgufFile) -> Result<Self, EngineError> {
         let name = file.string("general.architecture").unwrap_or("none");
-        let architecture = Architecture::named(name)?;
-        let key = |name: &str| format!("{}.{name}", architecture.name);
+        let architecture = named(name)?;
+        let layer = LayerProperties::of(architecture);
+        let key = |name: &str| format!("{}.{name}", architecture.name());
         let required = |name: &str| {
             let number = file.integer(&key(name)).filter(|&number| number > 0);
             number.ok_or_else(|| missing(&key(name)))
@@ -125,7 +123,8 @@ impl Stated {
         };
         Ok(Self {
             architecture,
-            paired: architecture.paired_in_gguf,
+            paired: layer.paired_in_gguf,
+            head_norms: layer.head_norms,
             context: required("context_length")?,
             layers: required("block_count")?,
             width,
@@ -154,7 +153,7 @@ impl Stated {
     /// there.
     pub(crate) fn by_config(config: &Value) -> Result<Self, EngineError> {
         let name = config["model_type"].as_str().unwrap_or("none");
-        let architecture = Architecture::named(name)?;
+        let architecture = named(name)?;
         refuse_unlike(config)?;
         let optional = |key: &str| {
             let number = config[key].as_u64();
@@ -178,6 +177,7 @@ impl Stated {
         Ok(Self {
             architecture,
             paired: false,
+            head_norms: LayerProperties::of(architecture).head_norms,
             context: required("max_position_embeddings")?,
             layers: required("num_hidden_layers")?,
             width,

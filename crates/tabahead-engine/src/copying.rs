@@ -15,18 +15,9 @@
 
 use std::{cmp::Reverse, collections::HashMap, ops::Range, sync::Arc};
 
-use crate::{ModelInfo, TokenId, vocabulary::Vocabulary};
+use tabahead_tokens::CopySource;
 
-/// The text that may be copied, besides what is decoded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CopySource {
-    /// The text before the first decoded token, including the part of it in the prompt.
-    pub before: Vec<u8>,
-    /// The text after the cursor.
-    pub after: Vec<u8>,
-    /// Texts of the other open files.
-    pub open_files: Vec<Arc<str>>,
-}
+use crate::{ModelInfo, TokenId, vocabulary::Vocabulary};
 
 /// Minimum number of bytes that must agree for a match to vote, unless the next line agrees. After
 /// blanks, all of them must agree and so must the byte before them: three of many blanks mean
@@ -113,7 +104,12 @@ struct Vote {
 /// The text around a sequence while it is decoded.
 #[derive(Debug)]
 pub(crate) struct Source {
-    copied: CopySource,
+    /// The text before the place; it grows.
+    before: Vec<u8>,
+    /// The text after the cursor.
+    after: Vec<u8>,
+    /// Texts of the other open files.
+    open_files: Vec<Arc<str>>,
     /// Lines followed by the same text as the cursor's line, in all texts but the growing one.
     followed: Vec<(SourceText, Range<usize>)>,
     /// Such lines of the growing text, the one before the place.
@@ -158,7 +154,7 @@ impl Copier {
             return Votes::default();
         };
         // If nothing but a line end follows the cursor, the middle ends where the line ends.
-        let ends_lines = matches!(source.copied.after.first(), None | Some(b'\n'));
+        let ends_lines = matches!(source.after.first(), None | Some(b'\n'));
         let mut votes: Vec<Vote> = Vec::new();
         let mut total = 0.0;
         for one in &matches {
@@ -240,16 +236,18 @@ impl Copier {
 }
 
 impl Source {
-    /// Creates the source at the end of a prompt.
+    /// Creates the source at the end of `copied.before`.
     pub(crate) fn new(copied: CopySource) -> Self {
         let mut source = Self {
-            copied,
+            before: copied.before.into_bytes(),
+            after: copied.after.into_bytes(),
+            open_files: copied.open_files,
             followed: Vec::new(),
             followed_before: Vec::new(),
             scanned: 0,
             said: None,
         };
-        let files = (0..source.copied.open_files.len()).map(SourceText::OpenFile);
+        let files = (0..source.open_files.len()).map(SourceText::OpenFile);
         for text in [SourceText::BehindCursor].into_iter().chain(files) {
             let lines = followed(source.bytes_of(text), 0, source.next_lines());
             let lines: Vec<_> = lines.take(FOLLOWED).map(|line| (text, line)).collect();
@@ -260,14 +258,14 @@ impl Source {
 
     /// Appends decoded text before the place.
     pub(crate) fn push(&mut self, text: &[u8]) {
-        self.copied.before.extend_from_slice(text);
+        self.before.extend_from_slice(text);
         self.said = None;
     }
 
     /// Returns a mark of the current position, to rewind to.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
-            length: self.copied.before.len(),
+            length: self.before.len(),
             followed_before: self.followed_before.clone(),
             scanned: self.scanned,
         }
@@ -275,7 +273,7 @@ impl Source {
 
     /// Returns to an earlier position.
     pub(crate) fn rewind(&mut self, mark: &Mark) {
-        self.copied.before.truncate(mark.length);
+        self.before.truncate(mark.length);
         self.followed_before.clone_from(&mark.followed_before);
         self.scanned = mark.scanned;
         self.said = None;
@@ -283,16 +281,16 @@ impl Source {
 
     fn bytes_of(&self, text: SourceText) -> &[u8] {
         match text {
-            SourceText::BeforeCursor => &self.copied.before,
-            SourceText::BehindCursor => &self.copied.after,
-            SourceText::OpenFile(file) => self.copied.open_files[file].as_bytes(),
+            SourceText::BeforeCursor => &self.before,
+            SourceText::BehindCursor => &self.after,
+            SourceText::OpenFile(file) => self.open_files[file].as_bytes(),
         }
     }
 
     /// Returns the text after the cursor's line; empty if the line goes on after the cursor.
     fn next_lines(&self) -> &[u8] {
-        let lines = match self.copied.after.first() {
-            Some(b'\n') => without_white_space(&self.copied.after),
+        let lines = match self.after.first() {
+            Some(b'\n') => without_white_space(&self.after),
             _ => &[],
         };
         &lines[..lines.len().min(NEXT)]
@@ -302,11 +300,11 @@ impl Source {
     fn look_for_followed(&mut self) {
         // Occurrences that begin further left were found before.
         let from = self.scanned.saturating_sub(PROBE - 1);
-        let new: Vec<_> = followed(&self.copied.before, from, self.next_lines()).collect();
+        let new: Vec<_> = followed(&self.before, from, self.next_lines()).collect();
         self.followed_before.extend(new);
         let farther = self.followed_before.len().saturating_sub(FOLLOWED);
         self.followed_before.drain(..farther);
-        self.scanned = self.copied.before.len();
+        self.scanned = self.before.len();
     }
 
     /// Returns the matches of the end of the text before the place that extend the farthest to both
@@ -334,10 +332,10 @@ impl Source {
     /// Returns matches of [`least`] bytes or more, the longest among them. A repetitive text can
     /// have as many as it has lines, so those that cannot be among the longest are left out.
     fn matches_to_consider(&self) -> Vec<Match> {
-        let before = &self.copied.before;
+        let before = &self.before;
         let mut matches = Vec::new();
         if let Some(start) = before.len().checked_sub(least(before)) {
-            let files = (0..self.copied.open_files.len()).map(SourceText::OpenFile);
+            let files = (0..self.open_files.len()).map(SourceText::OpenFile);
             let own = [SourceText::BeforeCursor, SourceText::BehindCursor];
             for text in own.into_iter().chain(files) {
                 let bytes = self.bytes_of(text);
@@ -377,7 +375,7 @@ impl Source {
 
     /// Returns the longest of the shorter matches, in lines whose next line agrees.
     fn short_matches(&self) -> Vec<Match> {
-        let before = &self.copied.before;
+        let before = &self.before;
         let others = self.followed.iter().map(|(text, line)| (*text, line));
         let lines = self.followed_before.iter();
         let lines = lines
@@ -397,7 +395,7 @@ impl Source {
     fn match_at(&self, text: SourceText, at: usize) -> Match {
         let bytes = self.bytes_of(text);
         Match {
-            length: common_suffix(&self.copied.before, &bytes[..at]),
+            length: common_suffix(&self.before, &bytes[..at]),
             next: 0,
             text,
             at,

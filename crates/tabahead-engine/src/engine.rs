@@ -11,10 +11,12 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use tabahead_tokens::CopySource;
+
 use crate::{
     EngineError, Model, Processor, TokenId,
     choice::Distribution,
-    copying::{Copier, CopySource, Source, Votes},
+    copying::{Copier, Source, Votes},
     kernels::KV_BLOCK,
     kv::{KvPrecision, Ledger},
     lookahead::{Beginning, Contest, Decision},
@@ -65,7 +67,9 @@ pub struct SequenceRequest {
     /// ahead and has not been requested since becomes the first to be forgotten. So however much is
     /// read ahead, at most one such prompt takes room from what was requested.
     pub read_ahead: bool,
-    /// The text that may be copied; its `before` ends where the prompt ends.
+    /// Number of tokens at the end of the prompt that were decoded by an earlier sequence.
+    pub continued: usize,
+    /// The text that may be copied; its `before` ends where the `continued` tokens begin.
     pub copy_source: Option<CopySource>,
 }
 
@@ -266,10 +270,17 @@ impl Engine {
             }
             self.read_ahead.clone_from(&request.prompt);
         }
+        let mut source = request.copy_source.take().map(Source::new);
+        if let Some(source) = &mut source {
+            let continued = request.prompt.len().saturating_sub(request.continued);
+            for token in &request.prompt[continued..] {
+                source.push(self.model.token_bytes(*token));
+            }
+        }
         let mut sequence = Sequence {
             tokens: request.prompt.clone(),
             healed: request.prompt.len(),
-            source: request.copy_source.take().map(Source::new),
+            source,
             request,
             known: Beginning {
                 draft,

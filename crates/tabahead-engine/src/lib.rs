@@ -1,6 +1,6 @@
 //! Tokens in, tokens out: weights, tokenizer, key-value cache and greedy decoding.
 //!
-//! Knows nothing of documents, LSP or our other crates. A [`Model`] is immutable and shared. An
+//! Knows nothing of documents or LSP. A [`Model`] is immutable and shared. An
 //! [`Engine`] holds keys and values and is driven from one thread, pass by pass, so that its driver
 //! can stop or switch between any two layers.
 //!
@@ -41,7 +41,6 @@ mod tiles;
 mod tree;
 mod vocabulary;
 
-pub use copying::CopySource;
 pub use engine::{
     Counters, Engine, EngineSettings, GeneratedToken, Sequence, SequenceRequest, Step,
     instruction_set,
@@ -49,9 +48,10 @@ pub use engine::{
 pub use error::EngineError;
 pub use forward::Processor;
 pub use kv::KvPrecision;
-pub use model::{Model, ModelFormat, ModelInfo, SpecialToken, TokenId};
+pub use model::{Model, ModelFormat, ModelInfo};
 pub use observation::{Observation, ObservedToken, ObservedVote};
 pub use pass::Pass;
+pub use tabahead_tokens::{CopySource, Marker, TokenId};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Immutable. Loading compares every size with the files; no memory is allocated for a size that a
 //! file merely states. A model without a usable tokenizer loads, too: it computes, but does not
-//! complete. `forward` uses the weights; `architecture` explains how to add a family of models.
+//! complete. `forward` uses the weights; `architecture` has what differs between families of models.
 
 mod identity;
 mod layer;
@@ -16,6 +16,8 @@ use std::{
     path::Path,
     sync::{Arc, mpsc},
 };
+
+use tabahead_tokens::{Marker, TokenId};
 
 use crate::{
     EngineError,
@@ -39,30 +41,12 @@ use crate::{
 pub(crate) use layer::Layer;
 pub(crate) use shape::Shape;
 
-/// A token's number in the vocabulary.
-pub type TokenId = u32;
-
 /// Maximum number of rows of an embedding table; some hundred thousand are usual. A vocabulary
 /// takes more memory than narrow rows take in their file.
 const MOST_TOKENS: usize = 1 << 22;
 
 /// Divisor for the progress: building the vocabulary counts like reading this part of the files.
 const VOCABULARY_SHARE: u64 = 16;
-
-/// Special tokens by role, named as in GGUF metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SpecialToken {
-    /// `tokenizer.ggml.bos_token_id`, if the file asks for it before every text.
-    Begin,
-    /// `tokenizer.ggml.fim_sep_token_id`
-    File,
-    /// `tokenizer.ggml.fim_pre_token_id`
-    Prefix,
-    /// `tokenizer.ggml.fim_suf_token_id`
-    Suffix,
-    /// `tokenizer.ggml.fim_mid_token_id`
-    Middle,
-}
 
 /// File format of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,9 +192,9 @@ impl Model {
     /// `EngineError::Model` with one line that states what is missing.
     pub fn completes(&self) -> Result<(), EngineError> {
         self.spells()?;
-        let has = |token| self.special(token).is_some();
-        let fills = has(SpecialToken::Prefix) || has(SpecialToken::Middle);
-        if has(SpecialToken::Suffix) && fills {
+        let has = |marker| self.marker(marker).is_some();
+        let fills = has(Marker::Prefix) || has(Marker::Middle);
+        if has(Marker::Suffix) && fills {
             Ok(())
         } else {
             Err(refuse(format!(
@@ -254,9 +238,14 @@ impl Model {
         }
     }
 
-    /// Returns the id of a special token, if the model has it.
-    pub fn special(&self, token: SpecialToken) -> Option<TokenId> {
-        self.vocabulary.as_ref().ok()?.special(token)
+    /// Returns the id of a marker, if the model has it.
+    pub fn marker(&self, marker: Marker) -> Option<TokenId> {
+        self.vocabulary.as_ref().ok()?.marker(marker)
+    }
+
+    /// Returns the id of the token that comes before every text, if the model's files ask for one.
+    pub fn begin_token(&self) -> Option<TokenId> {
+        self.vocabulary.as_ref().ok()?.begin()
     }
 
     /// Returns the number of tokens that have logits: the rows of the embedding table.
@@ -391,7 +380,7 @@ impl Model {
             id: String::new(),
             name,
             format: ModelFormat::Gguf,
-            architecture: stated.architecture.name.to_owned(),
+            architecture: stated.architecture.name().to_owned(),
             context_tokens: stated.context,
             parameters: file.parameters(),
             tensor_types: file.types(),
@@ -420,7 +409,7 @@ impl Model {
             id: String::new(),
             name,
             format: ModelFormat::Safetensors,
-            architecture: stated.architecture.name.to_owned(),
+            architecture: stated.architecture.name().to_owned(),
             context_tokens: stated.context,
             parameters: checkpoint.parameters(),
             tensor_types: checkpoint.types(),

@@ -14,63 +14,19 @@ mod special;
 
 use std::{collections::HashMap, ops::Range};
 
-use fancy_regex::Regex;
+use tabahead_tokens::{Marker, PreTokenizer};
 
 use self::{
     merges::{Merges, Workspace},
     special::Specials,
 };
-use crate::{EngineError, SpecialToken, TokenId, error::refuse, texts::Texts};
+use crate::{EngineError, TokenId, error::refuse, texts::Texts};
 
 /// GGUF's numbers for token types: ordinary text, a marker, unused, a single byte.
 const NORMAL: usize = 1;
 const CONTROL: usize = 3;
 const UNUSED: usize = 5;
 const BYTE: usize = 6;
-
-/// How text is split before merging.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PreTokenizer {
-    /// Splits numbers into single digits.
-    Qwen2,
-    /// Splits numbers into groups of up to three digits.
-    Llama3,
-}
-
-impl PreTokenizer {
-    const ALL: [Self; 2] = [Self::Qwen2, Self::Llama3];
-
-    /// Returns llama.cpp's name for it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Qwen2 => "qwen2",
-            Self::Llama3 => "llama-bpe",
-        }
-    }
-
-    /// Returns the expression as it is in tokenizer.json files.
-    fn expression(self) -> &'static str {
-        match self {
-            Self::Qwen2 => {
-                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-            }
-            Self::Llama3 => {
-                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-            }
-        }
-    }
-
-    fn find(recognised: impl Fn(Self) -> bool) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| recognised(*known))
-    }
-
-    /// Returns the names of the supported ones, for an error message.
-    fn names() -> String {
-        Self::ALL
-            .map(|known| format!("'{}'", known.name()))
-            .join(" and ")
-    }
-}
 
 /// A byte-level BPE tokenizer, as a file states it.
 #[derive(Debug)]
@@ -113,8 +69,6 @@ pub(crate) enum TokenKind {
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     pre_tokenizer: PreTokenizer,
-    /// Compiled expression of the pre-tokenizer.
-    expression: Regex,
     merges: Merges,
     /// Tokens that a pre-token becomes as a whole, whatever the merges give, sorted by their bytes.
     wholes: Vec<TokenId>,
@@ -125,7 +79,9 @@ pub(crate) struct Vocabulary {
     kinds: Vec<u8>,
     /// Text tokens, sorted by their bytes.
     sorted: Vec<TokenId>,
-    special: HashMap<SpecialToken, TokenId>,
+    markers: HashMap<Marker, TokenId>,
+    /// The token that every text begins with.
+    begin: Option<TokenId>,
     /// The token that ends a text.
     end: Option<TokenId>,
 }
@@ -144,14 +100,6 @@ impl Vocabulary {
         let parts = Parts::of_gguf(path)?;
         let rows = parts.tokens.len();
         Self::new(parts, rows)
-    }
-
-    /// Returns the pre-tokens of `text`, as encoding splits it.
-    #[cfg(test)]
-    pub(crate) fn split(&self, text: &str) -> Vec<Range<usize>> {
-        let mut splits = Vec::new();
-        self.cut(text, |range| splits.push(range));
-        splits
     }
 
     /// Builds a vocabulary of up to 94 tokens that spell one letter each, to decode with models
@@ -192,19 +140,23 @@ impl Vocabulary {
         let Specials {
             markers,
             stops,
+            begin,
             end,
         } = specials;
-        if let Some((token, id)) = markers.iter().find(|(_, id)| **id >= tokens.len()) {
+        if let Some((marker, id)) = markers.iter().find(|(_, id)| **id >= tokens.len()) {
             return Err(refuse(format!(
-                "the {token:?} token is {id}, beyond the vocabulary"
+                "the {marker:?} token is {id}, beyond the vocabulary"
+            )));
+        }
+        if let Some(id) = begin.filter(|id| *id >= tokens.len()) {
+            return Err(refuse(format!(
+                "the Begin token is {id}, beyond the vocabulary"
             )));
         }
         // Tables are often padded with rows after the last token.
         tokens.extend((tokens.len()..rows).map(padding));
         types.resize(rows, UNUSED);
-        let end = end.map(|id| id as TokenId);
         let markers = markers.into_iter();
-        let special = markers.map(|(token, id)| (token, id as TokenId)).collect();
 
         let table = bytes_by_char();
         let Spelled {
@@ -219,11 +171,8 @@ impl Vocabulary {
             (!word.is_empty()).then_some((word, token))
         });
         let merges = Merges::new(words, &merges, |char| byte_of(&table, char))?;
-        let expression = Regex::new(pre_tokenizer.expression())
-            .map_err(|error| refuse(format!("the pre-tokenizer cannot be built: {error}")))?;
         Ok(Self {
             pre_tokenizer,
-            expression,
             merges,
             wholes: if ignore_merges {
                 sorted(rows, spelling, |token| !spelling(token).is_empty())
@@ -236,8 +185,11 @@ impl Vocabulary {
             bytes,
             spans,
             kinds: kinds.into_iter().map(|kind| kind as u8).collect(),
-            special,
-            end,
+            markers: markers
+                .map(|(marker, id)| (marker, id as TokenId))
+                .collect(),
+            begin: begin.map(|id| id as TokenId),
+            end: end.map(|id| id as TokenId),
         })
     }
 
@@ -262,8 +214,13 @@ impl Vocabulary {
         &self.kinds
     }
 
-    pub(crate) fn special(&self, token: SpecialToken) -> Option<TokenId> {
-        self.special.get(&token).copied()
+    pub(crate) fn marker(&self, marker: Marker) -> Option<TokenId> {
+        self.markers.get(&marker).copied()
+    }
+
+    /// Returns the token that every text begins with, if the file asks for one.
+    pub(crate) fn begin(&self) -> Option<TokenId> {
+        self.begin
     }
 
     /// Returns the token that ends a text, if the model has one.
@@ -281,33 +238,14 @@ impl Vocabulary {
     pub(crate) fn encode(&self, text: &str) -> Vec<TokenId> {
         let mut tokens = Vec::new();
         let mut workspace = Workspace::default();
-        self.cut(text, |range| {
+        for range in self.pre_tokenizer.split(text) {
             let word = &text.as_bytes()[range];
             match self.whole(word) {
                 Some(token) => tokens.push(token),
                 None => self.merges.encode(word, &mut workspace, &mut tokens),
             }
-        });
+        }
         tokens
-    }
-
-    /// Calls `tell` with the pre-tokens of `text` in order.
-    fn cut(&self, text: &str, mut tell: impl FnMut(Range<usize>)) {
-        let mut end = 0;
-        for found in self.expression.find_iter(text) {
-            let found =
-                found.expect("the expression goes back over one run of white space at most");
-            // The expression matches every text completely; any gap would be a pre-token, too.
-            for range in [end..found.start(), found.range()] {
-                if !range.is_empty() {
-                    tell(range);
-                }
-            }
-            end = found.end();
-        }
-        if end < text.len() {
-            tell(end..text.len());
-        }
     }
 
     /// Returns the token that a pre-token becomes as a whole; the last of several equal ones.
@@ -366,6 +304,13 @@ impl Vocabulary {
             None => Ok(()),
         }
     }
+}
+
+/// Returns the names of the supported pre-tokenizers, for an error message.
+fn supported() -> String {
+    PreTokenizer::ALL
+        .map(|known| format!("'{}'", known.name()))
+        .join(" and ")
 }
 
 /// Returns the name of a row of the embedding table without a token.

@@ -5,7 +5,7 @@ use std::{io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use tabahead_engine::{Model, SpecialToken};
+use tabahead_engine::{Marker, Model};
 
 use crate::{
     args::{EngineArgs, LogitsArgs, ModelCommand},
@@ -27,11 +27,11 @@ pub fn run(command: &ModelCommand, config: &Resolved, named: Option<&Path>) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-const SPECIALS: [(&str, SpecialToken); 4] = [
-    ("file", SpecialToken::File),
-    ("prefix", SpecialToken::Prefix),
-    ("suffix", SpecialToken::Suffix),
-    ("middle", SpecialToken::Middle),
+const MARKERS: [(&str, Marker); 4] = [
+    ("file", Marker::File),
+    ("prefix", Marker::Prefix),
+    ("suffix", Marker::Suffix),
+    ("middle", Marker::Middle),
 ];
 
 fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()> {
@@ -79,15 +79,15 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
             model.kv_bytes_per_token(config.local().kv_precision)
         ),
     )?;
-    let specials: Vec<String> = SPECIALS
+    let markers: Vec<String> = MARKERS
         .iter()
-        .map(|(name, token)| match model.special(*token) {
+        .map(|(name, marker)| match model.marker(*marker) {
             Some(id) => format!("{name} {id}"),
             None => format!("{name} -"),
         })
         .collect();
-    line("FIM tokens", specials.join(", "))?;
-    if let Some(id) = model.special(SpecialToken::Begin) {
+    line("FIM tokens", markers.join(", "))?;
+    if let Some(id) = model.begin_token() {
         line("begins with", format!("token {id}"))?;
     }
     line("completes", refusal(&model).unwrap_or("yes".to_owned()))?;
@@ -96,9 +96,9 @@ fn inspect(model: Option<String>, as_json: bool, config: &Resolved) -> Result<()
 
 fn description(model: &Model, config: &Resolved) -> serde_json::Value {
     let info = model.info();
-    let specials: serde_json::Map<String, serde_json::Value> = SPECIALS
+    let markers: serde_json::Map<String, serde_json::Value> = MARKERS
         .iter()
-        .map(|(name, token)| ((*name).to_owned(), json!(model.special(*token))))
+        .map(|(name, marker)| ((*name).to_owned(), json!(model.marker(*marker))))
         .collect();
     let tokenizer = model.spells().is_ok().then(|| {
         json!({
@@ -122,7 +122,7 @@ fn description(model: &Model, config: &Resolved) -> serde_json::Value {
         "file_bytes": info.file_bytes,
         "weight_bytes": model.weight_bytes(),
         "kv_bytes_per_token": model.kv_bytes_per_token(config.local().kv_precision),
-        "fim_tokens": specials,
+        "fim_tokens": markers,
     })
 }
 

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use tabahead_context::{Goal, PreTokenizer, TokenId};
+use tabahead_context::{Goal, Marker, PreTokenizer, TokenId};
 use tabahead_engine::{
     Counters, Engine, EngineError, EngineSettings, Model, Observation, Pass, Processor, Sequence,
-    SequenceRequest, SpecialToken, Step, threads::Urgency,
+    SequenceRequest, Step, threads::Urgency,
 };
 
 /// Condition to stop a pass; checked between any two layers.
@@ -19,7 +19,8 @@ pub(super) trait Compute {
     type Ahead: Ahead<Self::Pass>;
     fn encode(&self, text: &str) -> Vec<TokenId>;
     fn token_bytes(&self, token: TokenId) -> &[u8];
-    fn special(&self, token: SpecialToken) -> Option<TokenId>;
+    fn marker(&self, marker: Marker) -> Option<TokenId>;
+    fn begin_token(&self) -> Option<TokenId>;
     fn pre_tokenizer(&self) -> PreTokenizer;
     fn start(&mut self, request: SequenceRequest) -> Result<Self::Sequence, EngineError>;
     fn missing(&mut self, sequence: &mut Self::Sequence) -> usize;
@@ -103,8 +104,12 @@ impl Compute for LocalCompute {
         self.model.token_bytes(token)
     }
 
-    fn special(&self, token: SpecialToken) -> Option<TokenId> {
-        self.model.special(token)
+    fn marker(&self, marker: Marker) -> Option<TokenId> {
+        self.model.marker(marker)
+    }
+
+    fn begin_token(&self) -> Option<TokenId> {
+        self.model.begin_token()
     }
 
     fn pre_tokenizer(&self) -> PreTokenizer {

@@ -56,7 +56,7 @@ impl DirectModel {
     /// # Errors
     /// If the model has no token for a marker that the layout needs.
     pub fn lay_out(&mut self, layout: Layout) -> Result<(), BackendError> {
-        let has = |token| self.compute.special(token).is_some();
+        let has = |marker| self.compute.marker(marker).is_some();
         if let Some(missing) = missing_marker(layout, has) {
             return Err(BackendError::Unusable(format!(
                 "model '{}' cannot read the layout '{}': it has no {missing:?} token",

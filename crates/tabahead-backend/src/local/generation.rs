@@ -4,9 +4,9 @@ use tabahead_context::{
     CanonicalMarks, GenerationEvent, GenerationFailure, GenerationRequest, Goal, PathEnd,
     PathToken, Segment, TokenId,
 };
-use tabahead_engine::{CopySource, EngineError, SequenceRequest, SpecialToken, Step};
+use tabahead_engine::{EngineError, SequenceRequest, Step};
 
-use super::{compute::Compute, in_one_line, profile::special};
+use super::{compute::Compute, in_one_line};
 
 /// A generation that is neither finished nor cancelled.
 pub(super) struct Live<S> {
@@ -146,21 +146,15 @@ fn start<C: Compute>(
         &request.tail,
         request.tail.len() - forced.len(),
     );
-    let mut copy_source = request.copy_source.as_ref().map(|source| {
+    let mut copy_source = request.copy_source.clone();
+    if let Some(source) = &mut copy_source {
         let read = &request.tail[..request.tail.len() - forced.len()];
-        CopySource {
-            before: [source.before.as_bytes(), read.as_bytes()].concat(),
-            after: source.after.clone().into_bytes(),
-            open_files: source.open_files.clone(),
-        }
-    });
+        source.before.push_str(read);
+    }
     let mut spelled = 0;
     for token in known {
         let bytes = compute.token_bytes(*token).to_vec();
         spelled += bytes.len();
-        if let Some(source) = &mut copy_source {
-            source.before.extend_from_slice(&bytes);
-        }
         marks.advance(&bytes, *token, |text| compute.encode(text));
     }
     prompt.extend_from_slice(known);
@@ -180,6 +174,7 @@ fn start<C: Compute>(
         reserve: request.reserve.saturating_sub(known.len()),
         characters: request.characters,
         read_ahead: request.goal == Goal::Read,
+        continued: known.len(),
         copy_source,
     })?;
     Ok(RunningSequence { sequence, marks })
@@ -188,12 +183,12 @@ fn start<C: Compute>(
 /// Returns the tokens of a prompt; each stretch between markers is encoded as one segment.
 pub(super) fn prompt_tokens(compute: &impl Compute, request: &GenerationRequest) -> Vec<TokenId> {
     // Only models whose file asks for this token have it.
-    let mut tokens = Vec::from_iter(compute.special(SpecialToken::Begin));
+    let mut tokens = Vec::from_iter(compute.begin_token());
     for segment in &request.prompt.segments {
         match segment {
             // A template uses only markers that the model has; otherwise the model was refused at
             // load.
-            Segment::Marker(marker) => tokens.extend(compute.special(special(*marker))),
+            Segment::Marker(marker) => tokens.extend(compute.marker(*marker)),
             Segment::Text(text) => tokens.extend(compute.encode(text)),
         }
     }

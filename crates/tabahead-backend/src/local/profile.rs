@@ -1,30 +1,10 @@
-//! The table of model families: from metadata to the layout of a prompt.
+//! What the pure crates must know about a model, from its metadata.
 //!
-//! A family that is not in the table gets the order that most models were trained with.
+//! `Family` of `tabahead-tokens` is the table of which family reads which order.
 
 use tabahead_context::{FimTemplate, Layout, Marker, ModelProfile, PreTokenizer, WindowBudgets};
-use tabahead_engine::{ModelInfo, SpecialToken};
-
-/// Families by the beginning of `general.name` in lower case: layout, and whether they were trained
-/// with file names. No family has [`Layout::Split`]: [`Layout::PrefixFirst`] presents the same text
-/// in the same order with less to compute.
-const FAMILIES: [(&str, Layout, bool); 2] = [
-    // Our own: trained with this order alone, prompts cut by `cargo xtask prompts`, file name
-    // first.
-    ("tabahead-mini", Layout::SuffixFirst, true),
-    // Trained with prefix, suffix, middle (Qwen2.5-Coder Technical Report, 3.2: `<|fim_prefix|>`,
-    // `<|fim_suffix|>`, `<|fim_middle|>`), with `<|file_sep|>` and the path before each file of a
-    // repository. It was not trained with suffix first.
-    ("qwen2.5-coder", QWEN.0, QWEN.1),
-];
-
-/// Qwen2.5-Coder, Qwen3-Coder and models derived from them.
-const QWEN: (Layout, bool) = (Layout::PrefixFirst, true);
-
-/// Families that are not in the table. Those that were trained with both orders (StarCoder, Code
-/// Llama) can read this one, and most others (DeepSeek-Coder, CodeGemma) were trained with it
-/// alone.
-const OTHERS: (Layout, bool) = (Layout::PrefixFirst, false);
+use tabahead_engine::ModelInfo;
+use tabahead_tokens::Family;
 
 /// Number of weights from which a model reads so slowly that a larger window costs more than it
 /// gains.
@@ -33,39 +13,29 @@ const SLOW: usize = 1_000_000_000;
 /// Returns what the pure crates must know about a model, or one line on why it cannot be used.
 pub(super) fn profile(
     info: &ModelInfo,
-    has: impl Fn(SpecialToken) -> bool,
+    has: impl Fn(Marker) -> bool,
 ) -> Result<ModelProfile, String> {
-    let name = info.name.to_lowercase().replace([' ', '_'], "-");
-    let named = FAMILIES
-        .iter()
-        .find(|(family, ..)| name.starts_with(family));
-    let (layout, file_name) = match named {
-        Some((_, layout, file_name)) => (*layout, *file_name),
-        // A model derived from Qwen's under another name is recognized by its tokenizer.
-        None if info.pre_tokenizer == "qwen2" && has(SpecialToken::File) => QWEN,
-        None => OTHERS,
-    };
-    if let Some(missing) = missing_marker(layout, &has) {
+    let pre_tokenizer = PreTokenizer::named(&info.pre_tokenizer).ok_or_else(|| {
+        let names = PreTokenizer::ALL.map(|known| format!("'{}'", known.name()));
+        format!(
+            "model '{}' splits text by '{}', which is not supported; choose a model with {}",
+            info.name,
+            info.pre_tokenizer,
+            names.join(" or ")
+        )
+    })?;
+    let family = Family::of(&info.name, pre_tokenizer, &has);
+    if let Some(missing) = missing_marker(family.layout, &has) {
         return Err(format!(
             "model '{}' cannot fill in the middle: it has no {missing:?} token; choose a code model with fill-in-the-middle",
             info.name
         ));
     }
-    let pre_tokenizer = match info.pre_tokenizer.as_str() {
-        "qwen2" => PreTokenizer::Qwen2,
-        "llama-bpe" => PreTokenizer::Llama3,
-        other => {
-            return Err(format!(
-                "model '{}' splits text by '{other}', which is not supported; choose a model with 'qwen2' or 'llama-bpe'",
-                info.name
-            ));
-        }
-    };
     Ok(ModelProfile {
         id: info.id.clone(),
         template: FimTemplate {
-            layout,
-            file_name: file_name && has(SpecialToken::File),
+            layout: family.layout,
+            file_name: family.file_name && has(Marker::File),
         },
         pre_tokenizer,
         context_tokens: info.context_tokens,
@@ -90,22 +60,9 @@ fn window(info: &ModelInfo) -> WindowBudgets {
 }
 
 /// Returns a marker that a layout needs and the model does not have, if any.
-pub(super) fn missing_marker(
-    layout: Layout,
-    has: impl Fn(SpecialToken) -> bool,
-) -> Option<SpecialToken> {
-    let mut needed = layout.markers().iter().map(|marker| special(*marker));
-    needed.find(|token| !has(*token))
-}
-
-/// Returns the special token for a marker.
-pub(super) fn special(marker: Marker) -> SpecialToken {
-    match marker {
-        Marker::File => SpecialToken::File,
-        Marker::Prefix => SpecialToken::Prefix,
-        Marker::Suffix => SpecialToken::Suffix,
-        Marker::Middle => SpecialToken::Middle,
-    }
+pub(super) fn missing_marker(layout: Layout, has: impl Fn(Marker) -> bool) -> Option<Marker> {
+    let mut needed = layout.markers().iter().copied();
+    needed.find(|marker| !has(*marker))
 }
 
 #[cfg(test)]
@@ -138,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn families_are_known_by_the_beginning_of_their_name() {
+    fn a_prompt_is_laid_out_as_the_family_of_the_model_reads_it() {
         check("tabahead-mini-v0", Layout::SuffixFirst, true);
         check("Qwen2.5 Coder 0.5B", Layout::PrefixFirst, true);
         check("Qwen2.5-Coder-1.5B-Instruct", Layout::PrefixFirst, true);
@@ -162,27 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_family_is_shown_no_file_name() {
-        let info = ModelInfo {
-            pre_tokenizer: "llama-bpe".to_owned(),
-            ..info("something else")
-        };
-        let profile = profile(&info, |_| true).expect("usable");
-        assert_eq!(profile.template.layout, Layout::PrefixFirst);
-        assert!(!profile.template.file_name);
-    }
-
-    #[test]
     fn a_model_without_a_file_marker_gets_no_file_name() {
-        let profile = profile(&info("tabahead-mini"), |token| token != SpecialToken::File);
+        let profile = profile(&info("tabahead-mini"), |marker| marker != Marker::File);
         assert!(!profile.expect("usable").template.file_name);
     }
 
     #[test]
     fn a_model_that_cannot_fill_in_the_middle_is_refused() {
-        let line = profile(&info("prose"), |token| token != SpecialToken::Middle);
+        let line = profile(&info("prose"), |marker| marker != Marker::Middle);
         assert!(line.expect_err("refused").contains("no Middle token"));
-        let line = profile(&info("prose"), |token| token != SpecialToken::Suffix);
+        let line = profile(&info("prose"), |marker| marker != Marker::Suffix);
         assert!(line.expect_err("refused").contains("no Suffix token"));
     }
 

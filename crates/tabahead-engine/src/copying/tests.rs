@@ -12,8 +12,8 @@ fn source(before: &str, after: &str) -> Source {
 
 fn with_open_files(before: &str, after: &str, open_files: &[&str]) -> Source {
     Source::new(CopySource {
-        before: before.as_bytes().to_vec(),
-        after: after.as_bytes().to_vec(),
+        before: before.to_owned(),
+        after: after.to_owned(),
         open_files: open_files.iter().map(|&text| text.into()).collect(),
     })
 }

@@ -56,7 +56,7 @@ impl Layer {
         let straight = |row| row;
         let attention_norm = vector(source, &name("attn_norm.weight"), width)?;
         let head_norm = |part: &str| {
-            if stated.architecture.head_norms {
+            if stated.head_norms {
                 vector(source, &name(part), head_width).map(Some)
             } else {
                 Ok(None)

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Random, engine, fixtures::fixture, request};
-use crate::{Model, ModelFormat, SpecialToken};
+use crate::{Marker, Model, ModelFormat};
 
 /// A copy of a fixture, to be damaged.
 struct Copy(tempfile::TempDir);
@@ -197,7 +197,7 @@ fn a_model_without_a_usable_tokenizer_computes_but_does_not_complete() {
     assert!(refusal(&fixture("llama.gguf")).contains("no tokenizer"));
     assert!(model.encode("text").is_empty());
     assert_eq!(model.token_bytes(1), b"");
-    assert_eq!(model.special(SpecialToken::Prefix), None);
+    assert_eq!(model.marker(Marker::Prefix), None);
     assert_eq!(model.logits(&[1, 2]).unwrap().len(), model.vocabulary_len());
     let mut engine = engine(&Arc::new(model), 1, 1 << 20);
     assert!(engine.start(request(&[1, 2], b"")).is_err());
@@ -210,14 +210,9 @@ fn a_checkpoint_is_the_model_that_the_gguf_file_is() {
         Model::open(&directory).unwrap(),
         Model::open(&file).unwrap(),
     );
-    for token in [
-        SpecialToken::File,
-        SpecialToken::Prefix,
-        SpecialToken::Suffix,
-        SpecialToken::Middle,
-    ] {
-        assert!(file.special(token).is_some());
-        assert_eq!(directory.special(token), file.special(token));
+    for marker in [Marker::File, Marker::Prefix, Marker::Suffix, Marker::Middle] {
+        assert!(file.marker(marker).is_some());
+        assert_eq!(directory.marker(marker), file.marker(marker));
     }
     for token in 0..file.vocabulary_len() as u32 {
         assert_eq!(directory.token_bytes(token), file.token_bytes(token));

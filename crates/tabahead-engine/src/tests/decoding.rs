@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Random, Recipe, engine, request, run};
 use crate::{
-    CopySource, EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
+    CopySource, EngineError, KvPrecision, Marker, Model, SequenceRequest, Step, TokenId,
     choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
 };
 
@@ -89,9 +89,9 @@ fn what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced() {
         let mut request = request(&prompt, forced.as_bytes());
         request.copy_source = Some(CopySource {
             // Long enough that the votes outweigh any random weights.
-            before: b"what stands in front of it: abc1234\nxyz789\nwhat stands in front of it: abc"
-                .to_vec(),
-            after: b" x".to_vec(),
+            before: "what stands in front of it: abc1234\nxyz789\nwhat stands in front of it: abc"
+                .to_owned(),
+            after: " x".to_owned(),
             open_files: Vec::new(),
         });
         let mut engine = engine(&model, 1, 1 << 24);
@@ -185,9 +185,9 @@ fn special_tokens_spelled_in_a_text_are_text() {
             .iter()
             .all(|&token| model.vocabulary().kind(token) == TokenKind::Text)
     );
-    let prefix = model.special(SpecialToken::Prefix).unwrap();
+    let prefix = model.marker(Marker::Prefix).unwrap();
     assert!(model.token_bytes(prefix).is_empty());
-    assert_eq!(model.special(SpecialToken::Middle), None);
+    assert_eq!(model.marker(Marker::Middle), None);
 }
 
 #[test]

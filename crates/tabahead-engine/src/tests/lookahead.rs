@@ -156,19 +156,19 @@ proptest! {
     fn who_types_along_is_told_the_same(seed in 1u64..1 << 40, copies in any::<bool>()) {
         let model = Recipe::QWEN2.model();
         let prompt = Random(seed).tokens(&model, 20);
-        let copied = |before: &[u8]| copies.then(|| CopySource {
-            before: [&b"the (inner) one\nthe (other) one\nthe re"[..], before].concat(),
-            after: b"\nthe end".to_vec(),
+        let source = CopySource {
+            before: "the (inner) one\nthe (other) one\nthe re".to_owned(),
+            after: "\nthe end".to_owned(),
             open_files: Vec::new(),
-        });
-        let at = |prompt: &[TokenId], forced: &[u8], before: &[u8]| SequenceRequest {
-            copy_source: copied(before),
+        };
+        let at = |prompt: &[TokenId], forced: &[u8], continued: usize| SequenceRequest {
+            continued,
+            copy_source: copies.then(|| source.clone()),
             ..request(prompt, forced)
         };
         let mut used = engine(&model);
-        let path = run(&mut used, at(&prompt, b"", b""), 12);
+        let path = run(&mut used, at(&prompt, b"", 0), 12);
         let bytes = spelled(&model, &path);
-        let mut before = Vec::new();
         for typed in 1..bytes.len() {
             // Tokens that end before the end of the typed text may be in the prompt, too.
             let tokens = path.iter().scan(0, |end, &(id, _)| {
@@ -176,20 +176,17 @@ proptest! {
                 (*end <= typed).then_some(id)
             });
             let tokens: Vec<TokenId> = tokens.collect();
-            before.clear();
-            for &id in &tokens {
-                before.extend_from_slice(model.token_bytes(id));
-            }
-            for (skipped, prompt, forced, before) in [
-                (0, prompt.clone(), &bytes[..typed], &b""[..]),
-                (tokens.len(), [&prompt[..], &tokens].concat(), &bytes[before.len()..typed], &before[..]),
+            let before: usize = tokens.iter().map(|id| model.token_bytes(*id).len()).sum();
+            for (continued, prompt, forced) in [
+                (0, prompt.clone(), &bytes[..typed]),
+                (tokens.len(), [&prompt[..], &tokens].concat(), &bytes[before..typed]),
             ] {
-                if forced.is_empty() && path[skipped].0 == TokenId::MAX {
+                if forced.is_empty() && path[continued].0 == TokenId::MAX {
                     // The stop is masked at the cursor.
                     continue;
                 }
-                let request = at(&prompt, forced, before);
-                let expected = &path[skipped..];
+                let request = at(&prompt, forced, continued);
+                let expected = &path[continued..];
                 prop_assert_eq!(&run(&mut engine(&model), request.clone(), expected.len()), expected);
                 prop_assert_eq!(&run(&mut used, request, expected.len()), expected);
             }
@@ -205,8 +202,8 @@ proptest! {
         let model = Recipe::LLAMA.model();
         let prompt = Random(seed).tokens(&model, 20);
         let source = CopySource {
-            before: [copied.as_bytes(), &copied.as_bytes()[..5]].concat(),
-            after: b"\n".to_vec(),
+            before: [&copied, &copied[..5]].concat(),
+            after: "\n".to_owned(),
             open_files: Vec::new(),
         };
         let copying = SequenceRequest {
@@ -318,8 +315,8 @@ fn a_pass_decodes_several_tokens_of_what_is_copied() {
     let model = Recipe::LLAMA.model();
     let line = "let total = amount(of, these);\n";
     let source = CopySource {
-        before: format!("{line}{line}{line}let tot").into_bytes(),
-        after: b"\n".to_vec(),
+        before: format!("{line}{line}{line}let tot"),
+        after: "\n".to_owned(),
         open_files: Vec::new(),
     };
     let passes = |mut engine: Engine| {

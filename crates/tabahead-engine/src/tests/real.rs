@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 
 use super::{engine, skip};
-use crate::{Engine, Model, SequenceRequest, SpecialToken, Step, TokenId, vocabulary::TokenKind};
+use crate::{Engine, Marker, Model, SequenceRequest, Step, TokenId, vocabulary::TokenKind};
 
 /// Minimum margin by which a token's logit must exceed the next best for its choice to be clear;
 /// below this, rounding decides. llama.cpp's own two ways of reading a prompt are as far from each
@@ -56,12 +56,12 @@ fn an_untouched_file_has_its_markers_and_completes() {
     let Some(model) = model() else { return };
     model.completes().expect("it completes");
     let markers = [
-        (SpecialToken::Prefix, 151_659),
-        (SpecialToken::Middle, 151_660),
-        (SpecialToken::Suffix, 151_661),
+        (Marker::Prefix, 151_659),
+        (Marker::Middle, 151_660),
+        (Marker::Suffix, 151_661),
     ];
     for (marker, id) in markers {
-        assert_eq!(model.special(marker), Some(id), "{marker:?}");
+        assert_eq!(model.marker(marker), Some(id), "{marker:?}");
     }
     // Ends of a text and of a turn, padding, repository name, file separator, and the markers.
     for end in [151_643, 151_645].into_iter().chain(151_659..=151_664) {

@@ -1,4 +1,4 @@
-//! Checks real vocabularies against what the pure crates assume of all vocabularies: the split, the
+//! Checks real vocabularies against what `tabahead-tokens` assumes of all vocabularies: the split, the
 //! stable boundary, the canonical mark. Also checks them against the ids of other tokenizers.
 //!
 //! The embedded model's vocabulary is always here. Those of Qwen2 and Llama 3 are in the folder
@@ -14,7 +14,7 @@ use std::{
     sync::LazyLock,
 };
 
-use tabahead_context::PreTokenizer;
+use tabahead_tokens::PreTokenizer;
 
 use super::{Random, skip};
 use crate::{TokenId, vocabulary::Vocabulary};
@@ -22,7 +22,7 @@ use crate::{TokenId, vocabulary::Vocabulary};
 const QWEN2: &str = "ggml-vocab-qwen2.gguf";
 const LLAMA3: &str = "ggml-vocab-llama-bpe.gguf";
 
-/// A vocabulary and the pre-tokenizer that the pure crates use for it.
+/// A vocabulary and its pre-tokenizer.
 struct Known {
     vocabulary: Vocabulary,
     pre_tokenizer: PreTokenizer,
@@ -31,14 +31,9 @@ struct Known {
 impl Known {
     fn read(file: &Path) -> Self {
         let vocabulary = Vocabulary::of_gguf(file).expect("the vocabulary is supported");
-        let pre_tokenizer = match vocabulary.pre_tokenizer().name() {
-            "qwen2" => PreTokenizer::Qwen2,
-            "llama-bpe" => PreTokenizer::Llama3,
-            other => panic!("the pure crates do not know '{other}'"),
-        };
         Self {
+            pre_tokenizer: vocabulary.pre_tokenizer(),
             vocabulary,
-            pre_tokenizer,
         }
     }
 

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use tabahead_tokens::PreTokenizer;
 
 use super::{
-    CONTROL, NORMAL, Parts, PreTokenizer, UNUSED,
+    CONTROL, NORMAL, Parts, UNUSED,
     special::{Specials, StatedTokens},
 };
 use crate::{EngineError, error::refuse, texts::Texts};
@@ -130,10 +131,12 @@ fn pre_tokenizer(file: &TokenizerFile) -> Result<PreTokenizer, EngineError> {
         }
         _ => None,
     });
-    PreTokenizer::find(|known| Some(known.expression()) == expression).ok_or_else(|| {
+    let mut known = PreTokenizer::ALL.into_iter();
+    let found = known.find(|known| Some(known.pattern()) == expression);
+    found.ok_or_else(|| {
         refuse(format!(
             "the pre-tokenizer of tokenizer.json is not supported, only those of {} are",
-            PreTokenizer::names()
+            super::supported()
         ))
     })
 }

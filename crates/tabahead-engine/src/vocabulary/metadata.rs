@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use tabahead_tokens::{Marker, PreTokenizer};
+
 use super::{
-    Parts, PreTokenizer,
+    Parts,
     special::{Specials, StatedTokens},
 };
-use crate::{EngineError, SpecialToken, error::refuse, gguf::GgufFile};
+use crate::{EngineError, error::refuse, gguf::GgufFile};
 
 /// Removes the tokenizer from the metadata and returns it.
 pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {
@@ -19,10 +21,10 @@ pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {
         )));
     }
     let name = file.string("tokenizer.ggml.pre").unwrap_or("none");
-    let pre_tokenizer = PreTokenizer::find(|known| known.name() == name).ok_or_else(|| {
+    let pre_tokenizer = PreTokenizer::named(name).ok_or_else(|| {
         refuse(format!(
             "pre-tokenizer '{name}' is not supported, only {} are",
-            PreTokenizer::names()
+            super::supported()
         ))
     })?;
     let tokens = file
@@ -48,23 +50,23 @@ pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {
 
 /// Returns the ids that the metadata state, under the keys of current and of older converters.
 fn stated(file: &GgufFile, pre_tokenizer: PreTokenizer) -> StatedTokens {
-    const MARKERS: [(SpecialToken, &str); 8] = [
-        (SpecialToken::File, "fim_sep"),
-        (SpecialToken::File, "file_sep"),
-        (SpecialToken::Prefix, "fim_pre"),
-        (SpecialToken::Prefix, "prefix"),
-        (SpecialToken::Suffix, "fim_suf"),
-        (SpecialToken::Suffix, "suffix"),
-        (SpecialToken::Middle, "fim_mid"),
-        (SpecialToken::Middle, "middle"),
+    const MARKERS: [(Marker, &str); 8] = [
+        (Marker::File, "fim_sep"),
+        (Marker::File, "file_sep"),
+        (Marker::Prefix, "fim_pre"),
+        (Marker::Prefix, "prefix"),
+        (Marker::Suffix, "fim_suf"),
+        (Marker::Suffix, "suffix"),
+        (Marker::Middle, "fim_mid"),
+        (Marker::Middle, "middle"),
     ];
     const STOPS: [&str; 6] = ["eos", "eot", "eom", "fim_pad", "fim_rep", "padding"];
 
     let id = |name: &str| file.integer(&format!("tokenizer.ggml.{name}_token_id"));
     let mut markers = HashMap::new();
-    for (token, name) in MARKERS {
+    for (marker, name) in MARKERS {
         if let Some(id) = id(name) {
-            markers.entry(token).or_insert(id);
+            markers.entry(marker).or_insert(id);
         }
     }
     // If the key is missing, llama.cpp decides by the pre-tokenizer.

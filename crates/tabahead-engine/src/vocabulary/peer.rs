@@ -37,7 +37,7 @@ impl Peer {
             .build()
             .expect("the vocabulary is consistent");
         let split = Split::new(
-            SplitPattern::Regex(parts.pre_tokenizer.expression().to_owned()),
+            SplitPattern::Regex(parts.pre_tokenizer.pattern().to_owned()),
             SplitDelimiterBehavior::Isolated,
             false,
         );

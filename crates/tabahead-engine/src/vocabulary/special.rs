@@ -6,44 +6,45 @@
 
 use std::collections::HashMap;
 
+use tabahead_tokens::Marker::{self, File, Middle, Prefix, Suffix};
+
 use super::NORMAL;
-use crate::{SpecialToken, texts::Texts};
+use crate::texts::Texts;
 
 /// The meaning of a spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     /// A marker of fill-in-the-middle prompts. As output it ends a middle.
-    Marker(SpecialToken),
+    Mark(Marker),
     /// The end of a document, which a model trained to fill in the middle writes after a middle.
     End,
     /// Any other token that ends a middle: ends of turns, padding, separators.
     Stop,
 }
 
-use Meaning::{End, Marker, Stop};
-use SpecialToken::{File, Middle, Prefix, Suffix};
+use Meaning::{End, Mark, Stop};
 
 /// Spellings of special tokens in the model families that complete code, and in the chat models
 /// derived from them.
 #[rustfmt::skip]
 const SPELLINGS: &[(&str, Meaning)] = &[
     // Qwen2.5-Coder, Qwen3-Coder, CodeGemma, Granite 4, and our own.
-    ("<|fim_prefix|>", Marker(Prefix)), ("<|fim_suffix|>", Marker(Suffix)), ("<|fim_middle|>", Marker(Middle)),
+    ("<|fim_prefix|>", Mark(Prefix)), ("<|fim_suffix|>", Mark(Suffix)), ("<|fim_middle|>", Mark(Middle)),
     // StarCoder, Granite, Mellum, SmolLM; SantaCoder.
-    ("<fim_prefix>", Marker(Prefix)), ("<fim_suffix>", Marker(Suffix)), ("<fim_middle>", Marker(Middle)),
-    ("<fim-prefix>", Marker(Prefix)), ("<fim-suffix>", Marker(Suffix)), ("<fim-middle>", Marker(Middle)),
+    ("<fim_prefix>", Mark(Prefix)), ("<fim_suffix>", Mark(Suffix)), ("<fim_middle>", Mark(Middle)),
+    ("<fim-prefix>", Mark(Prefix)), ("<fim-suffix>", Mark(Suffix)), ("<fim-middle>", Mark(Middle)),
     // DeepSeek-Coder: the beginning, the hole between the two texts, and the end of the prompt.
-    ("<｜fim▁begin｜>", Marker(Prefix)), ("<｜fim▁hole｜>", Marker(Suffix)), ("<｜fim▁end｜>", Marker(Middle)),
+    ("<｜fim▁begin｜>", Mark(Prefix)), ("<｜fim▁hole｜>", Mark(Suffix)), ("<｜fim▁end｜>", Mark(Middle)),
     // CodeLlama, with or without the space that SentencePiece writes.
-    ("<PRE>", Marker(Prefix)), ("<SUF>", Marker(Suffix)), ("<MID>", Marker(Middle)),
-    ("▁<PRE>", Marker(Prefix)), ("▁<SUF>", Marker(Suffix)), ("▁<MID>", Marker(Middle)),
+    ("<PRE>", Mark(Prefix)), ("<SUF>", Mark(Suffix)), ("<MID>", Mark(Middle)),
+    ("▁<PRE>", Mark(Prefix)), ("▁<SUF>", Mark(Suffix)), ("▁<MID>", Mark(Middle)),
     // Codestral.
-    ("[PREFIX]", Marker(Prefix)), ("[SUFFIX]", Marker(Suffix)), ("[MIDDLE]", Marker(Middle)),
+    ("[PREFIX]", Mark(Prefix)), ("[SUFFIX]", Mark(Suffix)), ("[MIDDLE]", Mark(Middle)),
     // Seed-Coder.
-    ("<[fim-prefix]>", Marker(Prefix)), ("<[fim-suffix]>", Marker(Suffix)), ("<[fim-middle]>", Marker(Middle)),
+    ("<[fim-prefix]>", Mark(Prefix)), ("<[fim-suffix]>", Mark(Suffix)), ("<[fim-middle]>", Mark(Middle)),
     // Beginnings of files.
-    ("<|file_sep|>", Marker(File)), ("<file_sep>", Marker(File)), ("<|file_separator|>", Marker(File)),
-    ("<filename>", Marker(File)), ("<|filename|>", Marker(File)),
+    ("<|file_sep|>", Mark(File)), ("<file_sep>", Mark(File)), ("<|file_separator|>", Mark(File)),
+    ("<filename>", Mark(File)), ("<|filename|>", Mark(File)),
     // Ends of a text.
     ("<|endoftext|>", End), ("<|end_of_text|>", End), ("<｜end▁of▁sentence｜>", End),
     ("<[end▁of▁sentence]>", End), ("<EOT>", End), ("▁<EOT>", End), ("</s>", End), ("<eos>", End),
@@ -65,7 +66,7 @@ const SPELLINGS: &[(&str, Meaning)] = &[
 #[derive(Debug, Default)]
 pub(crate) struct StatedTokens {
     /// Markers by id.
-    pub(crate) markers: HashMap<SpecialToken, usize>,
+    pub(crate) markers: HashMap<Marker, usize>,
     /// Ends of a text or of a turn, padding and separators. The first one is the end of a text.
     pub(crate) stops: Vec<usize>,
     /// The token that every text begins with, if the file asks for one.
@@ -76,9 +77,11 @@ pub(crate) struct StatedTokens {
 #[derive(Debug, Default)]
 pub(crate) struct Specials {
     /// Markers by id.
-    pub(crate) markers: HashMap<SpecialToken, usize>,
-    /// Every token that ends a middle, markers included.
+    pub(crate) markers: HashMap<Marker, usize>,
+    /// Every token that ends a middle, markers and the begin included.
     pub(crate) stops: Vec<usize>,
+    /// The token that every text begins with.
+    pub(crate) begin: Option<usize>,
     /// The token that ends a text.
     pub(crate) end: Option<usize>,
 }
@@ -109,8 +112,8 @@ impl Specials {
         let mut end = None;
         for (row, id) in found {
             match SPELLINGS[row].1 {
-                Marker(token) => {
-                    markers.entry(token).or_insert(id);
+                Mark(marker) => {
+                    markers.entry(marker).or_insert(id);
                 }
                 End => {
                     end.get_or_insert(id);
@@ -122,13 +125,11 @@ impl Specials {
         // The file of an instruct model declares the end of a turn as its end; a middle ends as
         // documents do.
         let end = end.or(stops.first().copied());
-        if let Some(begin) = begin {
-            markers.insert(SpecialToken::Begin, begin);
-        }
-        stops.extend(markers.values());
+        stops.extend(markers.values().copied().chain(begin));
         Self {
             markers,
             stops,
+            begin,
             end,
         }
     }

@@ -13,6 +13,7 @@
 use super::{Mutant, TestProgram};
 
 const TEXT: TestProgram = TestProgram::library("tabahead-text");
+const TOKENS: TestProgram = TestProgram::library("tabahead-tokens");
 const ENGINE: TestProgram = TestProgram::library("tabahead-engine");
 const BACKEND: TestProgram = TestProgram::library("tabahead-backend");
 const CONTEXT: TestProgram = TestProgram::library("tabahead-context");
@@ -31,8 +32,8 @@ const GENERATION: &str = "crates/tabahead-backend/src/local/generation.rs";
 const WINDOW_ITSELF: &str = "crates/tabahead-context/src/window.rs";
 const TEMPLATE: &str = "crates/tabahead-context/src/template.rs";
 const CLOSERS: &str = "crates/tabahead-context/src/closers.rs";
-const BOUNDARY: &str = "crates/tabahead-context/src/boundary.rs";
-const MARKS: &str = "crates/tabahead-context/src/marks.rs";
+const BOUNDARY: &str = "crates/tabahead-tokens/src/boundary.rs";
+const MARKS: &str = "crates/tabahead-tokens/src/marks.rs";
 const PATH: &str = "crates/tabahead-context/src/path.rs";
 const CUT: &str = "crates/tabahead-context/src/cut.rs";
 const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
@@ -369,7 +370,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: BOUNDARY,
         piece: "(Some(_), Some(given_away)) => given_away,",
         becomes: "(Some(_), Some(_)) => token.start,",
-        program: CONTEXT,
+        program: TOKENS,
         test: "boundary::tests::the_last_pre_token_starts_at_the_boundary",
     },
     Mutant {
@@ -378,7 +379,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: BOUNDARY,
         piece: "_ => token.start,",
         becomes: "_ => token.end,",
-        program: CONTEXT,
+        program: TOKENS,
         test: "boundary::tests::the_last_pre_token_starts_at_the_boundary",
     },
     Mutant {
@@ -387,7 +388,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: BOUNDARY,
         piece: "\\p{N}{1,3}",
         becomes: "\\p{N}",
-        program: CONTEXT,
+        program: TOKENS,
         test: "boundary::tests::digits_are_cut_one_by_one_or_in_threes_from_the_first",
     },
     Mutant {
@@ -423,7 +424,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: MARKS,
         piece: "encode(&text[self.mark..boundary]).into_iter().eq(tokens)",
         becomes: "tokens.count() > 0 || encode(\"\").is_empty()",
-        program: CONTEXT,
+        program: TOKENS,
         test: "marks::tests::another_spelling_stops_the_mark_for_good",
     },
     Mutant {

@@ -16,8 +16,9 @@ struct Absence {
     reason: &'static str,
 }
 
-const PURE: [&str; 3] = [
+const PURE: [&str; 4] = [
     "crates/tabahead-text/src/",
+    "crates/tabahead-tokens/src/",
     "crates/tabahead-context/src/",
     "crates/tabahead-speculation/src/",
 ];
@@ -120,6 +121,7 @@ mod tests {
     fn what_must_not_be_there_is_found_where_it_must_not_be() {
         let clock = "// Instant\nuse std::time::Instant;\nlet s = \"Instant\";\n";
         check("crates/tabahead-context/src/a.rs", clock, &[2]);
+        check("crates/tabahead-tokens/src/a.rs", clock, &[2]);
         check("crates/tabahead-engine/src/a.rs", clock, &[]);
         check("crates/tabahead-context/src/a/tests.rs", clock, &[]);
         let inline = "fn a() {}\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";

@@ -7,22 +7,6 @@ use std::collections::BTreeMap;
 use super::{Finding, defined_type};
 use crate::source::code_only;
 
-/// Names that are defined twice, each with its reason.
-const TWICE: [(&str, &str); 3] = [
-    (
-        "TokenId",
-        "the engine and the pure crates do not depend on each other",
-    ),
-    (
-        "CopySource",
-        "the engine's has what may be copied as bytes, the question's as texts of the window",
-    ),
-    (
-        "PreTokenizer",
-        "the engine's splits text, the context's knows what stays split",
-    ),
-];
-
 /// Types and where each is defined: file and line.
 #[derive(Default)]
 pub(super) struct Names(BTreeMap<String, Vec<(String, usize)>>);
@@ -51,14 +35,11 @@ impl Names {
         }
     }
 
-    /// Finds the names that are defined more than once, and reasons that are no longer needed.
+    /// Finds the names that are defined more than once.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (name, places) in &self.0 {
-            let is_allowed = TWICE.iter().any(|(twice, _)| twice == name);
-            if let [(first, _), others @ ..] = &places[..]
-                && !is_allowed
-            {
+            if let [(first, _), others @ ..] = &places[..] {
                 findings.extend(others.iter().map(|(place, line)| Finding {
                     place: place.clone(),
                     line: *line,
@@ -92,11 +73,11 @@ mod tests {
         let mut names = Names::default();
         names.read(
             "crates/a/src/lib.rs",
-            "pub struct Place;\nstruct Once(u8);\ntype TokenId = u8;\n",
+            "pub struct Place;\nstruct Once(u8);\n",
         );
         names.read(
             "crates/b/src/b.rs",
-            "pub(crate) enum Place {}\ntype TokenId = u8;\n// struct Once\n",
+            "pub(crate) enum Place {}\n// struct Once\n",
         );
         names.read(
             "crates/b/src/c.rs",

@@ -10,7 +10,7 @@ use tabahead_context::{
     FimTemplate, Goal, Layout, Marker, ModelProfile, PreTokenizer, Prompt, Segment, TokenId,
     WindowBudgets,
 };
-use tabahead_engine::{Counters, KvPrecision, SpecialToken, Step};
+use tabahead_engine::{Counters, KvPrecision, Step};
 
 use super::*;
 use crate::{
@@ -77,8 +77,12 @@ impl Compute for Alphabet {
         &self.bytes[token as usize..][..1]
     }
 
-    fn special(&self, token: SpecialToken) -> Option<TokenId> {
-        (token != SpecialToken::Begin).then_some(0)
+    fn marker(&self, _: Marker) -> Option<TokenId> {
+        Some(0)
+    }
+
+    fn begin_token(&self) -> Option<TokenId> {
+        None
     }
 
     fn pre_tokenizer(&self) -> PreTokenizer {

@@ -1,6 +1,6 @@
 //! The canonical mark of texts that are spelled by other tokens than those that encoding gives.
 
-use tabahead_context::{CanonicalMarks, stable_boundary};
+use tabahead_tokens::{CanonicalMarks, stable_boundary};
 
 use super::{Known, Random, llama3, mini, qwen2};
 use crate::TokenId;

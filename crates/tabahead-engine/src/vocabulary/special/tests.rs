@@ -131,7 +131,7 @@ fn what_a_file_states_goes_before_what_is_spelled() {
     };
     let specials = Specials::find(stated, &tokens, &[CONTROL; 4]);
     assert_eq!(specials.markers[&Prefix], 1);
-    assert_eq!(specials.markers[&SpecialToken::Begin], 3);
+    assert_eq!(specials.begin, Some(3));
     // Neither is ever text of a middle.
     assert!([0, 1, 2, 3].iter().all(|id| specials.stops.contains(id)));
 }

@@ -1,31 +1,67 @@
-//! The stable boundary: the latest place in a text that stays a token edge whatever follows.
+//! How tokenizers split text, and the stable boundary: the latest place in a text that stays a token
+//! edge whatever follows.
 //!
 //! Tokenizers first split text into pre-tokens by a pattern and then merge inside each; no token
 //! crosses the edge of a pre-token. So an edge that survives every continuation of the text is a
-//! place up to which the tokens are known for good. Knows no vocabulary.
+//! place up to which the tokens are known for good. The engine encodes by the same patterns. Knows
+//! no vocabulary.
 
-use std::ops::Range;
-use std::sync::LazyLock;
+use std::{iter, ops::Range, sync::LazyLock};
 
 use fancy_regex::Regex;
 
 /// How a tokenizer splits text before merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PreTokenizer {
-    /// Qwen2's pattern (`tokenizer.ggml.pre = "qwen2"`): digits one by one, contractions.
+    /// Qwen2's pattern: digits one by one, contractions.
     Qwen2,
-    /// Llama 3's pattern (`tokenizer.ggml.pre = "llama-bpe"`): like Qwen2's, but digits form groups
-    /// of up to three, counted from the first of a run.
+    /// Llama 3's pattern: like Qwen2's, but digits form groups of up to three, counted from the
+    /// first of a run.
     Llama3,
 }
 
+/// The pattern of both tokenizers, as it is in tokenizer.json files; they differ in the alternative
+/// for digits.
+macro_rules! pattern {
+    ($digits:literal) => {
+        concat!(
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
+            r"|[^\r\n\p{L}\p{N}]?\p{L}+",
+            "|",
+            $digits,
+            r"| ?[^\s\p{L}\p{N}]+[\r\n]*",
+            r"|\s*[\r\n]+",
+            r"|\s+(?!\S)",
+            r"|\s+",
+        )
+    };
+}
+
+const QWEN2: &str = pattern!(r"\p{N}");
+const LLAMA3: &str = pattern!(r"\p{N}{1,3}");
+
 impl PreTokenizer {
-    fn pattern(self) -> &'static Regex {
-        static QWEN2: LazyLock<Regex> = LazyLock::new(|| compile(r"\p{N}"));
-        static LLAMA3: LazyLock<Regex> = LazyLock::new(|| compile(r"\p{N}{1,3}"));
+    /// All supported ones.
+    pub const ALL: [Self; 2] = [Self::Qwen2, Self::Llama3];
+
+    /// Returns its name: `tokenizer.ggml.pre` in GGUF files.
+    pub fn name(self) -> &'static str {
         match self {
-            PreTokenizer::Qwen2 => &QWEN2,
-            PreTokenizer::Llama3 => &LLAMA3,
+            Self::Qwen2 => "qwen2",
+            Self::Llama3 => "llama-bpe",
+        }
+    }
+
+    /// Returns the pre-tokenizer of this name, if it is supported.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// Returns its pattern, as it is in tokenizer.json files.
+    pub fn pattern(self) -> &'static str {
+        match self {
+            Self::Qwen2 => QWEN2,
+            Self::Llama3 => LLAMA3,
         }
     }
 
@@ -33,26 +69,32 @@ impl PreTokenizer {
     /// alternative.
     pub fn split(self, text: &str) -> impl Iterator<Item = Range<usize>> {
         // The regex gives up on runs of a million white space characters. A window's lines are
-        // bounded, so no window holds such a run, and the text before it is still split correctly.
-        self.pattern()
-            .find_iter(text)
-            .map_while(Result::ok)
-            .map(|found| found.range())
+        // bounded, so no window holds such a run. The text before it is still split correctly, and
+        // the rest is one pre-token.
+        let mut found = self.regex().find_iter(text);
+        let mut end = 0;
+        iter::from_fn(move || {
+            let start = end;
+            end = match found.next() {
+                Some(Ok(found)) => found.end(),
+                Some(Err(_)) | None => text.len(),
+            };
+            (start < end).then_some(start..end)
+        })
+    }
+
+    fn regex(self) -> &'static Regex {
+        static QWEN2: LazyLock<Regex> = LazyLock::new(|| compile(PreTokenizer::Qwen2));
+        static LLAMA3: LazyLock<Regex> = LazyLock::new(|| compile(PreTokenizer::Llama3));
+        match self {
+            Self::Qwen2 => &QWEN2,
+            Self::Llama3 => &LLAMA3,
+        }
     }
 }
 
-/// Compiles the pattern that both tokenizers share, with `digits` as the alternative for digits.
-fn compile(digits: &str) -> Regex {
-    let alternatives = [
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
-        r"[^\r\n\p{L}\p{N}]?\p{L}+",
-        digits,
-        r" ?[^\s\p{L}\p{N}]+[\r\n]*",
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",
-        r"\s+",
-    ];
-    Regex::new(&alternatives.join("|")).expect("the patterns are constants and compile")
+fn compile(pre_tokenizer: PreTokenizer) -> Regex {
+    Regex::new(pre_tokenizer.pattern()).expect("the patterns are constants and compile")
 }
 
 /// Returns the stable boundary of `text` in bytes: an edge between pre-tokens under every

@@ -78,6 +78,15 @@ fn the_split_covers_the_text() {
     }
 }
 
+#[test]
+fn a_run_of_white_space_on_which_the_regex_gives_up_is_one_pre_token_with_the_rest() {
+    let text = format!("a{}b c", " ".repeat(1 << 20));
+    for pre_tokenizer in [Qwen2, Llama3] {
+        let split: Vec<_> = pre_tokenizer.split(&text).collect();
+        assert_eq!(split, [0..1, 1..text.len()]);
+    }
+}
+
 fn pre_tokenizers() -> impl Strategy<Value = PreTokenizer> {
     prop::sample::select(vec![Qwen2, Llama3])
 }

@@ -1,6 +1,6 @@
 //! Canonical marks: how far a path's tokens are those that encoding its text would give.
 //!
-//! Knows no tokenizer: the caller passes one in. See `Path::answers` for what the mark is used for.
+//! Knows no tokenizer: the caller passes one in. `Path::answers` of `tabahead-context` uses the mark.
 
 use crate::{PreTokenizer, TokenId, stable_boundary};
 
