@@ -5,7 +5,8 @@
 //! the modules in this order: `window` cuts the text, `secrets` leaves keys and passwords out,
 //! `closers` leaves auto-inserted brackets out, `template` puts the pieces in the model's order,
 //! `boundary` finds where tokens stay put, `path` holds what a model answered and decides which
-//! states that answers, `cut` turns it into what is shown, `key` names it in a cache.
+//! states that answers, `cut` turns it into what is shown, `silence` has the reasons why nothing is,
+//! `key` names it in a cache.
 //!
 //! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id except
 //! to pass it on; two equal inputs give two equal outputs, in any process.
@@ -23,12 +24,13 @@ mod marks;
 mod open_files;
 mod path;
 mod secrets;
+mod silence;
 mod template;
 mod window;
 
 pub use boundary::{PreTokenizer, stable_boundary};
-pub use closers::left_out_closers;
-pub use cut::{Cut, CutSettings, Silence, Suggestion, cut};
+pub use closers::{are_added_closers, is_closed_pair, left_out_closers};
+pub use cut::{Cut, CutSettings, Suggestion, cut};
 pub use elsewhere::Elsewhere;
 pub use generation::{
     CopySource, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority,
@@ -38,5 +40,6 @@ pub use marks::CanonicalMarks;
 pub use open_files::{OpenFile, OpenFiles};
 pub use path::{Answering, Path, PathEnd, PathToken, TokenId};
 pub use secrets::{holds_secret, holds_secret_at, holds_secret_within};
+pub use silence::Silence;
 pub use template::{FimTemplate, Layout, Marker, ModelProfile, Prompt, Segment};
 pub use window::{ContextSettings, ContextWindow, DocumentName, WindowBudgets};

@@ -156,7 +156,7 @@ impl ContextWindow {
     ///
     /// # Errors
     /// Returns a [`Silence`] if nothing may be suggested here: the cursor's line is too long or
-    /// holds a secret, or there is no such attempt.
+    /// holds a secret, or there is no such attempt ([`Silence::TooLong`]).
     pub fn new(
         document: &Document,
         cursor: Offset,
@@ -165,7 +165,7 @@ impl ContextWindow {
         settings: &ContextSettings,
         attempt: u8,
     ) -> Result<Self, Silence> {
-        let budgets = settings.budgets(attempt).ok_or(Silence::LongLine)?;
+        let budgets = settings.budgets(attempt).ok_or(Silence::TooLong)?;
         let lines = Lines {
             document,
             longest: settings.longest_line,

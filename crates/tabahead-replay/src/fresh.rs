@@ -2,6 +2,7 @@
 
 use tabahead_context::{
     ContextWindow, GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority,
+    Silence,
 };
 use tabahead_speculation::SpeculatorSettings;
 
@@ -66,7 +67,9 @@ impl FreshProcess {
                         event = event_of(id, answers.token_at(&request, key, place));
                         place += 1;
                     }
-                    (Progress::Waits, None) | (Progress::Failed, _) => return Err("failed"),
+                    (Progress::Waits, None) | (Progress::Failed, _) => {
+                        return Err(Silence::Undecided);
+                    }
                 }
             };
         }

@@ -4,7 +4,7 @@
 use tabahead_context::{
     ContextSettings, ContextWindow, Cut, CutSettings, DocumentName, GenerationEvent,
     GenerationFailure, GenerationId, GenerationRequest, Goal, ModelProfile, Path, PathEnd,
-    Priority, Suggestion, cut,
+    Priority, Silence, Suggestion, cut,
 };
 use tabahead_speculation::{DocumentId, Input, RequestId, SpeculatorSettings};
 use tabahead_text::{Document, Offset};
@@ -44,7 +44,7 @@ impl DocumentState {
 }
 
 /// Result of a question: what to show, or why nothing is shown.
-pub(crate) type QuestionResult = Result<Suggestion, &'static str>;
+pub(crate) type QuestionResult = Result<Suggestion, Silence>;
 
 /// Progress of a question.
 pub(crate) enum Progress {
@@ -94,7 +94,7 @@ impl Asker {
         attempt: u8,
     ) -> Result<(Asking, GenerationRequest), QuestionResult> {
         if self.context.budgets(attempt).is_none() {
-            return Err(Err("too long for the model"));
+            return Err(Err(Silence::TooLong));
         }
         let window = ContextWindow::new(
             &state.document,
@@ -104,7 +104,7 @@ impl Asker {
             &self.context,
             attempt,
         )
-        .map_err(|silence| Err(silence.as_str()))?;
+        .map_err(Err)?;
         self.asked += 1;
         let id = GenerationId(self.asked);
         let request = GenerationRequest {
@@ -169,9 +169,9 @@ impl Asker {
         );
         match cut {
             Cut::Show(suggestion) => Progress::Decided(Ok(suggestion)),
-            Cut::Silent(silence) => Progress::Decided(Err(silence.as_str())),
+            Cut::Silent(silence) => Progress::Decided(Err(silence)),
             Cut::NeedMore if asking.path.end() != PathEnd::Open => {
-                Progress::Decided(Err("undecided"))
+                Progress::Decided(Err(Silence::Undecided))
             }
             Cut::NeedMore => Progress::Waits,
         }

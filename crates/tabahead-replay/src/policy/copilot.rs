@@ -17,7 +17,9 @@
 use std::{collections::VecDeque, time::Duration};
 
 use lru::LruCache;
-use tabahead_context::{GenerationEvent, GenerationId, ModelProfile, Priority, Suggestion};
+use tabahead_context::{
+    GenerationEvent, GenerationId, ModelProfile, Priority, Silence, Suggestion,
+};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
 };
@@ -319,7 +321,7 @@ impl Copilot {
                 return;
             }
             Progress::Decided(shown) => shown,
-            Progress::Failed => Err("failed"),
+            Progress::Failed => Err(Silence::Undecided),
         };
         self.effects.push_back(Effect::CancelGeneration(id));
         let pending = self.pending.remove(at);
@@ -357,7 +359,7 @@ impl Copilot {
                 let origin = if own { Origin::Miss } else { Origin::Joined };
                 self.show(&state, found.rest, found.covers, origin);
             }
-            None if own => self.respond(decided.and(Err("nothing to add")), Origin::Miss),
+            None if own => self.respond(decided.and(Err(Silence::Empty)), Origin::Miss),
             None => self.ask_for_waiting(),
         }
     }

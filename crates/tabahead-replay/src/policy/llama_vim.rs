@@ -21,7 +21,7 @@
 use std::{cell::Cell, collections::VecDeque, num::NonZeroUsize, rc::Rc, time::Duration};
 
 use lru::LruCache;
-use tabahead_context::{GenerationEvent, ModelProfile, Priority, Suggestion};
+use tabahead_context::{GenerationEvent, ModelProfile, Priority, Silence, Suggestion};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
 };
@@ -130,7 +130,7 @@ impl LlamaVim {
             return;
         };
         if rest.is_empty() {
-            return self.respond(Err("nothing to add"), origin);
+            return self.respond(Err(Silence::Empty), origin);
         }
         let end = Offset(state.cursor.0 + covers);
         let suggestion = Suggestion {
@@ -192,7 +192,7 @@ impl LlamaVim {
         };
         let window = Window::new(&state);
         if !speculates && window.behind_on_line > MOST_BEHIND {
-            return self.respond(Err("text behind the cursor"), Origin::Miss);
+            return self.respond(Err(Silence::Apart), Origin::Miss);
         }
         let keys: Vec<u128> = (0..=DROPPED_LINES).map(|lines| window.key(lines)).collect();
         if keys.iter().all(|key| self.answers.contains(key)) {
@@ -229,7 +229,7 @@ impl LlamaVim {
                 return;
             }
             Progress::Decided(shown) => shown,
-            Progress::Failed => Err("failed"),
+            Progress::Failed => Err(Silence::Undecided),
         };
         self.effects.push_back(Effect::CancelGeneration(id));
         let Some(job) = self.job.take() else { return };

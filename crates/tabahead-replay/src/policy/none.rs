@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tabahead_context::{ModelProfile, Priority};
+use tabahead_context::{ModelProfile, Priority, Silence};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
     Timestamp,
@@ -106,7 +106,7 @@ impl Policy for AskAlways {
                         return;
                     }
                     Progress::Decided(shown) => shown,
-                    Progress::Failed => Err("failed"),
+                    Progress::Failed => Err(Silence::Undecided),
                 };
                 self.waiting = None;
                 if !last {

@@ -244,7 +244,7 @@ impl WaitBench {
 
     /// Starts as many speculative generations as the server would.
     fn speculate(&mut self) {
-        for _ in 0..self.settings.in_flight {
+        for _ in 0..self.settings.in_flight.get() {
             self.start_ahead();
         }
     }

@@ -139,7 +139,7 @@ mod tests {
             &[],
         );
         check(
-            "crates/tabahead-speculation/src/chain.rs",
+            "crates/tabahead-speculation/src/documents.rs",
             "use std::collections::HashMap;\n",
             &[1],
         );
