@@ -1,8 +1,33 @@
-//! Closers that the editor inserted, left out of the prompt.
+//! Closers that the editor inserted: left out of the prompt, and told apart from what was typed.
 //!
 //! A heuristic on characters, the same for every language. What it gets wrong costs a little
 //! quality and is never an error, because the cut treats the left-out text as text that is in the
 //! document.
+
+/// Brackets and quotes that editors close on their own, each with its closer.
+const PAIRS: [(char, char); 7] = [
+    ('(', ')'),
+    ('[', ']'),
+    ('{', '}'),
+    ('<', '>'),
+    ('"', '"'),
+    ('\'', '\''),
+    ('`', '`'),
+];
+
+/// Returns whether an editor may have added all of `text` after what was typed: closers, and white
+/// space around them.
+pub fn are_added_closers(text: &str) -> bool {
+    let is_closer = |c| PAIRS.iter().any(|(_, closer)| *closer == c);
+    text.chars().all(|c| c.is_whitespace() || is_closer(c))
+}
+
+/// Returns whether `text` is an opener and the closer that editors add to it.
+pub fn is_closed_pair(text: &str) -> bool {
+    let mut chars = text.chars();
+    let pair = (chars.next(), chars.next(), chars.next());
+    matches!(pair, (Some(opener), Some(closer), None) if PAIRS.contains(&(opener, closer)))
+}
 
 /// Returns the length in bytes of the longest run of (white space, closer) at the start of `after`
 /// in which each closer matches an opener still open in `tail`, from the innermost outwards. White
@@ -122,7 +147,7 @@ fn is_open_quote(line: &str, quote: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::left_out_closers;
+    use super::{are_added_closers, is_closed_pair, left_out_closers};
 
     /// Checks that the left-out run is the text between the cursor, `$0`, and `$1`.
     #[track_caller]
@@ -176,5 +201,17 @@ mod tests {
         check("match c { '\\'' => f(\"(\"), $0}$1");
         check("fn f<'a>(x: &'a str$0)$1");
         check("f(\"it's (\", $0)$1");
+    }
+
+    #[test]
+    fn what_an_editor_adds_is_closers_and_white_space() {
+        assert!(
+            ["", ")", "\n}", " ] >", "\"'`"]
+                .into_iter()
+                .all(are_added_closers)
+        );
+        assert!(!["(", "a)", ");"].into_iter().any(are_added_closers));
+        assert!(["()", "<>", "\"\""].into_iter().all(is_closed_pair));
+        assert!(!["", "(", "(]", ")(", "())"].into_iter().any(is_closed_pair));
     }
 }

@@ -18,7 +18,7 @@ use self::{
     repetition::{Made, loops},
     signs::is_quote,
 };
-use crate::{ModelProfile, Path, PathEnd, secrets::writes_secret};
+use crate::{ModelProfile, Path, PathEnd, Silence, secrets::writes_secret};
 
 /// Maximum number of line ends at the start of a suggestion.
 const LEADING_LINE_ENDS: usize = 3;
@@ -47,49 +47,6 @@ impl CutSettings {
             max_tokens: self.max_tokens.min(profile.context_tokens / 2).max(1),
             least_log_prob: self.least_log_prob.or(profile.least_log_prob),
             ..self.clone()
-        }
-    }
-}
-
-/// Why nothing is suggested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Silence {
-    /// The cursor's line is too long (minified or data).
-    LongLine,
-    /// The model has nothing to add.
-    Empty,
-    /// The model would have ended the middle here, and is not sure enough of what it says instead.
-    EndOfMiddle,
-    /// The model is not sure enough.
-    Unsure,
-    /// The suggestion repeats what already follows the cursor.
-    RepeatsSuffix,
-    /// The rest of the line would be glued to the suggestion, or end up in a bracket that it opens.
-    Apart,
-    /// The text loops.
-    Repetition,
-    /// A key, a token or a password is on the line, or would be with the suggestion.
-    Secret,
-    /// The engine accepts no prompt for this state.
-    TooLong,
-    /// The model's answer ended before it was known what is shown.
-    Undecided,
-}
-
-impl Silence {
-    /// Returns the name used in logs and statistics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LongLine => "long line",
-            Self::Empty => "nothing to add",
-            Self::EndOfMiddle => "end of the middle",
-            Self::Unsure => "unsure",
-            Self::RepeatsSuffix => "repeats what follows",
-            Self::Apart => "does not join what follows",
-            Self::Repetition => "repetition",
-            Self::Secret => "secret",
-            Self::TooLong => "too long for the model",
-            Self::Undecided => "undecided",
         }
     }
 }

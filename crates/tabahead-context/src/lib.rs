@@ -5,9 +5,10 @@
 //! the modules in this order: `window` cuts the text, `secrets` leaves keys and passwords out,
 //! `closers` leaves auto-inserted brackets out, `template` puts the pieces in the model's order,
 //! `path` holds what a model answered and decides which states that answers, `cut` turns it into
-//! what is shown, `key` names it in a cache. `state`, `view` and `question` put these together: the
-//! one way to ask a model about a state. `tabahead-tokens` has what is known about tokens; its words
-//! that occur in the types here are exported again.
+//! what is shown, `silence` has the reasons why nothing is, `key` names it in a cache. `state`,
+//! `view` and `question` put these together: the one way to ask a model about a state.
+//! `tabahead-tokens` has what is known about tokens; its words that occur in the types here are
+//! exported again.
 //!
 //! Invariants: every byte of base, tail and path is LF text; nothing here reads a token id except
 //! to pass it on; two equal inputs give two equal outputs, in any process.
@@ -24,13 +25,14 @@ mod open_files;
 mod path;
 mod question;
 mod secrets;
+mod silence;
 mod state;
 mod template;
 mod view;
 mod window;
 
-pub use closers::left_out_closers;
-pub use cut::{Cut, CutSettings, Silence, Suggestion, cut};
+pub use closers::{are_added_closers, is_closed_pair, left_out_closers};
+pub use cut::{Cut, CutSettings, Suggestion, cut};
 pub use elsewhere::Elsewhere;
 pub use generation::{
     GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority,
@@ -40,6 +42,7 @@ pub use open_files::{OpenFile, OpenFiles};
 pub use path::{Answering, Path, PathEnd, PathToken};
 pub use question::{Asker, FreshQuestion, GenerationPlan, Progress, Question};
 pub use secrets::{holds_secret, holds_secret_at, holds_secret_within};
+pub use silence::Silence;
 pub use state::State;
 pub use tabahead_tokens::{
     CanonicalMarks, CopySource, Layout, Marker, PreTokenizer, TokenId, stable_boundary,

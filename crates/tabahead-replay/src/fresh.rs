@@ -2,13 +2,13 @@
 
 use tabahead_context::{
     Asker, ContextWindow, GenerationEvent, GenerationFailure, GenerationId, ModelProfile, Priority,
-    Progress, State,
+    Progress, Silence, State,
 };
 use tabahead_speculation::SpeculatorSettings;
 
 use crate::{
     answers::{Answers, NextToken},
-    policy::asking::{QuestionResult, asker, named},
+    policy::asking::{QuestionResult, asker},
 };
 
 /// Asks as a fresh process does.
@@ -39,7 +39,7 @@ impl FreshProcess {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
         let (mut asking, mut request) = match asked {
             Ok(asked) => asked,
-            Err(silence) => return Err(silence.as_str()),
+            Err(silence) => return Err(silence),
         };
         loop {
             let id = request.id;
@@ -57,13 +57,15 @@ impl FreshProcess {
             let mut place = 0;
             request = loop {
                 match (self.0.take(&mut asking, event), key) {
-                    (Progress::Decided(decided), _) => return named(decided),
+                    (Progress::Decided(decided), _) => return decided,
                     (Progress::AskAgain(shorter), _) => break shorter,
                     (Progress::Waits, Some(key)) => {
                         event = event_of(id, answers.token_at(&request, key, place));
                         place += 1;
                     }
-                    (Progress::Waits, None) | (Progress::Failed(_), _) => return Err("failed"),
+                    (Progress::Waits, None) | (Progress::Failed(_), _) => {
+                        return Err(Silence::Undecided);
+                    }
                 }
             };
         }

@@ -6,14 +6,14 @@
 //! it turns off what it could mean: the language, the files of the rule, or, if even that cannot be
 //! read, everything.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
+use std::{borrow::Cow, collections::BTreeMap, num::NonZeroUsize, sync::LazyLock};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tabahead_backend::{KvPrecision, LocalSettings, ModelSource};
 use tabahead_context::{ContextSettings, CutSettings};
-use tabahead_speculation::SpeculatorSettings;
+use tabahead_speculation::{ComputedAhead, SpeculatorSettings};
 use tabahead_text::quoted;
 
 use crate::{folders::Folders, suitability::problem_of};
@@ -396,8 +396,11 @@ impl Settings {
                 least_log_prob: self.gate.least_log_prob.map(|least| least as f32),
                 least_log_prob_at_end: self.gate.least_log_prob_at_end as f32,
             },
-            speculate: self.speculation.enabled,
-            depth: self.speculation.depth,
+            ahead: if self.speculation.enabled {
+                ComputedAhead::Accepts(self.speculation.depth)
+            } else {
+                ComputedAhead::Nothing
+            },
             cache_bytes: self.cache.bytes,
             in_flight: IN_FLIGHT,
         }
@@ -531,7 +534,7 @@ const COPY_BUDGET: usize = 64 << 10;
 
 /// Maximum number of concurrent generations: enough for a request and the speculations that share
 /// its prompt.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 /// Maximum number of dots in a key that is split; the keys of settings have one.
 const MOST_DOTS: usize = 8;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tabahead_context::{
-    DocumentName, GenerationEvent, GenerationId, GenerationRequest, Priority, Suggestion,
+    DocumentName, GenerationEvent, GenerationId, GenerationRequest, Priority, Silence, Suggestion,
 };
 use tabahead_text::{Document, Offset};
 
@@ -193,8 +193,8 @@ pub enum Answer {
     },
     /// Nothing to suggest.
     Silent {
-        /// The reason, as a word for logs and statistics.
-        reason: &'static str,
+        /// The reason.
+        reason: Silence,
         /// Origin of the decision; `None` if no path was needed.
         origin: Option<Origin>,
     },

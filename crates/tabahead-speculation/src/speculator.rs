@@ -3,229 +3,46 @@
 //! Every input is handled in two steps: it changes what is known (a text, a request, a token), then
 //! `reconcile` derives, from that alone, which requests can be answered and which generations
 //! should run, and makes the running generations match. Read `reconcile` first.
+//!
+//! This file coordinates. What is known is in five values, which do not see each other's fields.
 
-mod answers;
-mod changes;
-mod generations;
-mod reading;
-mod requests;
+use std::collections::VecDeque;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    num::NonZeroUsize,
-};
-
-use lru::LruCache;
-use tabahead_context::{
-    Answering, ContextKey, ContextSettings, Cut, CutSettings, GenerationId, Goal, ModelProfile,
-    PathEnd, Priority, Suggestion, cut,
-};
-use tabahead_text::Document;
-
-use reading::Reading;
-use requests::Asked;
+use tabahead_context::{DocumentName, GenerationEvent, ModelProfile, Suggestion};
+use tabahead_text::{Document, Offset};
 
 use crate::{
-    DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Stats, SuggestionId,
-    Timestamp,
-    cache::SuggestionCache,
-    chain::{Chain, UserPlace},
-    known_path::KnownPath,
-    offer::Offer,
-    state::{BufferState, View},
+    Answer, ComputedAhead, DocumentId, Effect, Input, RequestId, SelectedCompletion,
+    SpeculatorSettings, Stats, Timestamp,
+    answers::{KeptAnswers, Lookup, Need, Request},
+    documents::{Documents, UserPlace},
+    generations::{For, Generations, Reported, SideEffects},
+    hypotheses::rank,
+    reading::Reading,
+    settings::QuestionSettings,
+    state::BufferState,
 };
-
-/// Number of windows remembered as too long for the model's context.
-const TOO_LONG_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
-
-/// Maximum number of documents to look ahead in; those with the latest requests are kept. The user
-/// is in one document, and returns to a few others.
-const MOST_CHAINS: usize = 16;
-
-/// Number of suggestions remembered by their ids, for reports of what became of them.
-const SUGGESTIONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
-
-/// Settings of the Speculator, resolved.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SpeculatorSettings {
-    /// Settings for what the model sees.
-    pub context: ContextSettings,
-    /// Settings for what is shown.
-    pub cut: CutSettings,
-    /// Whether to compute ahead at all. Changes no answer, only how long it takes.
-    pub speculate: bool,
-    /// Number of accepts to look ahead.
-    pub depth: usize,
-    /// Maximum size of the cached paths in bytes.
-    pub cache_bytes: usize,
-    /// Maximum number of concurrent generations; 0 means 1.
-    pub in_flight: usize,
-}
-
-impl SpeculatorSettings {
-    /// Returns the settings with the model's own values for what is not set.
-    pub fn for_model(self, profile: &ModelProfile) -> Self {
-        Self {
-            context: self.context.for_model(profile),
-            cut: self.cut.for_model(profile),
-            ..self
-        }
-    }
-}
 
 /// The state machine.
 #[derive(Debug)]
 pub struct Speculator {
-    settings: SpeculatorSettings,
-    profile: ModelProfile,
-    documents: BTreeMap<DocumentId, OpenDocument>,
-    /// Documents that may have a request or a chain: the only ones that a decision looks at.
-    attended: BTreeSet<DocumentId>,
-    /// The document that each suggestion was offered in.
-    offered: LruCache<SuggestionId, DocumentId>,
-    running: BTreeMap<GenerationId, Running>,
+    settings: QuestionSettings,
+    ahead: ComputedAhead,
+    documents: Documents,
+    answers: KeptAnswers,
+    generations: Generations,
     reading: Reading,
-    cache: SuggestionCache,
-    /// Windows that the backend refused as too long; smaller ones are tried instead.
-    too_long: LruCache<ContextKey, ()>,
-    effects: VecDeque<Effect>,
     stats: Stats,
-    /// Time of the latest input.
-    now: Timestamp,
-    /// Numbers of the latest request, generation and suggestion.
-    turn: u64,
-    generation: u64,
-    suggestion: u64,
+    effects: VecDeque<Effect>,
 }
 
-/// Everything known about a document besides its cached paths.
-#[derive(Debug, Default)]
-struct OpenDocument {
-    /// Text of the document, and the cursor as far as it is known.
-    place: Option<UserPlace>,
-    /// Request that waits for an answer.
-    request: Option<Request>,
-    /// Hypotheses about what comes next.
-    chain: Option<Chain>,
-    /// Suggestions that the editor has, in its order.
-    offers: Vec<Offer>,
-    /// Offer that the latest change completed: its accept may still be reported.
-    completed: Option<Offer>,
-    gone: Gone,
-    /// Turn of the latest request.
-    turn: u64,
-    /// Generations that the request and the chain wait for.
-    request_waits_for: Vec<GenerationId>,
-    chain_waits_for: Option<GenerationId>,
-}
-
-/// The suggestions that a change removed. Their accept may still be reported: an editor whose menu
-/// deletes the typed word and inserts the item may send the deletion before the insertion.
-#[derive(Debug, Default)]
-struct Gone {
-    offers: Vec<Offer>,
-    /// True if the change was counted as the user typing something else.
-    has_diverged: bool,
-}
-
-/// A request without an answer yet.
-#[derive(Debug)]
-struct Request {
+/// A request as it came, without its text.
+struct Asked {
     id: RequestId,
-    /// State that the request asks about, with the popup menu's item inserted if one is selected.
-    state: BufferState,
+    cursor: Offset,
+    name: DocumentName,
     selected: Option<SelectedCompletion>,
-    waited: bool,
-    /// True if a generation was started for the request.
-    started: bool,
-    /// Number of other suggestions to add.
     alternatives: usize,
-    /// Parts of the answer that are decided.
-    decided: Decided,
-}
-
-/// The decided parts of an answer, kept while the rest is computed: a small cache may evict their
-/// paths.
-#[derive(Debug, Default)]
-struct Decided {
-    first: Option<First>,
-    /// First character after the cursor in the first suggestion's path; no alternative may begin
-    /// with it.
-    next: Option<char>,
-    /// The alternatives, once the characters that they begin with are known.
-    others: Option<Vec<Other>>,
-}
-
-/// The first suggestion of an answer.
-#[derive(Debug)]
-struct First {
-    shown: Result<Suggestion, &'static str>,
-    /// Origin of the suggestion; `None` if the model need not be asked.
-    origin: Option<Origin>,
-}
-
-/// Another suggestion of an answer.
-#[derive(Debug)]
-struct Other {
-    state: BufferState,
-    /// The result once it is decided: a suggestion, or nothing to show.
-    shown: Option<Option<Suggestion>>,
-}
-
-/// A generation that the backend works on.
-#[derive(Debug)]
-struct Running {
-    /// Path decoded so far; empty if the goal is to read.
-    known: KnownPath,
-    goal: Goal,
-    priority: Priority,
-    /// True if it runs for a hypothesis and is not yet counted as finished, cancelled or failed.
-    speculation: bool,
-    /// True if it was asked for the likeliest characters.
-    tells_characters: bool,
-}
-
-/// The answer at a state, as far as it is known.
-enum Knowledge {
-    /// Decided by this path, or by none if the model need not be asked.
-    Decided(Cut, Option<PathSource>),
-    /// Silent without a path, with the reason.
-    NotAsked(&'static str),
-    /// A generation must run.
-    Needs(Need),
-}
-
-/// The path that decided a state.
-#[derive(Clone, Copy)]
-enum PathSource {
-    Running(GenerationId),
-    Cached(ContextKey),
-}
-
-/// The generation that a state needs.
-enum Need {
-    /// This running generation.
-    Keep(GenerationId),
-    /// A new generation that begins at the state in this text, and reports this many of the
-    /// likeliest characters there.
-    Begin(Box<View>, Document, usize),
-    /// A generation that continues a stored path in this text.
-    Continue(Box<KnownPath>, Document),
-    /// A generation that reads the prompt at the state, and decodes nothing.
-    Read(Box<View>),
-}
-
-/// The purpose of a generation.
-#[derive(Clone, Copy, PartialEq)]
-enum For {
-    /// A waiting request.
-    Request(DocumentId),
-    /// A state that the user may reach.
-    Hypothesis(DocumentId),
-    /// A request that was cancelled or superseded and may be made again: what already runs is kept.
-    Return(DocumentId),
-    /// Any request that may come at the place where the cursor rests.
-    Reading,
 }
 
 impl Speculator {
@@ -233,30 +50,28 @@ impl Speculator {
     pub fn new(settings: SpeculatorSettings, profile: ModelProfile) -> Self {
         let settings = settings.for_model(&profile);
         Self {
-            cache: SuggestionCache::new(settings.cache_bytes),
-            settings,
-            profile,
-            documents: BTreeMap::new(),
-            attended: BTreeSet::new(),
-            offered: LruCache::new(SUGGESTIONS_REMEMBERED),
-            running: BTreeMap::new(),
+            ahead: settings.ahead,
+            documents: Documents::new(),
+            answers: KeptAnswers::new(settings.cache_bytes),
+            generations: Generations::new(settings.in_flight),
             reading: Reading::default(),
-            too_long: LruCache::new(TOO_LONG_REMEMBERED),
-            effects: VecDeque::new(),
             stats: Stats::default(),
-            now: Timestamp::default(),
-            turn: 0,
-            generation: 0,
-            suggestion: 0,
+            effects: VecDeque::new(),
+            settings: QuestionSettings {
+                profile,
+                context: settings.context,
+                cut: settings.cut,
+            },
         }
     }
 
     /// Handles an input. The caller reads the resulting effects with `poll_effect`.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) {
-        self.now = now;
+        let accepts = self.ahead.accepts();
+        let (documents, stats) = (&mut self.documents, &mut self.stats);
         match input {
             Input::DocumentChanged { document, snapshot } => {
-                self.document_changed(document, snapshot);
+                self.document_changed(now, document, snapshot);
             }
             Input::DocumentClosed { document } => self.document_closed(document),
             Input::CompletionRequested {
@@ -279,7 +94,7 @@ impl Speculator {
             }
             Input::RequestCancelled { request } => self.request_cancelled(request),
             Input::Generation(event) => self.generation_reported(event),
-            Input::Accepted { suggestion } => self.accepted(suggestion),
+            Input::Accepted { suggestion } => documents.accepted(suggestion, accepts, stats),
             Input::Shown {
                 document,
                 snapshot,
@@ -287,61 +102,59 @@ impl Speculator {
                 name,
                 suggestion,
             } => self.shown(document, snapshot, cursor, name, &suggestion),
-            Input::AcceptedPart { suggestion, length } => self.accepted_part(suggestion, length),
-            Input::Displayed { suggestion } => self.displayed(suggestion),
-            Input::Dismissed { document } => self.dismissed(document),
+            Input::AcceptedPart { suggestion, length } => {
+                documents.accepted_part(suggestion, length, stats);
+            }
+            Input::Displayed { suggestion } => documents.displayed(suggestion, accepts),
+            Input::Dismissed { document } => documents.dismissed(document, stats),
             Input::Focused {
                 document,
                 snapshot,
                 cursor,
                 name,
-            } => self.focused(document, snapshot, cursor, name),
-            Input::FocusLost => self.focus_lost(),
+            } => self.focused(now, document, snapshot, cursor, name),
+            Input::FocusLost => self.reading = Reading::default(),
             Input::CursorMoved {
                 document,
                 snapshot,
                 cursor,
                 name,
-            } => self.cursor_moved(document, snapshot, cursor, name),
+            } => self.cursor_moved(now, document, snapshot, cursor, name),
         }
         self.reconcile();
     }
 
     /// Changes the settings. Answers follow the new settings from now on.
     pub fn configure(&mut self, settings: SpeculatorSettings) {
-        let settings = settings.for_model(&self.profile);
-        self.cache.set_budget(settings.cache_bytes);
-        // Which windows fit depends on the reserve, and the steps of a chain depend on the cut.
-        self.too_long.clear();
+        let settings = settings.for_model(&self.settings.profile);
+        self.answers.configure(settings.cache_bytes);
         if self.settings.cut.max_tokens != settings.cut.max_tokens {
             // They were started with another reserve, and might not have been started with this
             // one.
-            let running: Vec<_> = self.running.keys().copied().collect();
-            running.into_iter().for_each(|id| self.stop(id));
+            self.generations.stop_all(&mut SideEffects {
+                answers: &mut self.answers,
+                effects: &mut self.effects,
+                stats: &mut self.stats,
+            });
         }
-        self.settings = settings;
-        self.read_anew();
-        for open in self.documents.values_mut() {
-            open.chain = None;
-            if let Some(request) = &mut open.request {
-                let state = &request.state;
-                request.state = BufferState::new(
-                    state.document.clone(),
-                    state.cursor,
-                    state.name.clone(),
-                    &self.settings.context,
-                    &self.profile,
-                );
-                request.decided = Decided::default();
-            }
-        }
+        self.generations.set_most(settings.in_flight);
+        self.ahead = settings.ahead;
+        self.settings.context = settings.context;
+        self.settings.cut = settings.cut;
+        let place = self.reading.document();
+        let place = place.and_then(|document| self.documents.place(document));
+        self.reading.restart(place, &self.settings);
+        self.documents.configure(&self.settings);
         self.reconcile();
     }
 
     /// Handles the timeout that `poll_timeout` named.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.now = now;
-        self.cursor_rests();
+        if self.ahead.includes_reading() {
+            let place = self.reading.document();
+            let place = place.and_then(|document| self.documents.place(document));
+            self.reading.rest(place, now, &self.settings);
+        }
         self.reconcile();
     }
 
@@ -352,7 +165,8 @@ impl Speculator {
 
     /// Returns when to call `handle_timeout`, if at all.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.rests_at()
+        let rests = self.reading.rests_at();
+        rests.filter(|_| self.ahead.includes_reading())
     }
 
     /// Returns the counters since start.
@@ -361,199 +175,217 @@ impl Speculator {
     }
 
     /// Answers what can be answered and decides what to compute: first what requests wait for, the
-    /// longest waiting first; then, document by document, the state that the user would reach by
-    /// accepting what is shown (and accepting again, up to `depth` times). At most `in_flight`
-    /// generations run, the first ones of that list; all others are cancelled. Only if that list is
-    /// empty, the prompt where the cursor rests is read.
+    /// longest waiting first; then the hypotheses, in the order of `rank`. Only as many generations
+    /// run as the settings allow, the first ones of that list; all others are cancelled. Only if
+    /// that list is empty, the prompt where the cursor rests is read.
     ///
-    /// Looks only at documents that have a waiting request or a chain, so that its cost does not
+    /// Looks only at documents that have a waiting request or hypotheses, so that its cost does not
     /// depend on how many documents are open.
     fn reconcile(&mut self) {
-        let mut wanted: Vec<(For, Need)> = Vec::new();
-        for document in self.documents_by_turn() {
-            match self.look_up_request(document) {
-                Some(needs) if !needs.is_empty() => {
-                    wanted.extend(needs.into_iter().map(|need| (For::Request(document), need)));
-                }
-                Some(_) => self.respond(document),
-                None => {}
-            }
-        }
-        let mut chains = 0;
-        for document in self.documents_by_turn().into_iter().rev() {
-            let Some(open) = self.documents.get_mut(&document) else {
-                continue;
-            };
-            if open.chain.is_none() {
-                continue;
-            }
-            chains += 1;
-            if chains > MOST_CHAINS {
-                open.chain = None;
-            } else {
-                wanted.extend(self.advance_chain(document));
-            }
-        }
+        let mut wanted = self.wanted_by_requests();
+        wanted.extend(self.wanted_by_hypotheses());
         if wanted.is_empty() {
-            wanted.extend(self.read_ahead());
+            wanted.extend(self.wanted_by_reading());
         }
-        self.run_exactly(wanted);
-        let documents = &self.documents;
-        self.attended.retain(|document| {
-            let open = documents.get(document);
-            open.is_some_and(|open| open.request.is_some() || open.chain.is_some())
-        });
-        self.stats.running = self.running.len() as u64;
-        self.stats.cache_paths = self.cache.len() as u64;
-        self.stats.cache_bytes = self.cache.bytes() as u64;
-        self.stats.cache_evicted = self.cache.evicted();
+        let mut side = SideEffects {
+            answers: &mut self.answers,
+            effects: &mut self.effects,
+            stats: &mut self.stats,
+        };
+        let started = (self.generations).run_exactly(wanted, &self.settings, &mut side);
+        self.documents.requests_have_started(&started);
+        self.documents.forget_unattended();
+        self.stats.running = self.generations.len() as u64;
+        self.answers.count(&mut self.stats);
     }
 
-    /// Decides the chain's states one after the other, as far as paths are known, and returns what
-    /// the first undecided one needs.
-    fn advance_chain(&mut self, document: DocumentId) -> Option<(For, Need)> {
-        let mut chain = self.documents.get_mut(&document)?.chain.take()?;
-        let looks_ahead = chain.limit > 0 && self.settings.speculate;
-        let mut wanted = None;
-        while let Some(state) = chain.undecided() {
-            match self.look_up(state) {
-                Knowledge::Decided(Cut::Show(suggestion), source) => {
-                    self.speculation_finished(source);
-                    let next = state.accepted(&suggestion, &self.settings.context, &self.profile);
-                    chain.states.push(next);
-                }
-                Knowledge::Decided(_, source) => {
-                    self.speculation_finished(source);
-                    chain.ended = true;
-                }
-                Knowledge::NotAsked(_) => chain.ended = true,
-                Knowledge::Needs(needed) => {
-                    wanted = match (looks_ahead, &needed) {
-                        (true, _) => Some((For::Hypothesis(document), needed)),
-                        (false, Need::Keep(_)) => Some((For::Return(document), needed)),
-                        (false, Need::Begin(..) | Need::Continue(..) | Need::Read(..)) => None,
-                    };
-                    break;
+    /// Answers the requests that are decided, and returns what the others need.
+    fn wanted_by_requests(&mut self) -> Vec<(For, Need)> {
+        let mut wanted = Vec::new();
+        for document in self.documents.by_turn(&mut self.stats) {
+            let (mut lookup, documents, _) = self.lookup();
+            match documents.look_up_request(document, &mut lookup) {
+                Some(needs) if needs.is_empty() => self.respond(document),
+                needs => {
+                    let needs = needs.into_iter().flatten();
+                    wanted.extend(needs.map(|need| (For::Request(document), need)));
                 }
             }
-        }
-        if let Some(open) = self.documents.get_mut(&document) {
-            open.chain = Some(chain);
         }
         wanted
     }
 
-    /// Returns what running and stored paths know about a state. If several paths answer, uses the
-    /// one that is decoded furthest: they agree, and the longest one is least likely to need more.
-    fn look_up(&mut self, state: &mut BufferState) -> Knowledge {
-        self.stats.looked_at += 1;
-        while let Ok(view) = &state.view
-            && self.too_long.contains(&view.key)
-        {
-            if state.demanded > 0 {
-                return Knowledge::NotAsked("too long for the model");
-            }
-            state.shrink(&self.settings.context, &self.profile);
+    /// Returns what the hypotheses need that are not decided, those that rank first first.
+    fn wanted_by_hypotheses(&mut self) -> impl Iterator<Item = (For, Need)> + use<> {
+        let (mut lookup, documents, _) = self.lookup();
+        rank(documents.advance(&mut lookup))
+    }
+
+    /// Returns what is needed to read the prompt where the cursor rests.
+    fn wanted_by_reading(&mut self) -> Option<(For, Need)> {
+        if !self.ahead.includes_reading() {
+            self.reading.stop();
         }
-        let view = match &state.view {
-            Ok(view) => view,
-            Err(reason) => return Knowledge::NotAsked(reason),
+        let (mut lookup, _, reading) = self.lookup();
+        reading.look_up(&mut lookup)
+    }
+
+    /// Returns all paths, to look up the states of the documents and the one where the cursor rests.
+    fn lookup(&mut self) -> (Lookup<'_>, &mut Documents, &mut Reading) {
+        let lookup = Lookup {
+            answers: &mut self.answers,
+            generations: &mut self.generations,
+            settings: &self.settings,
+            stats: &mut self.stats,
         };
-        let reserve = self.settings.cut.max_tokens;
-        let mut best: Option<(PathSource, &KnownPath)> = None;
-        let mut may_answer: Option<(GenerationId, &KnownPath)> = None;
-        let running = self
-            .running
-            .iter()
-            .map(|(&id, running)| (PathSource::Running(id), &running.known));
-        let stored = self
-            .cache
-            .candidates(view)
-            .map(|known| (PathSource::Cached(known.view.key), known));
-        for (source, known) in running.chain(stored) {
-            match (known.answers(view, &self.profile, reserve), source) {
-                (Answering::Yes, _) if known.is_further_than(best.map(|(_, best)| best)) => {
-                    best = Some((source, known));
+        (lookup, &mut self.documents, &mut self.reading)
+    }
+
+    /// Answers a document's request, which is completely decided, and looks ahead of what is shown.
+    fn respond(&mut self, document: DocumentId) {
+        let (accepts, settings) = (self.ahead.accepts(), &self.settings);
+        let answered = (self.documents).respond(document, accepts, settings, &mut self.stats);
+        if let Some((request, answer)) = answered {
+            let respond = Effect::Respond { request, answer };
+            self.effects.push_back(respond);
+        }
+    }
+
+    /// Answers a request that is no longer wanted, or that something newer replaces.
+    fn supersede(&mut self, request: RequestId) {
+        self.stats.superseded += 1;
+        self.effects.push_back(Effect::Respond {
+            request,
+            answer: Answer::Superseded,
+        });
+    }
+
+    /// Follows the user to a document's text. Returns whether the text was known and is new.
+    fn follow(&mut self, document: DocumentId, snapshot: Document) -> bool {
+        let open = self.documents.attend(document);
+        if !open.differs_from(&snapshot) {
+            return false;
+        }
+        if let Some(outdated) = open.follow(snapshot, &self.settings, &mut self.stats) {
+            self.supersede(outdated);
+        }
+        true
+    }
+
+    fn document_changed(&mut self, now: Timestamp, document: DocumentId, snapshot: Document) {
+        if self.follow(document, snapshot) && self.reading.document() == Some(document) {
+            let place = self.documents.place(document);
+            self.reading.follow(place, now, &self.settings);
+        }
+    }
+
+    fn document_closed(&mut self, document: DocumentId) {
+        if self.reading.document() == Some(document) {
+            self.reading = Reading::default();
+        }
+        if let Some(waiting) = self.documents.close(document) {
+            self.supersede(waiting);
+        }
+    }
+
+    fn requested(&mut self, document: DocumentId, snapshot: Document, asked: Asked) {
+        self.stats.requests += 1;
+        // Following the text first lets the hypotheses keep what this request may join.
+        self.follow(document, snapshot.clone());
+        self.reading = Reading::of_request(document, asked.name.clone());
+        let place = UserPlace::of_cursor(snapshot, asked.cursor);
+        let (text, at) = match &asked.selected {
+            None => (place.document.clone(), place.cursor),
+            Some(item) => item.inserted_in(&place.document),
+        };
+        let state = self.state_at(text, at, asked.name);
+        let request = Request::new(asked.id, state, asked.selected, asked.alternatives);
+        if let Some(older) = self.documents.ask(document, place, request) {
+            self.supersede(older);
+        }
+    }
+
+    /// Supersedes a cancelled request.
+    fn request_cancelled(&mut self, request: RequestId) {
+        if let Some(cancelled) = self.documents.cancel(request) {
+            self.supersede(cancelled);
+        }
+    }
+
+    /// Records that a suggestion from another source is on screen: what follows its accept is
+    /// looked at next. It replaces what a request would show, so a waiting request is superseded.
+    fn shown(
+        &mut self,
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Offset,
+        name: DocumentName,
+        suggestion: &Suggestion,
+    ) {
+        self.follow(document, snapshot.clone());
+        self.reading = Reading::of_request(document, name.clone());
+        let state = self.state_at(snapshot, cursor, name);
+        let (accepts, settings) = (self.ahead.accepts(), &self.settings);
+        let waiting = (self.documents).show(document, state, suggestion, accepts, settings);
+        if let Some(replaced) = waiting {
+            self.supersede(replaced);
+        }
+    }
+
+    /// Records that the user is in a document with this text. The cursor is `cursor`, unless more
+    /// recent inputs have given another one.
+    fn focused(
+        &mut self,
+        now: Timestamp,
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Option<Offset>,
+        name: DocumentName,
+    ) {
+        self.follow(document, snapshot.clone());
+        let place = UserPlace::of_cursor(snapshot, cursor.unwrap_or_default());
+        self.documents.attend(document).place_or(place);
+        self.reading.attends(document, name, now);
+    }
+
+    /// Records that the cursor moved.
+    fn cursor_moved(
+        &mut self,
+        now: Timestamp,
+        document: DocumentId,
+        snapshot: Document,
+        cursor: Offset,
+        name: DocumentName,
+    ) {
+        self.document_changed(now, document, snapshot.clone());
+        let place = UserPlace::of_cursor(snapshot, cursor);
+        let has_moved = self.documents.attend(document).move_to(place);
+        if has_moved || self.reading.document() != Some(document) {
+            self.reading.attends(document, name, now);
+        }
+    }
+
+    fn generation_reported(&mut self, event: GenerationEvent) {
+        match self.generations.take(event, &mut self.stats) {
+            Reported::Progress => {}
+            Reported::Read(window) => self.reading.was_read(window),
+            Reported::TooLong(window) => self.answers.refused(window),
+            Reported::Broken(waiting, line) => {
+                for request in self.documents.fail(&waiting) {
+                    self.stats.failed += 1;
+                    self.effects.push_back(Effect::Respond {
+                        request,
+                        answer: Answer::Failed(line.clone()),
+                    });
                 }
-                (Answering::NotYet, PathSource::Running(id))
-                    if known.is_further_than(may_answer.map(|(_, other)| other)) =>
-                {
-                    may_answer = Some((id, known));
-                }
-                _ => {}
             }
         }
-        if let Some((source, known)) = best {
-            let (window, settings) = (&view.window, &self.settings.cut);
-            let cut = cut(
-                &state.document,
-                state.cursor,
-                &state.name.language,
-                &window.left_out,
-                &known.path,
-                window.tail.len() - state.demanded,
-                settings,
-            );
-            return match (cut, source) {
-                (Cut::NeedMore, _) if known.path.end() != PathEnd::Open => {
-                    Knowledge::NotAsked("undecided")
-                }
-                (Cut::NeedMore, PathSource::Running(id)) => Knowledge::Needs(Need::Keep(id)),
-                (Cut::NeedMore, PathSource::Cached(_)) => {
-                    let mut known = known.clone();
-                    // The texts are the same, but their positions may have changed.
-                    known.view.window.elsewhere = window.elsewhere.clone();
-                    known.view.window.name = window.name.clone();
-                    Knowledge::Needs(Need::Continue(Box::new(known), state.document.clone()))
-                }
-                (decided, source) => Knowledge::Decided(decided, Some(source)),
-            };
-        }
-        if let Some((id, _)) = may_answer {
-            return Knowledge::Needs(Need::Keep(id));
-        }
-        // By the backend's contract, a generation for exactly this state answers it. Without this
-        // check, one that does not would be restarted for ever.
-        if let Some((&id, own)) = self
-            .running
-            .iter()
-            .find(|(_, r)| r.known.view.key == view.key)
-        {
-            return match own.known.path.end() {
-                PathEnd::Open => Knowledge::Needs(Need::Keep(id)),
-                _ => Knowledge::NotAsked("undecided"),
-            };
-        }
-        Knowledge::Needs(Need::Begin(
-            Box::new(view.clone()),
-            state.document.clone(),
-            0,
-        ))
     }
 
-    /// Returns the documents that may have a request or a chain, ordered by their latest request,
-    /// the oldest first.
-    fn documents_by_turn(&mut self) -> Vec<DocumentId> {
-        self.stats.looked_at += self.attended.len() as u64;
-        let turn = |id: &DocumentId| self.documents.get(id).map(|open| (open.turn, *id));
-        let mut documents: Vec<_> = self.attended.iter().filter_map(turn).collect();
-        documents.sort_unstable();
-        documents.into_iter().map(|(_, id)| id).collect()
-    }
-
-    /// Returns the entry of a document about which something becomes known, and adds the document
-    /// to those that the next decision looks at.
-    fn attended_document(&mut self, document: DocumentId) -> &mut OpenDocument {
-        self.attended.insert(document);
-        self.documents.entry(document).or_default()
-    }
-}
-
-impl For {
-    fn priority(self) -> Priority {
-        match self {
-            Self::Request(_) => Priority::Foreground,
-            Self::Hypothesis(_) | Self::Return(_) | Self::Reading => Priority::Speculative,
-        }
+    fn state_at(&self, document: Document, cursor: Offset, name: DocumentName) -> BufferState {
+        let QuestionSettings {
+            context, profile, ..
+        } = &self.settings;
+        BufferState::new(document, cursor, name, context, profile)
     }
 }

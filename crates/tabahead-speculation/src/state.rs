@@ -15,7 +15,7 @@ pub(crate) struct BufferState {
     pub cursor: Offset,
     pub name: DocumentName,
     /// The view of the model, or the reason why it is not asked.
-    pub view: Result<View, &'static str>,
+    pub view: Result<View, Silence>,
     /// Number of bytes at the end of the tail that the model must generate. They are not in the
     /// document.
     pub demanded: usize,
@@ -77,6 +77,11 @@ impl BufferState {
         Self::new(document, cursor, self.name.clone(), settings, profile)
     }
 
+    /// Returns the length of the tail that the model sees; 0 if it is not asked.
+    pub fn tail_length(&self) -> usize {
+        self.view.as_ref().map_or(0, |view| view.window.tail.len())
+    }
+
     /// Cuts the window again with the next smaller budgets, because the engine found this one too
     /// long.
     pub fn shrink(&mut self, settings: &ContextSettings, profile: &ModelProfile) {
@@ -102,11 +107,9 @@ impl View {
         settings: &ContextSettings,
         profile: &ModelProfile,
         attempt: u8,
-    ) -> Result<Self, &'static str> {
-        settings.budgets(attempt).ok_or("too long for the model")?;
+    ) -> Result<Self, Silence> {
         let layout = profile.template.layout;
-        let window = ContextWindow::new(document, cursor, name, layout, settings, attempt)
-            .map_err(Silence::as_str)?;
+        let window = ContextWindow::new(document, cursor, name, layout, settings, attempt)?;
         Ok(Self {
             key: ContextKey::of_window(profile, settings, &window),
             base: ContextKey::of_base(profile, settings, &window),

@@ -1,6 +1,6 @@
 //! Counters that the Speculator maintains.
 
-use crate::{Origin, offer::Outcome};
+use crate::{Origin, documents::Outcome};
 
 /// Counters since start, as `tabahead/stats` reports them.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -21,6 +21,7 @@ use tabahead_server::{
     EMBEDDED, Folders, Recorder, ServerConfig, Session, Setting, Settings, Suitability,
     default_stats_dir, run_stdio,
 };
+use tabahead_speculation::ComputedAhead;
 
 use crate::{
     args::{ConfigArgs, EngineArgs},
@@ -236,7 +237,9 @@ impl Resolved {
     /// When the model cannot be used.
     pub fn session(&self, speculation: Speculation) -> Result<Session> {
         let mut speculator = self.settings.speculator();
-        speculator.speculate &= speculation == Speculation::On;
+        if speculation == Speculation::Off {
+            speculator.ahead = ComputedAhead::Nothing;
+        }
         let local = self.local();
         let session = Session::new(speculator, |sink| Box::new(LocalBackend::new(local, sink)));
         session

@@ -5,15 +5,13 @@
 
 use std::ops::Range;
 
+use tabahead_context::is_closed_pair;
 use tabahead_text::{Document, Offset};
 
 use super::ByteEdit;
 
 /// Maximum distance, in UTF-16 code units, of a change from the cursor of the user who makes it.
 const NEAR: usize = 100;
-
-/// Brackets and quotes that editors close automatically.
-const PAIRS: [&str; 7] = ["()", "[]", "{}", "\"\"", "''", "``", "<>"];
 
 /// The kind of act that a change was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,8 +111,7 @@ fn of_one(change: &RecordedChange<'_>, edit: &ByteEdit) -> EditKind {
     let (less, more) = without_shared(&removed, text);
     if text.is_empty() || (more.is_empty() && !less.is_empty()) {
         EditKind::Deletion
-    } else if removed.is_empty() && PAIRS.contains(&text) && change.cursor_after == units.start + 1
-    {
+    } else if removed.is_empty() && is_closed_pair(text) && change.cursor_after == units.start + 1 {
         EditKind::Keystroke
     } else if is_line_break(text) && is_blank(&removed) {
         EditKind::Enter

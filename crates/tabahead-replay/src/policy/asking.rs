@@ -7,7 +7,7 @@ use tabahead_context::{
 use tabahead_speculation::{DocumentId, Input, RequestId, SpeculatorSettings};
 
 /// Result of a question: what to show, or why nothing is shown.
-pub(crate) type QuestionResult = Result<Suggestion, &'static str>;
+pub(crate) type QuestionResult = Result<Suggestion, Silence>;
 
 /// Returns an asker for a model.
 pub(crate) fn asker(settings: &SpeculatorSettings, profile: &ModelProfile) -> Asker {
@@ -18,9 +18,6 @@ pub(crate) fn asker(settings: &SpeculatorSettings, profile: &ModelProfile) -> As
     ))
 }
 
-/// Names the reason of a silence.
-pub(crate) fn named(decided: Result<Suggestion, Silence>) -> QuestionResult {
-    decided.map_err(Silence::as_str)
 }
 
 /// Returns whether, after `input`, the answer to `request` in `document` is no longer wanted.

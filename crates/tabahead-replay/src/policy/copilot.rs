@@ -18,8 +18,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use lru::LruCache;
 use tabahead_context::{
-    Asker, FreshQuestion, GenerationEvent, GenerationId, ModelProfile, Priority, Progress, State,
-    Suggestion,
+    Asker, FreshQuestion, GenerationEvent, GenerationId, ModelProfile, Priority, Progress, Silence,
+    State, Suggestion,
 };
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
@@ -29,7 +29,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     Policy,
-    asking::{QuestionResult, asker, named, overtakes},
+    asking::{QuestionResult, asker, overtakes},
     none::answer,
 };
 
@@ -236,7 +236,7 @@ impl Copilot {
                     speculates: false,
                 });
             }
-            Err(silence) => self.respond(Err(silence.as_str()), Origin::Miss),
+            Err(silence) => self.respond(Err(silence), Origin::Miss),
         }
     }
 
@@ -321,8 +321,8 @@ impl Copilot {
                 }
                 return;
             }
-            Progress::Decided(decided) => named(decided),
-            Progress::Failed(_) => Err("failed"),
+            Progress::Decided(decided) => decided,
+            Progress::Failed(_) => Err(Silence::Undecided),
         };
         self.effects.push_back(Effect::CancelGeneration(id));
         let pending = self.pending.remove(at);
@@ -360,7 +360,7 @@ impl Copilot {
                 let origin = if own { Origin::Miss } else { Origin::Joined };
                 self.show(&state, found.rest, found.covers, origin);
             }
-            None if own => self.respond(decided.and(Err("nothing to add")), Origin::Miss),
+            None if own => self.respond(decided.and(Err(Silence::Empty)), Origin::Miss),
             None => self.ask_for_waiting(),
         }
     }

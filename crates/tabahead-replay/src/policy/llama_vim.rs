@@ -22,7 +22,8 @@ use std::{cell::Cell, collections::VecDeque, num::NonZeroUsize, rc::Rc, time::Du
 
 use lru::LruCache;
 use tabahead_context::{
-    Asker, FreshQuestion, GenerationEvent, ModelProfile, Priority, Progress, State, Suggestion,
+    Asker, FreshQuestion, GenerationEvent, ModelProfile, Priority, Progress, Silence, State,
+    Suggestion,
 };
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, Timestamp,
@@ -32,7 +33,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Policy,
-    asking::{QuestionResult, asker, named, overtakes},
+    asking::{QuestionResult, asker, overtakes},
     none::answer,
 };
 
@@ -132,7 +133,7 @@ impl LlamaVim {
             return;
         };
         if rest.is_empty() {
-            return self.respond(Err("nothing to add"), origin);
+            return self.respond(Err(Silence::Empty), origin);
         }
         let end = Offset(state.cursor.0 + covers);
         let suggestion = Suggestion {
@@ -194,7 +195,7 @@ impl LlamaVim {
         };
         let window = Window::new(&state);
         if !speculates && window.behind_on_line > MOST_BEHIND {
-            return self.respond(Err("text behind the cursor"), Origin::Miss);
+            return self.respond(Err(Silence::Apart), Origin::Miss);
         }
         let keys: Vec<u128> = (0..=DROPPED_LINES).map(|lines| window.key(lines)).collect();
         if keys.iter().all(|key| self.answers.contains(key)) {
@@ -214,7 +215,7 @@ impl LlamaVim {
                     speculates,
                 });
             }
-            Err(silence) if !speculates => self.respond(Err(silence.as_str()), Origin::Miss),
+            Err(silence) if !speculates => self.respond(Err(silence), Origin::Miss),
             Err(_) => {}
         }
     }
@@ -230,8 +231,8 @@ impl LlamaVim {
                 self.effects.push_back(Effect::StartGeneration(generation));
                 return;
             }
-            Progress::Decided(decided) => named(decided),
-            Progress::Failed(_) => Err("failed"),
+            Progress::Decided(decided) => decided,
+            Progress::Failed(_) => Err(Silence::Undecided),
         };
         self.effects.push_back(Effect::CancelGeneration(id));
         let Some(job) = self.job.take() else { return };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tabahead_context::{Asker, FreshQuestion, ModelProfile, Priority, Progress, State};
+use tabahead_context::{Asker, FreshQuestion, ModelProfile, Priority, Progress, Silence, State};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
     Timestamp,
@@ -10,7 +10,7 @@ use tabahead_speculation::{
 
 use super::{
     Policy,
-    asking::{QuestionResult, asker, is_last, named, overtakes},
+    asking::{QuestionResult, asker, is_last, overtakes},
 };
 
 /// Asks the model on every request.
@@ -87,7 +87,7 @@ impl Policy for AskAlways {
                             asking,
                         });
                     }
-                    Err(silence) => self.respond(request, Err(silence.as_str())),
+                    Err(silence) => self.respond(request, Err(silence)),
                 }
             }
             Input::Generation(event) => {
@@ -105,8 +105,8 @@ impl Policy for AskAlways {
                         self.effects.push_back(Effect::StartGeneration(generation));
                         return;
                     }
-                    Progress::Decided(decided) => named(decided),
-                    Progress::Failed(_) => Err("failed"),
+                    Progress::Decided(decided) => decided,
+                    Progress::Failed(_) => Err(Silence::Undecided),
                 };
                 self.waiting = None;
                 if !last {

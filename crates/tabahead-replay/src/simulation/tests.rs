@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use tabahead_backend::schedule::Costs;
 use tabahead_context::{ContextSettings, CutSettings, DocumentName, Layout};
-use tabahead_speculation::{DocumentId, SpeculatorSettings, Timestamp};
+use tabahead_speculation::{ComputedAhead, DocumentId, SpeculatorSettings, Timestamp};
 use tabahead_text::{Document, Offset, Version};
 
 use super::{EngineCosts, Setup, run};
@@ -118,10 +118,9 @@ fn setup() -> Setup {
                 least_log_prob: None,
                 least_log_prob_at_end: f32::NEG_INFINITY,
             },
-            speculate: true,
-            depth: 3,
+            ahead: ComputedAhead::Accepts(3),
             cache_bytes: 1 << 20,
-            in_flight: 4,
+            in_flight: NonZeroUsize::new(4).expect("not zero"),
         },
         // Slow enough to see in whole milliseconds.
         costs: EngineCosts {

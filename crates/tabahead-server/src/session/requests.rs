@@ -2,6 +2,7 @@
 //! are answered here.
 
 use tabahead_backend::ModelState;
+use tabahead_context::Silence;
 use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SelectedCompletion};
 use tabahead_text::{Document, Offset};
 use tokio::{sync::oneshot, time::Instant};
@@ -46,11 +47,10 @@ impl SessionLoop {
             return;
         };
         if let Some(reason) = self.suitability.unsuitable(&open.file, snapshot.len()) {
-            let reason = reason.as_str();
-            tracing::debug!(request = request.0, reason, "silent");
+            tracing::debug!(request = request.0, reason = reason.as_str(), "silent");
             self.counts.unsuitable += 1;
             let _ = sender.send(Answer::Silent {
-                reason,
+                reason: Silence::Unsuitable,
                 origin: None,
             });
             return;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use script::{BEFORE, SpeculatorDriver, State, changed};
-use tabahead_speculation::{Answer, Origin};
+use tabahead_speculation::{Answer, ComputedAhead, Origin};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Version};
 
 const PATHS: usize = 10_000;
@@ -34,7 +34,7 @@ fn changes(criterion: &mut Criterion) {
         ("100 MB", 100_000_000),
     ] {
         let start = State::of_size(bytes).typed(" =");
-        let mut driver = SpeculatorDriver::new(true);
+        let mut driver = SpeculatorDriver::new(ComputedAhead::Accepts(3));
         let shown = driver.suggestion(&start).text;
         let (most, last) = shown.split_at(shown.len() - 1);
         let letter = Offset(start.cursor.0 - 1)..start.cursor;
@@ -100,7 +100,7 @@ fn requests(criterion: &mut Criterion) {
                 cursor: Offset(before.len()),
             }
         };
-        let mut driver = SpeculatorDriver::new(false);
+        let mut driver = SpeculatorDriver::new(ComputedAhead::Nothing);
         for number in 0..PATHS {
             driver.suggestion(&state(number).typed(" ="));
         }
@@ -137,11 +137,11 @@ fn requests(criterion: &mut Criterion) {
 fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     let start = State::of_size(100_000).typed(" =");
-    let mut driver = SpeculatorDriver::new(true);
+    let mut driver = SpeculatorDriver::new(ComputedAhead::Accepts(3));
     group.bench_function("token with a request waiting", |bencher| {
         bencher.iter_custom(|times| {
             timed(times, || {
-                driver = SpeculatorDriver::new(true);
+                driver = SpeculatorDriver::new(ComputedAhead::Accepts(3));
                 let request = driver.request(&start);
                 driver.input(request);
                 for _ in 0..3 {
@@ -157,7 +157,7 @@ fn steps(criterion: &mut Criterion) {
             })
         });
     });
-    let mut driver = SpeculatorDriver::new(true);
+    let mut driver = SpeculatorDriver::new(ComputedAhead::Accepts(3));
     let shown = driver.suggestion(&start);
     let accepted = start.typed(&shown.text);
     group.bench_function("accept, answered ahead", |bencher| {

@@ -3,7 +3,7 @@
 //! Shared by the benches. The story continues after `let total`, which a document contains once, in
 //! its middle. The story's tokens are pre-tokens, so every state in it has a path.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use tabahead_context::{
     ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent, GenerationId,
@@ -11,7 +11,8 @@ use tabahead_context::{
     stable_boundary,
 };
 use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings, Timestamp,
+    Answer, ComputedAhead, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings,
+    Timestamp,
 };
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
@@ -101,7 +102,7 @@ impl State {
 }
 
 impl SpeculatorDriver {
-    pub fn new(speculate: bool) -> Self {
+    pub fn new(ahead: ComputedAhead) -> Self {
         let settings = SpeculatorSettings {
             context: ContextSettings::default(),
             cut: CutSettings {
@@ -109,10 +110,9 @@ impl SpeculatorDriver {
                 least_log_prob: None,
                 least_log_prob_at_end: f32::NEG_INFINITY,
             },
-            speculate,
-            depth: 3,
+            ahead,
             cache_bytes: 1 << 30,
-            in_flight: 2,
+            in_flight: NonZeroUsize::new(2).expect("not zero"),
         };
         let profile = ModelProfile {
             id: "story".to_string(),

@@ -1,13 +1,13 @@
 //! What became of a suggestion: from changes of the text alone, or with the editor's reports.
 
-use std::ops::Range;
+use std::{num::NonZeroUsize, ops::Range};
 
 use tabahead_context::{
     ContextSettings, CutSettings, DocumentName, FimTemplate, Layout, ModelProfile, PreTokenizer,
     Suggestion, WindowBudgets,
 };
 use tabahead_speculation::{
-    DocumentId, Input, Speculator, SpeculatorSettings, SuggestionId, Timestamp,
+    ComputedAhead, DocumentId, Input, Speculator, SpeculatorSettings, SuggestionId, Timestamp,
 };
 use tabahead_text::{Document, Offset, Version};
 
@@ -37,10 +37,9 @@ fn shown(fixture: &str, text: &str) -> Shown {
             least_log_prob_at_end: f32::NEG_INFINITY,
         },
         // Outcomes are counted without speculation, too.
-        speculate: false,
-        depth: 0,
+        ahead: ComputedAhead::Nothing,
         cache_bytes: 1 << 20,
-        in_flight: 1,
+        in_flight: NonZeroUsize::MIN,
     };
     let profile = ModelProfile {
         id: "silent".to_string(),

@@ -4,7 +4,7 @@
 //! A story says what a user does to one document and what the model generates. The model's text
 //! comes as the tokens that encoding gives, unless the story spells it token by token.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
 
 use expect_test::Expect;
 use tabahead_context::{
@@ -13,8 +13,8 @@ use tabahead_context::{
     PathToken, PreTokenizer, Priority, Suggestion, TokenId, WindowBudgets,
 };
 use tabahead_speculation::{
-    Alternative, Answer, DocumentId, Effect, Input, RequestId, SelectedCompletion, Speculator,
-    SpeculatorSettings, SuggestionId, Timestamp,
+    Alternative, Answer, ComputedAhead, DocumentId, Effect, Input, RequestId, SelectedCompletion,
+    Speculator, SpeculatorSettings, SuggestionId, Timestamp,
 };
 use tabahead_text::{Document, Offset, Version};
 
@@ -67,10 +67,12 @@ pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
             least_log_prob: None,
             least_log_prob_at_end: f32::NEG_INFINITY,
         },
-        speculate: depth > 0,
-        depth,
+        ahead: match depth {
+            0 => ComputedAhead::Nothing,
+            accepts => ComputedAhead::Accepts(accepts),
+        },
         cache_bytes: 1 << 20,
-        in_flight: 2,
+        in_flight: NonZeroUsize::new(2).expect("not zero"),
     };
     let profile = ModelProfile {
         id: "told".to_string(),

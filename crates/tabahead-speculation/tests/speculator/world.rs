@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
     time::Duration,
 };
 
@@ -12,8 +13,8 @@ use tabahead_context::{
     ModelProfile, OpenFile, OpenFiles, PreTokenizer, Priority, Suggestion, WindowBudgets,
 };
 use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
-    SpeculatorSettings, Stats, SuggestionId, Timestamp,
+    Answer, ComputedAhead, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion,
+    Speculator, SpeculatorSettings, Stats, SuggestionId, Timestamp,
 };
 use tabahead_text::{Document, Offset, Version};
 
@@ -129,7 +130,7 @@ fn fresh_answer(
     asked: &Asked,
 ) -> Answer {
     let settings = SpeculatorSettings {
-        speculate: false,
+        ahead: ComputedAhead::Nothing,
         ..settings.clone()
     };
     let mut speculator = Speculator::new(settings, profile.clone());
@@ -173,7 +174,7 @@ fn essence(answer: &Answer) -> Result<Vec<&Suggestion>, &str> {
             let others = alternatives.iter().map(|other| &other.suggestion);
             Ok(std::iter::once(suggestion).chain(others).collect())
         }
-        Answer::Silent { reason, .. } => Err(reason),
+        Answer::Silent { reason, .. } => Err(reason.as_str()),
         Answer::Superseded => Err("superseded"),
         Answer::Failed(_) => Err("failed"),
     }
@@ -195,10 +196,12 @@ impl World {
                 least_log_prob: *random.pick(&[&None, &None, &Some(-2.5)]),
                 least_log_prob_at_end: *random.pick(&[&f32::NEG_INFINITY, &-2.5, &f32::INFINITY]),
             },
-            speculate: !random.one_in(8),
-            depth: random.below(4),
+            ahead: match (random.one_in(8), random.below(4)) {
+                (true, _) => ComputedAhead::Nothing,
+                (false, accepts) => ComputedAhead::Accepts(accepts),
+            },
             cache_bytes: *random.pick(&[&0, &3_000, &10_000, &10_000_000, &10_000_000]),
-            in_flight: 1 + random.below(3),
+            in_flight: NonZeroUsize::MIN.saturating_add(random.below(3)),
         };
         let profile = ModelProfile {
             id: "simulated".to_string(),
@@ -349,7 +352,7 @@ impl World {
             self.check_effect(effect)?;
         }
         let running = self.engine.running().len();
-        if running > self.settings.in_flight {
+        if running > self.settings.in_flight.get() {
             return Err(format!("{running} generations run"));
         }
         let stats = self.speculator.stats();
@@ -415,7 +418,8 @@ impl World {
     fn check_read(&mut self, request: &GenerationRequest) -> Checked {
         let decodes = !request.continued.is_empty() || request.copy_source.is_some();
         let running = self.engine.running();
-        if !self.settings.speculate || request.priority != Priority::Speculative || decodes {
+        let is_off = self.settings.ahead == ComputedAhead::Nothing;
+        if is_off || request.priority != Priority::Speculative || decodes {
             return Err(format!("this is no reading ahead: {request:?}"));
         }
         if !running.is_empty() {
@@ -508,7 +512,8 @@ impl World {
             || stats.reads_started
                 != stats.reads_finished + stats.reads_cancelled + stats.reads_failed
             || stats.speculations_used > stats.speculations_started
-            || (!self.settings.speculate && stats.speculations_started + stats.reads_started > 0)
+            || (self.settings.ahead == ComputedAhead::Nothing
+                && stats.speculations_started + stats.reads_started > 0)
         {
             return Err(format!(
                 "the counters do not add up: {stats:?} {:?}",

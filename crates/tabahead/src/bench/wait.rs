@@ -123,7 +123,7 @@ impl WaitBench {
         let sink = Box::new(move |event| drop(sender.send(event)));
         let backend = LocalBackend::new(local, sink);
         let profile = backend.wait_until_loaded()?;
-        let in_flight = settings.in_flight;
+        let in_flight = settings.in_flight.get();
         let mut settings = QuestionSettings::new(&settings.context, &settings.cut, &profile);
         // The time of a pass is measured, not what copying adds to it.
         settings.context.copy_budget = 0;

@@ -105,7 +105,7 @@ fn content_of(answer: &Answer) -> AnswerContent<'_> {
             suggestion.range.end.0,
             &suggestion.text,
         ),
-        Answer::Silent { reason, .. } => AnswerContent::Silent(reason),
+        Answer::Silent { reason, .. } => AnswerContent::Silent(reason.as_str()),
         Answer::Superseded => AnswerContent::Silent("superseded"),
         Answer::Failed(why) => AnswerContent::Failed(why),
     }
@@ -286,7 +286,7 @@ impl ReportedAnswer {
             },
             Answer::Silent { reason, origin } => Self {
                 origin: origin.map(origin_word),
-                reason: Some((*reason).to_owned()),
+                reason: Some(reason.as_str().to_owned()),
                 ..empty
             },
             Answer::Superseded => Self {

@@ -43,10 +43,12 @@ const KEY: &str = "crates/tabahead-context/src/key.rs";
 const STATE: &str = "crates/tabahead-speculation/src/state.rs";
 const KNOWN_PATH: &str = "crates/tabahead-speculation/src/known_path.rs";
 const SPECULATOR_ITSELF: &str = "crates/tabahead-speculation/src/speculator.rs";
-const CHANGES: &str = "crates/tabahead-speculation/src/speculator/changes.rs";
-const REQUESTS: &str = "crates/tabahead-speculation/src/speculator/requests.rs";
-const GENERATIONS: &str = "crates/tabahead-speculation/src/speculator/generations.rs";
-const READING: &str = "crates/tabahead-speculation/src/speculator/reading.rs";
+const OPEN_DOCUMENT: &str = "crates/tabahead-speculation/src/documents/document.rs";
+const ANSWERS: &str = "crates/tabahead-speculation/src/answers.rs";
+const LOOK_UP: &str = "crates/tabahead-speculation/src/answers/look_up.rs";
+const REQUEST: &str = "crates/tabahead-speculation/src/answers/request.rs";
+const GENERATIONS: &str = "crates/tabahead-speculation/src/generations.rs";
+const READING: &str = "crates/tabahead-speculation/src/reading.rs";
 
 const LAW: &str = "laws::every_answer_is_the_fresh_answer_whatever_the_inputs";
 const COPIED: &str = "what_may_be_copied_is_part_of_the_key_and_typing_leaves_it";
@@ -934,7 +936,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Copying",
         off: "a path that is decoded on copies from no other file",
-        file: SPECULATOR_ITSELF,
+        file: LOOK_UP,
         piece: "known.view.window.name = window.name.clone();",
         becomes: "",
         program: SPECULATOR,
@@ -997,17 +999,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Answers",
         off: "an older version is answered",
-        file: CHANGES,
-        piece: "let waiting = open.request.take();\n        let told",
-        becomes: "let waiting = None::<super::Request>;\n        let told",
+        file: OPEN_DOCUMENT,
+        piece: "let waiting = self.request.take();\n        let told",
+        becomes: "let waiting = None::<Request>;\n        let told",
         program: SPECULATOR,
         test: LAW,
     },
     Mutant {
         rule: "Answers",
         off: "a superseded request is never answered",
-        file: REQUESTS,
-        piece: "self.supersede(older.id);",
+        file: SPECULATOR_ITSELF,
+        piece: "self.supersede(older);",
         becomes: "let _ = older;",
         program: SPECULATOR,
         test: "timelines::a_newer_request_supersedes_an_older_one_and_joins_its_generation",
@@ -1015,18 +1017,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Answers",
         off: "a request that failed is answered again",
-        file: CHANGES,
-        piece: "&& let Some(request) = open.request.take()",
-        becomes: "&& let Some(request) = open.request.as_ref()",
+        file: OPEN_DOCUMENT,
+        piece: "return self.take_request();",
+        becomes: "return self.request.as_ref().map(Request::id);",
         program: SPECULATOR,
         test: "timelines::a_broken_generation_fails_its_request_once",
     },
     Mutant {
         rule: "Answers",
         off: "a cancelled request is never answered",
-        file: CHANGES,
-        piece: "self.supersede(request);",
-        becomes: "let _ = request;",
+        file: SPECULATOR_ITSELF,
+        piece: "self.supersede(cancelled);",
+        becomes: "let _ = cancelled;",
         program: SPECULATOR,
         test: "timelines::a_cancelled_request_leaves_its_generation_to_the_next_one",
     },
@@ -1034,7 +1036,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Answers",
         off: "a cancelled generation is named again",
         file: GENERATIONS,
-        piece: "if !running.known.is_blank() {\n            self.cache.keep(running.known);\n        }",
+        piece: "side.answers.keep(running.known);",
         becomes: "self.running.insert(id, running);",
         program: SPECULATOR,
         test: LAW,
@@ -1043,25 +1045,25 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Answers",
         off: "more run than may",
         file: GENERATIONS,
-        piece: "keep.len() + start.len() >= self.settings.in_flight.max(1)",
-        becomes: "keep.len() + start.len() > self.settings.in_flight + 9",
+        piece: "keep.len() + start.len() >= self.most.get()",
+        becomes: "keep.len() + start.len() > self.most.get() + 9",
         program: SPECULATOR,
         test: LAW,
     },
     Mutant {
         rule: "Answers",
         off: "silence is not remembered",
-        file: SPECULATOR_ITSELF,
-        piece: "(decided, source) => Knowledge",
-        becomes: "(Cut::Silent(_), PathSource::Cached(_)) => {\n                    Knowledge::Needs(Need::Begin(Box::new(view.clone()), 0))\n                }\n                (decided, source) => Knowledge",
+        file: LOOK_UP,
+        piece: "(Cut::Silent(silence), source) => Knowledge",
+        becomes: "(Cut::Silent(_), PathSource::Cached(_)) => {\n                let text = state.document.clone();\n                Knowledge::Needs(Need::Begin(Box::new(view.clone()), text, 0))\n            }\n            (Cut::Silent(silence), source) => Knowledge",
         program: SPECULATOR,
         test: "timelines::silence_is_remembered_as_a_suggestion_is",
     },
     Mutant {
         rule: "Answers",
         off: "what began under another reserve goes on",
-        file: SPECULATOR_ITSELF,
-        piece: "running.into_iter().for_each(|id| self.stop(id));",
+        file: GENERATIONS,
+        piece: "running.into_iter().for_each(|id| self.stop(id, side));",
         becomes: "let _ = running;",
         program: SPECULATOR,
         test: LAW,
@@ -1069,7 +1071,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Answers",
         off: "what was too long under another reserve stays so",
-        file: SPECULATOR_ITSELF,
+        file: ANSWERS,
         piece: "self.too_long.clear();",
         becomes: "",
         program: SPECULATOR,
@@ -1078,16 +1080,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Answers",
         off: "what was decided under other settings stays",
-        file: SPECULATOR_ITSELF,
-        piece: "request.decided = Decided::default();",
+        file: REQUEST,
+        piece: "self.decided = Decided::default();",
         becomes: "",
         program: SPECULATION,
-        test: "speculator::requests::tests::what_was_decided_under_other_settings_is_decided_anew",
+        test: "answers::request::tests::what_was_decided_under_other_settings_is_decided_anew",
     },
     Mutant {
         rule: "Alternatives",
         off: "as many characters are asked for as suggestions",
-        file: REQUESTS,
+        file: REQUEST,
         piece: "_ => MOST_CHARACTERS,",
         becomes: "_ => alternatives,",
         program: SPECULATOR,
@@ -1106,7 +1108,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Reading ahead",
         off: "a state is read again and again",
         file: READING,
-        piece: "Need::Begin(view, ..) if self.reading.read != Some(key) => {",
+        piece: "Need::Begin(view, ..) if self.read != Some(key) => {",
         becomes: "Need::Begin(view, ..) => {",
         program: SPECULATOR,
         test: "timelines::a_state_is_read_once_while_the_user_stays",
@@ -1115,8 +1117,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Reading ahead",
         off: "the cursor is at rest at once",
         file: READING,
-        piece: "Timestamp(self.now.0 + REST)",
-        becomes: "self.now",
+        piece: "Timestamp(now.0 + REST)",
+        becomes: "now",
         program: SPECULATOR,
         test: "timelines::a_cursor_on_the_move_reads_nothing_and_each_rest_ends_the_one_before",
     },

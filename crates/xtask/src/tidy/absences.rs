@@ -141,7 +141,7 @@ mod tests {
             &[],
         );
         check(
-            "crates/tabahead-speculation/src/chain.rs",
+            "crates/tabahead-speculation/src/documents.rs",
             "use std::collections::HashMap;\n",
             &[1],
         );

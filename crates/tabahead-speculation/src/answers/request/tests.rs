@@ -1,13 +1,15 @@
 //! What happens to a request whose answer is partly decided.
 
+use std::num::NonZeroUsize;
+
 use tabahead_context::{
     ContextSettings, CutSettings, FimTemplate, GenerationEvent, GenerationId, Layout, ModelProfile,
     PathToken, PreTokenizer, WindowBudgets,
 };
-use tabahead_text::Version;
+use tabahead_text::{Document, Offset, Version};
 
 use super::*;
-use crate::{Answer, Effect, Input, SpeculatorSettings, Timestamp};
+use crate::{ComputedAhead, DocumentId, Effect, Input, Speculator, SpeculatorSettings, Timestamp};
 
 fn settings(least_log_prob: Option<f32>) -> SpeculatorSettings {
     SpeculatorSettings {
@@ -17,10 +19,9 @@ fn settings(least_log_prob: Option<f32>) -> SpeculatorSettings {
             least_log_prob,
             least_log_prob_at_end: f32::NEG_INFINITY,
         },
-        speculate: false,
-        depth: 0,
+        ahead: ComputedAhead::Nothing,
         cache_bytes: 1 << 20,
-        in_flight: 2,
+        in_flight: NonZeroUsize::new(2).expect("not zero"),
     }
 }
 
@@ -106,7 +107,7 @@ fn what_was_decided_under_other_settings_is_decided_anew() {
     let [Answer::Silent { reason, .. }] = &answers[..] else {
         panic!("{answers:?}");
     };
-    assert_eq!(*reason, "unsure");
+    assert_eq!(*reason, Silence::Unsure);
 }
 
 /// Checks whether tokens of log-probability -0.5 are shown, with `set` in the settings and

@@ -1,28 +1,23 @@
 //! What became of a suggestion, derived from changes of the text and from the editor's reports.
 //!
-//! Serves statistics alone: no answer and no generation depends on it. So only the neighbourhood of
-//! the cursor is compared, and the whole text only to detect an accept of the whole suggestion. A
-//! change that is neither the suggestion nor typing at the cursor (at another cursor, by a
-//! formatter, an undo) ends an offer without a verdict.
+//! Serves statistics alone: no answer and no generation depends on it. `edit.rs` reads the change. One
+//! that is neither the suggestion nor typing at the cursor ends an offer without a verdict.
 
 use tabahead_context::Suggestion;
-use tabahead_text::{Document, Offset};
+use tabahead_text::Offset;
 
-use crate::{
-    Stats, SuggestionId,
-    chain::{UserPlace, end_of_change, is_same_before, is_same_text},
-    state::BufferState,
-};
+use super::edit::{ChangeReading, ExpectedText, TextChange, TypedAlong, UserPlace, is_same_text};
+use crate::{Stats, SuggestionId, state::BufferState};
 
 /// A suggestion that the editor has, and how much of it is already in the text.
 #[derive(Debug)]
 pub(crate) struct Offer {
-    pub id: SuggestionId,
+    id: SuggestionId,
     /// Text and cursor that the suggestion was made for.
     place: UserPlace,
     suggestion: Suggestion,
     /// State after an accept of the whole suggestion.
-    pub accepted: BufferState,
+    accepted: BufferState,
     /// Number of bytes of the suggestion's text that the user has inserted.
     taken: usize,
     /// Number of bytes of the suggestion's text that the editor has reported as accepted.
@@ -82,6 +77,20 @@ impl Offer {
         }
     }
 
+    pub fn id(&self) -> SuggestionId {
+        self.id
+    }
+
+    /// Returns the state after an accept of the whole suggestion.
+    pub fn accepted(&self) -> &BufferState {
+        &self.accepted
+    }
+
+    /// Returns the state after an accept of the whole suggestion.
+    pub fn into_accepted(self) -> BufferState {
+        self.accepted
+    }
+
     /// Returns whether the whole suggestion is in the text.
     pub fn is_complete(&self) -> bool {
         self.taken == self.suggestion.text.len()
@@ -132,40 +141,42 @@ impl Offer {
         }
     }
 
-    /// Follows a change of the text from `from` to `to`.
-    pub fn follow(&mut self, from: &UserPlace, to: &Document) -> Followed {
+    /// Follows a change of the text.
+    pub fn follow(&mut self, change: &ChangeReading<'_>) -> Followed {
         let text = &self.suggestion.text;
         let taken_before = self.taken;
-        let outcome = if is_same_text(&self.accepted.document, to, from.cursor) {
-            self.taken = text.len();
-            self.outcome_of(taken_before)
-        } else if let Some(deleted) = deleted_before(from, to) {
-            match self.taken.checked_sub(deleted) {
-                // The user deleted a part that was inserted before.
-                Some(left) if text.is_char_boundary(left) => {
-                    self.taken = left;
-                    self.latest = None;
-                    return Followed::Back(Offset(from.cursor.0 - deleted));
-                }
-                _ => return Followed::Away(Some(Outcome::Diverged)),
-            }
-        } else {
-            let end = end_of_change(from, to).unwrap_or(from.cursor);
-            let inserted = to.slice(from.cursor.min(end)..end);
-            let agreed = agreement(&text[self.taken..], &inserted);
-            let is_typing = !inserted.is_empty() && is_same_before(&from.document, to, from.cursor);
-            if agreed == 0 || !is_typing {
-                return Followed::Away(is_typing.then_some(Outcome::Diverged));
-            }
-            self.taken += agreed;
-            self.outcome_of(taken_before)
+        let expected = ExpectedText {
+            document: &self.accepted.document,
+            at_cursor: &text[taken_before..],
         };
+        match change.compared_with(expected) {
+            TextChange::Accepted => self.taken = text.len(),
+            TextChange::TypedAlong(TypedAlong {
+                inserted,
+                is_all: true,
+                ..
+            }) => self.taken += inserted,
+            TextChange::Deleted(deleted) => {
+                return match taken_before.checked_sub(deleted) {
+                    // The user deleted a part that was inserted before.
+                    Some(left) if text.is_char_boundary(left) => {
+                        self.taken = left;
+                        self.latest = None;
+                        Followed::Back(change.cursor())
+                    }
+                    _ => Followed::Away(Some(Outcome::Diverged)),
+                };
+            }
+            TextChange::TypedOther => return Followed::Away(Some(Outcome::Diverged)),
+            TextChange::TypedAlong(_) | TextChange::Other => return Followed::Away(None),
+        }
+        let outcome = self.outcome_of(taken_before);
+        self.latest = Some(outcome);
         let cursor = if self.is_complete() {
             self.accepted.cursor
         } else {
-            Offset(from.cursor.0 + self.taken - taken_before)
+            Offset(change.from.cursor.0 + self.taken - taken_before)
         };
-        self.latest = Some(outcome);
         Followed::Along(outcome, cursor)
     }
 
@@ -196,34 +207,8 @@ impl Offer {
     }
 
     /// Returns whether the suggestion was made for this text and cursor.
-    pub fn is_at(&self, document: &Document, cursor: Offset) -> bool {
+    pub fn is_at(&self, place: &UserPlace) -> bool {
+        let (document, cursor) = (&place.document, place.cursor);
         self.place.cursor == cursor && is_same_text(&self.place.document, document, cursor)
     }
-}
-
-/// Returns how many bytes of `text` were inserted. Closers and white space that the editor added
-/// after them are ignored; any other difference gives 0.
-fn agreement(text: &str, inserted: &str) -> usize {
-    let agreed: usize = text
-        .chars()
-        .zip(inserted.chars())
-        .take_while(|(expected, inserted)| expected == inserted)
-        .map(|(expected, _)| expected.len_utf8())
-        .sum();
-    let by_editor = |c: char| c.is_whitespace() || ")]}>\"'`".contains(c);
-    if inserted[agreed..].chars().all(by_editor) {
-        agreed
-    } else {
-        0
-    }
-}
-
-/// Returns how many bytes before the cursor the change deletes, if it does nothing else.
-fn deleted_before(from: &UserPlace, to: &Document) -> Option<usize> {
-    let deleted = from.document.len().checked_sub(to.len())?;
-    let start = Offset(from.cursor.0.checked_sub(deleted).filter(|_| deleted > 0)?);
-    let only_that = end_of_change(from, to) == Some(start)
-        && from.document.clamp(start) == start
-        && is_same_before(&from.document, to, start);
-    only_that.then_some(deleted)
 }
