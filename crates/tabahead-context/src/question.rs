@@ -4,6 +4,8 @@
 //! them (what runs) keeps questions. [`FreshQuestion`] asks about one state as a fresh process
 //! does: with the largest window that the engine accepts, until it is decided what is shown.
 
+use tabahead_text::Document;
+
 use crate::{
     Answering, Cut, CutSettings, GenerationEvent, GenerationFailure, GenerationId,
     GenerationRequest, Goal, ModelProfile, Path, PathEnd, Priority, QuestionSettings, Silence,
@@ -56,12 +58,12 @@ impl Question {
         }
     }
 
-    /// Returns the request for a generation that goes on where the path ends. `state` has the text
+    /// Returns the request for a generation that goes on where the path ends. `document` is the text
     /// that the view is of.
     pub fn request(
         &self,
         plan: GenerationPlan,
-        state: &State,
+        document: &Document,
         settings: &QuestionSettings,
     ) -> GenerationRequest {
         let window = &self.view.window;
@@ -77,7 +79,7 @@ impl Question {
             characters: plan.characters,
             copy_source: match plan.goal {
                 Goal::Read => None,
-                Goal::Decode => window.copy_source(&state.document),
+                Goal::Decode => window.copy_source(document),
             },
         }
     }
@@ -215,7 +217,7 @@ impl Asker {
         let id = GenerationId(self.asked);
         let question = Question::new(view, &self.settings.profile);
         let plan = GenerationPlan::decode(id, priority);
-        let request = question.request(plan, &state, &self.settings);
+        let request = question.request(plan, &state.document, &self.settings);
         let fresh = FreshQuestion {
             id,
             state,

@@ -10,12 +10,12 @@ mod request;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use tabahead_context::ContextKey;
+use tabahead_context::{ContextKey, View};
 
 pub(crate) use look_up::{Knowledge, Lookup, Need, PathSource};
 pub(crate) use request::Request;
 
-use crate::{cache::SuggestionCache, known_path::KnownPath, state::View, stats::Stats};
+use crate::{cache::SuggestionCache, known_path::KnownPath, stats::Stats};
 
 /// Number of windows remembered as too long for the model's context.
 const TOO_LONG_REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");

@@ -9,10 +9,10 @@ mod descent;
 use std::collections::HashMap;
 
 use lru::LruCache;
-use tabahead_context::ContextKey;
+use tabahead_context::{ContextKey, View};
 
 use self::descent::{Descent, PathsOfBase};
-use crate::{known_path::KnownPath, state::View};
+use crate::known_path::KnownPath;
 
 /// Maximum overhead per path in bytes: its entry in the order of use and, for tables that have just
 /// doubled, its slot in the table of paths, its slot among the paths of its base, and the slot of
@@ -57,9 +57,9 @@ impl SuggestionCache {
     /// Stores a path, unless the cache has one from the same place that knows more.
     pub fn keep(&mut self, mut path: KnownPath) {
         // Every stored path would keep other versions of the other files in memory.
-        let name = &mut path.view.window.name;
+        let name = &mut path.question.view.window.name;
         name.open_files = name.open_files.without_texts();
-        let key = path.view.key;
+        let key = path.question.view.key;
         if let Some(mut kept) = self.remove(key) {
             if path.extends(&kept) {
                 path.inherit(&kept);
@@ -69,7 +69,7 @@ impl SuggestionCache {
             }
         }
         self.bytes += size_of_entry(&path);
-        let of_base = self.by_base.entry(path.view.base).or_default();
+        let of_base = self.by_base.entry(path.question.view.base).or_default();
         of_base.insert(&path, &self.paths);
         self.paths.put(key, path);
         self.evict();
@@ -83,7 +83,7 @@ impl SuggestionCache {
         of_base
             .into_iter()
             .flat_map(move |of_base| Descent::new(of_base, &self.paths, tail))
-            .filter(move |known| known.path.holds(tail))
+            .filter(move |known| known.question.path.holds(tail))
     }
 
     /// Returns the path that was generated at a state. Does not mark it as used.
@@ -122,7 +122,7 @@ impl SuggestionCache {
     }
 
     fn remove(&mut self, key: ContextKey) -> Option<KnownPath> {
-        let base = self.paths.peek(&key)?.view.base;
+        let base = self.paths.peek(&key)?.question.view.base;
         if let Some(of_base) = self.by_base.get_mut(&base) {
             of_base.remove(key, &self.paths);
             if of_base.is_empty() {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use lru::LruCache;
-use tabahead_context::Suggestion;
+use tabahead_context::{QuestionSettings, Suggestion};
 
 pub(crate) use document::OpenDocument;
 pub(crate) use edit::{ChangeReading, ExpectedText, TextChange, UserPlace};
@@ -25,7 +25,6 @@ use crate::{
     answers::{Lookup, Need, Request},
     generations::For,
     hypotheses::RankInputs,
-    settings::QuestionSettings,
     state::BufferState,
 };
 use offer::Offer;
@@ -151,10 +150,10 @@ impl Documents {
         accepts: Option<NonZeroUsize>,
         settings: &QuestionSettings,
     ) -> Option<RequestId> {
-        let accepted = state.accepted(suggestion, &settings.context, &settings.profile);
+        let accepted = state.accepted(suggestion, settings);
         let place = UserPlace {
-            document: state.document,
-            cursor: state.cursor,
+            document: state.at.document,
+            cursor: state.at.cursor,
         };
         let id = self.new_suggestion(document);
         let offer = Offer::new(id, place.clone(), suggestion.clone(), accepted);

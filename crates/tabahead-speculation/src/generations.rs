@@ -9,8 +9,8 @@ use std::{
 };
 
 use tabahead_context::{
-    ContextKey, GenerationEvent, GenerationFailure, GenerationId, GenerationRequest, Goal, PathEnd,
-    Priority,
+    ContextKey, GenerationEvent, GenerationFailure, GenerationId, GenerationPlan, Goal, PathEnd,
+    Priority, QuestionSettings, View,
 };
 use tabahead_text::Document;
 
@@ -18,7 +18,6 @@ use crate::{
     DocumentId, Effect, Stats,
     answers::{KeptAnswers, Need},
     known_path::KnownPath,
-    settings::QuestionSettings,
 };
 
 /// The purpose of a generation.
@@ -68,19 +67,15 @@ struct Running {
     waiting: Vec<For>,
 }
 
-/// Starting point of a generation.
-enum Begin {
-    /// The prompt alone, to read it.
-    Reading,
-    /// A path in the document `text`, with the number of likeliest characters to report.
-    Decoding { text: Document, characters: usize },
-}
-
 /// A generation to start.
 struct NewGeneration {
     waiting: For,
     known: KnownPath,
-    begin: Begin,
+    /// Text that the view is of.
+    text: Document,
+    goal: Goal,
+    /// Number of likeliest characters to report.
+    characters: usize,
 }
 
 /// What a report of the backend means for others.
@@ -131,7 +126,8 @@ impl Generations {
 
     /// Returns the paths that grow and begin at a state.
     pub fn begun_at(&self, key: ContextKey) -> impl Iterator<Item = (GenerationId, &KnownPath)> {
-        self.paths().filter(move |(_, known)| known.view.key == key)
+        self.paths()
+            .filter(move |(_, known)| known.question.view.key == key)
     }
 
     pub fn path(&self, id: GenerationId) -> Option<&KnownPath> {
@@ -163,28 +159,19 @@ impl Generations {
         let Some(running) = self.running.get_mut(&id) else {
             return Reported::Progress;
         };
-        match event {
-            GenerationEvent::Started { prompt_tokens, .. } => {
-                running.known.path.started(prompt_tokens);
-            }
-            GenerationEvent::Characters { characters, .. } => {
-                running.known.characters = Some(characters);
-            }
-            GenerationEvent::Token {
-                token,
-                canonical_until,
-                ..
-            } => stats.tokens_wasted += running.known.push(token, canonical_until),
-            GenerationEvent::Read { .. } => {
-                stats.reads_finished += 1;
-                let read = Reported::Read(running.known.view.key);
-                self.running.remove(&id);
-                return read;
-            }
-            GenerationEvent::Ended { end, .. } => running.known.path.finish(end),
-            GenerationEvent::Failed { failure, .. } => return self.failed(id, failure, stats),
+        if let GenerationEvent::Read { .. } = event {
+            stats.reads_finished += 1;
+            let read = Reported::Read(running.known.question.view.key);
+            self.running.remove(&id);
+            return read;
         }
-        Reported::Progress
+        match running.known.take(event) {
+            Ok(unread) => {
+                stats.tokens_wasted += unread;
+                Reported::Progress
+            }
+            Err(failure) => self.failed(id, failure, stats),
+        }
     }
 
     fn failed(
@@ -196,7 +183,7 @@ impl Generations {
         let Some(running) = self.running.remove(&id) else {
             return Reported::Progress;
         };
-        let key = running.known.view.key;
+        let key = running.known.question.view.key;
         stats.speculations_failed += u64::from(running.speculation);
         stats.reads_failed += u64::from(running.goal == Goal::Read);
         match (failure, running.goal) {
@@ -249,7 +236,8 @@ impl Generations {
         }
         for (waiting, need) in wanted {
             let full = keep.len() + start.len() >= self.most.get();
-            let (known, begin) = match need {
+            let begun = |view: View| KnownPath::new(view, waiting.priority(), &settings.profile);
+            let (known, text, goal, characters) = match need {
                 Need::Keep(id) => {
                     if !full && !keep.contains(&id) {
                         keep.push(id);
@@ -262,25 +250,22 @@ impl Generations {
                     continue;
                 }
                 Need::Begin(view, text, characters) => {
-                    let known = KnownPath::new(*view, waiting.priority(), &settings.profile);
-                    (known, Begin::Decoding { text, characters })
+                    (begun(*view), text, Goal::Decode, characters)
                 }
-                Need::Continue(known, text) => {
-                    let characters = 0;
-                    (*known, Begin::Decoding { text, characters })
-                }
-                Need::Read(view) => {
-                    let known = KnownPath::new(*view, waiting.priority(), &settings.profile);
-                    (known, Begin::Reading)
-                }
+                Need::Continue(known, text) => (*known, text, Goal::Decode, 0),
+                Need::Read(view, text) => (begun(*view), text, Goal::Read, 0),
             };
-            let key = known.view.key;
-            let wanted_already = start.iter().any(|other| other.known.view.key == key);
+            let key = known.question.view.key;
+            let wanted_already = start
+                .iter()
+                .any(|other| other.known.question.view.key == key);
             if !full && !wanted_already {
                 start.push(NewGeneration {
                     waiting,
                     known,
-                    begin,
+                    text,
+                    goal,
+                    characters,
                 });
             }
         }
@@ -300,7 +285,7 @@ impl Generations {
             return;
         };
         let stats = &mut *side.stats;
-        if running.known.path.end() == PathEnd::Open {
+        if running.known.question.path.end() == PathEnd::Open {
             side.effects.push_back(Effect::CancelGeneration(id));
             stats.reads_cancelled += u64::from(running.goal == Goal::Read);
             stats.speculations_cancelled += u64::from(running.speculation);
@@ -347,38 +332,27 @@ impl Generations {
         let NewGeneration {
             waiting,
             mut known,
-            begin,
+            text,
+            goal,
+            characters,
         } = new;
         self.latest += 1;
         let id = GenerationId(self.latest);
         let priority = waiting.priority();
-        let (goal, characters) = match &begin {
-            Begin::Reading => (Goal::Read, 0),
-            Begin::Decoding { characters, .. } => (Goal::Decode, *characters),
-        };
         let speculation = priority == Priority::Speculative && goal == Goal::Decode;
         side.stats.reads_started += u64::from(goal == Goal::Read);
         if speculation {
             known.speculation_begins(id);
             side.stats.speculations_started += 1;
         }
-        let window = &known.view.window;
-        let QuestionSettings { profile, cut, .. } = settings;
-        side.effects
-            .push_back(Effect::StartGeneration(GenerationRequest {
-                id,
-                goal,
-                prompt: profile.template.render(window, profile.pre_tokenizer),
-                tail: window.tail.clone(),
-                continued: known.path.token_ids(),
-                priority,
-                reserve: cut.max_tokens,
-                characters,
-                copy_source: match &begin {
-                    Begin::Reading => None,
-                    Begin::Decoding { text, .. } => window.copy_source(text),
-                },
-            }));
+        let plan = GenerationPlan {
+            id,
+            goal,
+            priority,
+            characters,
+        };
+        let request = known.question.request(plan, &text, settings);
+        side.effects.push_back(Effect::StartGeneration(request));
         let running = Running {
             known,
             goal,

@@ -3,18 +3,17 @@
 //! The provenance serves statistics and the origin reported with an answer; it never affects what
 //! is answered.
 
-use tabahead_context::{Answering, GenerationId, ModelProfile, Path, PathEnd, PathToken, Priority};
+use tabahead_context::{
+    GenerationEvent, GenerationFailure, GenerationId, ModelProfile, PathEnd, Priority, Question,
+    View,
+};
 
-use crate::{Origin, state::View};
+use crate::Origin;
 
 /// A path that is being generated or was generated.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownPath {
-    /// View that the model had where the path begins.
-    pub view: View,
-    pub path: Path,
-    /// The likeliest characters after the tail, if the model was asked for them.
-    pub characters: Option<Vec<char>>,
+    pub question: Question,
     /// True if the path was begun for a hypothesis, before any request.
     speculated: bool,
     /// End of the bytes that an answer has shown, counted from the tail's start.
@@ -41,28 +40,13 @@ impl KnownPath {
     pub fn new(view: View, priority: Priority, profile: &ModelProfile) -> Self {
         let speculated = priority == Priority::Speculative;
         Self {
-            path: Path::new(view.window.tail.clone(), profile.pre_tokenizer),
-            view,
-            characters: None,
+            question: Question::new(view, profile),
             speculated,
             shown_until: None,
             ahead_from: speculated.then_some(0),
             read: 0,
             speculations: Vec::new(),
         }
-    }
-
-    /// Returns whether the path answers what `view` sees.
-    pub fn answers(&self, view: &View, profile: &ModelProfile, reserve: usize) -> Answering {
-        if !self.view.has_base_of(view) {
-            return Answering::No;
-        }
-        self.path.answers(
-            &view.window.tail,
-            profile.pre_tokenizer,
-            profile.context_tokens,
-            reserve,
-        )
     }
 
     /// Returns whether this path knows at least as much as `other`, which begins at the same place.
@@ -72,7 +56,10 @@ impl KnownPath {
 
     /// Returns how far the path is decoded; an end counts for more than the last byte before it.
     pub fn progress(&self) -> (usize, bool) {
-        (self.path.byte_len(), self.path.end() != PathEnd::Open)
+        (
+            self.question.path.byte_len(),
+            self.question.path.end() != PathEnd::Open,
+        )
     }
 
     /// Returns whether this path is decoded further than `other`, if there is another.
@@ -82,19 +69,20 @@ impl KnownPath {
 
     /// Returns whether a token was decoded that extends beyond the tail.
     pub fn passes_origin(&self) -> bool {
-        self.path.byte_len() > self.path.origin() || self.path.end() != PathEnd::Open
+        self.question.path.byte_len() > self.question.path.origin()
+            || self.question.path.end() != PathEnd::Open
     }
 
     /// Returns whether no token has been decoded yet that another generation could reuse.
     pub fn is_blank(&self) -> bool {
-        self.path.tokens().is_empty() && self.path.end() == PathEnd::Open
+        self.question.path.tokens().is_empty() && self.question.path.end() == PathEnd::Open
     }
 
     pub fn heap_bytes(&self) -> usize {
-        self.path.heap_bytes()
-            + self.view.window.heap_bytes()
+        self.question.path.heap_bytes()
+            + self.question.view.window.heap_bytes()
             + self.speculations.capacity() * size_of::<SpeculativeGeneration>()
-            + self.characters.as_ref().map_or(0, Vec::capacity) * size_of::<char>()
+            + self.question.characters.as_ref().map_or(0, Vec::capacity) * size_of::<char>()
     }
 
     /// Returns the origin to report for an answer that this path gives at once for the state at
@@ -103,27 +91,28 @@ impl KnownPath {
         if self.speculated
             || self
                 .shown_until
-                .is_some_and(|shown| at >= shown && at > self.path.origin())
+                .is_some_and(|shown| at >= shown && at > self.question.path.origin())
         {
             Origin::Speculated
-        } else if at == self.path.origin() {
+        } else if at == self.question.path.origin() {
             Origin::Exact
         } else {
             Origin::TypedThrough
         }
     }
 
-    /// Appends a token. Returns how many more tokens there are now that were computed ahead and not
-    /// read.
-    pub fn push(&mut self, token: PathToken, canonical_until: usize) -> u64 {
+    /// Takes an event of the generation. Returns how many more tokens there are now that were
+    /// computed ahead and not read.
+    pub fn take(&mut self, event: GenerationEvent) -> Result<u64, GenerationFailure> {
         let before = self.unread();
-        self.path.push(token, canonical_until);
-        self.unread() - before
+        self.question.take(event)?;
+        Ok(self.unread() - before)
     }
 
     /// Marks the tokens from here on as computed before they are requested.
     pub fn goes_ahead(&mut self) {
-        self.ahead_from.get_or_insert(self.path.tokens().len());
+        self.ahead_from
+            .get_or_insert(self.question.path.tokens().len());
     }
 
     /// Records that a speculative generation begins to compute this path, or continues it.
@@ -131,7 +120,7 @@ impl KnownPath {
         self.goes_ahead();
         self.speculations.push(SpeculativeGeneration {
             generation,
-            began: self.path.tokens().len(),
+            began: self.question.path.tokens().len(),
             used: false,
         });
     }
@@ -143,7 +132,7 @@ impl KnownPath {
         let before = self.unread();
         let read = match shown_until {
             Some(until) => self.tokens_before(until),
-            None => self.path.tokens().len(),
+            None => self.question.path.tokens().len(),
         };
         self.read = self.read.max(read);
         self.shown_until = self.shown_until.max(shown_until);
@@ -162,8 +151,10 @@ impl KnownPath {
 
     /// Takes over what is known about the use of an older path from the same place.
     pub fn inherit(&mut self, older: &Self) {
-        if self.characters.is_none() {
-            self.characters.clone_from(&older.characters);
+        if self.question.characters.is_none() {
+            self.question
+                .characters
+                .clone_from(&older.question.characters);
         }
         self.shown_until = self.shown_until.max(older.shown_until);
         self.read = self.read.max(older.read);
@@ -180,7 +171,8 @@ impl KnownPath {
 
     fn unread(&self) -> u64 {
         self.ahead_from.map_or(0, |ahead_from| {
-            self.path
+            self.question
+                .path
                 .tokens()
                 .len()
                 .saturating_sub(ahead_from.max(self.read)) as u64
@@ -189,8 +181,9 @@ impl KnownPath {
 
     /// Returns the number of tokens that begin before byte `until`.
     fn tokens_before(&self, until: usize) -> usize {
-        let mut begins = self.path.boundary();
-        self.path
+        let mut begins = self.question.path.boundary();
+        self.question
+            .path
             .tokens()
             .iter()
             .take_while(|token| {

@@ -11,14 +11,13 @@
 
 use std::time::Duration;
 
-use tabahead_context::{ContextKey, DocumentName};
+use tabahead_context::{ContextKey, DocumentName, QuestionSettings, State};
 
 use crate::{
     DocumentId, Timestamp,
     answers::{Knowledge, Lookup, Need},
     documents::UserPlace,
     generations::For,
-    settings::QuestionSettings,
     state::BufferState,
 };
 
@@ -113,13 +112,12 @@ impl Reading {
         settings: &QuestionSettings,
     ) -> Option<BufferState> {
         let place = place?;
-        Some(BufferState::new(
-            place.document.clone(),
-            place.cursor,
-            self.name.clone(),
-            &settings.context,
-            &settings.profile,
-        ))
+        let at = State {
+            document: place.document.clone(),
+            cursor: place.cursor,
+            name: self.name.clone(),
+        };
+        Some(BufferState::new(at, settings))
     }
 
     /// Stops reading the state at rest.
@@ -135,9 +133,9 @@ impl Reading {
         };
         let key = state.view.as_ref().ok()?.key;
         match need {
-            Need::Begin(view, ..) if self.read != Some(key) => {
+            Need::Begin(view, text, _) if self.read != Some(key) => {
                 self.state = Some(state);
-                Some((For::Reading, Need::Read(view)))
+                Some((For::Reading, Need::Read(view, text)))
             }
             // The running generation has the same prompt to read.
             Need::Keep(id) => {

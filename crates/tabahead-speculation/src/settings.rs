@@ -1,5 +1,4 @@
-//! Settings of the Speculator, and those of them that decide what a model is asked and what is
-//! shown of its answer.
+//! Settings of the Speculator.
 
 use std::num::NonZeroUsize;
 
@@ -54,13 +53,4 @@ impl ComputedAhead {
     pub(crate) fn includes_reading(self) -> bool {
         self != Self::Nothing
     }
-}
-
-/// A model and the settings that decide, with a state, what it is asked and what is shown of its
-/// answer.
-#[derive(Debug)]
-pub(crate) struct QuestionSettings {
-    pub profile: ModelProfile,
-    pub context: ContextSettings,
-    pub cut: CutSettings,
 }

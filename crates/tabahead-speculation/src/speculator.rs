@@ -8,7 +8,9 @@
 
 use std::collections::VecDeque;
 
-use tabahead_context::{DocumentName, GenerationEvent, ModelProfile, Suggestion};
+use tabahead_context::{
+    DocumentName, GenerationEvent, ModelProfile, QuestionSettings, State, Suggestion,
+};
 use tabahead_text::{Document, Offset};
 
 use crate::{
@@ -19,7 +21,6 @@ use crate::{
     generations::{For, Generations, Reported, SideEffects},
     hypotheses::rank,
     reading::Reading,
-    settings::QuestionSettings,
     state::BufferState,
 };
 
@@ -383,9 +384,11 @@ impl Speculator {
     }
 
     fn state_at(&self, document: Document, cursor: Offset, name: DocumentName) -> BufferState {
-        let QuestionSettings {
-            context, profile, ..
-        } = &self.settings;
-        BufferState::new(document, cursor, name, context, profile)
+        let at = State {
+            document,
+            cursor,
+            name,
+        };
+        BufferState::new(at, &self.settings)
     }
 }

@@ -18,8 +18,6 @@ pub(crate) fn asker(settings: &SpeculatorSettings, profile: &ModelProfile) -> As
     ))
 }
 
-}
-
 /// Returns whether, after `input`, the answer to `request` in `document` is no longer wanted.
 pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId) -> bool {
     match input {

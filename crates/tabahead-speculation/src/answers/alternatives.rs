@@ -75,10 +75,9 @@ impl Alternatives {
             if !first.is_decided && first.next.is_none() {
                 return;
             }
-            let (context, profile) = (&lookup.settings.context, &lookup.settings.profile);
             let others = characters.into_iter().filter(|&c| Some(c) != first.next);
             let others = others.take(most).map(|next| Other {
-                state: first.state.demanding(next, context, profile),
+                state: first.state.demanding(next, lookup.settings),
                 shown: None,
             });
             self.others = Some(others.collect());
@@ -115,7 +114,7 @@ impl Lookup<'_> {
         let mut awaited = None;
         for (id, known) in self.generations.begun_at(view.key) {
             let is_asked = self.generations.reports_characters(id);
-            match &known.characters {
+            match &known.question.characters {
                 Some(characters) => return Some(Characters::Known(characters.clone())),
                 // A backend that does not report characters has none.
                 None if is_asked && known.passes_origin() => {
@@ -126,13 +125,13 @@ impl Lookup<'_> {
             }
         }
         let stored = self.path_at(view.key);
-        if let Some(characters) = stored.and_then(|known| known.characters.clone()) {
+        if let Some(characters) = stored.and_then(|known| known.question.characters.clone()) {
             return Some(Characters::Known(characters));
         }
         Some(Characters::Awaited(awaited.unwrap_or_else(|| {
             Need::Begin(
                 Box::new(view.clone()),
-                state.document.clone(),
+                state.at.document.clone(),
                 MOST_CHARACTERS,
             )
         })))
@@ -144,6 +143,7 @@ impl Lookup<'_> {
         let view = state.view.as_ref().ok()?;
         let after = self
             .path_of(source)?
+            .question
             .path
             .bytes()
             .get(view.window.tail.len()..)?;

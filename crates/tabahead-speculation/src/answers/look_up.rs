@@ -1,18 +1,12 @@
 //! What is known about a state, and the generation that it needs if that is too little.
 
 use tabahead_context::{
-    Answering, ContextKey, Cut, GenerationId, PathEnd, Silence, Suggestion, cut,
+    Answering, ContextKey, GenerationId, PathEnd, QuestionSettings, Silence, Suggestion, View,
 };
 use tabahead_text::Document;
 
 use super::KeptAnswers;
-use crate::{
-    generations::Generations,
-    known_path::KnownPath,
-    settings::QuestionSettings,
-    state::{BufferState, View},
-    stats::Stats,
-};
+use crate::{generations::Generations, known_path::KnownPath, state::BufferState, stats::Stats};
 
 /// The answer at a state, as far as it is known.
 pub(crate) enum Knowledge {
@@ -40,8 +34,8 @@ pub(crate) enum Need {
     Begin(Box<View>, Document, usize),
     /// A generation that continues a stored path in this text.
     Continue(Box<KnownPath>, Document),
-    /// A generation that reads the prompt at the state, and decodes nothing.
-    Read(Box<View>),
+    /// A generation that reads the prompt at the state in this text, and decodes nothing.
+    Read(Box<View>, Document),
 }
 
 /// All paths, those that are kept and those that grow, to look states up in.
@@ -63,7 +57,7 @@ impl Lookup<'_> {
             if state.demanded > 0 {
                 return Knowledge::NotAsked(Silence::TooLong);
             }
-            state.shrink(&self.settings.context, &self.settings.profile);
+            state.shrink(self.settings);
         }
         let view = match &state.view {
             Ok(view) => view,
@@ -79,14 +73,14 @@ impl Lookup<'_> {
         // By the backend's contract, a generation for exactly this state answers it. Without this
         // check, one that does not would be restarted for ever.
         if let Some((id, own)) = self.generations.begun_at(view.key).next() {
-            return match own.path.end() {
+            return match own.question.path.end() {
                 PathEnd::Open => Knowledge::Needs(Need::Keep(id)),
                 _ => Knowledge::NotAsked(Silence::Undecided),
             };
         }
         Knowledge::Needs(Need::Begin(
             Box::new(view.clone()),
-            state.document.clone(),
+            state.at.document.clone(),
             0,
         ))
     }
@@ -97,7 +91,6 @@ impl Lookup<'_> {
         &'a self,
         view: &'a View,
     ) -> (Option<(PathSource, &'a KnownPath)>, Option<GenerationId>) {
-        let QuestionSettings { profile, cut, .. } = self.settings;
         let mut best: Option<(PathSource, &KnownPath)> = None;
         let mut may_answer: Option<(GenerationId, &KnownPath)> = None;
         let running = self
@@ -108,9 +101,9 @@ impl Lookup<'_> {
             .answers
             .cache
             .candidates(view)
-            .map(|known| (PathSource::Cached(known.view.key), known));
+            .map(|known| (PathSource::Cached(known.question.view.key), known));
         for (source, known) in running.chain(stored) {
-            match (known.answers(view, profile, cut.max_tokens), source) {
+            match (known.question.answers(view, self.settings), source) {
                 (Answering::Yes, _) if known.is_further_than(best.map(|(_, best)| best)) => {
                     best = Some((source, known));
                 }
@@ -133,30 +126,20 @@ impl Lookup<'_> {
         source: PathSource,
         known: &KnownPath,
     ) -> Knowledge {
-        let window = &view.window;
-        let cut = cut(
-            &state.document,
-            state.cursor,
-            &state.name.language,
-            &window.left_out,
-            &known.path,
-            window.tail.len() - state.demanded,
-            &self.settings.cut,
-        );
-        match (cut, source) {
-            (Cut::NeedMore, _) if known.path.end() != PathEnd::Open => {
-                Knowledge::NotAsked(Silence::Undecided)
-            }
-            (Cut::NeedMore, PathSource::Running(id)) => Knowledge::Needs(Need::Keep(id)),
-            (Cut::NeedMore, PathSource::Cached(_)) => {
+        let cut = &self.settings.cut;
+        let decided = known.question.decide(&state.at, view, state.demanded, cut);
+        match (decided, source) {
+            (Some(Err(Silence::Undecided)), _) => Knowledge::NotAsked(Silence::Undecided),
+            (Some(decided), source) => Knowledge::Decided(decided, source),
+            (None, PathSource::Running(id)) => Knowledge::Needs(Need::Keep(id)),
+            (None, PathSource::Cached(_)) => {
                 let mut known = known.clone();
                 // The texts are the same, but their positions may have changed.
-                known.view.window.elsewhere = window.elsewhere.clone();
-                known.view.window.name = window.name.clone();
-                Knowledge::Needs(Need::Continue(Box::new(known), state.document.clone()))
+                let window = &mut known.question.view.window;
+                window.elsewhere = view.window.elsewhere.clone();
+                window.name = view.window.name.clone();
+                Knowledge::Needs(Need::Continue(Box::new(known), state.at.document.clone()))
             }
-            (Cut::Show(suggestion), source) => Knowledge::Decided(Ok(suggestion), source),
-            (Cut::Silent(silence), source) => Knowledge::Decided(Err(silence), source),
         }
     }
 

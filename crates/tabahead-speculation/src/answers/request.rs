@@ -1,15 +1,14 @@
 //! A request from its arrival until its answer is decided: the first suggestion, and others if they
 //! were asked for.
 
-use tabahead_context::{DocumentName, Silence, Suggestion};
+use tabahead_context::{DocumentName, QuestionSettings, Silence, Suggestion};
 
 use super::{
     Knowledge, Lookup, Need, PathSource,
     alternatives::{Alternatives, FirstPath, MOST_CHARACTERS},
 };
 use crate::{
-    Alternative, Answer, Origin, RequestId, SelectedCompletion, Stats, settings::QuestionSettings,
-    state::BufferState,
+    Alternative, Answer, Origin, RequestId, SelectedCompletion, Stats, state::BufferState,
 };
 
 /// A request without an answer yet.
@@ -72,7 +71,7 @@ impl Request {
 
     /// Returns the name of the document.
     pub fn name(&self) -> &DocumentName {
-        &self.state.name
+        &self.state.at.name
     }
 
     /// Returns the state that the request asks about.
@@ -87,13 +86,7 @@ impl Request {
 
     /// Decides the request again, with other settings.
     pub fn decide_again(&mut self, settings: &QuestionSettings) {
-        self.state = BufferState::new(
-            self.state.document.clone(),
-            self.state.cursor,
-            self.state.name.clone(),
-            &settings.context,
-            &settings.profile,
-        );
+        self.state = BufferState::new(self.state.at.clone(), settings);
         self.decided = Decided::default();
     }
 
@@ -176,7 +169,7 @@ impl Request {
             }
         }
         let shown = shown.into_iter().map(|suggestion| {
-            let accepted = (self.state).accepted(suggestion, &settings.context, &settings.profile);
+            let accepted = (self.state).accepted(suggestion, settings);
             let suggestion = match self.selected.clone() {
                 Some(item) => item.extended_by(suggestion.clone()),
                 None => suggestion.clone(),

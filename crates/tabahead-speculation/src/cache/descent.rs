@@ -27,8 +27,8 @@ impl PathsOfBase {
     /// Adds a path that is not in `paths` yet.
     pub fn insert(&mut self, path: &KnownPath, paths: &Paths) {
         let at = self.place(path, paths);
-        self.keys.insert(at, path.view.key);
-        let continuation = path.path.byte_len() - path.path.origin();
+        self.keys.insert(at, path.question.view.key);
+        let continuation = path.question.path.byte_len() - path.question.path.origin();
         self.longest_continuation = self.longest_continuation.max(continuation);
     }
 
@@ -47,7 +47,7 @@ impl PathsOfBase {
 
     /// Returns the index at which a path is or would be inserted.
     fn place(&self, path: &KnownPath, paths: &Paths) -> usize {
-        let wanted = (tail_of(path), path.view.key);
+        let wanted = (tail_of(path), path.question.view.key);
         self.keys
             .partition_point(|&key| (tail_of(kept(paths, key)), key) < wanted)
     }
@@ -121,7 +121,7 @@ fn agreed_behind(least: usize, one: &[u8], other: &[u8]) -> Option<usize> {
 }
 
 fn tail_of(path: &KnownPath) -> &[u8] {
-    path.view.window.tail.as_bytes()
+    path.question.view.window.tail.as_bytes()
 }
 
 fn kept(paths: &Paths, key: ContextKey) -> &KnownPath {

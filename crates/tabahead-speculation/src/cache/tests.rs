@@ -1,13 +1,14 @@
 //! Compares the cache with a list that does the same slowly.
 
 use tabahead_context::{
-    ContextSettings, DocumentName, FimTemplate, Layout, ModelProfile, OpenFile, OpenFiles, PathEnd,
-    PathToken, PreTokenizer, Priority, WindowBudgets,
+    ContextSettings, CutSettings, DocumentName, FimTemplate, Layout, ModelProfile, OpenFile,
+    OpenFiles, PathEnd, PathToken, PreTokenizer, Priority, QuestionSettings, State, View,
+    WindowBudgets,
 };
 use tabahead_text::{Document, Offset, Version};
 
 use super::{SuggestionCache, size_of_entry};
-use crate::{known_path::KnownPath, state::BufferState};
+use crate::known_path::KnownPath;
 
 /// Returns a path at the end of the first line of `text` that generates "ab" `tokens` times.
 fn path(text: &str, tokens: usize) -> KnownPath {
@@ -28,21 +29,23 @@ fn path_saying(text: &str, said: &str) -> KnownPath {
         window: WindowBudgets::default(),
         least_log_prob: None,
     };
-    let document = Document::new(text, Version(0));
-    let cursor = Offset(text.find('\n').expect("the text has a line end"));
-    let name = DocumentName::default();
-    let state = BufferState::new(
-        document,
-        cursor,
-        name,
-        &ContextSettings::default(),
-        &profile,
-    );
-    let view = state.view.expect("the line is short");
+    let cut = CutSettings {
+        max_tokens: 8,
+        least_log_prob: None,
+        least_log_prob_at_end: f32::NEG_INFINITY,
+    };
+    let settings = QuestionSettings::new(&ContextSettings::default(), &cut, &profile);
+    let state = State {
+        document: Document::new(text, Version(0)),
+        cursor: Offset(text.find('\n').expect("the text has a line end")),
+        name: DocumentName::default(),
+    };
+    let view = View::new(&state, &settings).expect("the line is short");
     let mut known = KnownPath::new(view, Priority::Foreground, &profile);
-    known.path.started(3);
+    known.question.path.started(3);
     // The first token spells the forced bytes and more.
-    let mut bytes = known.path.tail().as_bytes()[known.path.boundary()..].to_vec();
+    let mut bytes =
+        known.question.path.tail().as_bytes()[known.question.path.boundary()..].to_vec();
     for letters in said.as_bytes().chunks(2) {
         bytes.extend(letters);
         let token = PathToken {
@@ -51,7 +54,7 @@ fn path_saying(text: &str, said: &str) -> KnownPath {
             log_prob: -1.0,
             masked_stop: None,
         };
-        known.push(token, 0);
+        known.question.path.push(token, 0);
     }
     known
 }
@@ -80,11 +83,11 @@ fn what_it_keeps_holds_no_text_of_other_files() {
     let mut cache = SuggestionCache::new(1 << 20);
     let mut path = path("let x = \nfoo", 4);
     let file = OpenFile::new(&Document::new("another file", Version(0)));
-    path.view.window.name.open_files = OpenFiles::new([&file]);
-    let view = path.view.clone();
+    path.question.view.window.name.open_files = OpenFiles::new([&file]);
+    let view = path.question.view.clone();
     cache.keep(path);
     let kept = cache.candidates(&view).next().expect("it is kept");
-    let open_files = &kept.view.window.name.open_files;
+    let open_files = &kept.question.view.window.name.open_files;
     assert_eq!(open_files, &view.window.name.open_files);
     assert!(open_files.texts().is_empty());
 }
@@ -104,9 +107,11 @@ fn it_keeps_what_a_list_ordered_by_use_keeps() {
             random.below(4)
         );
         let new = path(&text, random.below(8) as usize);
-        let at = list.iter().position(|kept| kept.view.key == new.view.key);
+        let at = list
+            .iter()
+            .position(|kept| kept.question.view.key == new.question.view.key);
         if random.below(3) == 0 {
-            let used = cache.use_path(new.view.key).is_some();
+            let used = cache.use_path(new.question.view.key).is_some();
             assert_eq!(used, at.is_some());
             if let Some(at) = at {
                 let moved = list.remove(at);
@@ -142,28 +147,35 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
             let (tail, base) = (random.letters(9), random.below(2));
             let said = random.letters(14);
             let new = path_saying(&format!("{tail}\nsuffix {base}\n"), &said);
-            all.retain(|path| path.view.key != new.view.key);
+            all.retain(|path| path.question.view.key != new.question.view.key);
             all.push(new.clone());
             cache.keep(new);
 
             // A place somewhere along a path, with other text typed there at times.
             let along = &all[random.below(all.len() as u64) as usize];
-            let mut asked = String::from_utf8_lossy(along.path.bytes()).into_owned();
+            let mut asked = String::from_utf8_lossy(along.question.path.bytes()).into_owned();
             asked.truncate(random.below(asked.len() as u64 + 1) as usize);
             if random.below(3) == 0 {
                 asked += &random.letters(4);
             }
             let base = random.below(2);
-            let view = path_saying(&format!("{asked}\nsuffix {base}\n"), "").view;
-            let mut descent: Vec<_> = cache.candidates(&view).map(|path| path.view.key).collect();
+            let view = path_saying(&format!("{asked}\nsuffix {base}\n"), "")
+                .question
+                .view;
+            let mut descent: Vec<_> = cache
+                .candidates(&view)
+                .map(|path| path.question.view.key)
+                .collect();
             let nearest_first = cache
                 .candidates(&view)
-                .is_sorted_by(|one, next| one.path.origin() > next.path.origin());
+                .is_sorted_by(|one, next| one.question.path.origin() > next.question.path.origin());
             let mut walk: Vec<_> = all
                 .iter()
-                .filter_map(|path| cache.paths.peek(&path.view.key))
-                .filter(|path| path.view.has_base_of(&view) && path.path.holds(&asked))
-                .map(|path| path.view.key)
+                .filter_map(|path| cache.paths.peek(&path.question.view.key))
+                .filter(|path| {
+                    path.question.view.has_base_of(&view) && path.question.path.holds(&asked)
+                })
+                .map(|path| path.question.view.key)
                 .collect();
             found += walk.len();
             descent.sort_unstable();
@@ -185,10 +197,10 @@ fn a_path_is_found_over_all_that_stands_between_it_and_the_state() {
         cache.keep(path_saying(&format!("let x{number}\n"), "0123456789"));
         cache.keep(path_saying(&format!("let xa{number}\n"), "0123456789"));
     }
-    let view = path_saying("let xy\n", "").view;
+    let view = path_saying("let xy\n", "").question.view;
     let found: Vec<_> = cache
         .candidates(&view)
-        .map(|path| path.path.tail())
+        .map(|path| path.question.path.tail())
         .collect();
     assert_eq!(found, ["let "]);
 }
@@ -197,10 +209,10 @@ fn a_path_is_found_over_all_that_stands_between_it_and_the_state() {
 fn a_path_that_ended_is_worth_more_than_an_open_one_of_its_length() {
     let mut cache = SuggestionCache::new(1 << 20);
     let mut ended = path("let x = \n", 3);
-    ended.path.finish(PathEnd::ContextFull);
-    let view = ended.view.clone();
+    ended.question.path.finish(PathEnd::ContextFull);
+    let view = ended.question.view.clone();
     cache.keep(ended);
     cache.keep(path("let x = \n", 3));
     let kept = cache.candidates(&view).next().expect("one is kept");
-    assert_eq!(kept.path.end(), PathEnd::ContextFull);
+    assert_eq!(kept.question.path.end(), PathEnd::ContextFull);
 }

@@ -9,12 +9,13 @@ use super::{
     edit::{ChangeReading, UserPlace, is_same_text},
     offer::{Followed, Offer, Outcome},
 };
+use tabahead_context::{QuestionSettings, State};
+
 use crate::{
     DocumentId, RequestId, Stats, SuggestionId,
     answers::{Lookup, Need, Request},
     generations::For,
     hypotheses::{Hypotheses, RankInputs},
-    settings::QuestionSettings,
     state::BufferState,
 };
 
@@ -90,10 +91,14 @@ impl OpenDocument {
                 (None, Some(hypotheses)) => Some(hypotheses.name()),
                 (None, None) => None,
             };
-            let (context, profile) = (&settings.context, &settings.profile);
             self.hypotheses = name.cloned().map(|name| {
-                let text = snapshot.clone();
-                Hypotheses::here(BufferState::new(text, cursor, name, context, profile))
+                let document = snapshot.clone();
+                let at = State {
+                    document,
+                    cursor,
+                    name,
+                };
+                Hypotheses::here(BufferState::new(at, settings))
             });
             UserPlace {
                 document: snapshot.clone(),
@@ -246,7 +251,7 @@ impl OpenDocument {
             && let Some(accepts) = accepts
             && self.request.is_none()
             && let Some(place) = &self.place
-            && is_same_text(&place.document, &accepted.document, accepted.cursor)
+            && is_same_text(&place.document, &accepted.at.document, accepted.at.cursor)
         {
             self.hypotheses = Some(Hypotheses::after(suggestion, accepted, accepts));
         }

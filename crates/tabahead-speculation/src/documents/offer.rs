@@ -146,7 +146,7 @@ impl Offer {
         let text = &self.suggestion.text;
         let taken_before = self.taken;
         let expected = ExpectedText {
-            document: &self.accepted.document,
+            document: &self.accepted.at.document,
             at_cursor: &text[taken_before..],
         };
         match change.compared_with(expected) {
@@ -173,7 +173,7 @@ impl Offer {
         let outcome = self.outcome_of(taken_before);
         self.latest = Some(outcome);
         let cursor = if self.is_complete() {
-            self.accepted.cursor
+            self.accepted.at.cursor
         } else {
             Offset(change.from.cursor.0 + self.taken - taken_before)
         };

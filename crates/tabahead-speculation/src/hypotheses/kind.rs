@@ -2,9 +2,9 @@
 //!
 //! A new kind is a variant, and a line in `after_shown` that makes its state.
 
-use tabahead_context::Suggestion;
+use tabahead_context::{QuestionSettings, Suggestion};
 
-use crate::{settings::QuestionSettings, state::BufferState};
+use crate::state::BufferState;
 
 /// How a user gets to a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,6 @@ pub(super) fn after_shown(
     suggestion: &Suggestion,
     settings: &QuestionSettings,
 ) -> [(HypothesisKind, BufferState); 1] {
-    let accepted = state.accepted(suggestion, &settings.context, &settings.profile);
+    let accepted = state.accepted(suggestion, settings);
     [(HypothesisKind::AcceptedAll, accepted)]
 }

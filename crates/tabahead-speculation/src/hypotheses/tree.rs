@@ -82,7 +82,7 @@ impl Hypotheses {
 
     /// Returns the name of the document.
     pub fn name(&self) -> &DocumentName {
-        &self.nodes[0].state.name
+        &self.nodes[0].state.at.name
     }
 
     /// Follows the user through a change of the text. Returns `None` if the change rules out what
@@ -127,8 +127,8 @@ impl Hypotheses {
         let root = &mut self.nodes[0];
         root.kind = HypothesisKind::Here;
         UserPlace {
-            document: root.state.document.clone(),
-            cursor: root.state.cursor,
+            document: root.state.at.document.clone(),
+            cursor: root.state.at.cursor,
         }
     }
 
@@ -232,10 +232,10 @@ impl Hypothesis {
     fn compared_with(&self, change: &ChangeReading<'_>) -> TextChange {
         let state = &self.state;
         // Nothing can be typed towards a cursor that is not after the user's.
-        let until = state.cursor.max(change.from.cursor);
+        let until = state.at.cursor.max(change.from.cursor);
         change.compared_with(ExpectedText {
-            document: &state.document,
-            at_cursor: &state.document.slice(change.from.cursor..until),
+            document: &state.at.document,
+            at_cursor: &state.at.document.slice(change.from.cursor..until),
         })
     }
 }

@@ -311,7 +311,7 @@ impl WaitBench {
         let plan = GenerationPlan::decode(GenerationId(self.generations), priority);
         self.generations += 1;
         let question = Question::new(view, &self.settings.profile);
-        question.request(plan, &self.state, &self.settings)
+        question.request(plan, &self.state.document, &self.settings)
     }
 }
 
