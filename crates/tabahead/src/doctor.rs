@@ -17,7 +17,8 @@ use serde::Serialize;
 use serde_json::json;
 use std::io::Write;
 use tabahead_context::DocumentName;
-use tabahead_server::{EditorState, default_stats_dir};
+use tabahead_server::default_stats_dir;
+use tabahead_session::EditorState;
 use tabahead_speculation::Answer;
 use tabahead_text::{Document, Offset, Version};
 

@@ -28,7 +28,7 @@ use tabahead_engine::{
     EngineSettings,
     threads::{self, Urgency},
 };
-use tabahead_server::EditorState;
+use tabahead_session::EditorState;
 use tabahead_text::{Document, Offset, Version};
 
 use crate::{

@@ -10,7 +10,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use serde::Serialize;
-use tabahead_server::{EditorState, Session, TimedAnswer};
+use tabahead_session::{EditorState, Session, TimedAnswer};
 use tabahead_speculation::{Answer, Origin};
 
 use crate::{

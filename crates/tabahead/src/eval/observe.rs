@@ -17,7 +17,7 @@ use tabahead_context::{
     ContextWindow, GenerationFailure, GenerationId, GenerationRequest, Goal, Priority, Segment,
 };
 use tabahead_engine::{Observation, ObservedToken};
-use tabahead_server::EditorState;
+use tabahead_session::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
 use super::rows::EvalRow;
@@ -139,7 +139,7 @@ fn observation(observation: &Observation) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tabahead_server::{CopyingSettings, Folders, Settings};
+    use tabahead_session::{CopyingSettings, Folders, Settings};
 
     use super::{
         super::{compare, predictor::Predictor},

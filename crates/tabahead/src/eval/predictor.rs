@@ -11,7 +11,7 @@ use tabahead_context::{
     ContextSettings, ContextWindow, Cut, CutSettings, GenerationEvent, GenerationFailure,
     GenerationId, GenerationRequest, Goal, Layout, ModelProfile, Path, Priority, Suggestion, cut,
 };
-use tabahead_server::EditorState;
+use tabahead_session::EditorState;
 use tabahead_speculation::SpeculatorSettings;
 
 /// The model's prediction at a place, whether or not it would be shown.
@@ -254,7 +254,7 @@ fn mean_log_prob(path: &Path, shown: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use tabahead_context::DocumentName;
-    use tabahead_server::{Folders, Session, Settings};
+    use tabahead_session::{Folders, Session, Settings};
     use tabahead_speculation::Answer;
     use tabahead_text::{Document, Offset, Version};
 

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use tabahead_context::{DocumentName, OpenFile, OpenFiles, holds_secret};
-use tabahead_server::EditorState;
+use tabahead_session::EditorState;
 use tabahead_text::{Document, Offset, Version};
 
 use crate::place;

@@ -1,4 +1,4 @@
-//! The session's figures, for `tabahead/stats` and for the file in which they are left.
+//! The session's figures, as they are reported and published.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -44,6 +44,7 @@ impl SessionLoop {
             settings_digest: self.settings.digest(),
             speculation_enabled: self.settings.speculation.enabled,
             version: self.config.version,
+            pid: self.config.pid,
             uptime: self.start.elapsed(),
         }
         .to_json()

@@ -12,16 +12,15 @@ mod recording;
 mod requests;
 mod status;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings};
 use tabahead_context::{GenerationEvent, OpenFile, Suggestion};
 use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion, Speculator,
-    SuggestionId, Timestamp,
+    Answer, DocumentId, Effect, Input, Origin, RequestId, Speculator, Timestamp,
 };
-use tabahead_text::{Document, Edit, Offset, PositionEncoding};
+use tabahead_text::{Document, Offset};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -35,137 +34,36 @@ use requests::SuggestionRequest;
 
 use crate::{
     folders::Folders,
+    message::{EditorLayer, Message, Notice, Status, StatusKind, Trigger},
     recorder::Recorder,
     settings::Settings,
-    stats::{Latencies, SessionCounts, StatsFile},
+    stats::{Latencies, SessionCounts},
     suitability::{File, Suitability},
 };
 
-/// A message from the front to the session.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// A document was opened.
-    Opened {
-        document: DocumentId,
-        file: File,
-        snapshot: Document,
-    },
-    /// The text of a document changed.
-    Changed {
-        document: DocumentId,
-        snapshot: Document,
-        /// Edits that led from the previous text to `snapshot`, in order.
-        edits: Vec<Edit>,
-        encoding: PositionEncoding,
-    },
-    /// A document was closed.
-    Closed { document: DocumentId },
-    /// The editor requested a suggestion.
-    Requested {
-        request: RequestId,
-        document: DocumentId,
-        snapshot: Document,
-        cursor: Offset,
-        selected: Option<SelectedCompletion>,
-        trigger: Trigger,
-        /// Time at which the request was read.
-        came: Instant,
-        reply: oneshot::Sender<Answer>,
-    },
-    /// The editor cancelled a request.
-    Cancelled { request: RequestId },
-    /// The editor accepted a suggestion.
-    Accepted { suggestion: SuggestionId },
-    /// Part of a suggestion was accepted: the first `length` UTF-16 code units of its text.
-    AcceptedPart {
-        suggestion: SuggestionId,
-        length: usize,
-    },
-    /// The editor shows one of the suggestions that it received.
-    Displayed { suggestion: SuggestionId },
-    /// The user dismissed the suggestion shown in a document.
-    Dismissed { document: DocumentId },
-    /// The cursor moved.
-    CursorMoved {
-        document: DocumentId,
-        cursor: Offset,
-    },
-    /// The editor shows a suggestion from another source.
-    Shown {
-        document: DocumentId,
-        snapshot: Document,
-        cursor: Offset,
-        suggestion: Suggestion,
-    },
-    /// Settings arrived, as they were sent. The first ones start the model.
-    Settings { layer: EditorLayer, value: Value },
-    /// The focus is in this document, or in none of the open ones.
-    Focused { document: Option<DocumentId> },
-    /// The figures were requested.
-    Stats { reply: oneshot::Sender<Value> },
-}
-
-/// Why a suggestion is requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trigger {
-    /// The editor asks automatically, as the user types.
-    Automatic,
-    /// The user asked for suggestions.
-    Invoked,
-    /// The editor fills its completion menu.
-    Menu,
-}
-
-/// The editor's two sources of settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EditorLayer {
-    /// `initializationOptions`.
-    Initial,
-    /// `workspace/didChangeConfiguration`; each replaces the previous one.
-    Pushed,
-}
-
-/// A message from the session to the editor that answers no request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Notice {
-    /// The server's state.
-    Status(Status),
-    /// A line that the user must read.
-    Problem(String),
-}
-
-/// The server's state, with respect to the document that has the focus.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Status {
-    pub(crate) kind: StatusKind,
-    /// Whether a model is loading, so that the state will change.
-    pub(crate) busy: bool,
-    pub(crate) message: String,
-    /// How much of a loading model has been read, in percent, if known.
-    pub(crate) percent: Option<u8>,
-}
-
-/// The kinds of `didChangeStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StatusKind {
-    Normal,
-    Inactive,
-    Error,
-}
-
 /// Starts the backend that the settings describe.
-pub(crate) type Launch = Box<dyn Fn(&LocalSettings, EventSink) -> Arc<dyn Backend> + Send>;
+pub type Launch = Box<dyn Fn(&LocalSettings, EventSink) -> Arc<dyn Backend> + Send>;
 
 /// Everything that a session is built from.
-pub(crate) struct SessionConfig {
-    pub(crate) embedded: &'static [u8],
-    pub(crate) folders: Folders,
-    pub(crate) file: Value,
-    pub(crate) flags: Value,
-    pub(crate) stats_dir: Option<PathBuf>,
-    pub(crate) version: &'static str,
-    pub(crate) launch: Launch,
-    pub(crate) recorder: Option<Box<dyn Recorder>>,
+pub struct SessionConfig {
+    /// Weights of the model that the setting calls `mini`.
+    pub embedded: &'static [u8],
+    /// Base folders of `~` and of a model's relative path.
+    pub folders: Folders,
+    /// Settings from the file, overridden by the editor's; `Value::Null` for none.
+    pub file: Value,
+    /// Settings from the command line, overriding the editor's; `Value::Null` for none.
+    pub flags: Value,
+    /// Receives the newest figures from time to time; `None` publishes none.
+    pub figures: Option<watch::Sender<Value>>,
+    /// Version of the program, for the figures.
+    pub version: &'static str,
+    /// Number of the process, for the figures.
+    pub pid: u32,
+    /// Starts backends.
+    pub launch: Launch,
+    /// Recorder of what happens to documents; `None` records nothing.
+    pub recorder: Option<Box<dyn Recorder>>,
 }
 
 /// An open document.
@@ -189,7 +87,7 @@ struct Reply {
 }
 
 /// The session's task and its state.
-pub(crate) struct SessionLoop {
+pub struct SessionLoop {
     config: SessionConfig,
     settings: Settings,
     /// The settings' rules about documents.
@@ -233,13 +131,15 @@ pub(crate) struct SessionLoop {
 }
 
 impl SessionLoop {
-    pub(crate) fn new(
+    /// Builds a session that reads `inbox`.
+    pub fn new(
         mut config: SessionConfig,
         inbox: mpsc::UnboundedReceiver<Message>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Self {
         let (event_sender, events) = mpsc::unbounded_channel();
         let recorder = SessionRecorder::new(config.recorder.take());
+        let stats = config.figures.take();
         Self {
             config,
             settings: Settings::default(),
@@ -268,18 +168,13 @@ impl SessionLoop {
             counts: SessionCounts::default(),
             latencies: Latencies::default(),
             last_problem: None,
-            stats: None,
+            stats,
             stats_due: None,
         }
     }
 
     /// Runs until the front is gone.
-    pub(crate) async fn run(mut self) {
-        let writing = self.config.stats_dir.as_deref().map(|stats_dir| {
-            let (newest, reader) = watch::channel(Value::Null);
-            self.stats = Some(newest);
-            tokio::spawn(StatsFile::new(stats_dir).keep_written(reader))
-        });
+    pub async fn run(mut self) {
         loop {
             self.run_effects();
             let timeout = self.speculator.as_ref().and_then(Speculator::poll_timeout);
@@ -299,12 +194,6 @@ impl SessionLoop {
                 }
                 () = until(self.stats_due) => self.publish_stats(),
             }
-        }
-        self.stats = None;
-        if let Some(writing) = writing
-            && let Err(error) = writing.await
-        {
-            tracing::warn!(%error, "figures were not taken away");
         }
     }
 
