@@ -1,44 +1,49 @@
-//! The session loop: one task that owns the Speculator and runs its effects.
+//! The session loop: one task that owns everything of a session and coordinates it.
 //!
-//! No LSP types: the front passes in [`Message`]s, in the order in which the editor sent them, and
-//! receives [`Answer`]s and [`Notice`]s. Start reading at [`SessionLoop::run`]: every cause of work
-//! is in its `select!`, every consequence in `run_effects`.
+//! No protocol: the front passes in [`Message`]s, in the order in which the editor sent them, and
+//! receives answers and notices. Start reading at [`SessionLoop::run`]: every cause of work is in
+//! its `select!`; every consequence runs in `deliver_answers`, through the driver.
+//!
+//! What the loop owns is a few values with fields of their own: the layers of settings, the model,
+//! the open documents, the waiting requests, the recorder, the notices and the figures. A decision
+//! about one of them is in its file; here is what one means for the others.
 
+mod documents;
 mod figures;
-mod focus;
+mod layers;
 mod model;
-mod open_files;
+mod notices;
 mod recording;
 mod requests;
 mod status;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value;
-use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings};
-use tabahead_context::{GenerationEvent, OpenFile, Suggestion};
-use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, Origin, RequestId, Speculator, Timestamp,
-};
-use tabahead_text::{Document, Offset};
+use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings, ModelState};
+use tabahead_context::{ModelProfile, Suggestion};
+use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SuggestionId};
+use tabahead_text::{Document, Edit, Offset, PositionEncoding};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
-use focus::Focus;
-use model::BackendCandidate;
-use open_files::Recency;
+use documents::OpenDocuments;
+use figures::{AnswerTime, SessionFigures};
+use layers::SettingsLayers;
+use model::{ModelChange, Relaunch, SessionModel};
+use notices::EditorNotices;
 use recording::SessionRecorder;
-use requests::SuggestionRequest;
+use requests::{SuggestionRequest, WaitingRequest, WaitingRequests};
+use status::status;
 
 use crate::{
+    driver::SessionClock,
     folders::Folders,
-    message::{EditorLayer, Message, Notice, Status, StatusKind, Trigger},
+    message::{EditorLayer, Message, Notice, Trigger},
     recorder::Recorder,
-    settings::Settings,
-    stats::{Latencies, SessionCounts},
-    suitability::{File, Suitability},
+    suitability::File,
 };
 
 /// Starts the backend that the settings describe.
@@ -66,179 +71,88 @@ pub struct SessionConfig {
     pub recorder: Option<Box<dyn Recorder>>,
 }
 
-/// An open document.
-struct SessionDocument {
-    file: File,
-    snapshot: Document,
-    /// Whether the Speculator knows the document.
-    shown: bool,
-    /// Last reported position of its cursor.
-    cursor: Option<Offset>,
-    /// The text that answers in other documents may copy from; built on first use.
-    copied: Option<OpenFile>,
-}
-
-/// A request that waits for its answer. A model that becomes ready later is asked `input` again.
-struct Reply {
-    came: Instant,
-    sender: oneshot::Sender<Answer>,
-    document: DocumentId,
-    input: Input,
-}
-
-/// The session's task and its state.
+/// The session's task and what it owns.
 pub struct SessionLoop {
-    config: SessionConfig,
-    settings: Settings,
-    /// The settings' rules about documents.
-    suitability: Suitability,
-    /// Messages about the settings that were refused most recently.
-    refused: Vec<String>,
-    initial: Value,
-    pushed: Value,
-    start: Instant,
-    /// Unbounded, because the only reader of standard input fills it and must never wait: a full
-    /// queue there would keep a cancel from being seen. What the editor's user does bounds it.
+    /// Unbounded, because the only reader of the editor's stream fills it and must never wait: a
+    /// full queue there would keep a cancel from being seen. What the editor's user does bounds it.
     inbox: mpsc::UnboundedReceiver<Message>,
-    notices: mpsc::UnboundedSender<Notice>,
-    /// Unbounded, because the engine's thread must never wait for us; the tokens of the generations
-    /// in flight bound it. The number identifies the backend that sent the event.
-    events: mpsc::UnboundedReceiver<(u64, BackendEvent)>,
-    event_sender: mpsc::UnboundedSender<(u64, BackendEvent)>,
-    epoch: u64,
-    /// Number of backends started so far.
-    launches: u64,
-    backend: Option<Arc<dyn Backend>>,
-    launched: Option<LocalSettings>,
-    /// How much of the model is loaded, in percent, if the backend reports it.
-    loaded: Option<u8>,
-    /// Present from the moment the model is ready.
-    speculator: Option<Speculator>,
-    /// Replaces the backend as soon as its model is ready.
-    candidate: Option<BackendCandidate>,
-    documents: HashMap<DocumentId, SessionDocument>,
-    recency: Recency,
-    focus: Focus,
-    /// The status that the editor received last.
-    told: Option<Status>,
-    replies: HashMap<RequestId, Reply>,
+    clock: SessionClock,
+    layers: SettingsLayers,
+    model: SessionModel,
+    documents: OpenDocuments,
+    requests: WaitingRequests,
     recorder: SessionRecorder,
-    counts: SessionCounts,
-    latencies: Latencies,
-    last_problem: Option<String>,
-    stats: Option<watch::Sender<Value>>,
-    stats_due: Option<Instant>,
+    notices: EditorNotices,
+    figures: SessionFigures,
 }
 
 impl SessionLoop {
-    /// Builds a session that reads `inbox`.
+    /// Builds a session that reads `inbox` until it is closed, and writes to `notices`.
     pub fn new(
-        mut config: SessionConfig,
+        config: SessionConfig,
         inbox: mpsc::UnboundedReceiver<Message>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Self {
-        let (event_sender, events) = mpsc::unbounded_channel();
-        let recorder = SessionRecorder::new(config.recorder.take());
-        let stats = config.figures.take();
-        Self {
-            config,
-            settings: Settings::default(),
-            suitability: Suitability::default(),
-            refused: Vec::new(),
-            initial: Value::Null,
-            pushed: Value::Null,
-            start: Instant::now(),
-            inbox,
-            notices,
-            events,
-            event_sender,
-            epoch: 0,
-            launches: 0,
-            backend: None,
-            launched: None,
-            loaded: None,
-            speculator: None,
-            candidate: None,
-            documents: HashMap::new(),
-            recency: Recency::default(),
-            focus: Focus::default(),
-            told: None,
-            replies: HashMap::new(),
+        let clock = SessionClock::start();
+        let SessionConfig {
+            embedded,
+            folders,
+            file,
+            flags,
+            figures,
+            version,
+            pid,
+            launch,
             recorder,
-            counts: SessionCounts::default(),
-            latencies: Latencies::default(),
-            last_problem: None,
-            stats,
-            stats_due: None,
+        } = config;
+        Self {
+            inbox,
+            clock,
+            layers: SettingsLayers::new(embedded, folders, file, flags),
+            model: SessionModel::new(launch, clock),
+            documents: OpenDocuments::default(),
+            requests: WaitingRequests::default(),
+            recorder: SessionRecorder::new(recorder),
+            notices: EditorNotices::new(notices),
+            figures: SessionFigures::new(version, pid, figures),
         }
     }
 
     /// Runs until the front is gone.
     pub async fn run(mut self) {
         loop {
-            self.run_effects();
-            let timeout = self.speculator.as_ref().and_then(Speculator::poll_timeout);
-            let timeout = timeout.map(|Timestamp(since)| self.start + since);
+            self.deliver_answers();
+            let timeout = self.model.timeout();
+            let figures_due = self.figures.due();
             tokio::select! {
                 biased;
                 message = self.inbox.recv() => match message {
                     Some(message) => self.take_message(message),
                     None => break,
                 },
-                Some(event) = self.events.recv() => self.take_numbered_event(event),
-                () = until(timeout) => {
-                    let now = self.now();
-                    if let Some(speculator) = &mut self.speculator {
-                        speculator.handle_timeout(now);
-                    }
+                event = self.model.next_event() => self.take_event(event),
+                () = until(timeout) => self.model.handle_timeout(),
+                () = until(figures_due) => {
+                    let settings = self.layers.settings();
+                    self.figures.publish(&self.model, settings, self.clock.now());
                 }
-                () = until(self.stats_due) => self.publish_stats(),
             }
         }
     }
 
-    /// Runs the Speculator's pending effects.
-    fn run_effects(&mut self) {
-        let (Some(speculator), Some(backend)) = (&mut self.speculator, &self.backend) else {
-            return;
-        };
-        while let Some(effect) = speculator.poll_effect() {
-            match effect {
-                Effect::Respond { request, answer } => {
-                    tracing::debug!(request = request.0, answer = %said(&answer), "respond");
-                    if let Answer::Failed(line) = &answer {
-                        report(&self.notices, &mut self.last_problem, line);
-                    }
-                    self.recorder.answer(request, &answer);
-                    // The editor may have cancelled in the meantime; then there is no reply left.
-                    if let Some(reply) = self.replies.remove(&request) {
-                        let (time, origin) = (reply.came.elapsed(), answer.origin());
-                        let is_shown = matches!(answer, Answer::Suggestion { .. });
-                        // Before the statistics, because the editor waits for the answer.
-                        let _ = reply.sender.send(answer);
-                        if let Some(origin) = origin {
-                            self.latencies.add(origin, time);
-                            // Text typed along with a suggestion is already on screen, so it saves
-                            // no waiting.
-                            if is_shown && matches!(origin, Origin::Exact | Origin::Speculated) {
-                                self.counts.saved += self.latencies.saved(time);
-                            }
-                        }
-                    }
-                }
-                Effect::StartGeneration(request) => {
-                    let id = request.id.0;
-                    tracing::debug!(generation = id, priority = ?request.priority, "start");
-                    backend.start(request);
-                }
-                Effect::PrioritizeGeneration(id, priority) => {
-                    tracing::debug!(generation = id.0, ?priority, "prioritize");
-                    backend.prioritize(id, priority);
-                }
-                Effect::CancelGeneration(id) => {
-                    tracing::debug!(generation = id.0, "cancel");
-                    backend.cancel(id);
-                }
+    /// Runs the Speculator's pending effects, and passes on its answers.
+    fn deliver_answers(&mut self) {
+        while let Some((request, answer)) = self.model.poll_answer() {
+            tracing::debug!(request = request.0, answer = %described(&answer), "respond");
+            if let Answer::Failed(line) = &answer {
+                self.notices.report(line);
+            }
+            self.recorder.answer(request, &answer);
+            // The editor may have cancelled in the meantime; then no request is left.
+            if let Some(waiting) = self.requests.remove(request) {
+                let time = AnswerTime::new(&answer, waiting.waited());
+                waiting.answer(answer);
+                self.figures.answered(time);
             }
         }
     }
@@ -249,48 +163,14 @@ impl SessionLoop {
                 document,
                 file,
                 snapshot,
-            } => {
-                let open = SessionDocument {
-                    file,
-                    snapshot,
-                    shown: false,
-                    cursor: None,
-                    copied: None,
-                };
-                self.documents.insert(document, open);
-                self.recency.touch(document);
-                self.record(document);
-                self.show(document);
-                self.opened();
-                if let Some(backend) = &self.backend {
-                    backend.warm();
-                }
-            }
+            } => self.opened(document, file, snapshot),
             Message::Changed {
                 document,
                 snapshot,
                 edits,
                 encoding,
-            } => {
-                if let Some(open) = self.documents.get_mut(&document) {
-                    open.snapshot = snapshot;
-                    open.copied = None;
-                    self.recency.touch(document);
-                    self.record_change(document, edits, encoding);
-                    self.supersede_early(document);
-                    self.show(document);
-                }
-            }
-            Message::Closed { document } => {
-                if let Some(open) = self.documents.remove(&document) {
-                    self.recency.forget(document);
-                    self.supersede_early(document);
-                    self.recorder.close(document);
-                    if open.shown {
-                        self.tell(Input::DocumentClosed { document });
-                    }
-                }
-            }
+            } => self.changed(document, snapshot, edits, encoding),
+            Message::Closed { document } => self.closed(document),
             Message::Requested {
                 request,
                 document,
@@ -309,19 +189,20 @@ impl SessionLoop {
                     trigger,
                     came,
                 };
-                self.take_request(request, asked, reply);
+                self.requested(request, asked, reply);
             }
-            Message::Cancelled { request } => self.cancel(request),
-            Message::Accepted { suggestion } => {
-                self.counts.accepted += 1;
-                self.recorder.accept(suggestion);
-                self.tell(Input::Accepted { suggestion });
-            }
+            Message::Cancelled { request } => self.cancelled(request),
+            Message::Accepted { suggestion } => self.accepted(suggestion),
             Message::AcceptedPart { suggestion, length } => {
-                self.tell(Input::AcceptedPart { suggestion, length });
+                let input = Input::AcceptedPart { suggestion, length };
+                self.model.handle_input(input);
             }
-            Message::Displayed { suggestion } => self.tell(Input::Displayed { suggestion }),
-            Message::Dismissed { document } => self.tell(Input::Dismissed { document }),
+            Message::Displayed { suggestion } => {
+                self.model.handle_input(Input::Displayed { suggestion });
+            }
+            Message::Dismissed { document } => {
+                self.model.handle_input(Input::Dismissed { document });
+            }
             Message::CursorMoved { document, cursor } => self.cursor_moved(document, cursor),
             Message::Shown {
                 document,
@@ -331,22 +212,140 @@ impl SessionLoop {
             } => self.shown(document, snapshot, cursor, suggestion),
             Message::Settings { layer, value } => self.take_settings(layer, value),
             Message::Focused { document } => {
-                self.focus = Focus::Reported(document);
-                self.tell_status();
+                self.documents.move_focus(document);
+                self.show_status();
                 self.attend();
             }
-            Message::Stats { reply } => {
-                let counters = self.counters();
-                // Everything in `counters` was reported as an event before; once these events are
-                // taken, both sides agree.
-                while let Ok(event) = self.events.try_recv() {
-                    self.take_numbered_event(event);
-                }
-                let _ = reply.send(self.stats_json(counters));
+            Message::Stats { reply } => self.report_figures(reply),
+        }
+        self.figures.open_documents(self.documents.len());
+        self.figures.changed();
+    }
+
+    fn opened(&mut self, document: DocumentId, file: File, snapshot: Document) {
+        self.documents.open(document, file, snapshot);
+        self.look_at(document);
+        if !self.documents.knows_focus() {
+            self.attend();
+        }
+        self.model.warm();
+    }
+
+    fn changed(
+        &mut self,
+        document: DocumentId,
+        snapshot: Document,
+        edits: Vec<Edit>,
+        encoding: PositionEncoding,
+    ) {
+        let Some(open) = self.documents.change(document, snapshot) else {
+            return;
+        };
+        let suitability = self.layers.suitability();
+        self.recorder
+            .change(document, open, edits, encoding, suitability);
+        self.supersede_early(document);
+        self.show(document);
+    }
+
+    fn closed(&mut self, document: DocumentId) {
+        let Some(open) = self.documents.close(document) else {
+            return;
+        };
+        self.supersede_early(document);
+        self.recorder.close(document);
+        if open.is_shown() {
+            self.model.handle_input(Input::DocumentClosed { document });
+        }
+    }
+
+    /// Passes a request to the Speculator, lets it wait for the model, or answers it here.
+    fn requested(
+        &mut self,
+        request: RequestId,
+        asked: SuggestionRequest,
+        reply: oneshot::Sender<Answer>,
+    ) {
+        let document = asked.document;
+        let refusal = match asked.trigger {
+            // The answer shows nothing, and gives the client no reason to ask again.
+            Trigger::Menu if !self.layers.settings().completion_menu => Some(Answer::Superseded),
+            Trigger::Automatic | Trigger::Invoked | Trigger::Menu => {
+                self.figures.requested();
+                self.refusal(request, &asked)
+            }
+        };
+        if let Some(answer) = refusal {
+            let _ = reply.send(answer);
+            return;
+        }
+        self.recorder
+            .ask(request, document, &asked.snapshot, asked.cursor, asked.came);
+        self.documents.request_at(document, asked.cursor);
+        self.show_status();
+        let name = self.documents.name(document, self.layers.rules());
+        let input = asked.input(request, name, self.layers.settings().alternatives);
+        let waiting = WaitingRequest::new(&asked, input.clone(), reply);
+        match self.model.state() {
+            ModelState::Ready(_) => {
+                self.requests.add(request, waiting);
+                self.model.handle_input(input);
+            }
+            ModelState::Loading => {
+                // The client waits only for its newest request.
+                self.supersede_early(document);
+                self.requests.add(request, waiting);
+            }
+            ModelState::Unusable(line) => self.fail(request, waiting, &line),
+        }
+    }
+
+    /// Returns the answer to a request about a document that is not open or gets no suggestions.
+    fn refusal(&mut self, request: RequestId, asked: &SuggestionRequest) -> Option<Answer> {
+        let Some(open) = self.documents.get(asked.document) else {
+            self.figures.superseded();
+            return Some(Answer::Superseded);
+        };
+        let suitability = self.layers.suitability();
+        let reason = suitability
+            .unsuitable(open.file(), asked.snapshot.len())?
+            .as_str();
+        tracing::debug!(request = request.0, reason, "silent");
+        self.figures.unsuitable();
+        Some(Answer::Silent {
+            reason,
+            origin: None,
+        })
+    }
+
+    fn cancelled(&mut self, request: RequestId) {
+        if self.requests.contains(request) {
+            if self.model.answers() {
+                self.model.handle_input(Input::RequestCancelled { request });
+                self.deliver_answers();
+            } else {
+                self.figures.superseded();
             }
         }
-        self.counts.documents = self.documents.len() as u64;
-        self.stats_are_due();
+        self.requests.remove(request);
+        self.recorder.answer(request, &Answer::Superseded);
+    }
+
+    fn accepted(&mut self, suggestion: SuggestionId) {
+        self.figures.accepted();
+        self.recorder.accept(suggestion);
+        self.model.handle_input(Input::Accepted { suggestion });
+    }
+
+    fn cursor_moved(&mut self, document: DocumentId, cursor: Offset) {
+        if self.documents.get(document).is_none() {
+            return;
+        }
+        self.documents.move_cursor(document, cursor);
+        self.show_status();
+        if let Some(input) = self.documents.cursor_input(document, self.layers.rules()) {
+            self.model.handle_input(input);
+        }
     }
 
     fn shown(
@@ -356,12 +355,16 @@ impl SessionLoop {
         cursor: Offset,
         suggestion: Suggestion,
     ) {
-        let Some(open) = self.documents.get(&document) else {
+        let Some(open) = self.documents.get(document) else {
             return;
         };
-        if (self.suitability.unsuitable(&open.file, snapshot.len())).is_none() {
-            let name = self.document_name(document);
-            self.tell(Input::Shown {
+        let suitability = self.layers.suitability();
+        if suitability
+            .unsuitable(open.file(), snapshot.len())
+            .is_none()
+        {
+            let name = self.documents.name(document, self.layers.rules());
+            self.model.handle_input(Input::Shown {
                 document,
                 snapshot,
                 cursor,
@@ -371,82 +374,147 @@ impl SessionLoop {
         }
     }
 
-    fn take_numbered_event(&mut self, (epoch, event): (u64, BackendEvent)) {
-        let is_of = |candidate: &BackendCandidate| candidate.epoch == epoch;
-        if self.candidate.as_ref().is_some_and(is_of) {
-            self.take_candidates_event(event);
-        } else if epoch == self.epoch {
+    fn report_figures(&mut self, reply: oneshot::Sender<Value>) {
+        let counters = self.model.counters();
+        // Everything in `counters` was reported as an event before; once these events are taken,
+        // both sides agree.
+        while let Some(event) = self.model.try_next_event() {
             self.take_event(event);
+        }
+        let (settings, now) = (self.layers.settings(), self.clock.now());
+        let _ = reply.send(self.figures.to_json(&self.model, counters, settings, now));
+    }
+
+    /// Takes the editor's settings as far as they can be read, and reports what cannot.
+    fn take_settings(&mut self, layer: EditorLayer, value: Value) {
+        let (local, refused) = self.layers.take(layer, value, self.model.source());
+        let suitability = self.layers.suitability();
+        self.notices.report_refused(refused, suitability);
+        match self.model.apply(local) {
+            Relaunch::None => {}
+            Relaunch::SameModel => self.figures.begin_anew(self.requests.len()),
+            Relaunch::AnotherModel => self.begin_anew(),
+        }
+        self.model.configure(self.layers.settings().speculator());
+        for document in self.documents.ids() {
+            self.look_at(document);
+        }
+        self.show_status();
+        self.attend();
+    }
+
+    fn take_event(&mut self, event: (u64, BackendEvent)) {
+        match self.model.take_event(event) {
+            ModelChange::Nothing => return,
+            ModelChange::Progress => self.show_status(),
+            ModelChange::Ready(profile) => self.model_is_ready(profile),
+            ModelChange::Replaced(profile) => {
+                self.begin_anew();
+                self.model_is_ready(profile);
+            }
+            ModelChange::Unusable(line) => self.model_is_unusable(&line),
+            ModelChange::CandidateUnusable(line) => {
+                tracing::error!(line, "another model cannot be used");
+                let line = format!("{line}; the model before it stays");
+                self.notices.report_again(line);
+                self.show_status();
+            }
+            ModelChange::Generation(event) => {
+                self.figures.received(&event);
+                self.model.handle_input(Input::Generation(event));
+            }
+        }
+        self.figures.changed();
+    }
+
+    /// Forgets the figures and problems of the previous model.
+    fn begin_anew(&mut self) {
+        self.figures.begin_anew(self.requests.len());
+        self.notices.forget_problem();
+    }
+
+    fn model_is_ready(&mut self, profile: ModelProfile) {
+        tracing::info!(model = profile.id, "model is ready");
+        let settings = self.layers.settings().speculator();
+        self.model.begin(profile, settings);
+        self.show_status();
+        // The Speculator is new and knows no document.
+        self.documents.hide_all();
+        for document in self.documents.ids() {
+            self.show(document);
+        }
+        self.attend();
+        for input in self.requests.inputs() {
+            self.model.handle_input(input);
+        }
+        if !self.documents.is_empty() {
+            self.model.warm();
         }
     }
 
-    fn take_event(&mut self, event: BackendEvent) {
-        match event {
-            BackendEvent::Loading(percent) => {
-                self.loaded = Some(percent);
-                self.tell_status();
-            }
-            BackendEvent::Ready(profile) => self.model_is_ready(profile),
-            BackendEvent::Unusable(line) => self.model_is_unusable(&line),
-            BackendEvent::Generation(event) => {
-                match &event {
-                    GenerationEvent::Token { .. } => self.counts.tokens_received += 1,
-                    GenerationEvent::Started {
-                        prompt_tokens,
-                        continued,
-                        ..
-                    } => self.counts.prompt_received += (prompt_tokens + continued) as u64,
-                    GenerationEvent::Characters { .. }
-                    | GenerationEvent::Read { .. }
-                    | GenerationEvent::Ended { .. }
-                    | GenerationEvent::Failed { .. } => {}
-                }
-                self.tell(Input::Generation(event));
-            }
+    fn model_is_unusable(&mut self, line: &str) {
+        tracing::error!(line, "model cannot be used");
+        self.show_status();
+        self.notices.report(line);
+        for (request, waiting) in self.requests.remove_all() {
+            self.fail(request, waiting, line);
         }
-        self.stats_are_due();
+    }
+
+    /// Fails a request because the model cannot be used.
+    fn fail(&mut self, request: RequestId, waiting: WaitingRequest, line: &str) {
+        let answer = Answer::Failed(line.to_owned());
+        self.figures.failed();
+        self.recorder.answer(request, &answer);
+        waiting.answer(answer);
+    }
+
+    /// While no model is ready, answers the waiting requests of a document as superseded.
+    fn supersede_early(&mut self, document: DocumentId) {
+        if self.model.answers() {
+            return;
+        }
+        for (request, waiting) in self.requests.remove_of(document) {
+            self.figures.superseded();
+            self.recorder.answer(request, &Answer::Superseded);
+            waiting.answer(Answer::Superseded);
+        }
+    }
+
+    /// Reports a document's current text to the recorder and to the Speculator, if it is suitable.
+    fn look_at(&mut self, document: DocumentId) {
+        if let Some(open) = self.documents.get(document) {
+            let suitability = self.layers.suitability();
+            self.recorder.see(document, open, suitability);
+        }
+        self.show(document);
     }
 
     /// Reports a document's current text to the Speculator if the document is suitable; otherwise
     /// closes it there.
     fn show(&mut self, document: DocumentId) {
-        let (Some(open), Some(speculator)) =
-            (self.documents.get_mut(&document), &mut self.speculator)
-        else {
-            return;
-        };
-        let now = Timestamp(self.start.elapsed());
-        if (self.suitability.unsuitable(&open.file, open.snapshot.len())).is_none() {
-            open.shown = true;
-            let snapshot = open.snapshot.clone();
-            speculator.handle_input(now, Input::DocumentChanged { document, snapshot });
-        } else if std::mem::take(&mut open.shown) {
-            speculator.handle_input(now, Input::DocumentClosed { document });
+        let suitability = self.layers.suitability();
+        if let Some(input) = self.documents.show(document, suitability) {
+            self.model.handle_input(input);
         }
     }
 
-    fn tell(&mut self, input: Input) {
-        let now = self.now();
-        if let Some(speculator) = &mut self.speculator {
-            speculator.handle_input(now, input);
-        }
+    /// Reports to the Speculator which document the user is in.
+    fn attend(&mut self) {
+        let input = self.documents.focus_input(self.layers.rules());
+        self.model.handle_input(input);
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp(self.start.elapsed())
-    }
-}
-
-/// Shows a problem to the user, unless it is the one shown last.
-fn report(notices: &mpsc::UnboundedSender<Notice>, last: &mut Option<String>, line: &str) {
-    if last.as_deref() != Some(line) {
-        *last = Some(line.to_owned());
-        let _ = notices.send(Notice::Problem(line.to_owned()));
+    /// Sends the session's status to the editor if it has changed.
+    fn show_status(&mut self) {
+        let suitability = self.layers.suitability();
+        let status = status(&self.model, &self.documents, suitability);
+        self.notices.show_status(status);
     }
 }
 
 /// Describes an answer without its text, for the log.
-fn said(answer: &Answer) -> String {
+fn described(answer: &Answer) -> String {
     match answer {
         Answer::Suggestion {
             id,

@@ -1,284 +1,320 @@
-//! The session's settings and its model: from the settings that the editor sends to a loaded
-//! backend.
+//! The session's model: the backend that loads it, and the driver that asks it.
 //!
-//! While one model answers, another one is loaded beside it: the [`BackendCandidate`]. It takes
-//! over when it is ready. If it cannot be used, the user is notified and the previous model stays.
+//! While one model answers, another one is loaded beside it: the candidate. It takes over when it
+//! is ready. If it cannot be used, the previous model stays.
 
-use std::sync::Arc;
-
-use serde_json::Value;
-use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings, ModelState};
-use tabahead_context::ModelProfile;
-use tabahead_speculation::Speculator;
-
-use super::{EditorLayer, Notice, SessionLoop, report};
-use crate::{
-    settings::{EMBEDDED, PRIVACY, Settings},
-    stats::{Latencies, SessionCounts},
-    suitability::Suitability,
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
 };
 
-/// Names of the sources of settings, for messages.
-const FILE: &str = "configuration file";
-const EDITOR: &str = "editor's settings";
+use tabahead_backend::{
+    Backend, BackendEvent, EventSink, LocalSettings, ModelSource, ModelState, TokenCounters,
+};
+use tabahead_context::{GenerationEvent, ModelProfile};
+use tabahead_speculation::{Answer, Input, RequestId, SpeculatorSettings, Stats};
+use tokio::{sync::mpsc, time::Instant};
 
-/// A backend whose model is loaded while another one answers.
-pub(super) struct BackendCandidate {
-    pub(super) epoch: u64,
+use super::Launch;
+use crate::driver::{Driver, SessionClock};
+
+/// A backend and what it was launched with.
+struct LaunchedBackend {
+    epoch: u64,
     backend: Arc<dyn Backend>,
     local: LocalSettings,
-    /// How much of the model is loaded, in percent, if the backend reports it.
-    pub(super) loaded: Option<u8>,
+    progress: LoadProgress,
 }
 
-/// Returns whether two backends give the same answers, so that one can be reconfigured into the
-/// other in place. Anything that changes answers needs caches of its own.
-fn answer_alike(one: &LocalSettings, other: &LocalSettings) -> bool {
-    (&one.model, one.kv_precision, one.lookahead)
-        == (&other.model, other.kv_precision, other.lookahead)
+impl LaunchedBackend {
+    /// Returns whether it gives the same answers as a backend with other settings, so that it can
+    /// be reconfigured in place. Anything that changes answers needs caches of its own.
+    fn answers_like(&self, other: &LocalSettings) -> bool {
+        let one = &self.local;
+        (&one.model, one.kv_precision, one.lookahead)
+            == (&other.model, other.kv_precision, other.lookahead)
+    }
+
+    fn configure(&mut self, local: LocalSettings) {
+        if self.local != local {
+            self.backend.configure(&local);
+            self.local = local;
+        }
+    }
 }
 
-impl SessionLoop {
-    /// Takes the editor's settings as far as they can be read, and reports what cannot.
-    pub(super) fn take_settings(&mut self, layer: EditorLayer, value: Value) {
-        match layer {
-            EditorLayer::Initial => self.initial = value,
-            EditorLayer::Pushed => self.pushed = value,
+/// How much of a model is loaded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LoadProgress {
+    /// Percentage, if the backend reports it.
+    pub(super) percent: Option<u8>,
+}
+
+impl fmt::Display for LoadProgress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("loading the model")?;
+        match self.percent {
+            Some(percent) => write!(formatter, ", {percent} %"),
+            None => Ok(()),
         }
-        let layers = [
-            (&self.config.file, FILE),
-            (&self.initial, EDITOR),
-            (&self.pushed, EDITOR),
-            (&self.config.flags, "command line"),
-        ];
-        let readable = Settings::readable(&layers.map(|(layer, _)| layer));
-        let mut lines = Vec::new();
-        for (number, problem) in &readable.problems {
-            lines.push(format!("{problem} (in the {})", layers[*number].1));
-        }
-        let settings = readable.settings;
-        let (suitability, refused) = Suitability::new(&settings, &self.config.folders);
-        lines.extend(refused.iter().map(ToString::to_string));
-        self.suitability = if readable.is_closed {
-            suitability.closed()
-        } else {
-            suitability
-        };
-        let local = match settings.local(self.config.embedded, &self.config.folders) {
-            Ok(local) => local,
-            Err(problem) => {
-                lines.push(problem.to_string());
-                self.local_without_model(&settings)
-            }
-        };
-        self.tell_problems(lines);
-        self.apply(settings, local);
     }
+}
 
-    /// Builds the backend's settings when the setting `model` cannot be resolved: the current model
-    /// stays.
-    fn local_without_model(&self, settings: &Settings) -> LocalSettings {
-        let embedded = Settings {
-            model: EMBEDDED.to_owned(),
-            ..settings.clone()
-        };
-        let local = embedded.local(self.config.embedded, &self.config.folders);
-        let mut local = local.expect("the embedded model is nowhere");
-        if let Some(running) = &self.launched {
-            local.model = running.model.clone();
-        }
-        local
-    }
+/// An event of the backend with this epoch.
+type NumberedEvent = (u64, BackendEvent);
 
-    /// Reports refused settings to the user, except those that the previous settings already
-    /// reported.
-    fn tell_problems(&mut self, mut lines: Vec<String>) {
-        /// Maximum number of messages at once; users do not read more.
-        const MOST: usize = 8;
+/// What an event means for the session.
+pub(super) enum ModelChange {
+    /// More of a model is loaded.
+    Progress,
+    /// The model is ready: `SessionModel::begin` lets it answer.
+    Ready(ModelProfile),
+    /// The candidate is ready and has taken the place of the previous model, whose figures and
+    /// problems are over.
+    Replaced(ModelProfile),
+    /// The model cannot be used, with one line for the user.
+    Unusable(String),
+    /// The candidate cannot be used, with one line for the user. The previous model stays.
+    CandidateUnusable(String),
+    /// A generation made progress.
+    Generation(GenerationEvent),
+    /// Nothing: the event came from a backend that was replaced.
+    Nothing,
+}
 
-        if lines.len() > MOST {
-            let more = lines.split_off(MOST - 1).len();
-            lines.push(format!("{more} more settings cannot be used"));
-        }
-        for line in &lines {
-            tracing::error!(line, "setting refused");
-            if !self.refused.contains(line) {
-                let is_rule = PRIVACY.iter().any(|setting| line.contains(setting));
-                let closed = match self.suitability.is_closed() {
-                    true if is_rule => "; there are no suggestions until every rule can be read",
-                    true => "",
-                    false => "; every other setting holds",
-                };
-                let _ = self
-                    .notices
-                    .send(Notice::Problem(format!("{line}{closed}")));
-            }
-        }
-        self.refused = lines;
-    }
+/// What new settings have launched in place of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relaunch {
+    /// Nothing: the model stays, at least until a candidate is ready.
+    None,
+    /// The same model, anew.
+    SameModel,
+    /// Another model.
+    AnotherModel,
+}
 
-    /// Reconfigures or replaces backend and Speculator to match these settings.
-    fn apply(&mut self, settings: Settings, local: LocalSettings) {
-        self.settings = settings;
-        let is_running =
-            (self.launched.as_ref()).is_some_and(|running| answer_alike(running, &local));
-        let is_coming = (self.candidate.as_ref())
-            .is_some_and(|candidate| answer_alike(&candidate.local, &local));
-        match self.model() {
-            // The user may have repaired what was wrong with the model.
-            ModelState::Unusable(_) => self.launch(local),
-            _ if is_running => {
-                self.candidate = None;
-                if let Some(backend) = &self.backend
-                    && self.launched.as_ref() != Some(&local)
-                {
-                    backend.configure(&local);
-                }
-                self.launched = Some(local);
-            }
-            _ if is_coming => {
-                if let Some(candidate) = &mut self.candidate
-                    && candidate.local != local
-                {
-                    candidate.backend.configure(&local);
-                    candidate.local = local;
-                }
-            }
-            ModelState::Ready(_) => self.prepare(local),
-            ModelState::Loading => self.launch(local),
-        }
-        if let Some(speculator) = &mut self.speculator {
-            speculator.configure(self.settings.speculator());
-        }
-        let documents: Vec<_> = self.documents.keys().copied().collect();
-        for document in documents {
-            self.record(document);
-            self.show(document);
-        }
-        self.tell_status();
-        self.attend();
-    }
+/// The model that answers or will answer, and the candidate for its place.
+pub(super) struct SessionModel {
+    launch: Launch,
+    clock: SessionClock,
+    /// Unbounded, because the engine's thread must never wait for us; the tokens of the generations
+    /// in flight bound it.
+    events: mpsc::UnboundedReceiver<NumberedEvent>,
+    event_sender: mpsc::UnboundedSender<NumberedEvent>,
+    /// Number of backends launched so far.
+    launches: u64,
+    current: Option<LaunchedBackend>,
+    /// Present from the moment the current model is ready.
+    driver: Option<Driver>,
+    /// Replaces the current backend as soon as its model is ready.
+    candidate: Option<LaunchedBackend>,
+}
 
-    /// Starts to load a model while none answers. Waiting requests keep waiting.
-    fn launch(&mut self, local: LocalSettings) {
-        let is_another = (self.launched.as_ref()).is_none_or(|before| before.model != local.model);
-        if is_another {
-            self.last_problem = None;
-        }
-        let (epoch, backend) = self.start(&local);
-        self.begin_anew();
-        self.epoch = epoch;
-        self.backend = Some(backend);
-        self.launched = Some(local);
-        self.tell_status();
-    }
-
-    /// Starts to load a model beside the one that answers.
-    fn prepare(&mut self, local: LocalSettings) {
-        let (epoch, backend) = self.start(&local);
-        self.candidate = Some(BackendCandidate {
-            epoch,
-            backend,
-            local,
-            loaded: None,
-        });
-    }
-
-    fn start(&mut self, local: &LocalSettings) -> (u64, Arc<dyn Backend>) {
-        self.launches += 1;
-        let (epoch, events) = (self.launches, self.event_sender.clone());
-        // The receiver lives as long as the session; after that no events are read.
-        let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
-        (epoch, (self.config.launch)(local, sink))
-    }
-
-    /// Drops the current model and all of its figures: sums over two models are meaningless.
-    fn begin_anew(&mut self) {
-        self.speculator = None;
-        self.backend = None;
-        self.candidate = None;
-        self.loaded = None;
-        self.counts = SessionCounts {
-            documents: self.counts.documents,
-            requests: self.replies.len() as u64,
-            ..SessionCounts::default()
-        };
-        self.latencies = Latencies::default();
-    }
-
-    pub(super) fn take_candidates_event(&mut self, event: BackendEvent) {
-        match event {
-            BackendEvent::Loading(percent) => {
-                if let Some(candidate) = &mut self.candidate {
-                    candidate.loaded = Some(percent);
-                }
-                self.tell_status();
-            }
-            BackendEvent::Ready(profile) => self.adopt(profile),
-            BackendEvent::Unusable(line) => {
-                self.candidate = None;
-                tracing::error!(line, "another model cannot be used");
-                let told = format!("{line}; the model before it stays");
-                let _ = self.notices.send(Notice::Problem(told));
-                self.tell_status();
-            }
-            // The candidate has not been asked anything yet.
-            BackendEvent::Generation(_) => {}
-        }
-        self.stats_are_due();
-    }
-
-    /// Lets the candidate, whose model is ready, answer from now on.
-    fn adopt(&mut self, profile: ModelProfile) {
-        let Some(candidate) = self.candidate.take() else {
-            return;
-        };
-        self.begin_anew();
-        self.last_problem = None;
-        self.epoch = candidate.epoch;
-        self.backend = Some(candidate.backend);
-        self.launched = Some(candidate.local);
-        self.model_is_ready(profile);
-    }
-
-    pub(super) fn model_is_ready(&mut self, profile: ModelProfile) {
-        tracing::info!(model = profile.id, "model is ready");
-        let settings = self.settings.speculator();
-        self.speculator = Some(Speculator::new(settings, profile));
-        self.tell_status();
-        let documents: Vec<_> = self.documents.keys().copied().collect();
-        for document in documents {
-            // The Speculator is new and knows no document.
-            if let Some(open) = self.documents.get_mut(&document) {
-                open.shown = false;
-            }
-            self.show(document);
-        }
-        self.attend();
-        self.ask_again();
-        if let Some(backend) = &self.backend
-            && !self.documents.is_empty()
-        {
-            backend.warm();
+impl SessionModel {
+    /// Builds a session's model before the first settings, which launch one.
+    pub(super) fn new(launch: Launch, clock: SessionClock) -> Self {
+        let (event_sender, events) = mpsc::unbounded_channel();
+        Self {
+            launch,
+            clock,
+            events,
+            event_sender,
+            launches: 0,
+            current: None,
+            driver: None,
+            candidate: None,
         }
     }
 
-    pub(super) fn model_is_unusable(&mut self, line: &str) {
-        tracing::error!(line, "model cannot be used");
-        self.tell_status();
-        report(&self.notices, &mut self.last_problem, line);
-        self.fail_all(line);
+    /// Returns the source of the current model.
+    pub(super) fn source(&self) -> Option<&ModelSource> {
+        self.current.as_ref().map(|current| &current.local.model)
     }
 
-    pub(super) fn model(&self) -> ModelState {
-        match (&self.backend, &self.speculator) {
-            (Some(backend), Some(_)) => backend.model(),
+    /// Returns the state of the current model.
+    pub(super) fn state(&self) -> ModelState {
+        match (&self.current, &self.driver) {
+            (Some(current), Some(_)) => current.backend.model(),
             // Ready, but its event has not been taken yet: for the session it is still loading.
-            (Some(backend), None) => match backend.model() {
+            (Some(current), None) => match current.backend.model() {
                 ModelState::Ready(_) => ModelState::Loading,
                 state => state,
             },
             (None, _) => ModelState::Loading,
         }
+    }
+
+    /// Returns whether there is a model that answers.
+    pub(super) fn answers(&self) -> bool {
+        self.driver.is_some()
+    }
+
+    /// Returns how much of the current model is loaded.
+    pub(super) fn progress(&self) -> LoadProgress {
+        (self.current.as_ref()).map_or_else(LoadProgress::default, |current| current.progress)
+    }
+
+    /// Returns how much of the candidate is loaded; `None` without a candidate.
+    pub(super) fn candidate_progress(&self) -> Option<LoadProgress> {
+        self.candidate.as_ref().map(|candidate| candidate.progress)
+    }
+
+    /// Reconfigures or replaces the backend to match these settings.
+    pub(super) fn apply(&mut self, local: LocalSettings) -> Relaunch {
+        let state = self.state();
+        match (&mut self.current, &mut self.candidate) {
+            // The user may have repaired what was wrong with the model.
+            _ if matches!(state, ModelState::Unusable(_)) => self.relaunch(local),
+            (Some(current), _) if current.answers_like(&local) => {
+                current.configure(local);
+                self.candidate = None;
+                Relaunch::None
+            }
+            (_, Some(candidate)) if candidate.answers_like(&local) => {
+                candidate.configure(local);
+                Relaunch::None
+            }
+            _ if state == ModelState::Loading => self.relaunch(local),
+            _ => {
+                self.candidate = Some(self.launch(local));
+                Relaunch::None
+            }
+        }
+    }
+
+    /// Starts to load a model while none answers.
+    fn relaunch(&mut self, local: LocalSettings) -> Relaunch {
+        let is_same = self.source() == Some(&local.model);
+        let launched = self.launch(local);
+        self.driver = None;
+        self.candidate = None;
+        self.current = Some(launched);
+        if is_same {
+            Relaunch::SameModel
+        } else {
+            Relaunch::AnotherModel
+        }
+    }
+
+    fn launch(&mut self, local: LocalSettings) -> LaunchedBackend {
+        self.launches += 1;
+        let (epoch, events) = (self.launches, self.event_sender.clone());
+        // The receiver lives as long as the session; after that no events are read.
+        let sink: EventSink = Box::new(move |event| drop(events.send((epoch, event))));
+        LaunchedBackend {
+            epoch,
+            backend: (self.launch)(&local, sink),
+            local,
+            progress: LoadProgress::default(),
+        }
+    }
+
+    /// Lets the current model, which is ready, answer from now on.
+    pub(super) fn begin(&mut self, profile: ModelProfile, settings: SpeculatorSettings) {
+        if let Some(current) = &self.current {
+            let backend = Arc::clone(&current.backend);
+            self.driver = Some(Driver::new(settings, profile, backend, self.clock));
+        }
+    }
+
+    /// Waits for the next event.
+    pub(super) async fn next_event(&mut self) -> NumberedEvent {
+        match self.events.recv().await {
+            Some(event) => event,
+            // Never: a sender is here.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns the next event if it is here already.
+    pub(super) fn try_next_event(&mut self) -> Option<NumberedEvent> {
+        self.events.try_recv().ok()
+    }
+
+    /// Takes an event.
+    pub(super) fn take_event(&mut self, (epoch, event): NumberedEvent) -> ModelChange {
+        let is_of = |launched: &&mut LaunchedBackend| launched.epoch == epoch;
+        if let Some(candidate) = self.candidate.as_mut().filter(is_of) {
+            match event {
+                BackendEvent::Loading(percent) => {
+                    candidate.progress.percent = Some(percent);
+                    ModelChange::Progress
+                }
+                BackendEvent::Ready(profile) => {
+                    self.driver = None;
+                    self.current = self.candidate.take();
+                    ModelChange::Replaced(profile)
+                }
+                BackendEvent::Unusable(line) => {
+                    self.candidate = None;
+                    ModelChange::CandidateUnusable(line)
+                }
+                // The candidate has not been asked anything yet.
+                BackendEvent::Generation(_) => ModelChange::Nothing,
+            }
+        } else if let Some(current) = self.current.as_mut().filter(is_of) {
+            match event {
+                BackendEvent::Loading(percent) => {
+                    current.progress.percent = Some(percent);
+                    ModelChange::Progress
+                }
+                BackendEvent::Ready(profile) => ModelChange::Ready(profile),
+                BackendEvent::Unusable(line) => ModelChange::Unusable(line),
+                BackendEvent::Generation(event) => ModelChange::Generation(event),
+            }
+        } else {
+            ModelChange::Nothing
+        }
+    }
+
+    /// Passes an input to the Speculator, if the model answers.
+    pub(super) fn handle_input(&mut self, input: Input) {
+        if let Some(driver) = &mut self.driver {
+            driver.handle_input(input);
+        }
+    }
+
+    /// Lets the Speculator act on its timeout, which has passed.
+    pub(super) fn handle_timeout(&mut self) {
+        if let Some(driver) = &mut self.driver {
+            driver.handle_timeout();
+        }
+    }
+
+    /// Returns when to call `handle_timeout`, if at all.
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        self.driver.as_ref().and_then(Driver::timeout)
+    }
+
+    /// Runs the Speculator's pending effects up to the next answer, and returns it.
+    pub(super) fn poll_answer(&mut self) -> Option<(RequestId, Answer)> {
+        self.driver.as_mut().and_then(Driver::poll_answer)
+    }
+
+    /// Changes the Speculator's settings.
+    pub(super) fn configure(&mut self, settings: SpeculatorSettings) {
+        if let Some(driver) = &mut self.driver {
+            driver.configure(settings);
+        }
+    }
+
+    /// Lets the current backend touch the memory that a generation touches.
+    pub(super) fn warm(&self) {
+        if let Some(current) = &self.current {
+            current.backend.warm();
+        }
+    }
+
+    /// Returns the Speculator's counters.
+    pub(super) fn stats(&self) -> &Stats {
+        static NONE: LazyLock<Stats> = LazyLock::new(Stats::default);
+        self.driver.as_ref().map_or(&NONE, Driver::stats)
+    }
+
+    /// Returns the current backend's counters.
+    pub(super) fn counters(&self) -> TokenCounters {
+        self.current
+            .as_ref()
+            .map_or_else(TokenCounters::default, |current| current.backend.counters())
     }
 }

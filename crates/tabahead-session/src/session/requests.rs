@@ -1,12 +1,13 @@
-//! The session's requests: which of them go to the Speculator, which wait for the model, and which
-//! are answered here.
+//! The requests that wait for their answers, whoever gives them.
 
-use tabahead_backend::ModelState;
+use std::{collections::HashMap, time::Duration};
+
+use tabahead_context::DocumentName;
 use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SelectedCompletion};
 use tabahead_text::{Document, Offset};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Reply, SessionLoop, Trigger};
+use crate::message::Trigger;
 
 /// The subject of a request.
 pub(super) struct SuggestionRequest {
@@ -19,136 +20,106 @@ pub(super) struct SuggestionRequest {
     pub(super) came: Instant,
 }
 
-impl SessionLoop {
-    pub(super) fn take_request(
-        &mut self,
+impl SuggestionRequest {
+    /// Returns the request as the Speculator takes it. `alternatives` is how many suggestions are
+    /// added when the user asked for suggestions.
+    pub(super) fn input(
+        &self,
         request: RequestId,
-        asked: SuggestionRequest,
-        sender: oneshot::Sender<Answer>,
-    ) {
-        let SuggestionRequest {
-            document,
-            snapshot,
-            cursor,
-            selected,
-            trigger,
-            came,
-        } = asked;
-        if trigger == Trigger::Menu && !self.settings.completion_menu {
-            // The answer shows nothing, and gives the client no reason to ask again.
-            let _ = sender.send(Answer::Superseded);
-            return;
-        }
-        self.counts.requests += 1;
-        let Some(open) = self.documents.get(&document) else {
-            let _ = sender.send(Answer::Superseded);
-            self.counts.superseded += 1;
-            return;
-        };
-        if let Some(reason) = self.suitability.unsuitable(&open.file, snapshot.len()) {
-            let reason = reason.as_str();
-            tracing::debug!(request = request.0, reason, "silent");
-            self.counts.unsuitable += 1;
-            let _ = sender.send(Answer::Silent {
-                reason,
-                origin: None,
-            });
-            return;
-        }
-        self.recorder
-            .ask(request, document, &snapshot, cursor, came);
-        self.recency.touch(document);
-        if let Some(open) = self.documents.get_mut(&document) {
-            open.cursor = Some(cursor);
-        }
-        self.tell_status();
-        let input = Input::CompletionRequested {
+        name: DocumentName,
+        alternatives: usize,
+    ) -> Input {
+        Input::CompletionRequested {
             request,
-            document,
-            snapshot,
-            cursor,
-            name: self.document_name(document),
-            selected,
-            alternatives: match trigger {
-                Trigger::Invoked => self.settings.alternatives,
+            document: self.document,
+            snapshot: self.snapshot.clone(),
+            cursor: self.cursor,
+            name,
+            selected: self.selected.clone(),
+            alternatives: match self.trigger {
+                Trigger::Invoked => alternatives,
                 Trigger::Automatic | Trigger::Menu => 0,
             },
-        };
-        let reply = Reply {
-            came,
-            sender,
-            document,
-            input: input.clone(),
-        };
-        match self.model() {
-            ModelState::Ready(_) => {
-                self.replies.insert(request, reply);
-                self.tell(input);
-            }
-            ModelState::Loading => {
-                // The client waits only for its newest request.
-                self.supersede_early(document);
-                self.replies.insert(request, reply);
-            }
-            ModelState::Unusable(line) => {
-                self.replies.insert(request, reply);
-                self.fail(request, &line);
-            }
+        }
+    }
+}
+
+/// A request that waits for its answer.
+pub(super) struct WaitingRequest {
+    came: Instant,
+    document: DocumentId,
+    /// What a model that becomes ready later is asked.
+    input: Input,
+    reply: oneshot::Sender<Answer>,
+}
+
+impl WaitingRequest {
+    pub(super) fn new(
+        asked: &SuggestionRequest,
+        input: Input,
+        reply: oneshot::Sender<Answer>,
+    ) -> Self {
+        Self {
+            came: asked.came,
+            document: asked.document,
+            input,
+            reply,
         }
     }
 
-    pub(super) fn cancel(&mut self, request: RequestId) {
-        if self.replies.contains_key(&request) {
-            match self.speculator {
-                Some(_) => {
-                    self.tell(Input::RequestCancelled { request });
-                    self.run_effects();
-                }
-                None => self.counts.superseded += 1,
-            }
-        }
-        self.replies.remove(&request);
-        self.recorder.answer(request, &Answer::Superseded);
+    /// Returns how long the request has waited.
+    pub(super) fn waited(&self) -> Duration {
+        self.came.elapsed()
     }
 
-    /// While no model is ready, answers the waiting requests of a document as superseded.
-    pub(super) fn supersede_early(&mut self, document: DocumentId) {
-        if self.speculator.is_some() {
-            return;
-        }
-        let is_early = |_: &RequestId, reply: &mut Reply| reply.document == document;
-        for (request, reply) in self.replies.extract_if(is_early) {
-            self.counts.superseded += 1;
-            self.recorder.answer(request, &Answer::Superseded);
-            let _ = reply.sender.send(Answer::Superseded);
-        }
+    /// Answers the request.
+    pub(super) fn answer(self, answer: Answer) {
+        // The editor may have gone in the meantime.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// All requests that wait for their answers.
+#[derive(Default)]
+pub(super) struct WaitingRequests(HashMap<RequestId, WaitingRequest>);
+
+impl WaitingRequests {
+    /// Lets a request wait.
+    pub(super) fn add(&mut self, request: RequestId, waiting: WaitingRequest) {
+        self.0.insert(request, waiting);
     }
 
-    /// Fails all requests that wait for a model that cannot be used.
-    pub(super) fn fail_all(&mut self, line: &str) {
-        let requests: Vec<_> = self.replies.keys().copied().collect();
-        for request in requests {
-            self.fail(request, line);
-        }
+    /// Returns whether a request waits.
+    pub(super) fn contains(&self, request: RequestId) -> bool {
+        self.0.contains_key(&request)
     }
 
-    fn fail(&mut self, request: RequestId, line: &str) {
-        let answer = Answer::Failed(line.to_owned());
-        self.counts.failed += 1;
-        self.recorder.answer(request, &answer);
-        if let Some(reply) = self.replies.remove(&request) {
-            let _ = reply.sender.send(answer);
-        }
+    /// Returns the number of requests that wait.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// Passes the requests that still wait to the new Speculator, in the order of arrival.
-    pub(super) fn ask_again(&mut self) {
-        let mut waiting: Vec<_> = (self.replies.iter())
-            .map(|(request, reply)| (*request, reply.input.clone()))
-            .collect();
+    /// Removes a request and returns it; `None` if it does not wait.
+    pub(super) fn remove(&mut self, request: RequestId) -> Option<WaitingRequest> {
+        self.0.remove(&request)
+    }
+
+    /// Removes the requests of a document and returns them.
+    pub(super) fn remove_of(&mut self, document: DocumentId) -> Vec<(RequestId, WaitingRequest)> {
+        let is_of = |_: &RequestId, waiting: &mut WaitingRequest| waiting.document == document;
+        self.0.extract_if(is_of).collect()
+    }
+
+    /// Removes all requests and returns them.
+    pub(super) fn remove_all(&mut self) -> Vec<(RequestId, WaitingRequest)> {
+        self.0.drain().collect()
+    }
+
+    /// Returns what all requests ask, in the order of arrival.
+    pub(super) fn inputs(&self) -> Vec<Input> {
+        let mut waiting: Vec<_> = self.0.iter().collect();
         waiting.sort_by_key(|(request, _)| request.0);
-        for (_, input) in waiting {
-            self.tell(input);
-        }
+        let inputs = waiting.iter().map(|(_, waiting)| waiting.input.clone());
+        inputs.collect()
     }
 }
