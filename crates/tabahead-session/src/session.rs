@@ -35,7 +35,7 @@ use layers::SettingsLayers;
 use model::{ModelChange, Relaunch, SessionModel};
 use notices::EditorNotices;
 use recording::SessionRecorder;
-use requests::{SuggestionRequest, WaitingRequest, WaitingRequests};
+use requests::{SuggestionRequest, UnansweredRequest, UnansweredRequests};
 use status::status;
 
 use crate::{
@@ -80,7 +80,7 @@ pub struct SessionLoop {
     layers: SettingsLayers,
     model: SessionModel,
     documents: OpenDocuments,
-    requests: WaitingRequests,
+    requests: UnansweredRequests,
     recorder: SessionRecorder,
     notices: EditorNotices,
     figures: SessionFigures,
@@ -111,7 +111,7 @@ impl SessionLoop {
             layers: SettingsLayers::new(embedded, folders, file, flags),
             model: SessionModel::new(launch, clock),
             documents: OpenDocuments::default(),
-            requests: WaitingRequests::default(),
+            requests: UnansweredRequests::default(),
             recorder: SessionRecorder::new(recorder),
             notices: EditorNotices::new(notices),
             figures: SessionFigures::new(version, pid, figures),
@@ -285,7 +285,7 @@ impl SessionLoop {
         self.show_status();
         let name = self.documents.name(document, self.layers.rules());
         let input = asked.input(request, name, self.layers.settings().alternatives);
-        let waiting = WaitingRequest::new(&asked, input.clone(), reply);
+        let waiting = UnansweredRequest::new(&asked, input.clone(), reply);
         match self.model.state() {
             ModelState::Ready(_) => {
                 self.requests.add(request, waiting);
@@ -462,7 +462,7 @@ impl SessionLoop {
     }
 
     /// Fails a request because the model cannot be used.
-    fn fail(&mut self, request: RequestId, waiting: WaitingRequest, line: &str) {
+    fn fail(&mut self, request: RequestId, waiting: UnansweredRequest, line: &str) {
         let answer = Answer::Failed(line.to_owned());
         self.figures.failed();
         self.recorder.answer(request, &answer);

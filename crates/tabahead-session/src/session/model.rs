@@ -87,7 +87,7 @@ pub(super) enum ModelChange {
 pub(super) enum Relaunch {
     /// Nothing: the model stays, at least until a candidate is ready.
     None,
-    /// The same model, anew.
+    /// The same model, loaded again.
     SameModel,
     /// Another model.
     AnotherModel,

@@ -1,4 +1,4 @@
-//! The requests that wait for their answers, whoever gives them.
+//! The requests that wait for their answers.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -45,7 +45,7 @@ impl SuggestionRequest {
 }
 
 /// A request that waits for its answer.
-pub(super) struct WaitingRequest {
+pub(super) struct UnansweredRequest {
     came: Instant,
     document: DocumentId,
     /// What a model that becomes ready later is asked.
@@ -53,7 +53,7 @@ pub(super) struct WaitingRequest {
     reply: oneshot::Sender<Answer>,
 }
 
-impl WaitingRequest {
+impl UnansweredRequest {
     pub(super) fn new(
         asked: &SuggestionRequest,
         input: Input,
@@ -81,11 +81,11 @@ impl WaitingRequest {
 
 /// All requests that wait for their answers.
 #[derive(Default)]
-pub(super) struct WaitingRequests(HashMap<RequestId, WaitingRequest>);
+pub(super) struct UnansweredRequests(HashMap<RequestId, UnansweredRequest>);
 
-impl WaitingRequests {
+impl UnansweredRequests {
     /// Lets a request wait.
-    pub(super) fn add(&mut self, request: RequestId, waiting: WaitingRequest) {
+    pub(super) fn add(&mut self, request: RequestId, waiting: UnansweredRequest) {
         self.0.insert(request, waiting);
     }
 
@@ -100,18 +100,21 @@ impl WaitingRequests {
     }
 
     /// Removes a request and returns it; `None` if it does not wait.
-    pub(super) fn remove(&mut self, request: RequestId) -> Option<WaitingRequest> {
+    pub(super) fn remove(&mut self, request: RequestId) -> Option<UnansweredRequest> {
         self.0.remove(&request)
     }
 
     /// Removes the requests of a document and returns them.
-    pub(super) fn remove_of(&mut self, document: DocumentId) -> Vec<(RequestId, WaitingRequest)> {
-        let is_of = |_: &RequestId, waiting: &mut WaitingRequest| waiting.document == document;
+    pub(super) fn remove_of(
+        &mut self,
+        document: DocumentId,
+    ) -> Vec<(RequestId, UnansweredRequest)> {
+        let is_of = |_: &RequestId, waiting: &mut UnansweredRequest| waiting.document == document;
         self.0.extract_if(is_of).collect()
     }
 
     /// Removes all requests and returns them.
-    pub(super) fn remove_all(&mut self) -> Vec<(RequestId, WaitingRequest)> {
+    pub(super) fn remove_all(&mut self) -> Vec<(RequestId, UnansweredRequest)> {
         self.0.drain().collect()
     }
 
