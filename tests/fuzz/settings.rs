@@ -2,7 +2,7 @@
 //! line.
 
 use serde_json::{Map, Value, json};
-use tabahead_server::{ReadableSettings, Setting, Settings};
+use tabahead_session::{ReadableSettings, Setting, Settings};
 
 use crate::{
     bounds::{bounded, check_text},

@@ -3,6 +3,9 @@
 //! The editor asks immediately after every change and cancels its previous request. Its suggestion
 //! stays on screen while the user types along. Events of the same time are taken in a fixed order:
 //! the engine's, the policy's own time, the user's. So a run is the same on every machine.
+//!
+//! Effects run here, and not in the driver of `tabahead-session`: a generation's start returns its
+//! first events at once, and each effect is counted and noted with its virtual time.
 
 mod engine;
 mod known;

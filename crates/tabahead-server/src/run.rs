@@ -6,6 +6,7 @@
 use std::{
     io, panic,
     path::PathBuf,
+    process,
     sync::{Arc, Barrier},
     thread,
     time::Duration,
@@ -13,18 +14,17 @@ use std::{
 
 use serde_json::Value;
 use tabahead_backend::{Backend, LocalBackend};
+use tabahead_session::{Folders, Launch, Recorder, SessionConfig, SessionLoop};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
+    sync::{mpsc, watch},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    folders::Folders,
     lifecycle::Lifecycle,
     lsp::{Front, converse},
-    recorder::Recorder,
-    session::{Launch, SessionConfig, SessionLoop},
+    stats::StatsFile,
 };
 
 /// Everything that a server is built from.
@@ -97,14 +97,23 @@ pub(crate) async fn serve(
     let (session_inbox, inbox) = mpsc::unbounded_channel();
     let (notices, outbox) = mpsc::unbounded_channel();
     let version = config.version;
+    let (figures, writing) = config
+        .stats_dir
+        .map(|stats_dir| {
+            let (figures, newest) = watch::channel(Value::Null);
+            let writing = tokio::spawn(StatsFile::new(&stats_dir).keep_written(newest));
+            (figures, writing)
+        })
+        .unzip();
     let session = SessionLoop::new(
         SessionConfig {
             embedded: config.embedded,
             folders: config.folders,
             file: config.file,
             flags: config.flags,
-            stats_dir: config.stats_dir,
+            figures,
             version,
+            pid: process::id(),
             launch,
             recorder: config.recorder,
         },
@@ -132,6 +141,12 @@ pub(crate) async fn serve(
     }
     if let Err(error) = session.await {
         tracing::error!(panicked = error.is_panic(), "the session ended early");
+    }
+    // The session has dropped the figures' sender, and with it the reason for the file.
+    if let Some(writing) = writing
+        && let Err(error) = writing.await
+    {
+        tracing::warn!(%error, "figures were not taken away");
     }
     lifecycle.code()
 }

@@ -24,7 +24,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Log level on standard error: error, warn, info, debug, trace, or a filter such as
-    /// `tabahead_server=debug`. Text of your files is never logged.
+    /// `tabahead_session=debug`. Text of your files is never logged.
     #[arg(
         long,
         global = true,

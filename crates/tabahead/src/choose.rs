@@ -6,7 +6,7 @@ use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use tabahead_server::EMBEDDED;
+use tabahead_session::EMBEDDED;
 
 use crate::{
     args::EngineArgs,

@@ -1,6 +1,6 @@
 //! The settings as the command line sees them: the place of the file, the flags, the result.
 //!
-//! The settings themselves, and how their layers are merged, belong to `tabahead_server`.
+//! The settings themselves, and how their layers are merged, belong to `tabahead_session`.
 
 use std::{
     borrow::Cow,
@@ -17,10 +17,8 @@ use console::style;
 use serde_json::{Value, json};
 use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
 use tabahead_engine::Model;
-use tabahead_server::{
-    EMBEDDED, Folders, Recorder, ServerConfig, Session, Setting, Settings, Suitability,
-    default_stats_dir, run_stdio,
-};
+use tabahead_server::{ServerConfig, default_stats_dir, run_stdio};
+use tabahead_session::{EMBEDDED, Folders, Recorder, Session, Setting, Settings, Suitability};
 use tabahead_speculation::ComputedAhead;
 
 use crate::{

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use tabahead_context::DocumentName;
-use tabahead_server::Suitability;
+use tabahead_session::Suitability;
 use tabahead_text::{Document, Offset, Position, PositionEncoding, Version, language_of};
 
 /// A place as typed, not looked up yet.

@@ -403,7 +403,7 @@ fn no_log_level_prints_text_of_files() {
     for log in [
         "trace",
         "5",
-        "tabahead=trace,tabahead_server=trace",
+        "tabahead=trace,tabahead_server=trace,tabahead_session=trace",
         "tabahead[request]=trace",
     ] {
         let output = served(home.path(), &["lsp"], log, &bodies);

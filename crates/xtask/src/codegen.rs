@@ -1,7 +1,7 @@
 //! `cargo xtask codegen`: settings in package.json and README.md, written from the program's own
 //! schema.
 //!
-//! The one struct of settings is `tabahead_server::Settings`. `tabahead config --schema` describes
+//! The one struct of settings is `tabahead_session::Settings`. `tabahead config --schema` describes
 //! it; this task turns the schema into the `configuration` of the VS Code extension and the table
 //! of README.md. Tidy compares both with the committed files.
 

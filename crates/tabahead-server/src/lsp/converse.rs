@@ -11,6 +11,7 @@ use std::{io, sync::Arc};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use serde::Serialize;
 use serde_json::json;
+use tabahead_session::{Notice, Status, StatusKind};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
@@ -23,10 +24,7 @@ use super::{
     unicode::readable,
     wire::{Frame, read_frame},
 };
-use crate::{
-    lifecycle::Lifecycle,
-    session::{Notice, Status, StatusKind},
-};
+use crate::lifecycle::Lifecycle;
 
 /// Maximum number of requests that have no answer yet, or one that the client has not read. An
 /// editor has a few; a client that never reads takes no more memory than these.

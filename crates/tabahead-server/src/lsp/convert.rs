@@ -3,12 +3,12 @@
 use std::{iter, ops::Range};
 
 use serde_json::{Value, json};
+use tabahead_session::{File, Location};
 use tabahead_speculation::{Alternative, Answer, Origin, SuggestionId};
 use tabahead_text::{Document, Offset, PositionEncoding};
 use tower_lsp::lsp_types::Url;
 
 use super::types::{InlineCompletionItem, InlineCompletionList, ItemCommand, WireRange};
-use crate::suitability::{File, Location};
 
 /// The command of every suggestion; the editor runs it after an accept.
 pub(super) const ACCEPTED_COMMAND: &str = "tabahead.accepted";

@@ -23,6 +23,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tabahead_context::Suggestion;
+use tabahead_session::{EditorLayer, Message, Settings, Trigger};
 use tabahead_speculation::{DocumentId, RequestId, SelectedCompletion, SuggestionId};
 use tabahead_text::{Document, Edit, PositionEncoding, Range, Version};
 use tokio::{
@@ -43,11 +44,7 @@ use super::{
     },
     wire::{AffectedDocuments, Call, affected_documents, read_message},
 };
-use crate::{
-    lifecycle::Lifecycle,
-    session::{EditorLayer, Message, Trigger},
-    settings::Settings,
-};
+use crate::lifecycle::Lifecycle;
 
 /// The documents as the client has them, and the requests that it waits for.
 pub(crate) struct Front {

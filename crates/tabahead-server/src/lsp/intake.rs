@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use tabahead_session::Message;
 use tabahead_text::Document;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{front::Front, unicode::readable};
-use crate::{lifecycle::Lifecycle, session::Message};
+use crate::lifecycle::Lifecycle;
 
 /// A front without a running session.
 pub struct Intake {

@@ -9,6 +9,7 @@ use std::{ops::Range, sync::Arc};
 
 use proptest::{prelude::*, sample::select};
 use serde_json::Value;
+use tabahead_session::Message;
 use tokio::{
     io::{AsyncReadExt, BufReader},
     sync::mpsc,
@@ -20,7 +21,7 @@ use super::{
     front::Front,
     wire::{Frame, read_frame},
 };
-use crate::{lifecycle::Lifecycle, session::Message};
+use crate::lifecycle::Lifecycle;
 
 /// Unit for a byte that is not UTF-8, with the byte in the low half; no generated text contains
 /// such a unit otherwise.

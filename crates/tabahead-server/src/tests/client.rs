@@ -12,12 +12,13 @@ use tabahead_backend::{Backend, LocalBackend, LocalSettings, Script, ScriptedBac
 use tabahead_context::{
     FimTemplate, GenerationRequest, Layout, ModelProfile, PreTokenizer, WindowBudgets,
 };
+use tabahead_session::{Folders, Launch, Recorder};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream},
     task::JoinHandle,
 };
 
-use crate::{Folders, Recorder, ServerConfig, log_directives, run::serve, session::Launch};
+use crate::{ServerConfig, log_directives, run::serve};
 
 /// The part of a server's configuration that the command line provides.
 #[derive(Default)]

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use tabahead_backend::Script;
+use tabahead_session::{Recorded, Recorder};
 
 use super::{
     URI,
     client::{Client, Started, profile},
     holds, says,
 };
-use crate::{Recorded, Recorder};
 
 /// Keeps a line for each recorded event.
 #[derive(Clone, Default)]

@@ -11,7 +11,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Result;
 use serde::Serialize;
 use tabahead_context::State;
-use tabahead_server::{Session, TimedAnswer};
+use tabahead_session::{Session, TimedAnswer};
 use tabahead_speculation::{Answer, Origin};
 
 use crate::{

@@ -27,7 +27,7 @@ use anyhow::{Result, bail};
 use console::style;
 use serde_json::{Map, Value, json};
 use tabahead_context::Suggestion;
-use tabahead_server::Suitability;
+use tabahead_session::Suitability;
 
 /// Number of points on the curve of exact match over the share of the most confident rows.
 const POINTS: u32 = 20;

@@ -132,7 +132,7 @@ fn observation(observation: &Observation) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tabahead_server::{CopyingSettings, Folders, Settings};
+    use tabahead_session::{CopyingSettings, Folders, Settings};
 
     use super::{
         super::{compare, predictor::Predictor},

@@ -179,7 +179,7 @@ fn mean_log_prob(path: &Path, shown: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use tabahead_context::DocumentName;
-    use tabahead_server::{Folders, Session, Settings};
+    use tabahead_session::{Folders, Session, Settings};
     use tabahead_speculation::Answer;
     use tabahead_text::{Document, Offset, Version};
 

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::Result;
 use tabahead_replay::recorder::RecordingFile;
-use tabahead_server::Recorder;
+use tabahead_session::Recorder;
 
 use crate::{args::RecordArgs, config};
 use writer::Writer;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use tabahead_replay::recording::{EntryKind, FetchedItem, Replacement};
-use tabahead_server::{Recorded, Recorder};
+use tabahead_session::{Recorded, Recorder};
 
 /// Maximum number of events that wait for the disk: minutes of the fastest typing.
 const QUEUE: usize = 1 << 14;

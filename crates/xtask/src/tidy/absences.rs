@@ -23,7 +23,7 @@ const PURE: [&str; 4] = [
     "crates/tabahead-speculation/src/",
 ];
 
-const ABSENCES: [Absence; 5] = [
+const ABSENCES: [Absence; 6] = [
     Absence {
         folders: &PURE,
         except: &[],
@@ -53,6 +53,14 @@ const ABSENCES: [Absence; 5] = [
             "env", "fs", "net", "process", "stdin", "stdout", "println", "eprintln", "tracing",
         ],
         reason: "the pure crates do no I/O: they are functions of their arguments",
+    },
+    Absence {
+        folders: &["crates/tabahead-session/src/"],
+        except: &[],
+        words: &[
+            "env", "fs", "net", "process", "stdin", "stdout", "println", "eprintln",
+        ],
+        reason: "a session is one of several in a process: what belongs to the process is passed in",
     },
     Absence {
         folders: &["crates/"],
@@ -132,8 +140,14 @@ mod tests {
             &[1, 1],
         );
         let lsp = "use tower_lsp::lsp_types::Range;\n";
-        check("crates/tabahead-server/src/session.rs", lsp, &[1, 1]);
+        check("crates/tabahead-session/src/session.rs", lsp, &[1, 1]);
+        check("crates/tabahead-server/src/run.rs", lsp, &[1, 1]);
         check("crates/tabahead-server/src/lsp/menu.rs", lsp, &[]);
+        check(
+            "crates/tabahead-session/src/a.rs",
+            "std::process::exit(1);\n",
+            &[1],
+        );
         check("crates/tabahead/src/a.rs", "TcpStream::connect(a)\n", &[1]);
         check(
             "crates/tabahead-speculation/src/cache.rs",

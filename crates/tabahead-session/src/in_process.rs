@@ -1,22 +1,27 @@
 //! A Speculator and a backend driven by blocking calls, in this process, without an editor.
 //!
 //! For the command line and for tests that ask at one place, wait until all speculation has
-//! finished, accept, and ask again. It takes no decision and knows no LSP: it carries the same
-//! inputs and effects as the session loop of the server, around the same state machine.
+//! finished, accept, and ask again. It takes no decision, and has the same driver as the session
+//! loop.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
-    time::{Duration, Instant},
+    collections::HashMap,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    time::Duration,
 };
 
 use tabahead_backend::{Backend, BackendEvent, EventSink, TokenCounters};
-use tabahead_context::{GenerationEvent, GenerationId, ModelProfile, State};
+use tabahead_context::{ModelProfile, State};
 use tabahead_speculation::{
-    Answer, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings, Stats,
-    SuggestionId, Timestamp,
+    Answer, DocumentId, Input, RequestId, SpeculatorSettings, Stats, SuggestionId,
 };
 use tabahead_text::Document;
+use tokio::time::Instant;
+
+use crate::driver::{Driver, SessionClock};
 
 /// An answer and how long the editor waited for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,14 +39,10 @@ pub struct UnusableModel(pub String);
 
 /// One document, one Speculator and one backend.
 pub struct Session {
-    speculator: Speculator,
-    backend: Box<dyn Backend>,
+    driver: Driver,
     profile: ModelProfile,
     events: Receiver<BackendEvent>,
-    /// Generations that were started and have neither ended nor been cancelled.
-    running: HashSet<GenerationId>,
     answers: HashMap<RequestId, Answer>,
-    started: Instant,
     requests: u64,
 }
 
@@ -67,14 +68,12 @@ impl Session {
                 Err(_) => return Err(UnusableModel(STOPPED.to_owned())),
             }
         };
+        let clock = SessionClock::start();
         Ok(Self {
-            speculator: Speculator::new(settings, profile.clone()),
-            backend,
+            driver: Driver::new(settings, profile.clone(), Arc::from(backend), clock),
             profile,
             events,
-            running: HashSet::new(),
             answers: HashMap::new(),
-            started: Instant::now(),
             requests: 0,
         })
     }
@@ -132,65 +131,43 @@ impl Session {
     /// Waits until no generation is running: everything that the Speculator wanted to compute ahead
     /// has been computed.
     pub fn settle(&mut self) {
-        while !self.running.is_empty() && self.wait(None) != WaitResult::Stopped {}
+        while self.computes() && self.wait(None) != WaitResult::Stopped {}
     }
 
     /// Waits like `settle`, but for at most `pause`, the time in which a person reads.
     pub fn settle_for(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
-        while !self.running.is_empty() && self.wait(Some(until)) == WaitResult::Event {}
+        while self.computes() && self.wait(Some(until)) == WaitResult::Event {}
     }
 
     /// Returns the Speculator's counters.
     pub fn stats(&self) -> &Stats {
-        self.speculator.stats()
+        self.driver.stats()
     }
 
     /// Returns the backend's counters.
     pub fn counters(&self) -> TokenCounters {
-        self.backend.counters()
+        self.driver.counters()
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp(self.started.elapsed())
+    /// Returns whether a generation is running.
+    fn computes(&self) -> bool {
+        self.stats().running > 0
     }
 
     fn input(&mut self, input: Input) {
-        if let Input::Generation(
-            GenerationEvent::Read { id }
-            | GenerationEvent::Ended { id, .. }
-            | GenerationEvent::Failed { id, .. },
-        ) = &input
-        {
-            self.running.remove(id);
-        }
-        self.speculator.handle_input(self.now(), input);
-        self.run_effects();
+        self.driver.handle_input(input);
+        self.take_answers();
     }
 
-    fn run_effects(&mut self) {
-        while let Some(effect) = self.speculator.poll_effect() {
-            match effect {
-                Effect::Respond { request, answer } => {
-                    self.answers.insert(request, answer);
-                }
-                Effect::StartGeneration(request) => {
-                    self.running.insert(request.id);
-                    self.backend.start(request);
-                }
-                Effect::PrioritizeGeneration(id, priority) => self.backend.prioritize(id, priority),
-                Effect::CancelGeneration(id) => {
-                    self.running.remove(&id);
-                    self.backend.cancel(id);
-                }
-            }
-        }
+    fn take_answers(&mut self) {
+        self.answers
+            .extend(std::iter::from_fn(|| self.driver.poll_answer()));
     }
 
     /// Waits until the next event or the Speculator's own timeout, but not beyond `until`.
     fn wait(&mut self, until: Option<Instant>) -> WaitResult {
-        let timeout = self.speculator.poll_timeout();
-        let wake = timeout.map(|Timestamp(after)| self.started + after);
+        let wake = self.driver.timeout();
         let event = match wake.into_iter().chain(until).min() {
             None => self
                 .events
@@ -209,8 +186,8 @@ impl Session {
                 WaitResult::Event
             }
             Err(RecvTimeoutError::Timeout) if wake.is_some_and(|wake| wake <= Instant::now()) => {
-                self.speculator.handle_timeout(self.now());
-                self.run_effects();
+                self.driver.handle_timeout();
+                self.take_answers();
                 WaitResult::Event
             }
             Err(RecvTimeoutError::Timeout) => WaitResult::TimedOut,

@@ -24,14 +24,14 @@ use rules::PathRules;
 
 /// What is known about a document besides its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct File {
+pub struct File {
     /// The place where its text is stored.
-    pub(crate) location: Location,
+    pub location: Location,
     /// The path, decoded and canonical; for a buffer without a file the editor's name for it,
     /// possibly empty.
-    pub(crate) path: String,
+    pub path: String,
     /// LSP language id; empty when unknown.
-    pub(crate) language: String,
+    pub language: String,
     /// Whether the path is a secret's. Computed once, because it is needed for all open documents
     /// at each key.
     is_secret: bool,
@@ -39,7 +39,7 @@ pub(crate) struct File {
 
 /// The place where a document's text is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Location {
+pub enum Location {
     /// On this machine's disk.
     #[default]
     Disk,
@@ -53,7 +53,7 @@ pub(crate) enum Location {
 
 impl File {
     /// Builds the identity of a document from its decoded path.
-    pub(crate) fn new(location: Location, path: &str, language: &str) -> Self {
+    pub fn new(location: Location, path: &str, language: &str) -> Self {
         let path = canonical(path);
         Self {
             location,

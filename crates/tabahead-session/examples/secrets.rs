@@ -1,7 +1,7 @@
 //! Counts the files below some folders that are taken for secrets, by name and by content, to
 //! measure the precision of both rules.
 //!
-//! `cargo run --release -p tabahead-server --example secrets -- FOLDER…` prints each such file with
+//! `cargo run --release -p tabahead-session --example secrets -- FOLDER…` prints each such file with
 //! the lines that decided, and totals for each folder. Links are skipped, and files that are not
 //! text count by name only.
 
@@ -11,7 +11,7 @@ use std::{
 };
 
 use tabahead_context::holds_secret;
-use tabahead_server::is_secret;
+use tabahead_session::is_secret;
 
 fn main() -> io::Result<()> {
     for folder in env::args().skip(1) {

@@ -349,7 +349,7 @@ impl Settings {
     }
 
     /// Returns whether an editor's settings, sent as a whole, contain no key of ours.
-    pub(crate) fn are_of_others(value: &Value) -> bool {
+    pub fn are_of_others(value: &Value) -> bool {
         let known = Self::default().to_value();
         let is_ours = |key: &String| {
             let first = key.split('.').next().unwrap_or_default();

@@ -12,51 +12,11 @@ use tabahead_speculation::{Answer, DocumentId, RequestId, SuggestionId};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding};
 use tokio::time::Instant;
 
-use super::SessionLoop;
+use super::documents::SessionDocument;
 use crate::{
     recorder::{Recorded, Recorder},
-    suitability::File,
+    suitability::Suitability,
 };
-
-impl SessionLoop {
-    /// Starts or stops recording a document, depending on its current text and file.
-    pub(super) fn record(&mut self, document: DocumentId) {
-        if let Some(open) = self.documents.get(&document)
-            && self.recorder.is_on()
-        {
-            let reason = self.suitability.unsuitable(&open.file, open.snapshot.len());
-            let is_suitable = reason.is_none();
-            self.recorder
-                .see(document, &open.file, &open.snapshot, is_suitable);
-        }
-    }
-
-    /// Records the edits that led to a document's text.
-    pub(super) fn record_change(
-        &mut self,
-        document: DocumentId,
-        edits: Vec<Edit>,
-        encoding: PositionEncoding,
-    ) {
-        let was_recorded = self.recorder.recorded.contains_key(&document);
-        if let Some(open) = self.documents.get(&document)
-            && was_recorded
-        {
-            self.recorder
-                .look_for_secrets(document, &open.snapshot, &edits);
-        }
-        // First, because the edits may have made the document unsuitable. If recording only starts
-        // now, the edits are already in its text.
-        self.record(document);
-        if let Some(open) = self.documents.get(&document)
-            && was_recorded
-        {
-            // Does nothing if recording has just stopped.
-            self.recorder
-                .change(document, edits, encoding, &open.snapshot);
-        }
-    }
-}
 
 /// What the recorder has received so far.
 pub(super) struct SessionRecorder {
@@ -104,43 +64,62 @@ impl SessionRecorder {
         }
     }
 
-    /// Returns whether there is a recorder.
-    pub(super) fn is_on(&self) -> bool {
-        self.recorder.is_some()
-    }
-
     /// Starts recording a document if it is suitable as it is now, and stops immediately if it is
     /// not.
     pub(super) fn see(
         &mut self,
         document: DocumentId,
-        file: &File,
-        snapshot: &Document,
-        is_suitable: bool,
+        open: &SessionDocument,
+        suitability: &Suitability,
     ) {
-        let is_recorded = self.recorded.contains_key(&document);
-        let is_suitable = is_suitable && !self.secret.contains(&document);
-        if is_suitable && !is_recorded && self.is_on() && holds_secret(&snapshot.text()) {
-            self.has_secret(document);
+        if self.recorder.is_none() {
             return;
         }
+        let is_recorded = self.recorded.contains_key(&document);
+        let is_suitable =
+            open.unsuitable(suitability).is_none() && !self.secret.contains(&document);
         match (is_suitable, is_recorded) {
-            (true, false) if self.is_on() => {
-                self.tell(Recorded::Opened {
-                    document: document.0,
-                    path: file.path.clone(),
-                    text: snapshot.clone(),
-                });
-                let recorded = RecordedDocument {
-                    text: snapshot.clone(),
-                    cursor: None,
-                    suggestions: Vec::new(),
-                    accept: AcceptState::Unchanged,
-                };
-                self.recorded.insert(document, recorded);
-            }
+            (true, false) if holds_secret(&open.snapshot().text()) => self.has_secret(document),
+            (true, false) => self.start(document, open),
             (false, true) => self.stop(document),
-            _ => {}
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    fn start(&mut self, document: DocumentId, open: &SessionDocument) {
+        self.tell(Recorded::Opened {
+            document: document.0,
+            path: open.file().path.clone(),
+            text: open.snapshot().clone(),
+        });
+        let recorded = RecordedDocument {
+            text: open.snapshot().clone(),
+            cursor: None,
+            suggestions: Vec::new(),
+            accept: AcceptState::Unchanged,
+        };
+        self.recorded.insert(document, recorded);
+    }
+
+    /// Records the edits that led to a document's text.
+    pub(super) fn change(
+        &mut self,
+        document: DocumentId,
+        open: &SessionDocument,
+        edits: Vec<Edit>,
+        encoding: PositionEncoding,
+        suitability: &Suitability,
+    ) {
+        let was_recorded = self.recorded.contains_key(&document);
+        if was_recorded {
+            self.look_for_secrets(document, open.snapshot(), &edits);
+        }
+        // First, because the edits may have made the document unsuitable. If recording only starts
+        // now, the edits are already in its text.
+        self.see(document, open, suitability);
+        if was_recorded {
+            // Does nothing if recording has just stopped.
+            self.record_edits(document, edits, encoding, open.snapshot());
         }
     }
 
@@ -175,6 +154,7 @@ impl SessionRecorder {
         self.stop(document);
     }
 
+    /// Stops recording a document that was closed.
     pub(super) fn close(&mut self, document: DocumentId) {
         self.secret.remove(&document);
         self.stop(document);
@@ -189,7 +169,7 @@ impl SessionRecorder {
     }
 
     /// Records edits that were sent together; `snapshot` is the text after them.
-    pub(super) fn change(
+    fn record_edits(
         &mut self,
         document: DocumentId,
         edits: Vec<Edit>,
@@ -233,6 +213,7 @@ impl SessionRecorder {
         }
     }
 
+    /// Records a request and where the cursor was.
     pub(super) fn ask(
         &mut self,
         request: RequestId,
@@ -268,6 +249,7 @@ impl SessionRecorder {
         self.asked.insert(request, asked);
     }
 
+    /// Records an answer, or that it is not wanted any more.
     pub(super) fn answer(&mut self, request: RequestId, answer: &Answer) {
         let Some(asked) = self.asked.remove(&request) else {
             return;
@@ -301,6 +283,7 @@ impl SessionRecorder {
         });
     }
 
+    /// Records that a suggestion was accepted.
     pub(super) fn accept(&mut self, suggestion: SuggestionId) {
         let is_shown =
             |(_, recorded): &(_, &mut RecordedDocument)| recorded.suggestions.contains(&suggestion);

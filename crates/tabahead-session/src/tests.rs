@@ -1,0 +1,178 @@
+//! Both kinds of session over a scripted backend, without any protocol.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tabahead_backend::{Backend, Script, ScriptedBackend};
+use tabahead_context::{
+    DocumentName, FimTemplate, Layout, ModelProfile, PreTokenizer, State, WindowBudgets,
+};
+use tabahead_speculation::{Answer, DocumentId, Origin, RequestId, SuggestionId};
+use tabahead_text::{Document, Offset, Version};
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot, watch,
+    },
+    time::Instant,
+};
+
+use crate::{
+    EditorLayer, File, Folders, Location, Message, Notice, Session, SessionConfig, SessionLoop,
+    Settings, StatusKind, Trigger,
+};
+
+const DOCUMENT: DocumentId = DocumentId(1);
+
+fn profile() -> ModelProfile {
+    ModelProfile {
+        id: "script".to_owned(),
+        template: FimTemplate {
+            layout: Layout::SuffixFirst,
+            file_name: true,
+        },
+        pre_tokenizer: PreTokenizer::Qwen2,
+        context_tokens: 100_000,
+        window: WindowBudgets::default(),
+        least_log_prob: None,
+    }
+}
+
+/// A running session, and what its editor's side holds.
+struct Running {
+    inbox: UnboundedSender<Message>,
+    notices: UnboundedReceiver<Notice>,
+    figures: watch::Receiver<Value>,
+}
+
+impl Running {
+    /// Starts a session whose model always continues with `text`.
+    fn start(text: &'static str) -> Self {
+        let (inbox, messages) = unbounded_channel();
+        let (outbox, notices) = unbounded_channel();
+        let (published, figures) = watch::channel(Value::Null);
+        let config = SessionConfig {
+            embedded: &[],
+            folders: Folders::default(),
+            file: Value::Null,
+            flags: Value::Null,
+            figures: Some(published),
+            version: "0.0.0",
+            pid: 7,
+            launch: Box::new(move |_, sink| {
+                let backend = ScriptedBackend::new(sink, |_| Script::Text(text.to_owned()));
+                backend.load(Ok(profile()));
+                Arc::new(backend)
+            }),
+            recorder: None,
+        };
+        tokio::spawn(SessionLoop::new(config, messages, outbox).run());
+        Self {
+            inbox,
+            notices,
+            figures,
+        }
+    }
+
+    fn send(&self, message: Message) {
+        self.inbox.send(message).expect("the session runs");
+    }
+
+    fn open(&self, path: &str, text: &str) {
+        self.send(Message::Opened {
+            document: DOCUMENT,
+            file: File::new(Location::Disk, path, "rust"),
+            snapshot: Document::new(text, Version(1)),
+        });
+    }
+
+    async fn request(&self, text: &str) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let snapshot = Document::new(text, Version(1));
+        self.send(Message::Requested {
+            request: RequestId(1),
+            document: DOCUMENT,
+            cursor: Offset(snapshot.len()),
+            snapshot,
+            selected: None,
+            trigger: Trigger::Automatic,
+            came: Instant::now(),
+            reply,
+        });
+        answer.await.expect("every request is answered")
+    }
+
+    async fn statuses(&mut self, count: usize) -> Vec<StatusKind> {
+        let mut kinds = Vec::new();
+        while kinds.len() < count {
+            if let Some(Notice::Status(status)) = self.notices.recv().await {
+                kinds.push(status.kind);
+            }
+        }
+        kinds
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_needs_no_protocol() {
+    let mut running = Running::start("f();\n");
+    running.open("/w/a.rs", "let a = ");
+    running.send(Message::Settings {
+        layer: EditorLayer::Initial,
+        value: json!({}),
+    });
+    let Answer::Suggestion { suggestion, .. } = running.request("let a = ").await else {
+        panic!("something is shown");
+    };
+    assert_eq!(suggestion.text, "f();");
+    assert_eq!(
+        running.statuses(2).await,
+        [StatusKind::Inactive, StatusKind::Normal]
+    );
+    let figures = running.figures.wait_for(|figures| figures["requests"] == 1);
+    assert_eq!(figures.await.expect("published")["pid"], 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_rules_turn_off_reaches_no_model() {
+    let running = Running::start("f();\n");
+    running.send(Message::Settings {
+        layer: EditorLayer::Initial,
+        value: json!({}),
+    });
+    running.open("/w/.env", "A=");
+    let silent = Answer::Silent {
+        reason: "secret",
+        origin: None,
+    };
+    assert_eq!(running.request("A=").await, silent);
+}
+
+#[test]
+fn everything_is_computed_ahead_once_a_session_in_this_process_has_settled() {
+    let mut session = Session::new(Settings::default().speculator(), |sink| {
+        let backend = ScriptedBackend::new(sink, |_| Script::Text("f();\ng();\n".to_owned()));
+        backend.load(Ok(profile()));
+        Box::new(backend) as Box<dyn Backend>
+    })
+    .expect("the model is ready");
+    let state = State {
+        document: Document::new("let a = ", Version(1)),
+        cursor: Offset(8),
+        name: DocumentName::new("a.rs", "rust"),
+    };
+    let Answer::Suggestion { id, suggestion, .. } = session.request(&state).answer else {
+        panic!("something is shown");
+    };
+    assert_eq!((id, &*suggestion.text), (SuggestionId(1), "f();"));
+    session.settle();
+    assert_eq!(session.stats().running, 0);
+    let prompts = session.counters();
+    session.accepted(id);
+    let next = session.request(&state.accept(&suggestion)).answer;
+    assert!(matches!(
+        next.origin(),
+        Some(Origin::Speculated | Origin::Exact)
+    ));
+    assert_eq!(session.counters(), prompts);
+}
