@@ -199,3 +199,24 @@ fn handle(front: &mut Front, call: &Call<'_>, handler: Handler) -> Option<Answer
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::METHODS;
+
+    #[test]
+    fn a_method_is_listed_once_and_ours_are_described() {
+        let described = include_str!("../../../../docs/protocol.md");
+        for (row, method) in METHODS.iter().enumerate() {
+            let name = method.name;
+            assert!(
+                METHODS[..row].iter().all(|earlier| earlier.name != name),
+                "{name}"
+            );
+            assert!(
+                !name.starts_with("tabahead/") || described.contains(name),
+                "{name}"
+            );
+        }
+    }
+}
