@@ -52,7 +52,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// returns the exit code. The caller must then end the process: a thread may still be reading
 /// input.
 ///
-/// # Errors When the threads of the server cannot be started.
+/// # Errors
+///
+/// When the threads of the server cannot be started.
 pub fn run_stdio(config: ServerConfig) -> io::Result<i32> {
     keep_text_out_of_panics();
     threads_can_be_started()?;
@@ -155,7 +157,9 @@ pub(crate) async fn serve(
 /// levels, separated by commas. Allows our own events only: other crates log what they read, and so
 /// the user's text.
 ///
-/// # Errors One line when another target than our own is named.
+/// # Errors
+///
+/// One line when another target than our own is named.
 ///
 /// [`EnvFilter`]: https://docs.rs/tracing-subscriber
 pub fn log_directives(asked: &str) -> Result<String, String> {

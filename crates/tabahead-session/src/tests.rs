@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tabahead_backend::{Backend, Script, ScriptedBackend};
 use tabahead_context::{
-    DocumentName, FimTemplate, Layout, ModelProfile, PreTokenizer, State, WindowBudgets,
+    DocumentName, FimTemplate, Layout, ModelProfile, PreTokenizer, Silence, State, WindowBudgets,
 };
 use tabahead_speculation::{Answer, DocumentId, Origin, RequestId, SuggestionId};
 use tabahead_text::{Document, Offset, Version};
@@ -142,7 +142,7 @@ async fn what_the_rules_turn_off_reaches_no_model() {
     });
     running.open("/w/.env", "A=");
     let silent = Answer::Silent {
-        reason: "secret",
+        reason: Silence::Secret,
         origin: None,
     };
     assert_eq!(running.request("A=").await, silent);
@@ -169,7 +169,7 @@ fn everything_is_computed_ahead_once_a_session_in_this_process_has_settled() {
     assert_eq!(session.stats().running, 0);
     let prompts = session.counters();
     session.accepted(id);
-    let next = session.request(&state.accept(&suggestion)).answer;
+    let next = session.request(&state.accepted(&suggestion)).answer;
     assert!(matches!(
         next.origin(),
         Some(Origin::Speculated | Origin::Exact)

@@ -1,4 +1,4 @@
-//! The conversation with a client: messages come in, in order, and each goes to the front at once;
+//! The conversation with a client: messages come in, in order, and each goes to its handler at once;
 //! answers and notices go out as they become available.
 //!
 //! Takes no decision. Reading never waits for an answer, and waits for a client that does not read
@@ -19,8 +19,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    front::{AnswerFuture, Front},
-    rpc::{Outgoing, Response},
+    documents::lose_track,
+    front::Front,
+    methods::take,
+    rpc::AnswerFuture,
+    tower::{Outgoing, Response},
     unicode::readable,
     wire::{Frame, read_frame},
 };
@@ -76,10 +79,11 @@ async fn read_messages(
     let places = Arc::new(Semaphore::new(MOST_WAITING));
     let mut input = BufReader::new(input);
     while let Some(frame) = read_frame(&mut input).await? {
+        let encoding = front.encoding;
         let answering = match &frame {
-            Frame::Body(body) => front.take(&readable(body, front.encoding())),
+            Frame::Body(body) => take(&mut front, &readable(body, encoding)),
             Frame::Broken(beginning) => {
-                front.lose_track(&readable(beginning, front.encoding()));
+                lose_track(&mut front, &readable(beginning, encoding));
                 continue;
             }
         };

@@ -1,72 +1,48 @@
 //! Conversion between the protocol's types and ours: no state, no order.
 
-use std::{iter, ops::Range};
+use std::{ops::Range, sync::Arc};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tabahead_session::{File, Location};
-use tabahead_speculation::{Alternative, Answer, Origin, SuggestionId};
+use tabahead_speculation::{Origin, SelectedCompletion, SuggestionId};
 use tabahead_text::{Document, Offset, PositionEncoding};
-use tower_lsp::lsp_types::Url;
 
-use super::types::{InlineCompletionItem, InlineCompletionList, ItemCommand, WireRange};
+use super::{
+    tower::Url,
+    types::{ItemCommand, WireRange},
+};
 
 /// The command of every suggestion; the editor runs it after an accept.
 pub(super) const ACCEPTED_COMMAND: &str = "tabahead.accepted";
 
-/// Chooses UTF-16 whenever the client offers it, so that several servers on one buffer agree. A
-/// client that offers nothing supports only UTF-16.
-pub(super) fn negotiate(params: &Value) -> PositionEncoding {
-    let offered = params
-        .pointer("/capabilities/general/positionEncodings")
-        .and_then(Value::as_array);
-    let offers = |name: &str| offered.is_some_and(|all| all.iter().any(|one| one == name));
-    if offers("utf-16") {
-        PositionEncoding::Utf16
-    } else if offers("utf-8") {
-        PositionEncoding::Utf8
-    } else if offers("utf-32") {
-        PositionEncoding::Utf32
-    } else {
-        PositionEncoding::Utf16
+/// The document and place for which a suggestion was requested.
+pub(super) struct RequestPlace {
+    pub(super) document: Document,
+    pub(super) cursor: Offset,
+    pub(super) encoding: PositionEncoding,
+    /// LSP language id.
+    pub(super) language: Arc<str>,
+}
+
+impl RequestPlace {
+    /// Returns whether a suggestion may extend the selected item of the popup menu.
+    ///
+    /// "The range of the edit must be a single line range and it must contain the position at which
+    /// completion was requested": a suggestion that extends an item elsewhere would be elsewhere,
+    /// too.
+    pub(super) fn may_extend(&self, item: &SelectedCompletion) -> bool {
+        let line = self.document.line_range(self.document.line_of(self.cursor));
+        let range = &item.range;
+        let is_around = range.start <= self.cursor && self.cursor <= range.end;
+        is_around && line.start <= range.start && range.end <= line.end
     }
-}
 
-pub(super) fn on_the_wire(
-    answer: Answer,
-    document: &Document,
-    encoding: PositionEncoding,
-) -> Value {
-    let items = match answer {
-        Answer::Suggestion {
-            id,
-            suggestion,
-            origin,
-            alternatives,
-        } => {
-            let first = Alternative { id, suggestion };
-            let item = |Alternative { id, suggestion }| InlineCompletionItem {
-                range: wire_range(&suggestion.range, document, encoding),
-                insert_text: suggestion.text,
-                command: accepted(id, origin),
-            };
-            iter::once(first).chain(alternatives).map(item).collect()
+    /// Converts a range of the document.
+    pub(super) fn wire_range(&self, range: &Range<Offset>) -> WireRange {
+        WireRange {
+            start: self.document.position_of(range.start, self.encoding).into(),
+            end: self.document.position_of(range.end, self.encoding).into(),
         }
-        Answer::Silent { .. } => Vec::new(),
-        // The failure itself is shown once, as a message: an error here would appear on each
-        // keystroke.
-        Answer::Superseded | Answer::Failed(_) => return Value::Null,
-    };
-    serde_json::to_value(InlineCompletionList { items }).unwrap_or_default()
-}
-
-pub(super) fn wire_range(
-    range: &Range<Offset>,
-    document: &Document,
-    encoding: PositionEncoding,
-) -> WireRange {
-    WireRange {
-        start: document.position_of(range.start, encoding).into(),
-        end: document.position_of(range.end, encoding).into(),
     }
 }
 

@@ -1,104 +1,87 @@
-//! The handshake: whether a message is allowed now, which tower-lsp decides, and the server's
-//! capabilities.
+//! The handshake: what the server reads of `initialize` and answers, and the stages after it.
 //!
-//! tower-lsp's `LspService` keeps the server's state and refuses what comes too early or too late.
-//! It receives the four messages of the handshake, and every message outside the time between
-//! `initialize` and `shutdown`, without their parameters: lsp-types 0.94 has no inline completion,
-//! and rejects a whole `initialize` because of one folder address that is no URL. `rpc.rs` explains
-//! why the other messages do not go through it.
+//! Whether a stage is allowed is decided by tower-lsp (`tower.rs`).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tabahead_text::PositionEncoding;
-use tokio_util::sync::CancellationToken;
-use tower_lsp::{
-    LanguageServer, LspService,
-    jsonrpc::{Id, Request, Response, Result},
-    lsp_types::{InitializeParams, InitializeResult, InitializedParams},
+
+use super::{
+    convert::ACCEPTED_COMMAND,
+    front::Front,
+    menu::Menu,
+    rpc::{AnswerFuture, answered, respond},
+    types::Initialize,
+    wire::Call,
 };
-use tower_service::Service;
+use tabahead_session::{EditorLayer, Message};
 
-use super::{convert::ACCEPTED_COMMAND, menu::Menu};
-
-/// Method that replaces every method outside the handshake.
-const OTHER: &str = "tabahead/other";
-
-/// State of a conversation.
-pub(super) struct Handshake(LspService<Stages>);
-
-/// The stages that the service has let through.
-struct Stages {
-    /// Cancelled when the server may begin to send messages of its own.
-    greeted: CancellationToken,
-    has_started: AtomicBool,
-    has_shut_down: AtomicBool,
+pub(super) fn initialize(front: &mut Front, call: &Call<'_>) -> Option<AnswerFuture> {
+    let id = call.id.clone();
+    let params = match call.params() {
+        Ok(params) => params,
+        Err(error) => return Some(respond(id?, Err(error))),
+    };
+    let (id, result) = front.handshake.initialize(id)?.into_parts();
+    let result = result.map(|_| begin(front, params));
+    Some(respond(id, result))
 }
 
-#[tower_lsp::async_trait]
-impl LanguageServer for Stages {
-    async fn initialize(&self, _: InitializeParams) -> Result<InitializeResult> {
-        self.has_started.store(true, Ordering::Relaxed);
-        Ok(InitializeResult::default())
-    }
-
-    async fn initialized(&self, _: InitializedParams) {
-        self.greeted.cancel();
-    }
-
-    async fn shutdown(&self) -> Result<()> {
-        self.has_shut_down.store(true, Ordering::Relaxed);
-        Ok(())
-    }
+pub(super) fn initialized(front: &mut Front, call: &Call<'_>) -> Option<AnswerFuture> {
+    front.handshake.initialized(call.id.clone()).map(answered)
 }
 
-impl Stages {
-    async fn other(&self) -> Result<()> {
-        Ok(())
-    }
+pub(super) fn shutdown(front: &mut Front, call: &Call<'_>) -> Option<AnswerFuture> {
+    front.handshake.shutdown(call.id.clone()).map(answered)
 }
 
-impl Handshake {
-    pub(super) fn new(greeted: CancellationToken) -> Self {
-        let stages = Stages {
-            greeted,
-            has_started: AtomicBool::new(false),
-            has_shut_down: AtomicBool::new(false),
-        };
-        let builder = LspService::build(|_| stages).custom_method(OTHER, Stages::other);
-        Self(builder.finish().0)
-    }
+pub(super) fn exit(front: &mut Front, call: &Call<'_>) -> Option<AnswerFuture> {
+    front.handshake.exit(call.id.clone());
+    let code = i32::from(!front.handshake.has_shut_down());
+    front.lifecycle.end(code);
+    None
+}
 
-    /// Returns whether documents and requests are allowed now.
-    pub(super) fn is_running(&self) -> bool {
-        self.0.inner().has_started.load(Ordering::Relaxed) && !self.has_shut_down()
+/// Takes what matters from the parameters of `initialize`; returns the result.
+fn begin(front: &mut Front, params: Initialize) -> Value {
+    front.encoding = negotiate(&params.capabilities.general);
+    front.menu = Menu::of(&params);
+    if let Some(pid) = params.process_id.as_u64()
+        && let Ok(pid) = u32::try_from(pid)
+    {
+        front.lifecycle.set_parent(pid);
     }
-
-    pub(super) fn has_shut_down(&self) -> bool {
-        self.0.inner().has_shut_down.load(Ordering::Relaxed)
+    let mut options = params.initialization_options;
+    if let Value::Object(options) = &mut options {
+        // Copilot's clients send their own names here.
+        options.remove("editorInfo");
+        options.remove("editorPluginInfo");
     }
+    front.tell(Message::Settings {
+        layer: EditorLayer::Initial,
+        value: options,
+    });
+    capabilities(front)
+}
 
-    /// Handles a message; returns the answer, if it gets one. The answer to an accepted
-    /// `initialize` is empty.
-    pub(super) fn take(&mut self, method: &str, id: Option<Id>) -> Option<Response> {
-        let request = match method {
-            "initialize" => Request::build("initialize").params(json!({"capabilities": {}})),
-            "initialized" => Request::build("initialized").params(json!({})),
-            "shutdown" => Request::build("shutdown"),
-            "exit" => Request::build("exit"),
-            _ => Request::build(OTHER),
-        };
-        let request = id.into_iter().fold(request, |request, id| request.id(id));
-        // None of these calls waits for anything, and after `exit` nothing is answered.
-        let answer = self.0.call(request.finish()).now_or_never();
-        answer.and_then(|answer| answer.ok()).flatten()
+/// Chooses UTF-16 whenever the client offers it, so that several servers on one buffer agree. A
+/// client that offers nothing supports only UTF-16.
+fn negotiate(general: &Value) -> PositionEncoding {
+    let offered = general["positionEncodings"].as_array();
+    let offers = |name: &str| offered.is_some_and(|all| all.iter().any(|one| one == name));
+    if offers("utf-16") {
+        PositionEncoding::Utf16
+    } else if offers("utf-8") {
+        PositionEncoding::Utf8
+    } else if offers("utf-32") {
+        PositionEncoding::Utf32
+    } else {
+        PositionEncoding::Utf16
     }
 }
 
 /// Builds the result of `initialize`.
-pub(super) fn capabilities(version: &str, encoding: PositionEncoding, menu: Option<Menu>) -> Value {
-    let encoding = match encoding {
+fn capabilities(front: &Front) -> Value {
+    let encoding = match front.encoding {
         PositionEncoding::Utf8 => "utf-8",
         PositionEncoding::Utf16 => "utf-16",
         PositionEncoding::Utf32 => "utf-32",
@@ -110,12 +93,12 @@ pub(super) fn capabilities(version: &str, encoding: PositionEncoding, menu: Opti
         "inlineCompletionProvider": {},
         "executeCommandProvider": {"commands": [ACCEPTED_COMMAND]},
     });
-    if menu.is_some() {
+    if front.menu.is_some() {
         // No trigger characters: a suggestion joins a menu that opens anyway.
         capabilities["completionProvider"] = json!({"resolveProvider": false});
     }
     json!({
         "capabilities": capabilities,
-        "serverInfo": {"name": "tabahead", "version": version},
+        "serverInfo": {"name": "tabahead", "version": front.version},
     })
 }

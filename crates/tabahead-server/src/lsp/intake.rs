@@ -8,7 +8,7 @@ use tabahead_text::Document;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{front::Front, unicode::readable};
+use super::{front::Front, methods::take, unicode::readable};
 use crate::lifecycle::Lifecycle;
 
 /// A front without a running session.
@@ -31,7 +31,8 @@ impl Default for Intake {
 impl Intake {
     /// Handles the body of a message; returns the text that the session would receive, if any.
     pub fn take(&mut self, body: &[u8]) -> Option<Document> {
-        drop(self.front.take(&readable(body, self.front.encoding())));
+        let text = readable(body, self.front.encoding);
+        drop(take(&mut self.front, &text));
         match self.inbox.try_recv().ok()? {
             Message::Opened { snapshot, .. } | Message::Changed { snapshot, .. } => Some(snapshot),
             _ => None,

@@ -5,18 +5,20 @@
 //! What is suggested, and what becomes of it, is the same as with ghost text. `menu/neovim.rs` is
 //! for the one client that needs something else than LSP specifies.
 
+mod insert;
 mod neovim;
 
-use std::sync::Arc;
-
+use serde::Serialize;
 use serde_json::Value;
 use tabahead_context::Suggestion;
 use tabahead_speculation::{Answer, Origin, SuggestionId};
-use tabahead_text::{Document, Offset, PositionEncoding};
+use tabahead_text::Offset;
+
+use insert::{as_specified, is_worth_showing};
 
 use super::{
-    convert::{accepted, wire_range},
-    types::{CompletionItem, CompletionList, LabelDetails, MarkupContent, TextEdit},
+    convert::{RequestPlace, accepted},
+    types::{Initialize, ItemCommand, WireRange},
 };
 
 /// The completion menu of a client that supports nothing better.
@@ -36,42 +38,62 @@ enum Insertion {
     AsNeovim,
 }
 
-/// The document and place for which a menu was requested.
-pub(super) struct MenuRequest {
-    pub(super) document: Document,
-    pub(super) cursor: Offset,
-    pub(super) encoding: PositionEncoding,
-    /// LSP language id.
-    pub(super) language: Arc<str>,
+/// The answer for a completion menu.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CompletionList {
+    is_incomplete: bool,
+    items: Vec<CompletionItem>,
 }
 
-/// The effect of accepting an item.
-struct Insert {
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CompletionItem {
     label: String,
-    /// The text from the start of the word after the accept, with LF.
-    shown: String,
+    label_details: LabelDetails,
+    detail: &'static str,
+    kind: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documentation: Option<MarkupContent>,
+    sort_text: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter_text: Option<String>,
+    insert_text_format: u8,
+    insert_text_mode: u8,
+    text_edit: TextEdit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<ItemCommand>,
+}
+
+#[derive(Debug, Serialize)]
+struct LabelDetails {
+    description: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct MarkupContent {
+    kind: &'static str,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TextEdit {
+    range: WireRange,
     new_text: String,
-    end: Offset,
-    /// `insertTextFormat`.
-    format: u8,
-    /// `insertTextMode`.
-    mode: u8,
-    /// Whether it contains all of the suggestion.
-    is_whole: bool,
 }
 
 impl Menu {
     /// Reads the parameters of `initialize`; `None` for a client without a menu, and for one that
     /// shows suggestions inline, so that none is shown twice.
-    pub(super) fn of(params: &Value) -> Option<Self> {
-        let features = params.pointer("/capabilities/textDocument")?;
-        let completion = &features["completion"];
-        if completion.is_null() || !features["inlineCompletion"].is_null() {
+    pub(super) fn of(params: &Initialize) -> Option<Self> {
+        let features = &params.capabilities.text_document;
+        if features.completion.is_null() || !features.inline_completion.is_null() {
             return None;
         }
-        let item = &completion["completionItem"];
+        let item = &features.completion["completionItem"];
         let formats = item["documentationFormat"].as_array();
-        let client = params.pointer("/clientInfo/name").and_then(Value::as_str);
+        let client = params.client_info["name"].as_str();
         let is_neovim = client.is_some_and(|client| neovim::inserts(client, item));
         Some(Self {
             // Neovim declares Markdown, but shows its source.
@@ -93,14 +115,14 @@ impl Menu {
     /// flicker: after a key that agrees with the item, the answer is the same item. `isIncomplete`
     /// is false where nothing would be suggested after the next key either, so that other servers,
     /// which some clients ask again as well, are not asked in vain.
-    pub(super) fn on_the_wire(self, answer: Answer, asked: &MenuRequest) -> Value {
+    pub(super) fn on_the_wire(self, answer: Answer, place: &RequestPlace) -> Value {
         let (item, is_incomplete) = match answer {
             Answer::Suggestion {
                 id,
                 suggestion,
                 origin,
                 ..
-            } => (self.item(id, &suggestion, origin, asked), true),
+            } => (self.item(id, &suggestion, origin, place), true),
             Answer::Silent { origin, .. } => (None, origin.is_some()),
             Answer::Superseded | Answer::Failed(_) => return Value::Null,
         };
@@ -116,14 +138,14 @@ impl Menu {
         id: SuggestionId,
         suggestion: &Suggestion,
         origin: Origin,
-        asked: &MenuRequest,
+        place: &RequestPlace,
     ) -> Option<CompletionItem> {
-        let MenuRequest {
+        let RequestPlace {
             document,
             cursor,
-            encoding,
             language,
-        } = asked;
+            ..
+        } = place;
         let line = document.line_range(document.line_of(*cursor));
         let behind = document.slice(*cursor..line.end);
         // Clients differ in whether they replace the rest of a word.
@@ -154,7 +176,7 @@ impl Menu {
             insert_text_format: insert.format,
             insert_text_mode: insert.mode,
             text_edit: TextEdit {
-                range: wire_range(&(start..insert.end), document, *encoding),
+                range: place.wire_range(&(start..insert.end)),
                 new_text: insert.new_text,
             },
             // A partial accept needs no command: it shows in the text.
@@ -182,56 +204,9 @@ impl Menu {
 /// `CompletionItemKind.Text`.
 const TEXT: u8 = 1;
 
-/// `InsertTextFormat.PlainText`.
-const PLAIN_TEXT: u8 = 1;
-
-/// `InsertTextMode.asIs`: the text already has its indentation.
-const AS_IS: u8 = 1;
-
 /// Sorts after everything that begins with a letter or a digit: the user opened the menu for the
 /// other items.
 const LAST: &str = "~~~~";
-
-/// Maximum length of a label in characters; more would make the menu as wide as the screen.
-const LONGEST_LABEL: usize = 60;
-
-fn as_specified(word: &str, suggestion: &Suggestion) -> Insert {
-    let shown = format!("{word}{}", suggestion.text.replace("\r\n", "\n"));
-    let mut label = first_line(word, &shown).trim().to_owned();
-    if let Some((end, _)) = label.char_indices().nth(LONGEST_LABEL) {
-        let last = label[..end].chars().next_back().map_or(0, char::len_utf8);
-        label.truncate(end - last);
-        label.push('…');
-    }
-    Insert {
-        label,
-        shown,
-        new_text: format!("{word}{}", suggestion.text),
-        end: suggestion.range.end,
-        format: PLAIN_TEXT,
-        mode: AS_IS,
-        is_whole: true,
-    }
-}
-
-/// Returns the first line to which an item adds something.
-fn first_line(word: &str, shown: &str) -> String {
-    let mut lines = shown.lines();
-    let first = lines.next().unwrap_or_default();
-    if first.trim_end().len() > word.len() {
-        return first.to_owned();
-    }
-    let next = lines.find(|line| !line.trim().is_empty());
-    // With the word, because Emacs completes only labels that begin with it.
-    format!("{word} ↵ {}", next.unwrap_or_default().trim())
-        .trim_start()
-        .to_owned()
-}
-
-/// Returns whether a text is worth a menu; brackets and semicolons alone are not.
-fn is_worth_showing(text: &str) -> bool {
-    text.contains(char::is_alphanumeric)
-}
 
 fn is_of_a_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'

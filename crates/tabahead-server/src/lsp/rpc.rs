@@ -1,19 +1,33 @@
-//! JSON-RPC on the wire: tower-lsp's ids, errors and answers, and types for the scalar members of a
-//! message.
+//! JSON-RPC on the wire: answers, and types for the scalar members of a message.
 //!
-//! Knows no method. `wire.rs` reads messages, `front.rs` answers them, and tower-lsp's service does
-//! the handshake (`handshake.rs`). Its server and its routing are not used: they stop reading at a
-//! certain number of waiting requests and at the first body that cannot be read, panic when the
-//! output is closed, and turn each message into a tree of values.
+//! Knows no method. `wire.rs` reads messages, and `methods.rs` passes them to what answers them.
 
-use std::fmt;
+use std::{
+    fmt,
+    future::{Future, ready},
+    pin::Pin,
+};
 
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::Value;
 
-pub(super) use tower_lsp::jsonrpc::{Error, Id, Request as Outgoing, Response};
+use super::tower::{Error, Id, Response};
+
+/// The future of an answer.
+pub(super) type AnswerFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Answers a request at once.
+pub(super) fn respond(id: Id, result: Result<Value, Error>) -> AnswerFuture {
+    answered(Response::from_parts(id, result))
+}
+
+/// Returns the future of an answer that is there.
+pub(super) fn answered(response: Response) -> AnswerFuture {
+    Box::pin(ready(response))
+}
 
 /// A scalar value; the contents of an array or an object are skipped.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -2,8 +2,8 @@
 //!
 //! No input of a client ends the reading. Input that is no message is reported as [`Frame::Broken`]
 //! or [`InvalidMessage`], with enough of it to find the documents that it may have been about. A
-//! message is read in place: its parameters are deserialized directly into the types of `types.rs`,
-//! and members that those lack are skipped, so that no message takes more memory than its length.
+//! message is read in place: its parameters are deserialized directly into the type that its handler
+//! states, and members that the type lacks are skipped, so that no message takes more memory than its length.
 //!
 //! **A repeated member**: the last one counts, as in JavaScript.
 
@@ -16,7 +16,10 @@ use serde::{
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-use super::rpc::{Error, Id, Scalar};
+use super::{
+    rpc::Scalar,
+    tower::{Error, Id},
+};
 
 /// Length of the longest body that is read; a longer one is skipped: no document worth completing
 /// is that large.

@@ -55,6 +55,36 @@ async fn status_at(client: &mut Client, line: u32) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn secrets_giants_and_other_schemes_are_silent_and_never_reach_the_model() {
+    let mut client = Client::ready(says("x\n")).await;
+    let giant = "let a = 1;\n".repeat(400_000);
+    for (uri, text) in [
+        ("file:///w/.env", "KEY="),
+        ("file:///w/%2Eenv", "KEY="),
+        ("file:///srv/u/.ssh/id_ed25519", "-----BEGIN "),
+        ("file:///w/tls.pem", "-----BEGIN "),
+        ("file:///w/my-secret.yaml", "token: "),
+        ("git:/w/a.rs", "let a = "),
+        ("output:tasks", "let a = "),
+        ("file:///w/big.rs", &giant),
+        ("file:///w/jquery.min.js", "var a="),
+    ] {
+        client.open(uri, text).await;
+        let answer = client.complete(uri, (0, 100)).await;
+        assert_eq!(answer["result"], json!({"items": []}), "{uri}");
+    }
+    assert!(client.backend().started().is_empty());
+    client.open("untitled:Untitled-1", "let a = ").await;
+    client.suggestion("untitled:Untitled-1", (0, 8)).await;
+    let stats = client.stats().await;
+    assert_eq!(
+        (&stats["requests"], &stats["silent"]),
+        (&json!(10), &json!(9))
+    );
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn settings_that_cannot_be_read_turn_everything_off() {
     let rules = r#""tabahead":{"languages":{"python":false}}"#;
     let nested = format!("{}{}", "[".repeat(200), "]".repeat(200));

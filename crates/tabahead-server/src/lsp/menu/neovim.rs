@@ -10,7 +10,7 @@ use serde_json::Value;
 use tabahead_context::Suggestion;
 use tabahead_text::{Document, Offset};
 
-use super::{Insert, LONGEST_LABEL, first_line, is_worth_showing};
+use super::insert::{Insert, LONGEST_LABEL, first_line, is_worth_showing};
 
 /// `InsertTextFormat.Snippet`.
 const SNIPPET: u8 = 2;
