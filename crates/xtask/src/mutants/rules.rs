@@ -971,6 +971,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Copying",
+        off: "what an earlier generation of the path decoded is not looked for",
+        file: ENGINE_ITSELF,
+        piece: "source.push(self.model.token_bytes(*token));",
+        becomes: "let _ = (&source, token);",
+        program: ENGINE,
+        test: TYPES_ALONG,
+    },
+    Mutant {
+        rule: "Copying",
         off: "what begins before new text and ends in it is not looked for",
         file: COPYING,
         piece: "self.scanned.saturating_sub(PROBE - 1)",
