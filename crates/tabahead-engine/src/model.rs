@@ -4,6 +4,7 @@
 //! file merely states. A model without a usable tokenizer loads, too: it computes, but does not
 //! complete. `forward` uses the weights; `architecture` explains how to add a family of models.
 
+pub(crate) mod architecture;
 mod identity;
 mod layer;
 mod shape;
@@ -19,20 +20,20 @@ use std::{
 
 use crate::{
     EngineError,
-    architecture::Stated,
-    checkpoint::Checkpoint,
-    copying::CopyingRule,
+    arithmetic::linear::Linear,
+    arithmetic::tiles::Role,
+    decoding::copying::CopyingRule,
     error::{refuse, unread},
-    forward::Processor,
-    gguf::GgufFile,
-    kv::{KvPrecision, Ledger},
-    linear::Linear,
+    files::checkpoint::Checkpoint,
+    files::gguf::GgufFile,
+    files::storage::{Meter, Storage},
+    files::tensors::{TensorSource, vector},
+    kept::kv::{KvPrecision, Ledger},
+    kept::place::Place,
+    model::architecture::Stated,
+    pass::forward::Processor,
     pass::{Pass, Span},
-    place::Place,
-    storage::{Meter, Storage},
-    tensors::{TensorSource, vector},
     threads::Urgency,
-    tiles::Role,
     vocabulary::{Vocabulary, json, metadata},
 };
 

@@ -4,13 +4,16 @@
 //! interrupted between two layers and resumed, also on other threads. `forward` computes its rows;
 //! `engine` knows which sequences they belong to.
 
+pub(crate) mod attention;
+pub(crate) mod forward;
+
 use std::sync::Arc;
 
 use crate::{
     Model, TokenId,
-    kernels::KV_BLOCK,
-    kv::{Block, KvPrecision, Ledger},
-    place::{Node, Opened, Place},
+    arithmetic::kernels::KV_BLOCK,
+    kept::kv::{Block, KvPrecision, Ledger},
+    kept::place::{Node, Opened, Place},
 };
 
 /// Rows to compute, possibly with some layers already done.

@@ -3,10 +3,10 @@
 use super::Shape;
 use crate::{
     EngineError,
-    architecture::Stated,
-    linear::Linear,
-    tensors::{TensorSource, vector},
-    tiles::Role,
+    arithmetic::linear::Linear,
+    arithmetic::tiles::Role,
+    files::tensors::{TensorSource, vector},
+    model::architecture::Stated,
 };
 
 /// Weights of one layer.

@@ -2,10 +2,10 @@
 
 use crate::{
     EngineError,
-    architecture::Stated,
+    arithmetic::kernels::LANES,
     error::refuse,
-    kernels::LANES,
-    tensors::{TensorSource, vector},
+    files::tensors::{TensorSource, vector},
+    model::architecture::Stated,
 };
 
 /// Sizes and constants of a model.

@@ -7,12 +7,12 @@ use candle_core::quantized::GgmlDType;
 use super::{Random, Recipe, engine, request, run};
 use crate::{
     Model, TokenId,
-    forward::Processor,
-    kernels::{self, Gathered, KV_BLOCK, LANES, QUANT_WORDS, Query},
-    kv::{KvPrecision, Ledger},
+    arithmetic::kernels::{self, Gathered, KV_BLOCK, LANES, QUANT_WORDS, Query},
+    arithmetic::simd::Isa,
+    kept::kv::{KvPrecision, Ledger},
+    kept::place::Place,
+    pass::forward::Processor,
     pass::{Pass, Span},
-    place::Place,
-    simd::Isa,
     threads::Urgency,
 };
 

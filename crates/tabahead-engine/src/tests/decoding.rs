@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::{Random, Recipe, engine, request, run};
 use crate::{
     CopySource, EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
-    choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
+    arithmetic::simd::Isa, decoding::choice::Distribution, decoding::copying::Votes,
+    vocabulary::TokenKind,
 };
 
 /// Implements the rule literally, over all tokens.

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use super::{Random, Recipe, request, run};
 use crate::{
     CopySource, Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, TokenId,
-    choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
+    arithmetic::simd::Isa, decoding::choice::Distribution, decoding::copying::Votes,
+    vocabulary::TokenKind,
 };
 
 fn engine(model: &Arc<Model>) -> Engine {

@@ -6,7 +6,7 @@ use super::{
     Parts, PreTokenizer,
     special::{Specials, StatedTokens},
 };
-use crate::{EngineError, SpecialToken, error::refuse, gguf::GgufFile};
+use crate::{EngineError, SpecialToken, error::refuse, files::gguf::GgufFile};
 
 /// Removes the tokenizer from the metadata and returns it.
 pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {

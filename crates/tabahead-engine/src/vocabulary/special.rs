@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::NORMAL;
-use crate::{SpecialToken, texts::Texts};
+use crate::{SpecialToken, files::texts::Texts};
 
 /// The meaning of a spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

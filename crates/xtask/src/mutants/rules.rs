@@ -22,11 +22,11 @@ const SPECULATOR: TestProgram = TestProgram::file("tabahead-speculation", "specu
 
 const DOCUMENT: &str = "crates/tabahead-text/src/document.rs";
 const VOCABULARY: &str = "crates/tabahead-engine/src/vocabulary.rs";
-const CHOICE: &str = "crates/tabahead-engine/src/choice.rs";
-const COPYING: &str = "crates/tabahead-engine/src/copying.rs";
-const LOOKAHEAD: &str = "crates/tabahead-engine/src/lookahead.rs";
-const KERNELS: &str = "crates/tabahead-engine/src/kernels.rs";
-const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/engine.rs";
+const CHOICE: &str = "crates/tabahead-engine/src/decoding/choice.rs";
+const COPYING: &str = "crates/tabahead-engine/src/decoding/copying.rs";
+const LOOKAHEAD: &str = "crates/tabahead-engine/src/decoding/lookahead.rs";
+const KERNELS: &str = "crates/tabahead-engine/src/arithmetic/kernels.rs";
+const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/decoding/engine.rs";
 const GENERATION: &str = "crates/tabahead-backend/src/local/generation.rs";
 const WINDOW_ITSELF: &str = "crates/tabahead-context/src/window.rs";
 const TEMPLATE: &str = "crates/tabahead-context/src/template.rs";
@@ -865,7 +865,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.followed_before.clone_from(&mark.followed_before);",
         becomes: "",
         program: ENGINE,
-        test: "copying::tests::whoever_comes_back_finds_what_was_there",
+        test: "decoding::copying::tests::whoever_comes_back_finds_what_was_there",
     },
     Mutant {
         rule: "Copying",
@@ -928,7 +928,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.scanned.saturating_sub(PROBE - 1)",
         becomes: "self.scanned",
         program: ENGINE,
-        test: "copying::tests::text_that_grows_is_matched_as_if_it_had_always_been_there",
+        test: "decoding::copying::tests::text_that_grows_is_matched_as_if_it_had_always_been_there",
     },
     Mutant {
         rule: "Path",
