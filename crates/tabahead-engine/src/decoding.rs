@@ -7,3 +7,5 @@ pub(crate) mod copying;
 pub(crate) mod engine;
 pub(crate) mod lookahead;
 pub(crate) mod observation;
+pub(crate) mod sequence;
+pub(crate) mod track;

@@ -36,16 +36,15 @@ mod vocabulary;
 pub use arithmetic::products;
 pub use decoding::{
     copying::CopySource,
-    engine::{
-        Counters, Engine, EngineSettings, GeneratedToken, Sequence, SequenceRequest, Step,
-        instruction_set,
-    },
+    engine::{Counters, Engine, EngineSettings, Step, instruction_set},
     observation::{Observation, ObservedToken, ObservedVote},
+    sequence::{GeneratedToken, Sequence, SequenceRequest},
 };
 pub use error::EngineError;
 pub use kept::kv::KvPrecision;
-pub use model::{Model, ModelFormat, ModelInfo, SpecialToken, TokenId};
+pub use model::{Model, ModelFormat, ModelInfo};
 pub use pass::{Pass, forward::Processor};
+pub use vocabulary::{SpecialToken, TokenId};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 //!
 //! Immutable. Loading compares every size with the files; no memory is allocated for a size that a
 //! file merely states. A model without a usable tokenizer loads, too: it computes, but does not
-//! complete. `forward` uses the weights; `architecture` explains how to add a family of models.
+//! complete. `architecture` explains how to add a family of models.
+//!
+//! Uses `files`, `arithmetic` and `vocabulary`; `pass` computes with the weights.
 
 pub(crate) mod architecture;
 mod identity;
@@ -20,28 +22,20 @@ use std::{
 
 use crate::{
     EngineError,
-    arithmetic::linear::Linear,
-    arithmetic::tiles::Role,
-    decoding::copying::CopyingRule,
+    arithmetic::{linear::Linear, tiles::Role},
     error::{refuse, unread},
-    files::checkpoint::Checkpoint,
-    files::gguf::GgufFile,
-    files::storage::{Meter, Storage},
-    files::tensors::{TensorSource, vector},
-    kept::kv::{KvPrecision, Ledger},
-    kept::place::Place,
+    files::{
+        checkpoint::Checkpoint,
+        gguf::GgufFile,
+        storage::{Meter, Storage},
+        tensors::{TensorSource, vector},
+    },
     model::architecture::Stated,
-    pass::forward::Processor,
-    pass::{Pass, Span},
-    threads::Urgency,
-    vocabulary::{Vocabulary, json, metadata},
+    vocabulary::{SpecialToken, TokenId, Vocabulary, json, metadata},
 };
 
 pub(crate) use layer::Layer;
 pub(crate) use shape::Shape;
-
-/// A token's number in the vocabulary.
-pub type TokenId = u32;
 
 /// Maximum number of rows of an embedding table; some hundred thousand are usual. A vocabulary
 /// takes more memory than narrow rows take in their file.
@@ -49,21 +43,6 @@ const MOST_TOKENS: usize = 1 << 22;
 
 /// Divisor for the progress: building the vocabulary counts like reading this part of the files.
 const VOCABULARY_SHARE: u64 = 16;
-
-/// Special tokens by role, named as in GGUF metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SpecialToken {
-    /// `tokenizer.ggml.bos_token_id`, if the file asks for it before every text.
-    Begin,
-    /// `tokenizer.ggml.fim_sep_token_id`
-    File,
-    /// `tokenizer.ggml.fim_pre_token_id`
-    Prefix,
-    /// `tokenizer.ggml.fim_suf_token_id`
-    Suffix,
-    /// `tokenizer.ggml.fim_mid_token_id`
-    Middle,
-}
 
 /// File format of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -288,64 +267,14 @@ impl Model {
         self.layers.len()
     }
 
-    /// Returns the size of the keys and values of one token in bytes.
-    pub fn kv_bytes_per_token(&self, precision: KvPrecision) -> usize {
-        let Shape {
-            kv_heads,
-            head_width,
-            ..
-        } = self.shape;
-        self.layers.len() * 2 * kv_heads * head_width * precision.bytes()
-    }
-
-    /// Returns the logits of all tokens after `tokens`, computed from scratch on the calling
-    /// thread, with keys and values kept in full.
-    ///
-    /// # Errors
-    /// `TooLong` when the tokens do not fit the context, `Model` when there are none or one is
-    /// beyond the vocabulary.
-    pub fn logits(&self, tokens: &[TokenId]) -> Result<Vec<f32>, EngineError> {
-        self.logits_with(tokens, KvPrecision::Full)
-    }
-
-    pub(crate) fn logits_with(
-        &self,
-        tokens: &[TokenId],
-        precision: KvPrecision,
-    ) -> Result<Vec<f32>, EngineError> {
-        /// Number of tokens computed together; more take more memory and are no faster.
-        const CHUNK: usize = 256;
-
-        self.check_ids(tokens)?;
-        let context = self.info.context_tokens;
-        if tokens.len() > context {
-            return Err(EngineError::TooLong {
-                tokens: tokens.len(),
-                context,
-            });
-        }
-        let mut processor = Processor::new(1, Urgency::Urgent);
-        let (mut place, mut logits) = (Place::default(), Vec::new());
-        for chunk in tokens.chunks(CHUNK) {
-            let ledger = Ledger::default();
-            let last = place.length() + chunk.len() == tokens.len();
-            let wanted = usize::from(last);
-            let span = Span::new(self, &ledger, precision, place, chunk.to_vec(), wanted);
-            let mut pass = Pass::new(vec![span]);
-            processor.run(self, &mut pass, &|| false);
-            let span = pass.spans.swap_remove(0);
-            (place, logits) = span.close();
-        }
-        Ok(logits.swap_remove(0))
-    }
-
     /// Rejects tokens that no sequence can begin with.
     pub(crate) fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
         self.spells()?;
         self.check_ids(tokens)
     }
 
-    fn check_ids(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
+    /// Rejects tokens that have no embedding.
+    pub(crate) fn check_ids(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
         if tokens.is_empty() {
             return Err(refuse("a prompt without tokens cannot be continued"));
         }
@@ -356,11 +285,6 @@ impl Model {
             Some(token) => Err(refuse(format!("token {token} is beyond the vocabulary"))),
             None => Ok(()),
         }
-    }
-
-    /// Returns the rule that decides how much copying adds.
-    pub(crate) fn copying_rule(&self) -> &'static CopyingRule {
-        CopyingRule::for_model(&self.info)
     }
 
     pub(crate) fn shape(&self) -> &Shape {

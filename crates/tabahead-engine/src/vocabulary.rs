@@ -20,7 +20,25 @@ use self::{
     merges::{Merges, Workspace},
     special::Specials,
 };
-use crate::{EngineError, SpecialToken, TokenId, error::refuse, files::texts::Texts};
+use crate::{EngineError, error::refuse, files::texts::Texts};
+
+/// A token's number in the vocabulary.
+pub type TokenId = u32;
+
+/// Special tokens by role, named as in GGUF metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpecialToken {
+    /// `tokenizer.ggml.bos_token_id`, if the file asks for it before every text.
+    Begin,
+    /// `tokenizer.ggml.fim_sep_token_id`
+    File,
+    /// `tokenizer.ggml.fim_pre_token_id`
+    Prefix,
+    /// `tokenizer.ggml.fim_suf_token_id`
+    Suffix,
+    /// `tokenizer.ggml.fim_mid_token_id`
+    Middle,
+}
 
 /// GGUF's numbers for token types: ordinary text, a marker, unused, a single byte.
 const NORMAL: usize = 1;

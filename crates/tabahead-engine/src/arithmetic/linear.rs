@@ -8,9 +8,11 @@ use std::{fmt, ops::Range};
 
 use crate::{
     EngineError,
-    arithmetic::kernels::{LANES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
-    arithmetic::simd::Isa,
-    arithmetic::tiles::{Joined, Role, UPPER_STEP, Weights},
+    arithmetic::{
+        kernels::{LANES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
+        simd::Isa,
+        tiles::{Joined, Role, UPPER_STEP, Weights},
+    },
     error::refuse,
     files::tensors::{RawTensor, TensorSource, vector},
     threads::crew::Crew,

@@ -8,8 +8,10 @@ use candle_core::{
 };
 
 use crate::{
-    arithmetic::linear::{Activations, Linear, Rows},
-    arithmetic::simd::Isa,
+    arithmetic::{
+        linear::{Activations, Linear, Rows},
+        simd::Isa,
+    },
     files::tensors::RawTensor,
     threads::crew::Crew,
 };

@@ -17,9 +17,11 @@ pub(crate) use short::Short;
 
 use crate::{
     EngineError,
-    arithmetic::aligned::Aligned,
-    arithmetic::kernels::{LANES, LINE, QUANT_BLOCK, widen_brain, widen_one},
-    arithmetic::simd::Isa,
+    arithmetic::{
+        aligned::Aligned,
+        kernels::{LANES, LINE, QUANT_BLOCK, widen_brain, widen_one},
+        simd::Isa,
+    },
     error::refuse,
     files::tensors::{RawTensor, numbers},
 };

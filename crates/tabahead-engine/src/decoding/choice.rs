@@ -14,8 +14,10 @@ use std::collections::HashMap;
 use crate::{
     EngineError, TokenId,
     arithmetic::simd::Isa,
-    decoding::copying::{CopyingRule, Votes},
-    decoding::observation::{Observation, ObservedToken, ObservedVote},
+    decoding::{
+        copying::{CopyingRule, Votes},
+        observation::{Observation, ObservedToken, ObservedVote},
+    },
     vocabulary::{TokenKind, Vocabulary},
 };
 

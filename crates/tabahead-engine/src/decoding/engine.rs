@@ -13,17 +13,22 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     EngineError, Model, Processor, TokenId,
-    arithmetic::kernels::KV_BLOCK,
-    arithmetic::simd::Isa,
-    decoding::choice::Distribution,
-    decoding::copying::{Copier, CopySource, Source, Votes},
-    decoding::lookahead::{Beginning, Contest, Decision},
-    decoding::observation::Observation,
-    kept::kv::{KvPrecision, Ledger},
-    kept::tree::{KeptLogits, Known, PrefixTree},
+    arithmetic::{kernels::KV_BLOCK, simd::Isa},
+    decoding::{
+        choice::Distribution,
+        copying::{Copier, CopyingRule, Source, Votes},
+        lookahead::{Contest, Decision},
+        observation::Observation,
+        sequence::{GeneratedToken, Sequence, SequenceRequest},
+        track::{Beginning, Track},
+    },
+    kept::{
+        kv::{KvPrecision, Ledger},
+        tree::{KeptLogits, Known, PrefixTree},
+    },
     pass::{Pass, Span},
     threads::Urgency,
-    vocabulary::{TokenKind, Vocabulary},
+    vocabulary::TokenKind,
 };
 
 /// Settings of an engine.
@@ -41,48 +46,6 @@ pub struct EngineSettings {
     /// they match what decoding chooses, one pass decodes several tokens. They never change the
     /// result.
     pub copied_draft: usize,
-}
-
-/// What to decode.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct SequenceRequest {
-    /// Prompt tokens; not empty.
-    pub prompt: Vec<TokenId>,
-    /// Bytes that the first decoded tokens must spell; the last of these tokens may spell more.
-    pub forced: Vec<u8>,
-    /// Tokens that probably spell `forced`. They are computed with the prompt and kept as far as
-    /// they match what decoding chooses. They never change the result.
-    pub draft: Vec<TokenId>,
-    /// Whether the token that starts exactly at the end of `forced` (the cursor) must not be a
-    /// stop.
-    pub mask_first_stop: bool,
-    /// Number of tokens that must still fit after the prompt.
-    pub reserve: usize,
-    /// Number of likeliest characters after `forced` to report with the first token that spells
-    /// more than `forced`.
-    pub characters: usize,
-    /// Whether the prompt is read ahead, before it is requested. An earlier prompt that was read
-    /// ahead and has not been requested since becomes the first to be forgotten. So however much is
-    /// read ahead, at most one such prompt takes room from what was requested.
-    pub read_ahead: bool,
-    /// The text that may be copied; its `before` ends where the prompt ends.
-    pub copy_source: Option<CopySource>,
-}
-
-/// One decoded token.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GeneratedToken {
-    /// The token's id.
-    pub id: TokenId,
-    /// Natural logarithm of its probability among all tokens, unmasked, copying mixed in.
-    pub log_prob: f32,
-    /// Natural logarithm of the probability of the stop that would have been chosen instead, had it
-    /// not been masked.
-    pub masked_stop: Option<f32>,
-    /// The likeliest characters after the forced bytes, each with the natural logarithm of its
-    /// probability. Only set if they were requested and this is the first token that spells more
-    /// than was forced.
-    pub characters: Vec<(char, f32)>,
 }
 
 /// The result of a step.
@@ -126,35 +89,10 @@ pub struct Counters {
     pub kv_bytes: u64,
 }
 
-/// A running sequence. Return it with [`Engine::retire`].
-#[derive(Debug)]
-pub struct Sequence {
-    pub(crate) request: SequenceRequest,
-    /// The text that may be copied.
-    pub(crate) source: Option<Source>,
-    /// The prompt and the decoded tokens; during a contest also the line of the rival being
-    /// followed.
-    pub(crate) tokens: Vec<TokenId>,
-    /// What has been computed of these tokens, and what probably comes next.
-    pub(crate) known: Beginning,
-    /// Set while lookahead is deciding between two tokens.
-    pub(crate) contest: Option<Box<Contest>>,
-    /// Number of bytes of `forced` that are spelled.
-    pub(crate) spelled: usize,
-    /// Whether a token past the cursor was decoded.
-    past_cursor: bool,
-    /// Number of tokens up to and including the last healed one.
-    healed: usize,
-    /// Maximum number of tokens in the sequence.
-    pub(crate) context: usize,
-    /// The tree's change counter when this sequence was last looked up in it.
-    looked_up: u64,
-}
-
 /// A model and its kept keys and values, driven from one thread.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) model: Arc<Model>,
+    model: Arc<Model>,
     pub(crate) settings: EngineSettings,
     processor: Processor,
     ledger: Ledger,
@@ -167,49 +105,6 @@ pub struct Engine {
 
 /// Maximum number of tokens that [`Engine::step`] computes together.
 const CHUNK: usize = 128;
-
-impl Sequence {
-    /// Returns the number of tokens to compute before the next one can be chosen.
-    fn missing(&self) -> usize {
-        let end = self.tokens.len();
-        if self.known.logits.contains_key(&end) || end >= self.context {
-            return 0;
-        }
-        // If its keys and values outlived its logits, the last token is computed again.
-        let start = self.known.place.length().min(end - 1);
-        end + self.known.draft.len() - start
-    }
-
-    /// Reports whether part of the prompt is not computed yet.
-    pub fn prefills(&self) -> bool {
-        self.missing() > 0 && self.known.place.length() < self.request.prompt.len()
-    }
-
-    /// Reports whether the next token must not be a stop.
-    pub(crate) fn masks_stops(&self) -> bool {
-        let at_cursor = self.spelled == self.request.forced.len() && !self.past_cursor;
-        at_cursor && self.request.mask_first_stop
-    }
-
-    /// Appends a token.
-    pub(crate) fn push(&mut self, token: TokenId, vocabulary: &Vocabulary) {
-        let end = self.tokens.len();
-        self.tokens.push(token);
-        if let Some(source) = &mut self.source {
-            source.push(vocabulary.token_bytes(token));
-        }
-        if self.known.draft.pop_front() != Some(token) {
-            self.known.draft.clear();
-            self.known.place.cut(end);
-            self.known.logits.split_off(&(end + 1));
-        }
-    }
-
-    fn tokens_from(&self, start: usize) -> impl Iterator<Item = TokenId> {
-        let tokens = self.tokens.iter().chain(&self.known.draft);
-        tokens.skip(start).copied()
-    }
-}
 
 impl Engine {
     /// Creates an engine that keeps nothing yet.
@@ -267,18 +162,20 @@ impl Engine {
             self.read_ahead.clone_from(&request.prompt);
         }
         let mut sequence = Sequence {
-            tokens: request.prompt.clone(),
-            healed: request.prompt.len(),
-            source: request.copy_source.take().map(Source::new),
-            request,
-            known: Beginning {
-                draft,
-                ..Beginning::default()
+            track: Track {
+                tokens: request.prompt.clone(),
+                known: Beginning {
+                    draft,
+                    ..Beginning::default()
+                },
+                source: request.copy_source.take().map(Source::new),
+                context,
             },
+            healed: request.prompt.len(),
+            request,
             contest: None,
             spelled: 0,
             past_cursor: false,
-            context,
             looked_up: 0,
         };
         self.look_up(&mut sequence);
@@ -292,14 +189,14 @@ impl Engine {
         if sequence.prefills() && sequence.looked_up != self.tree.changes() {
             self.look_up(sequence);
         }
-        sequence.missing()
+        sequence.track.missing()
     }
 
     /// Takes what the tree holds of a prompt if that is more than the sequence has.
     fn look_up(&mut self, sequence: &mut Sequence) {
         sequence.looked_up = self.tree.changes();
         let prompt = sequence.request.prompt.len();
-        let all: Vec<_> = sequence.tokens_from(0).collect();
+        let all: Vec<_> = sequence.track.tokens_from(0).collect();
         let (mut place, known) = self.tree.find(&all, prompt);
         // To verify a draft, the logits before each of its tokens and after the last one must be
         // known.
@@ -309,9 +206,9 @@ impl Engine {
         if !sequence.request.read_ahead && all.starts_with(&self.read_ahead) {
             self.read_ahead.clear();
         }
-        if place.length() > sequence.known.place.length() {
-            sequence.known.place = place;
-            sequence.known.logits = known;
+        if place.length() > sequence.track.known.place.length() {
+            sequence.track.known.place = place;
+            sequence.track.known.logits = known;
         }
     }
 
@@ -322,24 +219,24 @@ impl Engine {
     pub fn begin(&mut self, sequences: &mut [(&mut Sequence, usize)]) -> Pass {
         let mut spans = Vec::with_capacity(sequences.len());
         for (sequence, most) in sequences {
-            let missing = sequence.missing();
+            let missing = sequence.track.missing();
             debug_assert!(missing > 0, "a sequence in a pass misses tokens");
-            let end = sequence.tokens.len() + sequence.known.draft.len();
+            let end = sequence.track.tokens.len() + sequence.track.known.draft.len();
             let start = end - missing;
             let count = missing.min((*most).max(1));
-            let mut place = std::mem::take(&mut sequence.known.place);
+            let mut place = std::mem::take(&mut sequence.track.known.place);
             place.cut(start);
             // The sequence keeps its full blocks; the pass continues the partial one.
-            sequence.known.place = place.clone();
-            sequence.known.place.cut(start / KV_BLOCK * KV_BLOCK);
+            sequence.track.known.place = place.clone();
+            sequence.track.known.place.cut(start / KV_BLOCK * KV_BLOCK);
             let prompt = sequence.request.prompt.len();
             let prefilled = prompt.saturating_sub(start).min(count);
-            let drafted = (start + count).saturating_sub(sequence.tokens.len());
+            let drafted = (start + count).saturating_sub(sequence.track.tokens.len());
             self.counters.prefilled += prefilled as u64;
             self.counters.drafted += drafted as u64;
             self.counters.computed += count as u64;
-            let wanted = (start + count + 1).saturating_sub(sequence.tokens.len());
-            let tokens = sequence.tokens_from(start).take(count).collect();
+            let wanted = (start + count + 1).saturating_sub(sequence.track.tokens.len());
+            let tokens = sequence.track.tokens_from(start).take(count).collect();
             spans.push(Span::new(
                 &self.model,
                 &self.ledger,
@@ -377,12 +274,12 @@ impl Engine {
                 self.tree.keep(&place, &known);
                 continue;
             };
-            sequence.known.place = place;
-            sequence.known.logits.extend(known);
-            if sequence.tokens.len() == sequence.request.prompt.len() {
+            sequence.track.known.place = place;
+            sequence.track.known.logits.extend(known);
+            if sequence.track.tokens.len() == sequence.request.prompt.len() {
                 // From here on the prompt serves other sequences, however this one continues.
                 self.tree
-                    .keep(&sequence.known.place, &sequence.known.logits);
+                    .keep(&sequence.track.known.place, &sequence.track.known.logits);
                 sequence.looked_up = self.tree.changes();
             }
         }
@@ -390,18 +287,22 @@ impl Engine {
     }
 
     /// Returns the distribution of the next token of a sequence, or `None` if it misses tokens.
-    pub(crate) fn distribution<'a>(
-        &'a mut self,
-        sequence: &'a mut Sequence,
-    ) -> Option<Distribution<'a>> {
-        let logits = sequence.known.logits.get(&sequence.tokens.len())?;
+    fn distribution<'a>(&'a mut self, sequence: &'a mut Sequence) -> Option<Distribution<'a>> {
+        let logits = sequence
+            .track
+            .known
+            .logits
+            .get(&sequence.track.tokens.len())?;
         let vocabulary = self.model.vocabulary();
         let nothing = Votes::default();
-        let votes = match &mut sequence.source {
+        let votes = match &mut sequence.track.source {
             Some(source) => self.copier.votes(vocabulary, source),
             None => &nothing,
         };
-        let (isa, rule) = (self.processor.isa(), self.model.copying_rule());
+        let (isa, rule) = (
+            self.processor.isa(),
+            CopyingRule::for_model(self.model.info()),
+        );
         Some(Distribution::new(
             vocabulary,
             isa,
@@ -415,9 +316,9 @@ impl Engine {
     /// spelled, in a sequence that misses no token. The cursor is after the first `cursor` bytes of
     /// `forced`. Chooses no token.
     pub fn observe(&mut self, sequence: &mut Sequence, cursor: usize) -> Option<Observation> {
-        let rest = sequence.request.forced[sequence.spelled..].to_vec();
+        let rest = sequence.rest().to_vec();
         let typed = cursor.checked_sub(sequence.spelled);
-        let votes = match &mut sequence.source {
+        let votes = match &mut sequence.track.source {
             Some(source) => self.copier.votes(self.model.vocabulary(), source).clone(),
             None => Votes::default(),
         };
@@ -431,8 +332,7 @@ impl Engine {
     /// # Errors
     /// `Unspellable` when no token continues the forced bytes.
     pub fn choose(&mut self, sequence: &mut Sequence) -> Result<Step, EngineError> {
-        let end = sequence.tokens.len();
-        if end >= sequence.context && sequence.contest.is_none() {
+        if sequence.track.is_full() && sequence.contest.is_none() {
             return Ok(Step::ContextFull);
         }
         let Some(decision) = self.decide(sequence)? else {
@@ -443,8 +343,8 @@ impl Engine {
             log_prob,
             masked_stop,
         } = decision;
-        let end = sequence.tokens.len();
-        let forced = sequence.request.forced[sequence.spelled..].to_vec();
+        let end = sequence.track.tokens.len();
+        let forced = sequence.rest().to_vec();
         let length = self.model.token_bytes(token).len();
         if self.model.vocabulary().kind(token) == TokenKind::Stop {
             return Ok(Step::Stop { log_prob });
@@ -462,7 +362,7 @@ impl Engine {
             sequence.past_cursor = true;
             // Logits are large: only those of healed tokens and of both ends are worth keeping.
             if end - 1 > sequence.healed {
-                sequence.known.logits.remove(&(end - 1));
+                sequence.track.known.logits.remove(&(end - 1));
             }
         } else {
             self.counters.constrained += 1;
@@ -470,7 +370,7 @@ impl Engine {
             sequence.spelled += length.min(forced.len());
             sequence.healed = end + 1;
         }
-        sequence.push(token, self.model.vocabulary());
+        sequence.track.push(token, self.model.vocabulary());
         self.draft(sequence);
         Ok(Step::Token(GeneratedToken {
             id: token,
@@ -480,29 +380,81 @@ impl Engine {
         }))
     }
 
+    /// Decides which token comes next in a sequence; `None` if more must be computed first.
+    ///
+    /// # Errors
+    /// `Unspellable` when no token continues the forced bytes.
+    fn decide(&mut self, sequence: &mut Sequence) -> Result<Option<Decision>, EngineError> {
+        let model = Arc::clone(&self.model);
+        let vocabulary = model.vocabulary();
+        let mut contest = match sequence.contest.take() {
+            Some(contest) => contest,
+            None => {
+                let forced = sequence.rest().to_vec();
+                let mask_stops = sequence.masks_stops();
+                let looks_ahead = self.settings.lookahead;
+                let Some(distribution) = self.distribution(sequence) else {
+                    return Ok(None);
+                };
+                let rivals = distribution.rivals(&forced, mask_stops, looks_ahead)?;
+                let masked_stop = rivals.masked_stop;
+                match rivals.tokens[..] {
+                    [one, other] => {
+                        let tokens = [one, other];
+                        let contest =
+                            Contest::new(tokens, masked_stop, &sequence.track, vocabulary);
+                        Box::new(contest)
+                    }
+                    _ => {
+                        let (token, log_prob) = rivals.tokens[0];
+                        return Ok(Some(Decision {
+                            token,
+                            log_prob,
+                            masked_stop,
+                        }));
+                    }
+                }
+            }
+        };
+        while contest.lead(&mut sequence.track, vocabulary) {
+            if sequence.track.is_full() {
+                contest.follow(None, &mut sequence.track, vocabulary);
+                continue;
+            }
+            self.draft(sequence);
+            let Some(distribution) = self.distribution(sequence) else {
+                sequence.contest = Some(contest);
+                return Ok(None);
+            };
+            let next = distribution.first();
+            contest.follow(next, &mut sequence.track, vocabulary);
+        }
+        Ok(Some(contest.decided(&mut sequence.track)))
+    }
+
     /// Drafts what probably comes next, if that must be computed and nothing is drafted yet.
-    pub(crate) fn draft(&mut self, sequence: &mut Sequence) {
-        let end = sequence.tokens.len();
-        let is_known = sequence.known.logits.contains_key(&end);
+    fn draft(&mut self, sequence: &mut Sequence) {
+        let end = sequence.track.tokens.len();
+        let is_known = sequence.track.known.logits.contains_key(&end);
         let is_free = sequence.spelled == sequence.request.forced.len();
-        if is_known || !is_free || !sequence.known.draft.is_empty() {
+        if is_known || !is_free || !sequence.track.known.draft.is_empty() {
             return;
         }
-        let room = sequence.context.saturating_sub(end + 1);
+        let room = sequence.track.context.saturating_sub(end + 1);
         let most = self.settings.copied_draft.min(room);
-        if let Some(source) = &mut sequence.source
+        if let Some(source) = &mut sequence.track.source
             && most > 0
         {
             let vocabulary = self.model.vocabulary();
             let draft = self.copier.draft(vocabulary, source, most);
-            sequence.known.draft.extend(draft);
+            sequence.track.known.draft.extend(draft);
         }
     }
 
     /// Ends a sequence, finished or not. Its keys and values serve later prompts.
     pub fn retire(&mut self, sequence: Sequence) {
         self.tree
-            .keep(&sequence.known.place, &sequence.known.logits);
+            .keep(&sequence.track.known.place, &sequence.track.known.logits);
         self.evict();
     }
 

@@ -8,15 +8,15 @@
 //! because it gives up a likely token for an unlikely one.)
 //!
 //! How a rival is followed depends only on the tokens before it, never on a constraint. So the
-//! winner at a place wins there again after part of it is typed.
-
-use std::{collections::VecDeque, sync::Arc};
+//! winner at a place wins there again after part of it is typed. The engine computes the rivals'
+//! next tokens.
 
 use crate::{
-    Engine, EngineError, Sequence, TokenId,
-    decoding::copying::{Mark, Source},
-    kept::place::Place,
-    kept::tree::Known,
+    TokenId,
+    decoding::{
+        copying::{Mark, Source},
+        track::{Beginning, Track},
+    },
     vocabulary::{TokenKind, Vocabulary},
 };
 
@@ -28,7 +28,7 @@ const FARTHEST: usize = 6;
 pub(crate) struct Contest {
     /// The two rivals, the likelier token first.
     rivals: [Rival; 2],
-    /// Index of the rival that the sequence follows.
+    /// Index of the rival that the track follows.
     followed: Option<usize>,
     /// Number of tokens before the place.
     start: usize,
@@ -48,20 +48,8 @@ struct Rival {
     line: Vec<TokenId>,
     /// Whether the line ends here and is not followed any further.
     over: bool,
-    /// What is known of this line, while the sequence is elsewhere.
+    /// What is known of this line, while the track is elsewhere.
     known: Beginning,
-}
-
-/// What is known of the tokens before a place and of a few after it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Beginning {
-    /// The place after the tokens whose keys and values are known: some decoded ones, then some of
-    /// `draft`.
-    pub(crate) place: Place,
-    /// Logits by the number of tokens before them, from the end of the prompt on.
-    pub(crate) logits: Known,
-    /// Tokens that probably come next.
-    pub(crate) draft: VecDeque<TokenId>,
 }
 
 /// The token chosen at a place.
@@ -87,12 +75,12 @@ impl Rival {
 }
 
 impl Contest {
-    /// Starts a contest between two tokens that may come next in `sequence`, given with their
+    /// Starts a contest between two tokens that may come next, given with their
     /// log-probabilities.
-    fn new(
+    pub(crate) fn new(
         tokens: [(TokenId, f32); 2],
         masked_stop: Option<f32>,
-        sequence: &Sequence,
+        track: &Track,
         vocabulary: &Vocabulary,
     ) -> Self {
         let rivals = tokens.map(|token| {
@@ -101,7 +89,7 @@ impl Contest {
                 log_prob: 0.0,
                 line: Vec::new(),
                 over: false,
-                known: sequence.known.clone(),
+                known: track.known.clone(),
             };
             rival.push(token, vocabulary);
             rival
@@ -109,8 +97,8 @@ impl Contest {
         Self {
             rivals,
             followed: None,
-            start: sequence.tokens.len(),
-            mark: sequence.source.as_ref().map(Source::mark),
+            start: track.tokens.len(),
+            mark: track.source.as_ref().map(Source::mark),
             masked_stop,
         }
     }
@@ -126,108 +114,70 @@ impl Contest {
         }
     }
 
-    /// Moves the sequence to the end of the line of the rival to follow, or back to where it was.
-    fn lead(&mut self, sequence: &mut Sequence, vocabulary: &Vocabulary) {
+    /// Moves the track to the end of the line of the rival to follow, or back to where it was.
+    /// Returns whether a rival is followed; if not, the contest is decided.
+    pub(crate) fn lead(&mut self, track: &mut Track, vocabulary: &Vocabulary) -> bool {
         let next = self.undecided();
         if next == self.followed {
-            return;
+            return next.is_some();
         }
         if let Some(rival) = self.followed {
             // What was computed of its line is reused if it is chosen.
-            for token in sequence.tokens.drain(self.start..).rev() {
-                sequence.known.draft.push_front(token);
+            for token in track.tokens.drain(self.start..).rev() {
+                track.known.draft.push_front(token);
             }
-            if let (Some(source), Some(mark)) = (&mut sequence.source, &self.mark) {
+            if let (Some(source), Some(mark)) = (&mut track.source, &self.mark) {
                 source.rewind(mark);
             }
-            std::mem::swap(&mut sequence.known, &mut self.rivals[rival].known);
+            std::mem::swap(&mut track.known, &mut self.rivals[rival].known);
         }
         if let Some(rival) = next {
             let rival = &mut self.rivals[rival];
-            std::mem::swap(&mut sequence.known, &mut rival.known);
+            std::mem::swap(&mut track.known, &mut rival.known);
             for &token in &rival.line {
-                sequence.push(token, vocabulary);
+                track.push(token, vocabulary);
             }
         }
         self.followed = next;
+        next.is_some()
     }
 
-    /// Returns the winner and gives the sequence what is known of the winner's line.
-    fn decided(self, sequence: &mut Sequence) -> Decision {
+    /// Continues the line of the rival being followed with its likeliest next token; `None` ends
+    /// the line.
+    pub(crate) fn follow(
+        &mut self,
+        next: Option<(TokenId, f32)>,
+        track: &mut Track,
+        vocabulary: &Vocabulary,
+    ) {
+        let Some(followed) = self.followed else {
+            return;
+        };
+        let rival = &mut self.rivals[followed];
+        match next {
+            Some(next) => {
+                rival.push(next, vocabulary);
+                if !rival.over {
+                    track.push(next.0, vocabulary);
+                }
+            }
+            None => rival.over = true,
+        }
+    }
+
+    /// Returns the winner and gives the track what is known of the winner's line.
+    pub(crate) fn decided(self, track: &mut Track) -> Decision {
         let [one, other] = self.rivals;
         let winner = if other.log_prob > one.log_prob {
             other
         } else {
             one
         };
-        sequence.known = winner.known;
+        track.known = winner.known;
         Decision {
             token: winner.line[0],
             log_prob: winner.first,
             masked_stop: self.masked_stop,
-        }
-    }
-}
-
-impl Engine {
-    /// Decides which token comes next in a sequence; `None` if more must be computed first.
-    ///
-    /// # Errors
-    /// `Unspellable` when no token continues the forced bytes.
-    pub(crate) fn decide(
-        &mut self,
-        sequence: &mut Sequence,
-    ) -> Result<Option<Decision>, EngineError> {
-        let model = Arc::clone(&self.model);
-        let vocabulary = model.vocabulary();
-        let mut contest = match sequence.contest.take() {
-            Some(contest) => *contest,
-            None => {
-                let forced = sequence.request.forced[sequence.spelled..].to_vec();
-                let mask_stops = sequence.masks_stops();
-                let looks_ahead = self.settings.lookahead;
-                let Some(distribution) = self.distribution(sequence) else {
-                    return Ok(None);
-                };
-                let rivals = distribution.rivals(&forced, mask_stops, looks_ahead)?;
-                let masked_stop = rivals.masked_stop;
-                match rivals.tokens[..] {
-                    [one, other] => Contest::new([one, other], masked_stop, sequence, vocabulary),
-                    _ => {
-                        let (token, log_prob) = rivals.tokens[0];
-                        return Ok(Some(Decision {
-                            token,
-                            log_prob,
-                            masked_stop,
-                        }));
-                    }
-                }
-            }
-        };
-        loop {
-            contest.lead(sequence, vocabulary);
-            let Some(followed) = contest.followed else {
-                return Ok(Some(contest.decided(sequence)));
-            };
-            let rival = &mut contest.rivals[followed];
-            if sequence.tokens.len() >= sequence.context {
-                rival.over = true;
-                continue;
-            }
-            self.draft(sequence);
-            let Some(distribution) = self.distribution(sequence) else {
-                sequence.contest = Some(Box::new(contest));
-                return Ok(None);
-            };
-            match distribution.first() {
-                Some(next) => {
-                    rival.push(next, vocabulary);
-                    if !rival.over {
-                        sequence.push(next.0, vocabulary);
-                    }
-                }
-                None => rival.over = true,
-            }
         }
     }
 }

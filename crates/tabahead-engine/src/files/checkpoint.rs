@@ -19,8 +19,10 @@ use serde_json::Value;
 use crate::{
     EngineError,
     error::refuse,
-    files::storage::{Meter, Storage},
-    files::tensors::{RawTensor, TensorSource, expect_shape},
+    files::{
+        storage::{Meter, Storage},
+        tensors::{RawTensor, TensorSource, expect_shape},
+    },
 };
 
 /// Maximum size of a configuration or index that is read. A configuration takes some kilobytes, an

@@ -11,9 +11,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     EngineError,
     error::refuse,
-    files::storage::Storage,
-    files::tensors::{RawTensor, TensorSource, expect_shape, type_name},
-    files::texts::Texts,
+    files::{
+        storage::Storage,
+        tensors::{RawTensor, TensorSource, expect_shape, type_name},
+        texts::Texts,
+    },
 };
 
 use header::{Header, TensorInfo, Value};

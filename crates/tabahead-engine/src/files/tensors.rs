@@ -12,7 +12,6 @@ use candle_core::{
 
 use crate::{
     EngineError,
-    arithmetic::aligned::Aligned,
     error::{refuse, unread},
     files::storage::{Meter, Storage},
 };
@@ -118,10 +117,11 @@ pub(crate) fn numbers(dtype: GgmlDType, bytes: &[u8]) -> Result<Vec<f32>, Engine
     let bytes = if bytes.as_ptr().align_offset(ALIGNMENT) == 0 {
         bytes
     } else {
-        let mut copy = Aligned::filled(0_u8, bytes.len());
-        copy.copy_from_slice(bytes);
+        let mut copy = vec![0_u8; bytes.len() + ALIGNMENT];
+        let start = copy.as_ptr().align_offset(ALIGNMENT);
+        copy[start..][..bytes.len()].copy_from_slice(bytes);
         moved = copy;
-        &moved
+        &moved[start..][..bytes.len()]
     };
     let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, dtype)?;
     let tensor = QTensor::new(storage, count)?;

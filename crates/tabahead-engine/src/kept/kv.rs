@@ -7,7 +7,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crate::{Model, arithmetic::aligned::Aligned, arithmetic::kernels::KV_BLOCK};
+use crate::{
+    Model,
+    arithmetic::{aligned::Aligned, kernels::KV_BLOCK},
+};
 
 /// The sum of the bytes charged to it, as long as the charges live.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +67,14 @@ impl KvPrecision {
             Self::Half => 2,
             Self::Full => 4,
         }
+    }
+}
+
+impl Model {
+    /// Returns the size of the keys and values of one token in bytes.
+    pub fn kv_bytes_per_token(&self, precision: KvPrecision) -> usize {
+        let shape = self.shape();
+        self.layer_count() * 2 * shape.kv_heads * shape.head_width * precision.bytes()
     }
 }
 

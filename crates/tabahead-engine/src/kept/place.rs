@@ -7,7 +7,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::{TokenId, arithmetic::kernels::KV_BLOCK, kept::kv::Block, kept::tree::EntryId};
+use crate::{TokenId, arithmetic::kernels::KV_BLOCK, kept::kv::Block};
+
+/// Id of an entry of the tree, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EntryId(pub(crate) u64);
 
 /// Keys and values of up to 32 tokens, starting at a multiple of 32, and a link to the block
 /// before.

@@ -12,8 +12,10 @@ use lru::LruCache;
 use crate::{
     TokenId,
     arithmetic::kernels::KV_BLOCK,
-    kept::kv::{Charge, Ledger},
-    kept::place::{Node, Place},
+    kept::{
+        kv::{Charge, Ledger},
+        place::{EntryId, Node, Place},
+    },
 };
 
 /// Logits shared by several holders.
@@ -33,10 +35,6 @@ impl KeptLogits {
 
 /// Logits by the number of tokens before them.
 pub(crate) type Known = BTreeMap<usize, KeptLogits>;
-
-/// Id of an entry, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct EntryId(u64);
 
 type Children = BTreeMap<Vec<TokenId>, EntryId>;
 

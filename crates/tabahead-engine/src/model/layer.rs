@@ -1,12 +1,10 @@
 //! The weights of one layer.
 
-use super::Shape;
 use crate::{
     EngineError,
-    arithmetic::linear::Linear,
-    arithmetic::tiles::Role,
+    arithmetic::{linear::Linear, tiles::Role},
     files::tensors::{TensorSource, vector},
-    model::architecture::Stated,
+    model::{architecture::Stated, shape::Shape},
 };
 
 /// Weights of one layer.

@@ -6,12 +6,13 @@
 //! with a common prefix) read it together, each with its own sums.
 
 use crate::{
-    arithmetic::kernels::{Gathered, KV_BLOCK, Query},
-    arithmetic::simd::Isa,
+    arithmetic::{
+        kernels::{Gathered, KV_BLOCK, Query},
+        simd::Isa,
+    },
     kept::kv::Numbers,
     model::Shape,
-    pass::Span,
-    pass::forward::Row,
+    pass::{Row, Span},
     threads::crew::Crew,
 };
 

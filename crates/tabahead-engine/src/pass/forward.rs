@@ -12,14 +12,14 @@ use std::{
 
 use crate::{
     Model,
-    arithmetic::linear::{Activations, Rows},
-    arithmetic::simd::Isa,
+    arithmetic::{
+        linear::{Activations, Rows},
+        simd::Isa,
+    },
     kept::kv::{KvPrecision, Numbers},
     model::{Layer, Shape},
-    pass::attention::Attention,
-    pass::{Pass, Span},
-    threads::crew::Crew,
-    threads::{self, Computing, Urgency},
+    pass::{Pass, Row, Span, attention::Attention},
+    threads::{self, Computing, Urgency, crew::Crew},
 };
 
 /// Minimum number of rows per thread at which another thread gains more than waking it costs. A
@@ -56,13 +56,6 @@ pub struct Processor {
 pub(crate) struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
-}
-
-/// A row: the span it belongs to and its position in the sequence.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
-    pub(crate) span: usize,
-    pub(crate) position: usize,
 }
 
 /// One thread's rows of a pass and everything computed from them.

@@ -11,8 +11,10 @@ use super::{Random, Recipe};
 use crate::{
     Model, Processor, TokenId,
     arithmetic::simd::Isa,
-    kept::kv::{KvPrecision, Ledger},
-    kept::place::Place,
+    kept::{
+        kv::{KvPrecision, Ledger},
+        place::Place,
+    },
     pass::{Pass, Span},
     threads::Urgency,
 };

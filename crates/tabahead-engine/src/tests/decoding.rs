@@ -5,7 +5,11 @@ use proptest::prelude::*;
 use super::{Random, Recipe, engine, request, run};
 use crate::{
     CopySource, EngineError, KvPrecision, Model, SequenceRequest, SpecialToken, Step, TokenId,
-    arithmetic::simd::Isa, decoding::choice::Distribution, decoding::copying::Votes,
+    arithmetic::simd::Isa,
+    decoding::{
+        choice::Distribution,
+        copying::{CopyingRule, Votes},
+    },
     vocabulary::TokenKind,
 };
 
@@ -58,7 +62,7 @@ fn the_choice_is_the_best_of_all_that_fit() {
                     model.vocabulary(),
                     isa,
                     &logits,
-                    model.copying_rule(),
+                    CopyingRule::for_model(model.info()),
                     &votes,
                 );
                 let unmasked = expected(&model, &logits, forced, false).unwrap();

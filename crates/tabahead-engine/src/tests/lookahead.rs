@@ -7,7 +7,11 @@ use proptest::prelude::*;
 use super::{Random, Recipe, request, run};
 use crate::{
     CopySource, Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, TokenId,
-    arithmetic::simd::Isa, decoding::choice::Distribution, decoding::copying::Votes,
+    arithmetic::simd::Isa,
+    decoding::{
+        choice::Distribution,
+        copying::{CopyingRule, Votes},
+    },
     vocabulary::TokenKind,
 };
 
@@ -262,7 +266,7 @@ fn who_was_no_rival_before_a_byte_was_typed_is_none_after() {
         model.vocabulary(),
         Isa::detect(),
         &logits,
-        model.copying_rule(),
+        CopyingRule::for_model(model.info()),
         &votes,
     );
     let left = |forced: &[u8]| {

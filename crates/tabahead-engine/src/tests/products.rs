@@ -8,10 +8,12 @@ use half::f16;
 
 use super::{Random, bitwise::bits};
 use crate::{
-    arithmetic::kernels::{CORRECTION, QUANT_BLOCK, SCALE, SUM, float},
-    arithmetic::linear::{Activations, Linear, Rows},
-    arithmetic::simd::Isa,
-    arithmetic::tiles::Weights,
+    arithmetic::{
+        kernels::{CORRECTION, QUANT_BLOCK, SCALE, SUM, float},
+        linear::{Activations, Linear, Rows},
+        simd::Isa,
+        tiles::Weights,
+    },
     files::tensors::RawTensor,
     threads::crew::Crew,
 };

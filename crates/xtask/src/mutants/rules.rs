@@ -27,6 +27,8 @@ const COPYING: &str = "crates/tabahead-engine/src/decoding/copying.rs";
 const LOOKAHEAD: &str = "crates/tabahead-engine/src/decoding/lookahead.rs";
 const KERNELS: &str = "crates/tabahead-engine/src/arithmetic/kernels.rs";
 const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/decoding/engine.rs";
+const SEQUENCE: &str = "crates/tabahead-engine/src/decoding/sequence.rs";
+const TRACK: &str = "crates/tabahead-engine/src/decoding/track.rs";
 const GENERATION: &str = "crates/tabahead-backend/src/local/generation.rs";
 const WINDOW_ITSELF: &str = "crates/tabahead-context/src/window.rs";
 const TEMPLATE: &str = "crates/tabahead-context/src/template.rs";
@@ -168,7 +170,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Healing",
         off: "stops are masked behind the cursor, too",
-        file: ENGINE_ITSELF,
+        file: SEQUENCE,
         piece: "at_cursor && self.request.mask_first_stop",
         becomes: "self.request.mask_first_stop",
         program: ENGINE,
@@ -915,7 +917,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Copying",
         off: "what was decoded is not looked for",
-        file: ENGINE_ITSELF,
+        file: TRACK,
         piece: "source.push(vocabulary.token_bytes(token));",
         becomes: "let _ = source;",
         program: ENGINE,

@@ -11,8 +11,7 @@ use candle_core::quantized::GgmlDType;
 use crate::{
     EngineError,
     error::{refuse, unread},
-    files::storage::Storage,
-    files::texts::Texts,
+    files::{storage::Storage, texts::Texts},
 };
 
 /// Number of bytes that are read at once.
