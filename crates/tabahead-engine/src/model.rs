@@ -8,8 +8,8 @@
 
 pub(crate) mod architecture;
 mod identity;
-mod layer;
-mod shape;
+pub(crate) mod layer;
+pub(crate) mod shape;
 
 use std::{
     borrow::Cow,
@@ -28,14 +28,15 @@ use crate::{
         checkpoint::Checkpoint,
         gguf::GgufFile,
         storage::{Meter, Storage},
-        tensors::{TensorSource, vector},
+        tensors::TensorSource,
     },
-    model::architecture::Stated,
+    model::{
+        architecture::Stated,
+        layer::{Layer, Norm},
+        shape::Shape,
+    },
     vocabulary::{SpecialToken, TokenId, Vocabulary, json, metadata},
 };
-
-pub(crate) use layer::Layer;
-pub(crate) use shape::Shape;
 
 /// Maximum number of rows of an embedding table; some hundred thousand are usual. A vocabulary
 /// takes more memory than narrow rows take in their file.
@@ -112,10 +113,12 @@ pub struct Model {
     info: ModelInfo,
     /// The vocabulary, or why there is none.
     vocabulary: Result<Vocabulary, String>,
-    shape: Shape,
     pub(crate) embedding: Linear,
+    /// Rotation per position of each rotated pair of queries and keys, in radians; the same in all
+    /// layers.
+    pub(crate) frequencies: Vec<f64>,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) output_norm: Vec<f32>,
+    pub(crate) output_norm: Norm,
     /// The output matrix; absent if the embedding table serves as the head.
     head: Option<Linear>,
 }
@@ -257,9 +260,9 @@ impl Model {
         self.layers.iter().map(Layer::bytes).sum::<usize>() + self.head().bytes_per_product()
     }
 
-    /// Returns the size of a layer's weights in bytes.
+    /// Returns the size of the largest layer's weights in bytes.
     pub(crate) fn layer_bytes(&self) -> usize {
-        self.layers.first().map_or(0, Layer::bytes)
+        self.layers.iter().map(Layer::bytes).max().unwrap_or(0)
     }
 
     /// Returns the number of layers, between which a pass can be interrupted.
@@ -287,8 +290,9 @@ impl Model {
         }
     }
 
-    pub(crate) fn shape(&self) -> &Shape {
-        &self.shape
+    /// Returns the number of numbers in a row, between layers.
+    pub(crate) fn width(&self) -> usize {
+        self.embedding.inputs()
     }
 
     /// Returns the same model with a letter for each token.
@@ -411,8 +415,8 @@ impl Model {
         Ok(Self {
             info,
             vocabulary,
-            shape,
             embedding,
+            frequencies: shape.frequencies,
             layers,
             output_norm,
             head,
@@ -424,7 +428,7 @@ impl Model {
 struct ModelWeights {
     embedding: Linear,
     layers: Vec<Layer>,
-    output_norm: Vec<f32>,
+    output_norm: Norm,
     head: Option<Linear>,
 }
 
@@ -442,9 +446,11 @@ impl ModelWeights {
         let reserve =
             |name, role| Linear::reserve(source, name, rows, shape.width, role, |row| row);
         let embedding = reserve("token_embd", if tied { Role::Head } else { Role::Layer })?;
-        let mut layers = Vec::new();
+        let (mut layers, mut keys_before) = (Vec::new(), 0);
         for index in 0..stated.layers {
-            layers.push(Layer::reserve(source, index, stated, shape)?);
+            let layer = Layer::reserve(source, index, stated, shape, keys_before)?;
+            keys_before += layer.attention.heads.kv_width();
+            layers.push(layer);
         }
         if source.has_tensor(&format!("blk.{}.attn_norm.weight", stated.layers)) {
             return Err(refuse(format!(
@@ -452,7 +458,8 @@ impl ModelWeights {
                 stated.layers
             )));
         }
-        let output_norm = vector(source, "output_norm.weight", shape.width)?;
+        let (kind, epsilon) = (stated.layer.norm, shape.epsilon);
+        let output_norm = Norm::read(source, "output_norm", shape.width, kind, epsilon)?;
         let head = if tied {
             None
         } else {

@@ -303,6 +303,10 @@ impl Linear {
         self.outputs
     }
 
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// Returns the size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.weights.size()

@@ -10,6 +10,7 @@ use std::sync::{
 use crate::{
     Model,
     arithmetic::{aligned::Aligned, kernels::KV_BLOCK},
+    model::{layer::Attention, shape::Heads},
 };
 
 /// The sum of the bytes charged to it, as long as the charges live.
@@ -73,8 +74,11 @@ impl KvPrecision {
 impl Model {
     /// Returns the size of the keys and values of one token in bytes.
     pub fn kv_bytes_per_token(&self, precision: KvPrecision) -> usize {
-        let shape = self.shape();
-        self.layer_count() * 2 * shape.kv_heads * shape.head_width * precision.bytes()
+        let keys = self
+            .layers
+            .iter()
+            .map(|layer| layer.attention.heads.kv_width());
+        2 * keys.sum::<usize>() * precision.bytes()
     }
 }
 
@@ -91,8 +95,6 @@ pub(crate) struct Block {
     /// All layers, one after the other: first all keys, then all values. Within each, head by head:
     /// keys dimension by dimension (32 positions each), values position by position.
     numbers: Stored,
-    heads: usize,
-    head_width: usize,
     _charge: Charge,
 }
 
@@ -110,8 +112,6 @@ impl Block {
                 KvPrecision::Half => Stored::Half(Aligned::filled(0, bytes / 2)),
                 KvPrecision::Full => Stored::Full(Aligned::filled(0.0, bytes / 4)),
             },
-            heads: model.shape().kv_heads,
-            head_width: model.shape().head_width,
             _charge: ledger.charge(bytes),
         }
     }
@@ -124,26 +124,28 @@ impl Block {
     }
 
     /// Returns the keys of a head: 32 positions for each dimension.
-    pub(crate) fn keys(&self, layer: usize, head: usize) -> Numbers<'_> {
-        self.part(layer * 2, head)
+    pub(crate) fn keys(&self, attention: &Attention, head: usize) -> Numbers<'_> {
+        self.part(attention, head)
     }
 
     /// Returns the values of a head: all dimensions for each position.
-    pub(crate) fn values(&self, layer: usize, head: usize) -> Numbers<'_> {
-        self.part(layer * 2 + 1, head)
+    pub(crate) fn values(&self, attention: &Attention, head: usize) -> Numbers<'_> {
+        self.part(attention, attention.heads.kv + head)
     }
 
     /// Writes the keys and values of all heads at one position of the sequence.
     pub(crate) fn write(
         &mut self,
-        layer: usize,
+        attention: &Attention,
         position: usize,
         keys: Numbers<'_>,
         values: Numbers<'_>,
     ) {
-        let (heads, width) = (self.heads, self.head_width);
+        let Heads {
+            kv: heads, width, ..
+        } = attention.heads;
         let position = position % KV_BLOCK;
-        let start = layer * 2 * heads * width * KV_BLOCK;
+        let start = attention.keys_before * 2 * KV_BLOCK;
         match (&mut self.numbers, keys, values) {
             (Stored::Half(stored), Numbers::Half(keys), Numbers::Half(values)) => {
                 put(&mut stored[start..], heads, width, position, keys, values);
@@ -155,9 +157,11 @@ impl Block {
         }
     }
 
-    fn part(&self, part: usize, head: usize) -> Numbers<'_> {
-        let length = self.head_width * KV_BLOCK;
-        let start = (part * self.heads + head) * length;
+    /// Returns the part of a layer with this index: the keys of a head, or after those of all heads
+    /// the values of one.
+    fn part(&self, attention: &Attention, index: usize) -> Numbers<'_> {
+        let length = attention.heads.width * KV_BLOCK;
+        let start = attention.keys_before * 2 * KV_BLOCK + index * length;
         match &self.numbers {
             Stored::Half(numbers) => Numbers::Half(&numbers[start..][..length]),
             Stored::Full(numbers) => Numbers::Full(&numbers[start..][..length]),

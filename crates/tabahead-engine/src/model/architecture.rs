@@ -1,9 +1,8 @@
-//! Families of models: the properties of each, and what a file states of its model.
+//! Families of models: what the layers of each have, and what a file states of its model.
 //!
-//! To add a family whose layers are built like these (RMS norm, rotated queries and keys, grouped
-//! attention, a gated feed-forward with SiLU), give it a row in [`FAMILIES`]. Biases need no entry:
-//! they are used if a file has them. A property that a row cannot express yet becomes a field of
-//! [`Architecture`], is loaded in `model/layer.rs` and used in `forward`. Then give the family a
+//! To add a family, give it a row in [`FAMILIES`]. Biases need no entry: they are used if a file
+//! has them. A part that no row has yet becomes a variant of the kinds here; `layer` loads it as a
+//! value, and `pass/forward` matches on that value and knows no families. Then give the family a
 //! line in `tests/fixtures/make.py`, which compares it with `transformers`.
 //!
 //! Knows GGUF metadata and config.json, but no tensors: nothing here is trusted before
@@ -13,34 +12,87 @@ use serde_json::Value;
 
 use crate::{EngineError, error::refuse, files::gguf::GgufFile};
 
-/// The properties of a family of models.
+/// A family of models.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Architecture {
     /// `general.architecture` of GGUF files, and `model_type` in config.json.
     pub(crate) name: &'static str,
-    /// Whether GGUF files order the rows of queries and keys so that (2i, 2i + 1) are rotated
-    /// together instead of (i, i + half). Checkpoints of `transformers` never do.
-    pub(crate) paired_in_gguf: bool,
-    /// Whether each head of queries and keys is normalised before it is rotated.
-    pub(crate) head_norms: bool,
+    /// What its layers have.
+    layer: LayerProperties,
 }
+
+/// What the layers of a family have. All have grouped attention with rotated queries and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LayerProperties {
+    /// Order of the rows of queries and keys in GGUF files. Checkpoints of `transformers` always
+    /// have halves.
+    pub(crate) pairs_in_gguf: RotatedPairs,
+    /// The norm before attention, before the feed-forward network, and before the head.
+    pub(crate) norm: NormKind,
+    /// The norm of each head of queries and keys, before it is rotated.
+    pub(crate) head_norm: Option<NormKind>,
+    /// The network after attention.
+    pub(crate) feed_forward: FeedForwardKind,
+}
+
+/// Which two numbers of a head, of which `2 * half` are rotated, are rotated together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RotatedPairs {
+    /// i and i + half
+    Halves,
+    /// 2i and 2i + 1
+    Neighbours,
+}
+
+/// How a row is normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NormKind {
+    /// By its root mean square; weights multiply the result.
+    Rms,
+}
+
+/// What kind of network follows attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeedForwardKind {
+    /// One product, through the activation, is the gate of another.
+    Gated(Activation),
+}
+
+/// The function between the products of a feed-forward network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activation {
+    /// `x * sigmoid(x)`
+    Silu,
+}
+
+/// RMS norms and a network that SiLU gates, as in Llama.
+const LLAMA_LAYER: LayerProperties = LayerProperties {
+    pairs_in_gguf: RotatedPairs::Neighbours,
+    norm: NormKind::Rms,
+    head_norm: None,
+    feed_forward: FeedForwardKind::Gated(Activation::Silu),
+};
 
 /// All supported families.
 pub(crate) const FAMILIES: [Architecture; 3] = [
     Architecture {
         name: "llama",
-        paired_in_gguf: true,
-        head_norms: false,
+        layer: LLAMA_LAYER,
     },
     Architecture {
         name: "qwen2",
-        paired_in_gguf: false,
-        head_norms: false,
+        layer: LayerProperties {
+            pairs_in_gguf: RotatedPairs::Halves,
+            ..LLAMA_LAYER
+        },
     },
     Architecture {
         name: "qwen3",
-        paired_in_gguf: false,
-        head_norms: true,
+        layer: LayerProperties {
+            pairs_in_gguf: RotatedPairs::Halves,
+            head_norm: Some(NormKind::Rms),
+            ..LLAMA_LAYER
+        },
     },
 ];
 
@@ -59,12 +111,23 @@ impl Architecture {
     }
 }
 
+impl Activation {
+    /// Returns the name in config.json.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Silu => "silu",
+        }
+    }
+}
+
 /// Sizes and constants that a file states of its model.
 #[derive(Debug)]
 pub(crate) struct Stated {
     pub(crate) architecture: &'static Architecture,
-    /// Whether the rows of queries and keys are in pairs (2i, 2i + 1).
-    pub(crate) paired: bool,
+    /// What the layers have.
+    pub(crate) layer: LayerProperties,
+    /// Order of the rows of queries and keys.
+    pub(crate) pairs: RotatedPairs,
     pub(crate) context: usize,
     pub(crate) layers: usize,
     pub(crate) width: usize,
@@ -125,7 +188,8 @@ impl Stated {
         };
         Ok(Self {
             architecture,
-            paired: architecture.paired_in_gguf,
+            layer: architecture.layer,
+            pairs: architecture.layer.pairs_in_gguf,
             context: required("context_length")?,
             layers: required("block_count")?,
             width,
@@ -155,7 +219,7 @@ impl Stated {
     pub(crate) fn by_config(config: &Value) -> Result<Self, EngineError> {
         let name = config["model_type"].as_str().unwrap_or("none");
         let architecture = Architecture::named(name)?;
-        refuse_unlike(config)?;
+        refuse_unlike(config, architecture.layer)?;
         let optional = |key: &str| {
             let number = config[key].as_u64();
             number.and_then(|number| usize::try_from(number).ok())
@@ -177,7 +241,8 @@ impl Stated {
             .or_else(|| config["rope_theta"].as_f64());
         Ok(Self {
             architecture,
-            paired: false,
+            layer: architecture.layer,
+            pairs: RotatedPairs::Halves,
             context: required("max_position_embeddings")?,
             layers: required("num_hidden_layers")?,
             width,
@@ -235,12 +300,13 @@ impl RopeScaling {
     }
 }
 
-/// Rejects a configuration that requires arithmetic that `forward` does not do.
-fn refuse_unlike(config: &Value) -> Result<(), EngineError> {
-    let activation = config["hidden_act"].as_str().unwrap_or("silu");
-    if activation != "silu" {
+/// Rejects a configuration that requires arithmetic that layers with these properties do not do.
+fn refuse_unlike(config: &Value, layer: LayerProperties) -> Result<(), EngineError> {
+    let FeedForwardKind::Gated(activation) = layer.feed_forward;
+    let (stated, known) = (config["hidden_act"].as_str(), activation.name());
+    if let Some(other) = stated.filter(|&stated| stated != known) {
         return Err(refuse(format!(
-            "activation '{activation}' is not supported, only 'silu' is"
+            "activation '{other}' is not supported, only '{known}' is"
         )));
     }
     if !config["quantization_config"].is_null() {

@@ -11,7 +11,7 @@ use crate::{
         simd::Isa,
     },
     kept::kv::Numbers,
-    model::Shape,
+    model::{layer::Attention, shape::Heads},
     pass::{Row, Span},
     threads::crew::Crew,
 };
@@ -21,7 +21,7 @@ const WORTH_SPLITTING: usize = 1 << 16;
 
 /// Working memory.
 #[derive(Debug, Default)]
-pub(crate) struct Attention {
+pub(crate) struct AttentionMemory {
     heads: Vec<Head>,
 }
 
@@ -35,26 +35,25 @@ struct Head {
     value_tile: Vec<f32>,
 }
 
-impl Attention {
+impl AttentionMemory {
     /// Lets each row attend to all positions up to its own.
     #[expect(
         clippy::too_many_arguments,
-        reason = "the place in the model, what is read, what is written"
+        reason = "what is computed, with what, what is read, what is written"
     )]
     pub(crate) fn run(
         &mut self,
         isa: Isa,
-        shape: &Shape,
-        layer: usize,
+        attention: &Attention,
         rows: &[Row],
         spans: &[Span],
         queries: &[f32],
         crew: Crew<'_>,
         out: &mut [f32],
     ) {
-        let width = shape.heads * shape.head_width;
-        let group = width / shape.kv_heads;
-        self.heads.resize_with(shape.kv_heads, Head::default);
+        let heads = attention.heads;
+        let (width, group) = (heads.query_width(), heads.group() * heads.width);
+        self.heads.resize_with(heads.kv, Head::default);
         for (index, head) in self.heads.iter_mut().enumerate() {
             head.queries.clear();
             for queries in queries.chunks(width) {
@@ -63,7 +62,7 @@ impl Attention {
             }
         }
         let work = |(index, head): &mut (usize, &mut Head)| {
-            head.attend(isa, shape, (layer, *index), rows, spans);
+            head.attend(isa, attention, *index, rows, spans);
         };
         let met: usize = rows.iter().map(|row| row.position + 1).sum();
         let crew = if met * width >= WORTH_SPLITTING {
@@ -86,13 +85,13 @@ impl Head {
     fn attend(
         &mut self,
         isa: Isa,
-        shape: &Shape,
-        (layer, head): (usize, usize),
+        attention: &Attention,
+        head: usize,
         rows: &[Row],
         spans: &[Span],
     ) {
-        let width = shape.head_width;
-        let group = shape.heads / shape.kv_heads;
+        let Heads { width, .. } = attention.heads;
+        let group = attention.heads.group();
         self.attended.clear();
         self.attended.resize(self.queries.len(), 0.0);
         self.gathered.clear();
@@ -114,8 +113,8 @@ impl Head {
                     other.position >= first && std::ptr::eq(spans[other.span].block(index), block)
                 };
                 let count = rows[next..].iter().take_while(together).count();
-                let keys = full(isa, block.keys(layer, head), &mut self.key_tile);
-                let values = full(isa, block.values(layer, head), &mut self.value_tile);
+                let keys = full(isa, block.keys(attention, head), &mut self.key_tile);
+                let values = full(isa, block.values(attention, head), &mut self.value_tile);
                 let mut part = next;
                 while part < next + count {
                     // Rows positioned in this block see it up to their own position; later rows see

@@ -17,8 +17,11 @@ use crate::{
         simd::Isa,
     },
     kept::kv::{KvPrecision, Numbers},
-    model::{Layer, Shape},
-    pass::{Pass, Row, Span, attention::Attention},
+    model::{
+        architecture::Activation,
+        layer::{Attention, FeedForward, Layer, Norm},
+    },
+    pass::{Pass, Row, Span, attention::AttentionMemory},
     threads::{self, Computing, Urgency, crew::Crew},
 };
 
@@ -53,7 +56,9 @@ pub struct Processor {
 
 /// Cosines and sines of each pair, for all positions met so far.
 #[derive(Debug, Default)]
-pub(crate) struct Angles {
+struct Angles {
+    /// Number of pairs.
+    pairs: usize,
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
@@ -70,7 +75,7 @@ struct Share {
     values: Vec<f32>,
     key_halves: Vec<u16>,
     value_halves: Vec<u16>,
-    attention: Attention,
+    attention: AttentionMemory,
     attended: Vec<f32>,
     gate: Vec<f32>,
     up: Vec<f32>,
@@ -143,7 +148,8 @@ impl Processor {
         stop: &(dyn Fn() -> bool + Sync),
     ) -> bool {
         let ends = pass.spans.iter().map(|span| span.start + span.tokens.len());
-        self.angles.reach(model.shape(), ends.max().unwrap_or(0));
+        self.angles
+            .reach(&model.frequencies, ends.max().unwrap_or(0));
         self.fit();
         let near = model.layer_bytes() <= self.near;
         let least = if near {
@@ -171,7 +177,6 @@ impl Processor {
         crew: Crew<'_>,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> bool {
-        let shape = model.shape();
         let used = self.share_out(model, pass, shares);
         let (isa, angles) = (self.isa, &self.angles);
         let shares = &mut self.shares[..used];
@@ -182,15 +187,15 @@ impl Processor {
                 return false;
             }
             crew.each(shares, |share| {
-                share.before_attention(isa, shape, layer, angles, inner)
+                share.before_attention(isa, layer, angles, inner)
             });
             for share in shares.iter_mut() {
-                share.write(pass.layer, shape, isa, &mut pass.spans);
+                share.write(&layer.attention, isa, &mut pass.spans);
             }
             let spans = &pass.spans;
             crew.each(shares, |share| {
-                share.attend(isa, shape, pass.layer, spans, inner);
-                share.after_attention(isa, shape, layer, inner);
+                share.attend(isa, &layer.attention, spans, inner);
+                share.after_attention(isa, layer, inner);
             });
             pass.layer += 1;
         }
@@ -205,7 +210,7 @@ impl Processor {
 
     /// Divides the rows among at most `count` shares; returns the number of shares.
     fn share_out(&mut self, model: &Model, pass: &mut Pass, count: usize) -> usize {
-        let width = model.shape().width;
+        let width = model.width();
         let rows: Vec<Row> = pass
             .spans
             .iter()
@@ -237,8 +242,7 @@ impl Processor {
 
     /// Computes the logits of all tokens after each row that wants them.
     fn logits(&mut self, model: &Model, pass: &mut Pass, crew: Crew<'_>) {
-        let (shape, head) = (model.shape(), model.head());
-        let width = shape.width;
+        let (width, head) = (model.width(), model.head());
         let Some(share) = self.shares.first_mut() else {
             return;
         };
@@ -246,13 +250,11 @@ impl Processor {
         let mut end = 0;
         for span in &pass.spans {
             end += span.tokens.len();
-            for x in pass.x[(end - span.wanted) * width..end * width].chunks(width) {
-                let start = share.normed.len();
-                share.normed.resize(start + width, 0.0);
-                let normed = &mut share.normed[start..];
-                self.isa
-                    .rms_norm(x, &model.output_norm, shape.epsilon, normed);
-            }
+            let x = &pass.x[(end - span.wanted) * width..end * width];
+            let start = share.normed.len();
+            share.normed.resize(start + x.len(), 0.0);
+            let normed = &mut share.normed[start..];
+            model.output_norm.normalize(self.isa, x, normed);
         }
         if share.normed.is_empty() {
             return;
@@ -285,29 +287,30 @@ fn store(shares: &[Share], pass: &mut Pass) {
 }
 
 impl Angles {
-    fn reach(&mut self, shape: &Shape, positions: usize) {
-        let pairs = shape.frequencies.len();
-        for position in self.cos.len() / pairs..positions {
-            for frequency in &shape.frequencies {
+    /// Computes the angles of all positions before `end`.
+    fn reach(&mut self, frequencies: &[f64], end: usize) {
+        self.pairs = frequencies.len();
+        for position in self.cos.len() / self.pairs..end {
+            for frequency in frequencies {
                 let (sin, cos) = (position as f64 * frequency).sin_cos();
                 self.cos.push(cos as f32);
                 self.sin.push(sin as f32);
             }
         }
     }
+
+    /// Returns the cosines and sines of a position.
+    fn of(&self, position: usize) -> (&[f32], &[f32]) {
+        let of = position * self.pairs..(position + 1) * self.pairs;
+        (&self.cos[of.clone()], &self.sin[of])
+    }
 }
 
 impl Share {
     /// Computes queries, keys and values of the rows.
-    fn before_attention(
-        &mut self,
-        isa: Isa,
-        shape: &Shape,
-        layer: &Layer,
-        angles: &Angles,
-        crew: Crew<'_>,
-    ) {
-        self.normalize(isa, shape, &layer.attention_norm);
+    fn before_attention(&mut self, isa: Isa, layer: &Layer, angles: &Angles, crew: Crew<'_>) {
+        self.normalize(isa, &layer.attention_norm);
+        let attention = &layer.attention;
         let rows = Rows {
             isa,
             numbers: &self.normed,
@@ -315,23 +318,26 @@ impl Share {
             crew,
         };
         rows.multiply([
-            (&layer.query, &mut self.queries),
-            (&layer.key, &mut self.keys),
-            (&layer.value, &mut self.values),
+            (&attention.query, &mut self.queries),
+            (&attention.key, &mut self.keys),
+            (&attention.value, &mut self.values),
         ]);
-        normalize_heads(isa, shape, layer.query_norm.as_deref(), &mut self.queries);
-        normalize_heads(isa, shape, layer.key_norm.as_deref(), &mut self.keys);
-        let pairs = shape.frequencies.len();
-        for (numbers, heads) in [
-            (&mut self.queries, shape.heads),
-            (&mut self.keys, shape.kv_heads),
+        let heads = attention.heads;
+        for (numbers, norm, width) in [
+            (
+                &mut self.queries,
+                &attention.query_norm,
+                heads.query_width(),
+            ),
+            (&mut self.keys, &attention.key_norm, heads.kv_width()),
         ] {
-            let rows = self.rows.iter();
-            for (row, numbers) in rows.zip(numbers.chunks_mut(heads * shape.head_width)) {
-                let at = row.position * pairs;
-                let (cos, sin) = (&angles.cos[at..at + pairs], &angles.sin[at..at + pairs]);
-                for head in numbers.chunks_mut(shape.head_width) {
-                    isa.rotate(&mut head[..pairs * 2], cos, sin);
+            if let Some(norm) = norm {
+                norm.normalize_here(isa, numbers);
+            }
+            for (row, numbers) in self.rows.iter().zip(numbers.chunks_mut(width)) {
+                let (cos, sin) = angles.of(row.position);
+                for head in numbers.chunks_mut(heads.width) {
+                    isa.rotate(&mut head[..angles.pairs * 2], cos, sin);
                 }
             }
         }
@@ -339,8 +345,8 @@ impl Share {
 
     /// Writes the rows' keys and values, rounded to the precision in which they are kept, so that
     /// every reader sees the same numbers.
-    fn write(&mut self, layer: usize, shape: &Shape, isa: Isa, spans: &mut [Span]) {
-        let width = shape.kv_heads * shape.head_width;
+    fn write(&mut self, attention: &Attention, isa: Isa, spans: &mut [Span]) {
+        let width = attention.heads.kv_width();
         self.key_halves.resize(self.keys.len(), 0);
         self.value_halves.resize(self.values.len(), 0);
         for (index, row) in self.rows.iter().enumerate() {
@@ -360,16 +366,15 @@ impl Share {
                     Numbers::Full(&self.values[at]),
                 ),
             };
-            block.write(layer, row.position, keys, values);
+            block.write(attention, row.position, keys, values);
         }
     }
 
-    fn attend(&mut self, isa: Isa, shape: &Shape, layer: usize, spans: &[Span], crew: Crew<'_>) {
+    fn attend(&mut self, isa: Isa, attention: &Attention, spans: &[Span], crew: Crew<'_>) {
         self.attended.resize(self.queries.len(), 0.0);
         self.attention.run(
             isa,
-            shape,
-            layer,
+            attention,
             &self.rows,
             spans,
             &self.queries,
@@ -378,58 +383,59 @@ impl Share {
         );
     }
 
-    fn after_attention(&mut self, isa: Isa, shape: &Shape, layer: &Layer, crew: Crew<'_>) {
+    fn after_attention(&mut self, isa: Isa, layer: &Layer, crew: Crew<'_>) {
+        let attention = &layer.attention;
         self.quantized
-            .set(isa, &self.attended, shape.heads * shape.head_width);
+            .set(isa, &self.attended, attention.heads.query_width());
         let rows = Rows {
             isa,
             numbers: &self.attended,
             quantized: &self.quantized,
             crew,
         };
-        rows.multiply([(&layer.attention_output, &mut self.added)]);
+        rows.multiply([(&attention.output, &mut self.added)]);
         add(&mut self.x, &self.added);
 
-        self.normalize(isa, shape, &layer.feed_forward_norm);
-        let rows = Rows {
-            isa,
-            numbers: &self.normed,
-            quantized: &self.quantized,
-            crew,
-        };
-        rows.multiply([(&layer.gate, &mut self.gate), (&layer.up, &mut self.up)]);
-        isa.silu_mul(&mut self.gate, &self.up);
-        self.quantized.set(isa, &self.gate, shape.feed_forward);
-        let rows = Rows {
-            isa,
-            numbers: &self.gate,
-            quantized: &self.quantized,
-            crew,
-        };
-        rows.multiply([(&layer.down, &mut self.added)]);
+        self.normalize(isa, &layer.feed_forward_norm);
+        self.feed_forward(isa, &layer.feed_forward, crew);
         add(&mut self.x, &self.added);
     }
 
-    fn normalize(&mut self, isa: Isa, shape: &Shape, weight: &[f32]) {
-        self.normed.resize(self.x.len(), 0.0);
-        let rows = self
-            .x
-            .chunks(shape.width)
-            .zip(self.normed.chunks_mut(shape.width));
-        for (x, normed) in rows {
-            isa.rms_norm(x, weight, shape.epsilon, normed);
+    /// Computes the network's outputs for the normalised rows.
+    fn feed_forward(&mut self, isa: Isa, network: &FeedForward, crew: Crew<'_>) {
+        match network {
+            FeedForward::Gated {
+                gate,
+                up,
+                down,
+                activation,
+            } => {
+                let rows = Rows {
+                    isa,
+                    numbers: &self.normed,
+                    quantized: &self.quantized,
+                    crew,
+                };
+                rows.multiply([(gate, &mut self.gate), (up, &mut self.up)]);
+                match activation {
+                    Activation::Silu => isa.silu_mul(&mut self.gate, &self.up),
+                }
+                self.quantized.set(isa, &self.gate, down.inputs());
+                let rows = Rows {
+                    isa,
+                    numbers: &self.gate,
+                    quantized: &self.quantized,
+                    crew,
+                };
+                rows.multiply([(down, &mut self.added)]);
+            }
         }
-        self.quantized.set(isa, &self.normed, shape.width);
     }
-}
 
-/// Normalises each head on its own, in model families that do so.
-fn normalize_heads(isa: Isa, shape: &Shape, weight: Option<&[f32]>, numbers: &mut [f32]) {
-    let Some(weight) = weight else { return };
-    let mut head = vec![0.0; shape.head_width];
-    for numbers in numbers.chunks_mut(shape.head_width) {
-        head.copy_from_slice(numbers);
-        isa.rms_norm(&head, weight, shape.epsilon, numbers);
+    fn normalize(&mut self, isa: Isa, norm: &Norm) {
+        self.normed.resize(self.x.len(), 0.0);
+        norm.normalize(isa, &self.x, &mut self.normed);
+        self.quantized.set(isa, &self.normed, norm.width());
     }
 }
 
