@@ -8,6 +8,7 @@
 mod compute;
 mod direct;
 mod generation;
+mod panics;
 mod profile;
 mod runner;
 mod worker;
@@ -243,7 +244,7 @@ impl Shared {
 /// Runs the thread: loads the model, then works until the handle is dropped.
 fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>) {
     let tell = |percent| (shared.sink)(BackendEvent::Loading(percent));
-    let loaded = worker::guarded(|| load(&settings.model, &tell)).unwrap_or_else(|()| {
+    let loaded = panics::guarded(|| load(&settings.model, &tell)).unwrap_or_else(|()| {
         Err("the model's file cannot be read: the loader stopped unexpectedly".to_owned())
     });
     match loaded {

@@ -2,11 +2,14 @@
 //!
 //! Immutable. Loading compares every size with the files; no memory is allocated for a size that a
 //! file merely states. A model without a usable tokenizer loads, too: it computes, but does not
-//! complete. `forward` uses the weights; `architecture` has what differs between families of models.
+//! complete. `architecture` has what differs between families of models.
+//!
+//! Uses `files`, `arithmetic` and `vocabulary`; `pass` computes with the weights.
 
+pub(crate) mod architecture;
 mod identity;
-mod layer;
-mod shape;
+pub(crate) mod layer;
+pub(crate) mod shape;
 
 use std::{
     borrow::Cow,
@@ -21,25 +24,21 @@ use tabahead_tokens::{Marker, TokenId};
 
 use crate::{
     EngineError,
-    architecture::Stated,
-    checkpoint::Checkpoint,
-    copying::CopyingRule,
+    arithmetic::{linear::Linear, tiles::Role},
     error::{refuse, unread},
-    forward::Processor,
-    gguf::GgufFile,
-    kv::{KvPrecision, Ledger},
-    linear::Linear,
-    pass::{Pass, Span},
-    place::Place,
-    storage::{Meter, Storage},
-    tensors::{TensorSource, vector},
-    threads::Urgency,
-    tiles::Role,
+    files::{
+        checkpoint::Checkpoint,
+        gguf::GgufFile,
+        storage::{Meter, Storage},
+        tensors::TensorSource,
+    },
+    model::{
+        architecture::Stated,
+        layer::{Layer, Norm},
+        shape::Shape,
+    },
     vocabulary::{Vocabulary, json, metadata},
 };
-
-pub(crate) use layer::Layer;
-pub(crate) use shape::Shape;
 
 /// Maximum number of rows of an embedding table; some hundred thousand are usual. A vocabulary
 /// takes more memory than narrow rows take in their file.
@@ -116,10 +115,12 @@ pub struct Model {
     info: ModelInfo,
     /// The vocabulary, or why there is none.
     vocabulary: Result<Vocabulary, String>,
-    shape: Shape,
     pub(crate) embedding: Linear,
+    /// Rotation per position of each rotated pair of queries and keys, in radians; the same in all
+    /// layers.
+    pub(crate) frequencies: Vec<f64>,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) output_norm: Vec<f32>,
+    pub(crate) output_norm: Norm,
     /// The output matrix; absent if the embedding table serves as the head.
     head: Option<Linear>,
 }
@@ -266,65 +267,14 @@ impl Model {
         self.layers.iter().map(Layer::bytes).sum::<usize>() + self.head().bytes_per_product()
     }
 
-    /// Returns the size of a layer's weights in bytes.
+    /// Returns the size of the largest layer's weights in bytes.
     pub(crate) fn layer_bytes(&self) -> usize {
-        self.layers.first().map_or(0, Layer::bytes)
+        self.layers.iter().map(Layer::bytes).max().unwrap_or(0)
     }
 
     /// Returns the number of layers, between which a pass can be interrupted.
     pub fn layer_count(&self) -> usize {
         self.layers.len()
-    }
-
-    /// Returns the size of the keys and values of one token in bytes.
-    pub fn kv_bytes_per_token(&self, precision: KvPrecision) -> usize {
-        let Shape {
-            kv_heads,
-            head_width,
-            ..
-        } = self.shape;
-        self.layers.len() * 2 * kv_heads * head_width * precision.bytes()
-    }
-
-    /// Returns the logits of all tokens after `tokens`, computed from scratch on the calling
-    /// thread, with keys and values kept in full.
-    ///
-    /// # Errors
-    /// `TooLong` when the tokens do not fit the context, `Model` when there are none or one is
-    /// beyond the vocabulary.
-    pub fn logits(&self, tokens: &[TokenId]) -> Result<Vec<f32>, EngineError> {
-        self.logits_with(tokens, KvPrecision::Full)
-    }
-
-    pub(crate) fn logits_with(
-        &self,
-        tokens: &[TokenId],
-        precision: KvPrecision,
-    ) -> Result<Vec<f32>, EngineError> {
-        /// Number of tokens computed together; more take more memory and are no faster.
-        const CHUNK: usize = 256;
-
-        self.check_ids(tokens)?;
-        let context = self.info.context_tokens;
-        if tokens.len() > context {
-            return Err(EngineError::TooLong {
-                tokens: tokens.len(),
-                context,
-            });
-        }
-        let mut processor = Processor::new(1, Urgency::Urgent);
-        let (mut place, mut logits) = (Place::default(), Vec::new());
-        for chunk in tokens.chunks(CHUNK) {
-            let ledger = Ledger::default();
-            let last = place.length() + chunk.len() == tokens.len();
-            let wanted = usize::from(last);
-            let span = Span::new(self, &ledger, precision, place, chunk.to_vec(), wanted);
-            let mut pass = Pass::new(vec![span]);
-            processor.run(self, &mut pass, &|| false);
-            let span = pass.spans.swap_remove(0);
-            (place, logits) = span.close();
-        }
-        Ok(logits.swap_remove(0))
     }
 
     /// Rejects tokens that no sequence can begin with.
@@ -333,7 +283,8 @@ impl Model {
         self.check_ids(tokens)
     }
 
-    fn check_ids(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
+    /// Rejects tokens that have no embedding.
+    pub(crate) fn check_ids(&self, tokens: &[TokenId]) -> Result<(), EngineError> {
         if tokens.is_empty() {
             return Err(refuse("a prompt without tokens cannot be continued"));
         }
@@ -346,13 +297,9 @@ impl Model {
         }
     }
 
-    /// Returns the rule that decides how much copying adds.
-    pub(crate) fn copying_rule(&self) -> &'static CopyingRule {
-        CopyingRule::for_model(&self.info)
-    }
-
-    pub(crate) fn shape(&self) -> &Shape {
-        &self.shape
+    /// Returns the number of numbers in a row, between layers.
+    pub(crate) fn width(&self) -> usize {
+        self.embedding.inputs()
     }
 
     /// Returns the same model with a letter for each token.
@@ -475,8 +422,8 @@ impl Model {
         Ok(Self {
             info,
             vocabulary,
-            shape,
             embedding,
+            frequencies: shape.frequencies,
             layers,
             output_norm,
             head,
@@ -488,7 +435,7 @@ impl Model {
 struct ModelWeights {
     embedding: Linear,
     layers: Vec<Layer>,
-    output_norm: Vec<f32>,
+    output_norm: Norm,
     head: Option<Linear>,
 }
 
@@ -506,9 +453,11 @@ impl ModelWeights {
         let reserve =
             |name, role| Linear::reserve(source, name, rows, shape.width, role, |row| row);
         let embedding = reserve("token_embd", if tied { Role::Head } else { Role::Layer })?;
-        let mut layers = Vec::new();
+        let (mut layers, mut keys_before) = (Vec::new(), 0);
         for index in 0..stated.layers {
-            layers.push(Layer::reserve(source, index, stated, shape)?);
+            let layer = Layer::reserve(source, index, stated, shape, keys_before)?;
+            keys_before += layer.attention.heads.kv_width();
+            layers.push(layer);
         }
         if source.has_tensor(&format!("blk.{}.attn_norm.weight", stated.layers)) {
             return Err(refuse(format!(
@@ -516,7 +465,8 @@ impl ModelWeights {
                 stated.layers
             )));
         }
-        let output_norm = vector(source, "output_norm.weight", shape.width)?;
+        let (kind, epsilon) = (stated.layer.norm, shape.epsilon);
+        let output_norm = Norm::read(source, "output_norm", shape.width, kind, epsilon)?;
         let head = if tied {
             None
         } else {

@@ -2,15 +2,23 @@
 //!
 //! A pass owns what it writes and shares what it reads. So it can be computed on any thread, and
 //! interrupted between two layers and resumed, also on other threads. `forward` computes its rows;
-//! `engine` knows which sequences they belong to.
+//! the engine knows which sequences they belong to.
+//!
+//! Uses all rooms but `decoding`.
+
+pub(crate) mod attention;
+pub(crate) mod forward;
+mod logits;
 
 use std::sync::Arc;
 
 use crate::{
     Model, TokenId,
-    kernels::KV_BLOCK,
-    kv::{Block, KvPrecision, Ledger},
-    place::{Node, Opened, Place},
+    arithmetic::kernels::KV_BLOCK,
+    kept::{
+        kv::{Block, KvPrecision, Ledger},
+        place::{Node, Opened, Place},
+    },
 };
 
 /// Rows to compute, possibly with some layers already done.
@@ -41,6 +49,13 @@ pub(crate) struct Span {
     pub(crate) wanted: usize,
     /// Logits after each of those tokens.
     pub(crate) logits: Vec<Vec<f32>>,
+}
+
+/// A row: the span it belongs to and its position in the sequence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) span: usize,
+    pub(crate) position: usize,
 }
 
 impl Pass {

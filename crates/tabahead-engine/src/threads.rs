@@ -2,7 +2,9 @@
 //!
 //! Speculation runs at a low priority, so that it uses what other work leaves. A priority once
 //! lowered cannot be raised again without privileges, so urgent work and other work have separate
-//! threads.
+//! threads. `crew` lets the threads of a pass share its work. Uses no other room.
+
+pub(crate) mod crew;
 
 use std::{
     fs,

@@ -20,7 +20,7 @@ use self::{
     merges::{Merges, Workspace},
     special::Specials,
 };
-use crate::{EngineError, TokenId, error::refuse, texts::Texts};
+use crate::{EngineError, TokenId, error::refuse, files::texts::Texts};
 
 /// GGUF's numbers for token types: ordinary text, a marker, unused, a single byte.
 const NORMAL: usize = 1;
@@ -45,11 +45,11 @@ pub(crate) struct Parts {
 #[cfg(test)]
 impl Parts {
     fn of_gguf(path: &std::path::Path) -> Result<Self, EngineError> {
-        use crate::storage::{Meter, Storage};
+        use crate::files::storage::{Meter, Storage};
 
         let file = std::fs::File::open(path).expect("the file is there");
         let storage = Storage::file(file, &Meter::new(None)).expect("the file can be read");
-        metadata::take(&mut crate::gguf::GgufFile::read(storage.into())?)
+        metadata::take(&mut crate::files::gguf::GgufFile::read(storage.into())?)
     }
 }
 

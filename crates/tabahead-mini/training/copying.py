@@ -1,6 +1,6 @@
 """Fits the rule of copying to a model: how much the votes of matching places add to a token's probability.
 
-The rule itself is in `tabahead-engine/src/copying.rs`.
+The rule itself is in `tabahead-engine/src/decoding/copying.rs`.
 
 Rows come from `cargo xtask prompts --small 0 --copy 65536 --open-files 3` over repositories that
 were not trained on. For half of them the other files are ignored, as if none were open. Each

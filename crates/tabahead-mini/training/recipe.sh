@@ -56,7 +56,7 @@ python train.py --shards "$out/shards" --tokenizer "$out/tokenizer.json" --out "
 python verify.py --checkpoint "$out/run/last.pt" --tokenizer "$out/tokenizer.json" --gguf "$out/run/mini.gguf"
 if ! [ -e "$out/copying.json" ]; then
   python copying.py --rows "$out/copied.jsonl" --gguf "$out/run/mini.gguf" >"$out/copying.part" && mv "$out/copying.part" "$out/copying.json"
-  echo "put the numbers of $out/copying.json into crates/tabahead-engine/src/copying.rs, then give this command again" >&2
+  echo "put the numbers of $out/copying.json into crates/tabahead-engine/src/decoding/copying.rs, then give this command again" >&2
   exit
 fi
 made "$out/eval-places.json" evaluate places

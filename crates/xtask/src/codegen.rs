@@ -10,7 +10,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::test;
+use crate::building::build;
 
 const PACKAGE: &str = "editors/vscode/package.json";
 const README: &str = "README.md";
@@ -39,7 +39,7 @@ pub fn stale(root: &Path) -> Result<Vec<&'static str>> {
 }
 
 fn generated(root: &Path) -> Result<Vec<(&'static str, String)>> {
-    let program = test::build(root, &["--bins"])?.context("the program does not compile")?;
+    let program = build(root, &["--bins"])?.context("the program does not compile")?;
     let output = Command::new(program)
         .args(["config", "--schema"])
         .output()

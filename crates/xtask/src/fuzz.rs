@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::test::build;
+use crate::building::build;
 
 /// Options of `cargo xtask fuzz`: what to try, and for how long.
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 //! Decides nothing about the product: it checks the workspace, prepares what the tests need and
 //! runs them. Start reading at `tidy.rs` for the rules, at `test.rs` for what a test run needs.
 
+mod building;
 mod codegen;
 mod dist;
 mod fuzz;

@@ -6,6 +6,7 @@
 import {
   type InlineCompletionItem,
   type InlineCompletionList,
+  type LogOutputChannel,
   type TextDocument,
   type TextEditor,
   window,
@@ -22,8 +23,16 @@ import {
   type TextDocumentFilter,
 } from 'vscode-languageclient/node';
 import type { Settings } from './config';
-import type { Ctx } from './ctx';
-import { type Stats, didFocus, didMoveCursor, didPartiallyAccept, stats, status } from './protocol';
+import {
+  type Stats,
+  type Status,
+  didFocus,
+  didMoveCursor,
+  didPartiallyAccept,
+  stats,
+  status,
+} from './protocol';
+import type { StatusBar } from './status';
 
 /** Documents whose text is synchronised. The server decides which of them get suggestions. */
 const DOCUMENTS: TextDocumentFilter[] = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({
@@ -40,6 +49,17 @@ export interface Offered {
   item: InlineCompletionItem;
 }
 
+/** What belongs to the window that a server reports to. */
+export interface ServerListener {
+  readonly log: LogOutputChannel;
+  readonly status: StatusBar;
+  /** Handles an answer, with or without a suggestion. */
+  answered(offered: Offered | undefined): void;
+  statusChanged(status: Status): void;
+  /** Learns whether requests can be sent. */
+  isReady(ready: boolean): void;
+}
+
 export class Server {
   private readonly client: LanguageClient;
   /** Whether the server has ever run; before that, its end is a failure of `start`. */
@@ -47,36 +67,35 @@ export class Server {
 
   /** `initial` holds the settings that the server starts with. */
   constructor(
-    private readonly ctx: Ctx,
+    private readonly listener: ServerListener,
     program: string,
     initial: Settings,
   ) {
     const options: LanguageClientOptions = {
       documentSelector: DOCUMENTS,
       initializationOptions: initial,
-      outputChannel: ctx.log,
+      outputChannel: listener.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      errorHandler: errorHandler(ctx, () => this.hasRun),
+      errorHandler: errorHandler(listener, () => this.hasRun),
       // The caller of `start` reports the failure.
       initializationFailedHandler: () => false,
       middleware: {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
-          const answer = await ctx.status.think(async () => next(document, position, context, token));
+          const answer = await listener.status.think(async () => next(document, position, context, token));
           const item = items(answer)[0];
-          if (item) ctx.offered = { document, item };
-          ctx.figures.touch();
+          listener.answered(item && { document, item });
           return answer;
         },
       },
     };
     this.client = new LanguageClient('tabahead', 'tabahead', { command: program, args: ['lsp'] }, options);
     this.client.onNotification(status, (now) => {
-      ctx.status.set(now);
-      void ctx.model.statusChanged(now);
+      listener.statusChanged(now);
     });
     this.client.onDidChangeState(({ newState }) => {
-      ctx.isReady(newState === State.Running);
-      if (newState === State.Starting) ctx.status.set({ kind: 'Inactive', busy: true, message: 'starting' });
+      listener.isReady(newState === State.Running);
+      if (newState === State.Starting)
+        listener.status.set({ kind: 'Inactive', busy: true, message: 'starting' });
       if (newState === State.Running) {
         this.hasRun = true;
         this.focus();
@@ -141,7 +160,7 @@ export class Server {
   }
 
   private readonly note = (error: unknown): void => {
-    this.ctx.log.warn(String(error));
+    this.listener.log.warn(String(error));
   };
 }
 
@@ -153,7 +172,7 @@ function items(
 
 /** Silently restarts a server that was killed. One that keeps ending is given up, and the status
  * bar shows it. */
-function errorHandler(ctx: Ctx, hasRun: () => boolean): ErrorHandler {
+function errorHandler(listener: ServerListener, hasRun: () => boolean): ErrorHandler {
   let ends: number[] = [];
   return {
     error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -162,7 +181,9 @@ function errorHandler(ctx: Ctx, hasRun: () => boolean): ErrorHandler {
       const now = Date.now();
       ends = [...ends.filter((end) => now - end < MINUTES * 60_000), now];
       if (ends.length <= ENDS) return { action: CloseAction.Restart, handled: true };
-      ctx.status.fail(`The server ended ${ends.length} times in ${MINUTES} minutes; the log may say why.`);
+      listener.status.fail(
+        `The server ended ${ends.length} times in ${MINUTES} minutes; the log may say why.`,
+      );
       return { action: CloseAction.DoNotRestart, handled: true };
     },
   };

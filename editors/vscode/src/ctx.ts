@@ -2,20 +2,21 @@
 
 import { type ExtensionContext, type LogOutputChannel, commands, window, workspace } from 'vscode';
 import { NoServer, findServer, tooOld } from './bootstrap';
-import type * as client from './client';
+import type { Offered, Server, ServerListener } from './client';
 import { type Settings, serverPath, settings } from './config';
 import { Figures } from './figures';
 import { ModelChoice } from './model';
+import type { Status } from './protocol';
 import { StatusBar } from './status';
 
-export class Ctx {
+export class Ctx implements ServerListener {
   readonly log: LogOutputChannel;
   readonly status: StatusBar;
   readonly figures: Figures;
   readonly model: ModelChoice;
   /** The most recent suggestion that the editor received. */
-  offered: client.Offered | undefined;
-  server: client.Server | undefined;
+  offered: Offered | undefined;
+  server: Server | undefined;
   private initial: Settings = {};
   /** The pending starts and stops of the server, one after the other. */
   private turn: Promise<void> = Promise.resolve();
@@ -23,8 +24,8 @@ export class Ctx {
   constructor(readonly context: ExtensionContext) {
     this.log = window.createOutputChannel('tabahead', { log: true });
     this.status = new StatusBar();
-    this.figures = new Figures(this);
-    this.model = new ModelChoice(this);
+    this.figures = new Figures(this.status, context.globalState, async () => this.server?.stats());
+    this.model = new ModelChoice(this.figures);
     context.subscriptions.push(
       this.log,
       this.status,
@@ -65,6 +66,18 @@ export class Ctx {
     void commands.executeCommand('setContext', 'tabahead.ready', ready);
   }
 
+  /** Handles an answer of the server. */
+  answered(offered: Offered | undefined): void {
+    if (offered) this.offered = offered;
+    this.figures.touch();
+  }
+
+  /** Handles a new status of the server. */
+  statusChanged(status: Status): void {
+    this.status.set(status);
+    void this.model.statusChanged(status);
+  }
+
   private next(step: () => Promise<void>): Promise<void> {
     this.turn = this.turn.then(step);
     return this.turn;
@@ -84,8 +97,8 @@ export class Ctx {
       const program = await findServer(serverPath(), bundled);
       this.log.info(`starting ${program}`);
       this.initial = settings(this.context);
-      const { Server } = await import('./client');
-      const server = new Server(this, program, this.initial);
+      const client = await import('./client');
+      const server = new client.Server(this, program, this.initial);
       this.server = server;
       const version = await server.start();
       const old = tooOld(version);

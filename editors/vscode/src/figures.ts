@@ -1,8 +1,9 @@
 // The server's figures: requested after answers, never by a timer; and the time saved today, which
 // outlives servers.
 
-import type { Ctx } from './ctx';
+import type { Memento } from 'vscode';
 import type { Stats } from './protocol';
+import type { StatusBar } from './status';
 
 /** Maximum age of the figures while the user types, in milliseconds. */
 const PERIOD = 5_000;
@@ -18,7 +19,12 @@ export class Figures {
   /** The part of the running server's sum that is already in today's sum. */
   private counted = { pid: 0, milliseconds: 0 };
 
-  constructor(private readonly ctx: Ctx) {}
+  /** `memory` outlives windows; `stats` requests the figures of the running server. */
+  constructor(
+    private readonly status: StatusBar,
+    private readonly memory: Memento,
+    private readonly stats: () => Promise<Stats | undefined>,
+  ) {}
 
   /** Handles an answer: refreshes the figures if they are too old. */
   touch(): void {
@@ -29,8 +35,8 @@ export class Figures {
 
   /** Requests the figures now, and draws them. */
   async refresh(): Promise<Stats | undefined> {
-    const figures = await this.ctx.server?.stats();
-    if (figures) this.ctx.status.show(figures, await this.add(figures));
+    const figures = await this.stats();
+    if (figures) this.status.show(figures, await this.add(figures));
     return figures;
   }
 
@@ -39,11 +45,10 @@ export class Figures {
     const isSame = this.counted.pid === pid && saved_ms >= this.counted.milliseconds;
     const more = saved_ms - (isSame ? this.counted.milliseconds : 0);
     this.counted = { pid, milliseconds: saved_ms };
-    const { globalState } = this.ctx.context;
     const day = new Date().toDateString();
-    const before = globalState.get<Saved>(SAVED);
+    const before = this.memory.get<Saved>(SAVED);
     const milliseconds = (before?.day === day ? before.milliseconds : 0) + more;
-    if (more > 0) await globalState.update(SAVED, { day, milliseconds } satisfies Saved);
+    if (more > 0) await this.memory.update(SAVED, { day, milliseconds } satisfies Saved);
     return milliseconds;
   }
 }

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { Uri, commands, window } from 'vscode';
 import { setModel, userModel } from './config';
-import type { Ctx } from './ctx';
+import type { Figures } from './figures';
 import type { Status } from './protocol';
 import { nameOf } from './status';
 
@@ -17,7 +17,7 @@ export class ModelChoice {
   /** The model that answered when another one was chosen, until that one is ready or refused. */
   private before: { id: string | undefined; isLoading: boolean } | undefined;
 
-  constructor(private readonly ctx: Ctx) {}
+  constructor(private readonly figures: Figures) {}
 
   /** Asks for a file, and makes it the model. */
   async choose(): Promise<void> {
@@ -44,7 +44,7 @@ export class ModelChoice {
     const { id, isLoading } = this.before;
     this.before = status.busy || !isLoading ? { id, isLoading: status.busy } : undefined;
     if (this.before) return;
-    const now = (await this.ctx.figures.refresh())?.model.id;
+    const now = (await this.figures.refresh())?.model.id;
     // If the model was refused, the server itself has reported why.
     if (now === undefined || now === id) return;
     await commands.executeCommand('editor.action.inlineSuggest.trigger');
@@ -54,7 +54,7 @@ export class ModelChoice {
 
   private async use(model: string): Promise<void> {
     if (model === userModel()) return;
-    this.before = { id: (await this.ctx.figures.refresh())?.model.id, isLoading: false };
+    this.before = { id: (await this.figures.refresh())?.model.id, isLoading: false };
     await setModel(model);
   }
 }

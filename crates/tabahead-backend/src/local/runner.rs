@@ -14,7 +14,7 @@ use std::{
 use tabahead_context::{GenerationId, Goal};
 use tabahead_engine::threads::Urgency;
 
-use super::{compute::Ahead, worker::guarded};
+use super::{compute::Ahead, panics::guarded};
 
 /// A pass that is under way, and the generations that it belongs to.
 pub(super) struct Flight<P> {

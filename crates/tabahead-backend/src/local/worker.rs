@@ -17,7 +17,6 @@
 
 use std::{
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         atomic::Ordering,
         mpsc::{self, Receiver, Sender, TryRecvError},
@@ -36,6 +35,7 @@ use super::{
     compute::Compute,
     generation::{self, Live, RunningSequence, StepResult},
     in_one_line, lock,
+    panics::guarded,
     runner::{Computed, Flight, Runner},
 };
 use crate::{
@@ -617,12 +617,6 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         self.next_rank += 1;
         self.next_rank
     }
-}
-
-/// Runs `work`; returns `Err` if it panicked. The panic's message, which may quote a buffer, is
-/// dropped.
-pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, ()> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| ())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{fs::File, io, path::Path};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::storage::{Meter, Storage};
+use crate::files::storage::{Meter, Storage};
 
 /// Hashes a file: all of it, or its length and samples of it if it is large.
 pub(super) fn hash(storage: &Storage) -> io::Result<u64> {

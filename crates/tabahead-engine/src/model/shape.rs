@@ -2,23 +2,49 @@
 
 use crate::{
     EngineError,
-    architecture::Stated,
+    arithmetic::kernels::LANES,
     error::refuse,
-    kernels::LANES,
-    tensors::{TensorSource, vector},
+    files::tensors::{TensorSource, vector},
+    model::architecture::Stated,
 };
 
-/// Sizes and constants of a model.
+/// Sizes and constants from which the layers are built.
 #[derive(Debug)]
-pub(crate) struct Shape {
-    pub(crate) width: usize,
-    pub(crate) heads: usize,
-    pub(crate) kv_heads: usize,
-    pub(crate) head_width: usize,
-    pub(crate) feed_forward: usize,
-    pub(crate) epsilon: f32,
+pub(super) struct Shape {
+    pub(super) width: usize,
+    pub(super) heads: Heads,
+    pub(super) feed_forward: usize,
+    pub(super) epsilon: f32,
     /// Rotation per position of each rotated pair, in radians.
-    pub(crate) frequencies: Vec<f64>,
+    pub(super) frequencies: Vec<f64>,
+}
+
+/// Numbers and width of the heads of an attention.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heads {
+    /// Number of query heads, a multiple of `kv`.
+    pub(crate) query: usize,
+    /// Number of key-value heads.
+    pub(crate) kv: usize,
+    /// Number of dimensions of each head.
+    pub(crate) width: usize,
+}
+
+impl Heads {
+    /// Returns the size of the queries of a row.
+    pub(crate) fn query_width(self) -> usize {
+        self.query * self.width
+    }
+
+    /// Returns the size of the keys of a row, which is also that of its values.
+    pub(crate) fn kv_width(self) -> usize {
+        self.kv * self.width
+    }
+
+    /// Returns the number of query heads that share a key-value head.
+    pub(crate) fn group(self) -> usize {
+        self.query / self.kv
+    }
 }
 
 impl Shape {
@@ -59,9 +85,11 @@ impl Shape {
         }
         Ok(Self {
             width,
-            heads,
-            kv_heads,
-            head_width,
+            heads: Heads {
+                query: heads,
+                kv: kv_heads,
+                width: head_width,
+            },
             feed_forward,
             epsilon: epsilon as f32,
             frequencies: frequencies(stated, source)?,

@@ -7,12 +7,15 @@ use candle_core::quantized::GgmlDType;
 use super::{Random, Recipe, engine, request, run};
 use crate::{
     Model, TokenId,
-    forward::Processor,
-    kernels::{self, Gathered, KV_BLOCK, LANES, QUANT_WORDS, Query},
-    kv::{KvPrecision, Ledger},
-    pass::{Pass, Span},
-    place::Place,
-    simd::Isa,
+    arithmetic::{
+        kernels::{self, Gathered, KV_BLOCK, LANES, QUANT_WORDS, Query},
+        simd::Isa,
+    },
+    kept::{
+        kv::{KvPrecision, Ledger},
+        place::Place,
+    },
+    pass::{Pass, Span, forward::Processor},
     threads::Urgency,
 };
 

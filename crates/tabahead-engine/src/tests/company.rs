@@ -10,10 +10,12 @@ use candle_core::quantized::GgmlDType;
 use super::{Random, Recipe};
 use crate::{
     Model, Processor, TokenId,
-    kv::{KvPrecision, Ledger},
+    arithmetic::simd::Isa,
+    kept::{
+        kv::{KvPrecision, Ledger},
+        place::Place,
+    },
     pass::{Pass, Span},
-    place::Place,
-    simd::Isa,
     threads::Urgency,
 };
 
@@ -104,7 +106,7 @@ fn company_and_interruptions_change_no_bit() {
 #[test]
 fn a_fork_and_a_cut_copy_one_block_at_most() {
     let model = Recipe::LLAMA.model();
-    let block = model.kv_bytes_per_token(PRECISION) * crate::kernels::KV_BLOCK;
+    let block = model.kv_bytes_per_token(PRECISION) * crate::arithmetic::kernels::KV_BLOCK;
     let mut random = Random(43);
     let tokens = random.tokens(&model, 300);
     let ledger = Ledger::default();

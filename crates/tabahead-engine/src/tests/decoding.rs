@@ -5,7 +5,12 @@ use proptest::prelude::*;
 use super::{Random, Recipe, engine, request, run};
 use crate::{
     CopySource, EngineError, KvPrecision, Marker, Model, SequenceRequest, Step, TokenId,
-    choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
+    arithmetic::simd::Isa,
+    decoding::{
+        choice::Distribution,
+        copying::{CopyingRule, Votes},
+    },
+    vocabulary::TokenKind,
 };
 
 /// Implements the rule literally, over all tokens.
@@ -57,7 +62,7 @@ fn the_choice_is_the_best_of_all_that_fit() {
                     model.vocabulary(),
                     isa,
                     &logits,
-                    model.copying_rule(),
+                    CopyingRule::for_model(model.info()),
                     &votes,
                 );
                 let unmasked = expected(&model, &logits, forced, false).unwrap();

@@ -7,7 +7,7 @@ use candle_core::quantized::{GgmlDType, gguf_file::Value};
 use half::f16;
 
 use super::{Random, Recipe, bitwise::bits, fixtures::fixture};
-use crate::{EngineError, Model, tensors::numbers};
+use crate::{EngineError, Model, files::tensors::numbers};
 
 /// Returns why a model does not load or does not complete.
 #[track_caller]

@@ -7,7 +7,12 @@ use proptest::prelude::*;
 use super::{Random, Recipe, request, run};
 use crate::{
     CopySource, Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, TokenId,
-    choice::Distribution, copying::Votes, simd::Isa, vocabulary::TokenKind,
+    arithmetic::simd::Isa,
+    decoding::{
+        choice::Distribution,
+        copying::{CopyingRule, Votes},
+    },
+    vocabulary::TokenKind,
 };
 
 fn engine(model: &Arc<Model>) -> Engine {
@@ -258,7 +263,7 @@ fn who_was_no_rival_before_a_byte_was_typed_is_none_after() {
         model.vocabulary(),
         Isa::detect(),
         &logits,
-        model.copying_rule(),
+        CopyingRule::for_model(model.info()),
         &votes,
     );
     let left = |forced: &[u8]| {

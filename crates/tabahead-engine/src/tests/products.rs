@@ -8,12 +8,14 @@ use half::f16;
 
 use super::{Random, bitwise::bits};
 use crate::{
-    crew::Crew,
-    kernels::{CORRECTION, QUANT_BLOCK, SCALE, SUM, float},
-    linear::{Activations, Linear, Rows},
-    simd::Isa,
-    tensors::RawTensor,
-    tiles::Weights,
+    arithmetic::{
+        kernels::{CORRECTION, QUANT_BLOCK, SCALE, SUM, float},
+        linear::{Activations, Linear, Rows},
+        simd::Isa,
+        tiles::Weights,
+    },
+    files::tensors::RawTensor,
+    threads::crew::Crew,
 };
 
 /// Types that are kept as they are.

@@ -127,7 +127,7 @@ fn check_continuation(engine: &mut Engine, prompt: &[TokenId], steps: &[(TokenId
         };
         let mut sequence = engine.start(request).expect("it fits");
         for (at, &(token, clear)) in steps.iter().enumerate().skip(taken) {
-            let ends = engine.model.vocabulary().kind(token) == TokenKind::Stop;
+            let ends = engine.model().vocabulary().kind(token) == TokenKind::Stop;
             let step = loop {
                 match engine.step(&mut sequence).expect("it can be computed") {
                     Step::Prefilled { .. } | Step::Undecided => {}

@@ -13,7 +13,7 @@ use super::{
     CONTROL, NORMAL, Parts, UNUSED,
     special::{Specials, StatedTokens},
 };
-use crate::{EngineError, error::refuse, texts::Texts};
+use crate::{EngineError, error::refuse, files::texts::Texts};
 
 #[derive(Deserialize)]
 struct TokenizerFile {

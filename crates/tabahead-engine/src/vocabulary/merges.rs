@@ -9,7 +9,7 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-use crate::{EngineError, TokenId, error::refuse, texts::Texts};
+use crate::{EngineError, TokenId, error::refuse, files::texts::Texts};
 
 /// Marks the absence of a token.
 const NONE: TokenId = TokenId::MAX;

@@ -8,7 +8,7 @@ use super::{
     Parts,
     special::{Specials, StatedTokens},
 };
-use crate::{EngineError, error::refuse, gguf::GgufFile};
+use crate::{EngineError, error::refuse, files::gguf::GgufFile};
 
 /// Removes the tokenizer from the metadata and returns it.
 pub(crate) fn take(file: &mut GgufFile) -> Result<Parts, EngineError> {

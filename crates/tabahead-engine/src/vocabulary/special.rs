@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use tabahead_tokens::Marker::{self, File, Middle, Prefix, Suffix};
 
 use super::NORMAL;
-use crate::texts::Texts;
+use crate::files::texts::Texts;
 
 /// The meaning of a spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,11 +23,13 @@ const SPECULATOR: TestProgram = TestProgram::file("tabahead-speculation", "specu
 
 const DOCUMENT: &str = "crates/tabahead-text/src/document.rs";
 const VOCABULARY: &str = "crates/tabahead-engine/src/vocabulary.rs";
-const CHOICE: &str = "crates/tabahead-engine/src/choice.rs";
-const COPYING: &str = "crates/tabahead-engine/src/copying.rs";
-const LOOKAHEAD: &str = "crates/tabahead-engine/src/lookahead.rs";
-const KERNELS: &str = "crates/tabahead-engine/src/kernels.rs";
-const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/engine.rs";
+const CHOICE: &str = "crates/tabahead-engine/src/decoding/choice.rs";
+const COPYING: &str = "crates/tabahead-engine/src/decoding/copying.rs";
+const LOOKAHEAD: &str = "crates/tabahead-engine/src/decoding/lookahead.rs";
+const KERNELS: &str = "crates/tabahead-engine/src/arithmetic/kernels.rs";
+const ENGINE_ITSELF: &str = "crates/tabahead-engine/src/decoding/engine.rs";
+const SEQUENCE: &str = "crates/tabahead-engine/src/decoding/sequence.rs";
+const TRACK: &str = "crates/tabahead-engine/src/decoding/track.rs";
 const GENERATION: &str = "crates/tabahead-backend/src/local/generation.rs";
 const WINDOW_ITSELF: &str = "crates/tabahead-context/src/window.rs";
 const TEMPLATE: &str = "crates/tabahead-context/src/template.rs";
@@ -171,7 +173,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Healing",
         off: "stops are masked behind the cursor, too",
-        file: ENGINE_ITSELF,
+        file: SEQUENCE,
         piece: "at_cursor && self.request.mask_first_stop",
         becomes: "self.request.mask_first_stop",
         program: ENGINE,
@@ -913,7 +915,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.followed_before.clone_from(&mark.followed_before);",
         becomes: "",
         program: ENGINE,
-        test: "copying::tests::whoever_comes_back_finds_what_was_there",
+        test: "decoding::copying::tests::whoever_comes_back_finds_what_was_there",
     },
     Mutant {
         rule: "Copying",
@@ -963,7 +965,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Copying",
         off: "what was decoded is not looked for",
-        file: ENGINE_ITSELF,
+        file: TRACK,
         piece: "source.push(vocabulary.token_bytes(token));",
         becomes: "let _ = source;",
         program: ENGINE,
@@ -985,7 +987,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.scanned.saturating_sub(PROBE - 1)",
         becomes: "self.scanned",
         program: ENGINE,
-        test: "copying::tests::text_that_grows_is_matched_as_if_it_had_always_been_there",
+        test: "decoding::copying::tests::text_that_grows_is_matched_as_if_it_had_always_been_there",
     },
     Mutant {
         rule: "Path",
