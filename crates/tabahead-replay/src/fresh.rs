@@ -37,10 +37,7 @@ impl FreshProcess {
     /// Returns what is shown at a state, from the model's answer to that very state.
     pub(crate) fn shown(&mut self, state: &State, answers: &mut Answers) -> QuestionResult {
         let asked = self.0.ask(state.clone(), Priority::Foreground);
-        let (mut asking, mut request) = match asked {
-            Ok(asked) => asked,
-            Err(silence) => return Err(silence),
-        };
+        let (mut asking, mut request) = asked?;
         loop {
             let id = request.id;
             let (key, mut event) = match answers.begin(&request) {
