@@ -142,7 +142,7 @@ async fn what_the_rules_turn_off_reaches_no_model() {
     });
     running.open("/w/.env", "A=");
     let silent = Answer::Silent {
-        reason: Silence::Secret,
+        reason: Silence::Unsuitable,
         origin: None,
     };
     assert_eq!(running.request("A=").await, silent);
