@@ -40,7 +40,7 @@ const VALUES: [&str; 22] = [
 ];
 
 #[test]
-fn config_files_are_shown_or_refused_in_one_line() {
+fn config_files_are_shown_or_refused_line_by_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = |arguments: &[&str]| {
         let mut command = Command::new(program::path());
@@ -74,10 +74,17 @@ fn config_files_are_shown_or_refused_in_one_line() {
 }
 
 fn refusal(said: &str) -> Verdict {
-    let Some(line) = said.strip_suffix('\n') else {
+    let Some(lines) = said.strip_suffix('\n') else {
         return Err(format!("no line: {}", said.escape_debug()));
     };
-    check_text(&line).map(|()| "refused")
+    // Each wrong setting has a line of its own.
+    for line in lines.split('\n') {
+        if !line.starts_with("tabahead: ") {
+            return Err(format!("no line of the program: {}", line.escape_debug()));
+        }
+        check_text(&line)?;
+    }
+    Ok("refused")
 }
 
 /// Returns the lines of a file that sets everything to its default, made from the program's output.

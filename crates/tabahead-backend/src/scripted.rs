@@ -32,10 +32,10 @@ type ScriptFn = Box<dyn FnMut(&GenerationRequest) -> Script + Send>;
 /// Answers from a script, on the caller's thread.
 pub struct ScriptedBackend {
     sink: EventSink,
-    state: Mutex<State>,
+    state: Mutex<RunningScripts>,
 }
 
-struct State {
+struct RunningScripts {
     model: ModelState,
     script: ScriptFn,
     /// Generations that wait for the model, or that the script held.
@@ -56,7 +56,7 @@ impl ScriptedBackend {
     ) -> Self {
         Self {
             sink,
-            state: Mutex::new(State {
+            state: Mutex::new(RunningScripts {
                 model: ModelState::Loading,
                 script: Box::new(script),
                 waiting: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl ScriptedBackend {
         self.state().configured.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RunningScripts> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,8 +1,8 @@
 //! A question to a model: what it sees of a state, and what it has answered so far.
 //!
-//! [`Question`] is a view with the path that answers it. Whoever keeps paths (the cache) or adds to
-//! them (what runs) keeps questions. [`FreshQuestion`] asks about one state as a fresh process
-//! does: with the largest window that the engine accepts, until it is decided what is shown.
+//! [`Question`] is a view with the path that answers it; the cache and the running generations keep
+//! questions. [`FreshQuestion`] asks about one state as a fresh process does: with the largest
+//! window that the engine accepts, until it is decided what is shown.
 
 use tabahead_text::Document;
 

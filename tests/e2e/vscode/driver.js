@@ -453,7 +453,7 @@ async function survivesItsServer(workbench, window) {
   const before = await settled(workbench);
   process.kill(before.pid, 'SIGKILL');
   await window.type('self');
-  const after = await workbench.figures('another server', (now) => now.pid !== before.pid);
+  await workbench.figures('another server', (now) => now.pid !== before.pid);
   await window.statusIs('tabahead is idle');
   await window.type('.');
   await window.shown('a ghost by another server');
@@ -461,6 +461,7 @@ async function survivesItsServer(workbench, window) {
   await window.type('\t');
   assert.match((await window.saved('killed.py')).split('\n')[lineCount(ORDERS) - 1], /^ {8}self\.\w/);
   seen('the server was killed; the next one made ghosts from what was typed since, and the user was told nothing');
+  const after = await settled(workbench);
   await window.closeEditor();
   const closed = await settled(workbench);
   assert.equal(closed.documents, after.documents - 1);
