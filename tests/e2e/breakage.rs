@@ -13,9 +13,10 @@ use std::{
 };
 
 use serde_json::json;
+use tabahead_testkit::Random;
 use tree_sitter::{Language, Parser};
 
-use crate::{buffer::Buffer, client::Client, random::Random, report};
+use crate::{buffer::Buffer, client::Client, report};
 
 /// Number of places of each language and kind.
 const PLACES: usize = 12;

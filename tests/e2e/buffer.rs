@@ -27,8 +27,8 @@ pub struct Item {
 impl Buffer {
     /// Returns a buffer for a fixture text that marks the cursor with `$0`.
     pub fn new(name: &str, language: &str, fixture: &str) -> Self {
-        let cursor = fixture.find("$0").expect("the fixture holds a cursor");
-        Self::with_text(name, language, &fixture.replacen("$0", "", 1), cursor)
+        let (text, cursor) = tabahead_testkit::marked(fixture);
+        Self::with_text(name, language, &text, cursor)
     }
 
     /// Returns a buffer with the cursor at a byte.

@@ -15,12 +15,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tabahead_testkit::frames::{framed, read_message};
 
-use crate::{
-    buffer::Buffer,
-    frames::{framed, read_message},
-    program,
-};
+use crate::{buffer::Buffer, program};
 
 /// Time after which a hang becomes a failure; no test depends on how fast anything is.
 pub const PATIENCE: Duration = Duration::from_secs(120);

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tabahead_testkit::Random;
 
 use crate::{
     buffer::{Buffer, Item},
     client::Client,
-    random::Random,
     report,
     typing::{fresh_answer, fresh_client, hits},
 };

@@ -6,9 +6,7 @@
 
 mod buffer;
 mod client;
-mod frames;
 mod program;
-mod random;
 mod report;
 
 mod breakage;

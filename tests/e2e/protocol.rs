@@ -1,10 +1,9 @@
 //! Stress on the protocol: bursts, cancels and nonsense from a client.
 
 use serde_json::{Value, json};
+use tabahead_testkit::{Random, frames::framed};
 
-use crate::{
-    buffer::Buffer, client::Client, frames::framed, random::Random, report, typing::fresh_answer,
-};
+use crate::{buffer::Buffer, client::Client, report, typing::fresh_answer};
 
 const RUST: &str = "fn largest(numbers: &[i32]) -> Option<i32> {\n    let mut best = None;\n    for &number in numbers {\n        $0\n    }\n    best\n}\n";
 

@@ -7,11 +7,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tabahead_testkit::Random;
 
 use crate::{
     buffer::Buffer,
     client::{Client, PATIENCE},
-    random::Random,
     typing::fresh_answer,
 };
 

@@ -12,11 +12,11 @@ use tabahead_replay::{
     editing::{EditKind, Editing, EventKind},
     recording::Entries,
 };
+use tabahead_testkit::Random;
 
 use crate::{
     buffer::Buffer,
     client::{Client, PATIENCE},
-    random::Random,
 };
 
 /// Number of changes in all buffers together.

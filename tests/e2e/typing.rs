@@ -1,11 +1,11 @@
 //! Typing, reading and accepting: what a user sees, and where it came from.
 
 use serde_json::{Value, json};
+use tabahead_testkit::Random;
 
 use crate::{
     buffer::{Buffer, Item},
     client::Client,
-    random::Random,
     report,
 };
 

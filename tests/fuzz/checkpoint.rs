@@ -4,12 +4,12 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 use tabahead_engine::Model;
+use tabahead_testkit::Random;
 
 use crate::{
     bounds::bounded,
     damage,
     gguf::{fixtures, used},
-    random::Random,
     run::fuzz,
 };
 

@@ -5,11 +5,11 @@
 use std::{fs, process::Command};
 
 use serde_json::Value;
+use tabahead_testkit::Random;
 
 use crate::{
     bounds::check_text,
     damage, program,
-    random::Random,
     run::{Verdict, fuzz},
 };
 

@@ -4,8 +4,7 @@
 //! gets far before it meets them.
 
 use serde_json::{Map, Value, json};
-
-use crate::random::Random;
+use tabahead_testkit::Random;
 
 /// Numbers at the edges of what code may take for granted.
 pub const NUMBERS: [u64; 18] = [

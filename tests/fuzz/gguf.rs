@@ -3,11 +3,11 @@
 use std::{borrow::Cow, fs, path::PathBuf};
 
 use tabahead_engine::{EngineError, Model};
+use tabahead_testkit::Random;
 
 use crate::{
     bounds::{bounded, check_text},
     damage,
-    random::Random,
     run::{Verdict, fuzz},
 };
 

@@ -14,11 +14,10 @@ mod server;
 mod texts;
 
 use serde_json::{Value, json};
+use tabahead_testkit::{Random, frames::framed};
 
 use crate::{
     damage,
-    frames::framed,
-    random::Random,
     run::{Verdict, fuzz},
 };
 

@@ -8,12 +8,8 @@
 
 mod bounds;
 mod damage;
-#[path = "../e2e/frames.rs"]
-mod frames;
 #[path = "../e2e/program.rs"]
 mod program;
-#[path = "../e2e/random.rs"]
-mod random;
 mod run;
 
 mod checkpoint;

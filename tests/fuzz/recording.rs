@@ -8,11 +8,11 @@ use tabahead_replay::{
     editing::{Editing, EventKind},
     recording::{Entries, RecordingForm},
 };
+use tabahead_testkit::Random;
 
 use crate::{
     bounds::{bounded, check_text},
     damage,
-    random::Random,
     run::{Verdict, fuzz},
 };
 

@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::random::Random;
+use tabahead_testkit::Random;
 
 /// The result of a case: how it ended, or what was found.
 pub type Verdict = Result<&'static str, String>;

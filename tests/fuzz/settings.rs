@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value, json};
 use tabahead_session::{ReadableSettings, Setting, Settings};
+use tabahead_testkit::Random;
 
 use crate::{
     bounds::{bounded, check_text},
     damage,
-    random::Random,
     run::{Verdict, fuzz},
 };
 

@@ -6,10 +6,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use tabahead_context::{
-    ContextKey, ContextSettings, ContextWindow, DocumentName, FimTemplate, Layout, ModelProfile,
-    PreTokenizer, WindowBudgets,
-};
+use tabahead_context::{ContextKey, ContextSettings, ContextWindow, DocumentName, Layout};
+use tabahead_testkit::{named, profile};
 use tabahead_text::{Document, Version};
 
 criterion_group!(benches, window_and_key);
@@ -26,17 +24,7 @@ fn window_and_key(criterion: &mut Criterion) {
             ("prefix first", Layout::PrefixFirst),
             ("split", Layout::Split),
         ] {
-            let profile = ModelProfile {
-                id: "none".to_string(),
-                template: FimTemplate {
-                    layout,
-                    file_name: true,
-                },
-                pre_tokenizer: PreTokenizer::Qwen2,
-                context_tokens: 2048,
-                window: WindowBudgets::default(),
-                least_log_prob: None,
-            };
+            let profile = profile("none", named(layout), 2048);
             group.bench_function(BenchmarkId::new(order, size), |bencher| {
                 bencher.iter(|| {
                     let cursor = black_box(cursor);

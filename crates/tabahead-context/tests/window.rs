@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use tabahead_context::{
-    ContextKey, ContextSettings, ContextWindow, DocumentName, FimTemplate, Layout, ModelProfile,
-    OpenFile, OpenFiles, PreTokenizer, Segment, Silence, WindowBudgets,
+    ContextKey, ContextSettings, ContextWindow, DocumentName, Layout, ModelProfile, OpenFile,
+    OpenFiles, Segment, Silence, WindowBudgets,
 };
+use tabahead_testkit::named;
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
 const SMALL: ContextSettings = ContextSettings {
@@ -16,17 +17,7 @@ const SMALL: ContextSettings = ContextSettings {
 };
 
 fn profile(layout: Layout) -> ModelProfile {
-    ModelProfile {
-        id: "model".into(),
-        template: FimTemplate {
-            layout,
-            file_name: true,
-        },
-        pre_tokenizer: PreTokenizer::Qwen2,
-        context_tokens: 2048,
-        window: WindowBudgets::default(),
-        least_log_prob: None,
-    }
+    tabahead_testkit::profile("model", named(layout), 2048)
 }
 
 fn window(text: &str, cursor: usize, layout: Layout) -> Result<ContextWindow, Silence> {

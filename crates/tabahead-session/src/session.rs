@@ -120,6 +120,8 @@ impl SessionLoop {
 
     /// Runs until the front is gone.
     pub async fn run(mut self) {
+        // At once, because `tabahead stats` finds a server by its figures.
+        self.publish_figures();
         loop {
             self.deliver_answers();
             let timeout = self.model.timeout();
@@ -132,12 +134,15 @@ impl SessionLoop {
                 },
                 event = self.model.next_event() => self.take_event(event),
                 () = until(timeout) => self.model.handle_timeout(),
-                () = until(figures_due) => {
-                    let settings = self.layers.settings();
-                    self.figures.publish(&self.model, settings, self.clock.now());
-                }
+                () = until(figures_due) => self.publish_figures(),
             }
         }
+    }
+
+    fn publish_figures(&mut self) {
+        let settings = self.layers.settings();
+        self.figures
+            .publish(&self.model, settings, self.clock.now());
     }
 
     /// Runs the Speculator's pending effects, and passes on its answers.

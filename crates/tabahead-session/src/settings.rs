@@ -25,7 +25,7 @@ pub const EMBEDDED: &str = "mini";
 ///
 /// These are the names in the TOML file and in the editor's settings object, either nested
 /// (`[speculation]`, `enabled = true`) or dotted (`"speculation.enabled": true`). The fields' docs and
-/// bounds are what users read: [`Settings::schema`] has them, and the settings page of README.md,
+/// bounds are what users read: [`Settings::schema`] has them, the table of README.md, Neovim's help,
 /// the VS Code extension's package.json and `tabahead config` are made from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tabahead_backend::{Backend, Script, ScriptedBackend};
-use tabahead_context::{
-    DocumentName, FimTemplate, Layout, ModelProfile, PreTokenizer, Silence, State, WindowBudgets,
-};
+use tabahead_context::{DocumentName, Layout, ModelProfile, Silence, State};
 use tabahead_speculation::{Answer, DocumentId, Origin, RequestId, SuggestionId};
+use tabahead_testkit::named;
 use tabahead_text::{Document, Offset, Version};
 use tokio::{
     sync::{
@@ -25,17 +24,7 @@ use crate::{
 const DOCUMENT: DocumentId = DocumentId(1);
 
 fn profile() -> ModelProfile {
-    ModelProfile {
-        id: "script".to_owned(),
-        template: FimTemplate {
-            layout: Layout::SuffixFirst,
-            file_name: true,
-        },
-        pre_tokenizer: PreTokenizer::Qwen2,
-        context_tokens: 100_000,
-        window: WindowBudgets::default(),
-        least_log_prob: None,
-    }
+    tabahead_testkit::profile("script", named(Layout::SuffixFirst), 100_000)
 }
 
 /// A running session, and what its editor's side holds.
@@ -142,7 +131,7 @@ async fn what_the_rules_turn_off_reaches_no_model() {
     });
     running.open("/w/.env", "A=");
     let silent = Answer::Silent {
-        reason: Silence::Secret,
+        reason: Silence::Unsuitable,
         origin: None,
     };
     assert_eq!(running.request("A=").await, silent);

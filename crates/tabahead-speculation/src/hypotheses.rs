@@ -2,7 +2,7 @@
 //!
 //! `kind.rs` has the ways to get from one state to the next, `tree.rs` the states and how they follow
 //! the user, `rank.rs` the order in which they are computed. Decides nothing about answers: a
-//! request is answered from paths, whoever they were computed for. What is guessed wrongly costs
+//! request is answered from any path that holds its state. What is guessed wrongly costs
 //! computation alone.
 
 mod kind;

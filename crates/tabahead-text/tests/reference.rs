@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tabahead_testkit::Random;
 use tabahead_text::{Document, Edit, Offset, Position, PositionEncoding, Range, Version};
 
 /// Number of scripts compared; ten times as many if `TABAHEAD_THOROUGH` is set.
@@ -82,7 +83,7 @@ impl Script {
     /// Generates the script of a seed. Applies the edits to a plain string on the way, so that
     /// positions inside a surrogate pair can be left out.
     fn generated(seed: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let text: String = (0..random.below(12))
             .map(|_| *random.pick(&PIECES))
             .collect();
@@ -272,21 +273,4 @@ fn run_reference(modules: &Path, input: &str) -> String {
     let output = node.wait_with_output().expect("node ends");
     assert!(output.status.success());
     String::from_utf8(output.stdout).expect("node writes UTF-8")
-}
-
-/// SplitMix64: the same scripts everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len())]
-    }
 }

@@ -6,6 +6,7 @@ use std::{
     borrow::Cow,
     env,
     error::Error,
+    fmt,
     io::{self, Write},
     path::{self, Path, PathBuf},
     process::{self, ExitCode},
@@ -18,7 +19,9 @@ use serde_json::{Value, json};
 use tabahead_backend::{LocalBackend, LocalSettings, ModelSource};
 use tabahead_engine::Model;
 use tabahead_server::{ServerConfig, default_stats_dir, run_stdio};
-use tabahead_session::{EMBEDDED, Folders, Recorder, Session, Setting, Settings, Suitability};
+use tabahead_session::{
+    EMBEDDED, Folders, Recorder, Session, Setting, Settings, SettingsError, Suitability,
+};
 use tabahead_speculation::ComputedAhead;
 
 use crate::{
@@ -49,10 +52,35 @@ pub enum Speculation {
     Off,
 }
 
+/// All settings of the configuration file that cannot be used.
+#[derive(Debug)]
+pub struct WrongSettings {
+    file: PathBuf,
+    problems: Vec<SettingsError>,
+}
+
+impl WrongSettings {
+    /// Returns a line for each wrong setting.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let file = self.file.display();
+        self.problems
+            .iter()
+            .map(move |problem| format!("{file}: {problem}"))
+    }
+}
+
+impl fmt::Display for WrongSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.lines().collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl Error for WrongSettings {}
+
 /// Reads the configuration file: the file `named`, or the user's own if it exists.
 ///
 /// # Errors
-/// One line with the file and the key or line that is wrong.
+/// One line with the file and the line that is wrong, or [`WrongSettings`].
 pub fn load(named: Option<&Path>) -> Result<Resolved> {
     let file_layer = match find(named) {
         Some(file) if named.is_some() || file.exists() => read_layer(&file)?,
@@ -141,7 +169,15 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
 
 fn read_layer(file: &Path) -> Result<Value> {
     let layer = parse_layer(file)?;
-    Settings::resolve(&[&layer]).with_context(|| file.display().to_string())?;
+    let problems: Vec<SettingsError> = Settings::readable(&[&layer])
+        .problems
+        .into_iter()
+        .map(|(_, problem)| problem)
+        .collect();
+    if !problems.is_empty() {
+        let file = file.to_owned();
+        return Err(WrongSettings { file, problems }.into());
+    }
     Ok(layer)
 }
 

@@ -28,7 +28,10 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Cli, Command};
+use crate::{
+    args::{Cli, Command},
+    config::WrongSettings,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -36,12 +39,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Without a standard error, the exit code still reports the failure.
-            let _ = writeln!(
-                io::stderr(),
-                "tabahead: {}",
-                output::plain(&format!("{error:#}"))
-            );
+            for line in lines_of(&error) {
+                // Without a standard error, the exit code still reports the failure.
+                let _ = writeln!(io::stderr(), "tabahead: {}", output::plain(&line));
+            }
             ExitCode::FAILURE
         }
     }
@@ -84,6 +85,14 @@ fn start_logging(filter: &str) -> Result<()> {
         .log_internal_errors(false)
         .init();
     Ok(())
+}
+
+/// Returns the lines that report an error: one, except where several settings are wrong.
+fn lines_of(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref::<WrongSettings>() {
+        Some(wrong) => wrong.lines().collect(),
+        None => vec![format!("{error:#}")],
+    }
 }
 
 /// Reports whether the reader of our output has closed it, as `head` does; that is not a failure.

@@ -93,6 +93,12 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// Formats a count with its noun, in the singular for one.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{count} {noun}")
+}
+
 /// Formats a share as a percentage with one decimal.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)

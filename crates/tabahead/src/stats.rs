@@ -48,18 +48,18 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
     let model = figures.pointer("/model/id").and_then(Value::as_str);
     writeln!(
         out,
-        "{}  {}, {} documents, up {} s",
+        "{}  {}, {}, up {} s",
         style(format!("server {pid}")).bold(),
         output::plain(model.unwrap_or("no model yet")),
-        count("/documents"),
+        output::counted(count("/documents"), "document", "documents"),
         count("/uptime_seconds")
     )?;
     writeln!(
         out,
-        "  requests {}: {} misses, {} joined, {} exact, {} typed through, {} speculated; {} \
+        "  requests {}: {}, {} joined, {} exact, {} typed through, {} speculated; {} \
          superseded, {} not for the model, {} failed",
         count("/requests"),
-        count("/misses"),
+        output::counted(count("/misses"), "miss", "misses"),
         count("/hits/joined"),
         count("/hits/exact"),
         count("/hits/typed_through"),
@@ -78,7 +78,8 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "  tokens: {} of {} prompt tokens computed, {} decoded, {} constrained, {} wasted; {} a second",
+        "  tokens: {} of {} prompt tokens computed, {} decoded, {} given by the text before the \
+         cursor, {} wasted; {} a second",
         count("/tokens/prefilled"),
         count("/tokens/prompt"),
         count("/tokens/decoded"),
@@ -107,4 +108,34 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
         output::bytes(count("/cache/bytes")),
         output::bytes(count("/kv/bytes"))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        let heads = [1, 2].map(|documents| {
+            let mut out = Vec::new();
+            let figures = json!({"documents": documents, "requests": 1, "misses": documents});
+            print(&mut out, 7, &figures).expect("a vector takes everything");
+            let out = console::strip_ansi_codes(&String::from_utf8_lossy(&out)).into_owned();
+            let head: Vec<String> = out.lines().take(2).map(ToOwned::to_owned).collect();
+            head.join("|")
+        });
+        assert!(
+            heads[0]
+                .starts_with("server 7  no model yet, 1 document, up 0 s|  requests 1: 1 miss, "),
+            "{}",
+            heads[0]
+        );
+        assert!(
+            heads[1].starts_with(
+                "server 7  no model yet, 2 documents, up 0 s|  requests 1: 2 misses, "
+            ),
+            "{}",
+            heads[1]
+        );
+    }
 }

@@ -861,6 +861,53 @@ fn the_doctor_names_a_wrong_setting() {
 }
 
 #[test]
+fn each_wrong_setting_of_the_file_is_named_on_a_line() {
+    let home = tempfile::tempdir().expect("a folder");
+    configure(
+        home.path(),
+        "typo = 1\nthreads = \"many\"\nmax_tokens = 9\n",
+    );
+    let doctor = tabahead(home.path(), &["doctor"]).output().expect("starts");
+    let found = text(&doctor.stdout);
+    assert!(
+        found.contains("'typo'") && found.contains("'threads'"),
+        "{found}"
+    );
+    for arguments in [&["config"][..], &["complete", "examples/inventory.py:48"]] {
+        let output = tabahead(home.path(), arguments).output().expect("starts");
+        assert_eq!(output.status.code(), Some(1));
+        let error = text(&output.stderr);
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(lines.len(), 2, "{error}");
+        assert!(
+            lines.iter().all(|line| line.contains("config.toml: ")),
+            "{error}"
+        );
+        for key in ["'typo'", "'threads'"] {
+            assert_eq!(
+                lines.iter().filter(|line| line.contains(key)).count(),
+                1,
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_server_without_an_editor_reports_that_in_a_line() {
+    let home = tempfile::tempdir().expect("a folder");
+    let recordings = home.path().join("recordings");
+    let recordings = recordings.to_str().expect("Unicode");
+    for arguments in [&["lsp"][..], &["record", recordings]] {
+        let output = served(home.path(), arguments, "warn", &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let error = text(&output.stderr);
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains("no editor is connected"), "{error}");
+    }
+}
+
+#[test]
 fn settings_come_from_the_file_in_the_config_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("tabahead")).expect("a folder");

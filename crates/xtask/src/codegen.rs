@@ -1,11 +1,11 @@
-//! `cargo xtask codegen`: settings in package.json and README.md, written from the program's own
-//! schema.
+//! `cargo xtask codegen`: settings in package.json, README.md and Neovim's help, written from the
+//! program's own schema.
 //!
 //! The one struct of settings is `tabahead_session::Settings`. `tabahead config --schema` describes
-//! it; this task turns the schema into the `configuration` of the VS Code extension and the table
-//! of README.md. Tidy compares both with the committed files.
+//! it; this task turns the schema into the `configuration` of the VS Code extension, the table of
+//! README.md and a section of Neovim's help. Tidy compares them with the committed files.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -14,6 +14,14 @@ use crate::building::build;
 
 const PACKAGE: &str = "editors/vscode/package.json";
 const README: &str = "README.md";
+const HELP: &str = "editors/nvim/doc/tabahead.txt";
+const HELP_TAGS: &str = "editors/nvim/doc/tags";
+
+/// Number of columns of a help file, as `:help help-writing` has it.
+const HELP_COLUMNS: usize = 78;
+
+/// Columns before a setting's description in the help file.
+const HELP_INDENT: usize = 4;
 
 /// Settings that decide which program or file is run or read. VS Code takes them only from the
 /// user's own settings, because a folder that the user opens must not decide that.
@@ -47,9 +55,13 @@ fn generated(root: &Path) -> Result<Vec<(&'static str, String)>> {
     ensure!(output.status.success(), "tabahead config --schema failed");
     let settings = leaves(&serde_json::from_slice(&output.stdout)?);
     let read = |file: &str| fs::read_to_string(root.join(file)).context(file.to_owned());
+    let help = with_help_section(&read(HELP)?, &settings)?;
+    let tags = help_tags(&help)?;
     Ok(vec![
         (PACKAGE, with_configuration(&read(PACKAGE)?, &settings)?),
         (README, with_table(&read(README)?, &settings)?),
+        (HELP, help),
+        (HELP_TAGS, tags),
     ])
 }
 
@@ -125,23 +137,99 @@ fn with_configuration(package: &str, settings: &[SettingSchema]) -> Result<Strin
 
 /// Returns README.md with a row for each setting, between two marks.
 fn with_table(readme: &str, settings: &[SettingSchema]) -> Result<String> {
-    let (begin, end) = ("<!-- settings -->\n", "<!-- /settings -->");
-    let (before, rest) = readme
-        .split_once(begin)
-        .with_context(|| format!("{README} has no {begin}"))?;
-    let (_, after) = rest
-        .split_once(end)
-        .with_context(|| format!("{README} has no {end}"))?;
     let mut table = "| key | default | what it does |\n| --- | --- | --- |\n".to_owned();
     for (key, schema) in settings {
         let default = match &schema["default"] {
             Value::Null => "unset".to_owned(),
             value => format!("`{value}`"),
         };
-        let doc = schema["description"].as_str().unwrap_or_default();
-        table += &format!("| `{key}` | {default} | {doc} |\n");
+        table += &format!("| `{key}` | {default} | {} |\n", description(schema));
     }
-    Ok(format!("{before}{begin}{table}{end}{after}"))
+    let marks = ("<!-- settings -->\n", "<!-- /settings -->");
+    with_text_between(readme, marks, &table).context(README)
+}
+
+/// Returns Neovim's help with a paragraph for each setting: from the line with the section's tag to
+/// the line that separates it from the next section.
+fn with_help_section(help: &str, settings: &[SettingSchema]) -> Result<String> {
+    let introduction = "These are settings of the program, for `settings` in |tabahead.setup()|. \
+                        A dotted key can also be written as a table in a table.";
+    let mut section = format!("\n{}\n", wrapped(introduction, HELP_COLUMNS).join("\n"));
+    for (key, schema) in settings {
+        let tag = format!("*tabahead-settings.{key}*");
+        let default = match &schema["default"] {
+            Value::Null => "unset".to_owned(),
+            value => value.to_string(),
+        };
+        section += &format!("\n{tag:>HELP_COLUMNS$}\n`{key}`  (default: {default})\n");
+        let lines = wrapped(description(schema), HELP_COLUMNS - HELP_INDENT);
+        section += &indented(&lines.join("\n"), HELP_INDENT);
+        section.push('\n');
+    }
+    section.push('\n');
+    let marks = ("*tabahead-settings*\n", "=====");
+    with_text_between(help, marks, &section).context(HELP)
+}
+
+/// Returns the index of the help file's tags, as `:helptags` writes it.
+fn help_tags(help: &str) -> Result<String> {
+    let mut tags = BTreeSet::new();
+    for word in help.split_whitespace() {
+        let tag = word
+            .strip_prefix('*')
+            .and_then(|word| word.strip_suffix('*'));
+        if let Some(tag) = tag.filter(|tag| !tag.is_empty() && !tag.contains(['*', '|'])) {
+            ensure!(tags.insert(tag), "{HELP} has the tag '{tag}' twice");
+        }
+    }
+    let lines = tags
+        .iter()
+        .map(|tag| format!("{tag}\ttabahead.txt\t/*{tag}*\n"));
+    Ok(lines.collect())
+}
+
+fn description(schema: &Value) -> &str {
+    schema["description"].as_str().unwrap_or_default()
+}
+
+/// Returns the text with `inner` between the marks.
+fn with_text_between(text: &str, (begin, end): (&str, &str), inner: &str) -> Result<String> {
+    let no_mark = |mark: &str| format!("the mark '{}' is missing", mark.trim_end());
+    let (before, rest) = text.split_once(begin).with_context(|| no_mark(begin))?;
+    let ends = rest.find(end).with_context(|| no_mark(end))?;
+    Ok(format!("{before}{begin}{inner}{}", &rest[ends..]))
+}
+
+/// Breaks a text into lines of at most `width` characters. Does not break code in backticks.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    // Every second part is code: its blanks do not separate words.
+    let mut words = vec![String::new()];
+    for (number, part) in text.split('`').enumerate() {
+        if number % 2 == 1 {
+            let word = words.last_mut().expect("there is always a word");
+            *word += &format!("`{part}`");
+            continue;
+        }
+        for (number, piece) in part.split(' ').enumerate() {
+            if number > 0 {
+                words.push(String::new());
+            }
+            words
+                .last_mut()
+                .expect("there is always a word")
+                .push_str(piece);
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                *line += &format!(" {word}");
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 fn indented(text: &str, by: usize) -> String {
@@ -185,6 +273,40 @@ mod tests {
         );
         assert_eq!(with_table(&once, &settings()).expect("again"), once);
         assert!(with_table("nothing", &settings()).is_err());
+    }
+
+    #[test]
+    fn a_help_section_is_written_between_its_tag_and_the_next_section() {
+        let help = "*tabahead.txt*\n|tabahead-settings|\n=====\n2. Settings *tabahead-settings*\nold\n=====\n3. x\n";
+        let once = with_help_section(help, &settings()).expect("it has the marks");
+        assert!(once.starts_with(
+            "*tabahead.txt*\n|tabahead-settings|\n=====\n2. Settings *tabahead-settings*\n\nThese"
+        ));
+        let last = format!(
+            "\n{:>78}\n`model`  (default: \"mini\")\n    The model.\n\n=====\n3. x\n",
+            "*tabahead-settings.model*"
+        );
+        assert!(once.ends_with(&last), "{once}");
+        assert_eq!(with_help_section(&once, &settings()).expect("again"), once);
+        assert!(with_help_section("nothing", &settings()).is_err());
+    }
+
+    #[test]
+    fn tags_are_listed_once_and_in_order() {
+        assert_eq!(
+            help_tags("*b*  x `*`\n *a.c* |b|\n").expect("they differ"),
+            "a.c\ttabahead.txt\t/*a.c*\nb\ttabahead.txt\t/*b*\n"
+        );
+        assert!(help_tags("*a* *a*").is_err());
+    }
+
+    #[test]
+    fn lines_are_not_broken_in_code() {
+        assert_eq!(wrapped("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(
+            wrapped("as `{ a = 1 }`, or", 8),
+            ["as", "`{ a = 1 }`,", "or"]
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! the end. If everything could be prepared, `TABAHEAD_REQUIRE_ALL` makes the tests fail rather
 //! than skip.
 
+mod timing;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -27,6 +29,7 @@ use crate::{
     },
     tidy,
 };
+use timing::Times;
 
 /// Folders of the lock files of the Node packages.
 const NODE_LOCK: &str = "crates/tabahead-text/tests/reference";
@@ -60,6 +63,7 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     let begin = Instant::now();
     let cache = cache_folder(root)?;
     // Downloads and installations leave the processor free for the compiler.
+    let mut times = Times::default();
     let (prepared, compiled) = thread::scope(|scope| {
         let compiled = scope.spawn(|| {
             if arguments.no_tidy {
@@ -68,14 +72,21 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
                 tidy::compiled(root)
             }
         });
-        let prepared = prepare_all(root, &cache, arguments.thorough);
-        (prepared, compiled.join())
+        let prepared = times.measure("prepare", || prepare_all(root, &cache, arguments.thorough));
+        let compiled = times.measure("tidy with a compiler, after prepare", || compiled.join());
+        (prepared, compiled)
     });
     let failed = compiled.map_err(|_| anyhow!("a check of tidy panicked"))??;
-    let tidy_passed = arguments.no_tidy || tidy::others(root, failed)?;
+    let tidy_passed = times.measure("tidy without a compiler", || {
+        Ok::<_, anyhow::Error>(arguments.no_tidy || tidy::others(root, failed)?)
+    })?;
     let log = cache.join("test-log.txt");
-    let tests = run_tests(root, arguments, &prepared, &log)?;
-    let mutants_noticed = !arguments.thorough || mutants::run(root, &MutantsArguments::default())?;
+    let tests = run_tests(root, arguments, &prepared, &log, &mut times)?;
+    let mutants_noticed = times.measure("mutants", || {
+        Ok::<_, anyhow::Error>(
+            !arguments.thorough || mutants::run(root, &MutantsArguments::default())?,
+        )
+    })?;
 
     println!("\n==== summary ====");
     for Preparation { name, outcome, .. } in &prepared {
@@ -97,6 +108,7 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
         (true, true) => println!("mutants   passed"),
         (true, false) => println!("mutants   FAILED"),
     }
+    print!("{}", times.summary());
     println!(
         "tests     {} passed, {} failed, in {}",
         tests.counts.passed,
@@ -239,8 +251,9 @@ fn run_tests(
     arguments: &TestArguments,
     prepared: &[Preparation],
     log: &Path,
+    times: &mut Times,
 ) -> Result<TestRun> {
-    let Some(binary) = build(root, &["--all-targets"])? else {
+    let Some(binary) = times.measure("build", || build(root, &["--all-targets"]))? else {
         eprintln!("the workspace does not build: no test was run");
         return Ok(TestRun {
             succeeded: false,
@@ -250,6 +263,9 @@ fn run_tests(
     if log.exists() {
         fs::remove_file(log)?;
     }
+    // Cargo names the programs on standard error, and they report on standard output: one pipe
+    // keeps the order.
+    let (output, input) = std::io::pipe()?;
     let mut command = Command::new(env!("CARGO"));
     command
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -257,7 +273,8 @@ fn run_tests(
         .env("TABAHEAD_BIN", binary)
         .env("TABAHEAD_TEST_LOG", log)
         .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+        .stdout(input.try_clone()?)
+        .stderr(input);
     for Preparation {
         variable, outcome, ..
     } in prepared
@@ -278,11 +295,13 @@ fn run_tests(
             .env("PROPTEST_CASES", "4096");
     }
     let mut child = command.spawn().context("cargo test could not be run")?;
-    let output = child.stdout.take().context("the output was piped")?;
+    // The output ends when nothing here holds its other end.
+    drop(command);
     let mut counts = Counts::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
         counts.add(&line);
+        times.read(&line);
         println!("{line}");
     }
     std::io::stdout().flush()?;

@@ -46,6 +46,9 @@ const LARGEST_BUNDLE: u64 = 600_000;
 /// Folder of the formatter of the Lua files, with its lock file.
 pub const STYLUA: &str = "crates/xtask/lua";
 
+/// The crate that no other crate may have as a normal dependency.
+const TESTKIT: &str = "tabahead-testkit";
+
 /// The folders of the Lua files.
 const LUA_FOLDERS: [&str; 2] = ["editors/nvim", "tests/e2e"];
 
@@ -223,6 +226,7 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
     let table = read_map(&map);
     let mut findings = map_findings(&table, &crate_folders(root)?);
     findings.extend(arrow_findings(&table, &our_arrows(&metadata)));
+    findings.extend(testkit_findings(&table));
     for package in metadata.workspace_packages() {
         findings.extend(unused_dependencies(root, package)?);
     }
@@ -412,6 +416,20 @@ fn arrow_findings(map: &[MapRow], arrows: &BTreeMap<String, BTreeSet<String>>) -
     findings
 }
 
+/// Finds rows that allow a normal dependency on what only tests may use.
+fn testkit_findings(map: &[MapRow]) -> Vec<Finding> {
+    map.iter()
+        .filter(|row| row.arrows.contains(TESTKIT))
+        .map(|row| {
+            let rule = format!(
+                "`{}` may have `{TESTKIT}` as a dev-dependency only",
+                row.name
+            );
+            map_finding(row.line, rule)
+        })
+        .collect()
+}
+
 fn map_finding(line: usize, rule: String) -> Finding {
     Finding {
         place: "ARCHITECTURE.md".into(),
@@ -596,6 +614,17 @@ mod tests {
             lines(arrow_findings(&read_map(MAP), &arrows)),
             [
                 "ARCHITECTURE.md:5: the map allows `tabahead-a` to depend on `tabahead-c`, but it does not"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_that_allows_what_only_tests_may_use_is_found() {
+        let map = "| `tabahead-a` | `b` | |\n| `tabahead-b` | `testkit` | |\n";
+        assert_eq!(
+            lines(testkit_findings(&read_map(map))),
+            [
+                "ARCHITECTURE.md:2: `tabahead-b` may have `tabahead-testkit` as a dev-dependency only"
             ]
         );
     }

@@ -10,7 +10,9 @@ use super::{
     server::{Asked, Item, Server},
     texts::{self, Encoding, Place},
 };
-use crate::{random::Random, settings::layer};
+use tabahead_testkit::Random;
+
+use crate::settings::layer;
 
 /// The state of an editor.
 #[derive(Default)]

@@ -6,7 +6,9 @@ use super::{
     server::CANARY,
     texts::{FIRST_HALF, Place, SECOND_HALF},
 };
-use crate::{damage, random::Random};
+use tabahead_testkit::Random;
+
+use crate::damage;
 
 /// URIs of files, and some that are not of files.
 pub const ADDRESSES: [&str; 9] = [

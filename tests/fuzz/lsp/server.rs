@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::texts::{self, Encoding, FIRST_HALF, Place, SECOND_HALF};
-use crate::{
-    bounds::check_text,
+use tabahead_testkit::{
+    Random,
     frames::{header, read_message},
-    program,
-    random::Random,
 };
+
+use crate::{bounds::check_text, program};
 
 /// Word that texts may contain; it must not be in the log.
 pub const CANARY: &str = "zqcanaryqz";

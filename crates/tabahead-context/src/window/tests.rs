@@ -201,5 +201,5 @@ fn later_attempts_see_less() {
         |attempt| window(lines, Layout::SuffixFirst, attempt).map(|w| w.tail + "$0" + &w.suffix);
     let sizes = [0, 1, 2].map(|attempt| seen(attempt).map_or(0, |text| text.len()));
     assert!(sizes.is_sorted_by(|more, less| more > less), "{sizes:?}");
-    assert_eq!(seen(3), Err(Silence::LongLine));
+    assert_eq!(seen(3), Err(Silence::TooLong));
 }

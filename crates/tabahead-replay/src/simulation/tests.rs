@@ -4,8 +4,9 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use tabahead_backend::schedule::Costs;
-use tabahead_context::{ContextSettings, CutSettings, DocumentName, Layout};
+use tabahead_context::{ContextSettings, DocumentName, Layout};
 use tabahead_speculation::{ComputedAhead, DocumentId, SpeculatorSettings, Timestamp};
+use tabahead_testkit::{cut_of, marked};
 use tabahead_text::{Document, Offset, Version};
 
 use super::{EngineCosts, Setup, run};
@@ -113,11 +114,7 @@ fn setup() -> Setup {
     Setup {
         settings: SpeculatorSettings {
             context: ContextSettings::default(),
-            cut: CutSettings {
-                max_tokens: 40,
-                least_log_prob: None,
-                least_log_prob_at_end: f32::NEG_INFINITY,
-            },
+            cut: cut_of(40),
             ahead: ComputedAhead::Accepts(3),
             cache_bytes: 1 << 20,
             in_flight: NonZeroUsize::new(4).expect("not zero"),
@@ -160,11 +157,11 @@ fn tell_by(
     actions: &[(u64, ScriptedAction)],
     setup: &Setup,
 ) -> (Figures, Vec<(u64, String)>) {
-    let cursor = text.find("$0").expect("the text has a cursor");
+    let (unmarked, cursor) = marked(text);
     let mut user = ScriptedUser {
         actions: actions.to_vec(),
         next: 0,
-        text: Document::new(&text.replace("$0", ""), Version(1)),
+        text: Document::new(&unmarked, Version(1)),
         cursor: Offset(cursor),
         screen: None,
         shown: Vec::new(),

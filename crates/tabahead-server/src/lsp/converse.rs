@@ -78,7 +78,9 @@ async fn read_messages(
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(MOST_WAITING));
     let mut input = BufReader::new(input);
+    let mut has_begun = false;
     while let Some(frame) = read_frame(&mut input).await? {
+        has_begun = true;
         let encoding = front.encoding;
         let answering = match &frame {
             Frame::Body(body) => take(&mut front, &readable(body, encoding)),
@@ -98,6 +100,9 @@ async fn read_messages(
         if sender.send(PendingAnswer { answering, place }).is_err() {
             break;
         }
+    }
+    if !has_begun {
+        tracing::warn!("no editor is connected: standard input ended before the first message");
     }
     Ok(())
 }

@@ -9,10 +9,9 @@ use std::{
 
 use serde_json::{Value, json};
 use tabahead_backend::{Backend, LocalBackend, LocalSettings, Script, ScriptedBackend};
-use tabahead_context::{
-    FimTemplate, GenerationRequest, Layout, ModelProfile, PreTokenizer, WindowBudgets,
-};
+use tabahead_context::{GenerationRequest, Layout, ModelProfile};
 use tabahead_session::{Folders, Launch, Recorder};
+use tabahead_testkit::{frames, named};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream},
     task::JoinHandle,
@@ -42,17 +41,7 @@ pub(super) struct Client {
 }
 
 pub(super) fn profile() -> ModelProfile {
-    ModelProfile {
-        id: "script".to_owned(),
-        template: FimTemplate {
-            layout: Layout::SuffixFirst,
-            file_name: true,
-        },
-        pre_tokenizer: PreTokenizer::Qwen2,
-        context_tokens: 100_000,
-        window: WindowBudgets::default(),
-        least_log_prob: None,
-    }
+    tabahead_testkit::profile("script", named(Layout::SuffixFirst), 100_000)
 }
 
 impl Client {
@@ -168,7 +157,7 @@ impl Client {
     }
 
     pub(super) async fn send_bytes(&mut self, body: &[u8]) {
-        let header = format!("Content-Length: {}\r\n\r\n", body.len());
+        let header = frames::header(body.len());
         let input = self.input.as_mut().expect("input is open");
         let frame = [header.as_bytes(), body].concat();
         input.write_all(&frame).await.expect("it reads");

@@ -79,6 +79,24 @@ pub(super) fn assert_tokens_add_up(stats: &Value) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_has_a_file_of_figures_as_soon_as_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let started = Started {
+        stats_dir: Some(folder.path().to_owned()),
+        ..Started::default()
+    };
+    let start = tokio::time::Instant::now();
+    let client = Client::start_with(started, says("1;\n")).await;
+    // The clock advances only while the server waits, and not while it writes a file.
+    while crate::running_stats(folder.path()).is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let waited = start.elapsed();
+    assert!(waited < std::time::Duration::from_secs(1), "{waited:?}");
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_figures_of_a_running_server_lie_in_a_file_until_it_ends() {
     let folder = tempfile::tempdir().expect("a folder");
     let started = Started {

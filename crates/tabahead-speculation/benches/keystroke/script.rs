@@ -6,14 +6,14 @@
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use tabahead_context::{
-    ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent, GenerationId,
-    GenerationRequest, Layout, ModelProfile, PathToken, PreTokenizer, Suggestion, WindowBudgets,
-    stable_boundary,
+    ContextSettings, DocumentName, GenerationEvent, GenerationId, GenerationRequest, Layout,
+    PathToken, PreTokenizer, Suggestion, stable_boundary,
 };
 use tabahead_speculation::{
     Answer, ComputedAhead, DocumentId, Effect, Input, RequestId, Speculator, SpeculatorSettings,
     Timestamp,
 };
+use tabahead_testkit::{cut_of, named, profile};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
 /// Text before the story.
@@ -105,26 +105,12 @@ impl SpeculatorDriver {
     pub fn new(ahead: ComputedAhead) -> Self {
         let settings = SpeculatorSettings {
             context: ContextSettings::default(),
-            cut: CutSettings {
-                max_tokens: 64,
-                least_log_prob: None,
-                least_log_prob_at_end: f32::NEG_INFINITY,
-            },
+            cut: cut_of(64),
             ahead,
             cache_bytes: 1 << 30,
             in_flight: NonZeroUsize::new(2).expect("not zero"),
         };
-        let profile = ModelProfile {
-            id: "story".to_string(),
-            template: FimTemplate {
-                layout: Layout::SuffixFirst,
-                file_name: true,
-            },
-            pre_tokenizer: PreTokenizer::Qwen2,
-            context_tokens: 10_000,
-            window: WindowBudgets::default(),
-            least_log_prob: None,
-        };
+        let profile = profile("story", named(Layout::SuffixFirst), 10_000);
         Self {
             speculator: Speculator::new(settings, profile),
             requests: 0,

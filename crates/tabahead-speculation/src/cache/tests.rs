@@ -5,6 +5,7 @@ use tabahead_context::{
     OpenFiles, PathEnd, PathToken, PreTokenizer, Priority, QuestionSettings, State, View,
     WindowBudgets,
 };
+use tabahead_testkit::Random;
 use tabahead_text::{Document, Offset, Version};
 
 use super::{SuggestionCache, size_of_entry};
@@ -59,23 +60,11 @@ fn path_saying(text: &str, said: &str) -> KnownPath {
     known
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % end
-    }
-
-    /// Returns a text of two letters, which is often a prefix of another one.
-    fn letters(&mut self, end: u64) -> String {
-        (0..self.below(end))
-            .map(|_| ['a', 'b'][self.below(2) as usize])
-            .collect()
-    }
+/// Returns a text of two letters, which is often a prefix of another one.
+fn letters(random: &mut Random, end: usize) -> String {
+    (0..random.below(end))
+        .map(|_| ['a', 'b'][random.below(2)])
+        .collect()
 }
 
 #[test]
@@ -99,14 +88,14 @@ fn it_keeps_what_a_list_ordered_by_use_keeps() {
     // Least recently used first.
     let mut list: Vec<KnownPath> = Vec::new();
     let mut evicted = 0;
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for _ in 0..5_000 {
         let text = format!(
             "{}\nsuffix {}\n",
-            "x".repeat(random.below(4) as usize),
+            "x".repeat(random.below(4)),
             random.below(4)
         );
-        let new = path(&text, random.below(8) as usize);
+        let new = path(&text, random.below(8));
         let at = list
             .iter()
             .position(|kept| kept.question.view.key == new.question.view.key);
@@ -136,7 +125,7 @@ fn it_keeps_what_a_list_ordered_by_use_keeps() {
 
 #[test]
 fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
-    let mut random = Random(2);
+    let mut random = Random::new(2);
     let mut found = 0;
     for kept in [3, 20, 200] {
         let budget = kept * size_of_entry(&path_saying("aaaa\nfoo", "abab"));
@@ -144,19 +133,19 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
         // All paths, whether still in the cache or evicted.
         let mut all: Vec<KnownPath> = Vec::new();
         for _ in 0..1_500 {
-            let (tail, base) = (random.letters(9), random.below(2));
-            let said = random.letters(14);
+            let (tail, base) = (letters(&mut random, 9), random.below(2));
+            let said = letters(&mut random, 14);
             let new = path_saying(&format!("{tail}\nsuffix {base}\n"), &said);
             all.retain(|path| path.question.view.key != new.question.view.key);
             all.push(new.clone());
             cache.keep(new);
 
             // A place somewhere along a path, with other text typed there at times.
-            let along = &all[random.below(all.len() as u64) as usize];
+            let along = &all[random.below(all.len())];
             let mut asked = String::from_utf8_lossy(along.question.path.bytes()).into_owned();
-            asked.truncate(random.below(asked.len() as u64 + 1) as usize);
+            asked.truncate(random.below(asked.len() + 1));
             if random.below(3) == 0 {
-                asked += &random.letters(4);
+                asked += &letters(&mut random, 4);
             }
             let base = random.below(2);
             let view = path_saying(&format!("{asked}\nsuffix {base}\n"), "")

@@ -94,8 +94,8 @@ pub(crate) struct ChangeReading<'a> {
     end: Option<Offset>,
     /// Text between the old cursor and that place.
     inserted: String,
-    /// Number of bytes of it before the closers that the editor added.
-    typed: usize,
+    /// Number of bytes of it before the closers that the editor added; `None` if it added none.
+    typed: Option<usize>,
     is_same_before: bool,
     /// Number of bytes before the cursor that were deleted, if nothing else was done.
     deleted: Option<usize>,
@@ -110,7 +110,7 @@ impl<'a> ChangeReading<'a> {
             from,
             to,
             end,
-            typed: typed_length(&inserted),
+            typed: before_closers(&inserted),
             inserted,
             is_same_before: from.is_same_before(from.cursor, to),
             deleted: deleted_before(from, to, end),
@@ -120,10 +120,10 @@ impl<'a> ChangeReading<'a> {
     /// Returns the cursor after the change: after what was typed, but before what the editor added
     /// after that; where it was if the change was elsewhere.
     pub fn cursor(&self) -> Offset {
-        match self.end {
-            Some(end) if end > self.from.cursor => Offset(self.from.cursor.0 + self.typed),
-            Some(end) => end,
-            None => self.to.clamp(self.from.cursor),
+        match (self.end, self.typed) {
+            (_, Some(typed)) => Offset(self.from.cursor.0 + typed),
+            (Some(end), None) => end,
+            (None, None) => self.to.clamp(self.from.cursor),
         }
     }
 
@@ -139,7 +139,7 @@ impl<'a> ChangeReading<'a> {
         if agreed > 0 && are_added_closers(&self.inserted[agreed..]) {
             TextChange::TypedAlong(TypedAlong {
                 inserted: agreed,
-                typed: agreed.min(self.typed),
+                typed: agreed.min(self.typed.unwrap_or(agreed)),
                 is_all: self.is_same_before,
             })
         } else if self.is_same_before && !self.inserted.is_empty() {
@@ -160,19 +160,18 @@ pub(crate) fn is_same_text(one: &Document, other: &Document, near: Offset) -> bo
     one.len() == other.len() && around(one) == around(other) && one.has_same_text(other)
 }
 
-/// Returns the length of what was typed of an inserted text: up to the first position after which
-/// there are only closers for what was opened before it, as editors add on their own. If the guess
-/// is too short, a path that continues to the right position still agrees with it.
-fn typed_length(inserted: &str) -> usize {
+/// Returns the first position in an inserted text after which there are only closers for what was
+/// opened before it, as editors add on their own. If the guess is too short, a path that continues
+/// to the right position still agrees with it.
+fn before_closers(inserted: &str) -> Option<usize> {
     if inserted.len() > NEIGHBOURHOOD {
-        return inserted.len();
+        return None;
     }
-    let places = inserted.char_indices().map(|(at, _)| at).skip(1);
-    let mut ends = places.filter(|&at| {
+    let mut places = inserted.char_indices().map(|(at, _)| at).skip(1);
+    places.find(|&at| {
         let (typed, added) = inserted.split_at(at);
         left_out_closers(typed, added) == added.len()
-    });
-    ends.next().unwrap_or(inserted.len())
+    })
 }
 
 /// Returns how many bytes before the cursor the change deletes, if it does nothing else. `end` is
@@ -256,5 +255,10 @@ mod tests {
             is_all: false,
         });
         check("x a$0", "yy a$0", "ab", is_elsewhere_too);
+    }
+
+    #[test]
+    fn the_cursor_follows_where_its_old_offset_is_within_a_character() {
+        check("ab$0", "日ab$0", "x", TextChange::Other);
     }
 }

@@ -239,3 +239,43 @@ impl Hypothesis {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tabahead_context::{Silence, State};
+    use tabahead_text::{Document, Version};
+
+    use super::*;
+
+    #[test]
+    fn what_follows_from_the_state_that_the_user_reaches_stays() {
+        let node = |(cursor, parent)| {
+            let at = State {
+                document: Document::new("abcdef", Version(0)),
+                cursor: Offset(cursor),
+                name: DocumentName::default(),
+            };
+            let state = BufferState {
+                at,
+                view: Err(Silence::Empty),
+                demanded: 0,
+            };
+            Hypothesis {
+                parent,
+                ..Hypothesis::root(HypothesisKind::AcceptedAll, state)
+            }
+        };
+        let parents = [None, None, Some(0), Some(1), Some(3), Some(2), Some(4)];
+        let mut tree = Hypotheses {
+            nodes: parents.into_iter().enumerate().map(node).collect(),
+            allowed: Allowed::Running,
+            suggestion: Some(SuggestionId(1)),
+        };
+        tree.keep_from(1);
+        let kept: Vec<_> = (tree.nodes.iter())
+            .map(|node| (node.state.at.cursor.0, node.parent))
+            .collect();
+        assert_eq!(kept, [(1, None), (3, Some(0)), (4, Some(1)), (6, Some(2))]);
+        assert_eq!((tree.suggestion, tree.level(3)), (None, 4));
+    }
+}

@@ -1,14 +1,10 @@
 //! What became of a suggestion: from changes of the text alone, or with the editor's reports.
 
-use std::{num::NonZeroUsize, ops::Range};
+use std::ops::Range;
 
-use tabahead_context::{
-    ContextSettings, CutSettings, DocumentName, FimTemplate, Layout, ModelProfile, PreTokenizer,
-    Suggestion, WindowBudgets,
-};
-use tabahead_speculation::{
-    ComputedAhead, DocumentId, Input, Speculator, SpeculatorSettings, SuggestionId, Timestamp,
-};
+use tabahead_context::{DocumentName, Layout, Suggestion};
+use tabahead_speculation::{ComputedAhead, DocumentId, Input, Speculator, SuggestionId, Timestamp};
+use tabahead_testkit::{marked, profile, speculator_settings, unnamed};
 use tabahead_text::{Document, Offset, Version};
 
 const DOCUMENT: DocumentId = DocumentId(1);
@@ -25,33 +21,12 @@ struct Shown {
 
 /// Shows `text` at `$0`, over the text between `$0` and `$1` if there is a `$1`.
 fn shown(fixture: &str, text: &str) -> Shown {
-    let start = fixture.find("$0").expect("a cursor");
-    let fixture = fixture.replacen("$0", "", 1);
+    let (fixture, start) = marked(fixture);
     let end = fixture.find("$1").unwrap_or(start);
     let document = Document::new(&fixture.replacen("$1", "", 1), Version(1));
-    let settings = SpeculatorSettings {
-        context: ContextSettings::default(),
-        cut: CutSettings {
-            max_tokens: 20,
-            least_log_prob: None,
-            least_log_prob_at_end: f32::NEG_INFINITY,
-        },
-        // Outcomes are counted without speculation, too.
-        ahead: ComputedAhead::Nothing,
-        cache_bytes: 1 << 20,
-        in_flight: NonZeroUsize::MIN,
-    };
-    let profile = ModelProfile {
-        id: "silent".to_string(),
-        template: FimTemplate {
-            layout: Layout::SuffixFirst,
-            file_name: false,
-        },
-        pre_tokenizer: PreTokenizer::Qwen2,
-        context_tokens: 1_000,
-        window: WindowBudgets::default(),
-        least_log_prob: None,
-    };
+    // Outcomes are counted without speculation, too.
+    let settings = speculator_settings(ComputedAhead::Nothing);
+    let profile = profile("silent", unnamed(Layout::SuffixFirst), 1_000);
     let mut shown = Shown {
         speculator: Speculator::new(settings, profile),
         document: document.clone(),

@@ -4,18 +4,19 @@
 //! A story says what a user does to one document and what the model generates. The model's text
 //! comes as the tokens that encoding gives, unless the story spells it token by token.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use expect_test::Expect;
 use tabahead_context::{
-    CanonicalMarks, ContextSettings, CutSettings, DocumentName, FimTemplate, GenerationEvent,
-    GenerationFailure, GenerationId, GenerationRequest, Goal, Layout, ModelProfile, PathEnd,
-    PathToken, PreTokenizer, Priority, Suggestion, TokenId, WindowBudgets,
+    CanonicalMarks, ContextSettings, DocumentName, GenerationEvent, GenerationFailure,
+    GenerationId, GenerationRequest, Goal, Layout, PathEnd, PathToken, PreTokenizer, Priority,
+    Suggestion, TokenId,
 };
 use tabahead_speculation::{
     Alternative, Answer, ComputedAhead, DocumentId, Effect, Input, RequestId, SelectedCompletion,
     Speculator, SpeculatorSettings, SuggestionId, Timestamp,
 };
+use tabahead_testkit::{marked, profile, speculator_settings, unnamed};
 use tabahead_text::{Document, Offset, Version};
 
 use crate::engine::VOCABULARY;
@@ -56,39 +57,22 @@ pub fn open_with(text: &str, depth: usize) -> Timeline {
 
 /// Opens a timeline in a layout. With prefix first, about every second line is an anchor.
 pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
-    let cursor = text.find("$0").expect("the text has a cursor");
+    let (unmarked, cursor) = marked(text);
     let settings = SpeculatorSettings {
         context: ContextSettings {
             anchor_lines: 2,
             ..ContextSettings::default()
         },
-        cut: CutSettings {
-            max_tokens: 20,
-            least_log_prob: None,
-            least_log_prob_at_end: f32::NEG_INFINITY,
-        },
-        ahead: match depth {
+        ..speculator_settings(match depth {
             0 => ComputedAhead::Nothing,
             accepts => ComputedAhead::Accepts(accepts),
-        },
-        cache_bytes: 1 << 20,
-        in_flight: NonZeroUsize::new(2).expect("not zero"),
+        })
     };
-    let profile = ModelProfile {
-        id: "told".to_string(),
-        template: FimTemplate {
-            layout,
-            file_name: false,
-        },
-        pre_tokenizer: PreTokenizer::Qwen2,
-        context_tokens: 1_000,
-        window: WindowBudgets::default(),
-        least_log_prob: None,
-    };
+    let profile = profile("told", unnamed(layout), 1_000);
     let mut timeline = Timeline {
         speculator: Speculator::new(settings, profile),
         now: 0,
-        document: Document::new(&text.replace("$0", ""), Version(1)),
+        document: Document::new(&unmarked, Version(1)),
         cursor: Offset(cursor),
         shown: None,
         others: Vec::new(),
@@ -201,8 +185,9 @@ impl Timeline {
     /// Replaces the document's text, as an editor does for keys that do more than type.
     pub fn becomes(&mut self, text: &str) -> &mut Self {
         self.does(&format!("becomes {text:?}"));
-        self.cursor = Offset(text.find("$0").expect("the text has a cursor"));
-        self.document = Document::new(&text.replace("$0", ""), Version(1));
+        let (unmarked, cursor) = marked(text);
+        self.cursor = Offset(cursor);
+        self.document = Document::new(&unmarked, Version(1));
         self.changed()
     }
 

@@ -16,6 +16,7 @@ use tabahead_speculation::{
     Answer, ComputedAhead, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion,
     Speculator, SpeculatorSettings, Stats, SuggestionId, Timestamp,
 };
+use tabahead_testkit::Random;
 use tabahead_text::{Document, Offset, Version};
 
 use crate::engine::{Engine, Fault};
@@ -23,32 +24,6 @@ use crate::engine::{Engine, Fault};
 pub mod acts;
 
 use acts::TEXTS;
-
-/// A seeded generator (splitmix64): the same seed gives the same run on every machine.
-#[derive(Debug, Clone)]
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    pub fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    pub fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
-}
 
 /// Counts of what the runs met, so that a law that was never put to the test is noticed.
 #[derive(Debug, Default, Clone)]
@@ -182,41 +157,41 @@ fn essence(answer: &Answer) -> Result<Vec<&Suggestion>, &str> {
 
 impl World {
     pub fn new(seed: u64, fault: Fault) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let settings = SpeculatorSettings {
             context: ContextSettings {
-                prefix_budget: Some(*random.pick(&[&60, &160, &400])),
-                suffix_budget: Some(*random.pick(&[&30, &60])),
+                prefix_budget: Some(*random.pick(&[60, 160, 400])),
+                suffix_budget: Some(*random.pick(&[30, 60])),
                 longest_line: 60,
                 anchor_lines: 2,
-                copy_budget: *random.pick(&[&0, &50, &2_000]),
+                copy_budget: *random.pick(&[0, 50, 2_000]),
             },
             cut: CutSettings {
                 max_tokens: 6 + random.below(12),
-                least_log_prob: *random.pick(&[&None, &None, &Some(-2.5)]),
-                least_log_prob_at_end: *random.pick(&[&f32::NEG_INFINITY, &-2.5, &f32::INFINITY]),
+                least_log_prob: *random.pick(&[None, None, Some(-2.5)]),
+                least_log_prob_at_end: *random.pick(&[f32::NEG_INFINITY, -2.5, f32::INFINITY]),
             },
             ahead: match (random.one_in(8), random.below(4)) {
                 (true, _) => ComputedAhead::Nothing,
                 (false, accepts) => ComputedAhead::Accepts(accepts),
             },
-            cache_bytes: *random.pick(&[&0, &3_000, &10_000, &10_000_000, &10_000_000]),
+            cache_bytes: *random.pick(&[0, 3_000, 10_000, 10_000_000, 10_000_000]),
             in_flight: NonZeroUsize::MIN.saturating_add(random.below(3)),
         };
         let profile = ModelProfile {
             id: "simulated".to_string(),
             template: FimTemplate {
-                layout: *random.pick(&Layout::ALL.each_ref()),
+                layout: *random.pick(&Layout::ALL),
                 file_name: random.one_in(2),
             },
             pre_tokenizer: PreTokenizer::Qwen2,
-            context_tokens: *random.pick(&[&60, &120, &5_000, &5_000, &5_000]),
+            context_tokens: *random.pick(&[60, 120, 5_000, 5_000, 5_000]),
             window: WindowBudgets::default(),
             least_log_prob: None,
         };
         let open = (0..1 + random.below(2))
             .map(|number| Open {
-                document: Document::new(random.pick(TEXTS), Version(0)),
+                document: Document::new(TEXTS[random.below(TEXTS.len())], Version(0)),
                 cursor: Offset(0),
                 name: DocumentName::new(format!("{}.rs", random.below(2) + number), "rust"),
                 shown: None,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use console::style;
+use tabahead_context::Silence;
 use tabahead_speculation::Answer;
 use tabahead_text::{Document, Offset};
 
@@ -168,10 +169,13 @@ fn table(out: &mut impl Write, steps: &[ChainStep]) -> io::Result<()> {
             Answer::Suggestion {
                 suggestion, origin, ..
             } => (quoted(&suggestion.text), origin_word(*origin)),
-            Answer::Silent { reason, origin } => (
-                format!("nothing ({reason})"),
-                origin.map_or("-", origin_word),
-            ),
+            Answer::Silent { reason, origin } => {
+                let text = match reason {
+                    Silence::Empty => reason.to_string(),
+                    reason => format!("nothing ({reason})"),
+                };
+                (text, origin.map_or("-", origin_word))
+            }
             Answer::Superseded => ("nothing (superseded)".to_owned(), "-"),
             Answer::Failed(why) => (format!("failed: {}", plain(why)), "-"),
         };

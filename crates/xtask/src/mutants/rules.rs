@@ -42,8 +42,8 @@ const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
 const SIGNS: &str = "crates/tabahead-context/src/cut/signs.rs";
 const ELSEWHERE: &str = "crates/tabahead-context/src/elsewhere.rs";
 const KEY: &str = "crates/tabahead-context/src/key.rs";
-const STATE: &str = "crates/tabahead-speculation/src/state.rs";
-const KNOWN_PATH: &str = "crates/tabahead-speculation/src/known_path.rs";
+const VIEW: &str = "crates/tabahead-context/src/view.rs";
+const QUESTION: &str = "crates/tabahead-context/src/question.rs";
 const SPECULATOR_ITSELF: &str = "crates/tabahead-speculation/src/speculator.rs";
 const OPEN_DOCUMENT: &str = "crates/tabahead-speculation/src/documents/document.rs";
 const ANSWERS: &str = "crates/tabahead-speculation/src/answers.rs";
@@ -839,11 +839,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Key",
         off: "the text of the base is not compared",
-        file: STATE,
+        file: VIEW,
         piece: " && self.window.same_base(&other.window)",
         becomes: "",
-        program: SPECULATION,
-        test: "state::tests::bases_of_one_hash_are_compared_as_texts",
+        program: CONTEXT,
+        test: "view::tests::bases_of_one_hash_are_compared_as_texts",
     },
     Mutant {
         rule: "Secrets",
@@ -939,7 +939,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Copying",
         off: "a path that is decoded on copies from no other file",
         file: LOOK_UP,
-        piece: "known.view.window.name = window.name.clone();",
+        piece: "window.name = view.window.name.clone();",
         becomes: "",
         program: SPECULATOR,
         test: LAW,
@@ -992,7 +992,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Path",
         off: "any base will do",
-        file: KNOWN_PATH,
+        file: QUESTION,
         piece: "!self.view.has_base_of(view)",
         becomes: "false",
         program: SPECULATOR,
@@ -1001,9 +1001,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Window",
         off: "budgets begin at a half",
-        file: STATE,
-        piece: "settings, profile, 0)",
-        becomes: "settings, profile, 1)",
+        file: VIEW,
+        piece: "Self::with_budgets(state, settings, 0)",
+        becomes: "Self::with_budgets(state, settings, 1)",
         program: SPECULATOR,
         test: "timelines::a_prompt_that_is_too_long_is_tried_twice_with_less",
     },
@@ -1065,8 +1065,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Answers",
         off: "silence is not remembered",
         file: LOOK_UP,
-        piece: "(Cut::Silent(silence), source) => Knowledge",
-        becomes: "(Cut::Silent(_), PathSource::Cached(_)) => {\n                let text = state.document.clone();\n                Knowledge::Needs(Need::Begin(Box::new(view.clone()), text, 0))\n            }\n            (Cut::Silent(silence), source) => Knowledge",
+        piece: "(Some(decided), source) => Knowledge",
+        becomes: "(Some(Err(_)), PathSource::Cached(_)) => {\n                let text = state.at.document.clone();\n                Knowledge::Needs(Need::Begin(Box::new(view.clone()), text, 0))\n            }\n            (Some(decided), source) => Knowledge",
         program: SPECULATOR,
         test: "timelines::silence_is_remembered_as_a_suggestion_is",
     },
@@ -1119,8 +1119,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Reading ahead",
         off: "a state is read again and again",
         file: READING,
-        piece: "Need::Begin(view, ..) if self.read != Some(key) => {",
-        becomes: "Need::Begin(view, ..) => {",
+        piece: "Need::Begin(view, text, _) if self.read != Some(key) => {",
+        becomes: "Need::Begin(view, text, _) => {",
         program: SPECULATOR,
         test: "timelines::a_state_is_read_once_while_the_user_stays",
     },

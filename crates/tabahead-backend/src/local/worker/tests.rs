@@ -6,11 +6,9 @@ use std::{
     thread,
 };
 
-use tabahead_context::{
-    FimTemplate, Goal, Layout, Marker, ModelProfile, PreTokenizer, Prompt, Segment, TokenId,
-    WindowBudgets,
-};
+use tabahead_context::{Goal, Layout, Marker, PreTokenizer, Prompt, Segment, TokenId};
 use tabahead_engine::{Counters, KvPrecision, Step};
+use tabahead_testkit::{profile, unnamed};
 
 use super::*;
 use crate::{
@@ -209,17 +207,11 @@ fn events(bombs: &[u8], commands: Vec<WorkerCommand>, ends: usize) -> (Vec<Gener
                 lock(&sink).send(event).expect("the test listens");
             }
         }),
-        model: Mutex::new(ModelState::Ready(ModelProfile {
-            id: "alphabet".to_owned(),
-            template: FimTemplate {
-                layout: Layout::SuffixFirst,
-                file_name: false,
-            },
-            pre_tokenizer: PreTokenizer::Qwen2,
-            context_tokens: 100,
-            window: WindowBudgets::default(),
-            least_log_prob: None,
-        })),
+        model: Mutex::new(ModelState::Ready(profile(
+            "alphabet",
+            unnamed(Layout::SuffixFirst),
+            100,
+        ))),
         model_changed: std::sync::Condvar::new(),
         counters: Mutex::default(),
         waiting: AtomicUsize::new(0),

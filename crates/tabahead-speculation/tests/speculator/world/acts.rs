@@ -129,14 +129,14 @@ impl World {
             | "accepting a line without its end" => return self.accept(document, kind),
             "typing something" | "typing beyond ASCII" => {
                 let text = match kind {
-                    "typing something" => self.random.pick(TYPED),
-                    _ => self.random.pick(MULTI_BYTE),
+                    "typing something" => *self.random.pick(TYPED),
+                    _ => *self.random.pick(MULTI_BYTE),
                 };
                 self.type_text(document, text)?;
                 self.request(document)?;
             }
             "typing half of a pair" => {
-                let pair = self.random.pick(&["()", "[]", "{}", "\"\"", "''"]);
+                let pair = *self.random.pick(&["()", "[]", "{}", "\"\"", "''"]);
                 self.type_pair(document, pair)?;
                 self.request(document)?;
             }
@@ -165,7 +165,7 @@ impl World {
                 self.time_passes()?;
                 // The user may type on before everything is read.
                 if self.random.one_in(2) {
-                    let text = self.random.pick(TYPED);
+                    let text = *self.random.pick(TYPED);
                     self.type_text(document, text)?;
                     self.request(document)?;
                 }
@@ -271,7 +271,7 @@ impl World {
     fn type_along(&mut self, document: usize) -> Checked {
         let open = &self.open[document];
         let Some((_, suggestion)) = &open.shown else {
-            let text = self.random.pick(TYPED);
+            let text = *self.random.pick(TYPED);
             return self.type_text(document, text);
         };
         let chars = 1 + self.random.below(3);
@@ -296,7 +296,7 @@ impl World {
     }
 
     fn show_several_lines(&mut self, document: usize) -> Checked {
-        let line = self.random.pick(&["foo", "  bar(a);", "}"]);
+        let line = *self.random.pick(&["foo", "  bar(a);", "}"]);
         let name = self.name(document);
         let open = &mut self.open[document];
         let line_end = open.document.line_end(open.cursor).as_str();
@@ -427,7 +427,7 @@ impl World {
         let line = text.slice(text.line_range(text.line_of(at)).start..at);
         let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
         let deeper = if line.trim_end().ends_with(['{', '(', '[']) {
-            *self.random.pick(&[&"    ", &"\t"])
+            *self.random.pick(&["    ", "\t"])
         } else {
             ""
         };
@@ -492,7 +492,7 @@ impl World {
 
     /// Types the same text at the cursor and at the ends of some lines.
     fn type_at_several(&mut self, document: usize) -> Checked {
-        let text = self.random.pick(TYPED);
+        let text = *self.random.pick(TYPED);
         let open = &mut self.open[document];
         open.shown = None;
         let lines = open.document.line_count();
@@ -572,7 +572,7 @@ impl World {
     fn reopen(&mut self, document: usize) -> Checked {
         let id = DocumentId(document as u64);
         self.input(Input::DocumentClosed { document: id })?;
-        let text = self.random.pick(TEXTS);
+        let text = *self.random.pick(TEXTS);
         let open = &mut self.open[document];
         open.document = Document::new(text, Version(0));
         open.earlier.clear();
@@ -611,9 +611,9 @@ impl World {
     /// Edits as an editor does, by positions in some encoding.
     fn replace(&mut self, document: usize, range: std::ops::Range<Offset>, text: &str) -> Checked {
         let encoding = *self.random.pick(&[
-            &PositionEncoding::Utf8,
-            &PositionEncoding::Utf16,
-            &PositionEncoding::Utf32,
+            PositionEncoding::Utf8,
+            PositionEncoding::Utf16,
+            PositionEncoding::Utf32,
         ]);
         let open = &mut self.open[document];
         if !text.is_ascii() || !open.document.slice(range.clone()).is_ascii() {

@@ -1,6 +1,8 @@
-//! Seeded choices: the same seed gives the same script on every machine.
+//! Seeded choices: the same seed gives the same run on every machine.
 
-/// The SplitMix64 generator.
+/// The SplitMix64 generator. The product's own (`typist.rs` of the replay, the bench's waits) are
+/// not this one, because the product does not depend on what tests need. Those of the engine's
+/// tests and of `xtask prompts` draw other sequences, on which weights and rows depend.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
@@ -17,6 +19,11 @@ impl Random {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+
+    /// Returns `true` once in `times` on average.
+    pub fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
     }
 
     /// Returns one of `choices`, which must not be empty.
