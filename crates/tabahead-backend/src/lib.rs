@@ -8,6 +8,7 @@
 //! Invariants: every method of [`Backend`] returns at once; a model that cannot be loaded and a
 //! computation that panics fail generations, never the process.
 
+mod error;
 mod local;
 pub mod schedule;
 mod scripted;
@@ -16,9 +17,8 @@ use std::time::Duration;
 
 use tabahead_context::{GenerationEvent, GenerationId, GenerationRequest, ModelProfile, Priority};
 
-pub use local::{
-    BackendError, DirectGeneration, DirectModel, LocalBackend, LocalSettings, ModelSource,
-};
+pub use error::BackendError;
+pub use local::{DirectGeneration, DirectModel, LocalBackend, LocalSettings, ModelSource};
 pub use scripted::{Script, ScriptedBackend};
 pub use tabahead_engine::KvPrecision;
 
@@ -30,8 +30,8 @@ pub enum BackendEvent {
     Loading(u8),
     /// The model is loaded. Generations started earlier run now.
     Ready(ModelProfile),
-    /// The model cannot be used, with one line for the user. Every generation fails with that line.
-    Unusable(String),
+    /// The model cannot be used. Every generation fails with the error's line.
+    Unusable(BackendError),
     /// A generation made progress.
     Generation(GenerationEvent),
 }
@@ -46,8 +46,8 @@ pub enum ModelState {
     Loading,
     /// The model answers.
     Ready(ModelProfile),
-    /// The model cannot be used, with one line for the user.
-    Unusable(String),
+    /// The model cannot be used.
+    Unusable(BackendError),
 }
 
 /// A place where generations run. All methods return at once.

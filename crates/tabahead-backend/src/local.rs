@@ -29,9 +29,10 @@ use tabahead_context::{
 };
 use tabahead_engine::{EngineError, EngineSettings, KvPrecision, Model};
 
-use crate::{Backend, BackendEvent, EventSink, ModelState, TokenCounters};
+use crate::{Backend, BackendError, BackendEvent, EventSink, ModelState, TokenCounters};
 use compute::LocalCompute;
 pub use direct::{DirectGeneration, DirectModel};
+use panics::Panicked;
 use worker::{Worker, WorkerCommand, WorkerMessage};
 
 /// The source of the weights.
@@ -72,14 +73,6 @@ impl LocalSettings {
     }
 }
 
-/// The reason why a local model cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BackendError {
-    /// The model cannot be used; another one must be chosen.
-    #[error("{0}")]
-    Unusable(String),
-}
-
 /// A model on this machine.
 ///
 /// Dropping it ends its thread at the next step, without waiting for it.
@@ -117,9 +110,8 @@ impl LocalBackend {
             .name("tabahead-engine".to_owned())
             .spawn(move || run(&settings, &on_thread, queue));
         if let Err(error) = &spawned {
-            shared.set_model(ModelState::Unusable(format!(
-                "no thread for the engine: {error}"
-            )));
+            let reason = error.to_string();
+            shared.set_model(ModelState::Unusable(BackendError::NoThread { reason }));
         }
         Self {
             thread: spawned.ok().map(|handle| handle.thread().clone()),
@@ -137,7 +129,7 @@ impl LocalBackend {
         loop {
             match &*model {
                 ModelState::Ready(profile) => return Ok(profile.clone()),
-                ModelState::Unusable(line) => return Err(BackendError::Unusable(line.clone())),
+                ModelState::Unusable(error) => return Err(error.clone()),
                 ModelState::Loading => {
                     model = self
                         .shared
@@ -215,7 +207,7 @@ impl Shared {
         let event = match &model {
             ModelState::Loading => None,
             ModelState::Ready(profile) => Some(BackendEvent::Ready(profile.clone())),
-            ModelState::Unusable(line) => Some(BackendEvent::Unusable(line.clone())),
+            ModelState::Unusable(error) => Some(BackendEvent::Unusable(error.clone())),
         };
         *lock(&self.model) = model;
         self.model_changed.notify_all();
@@ -231,7 +223,7 @@ impl Shared {
     /// Fails a generation because of the state of the model.
     fn refuse(&self, id: GenerationId) {
         let line = match &*lock(&self.model) {
-            ModelState::Unusable(line) => line.clone(),
+            ModelState::Unusable(error) => error.to_string(),
             ModelState::Loading | ModelState::Ready(_) => "the engine has stopped".to_owned(),
         };
         self.emit(GenerationEvent::Failed {
@@ -244,9 +236,8 @@ impl Shared {
 /// Runs the thread: loads the model, then works until the handle is dropped.
 fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>) {
     let tell = |percent| (shared.sink)(BackendEvent::Loading(percent));
-    let loaded = panics::guarded(|| load(&settings.model, &tell)).unwrap_or_else(|()| {
-        Err("the model's file cannot be read: the loader stopped unexpectedly".to_owned())
-    });
+    let loaded = panics::guarded(|| load(&settings.model, &tell))
+        .unwrap_or_else(|Panicked| Err(BackendError::LoaderPanicked));
     match loaded {
         Ok((model, profile)) => {
             let pre_tokenizer = profile.pre_tokenizer;
@@ -255,8 +246,8 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>
                 move |settings: &EngineSettings| LocalCompute::new(pre_tokenizer, &model, settings);
             Worker::new(build, settings.engine(), shared, queue).run();
         }
-        Err(line) => {
-            shared.set_model(ModelState::Unusable(line));
+        Err(error) => {
+            shared.set_model(ModelState::Unusable(error));
             for message in queue {
                 match message {
                     WorkerMessage::Command(WorkerCommand::Start(request)) => {
@@ -270,7 +261,10 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>
     }
 }
 
-fn load(source: &ModelSource, tell: &dyn Fn(u8)) -> Result<(Arc<Model>, ModelProfile), String> {
+fn load(
+    source: &ModelSource,
+    tell: &dyn Fn(u8),
+) -> Result<(Arc<Model>, ModelProfile), BackendError> {
     let (mut news, started) = (LoadingNews::default(), Instant::now());
     let mut progress = |share: f32| {
         if let Some(percent) = news.of(share, started.elapsed()) {
@@ -280,9 +274,8 @@ fn load(source: &ModelSource, tell: &dyn Fn(u8)) -> Result<(Arc<Model>, ModelPro
     let model = match source {
         ModelSource::Embedded(bytes) => Model::from_bytes(std::borrow::Cow::Borrowed(bytes)),
         ModelSource::File(path) => Model::open_with(path, &mut progress),
-    }
-    .map_err(|error| in_one_line(&error))?;
-    model.completes().map_err(|error| in_one_line(&error))?;
+    }?;
+    model.completes()?;
     let profile = profile::profile(model.info(), |marker| model.marker(marker).is_some())?;
     Ok((Arc::new(model), profile))
 }
@@ -305,6 +298,16 @@ impl LoadingNews {
         self.told = percent;
         self.next = since_start + Duration::from_millis(100);
         Some(percent)
+    }
+}
+
+impl From<EngineError> for BackendError {
+    fn from(error: EngineError) -> Self {
+        let reason = in_one_line(&error);
+        match error {
+            EngineError::Unreadable(_) => Self::Unreadable { reason },
+            _ => Self::Refused { reason },
+        }
     }
 }
 

@@ -13,7 +13,9 @@ use tabahead_context::{
     PathEnd, PathToken, Priority, Segment, TokenId,
 };
 
-use crate::{Backend, BackendEvent, EventSink, LocalSettings, ModelState, TokenCounters};
+use crate::{
+    Backend, BackendError, BackendEvent, EventSink, LocalSettings, ModelState, TokenCounters,
+};
 
 /// The script's treatment of a generation. A generation that only reads its prompt outputs no
 /// token, but fails or waits as the script decides.
@@ -76,18 +78,18 @@ impl ScriptedBackend {
     }
 
     /// Ends loading with success or failure, and runs the generations that waited.
-    pub fn load(&self, result: Result<ModelProfile, String>) {
+    pub fn load(&self, result: Result<ModelProfile, BackendError>) {
         let waiting = {
             let mut state = self.state();
             state.model = match &result {
                 Ok(profile) => ModelState::Ready(profile.clone()),
-                Err(line) => ModelState::Unusable(line.clone()),
+                Err(error) => ModelState::Unusable(error.clone()),
             };
             std::mem::take(&mut state.waiting)
         };
         (self.sink)(match result {
             Ok(profile) => BackendEvent::Ready(profile),
-            Err(line) => BackendEvent::Unusable(line),
+            Err(error) => BackendEvent::Unusable(error),
         });
         for request in waiting.into_values() {
             self.play(request);
@@ -142,7 +144,9 @@ impl ScriptedBackend {
             match &state.model {
                 ModelState::Loading => Script::Hold,
                 ModelState::Ready(_) => (state.script)(&request),
-                ModelState::Unusable(line) => Script::Fail(GenerationFailure::Broken(line.clone())),
+                ModelState::Unusable(error) => {
+                    Script::Fail(GenerationFailure::Broken(error.to_string()))
+                }
             }
         };
         if script == Script::Hold {

@@ -18,7 +18,7 @@ use self::{
     repetition::{Made, loops},
     signs::is_quote,
 };
-use crate::{ModelProfile, Path, PathEnd, Silence, secrets::writes_secret};
+use crate::{ModelProfile, Path, PathEnd, Silence, State, secrets::writes_secret};
 
 /// Maximum number of line ends at the start of a suggestion.
 const LEADING_LINE_ENDS: usize = 3;
@@ -130,21 +130,14 @@ fn follows_opener(document: &Document, cursor: Offset) -> bool {
         .is_some_and(|line| line.trim_end().ends_with(['(', '[', '{']))
 }
 
-/// Cuts the answer that `path` holds for the state at byte `at` of its bytes. `language` is the
-/// document's LSP language id.
+/// Cuts the answer that `path` holds for `state` at byte `at` of its bytes. `left_out` is the text
+/// after the cursor that the prompt does not have.
 ///
 /// Reads only tokens that end after `at`, from left to right, and once it has decided, further
 /// tokens change nothing. So the result is the same for a fresh path and for a longer, cached one.
 /// Call it only if `path.answers(..)` holds for the state.
-pub fn cut(
-    document: &Document,
-    cursor: Offset,
-    language: &str,
-    left_out: &str,
-    path: &Path,
-    at: usize,
-    settings: &CutSettings,
-) -> Cut {
+pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &CutSettings) -> Cut {
+    let (document, cursor) = (&state.document, state.cursor);
     let line = document.line_range(document.line_of(cursor));
     let after = document.slice(cursor..line.end);
     let Some(scanned) = scan(left_out, !after.trim().is_empty(), path, at, settings) else {
@@ -178,7 +171,7 @@ pub fn cut(
         || before.trim().is_empty()
         || before.trim_end().ends_with([';', ')', ']', '}']);
     let is_chat = follows_code && text.trim_start().starts_with(FENCE);
-    if is_chat && !has_fences(document, cursor, language) {
+    if is_chat && !has_fences(document, cursor, &state.name.language) {
         return Cut::Silent(Silence::Empty);
     }
     // An accept would change nothing.

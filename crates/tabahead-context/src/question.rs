@@ -129,9 +129,7 @@ impl Question {
         settings: &CutSettings,
     ) -> Option<Result<Suggestion, Silence>> {
         let cut = cut(
-            &state.document,
-            state.cursor,
-            &state.name.language,
+            state,
             &view.window.left_out,
             &self.path,
             view.window.tail.len() - demanded,

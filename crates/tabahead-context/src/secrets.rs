@@ -16,6 +16,8 @@ use std::{borrow::Cow, ops::Range};
 
 use tabahead_text::{Document, Offset};
 
+use self::line::NameAbove;
+
 /// Maximum number of lines in the body of a private key: 32 kB in lines of 64 characters.
 const LONGEST_BODY: u16 = 512;
 
@@ -281,13 +283,13 @@ impl Scan {
     /// Reads the next line and returns what is secret in it.
     pub(crate) fn next(&mut self, line: &str) -> Found {
         let above = std::mem::take(&mut self.above);
-        let named = match above {
-            Above::Name => true,
-            Above::Entry(_) => line::is_value_entry(line),
-            _ => false,
+        let name = match above {
+            Above::Name => NameAbove::Given,
+            Above::Entry(_) if line::is_value_entry(line) => NameAbove::Given,
+            _ => NameAbove::Absent,
         };
         if line.len() > LONGEST_LINE {
-            return Found::of(line::values(line, named));
+            return Found::of(line::values(line, name));
         }
         if let Some(bare) = begins_key(line) {
             self.above = Above::Header { bare, lines: 0 };
@@ -321,7 +323,7 @@ impl Scan {
                 (own, _) => own,
             };
         }
-        Found::of(line::values(line, named))
+        Found::of(line::values(line, name))
     }
 
     fn body(&mut self, lines: u16, length: usize) {

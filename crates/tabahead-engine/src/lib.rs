@@ -39,7 +39,7 @@ pub use decoding::{
     observation::{Observation, ObservedToken, ObservedVote},
     sequence::{GeneratedToken, Sequence, SequenceRequest},
 };
-pub use error::EngineError;
+pub use error::{EngineError, ModelFault};
 pub use kept::kv::KvPrecision;
 pub use model::{Model, ModelFormat, ModelInfo};
 pub use pass::{Pass, forward::Processor};

@@ -25,7 +25,7 @@ use tabahead_tokens::{Marker, TokenId};
 use crate::{
     EngineError,
     arithmetic::{linear::Linear, tiles::Role},
-    error::{refuse, unread},
+    error::{ModelFault, refuse, unread},
     files::{
         checkpoint::Checkpoint,
         gguf::GgufFile,
@@ -114,7 +114,7 @@ const LEAST_LOG_PROB: &str = "tabahead.gate.least_log_prob";
 pub struct Model {
     info: ModelInfo,
     /// The vocabulary, or why there is none.
-    vocabulary: Result<Vocabulary, String>,
+    vocabulary: Result<Vocabulary, ModelFault>,
     pub(crate) embedding: Linear,
     /// Rotation per position of each rotated pair of queries and keys, in radians; the same in all
     /// layers.
@@ -132,7 +132,7 @@ impl Model {
     /// kept.
     ///
     /// # Errors
-    /// `EngineError::Model` with one line that states what is wrong with the file.
+    /// `EngineError::Unreadable` or `EngineError::Refused`, with what is wrong with the file.
     pub fn from_bytes(bytes: Cow<'static, [u8]>) -> Result<Self, EngineError> {
         loading(&mut |_| (), |meter| {
             Self::read_gguf(Storage::memory(bytes, meter))
@@ -155,7 +155,7 @@ impl Model {
     pub fn open_with(path: &Path, progress: &mut dyn FnMut(f32)) -> Result<Self, EngineError> {
         // The reason comes first: a client that shows one line cuts off its end, and the path is
         // known.
-        let in_path = |reason: String| format!("{reason} ('{}')", path.display());
+        let in_path = |fault: &ModelFault| format!("{fault} ('{}')", path.display());
         let model = if path.is_dir() {
             loading(progress, |meter| Self::read_checkpoint(path, meter))
         } else if path
@@ -166,23 +166,25 @@ impl Model {
                 "give the directory that holds this file and its config.json",
             ))
         } else {
-            let file = File::open(path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => refuse(format!(
-                    "there is nothing at '{}'; give the path of a GGUF file",
-                    path.display()
-                )),
-                _ => refuse(format!("cannot open '{}': {error}", path.display())),
+            let file = File::open(path).map_err(|error| {
+                let path = path.display();
+                let reason = match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        format!("there is nothing at '{path}'; give the path of a GGUF file")
+                    }
+                    _ => format!("cannot open '{path}': {error}"),
+                };
+                EngineError::Unreadable(ModelFault::new(&reason))
             })?;
             loading(progress, |meter| {
                 let storage = Storage::file(file, meter).map_err(unread)?;
                 Self::read_gguf(storage)
             })
         };
-        let mut model = model.map_err(|error| match error {
-            EngineError::Model(reason) => refuse(in_path(reason)),
-            other => other,
-        })?;
-        model.vocabulary = model.vocabulary.map_err(in_path);
+        let mut model = model.map_err(|error| error.reworded(in_path))?;
+        model.vocabulary = model
+            .vocabulary
+            .map_err(|fault| ModelFault::new(&in_path(&fault)));
         Ok(model)
     }
 
@@ -190,7 +192,7 @@ impl Model {
     /// fill-in-the-middle tokens. Without them the model still computes [`Model::logits`].
     ///
     /// # Errors
-    /// `EngineError::Model` with one line that states what is missing.
+    /// `EngineError::Refused` with one line that states what is missing.
     pub fn completes(&self) -> Result<(), EngineError> {
         self.spells()?;
         let has = |marker| self.marker(marker).is_some();
@@ -208,11 +210,11 @@ impl Model {
     /// Reports whether the model can turn text into tokens and tokens into text.
     ///
     /// # Errors
-    /// `EngineError::Model` with one line that states why there is no usable tokenizer.
+    /// `EngineError::Refused` with one line that states why there is no usable tokenizer.
     pub fn spells(&self) -> Result<(), EngineError> {
         match &self.vocabulary {
             Ok(_) => Ok(()),
-            Err(reason) => Err(refuse(reason.clone())),
+            Err(fault) => Err(EngineError::Refused(fault.clone())),
         }
     }
 
@@ -410,8 +412,8 @@ impl Model {
         let hash = hash.map_err(unread)?;
         info.id = format!("{}-{hash:016x}", info.name);
         let vocabulary = vocabulary.map_err(|error| match error {
-            EngineError::Model(reason) => reason,
-            other => other.to_string(),
+            EngineError::Unreadable(fault) | EngineError::Refused(fault) => fault,
+            other => ModelFault::new(&other.to_string()),
         });
         let ModelWeights {
             embedding,

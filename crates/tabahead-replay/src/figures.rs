@@ -311,6 +311,17 @@ pub(crate) struct AcceptFacts {
     pub(crate) lines: usize,
 }
 
+/// What the user got from a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestEnd {
+    /// A suggestion.
+    Shown,
+    /// An answer without one.
+    Silent,
+    /// No answer: another request, or a cancellation, came first.
+    Superseded,
+}
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestResult {
@@ -320,8 +331,7 @@ pub(crate) struct RequestResult {
     pub(crate) origin: Option<Origin>,
     /// Whether the request was answered with an unknown origin.
     pub(crate) untold: bool,
-    pub(crate) shown: bool,
-    pub(crate) superseded: bool,
+    pub(crate) end: RequestEnd,
     /// Number of prompt tokens computed meanwhile for foreground requests, if that is known.
     pub(crate) prefilled: Option<u64>,
 }
@@ -330,10 +340,10 @@ impl Figures {
     /// Counts a request that is over.
     pub(crate) fn count(&mut self, asked: RequestFacts, result: RequestResult) {
         self.requests += 1;
-        match (result.superseded, result.shown) {
-            (true, _) => self.superseded += 1,
-            (false, true) => self.shown += 1,
-            (false, false) => self.silent += 1,
+        match result.end {
+            RequestEnd::Superseded => self.superseded += 1,
+            RequestEnd::Shown => self.shown += 1,
+            RequestEnd::Silent => self.silent += 1,
         }
         if result.origin.is_some() || result.untold {
             self.perceived.of(result.origin).add_time(result.took);
@@ -388,7 +398,7 @@ impl Figures {
             self.with_next += 1;
             self.hits_after_accept += u64::from(hit);
             self.joined_after_accept += u64::from(result.origin == Some(Joined));
-            if result.shown {
+            if result.end == RequestEnd::Shown {
                 self.next_ready += 1;
                 self.accept_to_next.add_time(result.took);
             }

@@ -148,7 +148,7 @@ mod tests {
             .add_time(Duration::from_micros(1_500));
         let ran = RunResult {
             figures,
-            timeline: Timeline::new(true),
+            timeline: Timeline::kept(),
         };
         let recording = RecordingResults {
             name: NAME.to_owned(),

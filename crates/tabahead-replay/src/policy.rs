@@ -86,15 +86,21 @@ impl PolicyName {
 }
 
 impl std::str::FromStr for PolicyName {
-    type Err = String;
+    type Err = UnknownPolicy;
 
-    fn from_str(name: &str) -> Result<Self, String> {
+    fn from_str(name: &str) -> Result<Self, UnknownPolicy> {
         let found = Self::ALL.into_iter().find(|policy| policy.as_str() == name);
-        found.ok_or_else(|| {
-            let all = Self::ALL.map(Self::as_str).join(", ");
-            format!("'{name}' is not a policy; choose from {all}")
+        found.ok_or_else(|| UnknownPolicy {
+            name: name.to_owned(),
         })
     }
+}
+
+/// A name that no policy has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{name}' is not a policy; choose from {}", PolicyName::ALL.map(PolicyName::as_str).join(", "))]
+pub struct UnknownPolicy {
+    name: String,
 }
 
 impl Policy for Speculator {

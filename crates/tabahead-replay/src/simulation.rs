@@ -22,7 +22,7 @@ use tabahead_text::{Document, Offset};
 use crate::{
     answers::Answers,
     editing::EditKind,
-    figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
+    figures::{AcceptFacts, Figures, RequestEnd, RequestFacts, RequestResult},
     fresh::FreshProcess,
     policy::{Policy, PolicyName},
     timeline::{Moment, Timeline},
@@ -82,7 +82,7 @@ pub fn run(
         answered: 0,
         started: BTreeMap::new(),
         figures: Figures::default(),
-        timeline: Timeline::new(setup.timeline),
+        timeline: setup.timeline.then(Timeline::kept).unwrap_or_default(),
     };
     simulation.run(user)?;
     Ok(simulation.finish())
@@ -266,8 +266,9 @@ impl Simulation<'_> {
             accepts,
             asks,
         } = edited;
+        let accept = accepts.is_some();
         self.timeline
-            .add(self.now, || Moment::edit(kind, accepts.is_some()));
+            .add(self.now, || Moment::Edit { kind, accept });
         self.input(Input::DocumentChanged {
             document,
             snapshot: after.clone(),
@@ -371,23 +372,16 @@ impl Simulation<'_> {
 
     fn supersede(&mut self) {
         if let Some(waiting) = self.waiting.take() {
-            self.ends(&waiting, None, false, true);
+            self.ends(&waiting, None, RequestEnd::Superseded);
         }
     }
 
-    fn ends(
-        &mut self,
-        waiting: &WaitingRequest,
-        origin: Option<Origin>,
-        shown: bool,
-        superseded: bool,
-    ) {
+    fn ends(&mut self, waiting: &WaitingRequest, origin: Option<Origin>, end: RequestEnd) {
         let result = RequestResult {
             took: self.now.0.saturating_sub(waiting.at.0),
             origin,
             untold: false,
-            shown,
-            superseded,
+            end,
             prefilled: Some(self.engine.urgent_work().prefilled - waiting.prefilled),
         };
         self.figures.count(waiting.asked, result);
@@ -456,7 +450,7 @@ impl Simulation<'_> {
                 origin,
                 ..
             } => {
-                self.ends(&waiting, Some(origin), true, false);
+                self.ends(&waiting, Some(origin), RequestEnd::Shown);
                 self.timeline
                     .add(self.now, || Moment::shown(&suggestion, Some(origin)));
                 let shown = ShownSuggestion {
@@ -468,10 +462,10 @@ impl Simulation<'_> {
             }
             Answer::Silent { .. } => {
                 self.screen = None;
-                self.ends(&waiting, origin, false, false);
+                self.ends(&waiting, origin, RequestEnd::Silent);
             }
-            Answer::Failed(_) => self.ends(&waiting, None, false, false),
-            Answer::Superseded => self.ends(&waiting, None, false, true),
+            Answer::Failed(_) => self.ends(&waiting, None, RequestEnd::Silent),
+            Answer::Superseded => self.ends(&waiting, None, RequestEnd::Superseded),
         }
     }
 

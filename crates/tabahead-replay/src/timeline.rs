@@ -54,10 +54,6 @@ pub enum Moment {
 }
 
 impl Moment {
-    pub(crate) fn edit(kind: EditKind, accept: bool) -> Self {
-        Self::Edit { kind, accept }
-    }
-
     pub(crate) fn shown(suggestion: &Suggestion, origin: Option<Origin>) -> Self {
         let characters = suggestion.text.chars().count();
         Self::Shown { characters, origin }
@@ -70,10 +66,10 @@ impl Moment {
 }
 
 impl Timeline {
-    /// Creates a timeline that keeps its moments if `kept`, and nothing otherwise.
-    pub(crate) fn new(kept: bool) -> Self {
+    /// Creates a timeline that keeps its moments, as the default one does not.
+    pub(crate) fn kept() -> Self {
         Self {
-            kept,
+            kept: true,
             moments: Vec::new(),
         }
     }

@@ -19,7 +19,7 @@ use tabahead_speculation::{DocumentId, Origin, SuggestionId, Timestamp};
 use tabahead_text::{Document, Offset, PositionEncoding};
 
 use crate::{
-    figures::{AcceptFacts, Figures, RequestFacts, RequestResult},
+    figures::{AcceptFacts, Figures, RequestEnd, RequestFacts, RequestResult},
     policy::PolicyName,
     simulation::RunResult,
     timeline::{Moment, Timeline},
@@ -82,7 +82,7 @@ pub fn run(
         waiting: None,
         screen: None,
         finished: Vec::new(),
-        timeline: Timeline::new(setup.timeline),
+        timeline: setup.timeline.then(Timeline::kept).unwrap_or_default(),
     };
     player.play(user)?;
     player.finish(setup)
@@ -257,8 +257,8 @@ impl Player {
             asks,
         } = edited;
         let now = self.now();
-        self.timeline
-            .add(now, || Moment::edit(kind, accepts.is_some()));
+        let accept = accepts.is_some();
+        self.timeline.add(now, || Moment::Edit { kind, accept });
         let Some(opened) = self.documents.get_mut(&document) else {
             return Ok(());
         };
@@ -319,7 +319,7 @@ impl Player {
             let id = json!({"id": waiting.id});
             self.server.notify("$/cancelRequest", &id)?;
             let took = waiting.asked_at.elapsed();
-            self.ends(waiting, took, None, None, true);
+            self.ends(waiting, took, RequestEnd::Superseded, None, None);
         }
         Ok(())
     }
@@ -332,7 +332,7 @@ impl Player {
         let item = arrived.result.pointer("/items/0");
         let Some((suggestion, id, origin)) = item.and_then(|item| item_of(item, &waiting)) else {
             self.screen = None;
-            return self.ends(waiting, took, None, None, false);
+            return self.ends(waiting, took, RequestEnd::Silent, None, None);
         };
         let now = self.now();
         self.timeline
@@ -344,23 +344,22 @@ impl Player {
             suggestion: suggestion.clone(),
             since,
         });
-        self.ends(waiting, took, origin, Some(suggestion), false);
+        self.ends(waiting, took, RequestEnd::Shown, origin, Some(suggestion));
     }
 
     fn ends(
         &mut self,
         waiting: SentRequest,
         took: Duration,
+        end: RequestEnd,
         origin: Option<Origin>,
         shown: Option<Suggestion>,
-        superseded: bool,
     ) {
         let result = RequestResult {
             took,
             origin,
-            untold: origin.is_none() && !superseded,
-            shown: shown.is_some(),
-            superseded,
+            untold: origin.is_none() && end != RequestEnd::Superseded,
+            end,
             // The server does not report it per request.
             prefilled: None,
         };

@@ -17,5 +17,5 @@ mod tests;
 #[doc(hidden)]
 pub use lsp::intake;
 
-pub use run::{ServerConfig, log_directives, run_stdio};
+pub use run::{ServerConfig, UnknownLogLevel, log_directives, run_stdio};
 pub use stats::{default_stats_dir, running_stats};

@@ -4,7 +4,8 @@
 //! the session ends with it; answers that are ready are still written.
 
 use std::{
-    io, panic,
+    error::Error,
+    fmt, io, panic,
     path::PathBuf,
     process,
     sync::{Arc, Barrier},
@@ -159,10 +160,10 @@ pub(crate) async fn serve(
 ///
 /// # Errors
 ///
-/// One line when another target than our own is named.
+/// When another target than our own is named.
 ///
 /// [`EnvFilter`]: https://docs.rs/tracing-subscriber
-pub fn log_directives(asked: &str) -> Result<String, String> {
+pub fn log_directives(asked: &str) -> Result<String, UnknownLogLevel> {
     let mut directives = vec!["off".to_owned()];
     for directive in asked
         .split(',')
@@ -179,14 +180,28 @@ pub fn log_directives(asked: &str) -> Result<String, String> {
         } else if directive.starts_with("tabahead") {
             directives.push(directive.to_owned());
         } else {
-            return Err(format!(
-                "'{directive}' is not a log level; write error, warn, info, debug or trace, or one of these behind \
-                 'tabahead_server=' or another part of tabahead"
-            ));
+            return Err(UnknownLogLevel(directive.to_owned()));
         }
     }
     Ok(directives.join(","))
 }
+
+/// What the user asked to log, which is no level of a part of tabahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownLogLevel(String);
+
+impl fmt::Display for UnknownLogLevel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(asked) = self;
+        write!(
+            formatter,
+            "'{asked}' is not a log level; write error, warn, info, debug or trace, or one of these behind \
+             'tabahead_server=' or another part of tabahead"
+        )
+    }
+}
+
+impl Error for UnknownLogLevel {}
 
 /// Logs only the place of a panic: its message may quote a buffer (`byte index 3 is not a char
 /// boundary; it is inside …`).
@@ -215,7 +230,7 @@ mod tests {
             ),
             ("tabahead[request]=trace", "off,tabahead[request]=trace"),
         ] {
-            assert_eq!(log_directives(asked).as_deref(), Ok(directives));
+            assert_eq!(log_directives(asked), Ok(directives.to_owned()));
         }
         for asked in [
             "tower_lsp::codec=trace",
@@ -227,7 +242,9 @@ mod tests {
             "a=b=c",
             "verbose",
         ] {
-            let line = log_directives(asked).expect_err("it is refused");
+            let line = log_directives(asked)
+                .expect_err("it is refused")
+                .to_string();
             assert!(line.contains("not a log level"), "{line}");
         }
     }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use tabahead_backend::{Backend, BackendEvent, EventSink, TokenCounters};
+use tabahead_backend::{Backend, BackendError, BackendEvent, EventSink, TokenCounters};
 use tabahead_context::{ModelProfile, State};
 use tabahead_speculation::{
     Answer, DocumentId, Input, RequestId, SpeculatorSettings, Stats, SuggestionId,
@@ -31,11 +31,6 @@ pub struct TimedAnswer {
     /// Time from the request until the answer was available.
     pub elapsed: Duration,
 }
-
-/// The backend's one-line reason why its model cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct UnusableModel(pub String);
 
 /// One document, one Speculator and one backend.
 pub struct Session {
@@ -56,16 +51,16 @@ impl Session {
     pub fn new(
         settings: SpeculatorSettings,
         start_backend: impl FnOnce(EventSink) -> Box<dyn Backend>,
-    ) -> Result<Self, UnusableModel> {
+    ) -> Result<Self, BackendError> {
         let (sender, events) = channel();
         // Once the session is gone, its events are not needed any more.
         let backend = start_backend(Box::new(move |event| drop(sender.send(event))));
         let profile = loop {
             match events.recv() {
                 Ok(BackendEvent::Ready(profile)) => break profile,
-                Ok(BackendEvent::Unusable(reason)) => return Err(UnusableModel(reason)),
+                Ok(BackendEvent::Unusable(error)) => return Err(error),
                 Ok(BackendEvent::Loading(_) | BackendEvent::Generation(_)) => {}
-                Err(_) => return Err(UnusableModel(STOPPED.to_owned())),
+                Err(_) => return Err(BackendError::Stopped),
             }
         };
         let clock = SessionClock::start();
@@ -121,7 +116,7 @@ impl Session {
             }
             if self.wait(None) == WaitResult::Stopped {
                 return TimedAnswer {
-                    answer: Answer::Failed(STOPPED.to_owned()),
+                    answer: Answer::Failed(BackendError::Stopped.to_string()),
                     elapsed: asked.elapsed(),
                 };
             }
@@ -195,8 +190,6 @@ impl Session {
         }
     }
 }
-
-const STOPPED: &str = "the backend stopped";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WaitResult {

@@ -21,7 +21,7 @@ mod suitability;
 mod tests;
 
 pub use folders::Folders;
-pub use in_process::{Session, TimedAnswer, UnusableModel};
+pub use in_process::{Session, TimedAnswer};
 pub use message::{EditorLayer, Message, Notice, Status, StatusKind, Trigger};
 pub use recorder::{Recorded, Recorder};
 pub use session::{Launch, SessionConfig, SessionLoop};

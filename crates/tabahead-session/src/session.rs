@@ -301,7 +301,7 @@ impl SessionLoop {
                 self.supersede_early(document);
                 self.requests.add(request, waiting);
             }
-            ModelState::Unusable(line) => self.fail(request, waiting, &line),
+            ModelState::Unusable(error) => self.fail(request, waiting, &error.to_string()),
         }
     }
 
@@ -417,8 +417,9 @@ impl SessionLoop {
                 self.begin_anew();
                 self.model_is_ready(profile);
             }
-            ModelChange::Unusable(line) => self.model_is_unusable(&line),
-            ModelChange::CandidateUnusable(line) => {
+            ModelChange::Unusable(error) => self.model_is_unusable(&error.to_string()),
+            ModelChange::CandidateUnusable(error) => {
+                let line = error.to_string();
                 tracing::error!(line, "another model cannot be used");
                 let line = format!("{line}; the model before it stays");
                 self.notices.report_again(line);

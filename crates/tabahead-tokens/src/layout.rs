@@ -3,6 +3,8 @@
 //! Names markers by role. Only the engine knows their ids and spellings: a marker in the edited
 //! text is text. `FimTemplate::render` of `tabahead-context` lays out a prompt.
 
+use std::{error::Error, fmt};
+
 /// Order of the parts of a prompt: the two of section "Base and tail" in docs/law.md, and the one
 /// that others use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,16 +42,27 @@ impl Layout {
 }
 
 impl std::str::FromStr for Layout {
-    type Err = String;
+    type Err = UnknownLayout;
 
-    fn from_str(name: &str) -> Result<Self, String> {
+    fn from_str(name: &str) -> Result<Self, UnknownLayout> {
         let found = Self::ALL.into_iter().find(|layout| layout.as_str() == name);
-        found.ok_or_else(|| {
-            let all = Self::ALL.map(Self::as_str).join(", ");
-            format!("'{name}' is not a layout; choose from {all}")
-        })
+        found.ok_or_else(|| UnknownLayout(name.to_owned()))
     }
 }
+
+/// A name that no layout has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownLayout(String);
+
+impl fmt::Display for UnknownLayout {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(name) = self;
+        let all = Layout::ALL.map(Layout::as_str).join(", ");
+        write!(formatter, "'{name}' is not a layout; choose from {all}")
+    }
+}
+
+impl Error for UnknownLayout {}
 
 /// A special token of fill-in-the-middle prompts, by role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -21,7 +21,7 @@ mod marks;
 pub use boundary::{PreTokenizer, stable_boundary};
 pub use copy_source::CopySource;
 pub use family::{Architecture, Family};
-pub use layout::{Layout, Marker};
+pub use layout::{Layout, Marker, UnknownLayout};
 pub use marks::CanonicalMarks;
 
 /// Id of a token in a vocabulary.

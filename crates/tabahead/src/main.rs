@@ -73,7 +73,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 /// Logs to standard error only: standard output belongs to answers and to the protocol.
 fn start_logging(filter: &str) -> Result<()> {
-    let directives = tabahead_server::log_directives(filter).map_err(anyhow::Error::msg)?;
+    let directives = tabahead_server::log_directives(filter)?;
     let filter = EnvFilter::try_new(directives)
         .with_context(|| format!("'{filter}' is not a log level; try --log debug"))?;
     tracing_subscriber::fmt()

@@ -13,6 +13,7 @@ use std::{
     fs,
     io::Write,
     path::Path,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -111,7 +112,7 @@ fn passes_unchanged(copy: &Copy, mutants: &[&Mutant]) -> Result<()> {
         tests.insert(mutant.test);
     }
     for (program, tests) in by_program {
-        let executable = compile(copy, program, true)?
+        let executable = compile(copy, program, Stdio::inherit())?
             .with_context(|| format!("{program} does not compile, without any mutant"))?;
         let tests: Vec<&str> = tests.into_iter().collect();
         let run = programs::run(copy, program, &executable, &tests, 2 * LONGEST)?;
@@ -142,7 +143,7 @@ fn switch_off(copy: &Copy, mutant: &Mutant) -> Result<MutantResult> {
 }
 
 fn is_noticed(copy: &Copy, mutant: &Mutant) -> Result<MutantResult> {
-    let Some(executable) = compile(copy, mutant.program, false)? else {
+    let Some(executable) = compile(copy, mutant.program, Stdio::null())? else {
         return Ok(MutantResult::Not("it does not compile".to_owned()));
     };
     let run = programs::run(copy, mutant.program, &executable, &[mutant.test], LONGEST)?;

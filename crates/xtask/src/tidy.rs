@@ -6,6 +6,7 @@
 mod absences;
 mod english;
 mod names;
+mod signatures;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -240,6 +241,7 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
             findings.extend(header_finding(&place, &text));
             findings.extend(code_findings(&place, &text));
             findings.extend(absences::findings(&place, &text));
+            findings.extend(signatures::findings(&place, &text));
             names.read(&place, &text);
         }
         if is_written_by_hand(&file) {

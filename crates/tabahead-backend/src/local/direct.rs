@@ -10,12 +10,13 @@ use tabahead_context::{
 use tabahead_engine::{Observation, TokenId};
 
 use super::{
-    BackendError, LocalSettings,
+    LocalSettings,
     compute::{Compute, LocalCompute},
     generation::{self, Live, StepResult},
     in_one_line, load,
     profile::missing_marker,
 };
+use crate::BackendError;
 
 /// A model on the caller's thread.
 pub struct DirectModel {
@@ -46,7 +47,7 @@ impl DirectModel {
     /// # Errors
     /// If the model cannot be used.
     pub fn load(settings: &LocalSettings) -> Result<Self, BackendError> {
-        let (model, profile) = load(&settings.model, &|_| ()).map_err(BackendError::Unusable)?;
+        let (model, profile) = load(&settings.model, &|_| ())?;
         let compute = LocalCompute::new(profile.pre_tokenizer, &model, &settings.engine());
         Ok(Self { compute, profile })
     }
@@ -58,11 +59,11 @@ impl DirectModel {
     pub fn lay_out(&mut self, layout: Layout) -> Result<(), BackendError> {
         let has = |marker| self.compute.marker(marker).is_some();
         if let Some(missing) = missing_marker(layout, has) {
-            return Err(BackendError::Unusable(format!(
-                "model '{}' cannot read the layout '{}': it has no {missing:?} token",
-                self.profile.id,
-                layout.as_str()
-            )));
+            return Err(BackendError::UnreadableLayout {
+                model: self.profile.id.clone(),
+                layout,
+                missing,
+            });
         }
         self.profile.template.layout = layout;
         Ok(())

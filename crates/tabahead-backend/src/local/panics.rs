@@ -2,8 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs `work`; returns `Err` if it panicked. The panic's message, which may quote a buffer, is
-/// dropped.
-pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, ()> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| ())
+/// A panic. Its message, which may quote a buffer, is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Panicked;
+
+/// Runs `work`.
+///
+/// # Errors
+/// When it panicked.
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }

@@ -6,30 +6,33 @@ use tabahead_context::{FimTemplate, Layout, Marker, ModelProfile, PreTokenizer, 
 use tabahead_engine::ModelInfo;
 use tabahead_tokens::Family;
 
+use crate::BackendError;
+
 /// Number of weights from which a model reads so slowly that a larger window costs more than it
 /// gains.
 const SLOW: usize = 1_000_000_000;
 
-/// Returns what the pure crates must know about a model, or one line on why it cannot be used.
+/// Returns what the pure crates must know about a model.
+///
+/// # Errors
+/// When the model splits text in an unknown way, or cannot fill in the middle.
 pub(super) fn profile(
     info: &ModelInfo,
     has: impl Fn(Marker) -> bool,
-) -> Result<ModelProfile, String> {
+) -> Result<ModelProfile, BackendError> {
+    let model = || info.name.clone();
     let pre_tokenizer = PreTokenizer::named(&info.pre_tokenizer).ok_or_else(|| {
-        let names = PreTokenizer::ALL.map(|known| format!("'{}'", known.name()));
-        format!(
-            "model '{}' splits text by '{}', which is not supported; choose a model with {}",
-            info.name,
-            info.pre_tokenizer,
-            names.join(" or ")
-        )
+        BackendError::UnknownPreTokenizer {
+            model: model(),
+            pre_tokenizer: info.pre_tokenizer.clone(),
+        }
     })?;
     let family = Family::of(&info.name, pre_tokenizer, &has);
     if let Some(missing) = missing_marker(family.layout, &has) {
-        return Err(format!(
-            "model '{}' cannot fill in the middle: it has no {missing:?} token; choose a code model with fill-in-the-middle",
-            info.name
-        ));
+        return Err(BackendError::NoInfilling {
+            model: model(),
+            missing,
+        });
     }
     Ok(ModelProfile {
         id: info.id.clone(),
@@ -126,10 +129,12 @@ mod tests {
 
     #[test]
     fn a_model_that_cannot_fill_in_the_middle_is_refused() {
-        let line = profile(&info("prose"), |marker| marker != Marker::Middle);
-        assert!(line.expect_err("refused").contains("no Middle token"));
-        let line = profile(&info("prose"), |marker| marker != Marker::Suffix);
-        assert!(line.expect_err("refused").contains("no Suffix token"));
+        let refused = |missing| {
+            let error = profile(&info("prose"), |marker| marker != missing);
+            error.expect_err("refused").to_string()
+        };
+        assert!(refused(Marker::Middle).contains("no Middle token"));
+        assert!(refused(Marker::Suffix).contains("no Suffix token"));
     }
 
     #[test]
@@ -153,7 +158,7 @@ mod tests {
             pre_tokenizer: "gpt-9".to_owned(),
             ..info("tabahead-mini")
         };
-        let line = profile(&info, |_| true).expect_err("refused");
+        let line = profile(&info, |_| true).expect_err("refused").to_string();
         assert!(line.contains("'gpt-9'"), "{line}");
     }
 }

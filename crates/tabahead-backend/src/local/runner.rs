@@ -14,7 +14,10 @@ use std::{
 use tabahead_context::{GenerationId, Goal};
 use tabahead_engine::threads::Urgency;
 
-use super::{compute::Ahead, panics::guarded};
+use super::{
+    compute::Ahead,
+    panics::{Panicked, guarded},
+};
 
 /// A pass that is under way, and the generations that it belongs to.
 pub(super) struct Flight<P> {
@@ -30,7 +33,7 @@ pub(super) struct Computed<P> {
     pub(super) engine: u64,
     pub(super) members: Vec<GenerationId>,
     pub(super) goal: Goal,
-    pub(super) outcome: Result<P, ()>,
+    pub(super) outcome: Result<P, Panicked>,
     /// Duration of the pass, if it ran without interruption.
     pub(super) taken: Option<Duration>,
 }

@@ -35,7 +35,7 @@ use super::{
     compute::Compute,
     generation::{self, Live, RunningSequence, StepResult},
     in_one_line, lock,
-    panics::guarded,
+    panics::{Panicked, guarded},
     runner::{Computed, Flight, Runner},
 };
 use crate::{
@@ -347,7 +347,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                 members,
                 pass,
             }),
-            Err(()) => {
+            Err(Panicked) => {
                 self.break_off(members);
                 None
             }
@@ -391,7 +391,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         &mut self,
         members: Vec<GenerationId>,
         goal: Goal,
-        outcome: Result<C::Pass, ()>,
+        outcome: Result<C::Pass, Panicked>,
         taken: Option<Duration>,
     ) {
         let Ok(pass) = outcome else {
@@ -497,7 +497,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
                 self.shared.emit(GenerationEvent::Failed { id, failure });
             }
             Ok(Err(error)) => self.fail(id, in_one_line(&error)),
-            Err(()) => self.break_off(vec![id]),
+            Err(Panicked) => self.break_off(vec![id]),
         }
     }
 
@@ -575,7 +575,7 @@ impl<'a, C: Compute, B: Fn(&EngineSettings) -> C> Worker<'a, C, B> {
         match warmed {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "warming failed"),
-            Err(()) => tracing::warn!("warming stopped unexpectedly"),
+            Err(Panicked) => tracing::warn!("warming stopped unexpectedly"),
         }
     }
 

@@ -16,6 +16,14 @@ fn settings() -> CutSettings {
     }
 }
 
+fn rust(document: Document, cursor: Offset) -> State {
+    State {
+        document,
+        cursor,
+        name: DocumentName::new("", "rust"),
+    }
+}
+
 /// Returns the cut of a path in which every character is a token of its own.
 #[track_caller]
 fn cut_of(fixture: &str, said: &str, end: PathEnd, settings: &CutSettings) -> (Cut, Document) {
@@ -58,18 +66,9 @@ fn cut_with_stop(
     }
     path.finish(end);
     let at = window.tail.len();
-    (
-        cut(
-            &document,
-            cursor,
-            "rust",
-            &window.left_out,
-            &path,
-            at,
-            settings,
-        ),
-        document,
-    )
+    let state = rust(document, cursor);
+    let cut = cut(&state, &window.left_out, &path, at, settings);
+    (cut, state.document)
 }
 
 const STOP: PathEnd = PathEnd::Stop { log_prob: -0.1 };
@@ -900,7 +899,7 @@ fn the_gate_and_the_limit_count_tokens_behind_the_cursor() {
 
 #[test]
 fn a_token_over_the_cursor_is_read_from_there() {
-    let document = Document::new("a = fo\n", Version(1));
+    let state = rust(Document::new("a = fo\n", Version(1)), Offset(6));
     let mut path = Path::new("a = f".to_string(), PreTokenizer::Qwen2);
     path.started(1);
     for (id, text) in [(1, " foo"), (2, ";\n")] {
@@ -912,7 +911,7 @@ fn a_token_over_the_cursor_is_read_from_there() {
         };
         path.push(token, path.boundary());
     }
-    let Cut::Show(suggestion) = cut(&document, Offset(6), "rust", "", &path, 6, &settings()) else {
+    let Cut::Show(suggestion) = cut(&state, "", &path, 6, &settings()) else {
         panic!("nothing is shown")
     };
     assert_eq!(suggestion.text, "o;");

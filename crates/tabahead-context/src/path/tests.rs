@@ -14,7 +14,10 @@ use proptest::prelude::*;
 use tabahead_text::{Document, Offset, Version};
 
 use super::{Answering, Path, PathEnd, PathToken, TokenId};
-use crate::{CanonicalMarks, Cut, CutSettings, PreTokenizer::Qwen2, cut, stable_boundary};
+use crate::{
+    CanonicalMarks, Cut, CutSettings, DocumentName, PreTokenizer::Qwen2, State, cut,
+    stable_boundary,
+};
 
 const VOCABULARY: [&str; 36] = [
     "f", "o", "b", "a", "r", "(", ")", ";", " ", "\n", "1", "'", "s", "\t", "é", "fo", "oo", "foo",
@@ -127,15 +130,12 @@ fn cut_at(path: &Path, tail: &str) -> Cut {
         least_log_prob: None,
         least_log_prob_at_end: f32::NEG_INFINITY,
     };
-    cut(
-        &document,
-        Offset(tail.len()),
-        "rust",
-        "",
-        path,
-        tail.len(),
-        &settings,
-    )
+    let state = State {
+        document,
+        cursor: Offset(tail.len()),
+        name: DocumentName::new("", "rust"),
+    };
+    cut(&state, "", path, tail.len(), &settings)
 }
 
 fn tails() -> impl Strategy<Value = String> {

@@ -179,9 +179,16 @@ const DELIMITERS: [bool; 256] = {
     is_one
 };
 
-/// Returns the secret values of a line, from left to right and disjoint. `named` is set if the
-/// lines above name the value.
-pub(super) fn values(line: &str, named: bool) -> Vec<Range<usize>> {
+/// Whether the lines above a line name its value as a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameAbove {
+    Given,
+    Absent,
+}
+
+/// Returns the secret values of a line, from left to right and disjoint.
+pub(super) fn values(line: &str, name: NameAbove) -> Vec<Range<usize>> {
+    let named = name == NameAbove::Given;
     let mut found: Vec<Range<usize>> = Vec::new();
     let bytes = line.as_bytes();
     // A value may extend over values that were found before it and over later ones.

@@ -90,5 +90,8 @@ fn layouts_are_known_by_their_names() {
         assert_eq!(layout.as_str().parse(), Ok(layout));
     }
     let refused = "middle-first".parse::<Layout>().expect_err("no layout");
-    assert!(refused.contains("prefix-first, split"), "{refused}");
+    assert!(
+        refused.to_string().contains("prefix-first, split"),
+        "{refused}"
+    );
 }

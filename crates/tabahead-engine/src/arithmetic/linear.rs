@@ -11,9 +11,8 @@ use crate::{
     arithmetic::{
         kernels::{LANES, QUANT_BLOCK, QUANT_WORDS, QuantBlocks},
         simd::Isa,
-        tiles::{Joined, Role, UPPER_STEP, Weights},
+        tiles::{Joined, Role, UPPER_STEP, WeightBits, Weights},
     },
-    error::refuse,
     files::tensors::{RawTensor, TensorSource, vector},
     threads::crew::Crew,
 };
@@ -251,10 +250,7 @@ impl Linear {
             return Ok(());
         };
         let read = self.weights.read(&raw, self.outputs, source);
-        read.map_err(|error| match error {
-            EngineError::Model(reason) => refuse(format!("tensor '{name}.weight' {reason}")),
-            other => other,
-        })
+        read.map_err(|error| error.reworded(|fault| format!("tensor '{name}.weight' {fault}")))
     }
 
     /// Builds a matrix from a tensor; output row `r` is the tensor's row `source(r)`.
@@ -417,25 +413,25 @@ impl Linear {
                 isa.quant_tile::<M>(&quants[weights], scales, quantized(), &mut products);
             }
             Weights::Planes { upper, .. } => {
-                isa.short_tile::<M, false, true>(upper.tile(tile), quantized(), &mut products);
+                isa.short_tile::<M, 4, 2>(upper.tile(tile), quantized(), &mut products);
                 for product in products.as_flattened_mut() {
                     *product *= UPPER_STEP;
                 }
             }
             Weights::Short { kind, tiles } => {
                 let (tile, rows, out) = (tiles.tile(tile), quantized(), &mut products);
-                match (kind.fifth, kind.minima) {
-                    (false, false) => isa.short_tile::<M, false, false>(tile, rows, out),
-                    (false, true) => isa.short_tile::<M, false, true>(tile, rows, out),
-                    (true, false) => isa.short_tile::<M, true, false>(tile, rows, out),
-                    (true, true) => isa.short_tile::<M, true, true>(tile, rows, out),
+                match (kind.bits, kind.minima) {
+                    (WeightBits::Four, false) => isa.short_tile::<M, 4, 1>(tile, rows, out),
+                    (WeightBits::Four, true) => isa.short_tile::<M, 4, 2>(tile, rows, out),
+                    (WeightBits::Five, false) => isa.short_tile::<M, 5, 1>(tile, rows, out),
+                    (WeightBits::Five, true) => isa.short_tile::<M, 5, 2>(tile, rows, out),
                 }
             }
-            Weights::Nibbles { fifth, tiles } => {
+            Weights::Nibbles { bits, tiles } => {
                 let (tile, rows, out) = (tiles.tile(tile), quantized(), &mut products);
-                match fifth {
-                    false => isa.nibble_tile::<M, false>(tile, rows, out),
-                    true => isa.nibble_tile::<M, true>(tile, rows, out),
+                match bits {
+                    WeightBits::Four => isa.nibble_tile::<M, 4>(tile, rows, out),
+                    WeightBits::Five => isa.nibble_tile::<M, 5>(tile, rows, out),
                 }
             }
             Weights::Sixes(tiles) => {

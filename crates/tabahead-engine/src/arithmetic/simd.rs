@@ -200,9 +200,9 @@ doors! {
     /// Computes sixteen outputs of a Q8_0 matrix for each of `M` rows.
     fn quant_tile<M: usize>(quants: &[u8], scales: &[u16], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
     /// Computes the same for a Q4_0, Q4_1, Q5_0 or Q5_1 matrix.
-    fn short_tile<M: usize, FIFTH: bool, MINIMA: bool>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
+    fn short_tile<M: usize, BITS: usize, FACTORS: usize>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
     /// Computes the same for a Q4_K or Q5_K matrix.
-    fn nibble_tile<M: usize, FIFTH: bool>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
+    fn nibble_tile<M: usize, BITS: usize>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
     /// Computes the same for a Q6_K matrix.
     fn six_tile<M: usize>(tile: &[u8], rows: &[QuantBlocks<M>], out: &mut [[f32; LANES]; M]), M <= QUANTIZED;
 }

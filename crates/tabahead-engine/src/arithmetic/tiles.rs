@@ -38,8 +38,8 @@ pub(crate) enum Weights {
     Planes { upper: Tiles, lower: Tiles },
     /// Q4_0, Q4_1, Q5_0 and Q5_1, see `kernels::short_tile`.
     Short { kind: Short, tiles: Tiles },
-    /// Q4_K and, with a fifth bit, Q5_K, see `kernels::nibble_tile`.
-    Nibbles { fifth: bool, tiles: Tiles },
+    /// Q4_K and Q5_K, see `kernels::nibble_tile`.
+    Nibbles { bits: WeightBits, tiles: Tiles },
     /// Q6_K, see `kernels::six_tile`.
     Sixes(Tiles),
     /// Half floats, sixteen per column.
@@ -48,6 +48,36 @@ pub(crate) enum Weights {
     Brain(Aligned<u16>),
     /// Floats, sixteen per column.
     Full(Aligned<f32>),
+}
+
+/// How many bits a weight has whose nibbles share bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WeightBits {
+    Four,
+    Five,
+}
+
+impl WeightBits {
+    /// Returns the bits of a weight of this type.
+    fn of(dtype: GgmlDType) -> Self {
+        match dtype {
+            GgmlDType::Q5_0 | GgmlDType::Q5_1 | GgmlDType::Q5K => Self::Five,
+            _ => Self::Four,
+        }
+    }
+
+    /// Returns the number of bits, which is also the number of lines for 32 columns.
+    const fn count(self) -> usize {
+        4 + self.beyond_nibble()
+    }
+
+    /// Returns the number of bits that are not in the nibble.
+    const fn beyond_nibble(self) -> usize {
+        match self {
+            Self::Four => 0,
+            Self::Five => 1,
+        }
+    }
 }
 
 /// What the outputs of a matrix are.
@@ -99,9 +129,9 @@ impl Weights {
             GgmlDType::F16 => Self::Half(Aligned::filled(0, numbers)),
             GgmlDType::BF16 => Self::Brain(Aligned::filled(0, numbers)),
             GgmlDType::Q4K | GgmlDType::Q5K => {
-                let fifth = raw.dtype == GgmlDType::Q5K;
-                let tiles = tiles(nibbles::tile_bytes(fifth, raw.columns));
-                Self::Nibbles { fifth, tiles }
+                let bits = WeightBits::of(raw.dtype);
+                let tiles = tiles(nibbles::tile_bytes(bits, raw.columns));
+                Self::Nibbles { bits, tiles }
             }
             GgmlDType::Q6K => Self::Sixes(tiles(six::tile_bytes(raw.columns))),
             GgmlDType::Q4_0 | GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 => {
@@ -146,35 +176,33 @@ impl Weights {
         match self {
             Self::Full(tiles) => rows.lay_out(tiles.par_chunks_mut(tile), |rows, out| {
                 full_tile(rows, out);
-                expect_finite(out.iter().all(|number| number.is_finite()))
+                expect_finite(out.iter().copied())
             }),
             Self::Half(tiles) => rows.lay_out(tiles.par_chunks_mut(tile), |rows, out| {
                 sixteens_tile(rows, out);
-                expect_finite(halves_are_finite(out))
+                expect_finite_halves(out.iter().copied())
             }),
             Self::Brain(tiles) => rows.lay_out(tiles.par_chunks_mut(tile), |rows, out| {
                 sixteens_tile(rows, out);
-                expect_finite(out.iter().all(|&half| widen_brain(half).is_finite()))
+                expect_finite(out.iter().map(|&half| widen_brain(half)))
             }),
-            Self::Nibbles { fifth, tiles } => rows.lay_out(tiles.parts(), |rows, out| {
-                nibbles::tile(*fifth, rows, out);
-                expect_finite(nibbles::halves(*fifth, out).all(|half| halves_are_finite(&[half])))
+            Self::Nibbles { bits, tiles } => rows.lay_out(tiles.parts(), |rows, out| {
+                nibbles::tile(*bits, rows, out);
+                expect_finite_halves(nibbles::halves(*bits, out))
             }),
             Self::Sixes(tiles) => rows.lay_out(tiles.parts(), |rows, out| {
                 six::tile(rows, out);
-                expect_finite(six::halves(out).all(|half| halves_are_finite(&[half])))
+                expect_finite_halves(six::halves(out))
             }),
             Self::Short { kind, tiles } => rows.lay_out(tiles.parts(), |rows, out| {
                 kind.tile(rows, out);
-                let mut halves = kind.halves(out, columns);
-                expect_finite(halves.all(|half| halves_are_finite(&[half])))
+                expect_finite_halves(kind.halves(out, columns))
             }),
             Self::Planes { upper, lower } => rows.lay_out(
                 upper.parts().zip(lower.parts()),
                 |rows, (upper, lower): (&mut [u8], &mut [u8])| {
                     planes::tile(rows, upper, lower);
-                    let mut halves = planes::UPPER.halves(upper, columns);
-                    expect_finite(halves.all(|half| halves_are_finite(&[half])))
+                    expect_finite_halves(planes::UPPER.halves(upper, columns))
                 },
             ),
             Self::Bytes { quants, scales } => {
@@ -185,7 +213,7 @@ impl Weights {
                         GgmlDType::Q8_0 => bytes_tile(rows, quants, scales),
                         dtype => rounded_tile(dtype, rows, quants, scales)?,
                     }
-                    expect_finite(halves_are_finite(scales))
+                    expect_finite_halves(scales.iter().copied())
                 })
             }
         }
@@ -267,7 +295,7 @@ impl Weights {
                 planes::row(upper.tile(tile), lower.tile(tile), lane, out);
             }
             Self::Short { kind, tiles } => kind.row(tiles.tile(tile), lane, out),
-            Self::Nibbles { fifth, tiles } => nibbles::row(*fifth, tiles.tile(tile), lane, out),
+            Self::Nibbles { bits, tiles } => nibbles::row(*bits, tiles.tile(tile), lane, out),
             Self::Sixes(tiles) => six::row(tiles.tile(tile), lane, out),
             Self::Half(halves) => {
                 for (column, out) in out.iter_mut().enumerate() {
@@ -362,20 +390,28 @@ impl<S: Fn(usize) -> usize + Sync> FileRows<'_, S> {
     }
 }
 
-/// Rejects a tile if one of its numbers or scales is infinite or NaN.
-pub(crate) fn expect_finite(finite: bool) -> Result<(), EngineError> {
-    if finite {
+/// Rejects a tile if one of its numbers is infinite or NaN.
+fn expect_finite(mut numbers: impl Iterator<Item = f32>) -> Result<(), EngineError> {
+    if numbers.all(f32::is_finite) {
         Ok(())
     } else {
-        Err(refuse("holds infinite numbers"))
+        Err(refuse(INFINITE))
     }
 }
 
-/// Returns whether all these half floats are finite.
-pub(crate) fn halves_are_finite(halves: &[u16]) -> bool {
+/// Rejects a tile if one of its half floats is infinite or NaN.
+fn expect_finite_halves(mut halves: impl Iterator<Item = u16>) -> Result<(), EngineError> {
     const EXPONENT: u16 = 0x7c00;
-    halves.iter().all(|half| half & EXPONENT != EXPONENT)
+
+    if halves.all(|half| half & EXPONENT != EXPONENT) {
+        Ok(())
+    } else {
+        Err(refuse(INFINITE))
+    }
 }
+
+/// What is wrong with a tensor of such numbers, worded to follow its name.
+const INFINITE: &str = "holds infinite numbers";
 
 fn full_tile(rows: &TileRows<'_>, out: &mut [f32]) {
     columns(rows, out, f32::from_le_bytes);

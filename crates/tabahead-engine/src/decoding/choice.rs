@@ -24,6 +24,24 @@ use crate::{
 /// Minimum probability of a rival, relative to that of the likeliest token.
 const RIVAL: f32 = 0.4;
 
+/// Whether the line may end at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopRule {
+    /// A stop may be chosen.
+    Allowed,
+    /// Another token is chosen, however likely a stop is.
+    Masked,
+}
+
+/// Which tokens are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// The likeliest.
+    Likeliest,
+    /// The likeliest and, if it has one, its rival.
+    Rivals,
+}
+
 /// The tokens that may come next.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rivals {
@@ -87,19 +105,20 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// Returns the tokens to choose from, which must agree with `forced` (any do if it is empty):
-    /// the likeliest and, with `two`, its rival if it has one.
+    /// Returns the tokens to choose from, which must agree with `forced` (any do if it is empty).
     pub(crate) fn rivals(
         &self,
         forced: &[u8],
-        mask_stops: bool,
-        two: bool,
+        stops: StopRule,
+        sought: Sought,
     ) -> Result<Rivals, EngineError> {
-        let free = self.likeliest(b"", TokenKind::Stop, two);
-        let masks_stops = mask_stops || !forced.is_empty();
+        let free = self.likeliest(b"", TokenKind::Stop, sought);
+        let masks_stops = stops == StopRule::Masked || !forced.is_empty();
         let masked_stop = match free[..] {
             [(first, log_prob), ..]
-                if forced.is_empty() && mask_stops && !self.vocabulary.spells(first, b"") =>
+                if forced.is_empty()
+                    && stops == StopRule::Masked
+                    && !self.vocabulary.spells(first, b"") =>
             {
                 Some(log_prob)
             }
@@ -107,7 +126,7 @@ impl<'a> Distribution<'a> {
         };
         // Each of these allows fewer tokens than the one before.
         let texts = (0..=forced.len()).map(|length| &forced[..length]);
-        let constrained = texts.map(|text| self.likeliest(text, TokenKind::Text, two));
+        let constrained = texts.map(|text| self.likeliest(text, TokenKind::Text, sought));
         let left = std::iter::once(free)
             .chain(constrained)
             .find_map(|mut tokens| {
@@ -124,13 +143,13 @@ impl<'a> Distribution<'a> {
         })
     }
 
-    /// Returns the likeliest token that agrees with `forced` and, with `two`, the second likeliest
-    /// if it is a rival. `last` is the last allowed kind of token if nothing is forced.
-    fn likeliest(&self, forced: &[u8], last: TokenKind, two: bool) -> Vec<(TokenId, f32)> {
+    /// Returns the likeliest token that agrees with `forced` and, if rivals are sought, the second
+    /// likeliest if it is one. `last` is the last allowed kind of token if nothing is forced.
+    fn likeliest(&self, forced: &[u8], last: TokenKind, sought: Sought) -> Vec<(TokenId, f32)> {
         let vocabulary = self.vocabulary;
         let model = match forced {
             // Kinds are ordered so that those that may be chosen come first.
-            [] => self.best_two(last, two),
+            [] => self.best_two(last, sought),
             _ => best_two(self.logits, vocabulary.candidates(forced)),
         };
         let voted = self.added.iter().map(|(token, _)| *token);
@@ -148,7 +167,10 @@ impl<'a> Distribution<'a> {
         }
         // This must be a stable sort.
         ranked.sort_by(|one, other| other.1.total_cmp(&one.1));
-        ranked.truncate(if two { 2 } else { 1 });
+        ranked.truncate(match sought {
+            Sought::Likeliest => 1,
+            Sought::Rivals => 2,
+        });
         if let [first, second] = ranked[..]
             && second.1 < first.1 + RIVAL.ln()
         {
@@ -157,14 +179,14 @@ impl<'a> Distribution<'a> {
         ranked
     }
 
-    /// Returns the token with the highest logit among the kinds up to `last` and, with `two`, the
-    /// second.
-    fn best_two(&self, last: TokenKind, two: bool) -> [Option<TokenId>; 2] {
+    /// Returns the token with the highest logit among the kinds up to `last` and, if rivals are
+    /// sought, the second.
+    fn best_two(&self, last: TokenKind, sought: Sought) -> [Option<TokenId>; 2] {
         let (logits, kinds) = (self.logits, self.vocabulary.kinds());
         let Some(first) = self.isa.best(logits, kinds, last as u8) else {
             return [None; 2];
         };
-        if !two {
+        if sought == Sought::Likeliest {
             return [Some(first), None];
         }
         let at = first as usize;
@@ -180,7 +202,8 @@ impl<'a> Distribution<'a> {
 
     /// Returns the likeliest of all tokens, with which an unconstrained line continues.
     pub(crate) fn first(&self) -> Option<(TokenId, f32)> {
-        self.likeliest(b"", TokenKind::Stop, false).pop()
+        self.likeliest(b"", TokenKind::Stop, Sought::Likeliest)
+            .pop()
     }
 
     /// Returns at most `most` of the likeliest characters after `forced`, each with the logarithm

@@ -15,7 +15,7 @@ use crate::{
     EngineError, Model, Processor, TokenId,
     arithmetic::{kernels::KV_BLOCK, simd::Isa},
     decoding::{
-        choice::Distribution,
+        choice::{Distribution, Sought},
         copying::{Copier, CopyingRule, Source, Votes},
         lookahead::{Contest, Decision},
         observation::Observation,
@@ -398,12 +398,16 @@ impl Engine {
             Some(contest) => contest,
             None => {
                 let forced = sequence.rest().to_vec();
-                let mask_stops = sequence.masks_stops();
-                let looks_ahead = self.settings.lookahead;
+                let stops = sequence.stop_rule();
+                let sought = if self.settings.lookahead {
+                    Sought::Rivals
+                } else {
+                    Sought::Likeliest
+                };
                 let Some(distribution) = self.distribution(sequence) else {
                     return Ok(None);
                 };
-                let rivals = distribution.rivals(&forced, mask_stops, looks_ahead)?;
+                let rivals = distribution.rivals(&forced, stops, sought)?;
                 let masked_stop = rivals.masked_stop;
                 match rivals.tokens[..] {
                     [one, other] => {

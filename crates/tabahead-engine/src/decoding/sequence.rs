@@ -4,7 +4,7 @@
 
 use crate::{
     CopySource, TokenId,
-    decoding::{lookahead::Contest, track::Track},
+    decoding::{choice::StopRule, lookahead::Contest, track::Track},
 };
 
 /// What to decode.
@@ -76,10 +76,14 @@ impl Sequence {
         self.track.missing() > 0 && known < self.request.prompt.len()
     }
 
-    /// Reports whether the next token must not be a stop.
-    pub(crate) fn masks_stops(&self) -> bool {
+    /// Returns whether the next token may be a stop.
+    pub(crate) fn stop_rule(&self) -> StopRule {
         let at_cursor = self.spelled == self.request.forced.len() && !self.past_cursor;
-        at_cursor && self.request.mask_first_stop
+        if at_cursor && self.request.mask_first_stop {
+            StopRule::Masked
+        } else {
+            StopRule::Allowed
+        }
     }
 
     /// Returns the bytes of `forced` that are still to be spelled.

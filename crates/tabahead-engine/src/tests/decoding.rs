@@ -7,7 +7,7 @@ use crate::{
     CopySource, EngineError, KvPrecision, Marker, Model, SequenceRequest, Step, TokenId,
     arithmetic::simd::Isa,
     decoding::{
-        choice::Distribution,
+        choice::{Distribution, Sought, StopRule},
         copying::{CopyingRule, Votes},
     },
     vocabulary::TokenKind,
@@ -55,7 +55,8 @@ fn the_choice_is_the_best_of_all_that_fit() {
             .map(|_| random.below(4 + round) as f32 / 8.0)
             .collect();
         for forced in texts {
-            for mask_stops in [false, true] {
+            for stops in [StopRule::Allowed, StopRule::Masked] {
+                let mask_stops = stops == StopRule::Masked;
                 let votes = Votes::default();
                 let isa = Isa::detect();
                 let distribution = Distribution::new(
@@ -69,7 +70,9 @@ fn the_choice_is_the_best_of_all_that_fit() {
                 let expected = expected(&model, &logits, forced, mask_stops).unwrap();
                 let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
                 let probability = f64::from(logits[expected as usize]) - total.ln();
-                let rivals = distribution.rivals(forced, mask_stops, false).unwrap();
+                let rivals = distribution
+                    .rivals(forced, stops, Sought::Likeliest)
+                    .unwrap();
                 let [(id, log_prob)] = rivals.tokens[..] else {
                     panic!("one was asked for");
                 };

@@ -9,7 +9,7 @@ use crate::{
     CopySource, Engine, EngineSettings, KvPrecision, Model, SequenceRequest, Step, TokenId,
     arithmetic::simd::Isa,
     decoding::{
-        choice::Distribution,
+        choice::{Distribution, Sought, StopRule},
         copying::{CopyingRule, Votes},
     },
     vocabulary::TokenKind,
@@ -267,7 +267,9 @@ fn who_was_no_rival_before_a_byte_was_typed_is_none_after() {
         &votes,
     );
     let left = |forced: &[u8]| {
-        let rivals = distribution.rivals(forced, false, true).unwrap();
+        let rivals = distribution
+            .rivals(forced, StopRule::Allowed, Sought::Rivals)
+            .unwrap();
         rivals
             .tokens
             .iter()

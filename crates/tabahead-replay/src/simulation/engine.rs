@@ -268,9 +268,10 @@ impl VirtualEngine {
                 Priority::Speculative => &mut self.ahead,
             };
             for (node, role) in generation.pending.drain(..tokens) {
-                if role != TokenRole::Ahead {
-                    self.known
-                        .add(node, matches!(role, TokenRole::Boundary | TokenRole::Draft));
+                match role {
+                    TokenRole::Ahead => {}
+                    TokenRole::Prompt | TokenRole::Decoded => self.known.add(node),
+                    TokenRole::Boundary | TokenRole::Draft => self.known.add_with_logits(node),
                 }
                 match role {
                     TokenRole::Prompt | TokenRole::Boundary | TokenRole::Draft => {
@@ -318,7 +319,7 @@ impl VirtualEngine {
         if generation.pending.is_empty()
             && let Some(&last) = generation.nodes.last()
         {
-            self.known.add(last, true);
+            self.known.add_with_logits(last);
         }
     }
 
@@ -449,7 +450,7 @@ impl VirtualGeneration {
         self.nodes.push(node);
         self.place += 1;
         if std::mem::take(&mut self.spared) {
-            tree.add(node, false);
+            tree.add(node);
         } else if !tree.has_logits(node) {
             let role = if drafted {
                 TokenRole::Draft

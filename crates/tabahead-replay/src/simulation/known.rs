@@ -47,10 +47,15 @@ impl KnownTokens {
         self.nodes.peek(&node).copied().unwrap_or(false)
     }
 
-    /// Adds a node that was computed, or whose logits are to be kept.
-    pub(super) fn add(&mut self, node: PrefixNode, logits: bool) {
+    /// Adds a node that was computed.
+    pub(super) fn add(&mut self, node: PrefixNode) {
         let kept = self.has_logits(node);
-        self.nodes.push(node, kept || logits);
+        self.nodes.push(node, kept);
+    }
+
+    /// Adds a node whose logits are to be kept.
+    pub(super) fn add_with_logits(&mut self, node: PrefixNode) {
+        self.nodes.push(node, true);
     }
 
     /// Marks the nodes as used now.

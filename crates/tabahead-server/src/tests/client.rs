@@ -8,7 +8,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tabahead_backend::{Backend, LocalBackend, LocalSettings, Script, ScriptedBackend};
+use tabahead_backend::{
+    Backend, BackendError, LocalBackend, LocalSettings, Script, ScriptedBackend,
+};
 use tabahead_context::{GenerationRequest, Layout, ModelProfile};
 use tabahead_session::{Folders, Launch, Recorder};
 use tabahead_testkit::{frames, named};
@@ -125,7 +127,8 @@ impl Client {
 
     /// Completes loading.
     pub(super) fn load(&self, result: Result<ModelProfile, String>) {
-        self.backend().load(result);
+        let refused = |reason| BackendError::Refused { reason };
+        self.backend().load(result.map_err(refused));
     }
 
     pub(super) fn backend(&self) -> Arc<ScriptedBackend> {

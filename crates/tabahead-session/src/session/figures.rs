@@ -236,7 +236,9 @@ impl SessionFigures {
                 "id": profile.id,
                 "context_tokens": profile.context_tokens,
             }),
-            ModelState::Unusable(line) => json!({"state": "failed", "message": line}),
+            ModelState::Unusable(error) => {
+                json!({"state": "failed", "message": error.to_string()})
+            }
         };
         json!({
             "version": self.version,

@@ -9,7 +9,8 @@ use std::{
 };
 
 use tabahead_backend::{
-    Backend, BackendEvent, EventSink, LocalSettings, ModelSource, ModelState, TokenCounters,
+    Backend, BackendError, BackendEvent, EventSink, LocalSettings, ModelSource, ModelState,
+    TokenCounters,
 };
 use tabahead_context::{GenerationEvent, ModelProfile};
 use tabahead_speculation::{Answer, Input, RequestId, SpeculatorSettings, Stats};
@@ -72,10 +73,10 @@ pub(super) enum ModelChange {
     /// The candidate is ready and has taken the place of the previous model, whose figures and
     /// problems are over.
     Replaced(ModelProfile),
-    /// The model cannot be used, with one line for the user.
-    Unusable(String),
-    /// The candidate cannot be used, with one line for the user. The previous model stays.
-    CandidateUnusable(String),
+    /// The model cannot be used.
+    Unusable(BackendError),
+    /// The candidate cannot be used. The previous model stays.
+    CandidateUnusable(BackendError),
     /// A generation made progress.
     Generation(GenerationEvent),
     /// Nothing: the event came from a backend that was replaced.
@@ -245,9 +246,9 @@ impl SessionModel {
                     self.current = self.candidate.take();
                     ModelChange::Replaced(profile)
                 }
-                BackendEvent::Unusable(line) => {
+                BackendEvent::Unusable(error) => {
                     self.candidate = None;
-                    ModelChange::CandidateUnusable(line)
+                    ModelChange::CandidateUnusable(error)
                 }
                 // The candidate has not been asked anything yet.
                 BackendEvent::Generation(_) => ModelChange::Nothing,
@@ -259,7 +260,7 @@ impl SessionModel {
                     ModelChange::Progress
                 }
                 BackendEvent::Ready(profile) => ModelChange::Ready(profile),
-                BackendEvent::Unusable(line) => ModelChange::Unusable(line),
+                BackendEvent::Unusable(error) => ModelChange::Unusable(error),
                 BackendEvent::Generation(event) => ModelChange::Generation(event),
             }
         } else {

@@ -22,7 +22,7 @@ pub(super) fn status(
             loading = loading.or(Some(model.progress()));
             (StatusKind::Inactive, String::new())
         }
-        ModelState::Unusable(line) => (StatusKind::Error, line),
+        ModelState::Unusable(error) => (StatusKind::Error, error.to_string()),
         ModelState::Ready(_) => match documents.why_not_here(suitability) {
             Some(reason) => (StatusKind::Inactive, reason),
             None => (StatusKind::Normal, "ready".to_owned()),

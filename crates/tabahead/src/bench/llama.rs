@@ -95,7 +95,6 @@ impl Comparison {
         config: &Resolved,
         plan: &Plan,
         counts: &[usize],
-        quick: bool,
         bar: &ProgressBar,
     ) -> Result<Self> {
         let local = config.local();
@@ -123,7 +122,7 @@ impl Comparison {
                 theirs: ProgramRates::new(theirs),
             });
         }
-        let buffer = Buffer::new(quick);
+        let buffer = Buffer::new(plan.buffer);
         let decoding = best[1].ours.threads;
         let mut bandwidths = vec![buffer.bandwidth(decoding)];
         for _ in 0..plan.runs {

@@ -14,12 +14,20 @@ const SUMS: usize = 16;
 /// A buffer much larger than the caches, where memory allows.
 pub struct Buffer(Vec<u64>);
 
+/// How large a buffer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BufferSize {
+    /// Quickly read, but perhaps from the caches.
+    Small,
+    /// Larger than the caches.
+    Large,
+}
+
 impl Buffer {
-    pub fn new(quick: bool) -> Self {
-        let wanted = if quick {
-            SMALL_BUFFER
-        } else {
-            BUFFER.max(2 * cache_bytes().unwrap_or(0))
+    pub fn new(size: BufferSize) -> Self {
+        let wanted = match size {
+            BufferSize::Small => SMALL_BUFFER,
+            BufferSize::Large => BUFFER.max(2 * cache_bytes().unwrap_or(0)),
         };
         let allowed = available_bytes().map_or(BUFFER, |available| available / 4);
         let words = wanted.min(allowed) as usize / size_of::<u64>();

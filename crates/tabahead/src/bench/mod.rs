@@ -36,7 +36,7 @@ use crate::{
     output,
 };
 use llama::Comparison;
-use memory::Buffer;
+use memory::{Buffer, BufferSize};
 use report::{BenchReport, Memory};
 use speed::Speed;
 use wait::Wait;
@@ -64,6 +64,8 @@ struct Plan {
     waiting: Duration,
     /// Number of requests for a stored answer.
     hits: usize,
+    /// Size of the buffer by which memory is measured.
+    buffer: BufferSize,
 }
 
 impl Plan {
@@ -77,6 +79,7 @@ impl Plan {
                 waits: 20,
                 waiting: Duration::from_secs(1),
                 hits: 20,
+                buffer: BufferSize::Small,
             }
         } else {
             let runs = args.runs as usize;
@@ -88,6 +91,7 @@ impl Plan {
                 waits: 300,
                 waiting: Duration::from_secs(15),
                 hits: 200,
+                buffer: BufferSize::Large,
             }
         }
     }
@@ -103,7 +107,7 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     let counts = thread_counts(config.settings.threads);
     if let Some(program) = &args.compare_llama {
         let bar = output::progress(Comparison::steps(&plan, &counts), "comparing");
-        let comparison = Comparison::new(program, &config, &plan, &counts, args.quick, &bar)?;
+        let comparison = Comparison::new(program, &config, &plan, &counts, &bar)?;
         bar.finish_and_clear();
         if args.json {
             output::json(&comparison.json())?
@@ -114,7 +118,7 @@ pub fn run(args: &BenchArgs, config: &Resolved) -> Result<ExitCode> {
     }
     let steps = 3 + counts.len() * (speed::MEASUREMENTS + 1) + wait::MEASUREMENTS;
     let bar = output::progress(steps, "measuring");
-    let report = measure(&config, &plan, &counts, args.quick, &bar)?;
+    let report = measure(&config, &plan, &counts, &bar)?;
     bar.finish_and_clear();
     if args.json {
         output::json(&report.json())?
@@ -139,7 +143,6 @@ fn measure(
     config: &Resolved,
     plan: &Plan,
     counts: &[usize],
-    quick: bool,
     bar: &ProgressBar,
 ) -> Result<BenchReport> {
     let local = config.local();
@@ -173,7 +176,7 @@ fn measure(
     bar.inc(1);
     let wait = Wait::new(local, config.settings.speculator(), plan, bar)?;
 
-    let buffer = Buffer::new(quick);
+    let buffer = Buffer::new(plan.buffer);
     bar.inc(1);
     let mut bandwidths = BTreeMap::new();
     for &threads in counts {

@@ -75,9 +75,9 @@ impl Run {
     }
 }
 
-/// Builds a test program and returns its executable; `None` if it does not compile. `shown` decides
-/// whether cargo's messages are shown.
-pub fn compile(copy: &Copy, program: TestProgram, shown: bool) -> Result<Option<PathBuf>> {
+/// Builds a test program and returns its executable; `None` if it does not compile. Cargo writes its
+/// messages to `messages`.
+pub fn compile(copy: &Copy, program: TestProgram, messages: Stdio) -> Result<Option<PathBuf>> {
     let mut command = Command::new(env!("CARGO"));
     command
         .args(["test", "--no-run", "--package", program.package])
@@ -90,11 +90,7 @@ pub fn compile(copy: &Copy, program: TestProgram, shown: bool) -> Result<Option<
         .arg("--target-dir")
         .arg(copy.target())
         .current_dir(copy.tree())
-        .stderr(if shown {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        });
+        .stderr(messages);
     match program.file {
         None => command.arg("--lib"),
         Some(file) => command.args(["--test", file]),

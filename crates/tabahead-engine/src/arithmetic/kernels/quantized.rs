@@ -33,7 +33,8 @@ pub(crate) const QUANT_WORDS: usize = UPPER + 1;
 /// columns: the low nibbles for four, the high ones for the four that are sixteen further on.
 pub(crate) const LINE: usize = 4 * LANES;
 
-/// Number of lines of nibbles for 32 columns.
+/// Number of lines of nibbles for 32 columns: one for each bit of a weight. A fifth bit takes a line
+/// of its own.
 pub(crate) const NIBBLE_LINES: usize = QUANT_BLOCK / 8;
 
 /// Number of columns that share half-float factors in a row of weights of `nibble_tile` and
@@ -55,25 +56,21 @@ pub(crate) const SIX_HEAD: usize = (SIX_SCALES + 2 * PARTS * LANES).next_multipl
 pub(crate) const SIX_LINES: usize = NIBBLE_LINES + 2;
 pub(crate) const SIX_BYTES: usize = SIX_HEAD + PARTS * SIX_LINES * LINE;
 
-/// Returns the number of lines for 32 columns of nibbles, with or without a fifth bit.
-pub(crate) const fn lines(fifth: bool) -> usize {
-    NIBBLE_LINES + fifth as usize
-}
-
 /// Returns the size in bytes of a block of `nibble_tile`: 37 cache lines for Q4_K, 4.625 bits per
 /// weight, and 45 for Q5_K, 5.625 bits per weight.
-pub(crate) const fn nibble_bytes(fifth: bool) -> usize {
-    NIBBLE_HEAD + PARTS * lines(fifth) * LINE
+pub(crate) const fn nibble_bytes(bits: usize) -> usize {
+    NIBBLE_HEAD + PARTS * bits * LINE
 }
 
-/// Returns the size in bytes of the half floats at the beginning of a tile of `short_tile`.
-pub(crate) const fn short_head(blocks: usize, minima: bool) -> usize {
-    (blocks * (1 + minima as usize) * 2 * LANES).next_multiple_of(LINE)
+/// Returns the size in bytes of the half floats at the beginning of a tile of `short_tile`, with
+/// `factors` of them for 32 columns of an output.
+pub(crate) const fn short_head(blocks: usize, factors: usize) -> usize {
+    (blocks * factors * 2 * LANES).next_multiple_of(LINE)
 }
 
 /// Returns the size in bytes of a tile of `short_tile`.
-pub(crate) const fn short_bytes(blocks: usize, fifth: bool, minima: bool) -> usize {
-    short_head(blocks, minima) + blocks * lines(fifth) * LINE
+pub(crate) const fn short_bytes(blocks: usize, bits: usize, factors: usize) -> usize {
+    short_head(blocks, factors) + blocks * bits * LINE
 }
 
 /// Returns the float whose bits are in a word.
@@ -169,28 +166,29 @@ pub(crate) fn quant_tile<const M: usize>(
 }
 
 /// Computes sixteen outputs of a Q4_0, Q4_1, Q5_0 or Q5_1 matrix for each of `M` rows. A weight is
-/// a nibble, or five bits (`FIFTH`), times a scale shared by 32 columns. Either a minimum that
-/// these columns share is added (`MINIMA`), or the middle of the nibble's range is subtracted
-/// before scaling.
+/// of four or five `BITS`, times a scale shared by 32 columns. Either a minimum that these columns
+/// share is added (two `FACTORS`), or the middle of the weight's range is subtracted before scaling
+/// (one).
 ///
-/// A tile consists of: for each 32 columns sixteen half floats for the scales, then, with `MINIMA`,
-/// sixteen for the minima; zeros up to a whole line; and for each 32 columns four lines of nibbles,
-/// then, with `FIFTH`, a line whose bytes hold the fifth bits of eight columns that are four apart.
+/// A tile consists of: for each 32 columns sixteen half floats for the scales, then, with two
+/// `FACTORS`, sixteen for the minima; zeros up to a whole line; and for each 32 columns four lines
+/// of nibbles, then, with five `BITS`, a line whose bytes hold the fifth bits of eight columns that
+/// are four apart.
 #[inline(always)]
-pub(crate) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
+pub(crate) fn short_tile<const M: usize, const BITS: usize, const FACTORS: usize>(
     tile: &[u8],
     rows: &[QuantBlocks<M>],
     out: &mut [[f32; LANES]; M],
 ) {
     *out = [[0.0; LANES]; M];
-    let (heads, blocks) = tile.split_at(short_head(rows.len(), MINIMA));
-    let heads = heads.chunks_exact((1 + usize::from(MINIMA)) * 2 * LANES);
-    let blocks = blocks.chunks_exact(lines(FIFTH) * LINE);
+    let (heads, blocks) = tile.split_at(short_head(rows.len(), FACTORS));
+    let heads = heads.chunks_exact(FACTORS * 2 * LANES);
+    let blocks = blocks.chunks_exact(BITS * LINE);
     for ((head, block), rows) in heads.zip(blocks).zip(rows) {
         let scales = halves(head);
         for row in 0..M {
-            let mut dots = nibble_dots::<M, FIFTH>(block, rows, row);
-            if MINIMA {
+            let mut dots = nibble_dots::<M, BITS>(block, rows, row);
+            if FACTORS == 2 {
                 let minima = halves(&head[2 * LANES..]);
                 for lane in 0..LANES {
                     let more = minima[lane] * float(rows[SUM][row]);
@@ -199,7 +197,7 @@ pub(crate) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
                 }
             } else {
                 for lane in 0..LANES {
-                    dots[lane] += rows[CORRECTION][row] >> middle_shift(FIFTH);
+                    dots[lane] += rows[CORRECTION][row] >> middle_shift(BITS);
                     let scale = scales[lane] * float(rows[SCALE][row]);
                     out[row][lane] = (dots[lane] as f32).mul_add(scale, out[row][lane]);
                 }
@@ -210,25 +208,25 @@ pub(crate) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
 
 /// Returns how far a `CORRECTION` is shifted to become that of nibbles (-8 times the sum) or of
 /// five bits (-16 times the sum).
-pub(crate) const fn middle_shift(fifth: bool) -> u32 {
-    if fifth { 3 } else { 4 }
+pub(crate) const fn middle_shift(bits: usize) -> u32 {
+    8 - bits as u32
 }
 
-/// Computes sixteen outputs of a Q4_K or Q5_K (`FIFTH`) matrix for each of `M` rows. A weight is a
-/// nibble, or five bits, times a scale, minus a minimum. Both are shared by 32 columns, and are
+/// Computes sixteen outputs of a Q4_K or Q5_K matrix for each of `M` rows. A weight is of four or
+/// five `BITS`, times a scale, minus a minimum. Both are shared by 32 columns, and are
 /// bytes times half floats that are shared by 256.
 ///
 /// A tile's block of 256 columns consists of: sixteen half floats for the scales and sixteen for
 /// the minima; for each 32 columns sixteen scales; for each 32 columns sixteen minima; for each 32
 /// columns the same lines as in `short_tile`.
 #[inline(always)]
-pub(crate) fn nibble_tile<const M: usize, const FIFTH: bool>(
+pub(crate) fn nibble_tile<const M: usize, const BITS: usize>(
     tile: &[u8],
     rows: &[QuantBlocks<M>],
     out: &mut [[f32; LANES]; M],
 ) {
     *out = [[0.0; LANES]; M];
-    let blocks = tile.chunks_exact(nibble_bytes(FIFTH));
+    let blocks = tile.chunks_exact(nibble_bytes(BITS));
     let (rows, _) = rows.as_chunks::<PARTS>();
     for (block, rows) in blocks.zip(rows) {
         let (scales, minima) = (halves(block), halves(&block[2 * LANES..]));
@@ -240,10 +238,10 @@ pub(crate) fn nibble_tile<const M: usize, const FIFTH: bool>(
                 scale[lane] = scales[lane] * f32::from(scale_bytes[lane]);
                 minimum[lane] = minima[lane] * f32::from(minimum_bytes[lane]);
             }
-            let size = lines(FIFTH) * LINE;
+            let size = BITS * LINE;
             let block = &block[NIBBLE_HEAD + part * size..][..size];
             for row in 0..M {
-                let dots = nibble_dots::<M, FIFTH>(block, rows, row);
+                let dots = nibble_dots::<M, BITS>(block, rows, row);
                 for lane in 0..LANES {
                     let less = minimum[lane] * float(rows[SUM][row]);
                     let product = (dots[lane] as f32).mul_add(scale[lane], -less);
@@ -256,7 +254,7 @@ pub(crate) fn nibble_tile<const M: usize, const FIFTH: bool>(
 
 /// Computes the products of 32 columns of nibbles, or of five bits, with one of `M` rows.
 #[inline(always)]
-fn nibble_dots<const M: usize, const FIFTH: bool>(
+fn nibble_dots<const M: usize, const BITS: usize>(
     block: &[u8],
     rows: &QuantBlocks<M>,
     row: usize,
@@ -270,7 +268,7 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
             for byte in 0..4 {
                 let pair = nibbles[lane * 4 + byte];
                 let (mut a, mut b) = (pair & 0xf, pair >> 4);
-                if FIFTH {
+                if BITS == 5 {
                     let bits = block[NIBBLE_LINES * LINE + lane * 4 + byte];
                     a |= (bits >> line & 1) << 4;
                     b |= (bits >> (line + NIBBLE_LINES) & 1) << 4;

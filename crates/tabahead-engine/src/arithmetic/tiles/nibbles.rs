@@ -4,24 +4,24 @@
 //! Nothing is rounded; only the order differs, and each scale and minimum gets a byte of its own.
 //! `kernels::nibble_tile` documents the layout.
 
-use super::{TileRows, half_at, pair_nibbles, short};
+use super::{TileRows, WeightBits, half_at, pair_nibbles, short};
 use crate::arithmetic::kernels::{
     LANES, LINE, LONG_BLOCK, NIBBLE_HEAD, NIBBLE_LINES, NIBBLE_MINIMA, NIBBLE_SCALES, PARTS,
-    QUANT_BLOCK, lines, nibble_bytes,
+    QUANT_BLOCK, nibble_bytes,
 };
 
 /// Returns the size in bytes of a tile of `inputs` columns.
-pub(crate) fn tile_bytes(fifth: bool, inputs: usize) -> usize {
-    inputs / LONG_BLOCK * nibble_bytes(fifth)
+pub(crate) fn tile_bytes(bits: WeightBits, inputs: usize) -> usize {
+    inputs / LONG_BLOCK * nibble_bytes(bits.count())
 }
 
 /// Lays out a tile from a file's rows.
-pub(crate) fn tile(fifth: bool, rows: &TileRows<'_>, out: &mut [u8]) {
-    let size = file_bytes(fifth);
-    for (index, out) in out.chunks_exact_mut(nibble_bytes(fifth)).enumerate() {
+pub(crate) fn tile(bits: WeightBits, rows: &TileRows<'_>, out: &mut [u8]) {
+    let size = file_bytes(bits);
+    for (index, out) in out.chunks_exact_mut(nibble_bytes(bits.count())).enumerate() {
         for (lane, row) in rows.iter().enumerate() {
             if let Some(block) = row.get(index * size..(index + 1) * size) {
-                put(fifth, block, lane, out);
+                put(bits, block, lane, out);
             }
         }
     }
@@ -29,17 +29,17 @@ pub(crate) fn tile(fifth: bool, rows: &TileRows<'_>, out: &mut [u8]) {
 
 /// Returns the size of 256 columns of a row in a file, in bytes: two half floats, twelve bytes of
 /// packed scales and minima, 32 of fifth bits, 128 of nibbles.
-const fn file_bytes(fifth: bool) -> usize {
-    2 + 2 + 12 + QUANT_BLOCK * fifth as usize + LONG_BLOCK / 2
+const fn file_bytes(bits: WeightBits) -> usize {
+    2 + 2 + 12 + QUANT_BLOCK * bits.beyond_nibble() + LONG_BLOCK / 2
 }
 
 /// Writes 256 columns of a row to their places in a block of a tile. In the file, two blocks of 32
 /// share 32 bytes of nibbles, and all blocks share the bytes of fifth bits.
-fn put(fifth: bool, block: &[u8], lane: usize, out: &mut [u8]) {
+fn put(bits: WeightBits, block: &[u8], lane: usize, out: &mut [u8]) {
     let (words, _) = block.as_chunks::<4>();
     let word = |at: usize| u32::from_le_bytes(words[at]);
-    let bits = 4;
-    let nibbles = bits + QUANT_BLOCK / 4 * usize::from(fifth);
+    let fifths = 4;
+    let nibbles = fifths + QUANT_BLOCK / 4 * bits.beyond_nibble();
     out[lane * 2..][..2].copy_from_slice(&block[..2]);
     out[2 * LANES + lane * 2..][..2].copy_from_slice(&block[2..4]);
     let (scales, minima) = scales_and_minima([word(1), word(2), word(3)]);
@@ -47,7 +47,7 @@ fn put(fifth: bool, block: &[u8], lane: usize, out: &mut [u8]) {
         out[NIBBLE_SCALES + part * LANES + lane] = scales[part];
         out[NIBBLE_MINIMA + part * LANES + lane] = minima[part];
     }
-    let parts = out[NIBBLE_HEAD..].chunks_exact_mut(lines(fifth) * LINE);
+    let parts = out[NIBBLE_HEAD..].chunks_exact_mut(bits.count() * LINE);
     for (part, out) in parts.enumerate() {
         let mut put = |line: usize, word: u32| {
             out[line * LINE + lane * 4..][..4].copy_from_slice(&word.to_le_bytes());
@@ -57,9 +57,9 @@ fn put(fifth: bool, block: &[u8], lane: usize, out: &mut [u8]) {
             let pair = (word(first + line), word(first + NIBBLE_LINES + line));
             put(line, pair_nibbles(pair, part % 2));
         }
-        if fifth {
+        if bits == WeightBits::Five {
             let fifths = (0..QUANT_BLOCK / 4).map(|index| {
-                let fifths = word(bits + index) >> part & 0x0101_0101;
+                let fifths = word(fifths + index) >> part & 0x0101_0101;
                 fifths << index
             });
             put(NIBBLE_LINES, fifths.fold(0, |all, fifths| all | fifths));
@@ -68,15 +68,15 @@ fn put(fifth: bool, block: &[u8], lane: usize, out: &mut [u8]) {
 }
 
 /// Writes a lane of a tile to `out` as floats.
-pub(crate) fn row(fifth: bool, tile: &[u8], lane: usize, out: &mut [f32]) {
-    let blocks = tile.chunks_exact(nibble_bytes(fifth));
+pub(crate) fn row(bits: WeightBits, tile: &[u8], lane: usize, out: &mut [f32]) {
+    let blocks = tile.chunks_exact(nibble_bytes(bits.count()));
     for (block, out) in blocks.zip(out.chunks_exact_mut(LONG_BLOCK)) {
         let (scale, minimum) = (half_at(block, lane), half_at(&block[2 * LANES..], lane));
-        let parts = block[NIBBLE_HEAD..].chunks_exact(lines(fifth) * LINE);
+        let parts = block[NIBBLE_HEAD..].chunks_exact(bits.count() * LINE);
         for (part, (lines, out)) in parts.zip(out.chunks_exact_mut(QUANT_BLOCK)).enumerate() {
             let scale = scale * f32::from(block[NIBBLE_SCALES + part * LANES + lane]);
             let minimum = minimum * f32::from(block[NIBBLE_MINIMA + part * LANES + lane]);
-            let numbers = short::nibbles(lines, fifth, lane);
+            let numbers = short::numbers(lines, bits, lane);
             for (out, number) in out.iter_mut().zip(numbers) {
                 *out = scale * f32::from(number) - minimum;
             }
@@ -85,8 +85,8 @@ pub(crate) fn row(fifth: bool, tile: &[u8], lane: usize, out: &mut [f32]) {
 }
 
 /// Returns all half floats of a tile.
-pub(crate) fn halves(fifth: bool, tile: &[u8]) -> impl Iterator<Item = u16> {
-    let blocks = tile.chunks_exact(nibble_bytes(fifth));
+pub(crate) fn halves(bits: WeightBits, tile: &[u8]) -> impl Iterator<Item = u16> {
+    let blocks = tile.chunks_exact(nibble_bytes(bits.count()));
     let halves = blocks.flat_map(|block| block[..NIBBLE_SCALES].as_chunks::<2>().0);
     halves.map(|&half| u16::from_le_bytes(half))
 }

@@ -6,14 +6,12 @@
 
 use half::f16;
 
-use super::{Short, TileRows, half_at, pair_nibbles, short::nibbles};
-use crate::arithmetic::kernels::{
-    LANES, LINE, NIBBLE_LINES, QUANT_BLOCK, lines, short_head, widen_one,
-};
+use super::{Short, TileRows, WeightBits, half_at, pair_nibbles, short::numbers};
+use crate::arithmetic::kernels::{LANES, LINE, NIBBLE_LINES, QUANT_BLOCK, short_head, widen_one};
 
 /// Layout of the upper plane.
 pub(super) const UPPER: Short = Short {
-    fifth: false,
+    bits: WeightBits::Four,
     minima: true,
 };
 
@@ -22,7 +20,7 @@ pub(super) const UPPER: Short = Short {
 pub(crate) const UPPER_STEP: f32 = 16.0;
 
 /// Bytes of nibbles for 32 columns.
-const BLOCK: usize = lines(false) * LINE;
+const BLOCK: usize = NIBBLE_LINES * LINE;
 
 /// What is subtracted from an upper half, in its steps: bytes have 128 added, and the middle of the
 /// range of a lower half is 7.5.
@@ -35,7 +33,7 @@ pub(super) fn lower_bytes(inputs: usize) -> usize {
 
 /// Lays out a tile of both planes from a file's rows.
 pub(super) fn tile(rows: &TileRows<'_>, upper: &mut [u8], lower: &mut [u8]) {
-    let (heads, upper) = upper.split_at_mut(short_head(lower.len() / BLOCK, true));
+    let (heads, upper) = upper.split_at_mut(short_head(lower.len() / BLOCK, UPPER.factors()));
     let heads = heads.as_chunks_mut::<{ 4 * LANES }>().0.iter_mut();
     let upper = upper.as_chunks_mut::<BLOCK>().0.iter_mut();
     let lower = lower.as_chunks_mut::<BLOCK>().0.iter_mut();
@@ -72,7 +70,7 @@ fn minimum(scale: u16) -> u16 {
 
 /// Joins a tile of both planes to a tile of bytes, see `kernels::quant_tile`.
 pub(super) fn join(upper: &[u8], lower: &[u8], quants: &mut [u8], scales: &mut [u16]) {
-    let (heads, upper) = upper.split_at(short_head(lower.len() / BLOCK, true));
+    let (heads, upper) = upper.split_at(short_head(lower.len() / BLOCK, UPPER.factors()));
     let scales = scales.as_chunks_mut::<LANES>().0.iter_mut();
     for (head, scales) in heads.as_chunks::<{ 4 * LANES }>().0.iter().zip(scales) {
         let halves = head.as_chunks::<2>().0.iter();
@@ -93,13 +91,13 @@ pub(super) fn join(upper: &[u8], lower: &[u8], quants: &mut [u8], scales: &mut [
 
 /// Writes a lane of a tile to `out` as floats.
 pub(super) fn row(upper: &[u8], lower: &[u8], lane: usize, out: &mut [f32]) {
-    let (heads, upper) = upper.split_at(short_head(lower.len() / BLOCK, true));
+    let (heads, upper) = upper.split_at(short_head(lower.len() / BLOCK, UPPER.factors()));
     let heads = heads.as_chunks::<{ 4 * LANES }>().0.iter();
     let planes = upper.chunks_exact(BLOCK).zip(lower.chunks_exact(BLOCK));
     let out = out.as_chunks_mut::<QUANT_BLOCK>().0.iter_mut();
     for ((head, (upper, lower)), out) in heads.zip(planes).zip(out) {
         let scale = half_at(head, lane);
-        let (upper, lower) = (nibbles(upper, false, lane), nibbles(lower, false, lane));
+        let [upper, lower] = [upper, lower].map(|plane| numbers(plane, UPPER.bits, lane));
         for (out, (upper, lower)) in out.iter_mut().zip(upper.into_iter().zip(lower)) {
             *out = f32::from(i16::from(upper << 4 | lower) - 128) * scale;
         }

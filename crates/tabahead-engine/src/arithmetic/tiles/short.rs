@@ -5,16 +5,14 @@
 
 use candle_core::quantized::GgmlDType;
 
-use super::{TileRows, half_at};
-use crate::arithmetic::kernels::{
-    LANES, LINE, NIBBLE_LINES, QUANT_BLOCK, lines, short_bytes, short_head,
-};
+use super::{TileRows, WeightBits, half_at};
+use crate::arithmetic::kernels::{LANES, LINE, NIBBLE_LINES, QUANT_BLOCK, short_bytes, short_head};
 
 /// One of the four types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Short {
-    /// Whether weights have a fifth bit.
-    pub(crate) fifth: bool,
+    /// Bits of a weight.
+    pub(crate) bits: WeightBits,
     /// Whether a minimum is added to scaled weights.
     pub(crate) minima: bool,
 }
@@ -23,14 +21,14 @@ impl Short {
     /// Converts a type of a file.
     pub(crate) fn of(dtype: GgmlDType) -> Self {
         Self {
-            fifth: matches!(dtype, GgmlDType::Q5_0 | GgmlDType::Q5_1),
+            bits: WeightBits::of(dtype),
             minima: matches!(dtype, GgmlDType::Q4_1 | GgmlDType::Q5_1),
         }
     }
 
     /// Returns the size in bytes of a tile of `inputs` columns.
     pub(crate) fn tile_bytes(self, inputs: usize) -> usize {
-        short_bytes(inputs / QUANT_BLOCK, self.fifth, self.minima)
+        short_bytes(inputs / QUANT_BLOCK, self.bits.count(), self.factors())
     }
 
     /// Lays out a tile, which is zeros, from a file's rows. A block there has the half floats, four
@@ -38,12 +36,12 @@ impl Short {
     /// columns.
     pub(crate) fn tile(self, rows: &TileRows<'_>, out: &mut [u8]) {
         let halves = 2 * self.factors();
-        let bits = 4 * usize::from(self.fifth);
+        let bits = 4 * self.bits.beyond_nibble();
         let size = halves + bits + QUANT_BLOCK / 2;
         let count = rows[0].len() / size;
-        let (heads, blocks) = out.split_at_mut(short_head(count, self.minima));
+        let (heads, blocks) = out.split_at_mut(short_head(count, self.factors()));
         let heads = heads.chunks_exact_mut(halves * LANES);
-        let blocks = heads.zip(blocks.chunks_exact_mut(lines(self.fifth) * LINE));
+        let blocks = heads.zip(blocks.chunks_exact_mut(self.bits.count() * LINE));
         for (index, (head, block)) in blocks.enumerate() {
             for (lane, row) in rows.iter().enumerate() {
                 let Some(row) = row.get(index * size..(index + 1) * size) else {
@@ -70,18 +68,18 @@ impl Short {
 
     /// Writes a lane of a tile to `out` as floats.
     pub(crate) fn row(self, tile: &[u8], lane: usize, out: &mut [f32]) {
-        let (heads, blocks) = tile.split_at(short_head(out.len() / QUANT_BLOCK, self.minima));
+        let (heads, blocks) = tile.split_at(short_head(out.len() / QUANT_BLOCK, self.factors()));
         let heads = heads.chunks_exact(self.factors() * 2 * LANES);
-        let blocks = blocks.chunks_exact(lines(self.fifth) * LINE);
+        let blocks = blocks.chunks_exact(self.bits.count() * LINE);
         let out = out.as_chunks_mut::<QUANT_BLOCK>().0.iter_mut();
         for ((head, block), out) in heads.zip(blocks).zip(out) {
             let scale = half_at(head, lane);
-            let numbers = nibbles(block, self.fifth, lane);
+            let numbers = numbers(block, self.bits, lane);
             for (out, number) in out.iter_mut().zip(numbers) {
-                *out = match (self.minima, self.fifth) {
+                *out = match (self.minima, self.bits) {
                     (true, _) => f32::from(number) * scale + half_at(&head[2 * LANES..], lane),
-                    (false, true) => f32::from(i16::from(number) - 16) * scale,
-                    (false, false) => f32::from(i16::from(number) - 8) * scale,
+                    (false, WeightBits::Five) => f32::from(i16::from(number) - 16) * scale,
+                    (false, WeightBits::Four) => f32::from(i16::from(number) - 8) * scale,
                 };
             }
         }
@@ -95,22 +93,21 @@ impl Short {
     }
 
     /// Returns the number of half floats of a block.
-    fn factors(self) -> usize {
+    pub(super) fn factors(self) -> usize {
         1 + usize::from(self.minima)
     }
 }
 
-/// Returns the numbers of 32 columns of a lane, from lines of nibbles and, with `fifth`, a line of
+/// Returns the numbers of 32 columns of a lane, from lines of nibbles and, with five bits, a line of
 /// fifth bits.
-pub(super) fn nibbles(block: &[u8], fifth: bool, lane: usize) -> [u8; QUANT_BLOCK] {
+pub(super) fn numbers(block: &[u8], bits: WeightBits, lane: usize) -> [u8; QUANT_BLOCK] {
     std::array::from_fn(|column| {
         let (word, byte) = (column / 4, column % 4);
         let at = |line: usize| block[line * LINE + lane * 4 + byte];
         let nibble = at(word % NIBBLE_LINES) >> (word / NIBBLE_LINES * 4) & 0xf;
-        if fifth {
-            nibble | (at(NIBBLE_LINES) >> word & 1) << 4
-        } else {
-            nibble
+        match bits {
+            WeightBits::Four => nibble,
+            WeightBits::Five => nibble | (at(NIBBLE_LINES) >> word & 1) << 4,
         }
     })
 }

@@ -7,7 +7,7 @@ use std::arch::x86_64::*;
 use super::{FEW, ask_ahead, load_128, load_256};
 use crate::arithmetic::kernels::{
     CORRECTION, LANES, LINE, LOWER, NIBBLE_HEAD, NIBBLE_LINES, NIBBLE_MINIMA, NIBBLE_SCALES, PARTS,
-    QUANT_BLOCK, QuantBlocks, SCALE, SIX_BYTES, SIX_HEAD, SIX_LINES, SIX_SCALES, SUM, float, lines,
+    QUANT_BLOCK, QuantBlocks, SCALE, SIX_BYTES, SIX_HEAD, SIX_LINES, SIX_SCALES, SUM, float,
     middle_shift, nibble_bytes, short_head,
 };
 
@@ -92,15 +92,15 @@ pub(in super::super) fn quant_tile<const M: usize>(
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in super::super) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
+pub(in super::super) fn short_tile<const M: usize, const BITS: usize, const FACTORS: usize>(
     tile: &[u8],
     rows: &[QuantBlocks<M>],
     out: &mut [[f32; LANES]; M],
 ) {
-    let (heads, blocks) = tile.split_at(short_head(rows.len(), MINIMA));
+    let (heads, blocks) = tile.split_at(short_head(rows.len(), FACTORS));
     let (heads, _) = heads.as_chunks::<16>();
-    let heads = heads.chunks_exact(if MINIMA { 4 } else { 2 });
-    let blocks = blocks.chunks_exact(lines(FIFTH) * LINE);
+    let heads = heads.chunks_exact(2 * FACTORS);
+    let blocks = blocks.chunks_exact(BITS * LINE);
     let blocks = || heads.clone().zip(blocks.clone()).zip(rows);
     each_half!(M, blocks(), out, |((head, block), rows), half, sums| {
         if half == 0 {
@@ -108,13 +108,13 @@ pub(in super::super) fn short_tile<const M: usize, const FIFTH: bool, const MINI
         }
         let scales = _mm256_cvtph_ps(load_128(&head[half]));
         let mut dots = [_mm256_setzero_si256(); M];
-        if !MINIMA {
+        if FACTORS == 1 {
             for row in 0..M {
-                dots[row] = _mm256_set1_epi32(rows[CORRECTION][row] >> middle_shift(FIFTH));
+                dots[row] = _mm256_set1_epi32(rows[CORRECTION][row] >> middle_shift(BITS));
             }
         }
-        let dots = nibble_dots::<M, FIFTH>(block, rows, half, dots);
-        if MINIMA {
+        let dots = nibble_dots::<M, BITS>(block, rows, half, dots);
+        if FACTORS == 2 {
             let minima = _mm256_cvtph_ps(load_128(&head[2 + half]));
             for row in 0..M {
                 let more = _mm256_mul_ps(minima, _mm256_set1_ps(float(rows[SUM][row])));
@@ -132,19 +132,19 @@ pub(in super::super) fn short_tile<const M: usize, const FIFTH: bool, const MINI
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in super::super) fn nibble_tile<const M: usize, const FIFTH: bool>(
+pub(in super::super) fn nibble_tile<const M: usize, const BITS: usize>(
     tile: &[u8],
     rows: &[QuantBlocks<M>],
     out: &mut [[f32; LANES]; M],
 ) {
-    let blocks = tile.chunks_exact(nibble_bytes(FIFTH));
+    let blocks = tile.chunks_exact(nibble_bytes(BITS));
     let (rows, _) = rows.as_chunks::<PARTS>();
     let blocks = || blocks.clone().zip(rows);
     each_half!(M, blocks(), out, |(block, rows), half, sums| {
         let (heads, _) = block[..NIBBLE_HEAD].as_chunks::<16>();
         let super_scales = _mm256_cvtph_ps(load_128(&heads[half]));
         let super_minima = _mm256_cvtph_ps(load_128(&heads[2 + half]));
-        let parts = block[NIBBLE_HEAD..].chunks_exact(lines(FIFTH) * LINE);
+        let parts = block[NIBBLE_HEAD..].chunks_exact(BITS * LINE);
         for (part, (block, rows)) in parts.zip(rows).enumerate() {
             let widened = |at: usize| {
                 let bytes = upper_if(half, load_128(&heads[at / 16 + part]));
@@ -152,7 +152,7 @@ pub(in super::super) fn nibble_tile<const M: usize, const FIFTH: bool>(
             };
             let scales = _mm256_mul_ps(super_scales, widened(NIBBLE_SCALES));
             let minima = _mm256_mul_ps(super_minima, widened(NIBBLE_MINIMA));
-            let dots = nibble_dots::<M, FIFTH>(block, rows, half, [_mm256_setzero_si256(); M]);
+            let dots = nibble_dots::<M, BITS>(block, rows, half, [_mm256_setzero_si256(); M]);
             for row in 0..M {
                 let sum = _mm256_set1_ps(float(rows[SUM][row]));
                 let scale = _mm256_set1_ps(float(rows[SCALE][row]));
@@ -240,7 +240,7 @@ pub(in super::super) fn six_tile<const M: usize>(
 /// Adds the products of 32 columns of nibbles, or of five bits, to `dots`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn nibble_dots<const M: usize, const FIFTH: bool>(
+fn nibble_dots<const M: usize, const BITS: usize>(
     block: &[u8],
     rows: &QuantBlocks<M>,
     half: usize,
@@ -250,7 +250,7 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
     let (low_nibbles, fifth) = (_mm256_set1_epi8(0xf), _mm256_set1_epi8(0x10));
     let ones = _mm256_set1_epi16(1);
     // Each line's fifth bits are shifted to the position of `fifth` in turn.
-    let mut high_bits = if FIFTH {
+    let mut high_bits = if BITS == 5 {
         load_256(&lines[NIBBLE_LINES * 2 + half])
     } else {
         _mm256_setzero_si256()
@@ -263,7 +263,7 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
             let pairs = load_256(&lines[line * 2 + half]);
             let mut low = _mm256_and_si256(pairs, low_nibbles);
             let mut high = _mm256_and_si256(_mm256_srli_epi16(pairs, 4), low_nibbles);
-            if FIFTH {
+            if BITS == 5 {
                 low = _mm256_or_si256(low, _mm256_and_si256(low_bits, fifth));
                 high = _mm256_or_si256(high, _mm256_and_si256(high_bits, fifth));
                 low_bits = _mm256_srli_epi16(low_bits, 1);

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{FEW, ask_ahead, load_128, load_256};
 use crate::arithmetic::kernels::{
     CORRECTION, LANES, LINE, LOWER, NIBBLE_HEAD, NIBBLE_LINES, NIBBLE_MINIMA, NIBBLE_SCALES, PARTS,
-    QUANT_BLOCK, QuantBlocks, SCALE, SIX_BYTES, SIX_HEAD, SIX_LINES, SIX_SCALES, SUM, float, lines,
+    QUANT_BLOCK, QuantBlocks, SCALE, SIX_BYTES, SIX_HEAD, SIX_LINES, SIX_SCALES, SUM, float,
     middle_shift, nibble_bytes, short_head,
 };
 
@@ -55,27 +55,27 @@ pub(in super::super) fn quant_tile<const M: usize>(
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(in super::super) fn short_tile<const M: usize, const FIFTH: bool, const MINIMA: bool>(
+pub(in super::super) fn short_tile<const M: usize, const BITS: usize, const FACTORS: usize>(
     tile: &[u8],
     rows: &[QuantBlocks<M>],
     out: &mut [[f32; LANES]; M],
 ) {
-    let (heads, blocks) = tile.split_at(short_head(rows.len(), MINIMA));
+    let (heads, blocks) = tile.split_at(short_head(rows.len(), FACTORS));
     let (heads, _) = heads.as_chunks::<32>();
-    let heads = heads.chunks_exact(if MINIMA { 2 } else { 1 });
-    let blocks = blocks.chunks_exact(lines(FIFTH) * LINE);
+    let heads = heads.chunks_exact(FACTORS);
+    let blocks = blocks.chunks_exact(BITS * LINE);
     let mut sums = [_mm512_setzero_ps(); M];
     for ((head, block), rows) in heads.zip(blocks).zip(rows) {
         ask_ahead(block);
         let scales = _mm512_cvtph_ps(load_256(&head[0]));
         let mut dots = [_mm512_setzero_si512(); M];
-        if !MINIMA {
+        if FACTORS == 1 {
             for row in 0..M {
-                dots[row] = _mm512_set1_epi32(rows[CORRECTION][row] >> middle_shift(FIFTH));
+                dots[row] = _mm512_set1_epi32(rows[CORRECTION][row] >> middle_shift(BITS));
             }
         }
-        let dots = nibble_dots::<M, FIFTH>(block, rows, dots);
-        if MINIMA {
+        let dots = nibble_dots::<M, BITS>(block, rows, dots);
+        if FACTORS == 2 {
             let minima = _mm512_cvtph_ps(load_256(&head[1]));
             for row in 0..M {
                 let more = _mm512_mul_ps(minima, _mm512_set1_ps(float(rows[SUM][row])));
@@ -96,12 +96,12 @@ pub(in super::super) fn short_tile<const M: usize, const FIFTH: bool, const MINI
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(in super::super) fn nibble_tile<const M: usize, const FIFTH: bool>(
+pub(in super::super) fn nibble_tile<const M: usize, const BITS: usize>(
     tile: &[u8],
     rows: &[QuantBlocks<M>],
     out: &mut [[f32; LANES]; M],
 ) {
-    let blocks = tile.chunks_exact(nibble_bytes(FIFTH));
+    let blocks = tile.chunks_exact(nibble_bytes(BITS));
     let (rows, _) = rows.as_chunks::<PARTS>();
     let mut sums = [_mm512_setzero_ps(); M];
     for (block, rows) in blocks.zip(rows) {
@@ -109,7 +109,7 @@ pub(in super::super) fn nibble_tile<const M: usize, const FIFTH: bool>(
         let (halves, _) = block[..NIBBLE_HEAD].as_chunks::<32>();
         let super_scales = _mm512_cvtph_ps(load_256(&halves[0]));
         let super_minima = _mm512_cvtph_ps(load_256(&halves[1]));
-        let parts = block[NIBBLE_HEAD..].chunks_exact(lines(FIFTH) * LINE);
+        let parts = block[NIBBLE_HEAD..].chunks_exact(BITS * LINE);
         for (part, (block, rows)) in parts.zip(rows).enumerate() {
             ask_ahead(block);
             let widened = |at: usize| {
@@ -117,7 +117,7 @@ pub(in super::super) fn nibble_tile<const M: usize, const FIFTH: bool>(
             };
             let scales = _mm512_mul_ps(super_scales, widened(NIBBLE_SCALES));
             let minima = _mm512_mul_ps(super_minima, widened(NIBBLE_MINIMA));
-            let dots = nibble_dots::<M, FIFTH>(block, rows, [_mm512_setzero_si512(); M]);
+            let dots = nibble_dots::<M, BITS>(block, rows, [_mm512_setzero_si512(); M]);
             for row in 0..M {
                 let sum = _mm512_set1_ps(float(rows[SUM][row]));
                 let scale = _mm512_set1_ps(float(rows[SCALE][row]));
@@ -200,7 +200,7 @@ pub(in super::super) fn six_tile<const M: usize>(
 /// Adds the products of 32 columns of nibbles, or of five bits, to `dots`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn nibble_dots<const M: usize, const FIFTH: bool>(
+fn nibble_dots<const M: usize, const BITS: usize>(
     block: &[u8],
     rows: &QuantBlocks<M>,
     mut dots: [__m512i; M],
@@ -208,7 +208,7 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
     let (lines, _) = block.as_chunks::<LINE>();
     let (low_nibbles, fifth) = (_mm512_set1_epi8(0xf), _mm512_set1_epi8(0x10));
     // Each line's fifth bits are shifted to the position of `fifth` in turn.
-    let mut high_bits = if FIFTH {
+    let mut high_bits = if BITS == 5 {
         load_512(&lines[NIBBLE_LINES])
     } else {
         _mm512_setzero_si512()
@@ -220,7 +220,7 @@ fn nibble_dots<const M: usize, const FIFTH: bool>(
         let pairs = load_512(&lines[line]);
         let mut low = _mm512_and_si512(pairs, low_nibbles);
         let mut high = _mm512_and_si512(_mm512_srli_epi16(pairs, 4), low_nibbles);
-        if FIFTH {
+        if BITS == 5 {
             low = _mm512_or_si512(low, _mm512_and_si512(low_bits, fifth));
             high = _mm512_or_si512(high, _mm512_and_si512(high_bits, fifth));
             low_bits = _mm512_srli_epi16(low_bits, 1);
