@@ -4,12 +4,15 @@
 // Loaded when a server is started, not with the extension: the client is nearly all of the bundle.
 
 import {
+  type Disposable,
   type InlineCompletionItem,
   type InlineCompletionList,
   type LogOutputChannel,
   type TextDocument,
   type TextEditor,
+  commands,
   window,
+  workspace,
 } from 'vscode';
 import {
   CloseAction,
@@ -64,6 +67,9 @@ export class Server {
   private readonly client: LanguageClient;
   /** Whether the server has ever run; before that, its end is a failure of `start`. */
   private hasRun = false;
+  /** The document that was edited last, until a server has answered for it. */
+  private unanswered: TextDocument | undefined;
+  private readonly edits: Disposable;
 
   /** `initial` holds the settings that the server starts with. */
   constructor(
@@ -82,6 +88,8 @@ export class Server {
       middleware: {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
           const answer = await listener.status.think(async () => next(document, position, context, token));
+          // A request that was pending when the server ended is answered by the client, with nothing.
+          if (this.client.isRunning()) this.unanswered = undefined;
           const item = items(answer)[0];
           listener.answered(item && { document, item });
           return answer;
@@ -99,7 +107,11 @@ export class Server {
       if (newState === State.Running) {
         this.hasRun = true;
         this.focus();
+        void this.catchUp().catch(this.note);
       }
+    });
+    this.edits = workspace.onDidChangeTextDocument(({ document }) => {
+      if (document === window.activeTextEditor?.document) this.unanswered = document;
     });
   }
 
@@ -111,7 +123,18 @@ export class Server {
 
   /** Stops the server; one that does not answer is killed. */
   async stop(): Promise<void> {
+    this.edits.dispose();
     await this.client.dispose().catch(this.note);
+  }
+
+  /** Asks for a suggestion if the user has typed while no server could answer: the editor itself asks
+   * only after the next key. */
+  private async catchUp(): Promise<void> {
+    // The client can send requests once this start, which is running already, has ended.
+    await this.client.start();
+    const document = this.unanswered;
+    if (document && document === window.activeTextEditor?.document)
+      await commands.executeCommand('editor.action.inlineSuggest.trigger');
   }
 
   /** Reports the focused document, and the cursor in it. */
