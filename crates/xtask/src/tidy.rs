@@ -16,12 +16,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 use crate::{
     codegen,
-    prepare::apt::LUACHECK,
-    source::{code_only, has_identifier, is_identifier},
+    prepare::{apt::LUACHECK, runs},
+    source::{code_only, is_identifier},
 };
 
 /// Parts of names that say nothing; a type is named by what it is.
@@ -121,6 +121,7 @@ pub fn others(root: &Path, mut failed: Vec<String>) -> Result<bool> {
     }
     failed.extend(extension_failures(root)?);
     failed.extend(lua_failures(root)?);
+    failed.extend(unused_dependencies(root)?);
     if failed.is_empty() {
         println!(
             "tidy: house rules, format, clippy, documentation, the extension and the Lua files are in order"
@@ -202,6 +203,18 @@ fn lua_failures(root: &Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
+/// Looks for declared dependencies that no code uses, also by tests alone. Returns what failed.
+fn unused_dependencies(root: &Path) -> Result<Option<String>> {
+    if !runs("cargo-shear", &["--version"]) {
+        eprintln!(
+            "SKIPPED: unused dependencies are not looked for, because cargo-shear is not there: run `cargo install cargo-shear`"
+        );
+        return Ok(None);
+    }
+    let passed = cargo_passes(root, &["shear"], None)?;
+    Ok((!passed).then(|| "unused dependencies".to_owned()))
+}
+
 fn cargo_passes(
     root: &Path,
     arguments: &[&str],
@@ -228,9 +241,6 @@ fn workspace_findings(root: &Path) -> Result<Vec<Finding>> {
     let mut findings = map_findings(&table, &crate_folders(root)?);
     findings.extend(arrow_findings(&table, &our_arrows(&metadata)));
     findings.extend(testkit_findings(&table));
-    for package in metadata.workspace_packages() {
-        findings.extend(unused_dependencies(root, package)?);
-    }
     let mut names = names::Names::default();
     for file in tracked_files(root)? {
         let Ok(text) = fs::read_to_string(root.join(&file)) else {
@@ -442,59 +452,6 @@ fn map_finding(line: usize, rule: String) -> Finding {
 
 // Dependencies.
 
-/// Finds declared dependencies whose name occurs nowhere in the package's code.
-fn unused_dependencies(root: &Path, package: &Package) -> Result<Vec<Finding>> {
-    let folder = package
-        .manifest_path
-        .parent()
-        .context("a manifest stands in a folder")?;
-    let mut code = String::new();
-    for file in rust_files(folder.as_std_path())? {
-        code.push_str(&code_only(&fs::read_to_string(file)?));
-    }
-    let manifest = fs::read_to_string(&package.manifest_path)?;
-    let place = package
-        .manifest_path
-        .strip_prefix(root)
-        .unwrap_or(&package.manifest_path)
-        .to_string();
-    Ok(package
-        .dependencies
-        .iter()
-        .map(|dependency| dependency.rename.as_ref().unwrap_or(&dependency.name))
-        .filter(|name| !has_identifier(&code, &name.replace('-', "_")))
-        .map(|name| Finding {
-            place: place.clone(),
-            line: line_of_dependency(&manifest, name),
-            rule: format!("dependency `{name}` is not used"),
-        })
-        .collect())
-}
-
-fn line_of_dependency(manifest: &str, name: &str) -> usize {
-    manifest
-        .lines()
-        .position(|line| {
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
-        })
-        .map_or(1, |index| index + 1)
-}
-
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default();
-        if path.is_dir() && name != "target" && name != "node_modules" {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(files)
-}
-
 // Text of single files.
 
 fn header_finding(place: &str, text: &str) -> Option<Finding> {
@@ -661,12 +618,5 @@ mod tests {
             machine_path_findings("a.md", &format!("see {path}x")).len(),
             1
         );
-    }
-
-    #[test]
-    fn a_dependency_is_found_in_its_manifest() {
-        let manifest = "[dependencies]\nhalf-more = \"1\"\nhalf.workspace = true\n";
-        assert_eq!(line_of_dependency(manifest, "half"), 3);
-        assert_eq!(line_of_dependency(manifest, "other"), 1);
     }
 }
