@@ -447,7 +447,7 @@ fn unused_dependencies(root: &Path, package: &Package) -> Result<Vec<Finding>> {
     let folder = package
         .manifest_path
         .parent()
-        .context("a manifest stands in a folder")?;
+        .context("a manifest is in a folder")?;
     let mut code = String::new();
     for file in rust_files(folder.as_std_path())? {
         code.push_str(&code_only(&fs::read_to_string(file)?));
@@ -522,7 +522,7 @@ fn code_findings(place: &str, text: &str) -> Vec<Finding> {
             && let Some(word) = EMPTY_WORDS.iter().find(|word| name.contains(**word))
         {
             report(format!(
-                "type `{name}`: `{word}` says nothing, name what it is"
+                "type `{name}`: `{word}` has no meaning, name what it is"
             ));
         }
     }
@@ -645,7 +645,7 @@ mod tests {
             lines(code_findings("a.rs", text)),
             [
                 "a.rs:3: an ignored test: make it run, or delete it",
-                "a.rs:4: type `KvManager`: `Manager` says nothing, name what it is",
+                "a.rs:4: type `KvManager`: `Manager` has no meaning, name what it is",
             ]
         );
     }
