@@ -87,7 +87,9 @@ export class Server {
       initializationFailedHandler: () => false,
       middleware: {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
-          const answer = await listener.status.showWaiting(async () => next(document, position, context, token));
+          const answer = await listener.status.showWaiting(async () =>
+            next(document, position, context, token),
+          );
           // A request that was pending when the server ended is answered by the client, with nothing.
           if (this.client.isRunning()) this.unanswered = undefined;
           const item = items(answer)[0];
