@@ -123,7 +123,11 @@ mod tests {
     #[test]
     fn words_are_found_in_names_and_literals() {
         check("a.rs", "fn text_behind_it() {}\nlet behind = 1;\n", &[1, 2]);
-        check("a.rs", "enum A { BehindCursor }\nfn behindhand() {}\n", &[1]);
+        check(
+            "a.rs",
+            "enum A { BehindCursor }\nfn behindhand() {}\n",
+            &[1],
+        );
         check("a.rs", "let a = \"x\\nbehind it\";\n", &[1]);
         check("a.ts", "const startsAnew = 'so many';\n", &[1, 1]);
         check("a.lua", "wait('somebody')\n", &[1]);
