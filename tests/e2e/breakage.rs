@@ -190,8 +190,8 @@ fn place(source: &Source, at: usize, cut: bool) -> Option<Place<'_>> {
     let text = &source.text;
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    let (before, behind) = (&text[start..at], &text[at..end]);
-    if behind.trim().is_empty() {
+    let (before, after) = (&text[start..at], &text[at..end]);
+    if after.trim().is_empty() {
         return None;
     }
     let mut place = Place {
@@ -203,9 +203,9 @@ fn place(source: &Source, at: usize, cut: bool) -> Option<Place<'_>> {
     if before.trim().is_empty() {
         place.kind = Kind::Text;
         place.cursor = end - text[start..end].trim_start().len();
-    } else if before.ends_with(is_word) && behind.starts_with(is_word) {
+    } else if before.ends_with(is_word) && after.starts_with(is_word) {
         place.kind = Kind::Word;
-    } else if behind.chars().all(|c| CLOSERS.contains(c)) {
+    } else if after.chars().all(|c| CLOSERS.contains(c)) {
         place.kind = Kind::Closers;
         place.cursor = start + before.rfind(['(', '[', '{', '"'])? + 1;
         place.text.replace_range(place.cursor..at, "");
@@ -303,13 +303,13 @@ impl Count {
                 let number = text[..*cursor].matches('\n').count();
                 let start = text[..*cursor].rfind('\n').map_or(0, |end| end + 1);
                 let after = text[*cursor..].lines().next().unwrap_or_default();
-                let told = format!(
+                let note = format!(
                     "broken, {}:{}: {}▏{after} with {item:?}",
                     source.name,
                     number + 1,
                     &text[start..*cursor],
                 );
-                report::note("breakage", &told);
+                report::note("breakage", &note);
             }
         }
     }

@@ -11,10 +11,7 @@ use crate::{program, report};
 #[test]
 fn emacs_with_eglot_completes_with_suggestions() {
     let Some(emacs) = env::var_os("TABAHEAD_EMACS") else {
-        report::skip(
-            "the test of Emacs with eglot",
-            "TABAHEAD_EMACS does not say where it is",
-        );
+        report::skip("the test of Emacs with eglot", "TABAHEAD_EMACS is not set");
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

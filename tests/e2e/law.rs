@@ -88,7 +88,7 @@ fn every_answer_is_the_one_of_a_fresh_process() {
         "law",
         &format!("{states} states, {shown} suggestions and {several} others, hits {kinds:?}"),
     );
-    assert!(several > 0, "nobody was given several suggestions");
+    assert!(several > 0, "no request was given several suggestions");
     // The user goes to many places before code, where nothing should be shown.
     assert!(
         shown * 5 > states as u64 * 2,

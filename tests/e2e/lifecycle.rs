@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 
 #[test]
-fn the_capability_stands_in_the_answer_to_initialize_and_utf_16_is_chosen() {
+fn the_capability_is_in_the_answer_to_initialize_and_utf_16_is_chosen() {
     let mut client = Client::spawn();
     let answer = client.call("initialize", Client::initialize(Value::Null));
     let capabilities = &answer["result"]["capabilities"];
@@ -51,7 +51,7 @@ fn exit_after_shutdown_is_success_while_the_input_stays_open() {
 }
 
 #[test]
-fn exit_after_shutdown_is_success_when_the_input_ends_right_behind_it() {
+fn exit_after_shutdown_is_success_when_the_input_ends_right_after_it() {
     // The end of the input must not overtake `exit`. Such a race shows only in some runs.
     for _ in 0..12 {
         let mut client = Client::start(json!({}));
@@ -77,12 +77,12 @@ fn the_server_ends_when_its_input_does() {
 }
 
 #[test]
-fn the_server_ends_when_the_editor_dies_without_a_word() {
+fn the_server_ends_when_the_editor_ends_without_exit() {
     let mut editor = Command::new("sleep")
         .arg("3600")
         .stdin(Stdio::null())
         .spawn()
-        .expect("a process that stands for the editor");
+        .expect("a process that plays the editor");
     let mut client = Client::spawn();
     let mut params = Client::initialize(Value::Null);
     params["processId"] = json!(editor.id());

@@ -16,7 +16,7 @@ use crate::{program, real, report};
 const SCENES: usize = 61;
 
 #[test]
-fn neovim_shows_accepts_and_goes_on_from_what_was_computed_ahead() {
+fn neovim_shows_accepts_and_continues_from_what_was_computed_ahead() {
     drive("Neovim", "TABAHEAD_NVIM", "builtin", 10);
 }
 
@@ -65,7 +65,7 @@ fn the_plugin_works_beside_a_completion_plugin() {
     if env::var_os("TABAHEAD_NVIM_CMP").is_none() {
         report::skip(
             "the plug-in beside blink.cmp",
-            "TABAHEAD_NVIM_CMP does not say where it is",
+            "TABAHEAD_NVIM_CMP is not set",
         );
         return;
     }
@@ -73,7 +73,7 @@ fn the_plugin_works_beside_a_completion_plugin() {
 }
 
 #[test]
-fn the_plugin_shows_what_a_real_model_says() {
+fn the_plugin_shows_what_a_real_model_suggests() {
     const TEST: &str = "the plug-in with a real model";
     if real::small(TEST).is_some() {
         drive(TEST, "TABAHEAD_NVIM", "real", 2);
@@ -84,7 +84,7 @@ fn the_plugin_shows_what_a_real_model_says() {
 #[track_caller]
 fn drive(name: &str, variable: &str, driver: &str, least: usize) {
     let Some(nvim) = env::var_os(variable).map(PathBuf::from) else {
-        report::skip(name, &format!("{variable} does not say where Neovim is"));
+        report::skip(name, &format!("{variable} is not set"));
         return;
     };
     let home = tempfile::tempdir().expect("a temporary folder");

@@ -87,7 +87,7 @@ fn a_cancelled_request_is_answered_with_the_error_for_it() {
 }
 
 #[test]
-fn nonsense_is_answered_with_errors_and_the_server_goes_on() {
+fn nonsense_is_answered_with_errors_and_the_server_continues() {
     let mut client = Client::spawn();
     let early = client.call("tabahead/stats", Value::Null);
     assert_eq!(early["error"]["code"], -32002, "{early}");

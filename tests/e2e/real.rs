@@ -43,7 +43,7 @@ fn large(test: &str) -> Option<PathBuf> {
 fn model(test: &str, variable: &str) -> Option<PathBuf> {
     let file = std::env::var_os(variable).map(PathBuf::from);
     if file.is_none() {
-        report::skip(test, &format!("{variable} does not say where it is"));
+        report::skip(test, &format!("{variable} is not set"));
     }
     file
 }

@@ -73,14 +73,14 @@ impl Table {
 }
 
 #[test]
-fn the_tables_hold_what_the_program_says_and_the_law_holds_in_every_layout() {
+fn the_tables_agree_with_the_program_and_the_law_holds_in_every_layout() {
     let results = fs::read_to_string(folder().join("RESULTS.md")).expect("the table is there");
     let holds = |title: &str, arguments: &[&str]| {
         let table = replay(&[&["--answers", "ngram", "--markdown"], arguments].concat());
         let part = format!("\n### {title}\n\n{table}");
         assert!(
             results.contains(&part),
-            "tests/replay/RESULTS.md differs from this; `cargo xtask replay` writes it anew:\n{part}"
+            "tests/replay/RESULTS.md differs from this; `cargo xtask replay` writes it again:\n{part}"
         );
         let table = Table(table);
         let stale = table.row("stale shows");
@@ -115,14 +115,14 @@ fn the_tables_hold_what_the_program_says_and_the_law_holds_in_every_layout() {
 }
 
 #[test]
-fn two_replays_say_the_same() {
+fn two_replays_have_the_same_figures() {
     let figures = |more: &[&str]| {
         let arguments = ["--answers", "ngram", "--mode", "typist"];
         figures_of(&smallest(), &[&arguments[..], more].concat())
     };
-    let said = figures(&[]);
-    assert_eq!(said, figures(&[]));
-    assert_ne!(said["policies"], figures(&["--seed", "2"])["policies"]);
+    let first = figures(&[]);
+    assert_eq!(first, figures(&[]));
+    assert_ne!(first["policies"], figures(&["--seed", "2"])["policies"]);
 }
 
 /// Returns every recording there is: those of this project, and real sessions if they are
@@ -133,7 +133,7 @@ fn all_recordings() -> Vec<PathBuf> {
         Some(recordings) => all.push(recordings.into()),
         None => report::skip(
             "the law over real sessions",
-            "TABAHEAD_RECORDINGS does not say where they are",
+            "TABAHEAD_RECORDINGS is not set",
         ),
     }
     all
@@ -217,10 +217,7 @@ fn the_models_answers_are_remembered() {
 #[test]
 fn the_page_draws_itself() {
     let Some(chromium) = std::env::var_os("TABAHEAD_CHROMIUM") else {
-        return report::skip(
-            "the replay's page",
-            "TABAHEAD_CHROMIUM does not say where it is",
-        );
+        return report::skip("the replay's page", "TABAHEAD_CHROMIUM is not set");
     };
     let folder = tempfile::tempdir().expect("a folder");
     let page = folder.path().join("page.html");

@@ -26,17 +26,17 @@ pub fn note(test: &str, what: &str) {
 /// the driver failed, or made fewer than `least` observations.
 #[track_caller]
 pub fn relay(editor: &str, driver: &Output, least: usize) {
-    let said = format!(
+    let output = format!(
         "{}{}",
         String::from_utf8_lossy(&driver.stdout),
         String::from_utf8_lossy(&driver.stderr)
     );
-    assert!(driver.status.success(), "{said}");
-    let seen: Vec<&str> = said
+    assert!(driver.status.success(), "{output}");
+    let seen: Vec<&str> = output
         .lines()
         .filter(|line| line.starts_with("seen: "))
         .collect();
-    assert!(seen.len() >= least, "{said}");
+    assert!(seen.len() >= least, "{output}");
     for line in seen {
         note(editor, line);
     }

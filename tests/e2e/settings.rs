@@ -101,7 +101,7 @@ fn an_unknown_setting_is_refused_by_its_name() {
         "initialize",
         Client::initialize(json!({"speculation": {"enabeld": false}})),
     );
-    let said = if answer.get("error").is_some() {
+    let message = if answer.get("error").is_some() {
         client.close_input();
         answer.to_string()
     } else {
@@ -110,7 +110,7 @@ fn an_unknown_setting_is_refused_by_its_name() {
             .take(|message| message["method"] == "window/showMessage")
             .to_string()
     };
-    assert!(said.contains("speculation.enabeld"), "{said}");
+    assert!(message.contains("speculation.enabeld"), "{message}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn half_a_line(text: &str, at: usize) -> String {
 }
 
 #[test]
-fn after_a_pause_the_suggestion_behind_an_accepted_one_is_there_and_is_the_fresh_one() {
+fn after_a_pause_the_suggestion_after_an_accepted_one_is_there_and_is_the_fresh_one() {
     let (mut wanted, mut speculated) = (0, 0);
     let mut others = Vec::new();
     let mut random = Random::new(7);
@@ -161,7 +161,7 @@ fn after_a_pause_the_suggestion_behind_an_accepted_one_is_there_and_is_the_fresh
     }
     report::note(
         "accept chains",
-        &format!("{speculated} of {wanted} suggestions behind an accepted one were computed ahead"),
+        &format!("{speculated} of {wanted} suggestions after an accepted one were computed ahead"),
     );
     assert!(
         wanted >= ENOUGH,

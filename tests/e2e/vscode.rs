@@ -25,7 +25,7 @@ fn the_extension_does_in_vscode_what_people_do_with_it() {
     ) else {
         report::skip(
             name,
-            "TABAHEAD_VSCODE, TABAHEAD_CHROMIUM and TABAHEAD_EXTENSION do not say where they are",
+            "TABAHEAD_VSCODE, TABAHEAD_CHROMIUM or TABAHEAD_EXTENSION is not set",
         );
         return;
     };

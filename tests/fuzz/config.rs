@@ -58,24 +58,24 @@ fn config_files_are_shown_or_refused_line_by_line() {
     fuzz("config", 120, &[("shown", 15), ("refused", 30)], |random| {
         fs::write(folder.path().join("c.toml"), damaged(&lines, random)).expect("a file");
         let output = run(&["config", "--json", "--config", "c.toml"]);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let errors = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
-            Some(0) if said.is_empty() => match serde_json::from_slice::<Value>(&output.stdout) {
+            Some(0) if errors.is_empty() => match serde_json::from_slice::<Value>(&output.stdout) {
                 Ok(_) => Ok("shown"),
                 Err(error) => Err(format!("what is shown is not JSON: {error}")),
             },
-            Some(1) if output.stdout.is_empty() => refusal(&said),
+            Some(1) if output.stdout.is_empty() => refusal(&errors),
             code => Err(format!(
-                "it ends with {code:?} and says: {}",
-                said.escape_debug()
+                "it ends with {code:?} and prints: {}",
+                errors.escape_debug()
             )),
         }
     });
 }
 
-fn refusal(said: &str) -> Verdict {
-    let Some(lines) = said.strip_suffix('\n') else {
-        return Err(format!("no line: {}", said.escape_debug()));
+fn refusal(errors: &str) -> Verdict {
+    let Some(lines) = errors.strip_suffix('\n') else {
+        return Err(format!("no line: {}", errors.escape_debug()));
     };
     // Each wrong setting has a line of its own.
     for line in lines.split('\n') {

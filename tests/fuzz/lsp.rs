@@ -31,7 +31,7 @@ fn lsp_messages_in_any_order_are_answered_once_and_in_place() {
 }
 
 #[test]
-fn frames_that_are_damaged_harm_no_message_behind_them() {
+fn damaged_frames_damage_no_message_after_them() {
     fuzz("frames", 4, &[("served", 4)], stream);
 }
 

@@ -52,10 +52,10 @@ fn recording_files_are_read_as_far_as_they_fit_together() {
 fn read(form: RecordingForm, file: Vec<u8>) -> Verdict {
     let most = 2 * file.len() + 100;
     let entries = Entries::read(Path::new("a.recording.w.json"), form, Cursor::new(file));
-    let (mut last, mut told, mut refused) = (Duration::ZERO, 0, false);
+    let (mut last, mut events, mut refused) = (Duration::ZERO, 0, false);
     for event in Editing::new(entries) {
-        told += 1;
-        if told > most {
+        events += 1;
+        if events > most {
             return Err("more happens than was recorded".to_owned());
         }
         let event = match event {

@@ -50,10 +50,10 @@ pub fn fuzz(
     let plan = Plan::new(cases);
     let watch = Watch::begin(target);
     let begin = Instant::now();
-    let (mut told, mut tried) = (begin, 0);
+    let (mut reported, mut tried) = (begin, 0);
     let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
     let mut findings = Vec::new();
-    while plan.goes_on(tried, begin) && findings.len() < MOST_FINDINGS {
+    while plan.continues(tried, begin) && findings.len() < MOST_FINDINGS {
         let seed = plan.first + tried;
         tried += 1;
         watch.next_case(seed);
@@ -69,8 +69,8 @@ pub fn fuzz(
                 findings.push(finding(target, seed, &panicked));
             }
         }
-        if plan.is_long() && told.elapsed() >= PROGRESS {
-            told = Instant::now();
+        if plan.is_long() && reported.elapsed() >= PROGRESS {
+            reported = Instant::now();
             let seconds = begin.elapsed().as_secs();
             eprintln!(
                 "{target}: {tried} cases in {seconds} s, {} findings, at seed {seed}",
@@ -140,7 +140,7 @@ impl Plan {
         self.time.is_some()
     }
 
-    fn goes_on(&self, tried: u64, begin: Instant) -> bool {
+    fn continues(&self, tried: u64, begin: Instant) -> bool {
         self.cases.is_none_or(|cases| tried < cases)
             && self.time.is_none_or(|time| begin.elapsed() < time)
     }

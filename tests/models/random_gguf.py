@@ -153,7 +153,7 @@ def byte_chars():
 def add_tokenizer(writer, vocabulary):
     tokens = byte_chars()
     merges = []
-    words = ["\u0120", *string.ascii_lowercase]  # U+0120 stands for a space.
+    words = ["\u0120", *string.ascii_lowercase]  # U+0120 means a space.
     missing = vocabulary - len(tokens) - len(SPECIAL)
     while len(merges) < missing:
         pairs = itertools.product(words, string.ascii_lowercase)

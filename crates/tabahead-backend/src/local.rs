@@ -235,8 +235,8 @@ impl Shared {
 
 /// Runs the thread: loads the model, then works until the handle is dropped.
 fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>) {
-    let tell = |percent| (shared.sink)(BackendEvent::Loading(percent));
-    let loaded = panics::guarded(|| load(&settings.model, &tell))
+    let report = |percent| (shared.sink)(BackendEvent::Loading(percent));
+    let loaded = panics::guarded(|| load(&settings.model, &report))
         .unwrap_or_else(|Panicked| Err(BackendError::LoaderPanicked));
     match loaded {
         Ok((model, profile)) => {
@@ -263,12 +263,12 @@ fn run(settings: &LocalSettings, shared: &Shared, queue: Receiver<WorkerMessage>
 
 fn load(
     source: &ModelSource,
-    tell: &dyn Fn(u8),
+    report: &dyn Fn(u8),
 ) -> Result<(Arc<Model>, ModelProfile), BackendError> {
     let (mut news, started) = (LoadingNews::default(), Instant::now());
     let mut progress = |share: f32| {
         if let Some(percent) = news.of(share, started.elapsed()) {
-            tell(percent);
+            report(percent);
         }
     };
     let model = match source {
@@ -284,7 +284,7 @@ fn load(
 /// second in between.
 #[derive(Default)]
 struct LoadingNews {
-    told: u8,
+    reported: u8,
     next: Duration,
 }
 
@@ -292,10 +292,10 @@ impl LoadingNews {
     fn of(&mut self, share: f32, since_start: Duration) -> Option<u8> {
         let percent = (share * 100.0) as u8;
         let is_due = since_start >= self.next || percent == 100;
-        if percent <= self.told || !is_due {
+        if percent <= self.reported || !is_due {
             return None;
         }
-        self.told = percent;
+        self.reported = percent;
         self.next = since_start + Duration::from_millis(100);
         Some(percent)
     }
@@ -332,12 +332,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loading_is_told_ten_times_a_second_and_at_its_end() {
+    fn loading_is_reported_ten_times_a_second_and_at_its_end() {
         let mut news = LoadingNews::default();
-        let told: Vec<u8> = (0..=1000)
+        let reported: Vec<u8> = (0..=1000)
             .filter_map(|step| news.of(step as f32 / 1000.0, Duration::from_micros(500 * step)))
             .collect();
         // Loading takes half a second.
-        assert_eq!(told, [1, 21, 41, 61, 81, 100]);
+        assert_eq!(reported, [1, 21, 41, 61, 81, 100]);
     }
 }

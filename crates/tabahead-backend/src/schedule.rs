@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_comes_before_speculation_and_the_newest_request_first() {
+    fn requests_come_before_speculation_and_the_newest_request_first() {
         check(&[], COSTS, &[]);
         let long = |priority, rank| prefills(priority, rank, 1000);
         check(
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn speculation_rides_with_a_person_only_where_that_is_nearly_free() {
+    fn speculation_shares_a_pass_with_a_request_only_where_that_is_nearly_free() {
         let candidates = [decodes(Foreground, 1), decodes(Speculative, 2)];
         check(&candidates, COSTS, &[(0, 1)]);
         // A large model: most of the time goes into reading the weights.

@@ -100,7 +100,7 @@ impl ScriptedBackend {
     pub fn release(&self, id: GenerationId, script: Script) {
         let request = self.state().waiting.remove(&id);
         if let Some(request) = request {
-            self.say(request, script);
+            self.send_events(request, script);
         }
     }
 
@@ -152,11 +152,11 @@ impl ScriptedBackend {
         if script == Script::Hold {
             self.state().waiting.insert(request.id, request);
         } else {
-            self.say(request, script);
+            self.send_events(request, script);
         }
     }
 
-    fn say(&self, request: GenerationRequest, script: Script) {
+    fn send_events(&self, request: GenerationRequest, script: Script) {
         let id = request.id;
         let event = |event| (self.sink)(BackendEvent::Generation(event));
         let text = match script {

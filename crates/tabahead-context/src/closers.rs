@@ -1,4 +1,4 @@
-//! Closers that the editor inserted: left out of the prompt, and told apart from what was typed.
+//! Closers that the editor inserted: left out of the prompt, and distinguished from what was typed.
 //!
 //! A heuristic on characters, the same for every language. What it gets wrong costs a little
 //! quality and is never an error, because the cut treats the left-out text as text that is in the
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_opener_that_nobody_closed_changes_nothing() {
+    fn an_unclosed_opener_changes_nothing() {
         check("fn f() {\n    g($0\n}$1\n\nfn g() {}");
         check("fn f() {\n    g(a, [$0\n}$1\n\nfn g() {}");
         check("fn f() {\n    g(\n        $0\n}$1\n\nfn g() {}");

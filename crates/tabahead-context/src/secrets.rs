@@ -153,12 +153,8 @@ impl Found {
     pub(crate) fn without_from(self, line: &str, at: usize) -> String {
         let found = match self {
             Self::Values(values) => {
-                let behind = values.into_iter().filter(|value| value.start >= at);
-                Self::Values(
-                    behind
-                        .map(|value| value.start - at..value.end - at)
-                        .collect(),
-                )
+                let kept = values.into_iter().filter(|value| value.start >= at);
+                Self::Values(kept.map(|value| value.start - at..value.end - at).collect())
             }
             other => other,
         };
@@ -364,8 +360,8 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         } else {
             1
         };
-        let behind = end + length;
-        rest = Some(&text[behind..]);
+        let next = end + length;
+        rest = Some(&text[next..]);
         Some(&text[..end])
     })
 }
@@ -379,8 +375,8 @@ fn begins_key(line: &str) -> Option<bool> {
     }
     let header = line::key_header(line)?;
     let before = line[..header.start].chars().any(char::is_alphanumeric);
-    let behind = line[header.end..].replace("\\n", "").replace("\\r", "");
-    (!behind.chars().any(char::is_alphanumeric)).then_some(!before)
+    let after = line[header.end..].replace("\\n", "").replace("\\r", "");
+    (!after.chars().any(char::is_alphanumeric)).then_some(!before)
 }
 
 /// Returns the number of base64 characters in a line, if it has nothing else but what strings and

@@ -238,11 +238,11 @@ impl ContextWindow {
     /// when copying is off.
     pub fn copy_source(&self, document: &Document) -> Option<CopySource> {
         self.elsewhere.is_copied().then(|| {
-            let [mut before, behind] = self.elsewhere.texts(document);
+            let [mut before, after] = self.elsewhere.texts(document);
             before.push_str(&self.before_anchor);
             CopySource {
                 before,
-                after: format!("{}{behind}", self.suffix),
+                after: format!("{}{after}", self.suffix),
                 open_files: self.name.open_files.texts().to_vec(),
             }
         })

@@ -225,7 +225,7 @@ fn budgets_are_halved_and_quartered() {
 }
 
 #[test]
-fn budgets_that_nobody_set_are_those_of_the_model() {
+fn budgets_that_are_not_set_are_those_of_the_model() {
     let model = ModelProfile {
         window: WindowBudgets {
             prefix: 3000,

@@ -33,10 +33,10 @@ fn main() -> ExitCode {
 }
 
 fn measure(path: &Path, times: usize) -> Result<(), EngineError> {
-    let mut told = 0;
-    let model = Model::open_with(path, &mut |_| told += 1)?;
+    let mut reports = 0;
+    let model = Model::open_with(path, &mut |_| reports += 1)?;
     let file = model.info().file_bytes as f64;
-    println!("{}, progress told {told} times", model.info().id);
+    println!("{}, progress reported {reports} times", model.info().id);
     let megabytes = |bytes: f64| format!("{:.1} MB ({:.1} %)", bytes / 1e6, bytes / file * 100.0);
     println!("  file {:.1} MB", file / 1e6);
     println!("  weights {}", megabytes(model.weight_bytes() as f64));

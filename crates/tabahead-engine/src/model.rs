@@ -501,21 +501,21 @@ fn loading(
         .num_threads(std::thread::available_parallelism().map_or(1, usize::from))
         .build()
         .map_err(|error| refuse(format!("threads cannot be started: {error}")))?;
-    let (listener, told) = mpsc::channel();
+    let (listener, shares) = mpsc::channel();
     let mut model = None;
     let loaded = &mut model;
     pool.in_place_scope(|scope| {
         // The loaded model holds no meter, so the channel closes when the work ends.
         scope.spawn(move |_| *loaded = Some(load(&Meter::new(Some(listener)))));
         let mut last = 0.0;
-        for share in told {
+        for share in shares {
             if share > last && share < 1.0 {
                 last = share;
                 progress(share);
             }
         }
     });
-    let model = model.expect("the work was done, or its panic went on here")?;
+    let model = model.expect("the work was done, or its panic was resumed here")?;
     progress(1.0);
     Ok(model)
 }

@@ -35,7 +35,7 @@ NEXT, PROBE, FOLLOWED, LINE = 100, 3, 64, 400
 WHITE = b" \t\r\n"
 FIRST_WORD = re.compile(rb"[ \t\r\n]*[^ \t\r\n]*[\r\n]*")
 # Places of a match: before or after the cursor. Larger ones are the other open files.
-BEFORE, BEHIND = range(2)
+BEFORE, AFTER = range(2)
 PROSE = (".md", ".json", ".toml", ".yaml", ".yml")
 WRONG, GOES_ON, DONE = range(3)
 
@@ -141,8 +141,8 @@ def matches(before, after, open_files):
     ranked = []
     for length, place, distance, end in sorted(long, key=order)[:CONSIDERED] + sorted(short, key=order)[:CONSIDERED]:
         line_end = texts[place].find(b"\n", end, end + LINE)
-        behind = texts[place][line_end : line_end + 4 * LINE].lstrip(WHITE) if line_end >= 0 and next_lines else b""
-        agreeing = len(next_lines[: common(next_lines, behind)].rstrip(WHITE))
+        below = texts[place][line_end : line_end + 4 * LINE].lstrip(WHITE) if line_end >= 0 and next_lines else b""
+        agreeing = len(next_lines[: common(next_lines, below)].rstrip(WHITE))
         ranked.append((-length - min(agreeing, 32), place, distance, length, agreeing))
     return [(length, agreeing, place, distance) for _, place, distance, length, agreeing in sorted(ranked)[:MOST]]
 
@@ -202,15 +202,15 @@ class Positions:
     def __init__(self, positions):
         width = max(1, max(len(p["voted"]) for p in positions))
         table = lambda n, kind: np.zeros((len(positions), n), dtype=kind)
-        matched = {k: table(MOST, np.float32) for k in ("length", "next", "distance", "behind", "open_file", "there")}
+        matched = {k: table(MOST, np.float32) for k in ("length", "next", "distance", "after", "open_file", "there")}
         token = table(MOST, np.int64)
         voted = {k: table(width, np.float32) for k in ("model", "allowed", "good", "judged")}
         for i, p in enumerate(positions):
             index = {v[0]: n for n, v in enumerate(p["voted"])}
             for n, (length, agreeing, place, distance, voted_token) in enumerate(p["votes"]):
                 matched["length"][i, n], matched["next"][i, n] = length, agreeing
-                matched["distance"][i, n] = distance if place <= BEHIND else 0
-                matched["behind"][i, n], matched["open_file"][i, n] = place == BEHIND, place > BEHIND
+                matched["distance"][i, n] = distance if place <= AFTER else 0
+                matched["after"][i, n], matched["open_file"][i, n] = place == AFTER, place > AFTER
                 matched["there"][i, n], token[i, n] = 1, index[voted_token]
             for n, (_, log_prob, allowed, good, judged) in enumerate(p["voted"]):
                 voted["model"][i, n] = np.exp(log_prob)
@@ -236,7 +236,7 @@ def added(numbers, p):
     """Returns what is added to the probability of each voted token."""
     near, far = p.length.clamp(max=16), (p.length - 16).clamp(min=0)
     strength = numbers[0] * near + numbers[1] * far - numbers[2] * p.distance.log1p()
-    strength = strength + numbers[3] * p.behind + numbers[4] * p.open_file + numbers[5] * p.next.clamp(max=16)
+    strength = strength + numbers[3] * p.after + numbers[4] * p.open_file + numbers[5] * p.next.clamp(max=16)
     each = strength.masked_fill(p.there == 0, -1e9).softmax(1) * p.there
     none = torch.zeros_like(p.model)
     share = none.scatter_add(1, p.token, each)

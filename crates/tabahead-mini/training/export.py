@@ -88,7 +88,7 @@ def main():
     source = arguments.add_mutually_exclusive_group(required=True)
     source.add_argument("--checkpoint")
     source.add_argument("--random", action="store_true", help="untrained weights, to have a loadable file early")
-    arguments.add_argument("--eval", help="what `tabahead eval --json` said of this checkpoint: its thresholds are written, too")
+    arguments.add_argument("--eval", help="what `tabahead eval --json` printed for this checkpoint: its thresholds are written, too")
     arguments.add_argument("--out", required=True)
     options = arguments.parse_args()
     thresholds = None

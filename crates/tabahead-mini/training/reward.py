@@ -65,14 +65,14 @@ def places(path, vocabulary, shape, count, seed):
             if len(tokens) + LONGEST <= shape.context]
 
 
-def worth(said, end):
+def worth(text, end):
     """Returns what a suggestion is worth to the user."""
-    if not said.strip():
+    if not text.strip():
         return 0.0
-    if said == end:
+    if text == end:
         return EXACT
-    kept = next((i for i, (a, b) in enumerate(zip(said, end)) if a != b), min(len(said), len(end)))
-    return WRONG + KEPT * kept / max(len(said), len(end))
+    kept = next((i for i, (a, b) in enumerate(zip(text, end)) if a != b), min(len(text), len(end)))
+    return WRONG + KEPT * kept / max(len(text), len(end))
 
 
 class Sampled:
@@ -162,11 +162,11 @@ def work(number, model, reference, gradients, inbox, outbox, options, vocabulary
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(options.seed * 1000 + number)
     for part in iter(inbox.get, None):
-        told = [learn(model, reference, place, options, vocabulary, generator) for place in part]
+        learned = [learn(model, reference, place, options, vocabulary, generator) for place in part]
         for p, gradient in zip(model.parameters(), gradients):
             gradient.copy_(p.grad)
             p.grad = None
-        outbox.put(told)
+        outbox.put(learned)
 
 
 def judge(model, judged, vocabulary, seed):
@@ -175,10 +175,10 @@ def judge(model, judged, vocabulary, seed):
     greedy = exact = silent = 0
     rewards = 0.0
     for place in tqdm.tqdm(judged, unit="places", disable=None):
-        said = sample(model, place, 1, vocabulary)[0].text
-        greedy += said == place.end
-        silent += not said.strip()
-        rewards += worth(said, place.end)
+        text = sample(model, place, 1, vocabulary)[0].text
+        greedy += text == place.end
+        silent += not text.strip()
+        rewards += worth(text, place.end)
         exact += any(s.text == place.end for s in sample(model, place, 4, vocabulary, generator, TEMPERATURE))
     share = lambda n: round(n / len(judged), 4)
     return {"places": len(judged), "greedy": share(greedy), "of four": share(exact), "silent": share(silent), "worth": share(rewards)}
@@ -192,7 +192,7 @@ def main():
     arguments.add_argument("--tokenizer", required=True)
     arguments.add_argument("--out", required=True)
     arguments.add_argument("--minutes", type=float, required=True)
-    arguments.add_argument("--steps", type=int, help="stop after so many")
+    arguments.add_argument("--steps", type=int, help="stop after this many")
     arguments.add_argument("--samples", type=int, default=8)
     arguments.add_argument("--batch", type=int, default=32, help="places per step")
     arguments.add_argument("--rate", type=float, default=2e-5)
@@ -227,7 +227,7 @@ def main():
         context.Process(target=work, daemon=True, args=(
             number, model, reference, gradients[number], inbox, outbox, options, vocabulary)).start()
     optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.95), weight_decay=0.0)
-    started, step, told = time.monotonic(), 0, []
+    started, step, learned = time.monotonic(), 0, []
     bar = tqdm.tqdm(total=round(options.minutes * 60), unit="s", disable=None,
                     bar_format="{l_bar}{bar}| {elapsed} used, {remaining} left{postfix}")
     while True:
@@ -239,7 +239,7 @@ def main():
         for number, inbox in enumerate(inboxes):
             inbox.put(batch[number :: options.workers])
         for _ in inboxes:
-            told += outbox.get()
+            learned += outbox.get()
         for parts in zip(model.parameters(), *gradients):
             parts[0].grad = sum(parts[1:])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -251,9 +251,9 @@ def main():
         bar.n = min(round(elapsed), bar.total)
         bar.update(0)
         if step % 10 == 0:
-            mean = [round(float(x), 4) for x in np.mean(told, 0)]
+            mean = [round(float(x), 4) for x in np.mean(learned, 0)]
             note({"step": step, "minutes": round(elapsed / 60, 1), "worth": mean[0], "exact": mean[1], "divergence": mean[2]})
-            told = []
+            learned = []
     for inbox in inboxes:
         inbox.put(None)
     bar.close()

@@ -340,9 +340,9 @@ def main():
     arguments.add_argument("--adam-rate", type=float, default=3e-3)
     arguments.add_argument("--export-minutes", type=float, default=10)
     arguments.add_argument("--log", type=int, default=25, help="steps between log lines")
-    arguments.add_argument("--init", help="a GGUF file of ours to go on from; see warm.py")
+    arguments.add_argument("--init", help="a GGUF file of ours to continue from; see warm.py")
     arguments.add_argument("--layers", type=int, help="more than --init has: it is grown")
-    arguments.add_argument("--steps", type=int, help="the schedule ends after so many at the latest (experiments, tests)")
+    arguments.add_argument("--steps", type=int, help="the schedule ends after this many at the latest (experiments, tests)")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
     on_gpu = options.device == "cuda"

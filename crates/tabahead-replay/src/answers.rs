@@ -187,11 +187,11 @@ impl Answers {
                 }
             }
             self.computed += 1;
-            let said = self.source.next(key);
-            let ended = !matches!(said, NextToken::Token(..));
+            let token = self.source.next(key);
+            let ended = !matches!(token, NextToken::Token(..));
             let steps = self.source.steps(key);
             let answer = self.states.get_mut(&key).expect("it was begun");
-            match said {
+            match token {
                 NextToken::Token(token, canonical) => {
                     answer.tokens.push((token, canonical));
                     answer.steps.push(steps);

@@ -178,7 +178,7 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
                 id,
                 request,
                 version,
-            } => self.tell(
+            } => self.push(
                 number,
                 at,
                 EventKind::FetchStarted {
@@ -192,7 +192,7 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
                 duration,
                 cancelled,
                 result,
-            } => self.tell(
+            } => self.push(
                 number,
                 at,
                 EventKind::FetchEnded {
@@ -253,12 +253,12 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
         };
         self.documents
             .insert(id, EditedDocument { text, cursor: None });
-        self.tell(number, self.clock.now, kind);
+        self.push(number, self.clock.now, kind);
     }
 
     fn close(&mut self, number: usize, id: u64) {
         if self.documents.remove(&id).is_some() {
-            self.tell(number, self.clock.now, EventKind::Closed { document: id });
+            self.push(number, self.clock.now, EventKind::Closed { document: id });
         }
     }
 
@@ -278,15 +278,15 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
         };
         let after = applied(&before, &edits);
         let length = after.utf16_unit_of(Offset(after.len()));
-        let told = context.selection.as_ref().map(|selection| selection.end);
-        let cursor = told.unwrap_or_else(|| behind_last(&before, &edits, open.cursor));
+        let reported = context.selection.as_ref().map(|selection| selection.end);
+        let cursor = reported.unwrap_or_else(|| after_last(&before, &edits, open.cursor));
         let edit_kind = classify::classify(&classify::RecordedChange {
             before: &before,
             edits: &edits,
             reason: context.reason.as_deref(),
             cursor: open.cursor.filter(|_| self.current == Some(id)),
             cursor_after: cursor,
-            is_cursor_told: told.is_some(),
+            is_cursor_reported: reported.is_some(),
         });
         open.text = after.clone();
         open.cursor = Some(cursor.min(length));
@@ -305,7 +305,7 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
             kind: edit_kind,
             reason: context.reason,
         };
-        self.tell(number, self.clock.now, kind);
+        self.push(number, self.clock.now, kind);
     }
 
     fn select(&mut self, number: usize, id: u64, selection: &Range<usize>) {
@@ -343,7 +343,7 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
             cursor,
             far,
         };
-        self.tell(number, self.clock.now, kind);
+        self.push(number, self.clock.now, kind);
     }
 
     /// Looks at what follows a change. Its cursor is taken out, so that it is not a move too.
@@ -382,11 +382,11 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
                 _ => break,
             }
         }
-        let told = selection.and_then(|index| self.ahead.remove(index));
+        let selection = selection.and_then(|index| self.ahead.remove(index));
         if let Some(Ok(RecordingEntry {
             kind: EntryKind::SelectionChanged { selections, .. },
             ..
-        })) = told
+        })) = selection
         {
             context.selection = selections.last().cloned();
         }
@@ -400,7 +400,7 @@ impl<I: Iterator<Item = Result<RecordingEntry, RecordingError>>> Editing<I> {
         self.ahead.get(index)
     }
 
-    fn tell(&mut self, entry: usize, at: Duration, kind: EventKind) {
+    fn push(&mut self, entry: usize, at: Duration, kind: EventKind) {
         self.found.push_back(Ok(EditingEvent { entry, at, kind }));
     }
 
@@ -491,7 +491,7 @@ fn applied(before: &Document, edits: &[ByteEdit]) -> Document {
 }
 
 /// Returns the cursor if it was not reported: after what was written last.
-fn behind_last(before: &Document, edits: &[ByteEdit], cursor: Option<usize>) -> usize {
+fn after_last(before: &Document, edits: &[ByteEdit], cursor: Option<usize>) -> usize {
     let Some(last) = edits.last() else {
         return cursor.unwrap_or(0);
     };

@@ -70,8 +70,8 @@ impl FreshProcess {
 }
 
 /// Converts an answer to the event that a backend reports.
-pub(crate) fn event_of(id: GenerationId, said: NextToken) -> GenerationEvent {
-    match said {
+pub(crate) fn event_of(id: GenerationId, token: NextToken) -> GenerationEvent {
+    match token {
         NextToken::Token(token, canonical_until) => GenerationEvent::Token {
             id,
             token,

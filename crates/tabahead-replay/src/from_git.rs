@@ -162,7 +162,7 @@ impl RecordingBuilder {
         let id = self.files;
         self.files += 1;
         if id > 0 {
-            self.wait(Typist::thinks);
+            self.wait(Typist::pause);
         }
         self.note(EntryKind::DocumentEncountered {
             id,
@@ -189,7 +189,7 @@ impl RecordingBuilder {
         while let Some(action) = actions.next() {
             match action {
                 TypingAction::Move(to) => {
-                    self.wait(Typist::thinks);
+                    self.wait(Typist::pause);
                     self.note(file.moved(to));
                     // The user thought before the cursor came here.
                     pause = Typist::next_key;
@@ -284,7 +284,7 @@ fn is_inside(key: &str) -> bool {
 fn rest_of_line(
     range: &Range<Offset>,
     key: &str,
-    behind: impl Iterator<Item = TypingAction>,
+    following: impl Iterator<Item = TypingAction>,
 ) -> Vec<String> {
     let mut rest = Vec::new();
     if !range.is_empty() {
@@ -292,7 +292,7 @@ fn rest_of_line(
     }
     let mut end = Offset(range.start.0 + key.len());
     rest.push(key.to_owned());
-    for action in behind {
+    for action in following {
         match action {
             TypingAction::Edit { range, text }
                 if range == (end..end) && !text.is_empty() && !text.contains(['\r', '\n']) =>

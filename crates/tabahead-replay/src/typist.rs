@@ -107,7 +107,7 @@ impl Typist {
     }
 
     /// Draws how long the user thinks before going on: more than a second.
-    pub fn thinks(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let pause = LEAST_PAUSE + BEYOND_LEAST_PAUSE.quantile(self.random.share());
         milliseconds(pause.min(LONGEST_PAUSE))
     }
@@ -116,7 +116,7 @@ impl Typist {
     /// pause.
     pub fn next_change(&mut self) -> Duration {
         if self.random.share() < PAUSES {
-            self.thinks()
+            self.pause()
         } else {
             self.next_key().min(milliseconds(LEAST_PAUSE))
         }
@@ -268,7 +268,7 @@ mod tests {
             assert!((found - share).abs() < 0.002, "{found} over {limit} ms");
         }
         assert_eq!(times.last(), Some(&60_000));
-        let pauses = drawn(Typist::thinks);
+        let pauses = drawn(Typist::pause);
         assert!(pauses[0] >= 1000);
     }
 
@@ -304,7 +304,7 @@ mod tests {
                     typist.next_key(),
                     typist.accepts_after(),
                     typist.edits_after_accept(),
-                    typist.thinks(),
+                    typist.pause(),
                 ]
             })
             .map(|time| time.as_millis())

@@ -441,11 +441,11 @@ fn change(before: &Document, after: &Document) -> Value {
     let mut start: usize = same.map(|(char, _)| char.len_utf8()).sum();
     let (old_rest, new_rest) = (&old[start..], &new[start..]);
     let same = old_rest.chars().rev().zip(new_rest.chars().rev());
-    let behind: usize = same
+    let same_end: usize = same
         .take_while(|(a, b)| a == b)
         .map(|(char, _)| char.len_utf8())
         .sum();
-    let mut end = old.len() - behind;
+    let mut end = old.len() - same_end;
     // No position lies between `\r` and `\n`.
     if old[..start].ends_with('\r') {
         start -= 1;

@@ -22,7 +22,7 @@ use tabahead_text::{Document, Offset, PositionEncoding};
 
 const QUICK: Duration = Duration::from_millis(20);
 /// Approximate time for which a request that the editor gave up continues at the server.
-const GOES_ON: Duration = Duration::from_millis(1500);
+const CONTINUES: Duration = Duration::from_millis(1500);
 
 /// A running fetch.
 struct Fetch {
@@ -35,7 +35,7 @@ struct Fetch {
 enum Prediction {
     Hit,
     /// Not in the cache, but the state after the accept just before may have been asked about.
-    BehindAccept,
+    AfterAccept,
     /// Not in the cache, but a fetch for an earlier state of the typed text was given up a moment
     /// ago: its answer may have come, and is not in the log.
     AfterGivenUp,
@@ -60,7 +60,7 @@ fn the_cache_hits_where_copilots_did() {
     expect![[r#"
         prediction: at most 20 ms, longer
         Hit: 206, 9
-        BehindAccept: 20, 3
+        AfterAccept: 20, 3
         AfterGivenUp: 34, 54
         Miss: 27, 53
     "#]]
@@ -71,7 +71,7 @@ fn the_cache_hits_where_copilots_did() {
         f64::from(quick) / f64::from(quick + slow)
     };
     assert!(share(Prediction::Hit) > 0.95);
-    assert!(share(Prediction::BehindAccept) > 0.75);
+    assert!(share(Prediction::AfterAccept) > 0.75);
     let [quick, slow] = log
         .counts
         .values()
@@ -118,8 +118,8 @@ impl Log {
                 document, request, ..
             } => {
                 if let Some((text, cursor)) = self.texts.get(&document).cloned() {
-                    let (before, behind) = around(&text, cursor);
-                    let prediction = self.predict(at, &before, &behind);
+                    let (before, after) = around(&text, cursor);
+                    let prediction = self.predict(at, &before, &after);
                     self.accepted = false;
                     let fetch = Fetch {
                         text,
@@ -143,14 +143,14 @@ impl Log {
         }
     }
 
-    fn predict(&mut self, at: Duration, before: &str, behind: &str) -> Prediction {
+    fn predict(&mut self, at: Duration, before: &str, after: &str) -> Prediction {
         let given_up = |(ended, earlier, same): &(Duration, String, String)| {
-            at.saturating_sub(*ended) < GOES_ON && before.starts_with(earlier) && behind == same
+            at.saturating_sub(*ended) < CONTINUES && before.starts_with(earlier) && after == same
         };
-        if self.cache.find(before, behind).is_some() {
+        if self.cache.find(before, after).is_some() {
             Prediction::Hit
         } else if self.accepted {
-            Prediction::BehindAccept
+            Prediction::AfterAccept
         } else if self.given_up.iter().any(given_up) {
             Prediction::AfterGivenUp
         } else {
@@ -166,9 +166,9 @@ impl Log {
         result: &[FetchedItem],
         fetch: &Fetch,
     ) {
-        let (before, behind) = around(&fetch.text, fetch.cursor);
+        let (before, after) = around(&fetch.text, fetch.cursor);
         if cancelled {
-            self.given_up.push((at, before, behind));
+            self.given_up.push((at, before, after));
             return;
         }
         let Some(text) = result.iter().find_map(|item| at_cursor(item, fetch)) else {
@@ -176,7 +176,7 @@ impl Log {
         };
         let counts = self.counts.entry(fetch.prediction).or_default();
         counts[usize::from(took > QUICK)] += 1;
-        self.cache.add(&before, &behind, &text);
+        self.cache.add(&before, &after, &text);
     }
 }
 

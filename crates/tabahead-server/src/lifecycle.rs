@@ -49,7 +49,7 @@ impl Lifecycle {
     /// Sets the process whose death ends the server. A process that is not visible from here, such
     /// as an editor outside our container, is not watched.
     pub(crate) fn set_parent(&self, pid: u32) {
-        if process_lives(pid) {
+        if process_runs(pid) {
             self.parent.send_replace(Some(pid));
         }
     }
@@ -79,7 +79,7 @@ impl Lifecycle {
 /// Returns whether a process runs. A zombie does not: only its exit code has not been collected
 /// yet.
 #[cfg(target_os = "linux")]
-pub(crate) fn process_lives(pid: u32) -> bool {
+pub(crate) fn process_runs(pid: u32) -> bool {
     // The state follows the name, which is in parentheses and may itself contain parentheses.
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         let state = stat
@@ -90,7 +90,7 @@ pub(crate) fn process_lives(pid: u32) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn process_lives(_pid: u32) -> bool {
+pub(crate) fn process_runs(_pid: u32) -> bool {
     true
 }
 
@@ -120,7 +120,7 @@ async fn death(pid: u32) {
             return;
         }
     }
-    if process_lives(pid) {
+    if process_runs(pid) {
         // Kernels before 5.3 have no pidfd; there the end of standard input ends the server.
         std::future::pending().await
     }
@@ -137,24 +137,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_lives_until_it_has_ended_and_a_zombie_does_not() {
-        assert!(process_lives(std::process::id()));
+    fn a_process_runs_until_it_has_ended_and_a_zombie_does_not() {
+        assert!(process_runs(std::process::id()));
         let mut child = std::process::Command::new("cat")
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .spawn()
             .expect("cat is everywhere");
-        assert!(process_lives(child.id()));
+        assert!(process_runs(child.id()));
         // `cat` closes its output as it ends, and is then a zombie until it is waited for.
         drop(child.stdin.take());
         let mut output = String::new();
         let mut stdout = child.stdout.take().expect("piped");
         std::io::Read::read_to_string(&mut stdout, &mut output).expect("readable");
-        while process_lives(child.id()) {
+        while process_runs(child.id()) {
             std::thread::yield_now();
         }
         child.wait().expect("it was ours");
-        assert!(!process_lives(child.id()));
+        assert!(!process_runs(child.id()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_parent_out_of_sight_is_not_looked_after() {
+    async fn a_parent_that_cannot_be_seen_is_not_watched() {
         let lifecycle = Lifecycle::new();
         lifecycle.set_parent(4_194_999);
         lifecycle.end(0);

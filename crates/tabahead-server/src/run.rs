@@ -195,7 +195,7 @@ impl fmt::Display for UnknownLogLevel {
         let Self(asked) = self;
         write!(
             formatter,
-            "'{asked}' is not a log level; write error, warn, info, debug or trace, or one of these behind \
+            "'{asked}' is not a log level; write error, warn, info, debug or trace, or one of these after \
              'tabahead_server=' or another part of tabahead"
         )
     }

@@ -39,7 +39,7 @@ pub fn running_stats(stats_dir: &Path) -> Vec<(u32, Value)> {
             // A file that is being written is beside the final one.
             let new = name.strip_suffix(BESIDE);
             let pid = new.or(name.strip_suffix(".json"))?.parse().ok()?;
-            if !crate::lifecycle::process_lives(pid) {
+            if !crate::lifecycle::process_runs(pid) {
                 let _ = fs::remove_file(entry.path());
                 return None;
             }
@@ -127,7 +127,7 @@ mod tests {
         let stats_dir = folder.path().join("tabahead");
         let (newest, reader) = watch::channel(Value::Null);
         let writing = tokio::spawn(StatsFile::new(&stats_dir).keep_written(reader));
-        newest.send(json!({"requests": 7})).expect("it listens");
+        newest.send(json!({"requests": 7})).expect("it receives");
         // The writer still writes the newest value after it was asked to stop.
         while running_stats(&stats_dir).is_empty() {
             tokio::task::yield_now().await;
@@ -150,7 +150,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn files_of_dead_servers_are_removed() {
+    fn files_of_ended_servers_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         // Larger than the largest process id on Linux.
         for name in ["stats-4194999.json", "stats-4194999.json.new"] {

@@ -20,7 +20,7 @@ mod switching;
 use tabahead_backend::Script;
 
 /// Returns a script that always continues with this text.
-fn says(text: &str) -> impl Fn(&str) -> Script + Send + 'static + use<> {
+fn generates(text: &str) -> impl Fn(&str) -> Script + Send + 'static + use<> {
     let text = text.to_owned();
     move |_| Script::Text(text.clone())
 }

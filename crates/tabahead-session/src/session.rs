@@ -397,8 +397,8 @@ impl SessionLoop {
         self.notices.report_refused(refused, suitability);
         match self.model.apply(local) {
             Relaunch::None => {}
-            Relaunch::SameModel => self.figures.begin_anew(self.requests.len()),
-            Relaunch::AnotherModel => self.begin_anew(),
+            Relaunch::SameModel => self.figures.reset(self.requests.len()),
+            Relaunch::AnotherModel => self.reset_figures(),
         }
         self.model.configure(self.layers.settings().speculator());
         for document in self.documents.ids() {
@@ -414,7 +414,7 @@ impl SessionLoop {
             ModelChange::Progress => self.show_status(),
             ModelChange::Ready(profile) => self.model_is_ready(profile),
             ModelChange::Replaced(profile) => {
-                self.begin_anew();
+                self.reset_figures();
                 self.model_is_ready(profile);
             }
             ModelChange::Unusable(error) => self.model_is_unusable(&error.to_string()),
@@ -434,8 +434,8 @@ impl SessionLoop {
     }
 
     /// Forgets the figures and problems of the previous model.
-    fn begin_anew(&mut self) {
-        self.figures.begin_anew(self.requests.len());
+    fn reset_figures(&mut self) {
+        self.figures.reset(self.requests.len());
         self.notices.forget_problem();
     }
 

@@ -812,7 +812,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_value_is_said_in_words_of_users() {
+    fn a_wrong_value_is_described_in_words_of_users() {
         let cases = [
             (
                 json!({"threads": -1}),
@@ -837,7 +837,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_may_be_dotted_and_stand_under_the_section() {
+    fn keys_may_be_dotted_or_under_the_section() {
         let expected = resolve(&[json!({"speculation": {"enabled": false}, "kv": {"bytes": 5}})]);
         for layer in [
             json!({"speculation.enabled": false, "kv.bytes": 5}),

@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_silent_wherever_they_live() {
+    fn secrets_are_silent_wherever_they_are() {
         for location in [
             Location::Disk,
             Location::Untitled,

@@ -62,7 +62,7 @@ struct Running {
     /// True if it runs for a hypothesis and is not yet counted as finished, cancelled or failed.
     speculation: bool,
     /// True if it was asked for the likeliest characters.
-    tells_characters: bool,
+    reports_characters: bool,
     /// What waits for it, the most urgent first.
     waiting: Vec<For>,
 }
@@ -141,7 +141,7 @@ impl Generations {
 
     /// Returns whether a generation was asked for the likeliest characters.
     pub fn reports_characters(&self, id: GenerationId) -> bool {
-        (self.running.get(&id)).is_some_and(|running| running.tells_characters)
+        (self.running.get(&id)).is_some_and(|running| running.reports_characters)
     }
 
     /// Records that a generation has decided what it runs for.
@@ -358,7 +358,7 @@ impl Generations {
             goal,
             priority,
             speculation,
-            tells_characters: characters > 0,
+            reports_characters: characters > 0,
             waiting: vec![waiting],
         };
         self.running.insert(id, running);

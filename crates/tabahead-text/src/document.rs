@@ -107,23 +107,23 @@ impl Document {
             return (start..end, text);
         }
         let mut replaced = start..end;
-        let (mut kept_before, mut kept_behind) = (String::new(), String::new());
+        let (mut kept_before, mut kept_after) = (String::new(), String::new());
         if before > 0 {
             kept_before.extend(self.char_at(start));
         }
         if inside > 0 {
-            kept_behind.extend(self.char_at(end));
-            replaced.end.0 += kept_behind.len();
+            kept_after.extend(self.char_at(end));
+            replaced.end.0 += kept_after.len();
         }
         let text = match encoding {
             PositionEncoding::Utf16 => {
-                let (left, right) = (kept_before.encode_utf16(), kept_behind.encode_utf16());
+                let (left, right) = (kept_before.encode_utf16(), kept_after.encode_utf16());
                 let units = left.take(before).chain(edit.text.encode_utf16());
                 encoding.of_utf16(units.chain(right.skip(inside)))
             }
             _ => {
                 let kept = [&kept_before.as_bytes()[..before], edit.text.as_bytes()];
-                encoding.of_utf8(&[&kept.concat(), &kept_behind.as_bytes()[inside..]].concat())
+                encoding.of_utf8(&[&kept.concat(), &kept_after.as_bytes()[inside..]].concat())
             }
         };
         (replaced, Cow::Owned(text))

@@ -221,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn a_replacement_is_undone_by_the_text_that_stood_there(
+    fn a_replacement_is_undone_by_the_text_that_was_there(
         text in texts(20), inserted in texts(5), one in 0..1500usize, other in 0..1500usize,
     ) {
         let document = Document::new(&text, Version(3));

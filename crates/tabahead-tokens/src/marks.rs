@@ -88,9 +88,9 @@ mod tests {
         let mut tokens = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            if let Some(behind) = rest.strip_prefix("foo") {
+            if let Some(after) = rest.strip_prefix("foo") {
                 tokens.push(1000);
-                rest = behind;
+                rest = after;
             } else {
                 tokens.push(u32::from(rest.as_bytes()[0]));
                 rest = &rest[1..];

@@ -381,7 +381,7 @@ fn neovim() -> Check {
         None => Check::new(
             NAME,
             CheckState::Hint,
-            format!("{} does not say its version", nvim.display()),
+            format!("{} does not print its version", nvim.display()),
         ),
     }
 }
@@ -404,7 +404,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neovim_says_its_version() {
+    fn the_version_of_neovim_is_read() {
         assert_eq!(neovim_version("NVIM v0.12.4"), Some((0, 12)));
         assert_eq!(neovim_version("NVIM v1.0.0-dev-12+g12"), Some((1, 0)));
         assert_eq!(neovim_version("VIM 9"), None);

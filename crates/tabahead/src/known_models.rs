@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documents_say_the_same() {
+    fn the_documents_agree_with_the_program() {
         let documents = [
             ("docs/models.md", include_str!("../../../docs/models.md")),
             ("README.md", include_str!("../../../README.md")),

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn line_and_column_stand_at_the_end() {
+    fn line_and_column_are_at_the_end() {
         check("src/main.rs:3:14", "src/main.rs", 3, Some(14));
         check("src/main.rs:3", "src/main.rs", 3, None);
         check("src/main.rs:3:14:", "src/main.rs", 3, Some(14));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_place_says_how_to_write_one() {
+    fn a_wrong_place_is_an_error_with_the_format() {
         check_error("src/main.rs", "write FILE:LINE:COL");
         check_error("src/main.rs:x", "write FILE:LINE:COL");
         check_error(":3", "write FILE:LINE:COL");

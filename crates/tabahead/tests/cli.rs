@@ -212,7 +212,7 @@ fn a_recording_that_cannot_be_replayed_is_refused_in_one_line() {
     };
     refused(
         &whole[..whole.len() - 30],
-        "truncated: it ends behind entry 19",
+        "truncated: it ends after entry 19",
     );
     refused(
         &whole.replace("[[51,51", "[[51,9999"),
@@ -278,7 +278,7 @@ fn commits_become_recordings_that_can_be_replayed() {
     let repository = repository.path().to_str().expect("a plain path");
     let folder = tempfile::tempdir().expect("a folder");
     let record = |commits: &str, folder: &str, seed: &str| {
-        let said = succeeds(&[
+        let output = succeeds(&[
             "record",
             "--from-git",
             repository,
@@ -289,7 +289,7 @@ fn commits_become_recordings_that_can_be_replayed() {
             "--seed",
             seed,
         ]);
-        let files = said
+        let files = output
             .lines()
             .map(|line| line.split_once("  ").expect("a file").0);
         let read = |file: &str| fs::read_to_string(file).expect("it is there");
@@ -429,7 +429,7 @@ fn no_log_level_prints_text_of_files() {
 }
 
 #[test]
-fn a_wrong_key_in_the_file_is_told_to_the_editor_and_the_server_serves() {
+fn a_wrong_key_in_the_file_is_reported_to_the_editor_and_the_server_serves() {
     let home = tempfile::tempdir().expect("a folder");
     configure(home.path(), "typo = 1\nlanguages = { python = false }\n");
     let bodies = [
@@ -441,10 +441,10 @@ fn a_wrong_key_in_the_file_is_told_to_the_editor_and_the_server_serves() {
     ];
     let output = served(home.path(), &["lsp"], "error", &bodies);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let said = text(&output.stdout);
+    let output = text(&output.stdout);
     assert!(
-        said.contains("unknown setting 'typo' (in the configuration file)"),
-        "{said}"
+        output.contains("unknown setting 'typo' (in the configuration file)"),
+        "{output}"
     );
     // A command prints the same error and nothing else.
     let output = tabahead(home.path(), &["complete", "examples/inventory.py:48"]).output();
@@ -1077,7 +1077,7 @@ fn the_engine_is_measured_with_one_thread_and_with_all() {
         assert_eq!(threads[count]["decode"]["2048"], Value::Null);
     }
     for wait in ["", "/one_step"] {
-        for company in ["idle", "behind_speculation", "difference"] {
+        for company in ["idle", "during_speculation", "difference"] {
             for quantile in ["p50", "p90", "p99", "max"] {
                 let figure = report.pointer(&format!("/wait{wait}/{company}/{quantile}"));
                 assert!(figure.is_some_and(Value::is_f64), "{wait} {company}");
@@ -1087,7 +1087,7 @@ fn the_engine_is_measured_with_one_thread_and_with_all() {
 }
 
 #[test]
-fn the_page_of_figures_says_what_does_not_fit_the_model() {
+fn the_page_of_figures_marks_what_does_not_fit_the_model() {
     let page = succeeds(&["bench", "--quick", "--threads", "1"]);
     assert!(
         page.contains("1 thread") && !page.contains("threads"),
@@ -1097,8 +1097,8 @@ fn the_page_of_figures_says_what_does_not_fit_the_model() {
         let line = page.lines().find(|line| line.trim().starts_with(name));
         line.unwrap_or_else(|| panic!("no {name} in {page}"))
     };
-    assert!(line("behind 2048 tokens").ends_with('-'), "{page}");
-    assert!(line("behind speculation").contains('.'), "{page}");
+    assert!(line("after 2048 tokens").ends_with('-'), "{page}");
+    assert!(line("during speculation").contains('.'), "{page}");
     assert!(!page.contains('\u{1b}'), "colours without a terminal");
 }
 
@@ -1360,7 +1360,7 @@ fn a_message_takes_no_more_memory_than_a_few_times_its_length() {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).expect("it runs");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok());
-    let peak = peak.expect("the system says so") << 10;
+    let peak = peak.expect("the system reports it") << 10;
     // Room for the message, for its parsed form, and for the model.
     assert!(peak < 4 * BYTES, "{} MiB", peak >> 20);
     drop(input);
@@ -1369,7 +1369,7 @@ fn a_message_takes_no_more_memory_than_a_few_times_its_length() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_error_that_nobody_can_be_told_is_an_exit_code() {
+fn an_error_that_cannot_be_printed_is_an_exit_code() {
     let home = tempfile::tempdir().expect("a folder");
     let full = fs::OpenOptions::new().write(true).open("/dev/full");
     let status = tabahead(home.path(), &["complete", "nowhere:1"])

@@ -43,7 +43,7 @@ function format(file, text) {
 }
 
 const [mode, ...folders] = process.argv.slice(2);
-if (!['--check', '--write'].includes(mode)) throw new Error('say --check or --write');
+if (!['--check', '--write'].includes(mode)) throw new Error('give --check or --write');
 for (const folder of folders) {
   for (const name of readdirSync(folder, { recursive: true })) {
     if (!name.endsWith('.lua') || name.includes('node_modules')) continue;

@@ -80,5 +80,5 @@ fn workspace_root() -> PathBuf {
         .ancestors()
         .nth(2)
         .map(PathBuf::from)
-        .expect("this crate stands in `crates/xtask` of the workspace")
+        .expect("this crate is in `crates/xtask` of the workspace")
 }

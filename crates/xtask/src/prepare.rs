@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_command_names_itself_and_its_last_complaint() {
+    fn a_failed_command_is_named_with_its_last_line_of_errors() {
         let error = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"]))
             .expect_err("the command fails");
         let message = format!("{error}");

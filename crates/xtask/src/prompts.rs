@@ -316,7 +316,7 @@ mod tests {
         let row = rows
             .iter()
             .find(closing)
-            .expect("some place is behind the bracket");
+            .expect("some place is after the bracket");
         assert!(!row.suffix.trim_start().starts_with(')'), "{row:?}");
     }
 

@@ -479,7 +479,7 @@ fn code_findings(place: &str, text: &str) -> Vec<Finding> {
             && let Some(word) = EMPTY_WORDS.iter().find(|word| name.contains(**word))
         {
             report(format!(
-                "type `{name}`: `{word}` says nothing, name what it is"
+                "type `{name}`: `{word}` has no meaning, name what it is"
             ));
         }
     }
@@ -602,7 +602,7 @@ mod tests {
             lines(code_findings("a.rs", text)),
             [
                 "a.rs:3: an ignored test: make it run, or delete it",
-                "a.rs:4: type `KvManager`: `Manager` says nothing, name what it is",
+                "a.rs:4: type `KvManager`: `Manager` has no meaning, name what it is",
             ]
         );
     }

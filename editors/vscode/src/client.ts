@@ -87,7 +87,9 @@ export class Server {
       initializationFailedHandler: () => false,
       middleware: {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
-          const answer = await listener.status.think(async () => next(document, position, context, token));
+          const answer = await listener.status.showWaiting(async () =>
+            next(document, position, context, token),
+          );
           // A request that was pending when the server ended is answered by the client, with nothing.
           if (this.client.isRunning()) this.unanswered = undefined;
           const item = items(answer)[0];
@@ -142,7 +144,7 @@ export class Server {
     const editor = window.activeTextEditor;
     const converter = this.client.code2ProtocolConverter;
     const textDocument = editor && converter.asTextDocumentIdentifier(editor.document);
-    this.say(() => this.client.sendNotification(didFocus, textDocument ? { textDocument } : {}));
+    this.send(() => this.client.sendNotification(didFocus, textDocument ? { textDocument } : {}));
     if (editor) this.moved(editor);
   }
 
@@ -152,12 +154,12 @@ export class Server {
     const converter = this.client.code2ProtocolConverter;
     const textDocument = converter.asVersionedTextDocumentIdentifier(editor.document);
     const position = converter.asPosition(editor.selection.active);
-    this.say(() => this.client.sendNotification(didMoveCursor, { textDocument, position }));
+    this.send(() => this.client.sendNotification(didMoveCursor, { textDocument, position }));
   }
 
   /** Sends all settings, which replace the previous ones. */
   configure(settings: Settings): void {
-    this.say(() =>
+    this.send(() =>
       this.client.sendNotification(DidChangeConfigurationNotification.type, {
         settings: { tabahead: settings },
       }),
@@ -168,7 +170,7 @@ export class Server {
   acceptedPart({ command }: InlineCompletionItem, acceptedLength: number): void {
     if (!command) return;
     const item = { command: { ...command, arguments: command.arguments ?? [] } };
-    this.say(() => this.client.sendNotification(didPartiallyAccept, { item, acceptedLength }));
+    this.send(() => this.client.sendNotification(didPartiallyAccept, { item, acceptedLength }));
   }
 
   /** Returns the server's figures; undefined if it does not answer. */
@@ -178,7 +180,7 @@ export class Server {
   }
 
   /** Sends a notification if the server runs; one that is dropped is made up for when it starts. */
-  private say(something: () => Promise<void>): void {
+  private send(something: () => Promise<void>): void {
     if (this.client.isRunning()) something().catch(this.note);
   }
 
@@ -205,7 +207,7 @@ function errorHandler(listener: ServerListener, hasRun: () => boolean): ErrorHan
       ends = [...ends.filter((end) => now - end < MINUTES * 60_000), now];
       if (ends.length <= ENDS) return { action: CloseAction.Restart, handled: true };
       listener.status.fail(
-        `The server ended ${ends.length} times in ${MINUTES} minutes; the log may say why.`,
+        `The server ended ${ends.length} times in ${MINUTES} minutes; the log may have the reason.`,
       );
       return { action: CloseAction.DoNotRestart, handled: true };
     },

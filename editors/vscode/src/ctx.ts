@@ -107,15 +107,15 @@ export class Ctx implements ServerListener {
     } catch (error) {
       await this.halt();
       const reason =
-        error instanceof NoServer ? error.message : 'The server did not start; the log may say why.';
+        error instanceof NoServer ? error.message : 'The server did not start; the log may have the reason.';
       this.status.fail(reason);
       this.log.error(reason, error);
       // Not awaited: the message stays until the user has read it.
-      void this.tell(reason);
+      void this.report(reason);
     }
   }
 
-  private async tell(reason: string): Promise<void> {
+  private async report(reason: string): Promise<void> {
     const button = 'Set the Path';
     if ((await window.showErrorMessage(`tabahead: ${reason}`, button)) === button) {
       await commands.executeCommand('workbench.action.openSettings', 'tabahead.server.path');

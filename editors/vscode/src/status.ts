@@ -24,7 +24,7 @@ export class StatusBar implements Disposable {
   private readonly item: StatusBarItem;
   private status: Status = { kind: 'Inactive', busy: true, message: 'starting' };
   private figures: { stats: Stats; saved: number } | undefined;
-  private thoughts = 0;
+  private waiting = 0;
   private visible = false;
 
   constructor() {
@@ -56,19 +56,19 @@ export class StatusBar implements Disposable {
     this.draw();
   }
 
-  /** Draws that an answer is awaited, for as long as `thought` takes. */
-  async think<T>(thought: () => Promise<T>): Promise<T> {
-    this.thoughts += 1;
+  /** Draws that an answer is awaited, for as long as `answer` takes. */
+  async showWaiting<T>(answer: () => Promise<T>): Promise<T> {
+    this.waiting += 1;
     const noticed = setTimeout(() => {
       this.visible = true;
       this.draw();
     }, UNNOTICED);
     try {
-      return await thought();
+      return await answer();
     } finally {
-      this.thoughts -= 1;
+      this.waiting -= 1;
       clearTimeout(noticed);
-      if (this.thoughts === 0 && this.visible) {
+      if (this.waiting === 0 && this.visible) {
         this.visible = false;
         this.draw();
       }

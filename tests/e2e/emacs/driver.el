@@ -47,7 +47,7 @@
     ;; As Emacs does when it is idle.
     (eglot--signal-textDocument/didChange)))
 
-(defun stands (what expected)
+(defun is-text (what expected)
   "Compare the buffer with a text in which \"$0\" is point."
   (let ((text (concat (buffer-substring-no-properties (point-min) (point)) "$0"
                       (buffer-substring-no-properties (point) (point-max)))))
@@ -56,11 +56,11 @@
 (defun completes (what fixture expected)
   (edit fixture)
   (unless (complete) (fail "%s: there is nothing" what))
-  (stands what expected)
+  (is-text what expected)
   (seen "%s: all is where it should be" what))
 
 (defun annotations ()
-  "Each candidate at point, and what stands beside it in a list of them."
+  "Each candidate at point, and what is beside it in a list of them."
   (cl-destructuring-bind (start end table &key annotation-function &allow-other-keys)
       (eglot-completion-at-point)
     (let* ((typed (buffer-substring-no-properties start end))
@@ -106,12 +106,12 @@ def show_area(width, height):
 ;; An accept, and the next one from what was computed ahead.
 (let ((before (settle)))
   (unless (complete) (fail "there is nothing"))
-  (stands "behind the word" (concat head call "$0\n"))
-  (seen "the key put it behind the word, and nothing is doubled")
+  (is-text "after the word" (concat head call "$0\n"))
+  (seen "the key put it after the word, and nothing is doubled")
   (let ((after (settle)))
     (expect "accepts" (at after :outcomes :accepted_all) (1+ (at before :outcomes :accepted_all)))
     (unless (complete) (fail "there is no next line"))
-    (stands "the next line" (concat head call "\n" long "$0\n"))
+    (is-text "the next line" (concat head call "\n" long "$0\n"))
     (let ((last (settle)))
       (expect "accepts" (at last :outcomes :accepted_all) (1+ (at after :outcomes :accepted_all)))
       (expect "answers computed ahead" (at last :hits :speculated) (1+ (at after :hits :speculated)))))
@@ -120,10 +120,10 @@ def show_area(width, height):
 (completes "in brackets that are closed"
            (concat head "    result = area($0)\n")
            (concat head call "$0\n"))
-(completes "behind a word in brackets that are closed"
+(completes "after a word in brackets that are closed"
            (concat head "    result = area(wi$0)\n")
            (concat head call "$0\n"))
-(completes "behind letters of several units"
+(completes "after letters of several units"
            (concat head "    größe𝒳 = area(wi$0\n")
            (concat head "    größe𝒳 = area(width, height)$0\n"))
 
@@ -131,7 +131,7 @@ def show_area(width, height):
 (dolist (place '("    result = area(width, height$0\n" "    result = area(wid$0th\n"))
   (edit (concat head place))
   (complete)
-  (stands "where nothing is offered" (concat head place)))
+  (is-text "where nothing is offered" (concat head place)))
 (seen "for a bracket alone, and within a word, the key does nothing")
 
 (edit (concat head call "$0\n"))

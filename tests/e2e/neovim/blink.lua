@@ -62,6 +62,6 @@ end)
 expect('the ghost text', actor.shown(), actor.fresh())
 before = before .. 'account' .. actor.accept()
 expect('the buffer', test.buffer(), before)
-seen('its item was chosen with its keys, and ghost text went on')
+seen('its item was chosen with its keys, and ghost text continued')
 
 test.finish(0)

@@ -63,7 +63,7 @@ for key in ('width * self.'):gmatch('.') do
   wait('"' .. key .. '" to be typed', function()
     return buffer() == typed
   end)
-  wait('a request behind "' .. key .. '"', function()
+  wait('a request after "' .. key .. '"', function()
     return stats().requests > before
   end)
 end
@@ -219,9 +219,9 @@ if pair[1] ~= 'null' or pair[2] ~= 'items' then
 end
 local messages = vim.trim(lua('return vim.fn.execute("messages")'))
 if messages ~= '' then
-  fail('the user was told: ' .. messages)
+  fail('there are messages: ' .. messages)
 end
-seen('a request that a newer one replaced was answered null, and the user was told nothing')
+seen('a request that a newer one replaced was answered null, and the user saw no message')
 
 -- A byte that is not UTF-8, as in a file of another encoding that is read without conversion.
 local latin = vim.env.FOLDER .. '/latin.rs'
@@ -243,7 +243,7 @@ if lua('return vim.api.nvim_buf_get_lines(0, 0, 1, true)[1]') ~= '// caf\xe9' th
 end
 messages = vim.trim((lua('return vim.fn.execute("messages")'):gsub('"[^\n]*"[^\n]*', '')))
 if messages ~= '' then
-  fail('the user was told: ' .. messages)
+  fail('there are messages: ' .. messages)
 end
-seen('a file with a byte that is no UTF-8 is followed, and the user was told nothing')
+seen('a file with a byte that is no UTF-8 is followed, and the user saw no message')
 test.finish(0)

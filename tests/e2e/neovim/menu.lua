@@ -100,7 +100,7 @@ end
 
 --- Waits for the text of `expected`; the cursor must be at its "$0".
 ---@param expected string
-local function stands(expected)
+local function expect_text(expected)
   local text, at = taken_apart(expected)
   wait('the buffer to be\n' .. expected .. '\n', function()
     return test.buffer() == text
@@ -119,7 +119,7 @@ local function accepts(what, fixture, expected, seen_by_server)
   edit(fixture)
   local item = offered()
   accept(seen_by_server)
-  stands(expected)
+  expect_text(expected)
   seen(what .. ': ' .. vim.inspect(item.abbr) .. ' was accepted, and all is where it should be')
 end
 
@@ -153,7 +153,7 @@ edit(head .. '    let result = area(wi$0\n}')
 local item = offered()
 seen('the menu has it, not selected: ' .. vim.inspect({ item.abbr, item.menu, item.kind }))
 accept()
-stands(head .. '    let result = area(width, height);$0\n}')
+expect_text(head .. '    let result = area(width, height);$0\n}')
 -- Neovim may send the removal of the word before the insertion of the item.
 local counted = test.settle()
 expect(
@@ -167,7 +167,7 @@ expect('answers computed ahead', figures.hits.speculated, counted.hits.speculate
 seen('the next one was computed ahead: ' .. vim.inspect(next_item.abbr))
 accept()
 local line = '    println!("the area is {}", result);'
-stands(head .. '    let result = area(width, height);\n' .. line .. '$0\n}')
+expect_text(head .. '    let result = area(width, height);\n' .. line .. '$0\n}')
 expect('accepts', test.settle().outcomes.accepted_all, 2)
 seen('a line of its own came where it belongs, with its indentation')
 
@@ -177,7 +177,7 @@ accepts(
   head .. '    let result = area(width, height$0);\n}'
 )
 accepts(
-  'behind letters of several bytes',
+  'after letters of several bytes',
   head .. '    let größe𝒳 = area(wi$0\n}',
   head .. '    let größe𝒳 = area(width, height);$0\n}',
   true
@@ -198,7 +198,7 @@ wait('the menu to be filtered', function()
 end)
 expect('the menu', { menu().is_open, #menu().items }, { true, 1 })
 accept()
-stands(head .. '    let result = area(width, height);$0\n}')
+expect_text(head .. '    let result = area(width, height);$0\n}')
 seen('it stays while it is typed along, and nothing is doubled then')
 
 -- Closing the menu without accepting keeps the text as typed.
@@ -212,7 +212,7 @@ input('<C-e>')
 wait('the menu to close', function()
   return not menu().is_open
 end)
-stands(head .. '    let result = area(wi$0\n}')
+expect_text(head .. '    let result = area(wi$0\n}')
 seen('leaving the menu leaves what was typed')
 
 -- A bracket and a semicolon alone are not worth a menu.
@@ -240,7 +240,7 @@ wait('the server to attach', is_attached)
 edit(head .. '    let result = area(width, height);$0\n}')
 offered()
 accept()
-stands(head .. '    let result = area(width, height);\n' .. line .. '$0\n}')
+expect_text(head .. '    let result = area(width, height);\n' .. line .. '$0\n}')
 expect('the line ends', lua('return vim.bo.fileformat'), 'dos')
 seen('a file of CRLF got a further line, and no CR in it')
 
@@ -255,21 +255,21 @@ local first = offered()
 for key in ('width'):gmatch('.') do
   local requests = test.stats().requests
   input(key)
-  wait('a request behind "' .. key .. '"', function()
+  wait('a request after "' .. key .. '"', function()
     return test.stats().requests > requests
   end)
   test.settle()
   local shown = menu()
-  expect('the menu behind "' .. key .. '"', { shown.is_open, #shown.items, shown.selected }, { true, 1, -1 })
-  expect('the item behind "' .. key .. '"', shown.items[1].abbr, first.abbr)
+  expect('the menu after "' .. key .. '"', { shown.is_open, #shown.items, shown.selected }, { true, 1, -1 })
+  expect('the item after "' .. key .. '"', shown.items[1].abbr, first.abbr)
 end
 accept()
-stands(head .. '    let result = area(width, height);$0\n}')
+expect_text(head .. '    let result = area(width, height);$0\n}')
 seen('with autotrigger it was asked for at each of five keys, and the menu kept ' .. vim.inspect(first.abbr))
 
 local messages = vim.trim(lua('return vim.fn.execute("messages")'))
 -- Drops what `:edit` prints about the files.
 messages = vim.trim((messages:gsub('"[^\n]*"[^\n]*', '')))
-expect('what the user was told', messages, '')
-seen('the user was told nothing')
+expect('the messages', messages, '')
+seen('the user saw no message')
 test.finish(0)

@@ -141,7 +141,7 @@ async function typesAndAccepts(workbench, window) {
   await window.shoot('ghost-text');
   seen(`ghost text on the screen: ${json(ghost)}`);
   const before = await settled(workbench);
-  assert.match(await window.bell(), /^No/, 'the user was told nothing');
+  assert.match(await window.bell(), /^No/, 'the user saw no message');
   assert.equal(before.failed, 0);
   assert((await window.screen()).includes(typed), 'the screen has what was typed');
 
@@ -180,7 +180,7 @@ async function acceptsOnAndOn(workbench, window) {
     assert.equal(after.misses, before.misses, 'nothing had to be computed');
     if (tab === 1) await window.shoot('chain');
   }
-  seen(`Tab, Tab, Tab wrote ${json(text.slice(ORDERS.length))}, and nothing had to be computed behind a Tab`);
+  seen(`Tab, Tab, Tab wrote ${json(text.slice(ORDERS.length))}, and nothing had to be computed after a Tab`);
 }
 
 // Typing along keeps the ghost text: in every frame, the typed text and the remaining ghost text
@@ -290,7 +290,7 @@ async function extendsThePopup(workbench, window) {
   await window.page.waitForSelector('.suggest-widget.visible .monaco-list-row.focused');
   const selected = (await window.text('.suggest-widget.visible .monaco-list-row.focused .label-name')).trim();
   assert.equal(selected, 'customer');
-  const ghost = await window.shown('a ghost behind the selected word');
+  const ghost = await window.shown('a ghost after the selected word');
   assert(ghost.startsWith('tomer'), json(ghost));
   await window.shoot('popup');
   await window.type('\t');
@@ -344,14 +344,14 @@ async function pauses(workbench, window) {
   await window.command('tabahead: Pause or Resume in This File');
   await window.statusIs('tabahead is idle');
   await window.changeSettings({ 'tabahead.speculation.depth': 99 });
-  const told = await wait('the user to be told', async () => (await window.messages())[0]);
-  assert.match(told, /speculation\.depth.*from 0 to 32/);
-  seen(`a value that cannot be used: "${told}"`);
+  const message = await wait('the message', async () => (await window.messages())[0]);
+  assert.match(message, /speculation\.depth.*from 0 to 32/);
+  seen(`a value that cannot be used: "${message}"`);
   await window.changeSettings({ 'tabahead.speculation.depth': 3 });
 }
 
 // Checks the tooltip of the status bar item, and the menu that a click on it opens.
-async function tellsFigures(workbench, window) {
+async function showsFigures(workbench, window) {
   await window.openFile('figures.py', lineCount(ORDERS), 9);
   await window.type('self.');
   await window.shown();
@@ -362,7 +362,7 @@ async function tellsFigures(workbench, window) {
   });
   await window.shoot('tooltip');
   assert.match(tooltip, /tabahead is \w+.*model: tabahead-mini.*answered at once: \d+ % of \d+.*saved today: [\d.]+ s.*\d+ tokens\/s/s);
-  seen(`behind the mouse: ${json(tooltip.trim().replace(/\s+/g, ' '))}`);
+  seen(`under the mouse: ${json(tooltip.trim().replace(/\s+/g, ' '))}`);
   await window.page.click('.statusbar-item[id*="tabahead.status"] a');
   const labels = await wait('the menu', () => window.page.evaluate(() => {
     const rows = [...document.querySelectorAll('.quick-input-widget .monaco-list-row .label-name')];
@@ -376,7 +376,7 @@ async function tellsFigures(workbench, window) {
   await window.statusIs('tabahead is paused: off for this file');
   await window.command('tabahead: Pause or Resume in This File');
   await window.statusIs('tabahead is idle');
-  seen(`behind a click: ${json(labels)}`);
+  seen(`after a click: ${json(labels)}`);
 }
 
 // A model is chosen in the dialog: the status bar shows how much of it is loaded, and then there is
@@ -417,11 +417,11 @@ async function choosesAModel(workbench, window) {
   const percents = statuses.filter((status) => /^tabahead is loading the model, \d+ %/.test(status));
   // The small file is loaded faster than the status bar is drawn.
   if (process.env.TABAHEAD_REAL_MODEL) assert(percents.length > 1, json(statuses));
-  const told = await wait('the user to be told', async () => (await window.messages())[0]);
-  assert.match(told, /^tabahead: the model is /);
-  assert(told.endsWith(loaded.model.id.replace(/-[0-9a-f]{16}$/, '')), told);
+  const message = await wait('the message', async () => (await window.messages())[0]);
+  assert.match(message, /^tabahead: the model is /);
+  assert(message.endsWith(loaded.model.id.replace(/-[0-9a-f]{16}$/, '')), message);
   assert.equal(workbench.machineSettings()['tabahead.model'], chosen);
-  seen(`"${told}"; the status bar said ${json(percents)}, and without a key there was ${json(ghost)}`);
+  seen(`"${message}"; the status bar showed ${json(percents)}, and without a key there was ${json(ghost)}`);
 
   const refused = [
     [path.join(root, 'tabahead-engine', 'tests', 'fixtures', 'qwen3.gguf'), /tokenizer/],
@@ -429,7 +429,7 @@ async function choosesAModel(workbench, window) {
   ];
   for (const [file, reason] of refused) {
     await window.changeSettings({ ...workbench.machineSettings(), 'tabahead.model': file }, 'Remote');
-    const line = await wait('the user to be told', async () => (await window.messages())[0]);
+    const line = await wait('the message', async () => (await window.messages())[0]);
     assert.match(line, /^tabahead: model cannot be used: .*; the model before it stays$/);
     assert.match(line, reason);
     await window.statusIs('tabahead is idle');
@@ -455,10 +455,10 @@ async function survivesItsServer(workbench, window) {
   await window.type('self.');
   await workbench.figures('another server', (now) => now.pid !== before.pid);
   await window.shown('a ghost by another server, without another key');
-  assert.match(await window.bell(), /^No/, 'the user was told nothing');
+  assert.match(await window.bell(), /^No/, 'the user saw no message');
   await window.type('\t');
   assert.match((await window.saved('killed.py')).split('\n')[lineCount(ORDERS) - 1], /^ {8}self\.\w/);
-  seen('the server was killed; the next one made a ghost for what was typed since, without another key, and the user was told nothing');
+  seen('the server was killed; the next one made a ghost for what was typed since, without another key, and the user saw no message');
   const after = await settled(workbench);
   await window.closeEditor();
   const closed = await settled(workbench);
@@ -476,7 +476,7 @@ async function survivesItsServer(workbench, window) {
     ({ pid } = await workbench.figures('another server', (now) => now.pid !== pid));
   }
   await window.statusIs('tabahead is not working: The server ended 5 times in 3 minutes');
-  assert.match(await window.bell(), /^No/, 'the status bar said enough');
+  assert.match(await window.bell(), /^No/, 'the status bar showed enough');
   await window.command('tabahead: Restart');
   await window.statusIs('tabahead is idle');
   seen('a server that was killed five times was left alone until "Restart"');
@@ -496,30 +496,30 @@ async function worksInACell(workbench, window) {
   seen(`in a notebook's cell, Tab made ${json(cell)}`);
 }
 
-async function saysWhatIsWrong(workbench, window) {
+async function reportsWhatIsWrong(workbench, window) {
   await window.changeSettings({ 'tabahead.server.path': path.join(workbench.folder, 'nothing') }, 'Remote');
   await window.statusIs('tabahead is not working');
-  const missing = await wait('the user to be told', async () => (await window.messages())[0]);
+  const missing = await wait('the message', async () => (await window.messages())[0]);
   assert.match(missing, /tabahead\.server\.path is .*, but there is no program/);
   assert.match(await window.status(), /tabahead is not working/);
   await window.shoot('missing');
   seen(`without a program: "${missing.replace(workbench.folder, '…')}"`);
   // A folder may be entered, which is the same permission as executing a file.
   await window.changeSettings({ 'tabahead.server.path': workbench.folder }, 'Remote');
-  const folder = await wait('the user to be told', async () => (await window.messages())[0]);
+  const folder = await wait('the message', async () => (await window.messages())[0]);
   assert(folder.includes(`tabahead.server.path is "${workbench.folder}", but there is no program`), folder);
   seen('a folder is no program');
   await window.changeSettings({ 'tabahead.server.path': oldServer(workbench) }, 'Remote');
-  const old = await wait('the user to be told', async () => (await window.messages())[0]);
+  const old = await wait('the message', async () => (await window.messages())[0]);
   assert.match(old, /is of version 0\.0\.9; this extension needs 0\.1 or newer/);
   seen(`with an old program: "${old}"`);
   await window.changeSettings({ 'tabahead.server.path': '/bin/true' }, 'Remote');
-  const other = await wait('the user to be told', async () => (await window.messages())[0]);
+  const other = await wait('the message', async () => (await window.messages())[0]);
   assert.match(other, /The server did not start/);
   seen(`with another program: "${other}"`);
   await window.changeSettings({ 'tabahead.server.path': process.env.TABAHEAD }, 'Remote');
   await window.statusIs('tabahead is idle');
-  seen('with the program again it went on, without a reload');
+  seen('with the program again it continued, without a reload');
 }
 
 // Runs the tests of `inhost/` inside the extension host, in a window of their own.
@@ -566,7 +566,7 @@ function oldServer(workbench) {
 }
 
 const SCENARIOS = [typesAndAccepts, acceptsOnAndOn, keepsTheGhost, acceptsParts, cycles, closesBrackets, extendsThePopup, worksWithTwoCursors,
-  pauses, tellsFigures, choosesAModel, survivesItsServer, worksInACell, startsQuickly, insideTheHost, saysWhatIsWrong];
+  pauses, showsFigures, choosesAModel, survivesItsServer, worksInACell, startsQuickly, insideTheHost, reportsWhatIsWrong];
 
 process.env.INHOST_RESULT = path.join(process.env.FOLDER, 'inhost.txt');
 const workbench = new Workbench(process.env.FOLDER, {

@@ -79,7 +79,7 @@ async function measure(window, speculates, times, asked) {
     // The first accept follows a suggestion that was asked for explicitly.
     if (i === 0) continue;
     times.push(milliseconds);
-    const { changed, askedAt } = behind(pressed);
+    const { changed, askedAt } = timesAfter(pressed);
     asked.afterTab.push(askedAt - pressed);
     asked.afterAccept.push(askedAt - changed);
   }
@@ -92,14 +92,14 @@ async function measureTyping(window, asked) {
     const pressed = Date.now();
     await window.type('abcdefgh '[i % 9]);
     await pause(200);
-    const { changed, askedAt } = behind(pressed);
+    const { changed, askedAt } = timesAfter(pressed);
     asked.afterLetter.push(askedAt - changed);
   }
 }
 
 // Returns the times of the first change after `moment` and of the first request after that change,
 // as noted by the probe.
-function behind(moment) {
+function timesAfter(moment) {
   const events = fs.readFileSync(process.env.PROBE, 'utf8').split('\n').filter(Boolean).map((line) => line.split(' '));
   const first = (what, from) => Number(events.find(([event, time]) => event === what && Number(time) >= from)?.[1]);
   const changed = first('changed', Math.floor(moment));

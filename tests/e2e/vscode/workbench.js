@@ -239,7 +239,7 @@ class Window {
   }
 
   statusIs(what) {
-    return wait(`the status bar to say "${what}"`, async () => (await this.status()).includes(what));
+    return wait(`the status bar to show "${what}"`, async () => (await this.status()).includes(what));
   }
 
   // Returns the messages in the list of notifications, and clears the list.

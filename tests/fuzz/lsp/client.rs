@@ -41,7 +41,7 @@ struct Act {
 }
 
 impl Act {
-    fn tell(method: &'static str, params: Value) -> Self {
+    fn notify(method: &'static str, params: Value) -> Self {
         Self {
             method,
             params,
@@ -209,10 +209,10 @@ impl Client {
             11..=44 => self.change(random),
             45..=69 => self.complete(random),
             70..=77 => self.accept(server, random),
-            78..=83 => self.tell_of_cursor(random),
-            84..=86 => self.tell_of_item(server, random),
+            78..=83 => self.notify_of_cursor(random),
+            84..=86 => self.notify_of_item(server, random),
             87..=90 => cancel(server, random),
-            91 | 92 => Act::tell("workspace/didChangeConfiguration", settings(random)),
+            91 | 92 => Act::notify("workspace/didChangeConfiguration", settings(random)),
             93 => Act::ask("tabahead/stats", Value::Null),
             _ => self.other(random),
         }
@@ -232,13 +232,13 @@ impl Client {
                 version,
             },
         );
-        Act::tell("textDocument/didOpen", params)
+        Act::notify("textDocument/didOpen", params)
     }
 
     fn close(&mut self, random: &mut Random) -> Act {
         let uri = *random.pick(&ADDRESSES);
         self.documents.remove(uri);
-        Act::tell(
+        Act::notify(
             "textDocument/didClose",
             json!({"textDocument": {"uri": uri}}),
         )
@@ -298,7 +298,7 @@ impl Client {
                 about["version"] = json!(document.version);
             }
         }
-        Act::tell(
+        Act::notify(
             "textDocument/didChange",
             json!({"textDocument": about, "contentChanges": changes}),
         )
@@ -384,7 +384,7 @@ impl Client {
             let end = texts::offset(text, item.end, self.encoding);
             text.replace_range(start..end, &item.insert);
             document.version = document.version.wrapping_add(1);
-            return Act::tell(
+            return Act::notify(
                 "textDocument/didChange",
                 json!({
                     "textDocument": {"uri": uri, "version": document.version},
@@ -399,14 +399,14 @@ impl Client {
         )
     }
 
-    fn tell_of_cursor(&mut self, random: &mut Random) -> Act {
+    fn notify_of_cursor(&mut self, random: &mut Random) -> Act {
         let uri = self.some_document(random);
         let place = self.some_place(uri, random);
         let about = json!({"uri": uri});
         match random.below(4) {
-            0 => Act::tell("textDocument/didFocus", json!({"textDocument": about})),
-            1 => Act::tell("tabahead/didDismiss", json!({"textDocument": about})),
-            2 => Act::tell(
+            0 => Act::notify("textDocument/didFocus", json!({"textDocument": about})),
+            1 => Act::notify("tabahead/didDismiss", json!({"textDocument": about})),
+            2 => Act::notify(
                 "tabahead/didMoveCursor",
                 json!({"textDocument": about, "position": position(place)}),
             ),
@@ -416,12 +416,12 @@ impl Client {
                     "textDocument": about, "position": position(place),
                     "range": range(place, end), "insertText": text(random, 3),
                 });
-                Act::tell("tabahead/didShow", shown)
+                Act::notify("tabahead/didShow", shown)
             }
         }
     }
 
-    fn tell_of_item(&mut self, server: &Server, random: &mut Random) -> Act {
+    fn notify_of_item(&mut self, server: &Server, random: &mut Random) -> Act {
         let command = if server.items.is_empty() {
             json!({"arguments": [random.below(100).to_string()]})
         } else {
@@ -429,8 +429,8 @@ impl Client {
         };
         let item = json!({"insertText": "x", "command": command});
         match random.below(2) {
-            0 => Act::tell("textDocument/didShowCompletion", json!({"item": item})),
-            _ => Act::tell(
+            0 => Act::notify("textDocument/didShowCompletion", json!({"item": item})),
+            _ => Act::notify(
                 "textDocument/didPartiallyAcceptCompletion",
                 json!({"item": item, "acceptedLength": random.below(40)}),
             ),
@@ -446,10 +446,10 @@ impl Client {
             ),
             // `greet` sends the first one.
             2 if self.is_greeted => Act::ask("initialize", json!({"capabilities": {}})),
-            3 => Act::tell("$/setTrace", json!({"value": "verbose"})),
-            4 => Act::tell("workspace/didChangeWatchedFiles", json!({"changes": []})),
+            3 => Act::notify("$/setTrace", json!({"value": "verbose"})),
+            4 => Act::notify("workspace/didChangeWatchedFiles", json!({"changes": []})),
             5 => Act::ask("$/unknown", json!([1, 2])),
-            6 => Act::tell("initialized", json!({})),
+            6 => Act::notify("initialized", json!({})),
             _ => Act::ask("", Value::Null),
         }
     }
@@ -462,7 +462,7 @@ fn cancel(server: &Server, random: &mut Random) -> Act {
     } else {
         random.pick(&known).clone()
     };
-    Act::tell("$/cancelRequest", json!({"id": id}))
+    Act::notify("$/cancelRequest", json!({"id": id}))
 }
 
 fn settings(random: &mut Random) -> Value {

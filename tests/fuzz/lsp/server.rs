@@ -340,7 +340,7 @@ impl Server {
             match self.strays {
                 0 => self
                     .problems
-                    .push(format!("an answer that nobody asked for: {message}")),
+                    .push(format!("an answer without a request: {message}")),
                 _ => self.strays -= 1,
             }
         }

@@ -121,11 +121,11 @@ impl DirectModel {
                 continue;
             }
             generation.prefilled = true;
-            let mut said = None;
+            let mut reported = None;
             let live = &mut generation.live;
-            match generation::choose(&mut self.compute, live, &mut |event| said = Some(event)) {
+            match generation::choose(&mut self.compute, live, &mut |event| reported = Some(event)) {
                 Ok(StepResult::Continue) => {
-                    if let Some(event) = said {
+                    if let Some(event) = reported {
                         return event;
                     }
                 }

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_split_as_the_model_says() {
+    fn text_is_split_as_the_model_declares() {
         for (name, expected) in [
             ("qwen2", PreTokenizer::Qwen2),
             ("llama-bpe", PreTokenizer::Llama3),

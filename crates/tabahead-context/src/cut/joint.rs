@@ -179,7 +179,7 @@ impl Meeting<'_> {
             _ if met => true,
             // A model may end a middle where nothing joins. So the text must be a value, followed
             // by an operator or a comma.
-            End::Middle => ends_value(text.trim_end()) && goes_on(kept),
+            End::Middle => ends_value(text.trim_end()) && continues_value(kept),
             End::Line => false,
         }
     }

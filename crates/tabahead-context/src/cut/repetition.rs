@@ -132,9 +132,9 @@ impl Made<'_> {
             .filter(|line| !line.trim().is_empty())
             .take(BELOW)
             .take_while(|line| {
-                let goes_on = !block_ends;
+                let is_in_block = !block_ends;
                 block_ends = indentation(line) < indentation(&made);
-                goes_on
+                is_in_block
             })
             .any(|below| below.trim() == made.trim() || below.trim() == added)
     }
@@ -157,7 +157,7 @@ impl Made<'_> {
         let line = self.document.line_of(self.cursor);
         // If the suggestion adds a line, the cursor's line is above the new one.
         let above = line + usize::from(self.new_line().is_some());
-        let stands_in = |lines: &mut dyn Iterator<Item = usize>| {
+        let is_in = |lines: &mut dyn Iterator<Item = usize>| {
             lines
                 .take(BLOCK_LINES)
                 .map(|line| self.line(line))
@@ -165,7 +165,7 @@ impl Made<'_> {
                 .take_while(|line| indentation(line) >= indentation(new))
                 .any(|line| line.trim_end() == new)
         };
-        stands_in(&mut (0..above).rev()) || stands_in(&mut (line + 1..self.document.line_count()))
+        is_in(&mut (0..above).rev()) || is_in(&mut (line + 1..self.document.line_count()))
     }
 
     /// Returns the last line that an accept adds below the cursor's line, if it adds one.

@@ -439,7 +439,7 @@ pub(super) fn ends_value(text: &str) -> bool {
 }
 
 /// Returns whether `kept` can follow a value: it begins with a comma or an operator other than `:`.
-pub(super) fn goes_on(kept: &str) -> bool {
+pub(super) fn continues_value(kept: &str) -> bool {
     let kept = kept.trim_start();
     kept.starts_with(|c: char| c == ',' || is_operator(c)) && !kept.starts_with(':')
 }

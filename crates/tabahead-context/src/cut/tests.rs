@@ -26,15 +26,15 @@ fn rust(document: Document, cursor: Offset) -> State {
 
 /// Returns the cut of a path in which every character is a token of its own.
 #[track_caller]
-fn cut_of(fixture: &str, said: &str, end: PathEnd, settings: &CutSettings) -> (Cut, Document) {
-    cut_with_stop(fixture, said, end, settings, None)
+fn cut_of(fixture: &str, middle: &str, end: PathEnd, settings: &CutSettings) -> (Cut, Document) {
+    cut_with_stop(fixture, middle, end, settings, None)
 }
 
 /// Like `cut_of`, with a stop masked `masked_at` characters after the cursor.
 #[track_caller]
 fn cut_with_stop(
     fixture: &str,
-    said: &str,
+    middle: &str,
     end: PathEnd,
     settings: &CutSettings,
     masked_at: Option<usize>,
@@ -55,7 +55,7 @@ fn cut_with_stop(
     path.started(1);
     let healed = window.tail[boundary..].chars();
     let masked_at = masked_at.map(|at| at + healed.clone().count());
-    for (at, c) in healed.chain(said.chars()).enumerate() {
+    for (at, c) in healed.chain(middle.chars()).enumerate() {
         let token = PathToken {
             id: c.into(),
             bytes: c.to_string().into_bytes(),
@@ -75,8 +75,8 @@ const STOP: PathEnd = PathEnd::Stop { log_prob: -0.1 };
 
 /// Returns the document after an accept, with `$0` at the cursor, or why nothing is shown.
 #[track_caller]
-fn accepted(fixture: &str, said: &str) -> String {
-    match cut_of(fixture, said, STOP, &settings()) {
+fn accepted(fixture: &str, middle: &str) -> String {
+    match cut_of(fixture, middle, STOP, &settings()) {
         (Cut::Show(suggestion), document) => {
             let (after, cursor) = suggestion.apply(&document);
             let mut text = after.text();
@@ -96,7 +96,7 @@ fn the_rest_of_the_line_is_shown() {
 }
 
 #[test]
-fn a_model_that_goes_to_the_next_line_shows_that_line() {
+fn a_model_that_continues_on_the_next_line_shows_that_line() {
     assert_eq!(
         accepted("if a {$0\n}\n", "\n    b();\n    c();"),
         "if a {\n    b();$0\n}\n"
@@ -133,7 +133,7 @@ fn a_closer_on_a_later_line_ends_the_suggestion() {
 fn check_table(table: &[(&str, &str, &str)]) {
     let wrong: Vec<_> = table
         .iter()
-        .map(|(fixture, said, expected)| (fixture, said, accepted(fixture, said), *expected))
+        .map(|(fixture, middle, expected)| (fixture, middle, accepted(fixture, middle), *expected))
         .filter(|(_, _, shown, expected)| shown != expected)
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -177,7 +177,7 @@ fn nothing_is_glued_to_code_that_follows() {
 }
 
 #[test]
-fn what_goes_on_in_code_that_follows_is_shown() {
+fn a_suggestion_that_continues_in_the_following_code_is_shown() {
     check_table(&[
         ("$0fetch(url)\n", "await ", APART),
         ("x = $0fetch(url)\n", "await ", APART),
@@ -191,11 +191,11 @@ fn what_goes_on_in_code_that_follows_is_shown() {
         ("half = f($0) * 2\n", "a) + 1\nb", "half = f(a)$0 * 2\n"),
         ("f($0, c)\n", "a, b", "f(a, b$0, c)\n"),
         (
-            "n = num$0  # as told\n",
+            "n = num$0  # as above\n",
             "ber\nm",
-            "n = number$0  # as told\n",
+            "n = number$0  # as above\n",
         ),
-        ("f($0); // as told\n", "a);\n", "f(a)$0; // as told\n"),
+        ("f($0); // as above\n", "a);\n", "f(a)$0; // as above\n"),
         ("x = \"\"\"$0\"\"\"\n", "bar", "x = \"\"\"bar$0\"\"\"\n"),
         (
             "fn f() {\n    $0}\n",
@@ -496,7 +496,7 @@ fn what_closers_follow_is_complete() {
 #[test]
 fn where_the_model_would_end_before_code_nothing_is_put() {
     let cut_at =
-        |fixture, said, masked_at| cut_with_stop(fixture, said, STOP, &settings(), masked_at).0;
+        |fixture, middle, masked_at| cut_with_stop(fixture, middle, STOP, &settings(), masked_at).0;
     let ends = Cut::Silent(Silence::EndOfMiddle);
     assert_eq!(cut_at("    $0raise\n", ".raise\n", Some(0)), ends);
     assert_eq!(cut_at("f($0, c)\n", "a, c)\n", Some(0)), ends);
@@ -509,9 +509,17 @@ fn where_the_model_would_end_before_code_nothing_is_put() {
 
 #[test]
 fn chat_is_no_code() {
-    for said in ["```\n", "\n```\n\nThis code", "\n    ```c\n"] {
-        assert_eq!(accepted("fn f() {}$0\n", said), "Silent(Empty)", "{said:?}");
-        assert_eq!(accepted("fn f() {}\n$0", said), "Silent(Empty)", "{said:?}");
+    for middle in ["```\n", "\n```\n\nThis code", "\n    ```c\n"] {
+        assert_eq!(
+            accepted("fn f() {}$0\n", middle),
+            "Silent(Empty)",
+            "{middle:?}"
+        );
+        assert_eq!(
+            accepted("fn f() {}\n$0", middle),
+            "Silent(Empty)",
+            "{middle:?}"
+        );
     }
     // A text in long quotes may contain fences.
     assert_eq!(
@@ -584,7 +592,7 @@ fn code_that_a_comment_follows_is_complete() {
     check_table(&[
         ("if a == B:$0  # none\n", ":\n", APART),
         ("if a: $0 # none\n", "2:\n", APART),
-        ("f(a)  $0  // as told\n", "#b()\n", APART),
+        ("f(a)  $0  // as above\n", "#b()\n", APART),
         ("    f(a, $0  # the second\n", "b,\n", APART),
         ("let a = $0 // one\n", "1;\n", "let a = 1;$0 // one\n"),
         ("let a = f($0); // one\n", "b", "let a = f(b$0); // one\n"),
@@ -768,9 +776,9 @@ fn the_lines_below_are_not_suggested_again() {
 
 #[test]
 fn the_line_above_is_not_suggested_again() {
-    let said = "\n    total += 1;";
+    let middle = "\n    total += 1;";
     assert_eq!(
-        accepted("    total += 1;$0\n", said),
+        accepted("    total += 1;$0\n", middle),
         "Silent(Repetition)",
         "as a new line"
     );
@@ -785,7 +793,7 @@ fn the_line_above_is_not_suggested_again() {
         "on a line that was begun"
     );
     assert_eq!(
-        accepted("    total += 2;$0\n", said),
+        accepted("    total += 2;$0\n", middle),
         "    total += 2;\n    total += 1;$0\n"
     );
     assert_eq!(
@@ -819,10 +827,10 @@ fn what_the_block_defines_is_not_defined_again() {
         "Silent(Repetition)",
         "further below"
     );
-    let shown = |fixture: &str, said: &str| {
+    let shown = |fixture: &str, middle: &str| {
         assert_eq!(
-            accepted(fixture, said),
-            fixture.replacen("$0", &format!("{said}$0"), 1)
+            accepted(fixture, middle),
+            fixture.replacen("$0", &format!("{middle}$0"), 1)
         );
     };
     shown(&class("    def $0"), "name(self):");
@@ -833,17 +841,17 @@ fn what_the_block_defines_is_not_defined_again() {
 }
 
 #[test]
-fn a_text_that_goes_in_circles_is_not_shown() {
-    let said = "_eval".repeat(9);
-    assert_eq!(accepted("x = $0\n", &said), "Silent(Repetition)");
+fn a_text_that_repeats_in_a_cycle_is_not_shown() {
+    let middle = "_eval".repeat(9);
+    assert_eq!(accepted("x = $0\n", &middle), "Silent(Repetition)");
     assert_eq!(accepted("|$0\n", &"--|".repeat(20)), "Silent(Repetition)");
     for fixture in ["a = $0\n", "a.map($0);\n"] {
         assert_eq!(accepted(fixture, &"|".repeat(64)), "Silent(Repetition)");
     }
     assert_eq!(accepted("[a]($0)\n", &"+".repeat(64)), "Silent(Repetition)");
-    for (said, count) in [("-", 60), ("--|", 12)] {
-        let said = said.repeat(count);
-        assert_eq!(accepted("# $0\n", &said), format!("# {said}$0\n"));
+    for (middle, count) in [("-", 60), ("--|", 12)] {
+        let middle = middle.repeat(count);
+        assert_eq!(accepted("# $0\n", &middle), format!("# {middle}$0\n"));
     }
 }
 
@@ -870,14 +878,14 @@ fn inserted_lines_end_as_the_document_s_lines_do() {
 
 #[test]
 fn an_open_path_is_read_on_until_it_decides() {
-    let open = |said| cut_of("let a = $0\n", said, PathEnd::Open, &settings()).0;
+    let open = |middle| cut_of("let a = $0\n", middle, PathEnd::Open, &settings()).0;
     assert_eq!(open("b + 1"), Cut::NeedMore);
     assert!(matches!(open("b + 1;\n"), Cut::Show(_)));
     assert_eq!(open("b + 1;\n"), open("b + 1;\nmore and more"));
 }
 
 #[test]
-fn the_gate_and_the_limit_count_tokens_behind_the_cursor() {
+fn the_gate_and_the_limit_count_tokens_after_the_cursor() {
     let unsure = CutSettings {
         least_log_prob: Some(-0.4),
         ..settings()
@@ -937,15 +945,15 @@ fn where_the_model_would_have_ended_it_must_be_surer() {
 
 #[test]
 fn a_decided_cut_is_the_same_for_every_longer_path() {
-    let said = "foo(a, [b]) + \"π\";\nlet rest = 1;\n";
+    let middle = "foo(a, [b]) + \"π\";\nlet rest = 1;\n";
     for fixture in ["let x = $0\n", "g($0)\n", "{\n  $0\n}\n", "y = $0 + 1\n"] {
         let mut decided = None;
-        for end in said.char_indices().map(|(at, c)| at + c.len_utf8()) {
-            let (cut, _) = cut_of(fixture, &said[..end], PathEnd::Open, &settings());
+        for end in middle.char_indices().map(|(at, c)| at + c.len_utf8()) {
+            let (cut, _) = cut_of(fixture, &middle[..end], PathEnd::Open, &settings());
             match &decided {
                 None if cut != Cut::NeedMore => decided = Some(cut),
                 None => {}
-                Some(earlier) => assert_eq!(&cut, earlier, "{fixture:?} {:?}", &said[..end]),
+                Some(earlier) => assert_eq!(&cut, earlier, "{fixture:?} {:?}", &middle[..end]),
             }
         }
         assert!(decided.is_some(), "{fixture:?}");

@@ -283,10 +283,9 @@ pub(super) fn key_header(line: &str) -> Option<Range<usize>> {
     let (name, kind) = (kinds.iter()).find_map(|kind| Some((line.find(kind)?, kind)))?;
     let begin = line[..name].rfind("BEGIN ")?;
     let dashes = line[..begin].trim_end_matches([' ', '-']).len();
-    let behind = &line[name + kind.len()..];
-    let end = behind.trim_start_matches([' ', '-']);
-    let has_dashes =
-        line[dashes..begin].contains("----") && behind.trim_start().starts_with("----");
+    let after = &line[name + kind.len()..];
+    let end = after.trim_start_matches([' ', '-']);
+    let has_dashes = line[dashes..begin].contains("----") && after.trim_start().starts_with("----");
     has_dashes.then(|| dashes..line.len() - end.len())
 }
 
@@ -549,12 +548,12 @@ const OPTIONS: [(&str, &str, Form); 14] = [
 /// and it is not called.
 fn is_value(line: &str, run: &Range<usize>) -> bool {
     let before = &line[..run.start];
-    let behind = &line[run.end..];
+    let after = &line[run.end..];
     if before.ends_with(['"', '\'', '`']) {
-        return !behind.starts_with('(');
+        return !after.starts_with('(');
     }
-    let is_tag = behind.starts_with('<') && !behind.starts_with("</");
-    let is_called = behind.starts_with(['(', '[']) || is_tag || behind.starts_with("::");
+    let is_tag = after.starts_with('<') && !after.starts_with("</");
+    let is_called = after.starts_with(['(', '[']) || is_tag || after.starts_with("::");
     let is_part = before.ends_with(['(', '[', '<', '{']) || before.ends_with("::");
     // A long one is no name, wherever it is.
     let text = &line.as_bytes()[run.clone()];

@@ -45,7 +45,7 @@ fn check_all(lines: &[&str]) {
 }
 
 #[test]
-fn tokens_of_known_issuers_are_secret_wherever_they_stand() {
+fn tokens_of_known_issuers_are_secret_wherever_they_are() {
     check_all(&[
         "⟦sk_live_51Hq7ZkTopSecretValue9aX⟧",
         "bot = Bot('⟦8123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc⟧')",
@@ -80,7 +80,7 @@ fn tokens_of_known_issuers_are_secret_wherever_they_stand() {
 }
 
 #[test]
-fn what_looks_drawn_is_secret_behind_a_name_that_secrets_go_by() {
+fn a_random_value_is_secret_after_a_name_that_is_used_for_secrets() {
     check_all(&[
         "API_TOKEN=\"⟦9f86d081884c7d659a2feaa0c55ad015⟧\"",
         "password: ⟦Tr0ub4dor&3⟧",
@@ -130,7 +130,7 @@ fn what_looks_drawn_is_secret_behind_a_name_that_secrets_go_by() {
 }
 
 #[test]
-fn a_name_may_stand_on_the_line_above() {
+fn a_name_may_be_on_the_line_above() {
     check("password = (\n    \"⟦9f86d081884c7d65⟧\"\n)\n\"9f86d081884c7d65\"");
     check("token: >-\n  ⟦4eC39HqLyjWDarjtT1zdp7dc⟧\n");
     check("- name: DB_PASSWORD\n  value: ⟦x8kQ2vT9zLm4⟧\n- name: B\n  value: x8kQ2vT9zLm4\n");
@@ -210,7 +210,7 @@ fn body(lines: usize) -> String {
 }
 
 #[test]
-fn the_body_of_a_private_key_is_secret_whatever_stands_around_its_lines() {
+fn the_body_of_a_private_key_is_secret_whatever_text_is_around_its_lines() {
     for kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "] {
         let (begin, end) = (
             format!("-----BEGIN {kind}PRIVATE KEY-----"),
@@ -282,7 +282,7 @@ fn a_stretch_ends_before_a_value_that_it_would_cut_in_two() {
 }
 
 #[test]
-fn what_an_accept_would_write_is_looked_at_as_it_would_stand() {
+fn the_accepted_text_is_checked_as_it_would_be_in_the_document() {
     let document = Document::new("token = \"9f86d)\n", Version(0));
     let cursor = Offset(14);
     assert!(writes_secret(&document, cursor, "081884c7d659a2f\"", ")"));
@@ -314,7 +314,7 @@ fn found(characters: &str, length: usize) -> usize {
 }
 
 #[test]
-fn values_that_were_drawn_are_found() {
+fn random_values_are_found() {
     let small = "abcdefghijklmnopqrstuvwxyz";
     let capitals = small.to_uppercase();
     let digits = "0123456789";
@@ -334,7 +334,7 @@ fn values_that_were_drawn_are_found() {
 }
 
 #[test]
-fn a_very_long_line_says_nothing_of_the_next_one() {
+fn a_very_long_line_decides_nothing_about_the_next_one() {
     let long = "MIIE".repeat(5000);
     for above in ["-----BEGIN PRIVATE KEY-----", "password:"] {
         let document = Document::new(&format!("{above}\n{long}\nx = 1\n"), Version(0));
@@ -345,7 +345,7 @@ fn a_very_long_line_says_nothing_of_the_next_one() {
 proptest! {
     /// A scan that starts at any line is in the same state as one that started at the top.
     #[test]
-    fn the_lines_above_say_the_same_from_wherever_one_looks(kinds in prop::collection::vec(0_usize..15, 0..40)) {
+    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..15, 0..40)) {
         let long = "MIIE".repeat(5000);
         let lines = [
             "x = 1", "", "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj",

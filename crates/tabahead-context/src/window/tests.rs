@@ -101,7 +101,7 @@ fn closers_are_left_out_over_lines_and_the_suffix_stays() {
 }
 
 #[test]
-fn the_ends_lie_in_the_outermost_quarter() {
+fn the_ends_are_in_the_outermost_quarter() {
     let lines = "line 0\nline 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7$0 rest\nline 8\nline 9\nline A\nline B\nline C\n";
     check(
         lines,

@@ -63,7 +63,7 @@ mod pages {
     /// Requests large pages for large allocations: a processor prefetches only within a page, and
     /// remembers where only a few pages are. docs/engine.md has the measured effect.
     #[cfg(target_os = "linux")]
-    #[expect(unsafe_code, reason = "the system is told about memory by its address")]
+    #[expect(unsafe_code, reason = "madvise takes memory by its address")]
     pub(super) fn prefer_large<T>(memory: &mut [T]) {
         use rustix::mm::{Advice, madvise};
 

@@ -191,12 +191,12 @@ impl<'a> Distribution<'a> {
         }
         let at = first as usize;
         let before = self.isa.best(&logits[..at], &kinds[..at], last as u8);
-        let behind = self
+        let after = self
             .isa
             .best(&logits[at + 1..], &kinds[at + 1..], last as u8);
         let rest = before
             .into_iter()
-            .chain(behind.map(|token| first + 1 + token));
+            .chain(after.map(|token| first + 1 + token));
         [Some(first), best_two(logits, rest)[0]]
     }
 

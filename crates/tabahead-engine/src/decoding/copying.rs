@@ -69,7 +69,7 @@ struct Match {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum SourceText {
     BeforeCursor,
-    BehindCursor,
+    AfterCursor,
     /// The other open file with this index.
     OpenFile(usize),
 }
@@ -117,7 +117,7 @@ pub(crate) struct Source {
     /// Number of bytes of the growing text that were searched for them.
     scanned: usize,
     /// Votes at the end of the text before the place, once computed.
-    said: Option<Votes>,
+    votes: Option<Votes>,
 }
 
 /// A position of a source, without the text.
@@ -141,11 +141,11 @@ impl Copier {
         vocabulary: &Vocabulary,
         source: &'a mut Source,
     ) -> &'a Votes {
-        let said = match source.said.take() {
-            Some(said) => said,
+        let votes = match source.votes.take() {
+            Some(votes) => votes,
             None => self.asked(vocabulary, source),
         };
-        source.said.insert(said)
+        source.votes.insert(votes)
     }
 
     fn asked(&mut self, vocabulary: &Vocabulary, source: &mut Source) -> Votes {
@@ -245,10 +245,10 @@ impl Source {
             followed: Vec::new(),
             followed_before: Vec::new(),
             scanned: 0,
-            said: None,
+            votes: None,
         };
         let files = (0..source.open_files.len()).map(SourceText::OpenFile);
-        for text in [SourceText::BehindCursor].into_iter().chain(files) {
+        for text in [SourceText::AfterCursor].into_iter().chain(files) {
             let lines = followed(source.bytes_of(text), 0, source.next_lines());
             let lines: Vec<_> = lines.take(FOLLOWED).map(|line| (text, line)).collect();
             source.followed.extend(lines);
@@ -259,7 +259,7 @@ impl Source {
     /// Appends decoded text before the place.
     pub(crate) fn push(&mut self, text: &[u8]) {
         self.before.extend_from_slice(text);
-        self.said = None;
+        self.votes = None;
     }
 
     /// Returns a mark of the current position, to rewind to.
@@ -276,13 +276,13 @@ impl Source {
         self.before.truncate(mark.length);
         self.followed_before.clone_from(&mark.followed_before);
         self.scanned = mark.scanned;
-        self.said = None;
+        self.votes = None;
     }
 
     fn bytes_of(&self, text: SourceText) -> &[u8] {
         match text {
             SourceText::BeforeCursor => &self.before,
-            SourceText::BehindCursor => &self.after,
+            SourceText::AfterCursor => &self.after,
             SourceText::OpenFile(file) => self.open_files[file].as_bytes(),
         }
     }
@@ -336,7 +336,7 @@ impl Source {
         let mut matches = Vec::new();
         if let Some(start) = before.len().checked_sub(least(before)) {
             let files = (0..self.open_files.len()).map(SourceText::OpenFile);
-            let own = [SourceText::BeforeCursor, SourceText::BehindCursor];
+            let own = [SourceText::BeforeCursor, SourceText::AfterCursor];
             for text in own.into_iter().chain(files) {
                 let bytes = self.bytes_of(text);
                 let found = memchr::memmem::find_iter(bytes, &before[start..]);
@@ -401,7 +401,7 @@ impl Source {
             at,
             distance: match text {
                 SourceText::BeforeCursor => bytes.len() - at,
-                SourceText::BehindCursor | SourceText::OpenFile(_) => at,
+                SourceText::AfterCursor | SourceText::OpenFile(_) => at,
             },
         }
     }
@@ -501,7 +501,7 @@ mod rule {
         let distance = (one.distance as f32).ln_1p();
         let place = match one.text {
             SourceText::BeforeCursor => -0.119 * distance,
-            SourceText::BehindCursor => -0.119 * distance - 0.006,
+            SourceText::AfterCursor => -0.119 * distance - 0.006,
             SourceText::OpenFile(_) => -0.764,
         };
         1.496 * near as f32 + 0.686 * far as f32 + 0.153 * one.next.min(16) as f32 + place
@@ -563,9 +563,9 @@ fn agreeing(next_lines: &[u8], rest_of_line: &[u8]) -> usize {
         return 0;
     };
     // Bounded, for files that consist of blank lines only.
-    let behind = &rest_of_line[end..rest_of_line.len().min(end + 4 * LINE)];
-    let behind = without_white_space(behind);
-    let pairs = next_lines.iter().zip(behind);
+    let after = &rest_of_line[end..rest_of_line.len().min(end + 4 * LINE)];
+    let after = without_white_space(after);
+    let pairs = next_lines.iter().zip(after);
     let agreeing = pairs.take_while(|(one, other)| one == other).count();
     next_lines[..agreeing].trim_ascii_end().len()
 }
@@ -621,12 +621,12 @@ fn common_suffix(one: &[u8], other: &[u8]) -> usize {
 /// different.
 fn first_word(text: &[u8]) -> &[u8] {
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    let behind = |from: usize, last: &dyn Fn(&u8) -> bool| {
+    let end_of = |from: usize, last: &dyn Fn(&u8) -> bool| {
         from + text[from..].iter().take_while(|byte| last(byte)).count()
     };
-    let begin = behind(0, &is_white);
-    let end = behind(begin, &|byte| !is_white(byte));
-    &text[..behind(end, &is_line_end)]
+    let begin = end_of(0, &is_white);
+    let end = end_of(begin, &|byte| !is_white(byte));
+    &text[..end_of(end, &is_line_end)]
 }
 
 /// Returns the text up to the last whole character.

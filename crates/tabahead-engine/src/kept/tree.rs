@@ -257,12 +257,12 @@ fn longest(children: &Children, rest: &[TokenId]) -> Option<(usize, EntryId)> {
         return Some((rest.len(), id));
     }
     let before = (Bound::Unbounded, Bound::Included(rest));
-    let behind = (Bound::Included(rest), Bound::Unbounded);
+    let after = (Bound::Included(rest), Bound::Unbounded);
     let before = children.range::<[TokenId], _>(before).next_back();
-    let behind = children.range::<[TokenId], _>(behind).next();
+    let after = children.range::<[TokenId], _>(after).next();
     before
         .into_iter()
-        .chain(behind)
+        .chain(after)
         .map(|(tokens, &id)| (common(tokens, rest), id))
         .max_by_key(|&(common, _)| common)
         .filter(|&(common, _)| common > 0)

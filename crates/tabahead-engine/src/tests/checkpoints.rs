@@ -55,7 +55,7 @@ impl Copy {
         let text = copy.refusal();
         assert!(
             text.contains(expected),
-            "'{text}' does not say '{expected}'"
+            "'{text}' does not contain '{expected}'"
         );
     }
 }

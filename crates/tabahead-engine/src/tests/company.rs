@@ -110,23 +110,23 @@ fn a_fork_and_a_cut_copy_one_block_at_most() {
     let mut random = Random(43);
     let tokens = random.tokens(&model, 300);
     let ledger = Ledger::default();
-    let go_on = |place: Place, tokens: &[TokenId]| {
+    let continue_at = |place: Place, tokens: &[TokenId]| {
         let span = Span::new(&model, &ledger, PRECISION, place, tokens.to_vec(), 1);
         let mut pass = Pass::new(vec![span]);
         Processor::new(1, Urgency::Urgent).run(&model, &mut pass, &|| false);
         pass.spans.pop().unwrap().close().0
     };
-    let place = go_on(Place::default(), &tokens);
+    let place = continue_at(Place::default(), &tokens);
     assert_eq!(ledger.bytes(), 10 * block);
     // A clone holds nothing of its own, wherever it is cut.
     let mut fork = place.clone();
     fork.cut(100);
     assert_eq!(ledger.bytes(), 10 * block);
     // Continuing from it takes a copy of the block that it ends in.
-    let fork = go_on(fork, &tokens[100..101]);
+    let fork = continue_at(fork, &tokens[100..101]);
     assert_eq!(ledger.bytes(), 11 * block);
     // A block that nothing else holds is continued in place.
-    let fork = go_on(fork, &tokens[101..103]);
+    let fork = continue_at(fork, &tokens[101..103]);
     assert_eq!(ledger.bytes(), 11 * block);
     drop(place);
     // The fork still holds three full blocks of the original.

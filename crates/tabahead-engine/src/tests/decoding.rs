@@ -77,12 +77,19 @@ fn the_choice_is_the_best_of_all_that_fit() {
                     panic!("one was asked for");
                 };
                 assert_eq!(id, expected);
-                let told = rivals
+                let stop_score = rivals
                     .masked_stop
                     .map(|stop| (f64::from(stop) + total.ln()) as f32);
                 let is_stop = model.vocabulary().kind(unmasked) == TokenKind::Stop;
-                assert_eq!(told.is_some(), forced.is_empty() && mask_stops && is_stop);
-                assert!(told.is_none_or(|told| (told - logits[unmasked as usize]).abs() < 1e-4));
+                assert_eq!(
+                    stop_score.is_some(),
+                    forced.is_empty() && mask_stops && is_stop
+                );
+                assert!(
+                    stop_score.is_none_or(|stop_score| (stop_score - logits[unmasked as usize])
+                        .abs()
+                        < 1e-4)
+                );
                 assert!((f64::from(log_prob) - probability).abs() < 1e-5);
             }
         }
@@ -97,7 +104,7 @@ fn what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced() {
         let mut request = request(&prompt, forced.as_bytes());
         request.copy_source = Some(CopySource {
             // Long enough that the votes outweigh any random weights.
-            before: "what stands in front of it: abc1234\nxyz789\nwhat stands in front of it: abc"
+            before: "the text that comes before: abc1234\nxyz789\nthe text that comes before: abc"
                 .to_owned(),
             after: " x".to_owned(),
             open_files: Vec::new(),
@@ -239,7 +246,7 @@ fn a_draft_is_verified_in_one_pass() {
 fn a_stop_is_masked_only_at_the_cursor() {
     let model = Recipe::LLAMA.model();
     let mut random = Random(29);
-    let (mut stops, mut masked, mut stops_behind) = (0, 0, 0);
+    let (mut stops, mut masked, mut stops_after) = (0, 0, 0);
     for _ in 0..400 {
         let prompt = random.tokens(&model, 3);
         let logits = model.logits(&prompt).unwrap();
@@ -255,7 +262,7 @@ fn a_stop_is_masked_only_at_the_cursor() {
             let decoded = run(&mut engine, request, 8);
             let first = decoded[0].0;
             let stops_later = decoded[1..].iter().any(|(id, _)| *id == TokenId::MAX);
-            stops_behind += usize::from(mask_first_stop && stops_later);
+            stops_after += usize::from(mask_first_stop && stops_later);
             if stops_here && !mask_first_stop {
                 assert_eq!(first, TokenId::MAX)
             } else {
@@ -265,7 +272,7 @@ fn a_stop_is_masked_only_at_the_cursor() {
         }
     }
     assert!(stops > 0 && masked > 0, "no prompt stopped");
-    assert!(stops_behind > 0, "nothing stopped behind the cursor");
+    assert!(stops_after > 0, "no sequence stopped after its first token");
 }
 
 #[test]

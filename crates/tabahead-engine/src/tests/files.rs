@@ -74,12 +74,12 @@ fn progress_grows_to_the_end() {
     let path = folder.path().join("tiny.gguf");
     fs::write(&path, Recipe::LLAMA.file()).unwrap();
     for path in [path, fixture("qwen2")] {
-        let mut told = Vec::new();
-        Model::open_with(&path, &mut |share| told.push(share)).unwrap();
-        assert!(told.len() >= 20, "{told:?}");
-        assert!(told.is_sorted_by(|one, next| one < next), "{told:?}");
-        assert!(told[0] > 0.0, "{told:?}");
-        assert_eq!(told.last(), Some(&1.0));
+        let mut shares = Vec::new();
+        Model::open_with(&path, &mut |share| shares.push(share)).unwrap();
+        assert!(shares.len() >= 20, "{shares:?}");
+        assert!(shares.is_sorted_by(|one, next| one < next), "{shares:?}");
+        assert!(shares[0] > 0.0, "{shares:?}");
+        assert_eq!(shares.last(), Some(&1.0));
     }
 }
 
@@ -186,7 +186,7 @@ fn check_refusal(key: &str, value: Option<Value>, expected: &str) {
     let text = refusal(file);
     assert!(
         text.contains(expected),
-        "'{text}' does not say '{expected}'"
+        "'{text}' does not contain '{expected}'"
     );
 }
 
@@ -234,7 +234,7 @@ fn a_refusal_names_what_is_wrong() {
 }
 
 #[test]
-fn llama_3_takes_a_whole_entry_whatever_the_merges_say() {
+fn llama_3_takes_a_whole_entry_whatever_the_merges_are() {
     let encode = |pre_tokenizer: &str| {
         let file = Recipe::LLAMA.file_with(|metadata| {
             let mut set = |key: &str, value| metadata.insert(key.to_owned(), value);
@@ -304,7 +304,7 @@ fn length_and(text: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_alignment_of_zero_is_refused_wherever_it_stands() {
+fn an_alignment_of_zero_is_refused_anywhere_in_the_file() {
     // The file is read in chunks: the alignment is in the first one, at its end, and far after it.
     for filling in [0, (1 << 16) - 80, 64 << 20] {
         let text = [

@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn who_types_along_is_told_the_same(seed in 1u64..1 << 40, copies in any::<bool>()) {
+    fn typing_along_gives_the_same_tokens(seed in 1u64..1 << 40, copies in any::<bool>()) {
         let model = Recipe::QWEN2.model();
         let prompt = Random(seed).tokens(&model, 20);
         let source = CopySource {

@@ -23,10 +23,7 @@ const CLEAR: f64 = 1.0;
 fn model() -> Option<&'static Arc<Model>> {
     static MODEL: LazyLock<Option<Arc<Model>>> = LazyLock::new(|| {
         let Some(file) = std::env::var_os("TABAHEAD_REAL_MODEL") else {
-            skip(
-                "a real model",
-                "TABAHEAD_REAL_MODEL does not say where it is",
-            );
+            skip("a real model", "TABAHEAD_REAL_MODEL is not set");
             return None;
         };
         let model = Model::open(Path::new(&file)).expect("the official file loads");
@@ -83,7 +80,7 @@ fn tokens_of_a_hundred_texts_are_those_of_llama_cpp() {
 }
 
 #[test]
-fn what_follows_twenty_prompts_is_what_llama_cpp_says_where_rounding_does_not_decide() {
+fn what_follows_twenty_prompts_is_that_of_llama_cpp_where_rounding_does_not_decide() {
     let Some(model) = model() else { return };
     let continuations = expected("continuations");
     assert_eq!(continuations.len(), 20);

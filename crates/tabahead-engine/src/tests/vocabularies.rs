@@ -87,7 +87,7 @@ fn real(name: &str) -> Option<PathBuf> {
         if folder.is_none() {
             skip(
                 "the vocabularies of Qwen2 and Llama 3",
-                "TABAHEAD_VOCABULARIES does not say where they are",
+                "TABAHEAD_VOCABULARIES is not set",
             );
         }
         folder

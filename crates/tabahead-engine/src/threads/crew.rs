@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_threads_that_do_not_come() {
+    fn work_does_not_wait_for_threads_that_do_not_come() {
         let pool = pool(1);
         let (release, released) = std::sync::mpsc::channel();
         pool.spawn(move || released.recv().expect("it is released"));

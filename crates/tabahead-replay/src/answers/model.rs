@@ -101,7 +101,7 @@ impl AnswerSource for RealModel {
             GenerationEvent::Started { .. }
             | GenerationEvent::Characters { .. }
             | GenerationEvent::Read { .. } => {
-                NextToken::Broken("the model told what nobody asked".to_owned())
+                NextToken::Broken("the model reported an event that was not requested".to_owned())
             }
         }
     }

@@ -234,14 +234,14 @@ fn in_reading_order(prompt: &[TokenId], prefix: usize, middle: usize) -> Vec<Tok
         return prompt.to_vec();
     }
     let suffix = MARKERS + Marker::Suffix as TokenId;
-    let behind_prefix = prompt[prefix..middle]
+    let prefix_end = prompt[prefix..middle]
         .iter()
         .position(|&token| token == suffix)
         .map_or(middle, |at| prefix + at);
     let parts = [
         &prompt[..prefix],
-        &prompt[behind_prefix..middle],
-        &prompt[prefix..behind_prefix],
+        &prompt[prefix_end..middle],
+        &prompt[prefix..prefix_end],
         &prompt[middle + 1..],
     ];
     parts.concat()
@@ -271,8 +271,8 @@ impl NgramVocabulary {
         let mut rest = text;
         while !rest.is_empty() {
             let end = solid_line_start(rest);
-            let (lines, behind) = rest.split_at(end);
-            rest = behind;
+            let (lines, after) = rest.split_at(end);
+            rest = after;
             if let Some(known) = self.lines.get(lines) {
                 tokens.extend_from_slice(known);
                 continue;

@@ -42,7 +42,7 @@ pub(super) struct RecordedChange<'a> {
     /// The cursor afterwards, in UTF-16 code units.
     pub(super) cursor_after: usize,
     /// Whether the editor reported the cursor afterwards, as it does when a user types.
-    pub(super) is_cursor_told: bool,
+    pub(super) is_cursor_reported: bool,
 }
 
 pub(super) fn classify(change: &RecordedChange<'_>) -> EditKind {
@@ -119,7 +119,7 @@ fn of_one(change: &RecordedChange<'_>, edit: &ByteEdit) -> EditKind {
         || (less.is_empty() && is_one_char(more))
     {
         EditKind::Keystroke
-    } else if is_one_char(text) || !change.is_cursor_told {
+    } else if is_one_char(text) || !change.is_cursor_reported {
         EditKind::Other
     } else if less.is_empty() && line_ends(more) == 0 {
         EditKind::Insert
@@ -151,11 +151,11 @@ fn is_line_break(text: &str) -> bool {
     let mut rest = text;
     let mut count = 0;
     while !rest.is_empty() {
-        let behind = rest
+        let after = rest
             .strip_prefix("\r\n")
             .or_else(|| rest.strip_prefix('\n'));
-        let Some(behind) = behind else { return false };
-        rest = behind.trim_start_matches([' ', '\t']);
+        let Some(after) = after else { return false };
+        rest = after.trim_start_matches([' ', '\t']);
         count += 1;
     }
     count == 1 || count == 2

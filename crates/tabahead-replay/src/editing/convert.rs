@@ -14,15 +14,15 @@ pub(super) fn byte_edits(
     replacements: &[Replacement],
 ) -> Result<Vec<ByteEdit>, Problem> {
     let mut edits: Vec<Units> = Vec::new();
-    let mut behind = 0;
+    let mut last_end = 0;
     for Replacement { range, text } in replacements {
-        if range.start < behind || range.end < range.start {
+        if range.start < last_end || range.end < range.start {
             return Err(Problem::NotAscending {
                 range: range.clone(),
-                after: behind,
+                after: last_end,
             });
         }
-        behind = range.end;
+        last_end = range.end;
         let (Some(start), Some(end)) = (
             Boundary::at(before, range.start),
             Boundary::at(before, range.end),

@@ -33,7 +33,7 @@ pub struct Inconsistency {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// A text for a document whose path was never recorded.
-    #[error("its path was never told")]
+    #[error("its path is missing")]
     NotEncountered,
     /// A change of a document whose text is not known.
     #[error("its text is not known")]
@@ -47,7 +47,7 @@ pub enum Problem {
         length: usize,
     },
     /// Replacements that overlap or are not in order.
-    #[error("a change replaces {}..{} behind {after}", range.start, range.end)]
+    #[error("a change replaces {}..{} after {after}", range.start, range.end)]
     NotAscending {
         /// The replaced range.
         range: Range<usize>,

@@ -88,8 +88,8 @@ fn check_kind(text: &str, edit: &str, reason: &str, expected: EditKind) {
             "{{\"kind\":\"documentEvent\",\"id\":1,\"data\":{{\"sourceId\":\"TextModel.setChangeReason\",\"source\":\"{reason}\",\"v\":2}}}}\n"
         );
     }
-    let said = replay(&text, &entries);
-    assert!(said.contains(&format!(" ms {expected:?} ")), "{said}");
+    let output = replay(&text, &entries);
+    assert!(output.contains(&format!(" ms {expected:?} ")), "{output}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_document_opens_with_its_name_language_and_text() {
 }
 
 #[test]
-fn a_change_takes_its_cursor_and_its_reason_from_behind_it() {
+fn a_change_takes_its_cursor_and_its_reason_from_the_entries_after_it() {
     let lines = r#"
 {"kind":"selectionChanged","id":1,"time":100,"selection":[[1,1]]}
 {"kind":"changed","id":1,"time":200,"v":2,"edit":[[1,1,"bc"]]}
@@ -128,7 +128,7 @@ fn a_change_takes_its_cursor_and_its_reason_from_behind_it() {
 }
 
 #[test]
-fn a_cursor_that_is_told_late_or_elsewhere_is_not_the_changes() {
+fn a_cursor_that_is_reported_late_or_elsewhere_is_not_the_changes() {
     let lines = r#"
 {"kind":"selectionChanged","id":1,"time":100,"selection":[[0,0]]}
 {"kind":"changed","id":1,"time":200,"v":2,"edit":[[0,0,"x"]]}
@@ -196,7 +196,7 @@ fn the_edits_of_a_change_make_one_text_of_the_other() {
 }
 
 #[test]
-fn a_restored_content_is_a_document_opened_anew() {
+fn a_restored_content_is_a_document_opened_again() {
     let lines = r#"
 {"kind":"storeContent","id":1,"contentId":"c"}
 {"kind":"changed","id":1,"time":5,"v":9,"edit":[[0,1,""]]}
@@ -216,7 +216,7 @@ fn a_restored_content_is_a_document_opened_anew() {
 }
 
 #[test]
-fn a_content_with_the_time_of_the_end_does_not_hold_up_what_comes_behind_it() {
+fn a_content_with_the_time_of_the_end_does_not_delay_later_entries() {
     let lines = r#"
 {"kind":"documentEncountered","id":2,"time":90000,"relativePath":"b.rs"}
 {"kind":"selectionChanged","id":1,"time":1000,"selection":[[1,1]]}
@@ -237,7 +237,7 @@ fn a_content_with_the_time_of_the_end_does_not_hold_up_what_comes_behind_it() {
 }
 
 #[test]
-fn contradictions_are_told_with_their_entry_and_left_out() {
+fn contradictions_are_reported_with_their_entry_and_left_out() {
     let lost = "; the recording lost entries, record it again";
     let lines = r#"
 {"kind":"selectionChanged","id":1,"selection":[[3,4]]}
@@ -258,7 +258,7 @@ fn contradictions_are_told_with_their_entry_and_left_out() {
         "8, document 1: a change replaces 4..5 in a text of 4",
         "8: 0 ms closed 1",
         "9, document 1: its text is not known",
-        "10, document 2: its path was never told",
+        "10, document 2: its path is missing",
         "11, document 2: its text is not known",
     ];
     let expected = expected.map(|line| {
@@ -281,34 +281,34 @@ fn another_text_is_restored_only_into_a_closed_document() {
 {"kind":"changed","id":1,"edit":[[0,1,""]]}
 {"kind":"restoreContent","id":1,"contentId":"c"}
 "#;
-    let said = replay("a", lines);
-    let problems: Vec<&str> = said
+    let output = replay("a", lines);
+    let problems: Vec<&str> = output
         .lines()
         .filter(|line| line.starts_with("entry"))
         .collect();
-    assert_eq!(problems.len(), 1, "{said}");
+    assert_eq!(problems.len(), 1, "{output}");
     assert!(problems[0].starts_with("entry 9, document 1: another text is restored"));
 }
 
 #[test]
-fn an_entry_that_cannot_be_read_is_told_in_its_place() {
+fn an_entry_that_cannot_be_read_is_reported_in_its_place() {
     let lines = r#"
 {"kind":"changed","id":1,"edit":[[0,0,"x"]]}
 {"kind":"opened"}
 {"kind":"changed","id":1,"edit":[[0,0,"y"]]}
 {"kind":"changed","id
 "#;
-    let said = replay("", lines.trim_end());
-    let lines: Vec<&str> = said.lines().collect();
+    let output = replay("", lines.trim_end());
+    let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines[0], "4: 0 ms Jump \"x|\"");
     assert!(
         lines[1].contains("entry 5 (opened): missing field `id`"),
-        "{said}"
+        "{output}"
     );
     assert_eq!(lines[2], "6: 0 ms Keystroke \"y|x\"");
     assert!(
-        lines[3].contains("truncated: it ends behind entry 6"),
-        "{said}"
+        lines[3].contains("truncated: it ends after entry 6"),
+        "{output}"
     );
     assert_eq!(lines.len(), 4);
 }
@@ -333,7 +333,7 @@ fn no_byte_makes_it_panic() {
 }
 
 #[test]
-fn acts_are_told_apart() {
+fn edits_are_classified() {
     use EditKind::{Accept, Deletion, Enter, Insert, Jump, Keystroke, Other};
     check_kind("ab|", r#"[[2,2,"c"]]"#, "", Keystroke);
     check_kind("ab|", r#"[[2,2,"😀"]]"#, "", Keystroke);

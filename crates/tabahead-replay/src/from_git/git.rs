@@ -165,8 +165,8 @@ fn git<'a>(
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let first = said.lines().next().unwrap_or("it failed");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let first = errors.lines().next().unwrap_or("it failed");
     Err(GitError::Refused {
         command,
         message: first.trim_start_matches("fatal: ").to_owned(),

@@ -26,19 +26,19 @@ fn performed(before: &str, actions: &[TypingAction]) -> String {
 fn check(before: &str, after: &str, expected: &str) {
     let actions = typing::actions(before, after);
     assert_eq!(performed(before, &actions), after);
-    let mut said = String::new();
+    let mut typed = String::new();
     for action in actions {
         let written = match action {
-            TypingAction::Move(Offset(to)) => write!(said, "@{to} "),
-            TypingAction::Edit { range, text } if range.is_empty() => write!(said, "{text:?} "),
+            TypingAction::Move(Offset(to)) => write!(typed, "@{to} "),
+            TypingAction::Edit { range, text } if range.is_empty() => write!(typed, "{text:?} "),
             TypingAction::Edit { range, text } if text.is_empty() => {
-                write!(said, "-{}..{} ", range.start.0, range.end.0)
+                write!(typed, "-{}..{} ", range.start.0, range.end.0)
             }
             action => panic!("nothing is replaced: {action:?}"),
         };
         written.expect("a string takes everything");
     }
-    assert_eq!(said.trim_end(), expected);
+    assert_eq!(typed.trim_end(), expected);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_line_is_changed_where_it_differs() {
 }
 
 #[test]
-fn other_lines_are_deleted_and_typed_anew() {
+fn other_lines_are_deleted_and_typed_again() {
     check(
         "x\nold\nlines\ny\n",
         "x\nnew\ny\n",
@@ -230,7 +230,7 @@ fn about_a_fifth_is_accepted_as_if_it_had_been_suggested() {
 }
 
 #[test]
-fn what_nobody_writes_by_hand_is_left_out() {
+fn files_not_written_by_hand_are_left_out() {
     let repository = Repository::new();
     let long = "x".repeat(501);
     let huge = "x\n".repeat(100_001);
@@ -292,7 +292,7 @@ fn what_git_refuses_is_one_line() {
 }
 
 #[test]
-fn a_file_in_which_a_secret_value_stands_is_not_typed() {
+fn a_file_with_a_secret_value_is_not_typed() {
     let repository = Repository::new();
     let secret = b"token = '9f86d081884c7d659a2feaa0c55ad015'\n";
     repository.commit(&[("a.py", b"x = 1\n"), ("b.py", secret), ("c.py", b"y = 1\n")]);

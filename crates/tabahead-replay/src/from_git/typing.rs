@@ -126,10 +126,10 @@ impl TypingPlan {
         let mut at = start;
         let mut rest = text;
         while !rest.is_empty() {
-            let (key, behind) = rest.split_at(key_length(rest, at == start));
+            let (key, after) = rest.split_at(key_length(rest, at == start));
             self.edit(at..at, key);
             at += key.len();
-            rest = behind;
+            rest = after;
         }
     }
 
@@ -149,8 +149,8 @@ impl TypingPlan {
 /// indentation that it begins with, or a character.
 fn key_length(text: &str, is_first: bool) -> usize {
     let end = ["\r\n", "\n"].into_iter().find(|end| text.starts_with(end));
-    let behind = &text[end.map_or(0, str::len)..];
-    let indentation = behind.len() - behind.trim_start_matches([' ', '\t']).len();
+    let after = &text[end.map_or(0, str::len)..];
+    let indentation = after.len() - after.trim_start_matches([' ', '\t']).len();
     match end {
         Some(end) => end.len() + indentation,
         None if is_first && indentation > 0 => indentation,

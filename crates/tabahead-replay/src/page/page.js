@@ -427,7 +427,7 @@ function goToAccept(direction) {
   const next = direction > 0 ? accepts.find((time) => time > now + 0.01) : accepts.findLast((time) => time < now - 0.01);
   if (next === undefined) return;
   setView(next - span / 3, next + span * 2 / 3);
-  byId("said").textContent = `Accept ${accepts.indexOf(next) + 1} of ${accepts.length}, at ${clock(next, 10)}`;
+  byId("position").textContent = `Accept ${accepts.indexOf(next) + 1} of ${accepts.length}, at ${clock(next, 10)}`;
 }
 
 function controlTimeline() {
@@ -520,8 +520,8 @@ const SOURCES = [
   ["joined", "answers that joined a running generation", "They waited for its rest only."],
   ["exact", "answers known for this very state", "An earlier request had asked there."],
   ["typed_through", "answers typed along", "What was known was typed into."],
-  ["speculated", "answers computed ahead", "They were there before anybody asked."],
-  ["untold", "answers of unknown origin", "In real time, what shows nothing does not say where it came from."],
+  ["speculated", "answers computed ahead", "They were there before any request."],
+  ["untold", "answers of unknown origin", "In real time, what shows nothing has no known origin."],
 ].flatMap(([name, text, title, better]) => [
   [text, title, `perceived_ms.${name}.count`, number, better],
   ...["p50", "p90", "p99"].map((quantile) =>
@@ -529,12 +529,12 @@ const SOURCES = [
 ]);
 
 const PROMPTS = [
-  ["key", "key", "Prompt tokens computed while the request behind a typed key waited."],
-  ["enter", "Enter", "Prompt tokens computed while the request behind a typed line end waited."],
-  ["accept", "accept", "Prompt tokens computed while the request behind a whole accept waited."],
-  ["accept_base_stood", "accept, base stood", "Where the prompt behind the accept goes on where the one before it ended."],
-  ["accept_base_moved", "accept, base moved", "Where the prompt behind the accept begins or goes on otherwise than the one before it."],
-  ["jump", "jump", "Prompt tokens computed while the request behind a first change elsewhere waited."],
+  ["key", "key", "Prompt tokens computed while the request after a typed key waited."],
+  ["enter", "Enter", "Prompt tokens computed while the request after a typed line end waited."],
+  ["accept", "accept", "Prompt tokens computed while the request after a whole accept waited."],
+  ["accept_base_stood", "accept, base stood", "Where the prompt after the accept continues where the one before it ended."],
+  ["accept_base_moved", "accept, base moved", "Where the prompt after the accept begins or continues otherwise than the one before it."],
+  ["jump", "jump", "Prompt tokens computed while the request after a first change elsewhere waited."],
 ].flatMap(([field, name, title]) => [
   [`prompt tokens per ${name}, p50`, title, `prefilled_tokens_per_${field}.p50`, number, "low"],
   [`prompt tokens per ${name}, p90`, title, `prefilled_tokens_per_${field}.p90`, number, "low"],
@@ -548,8 +548,8 @@ const MOVES = [
   ["3_to_5", "three to five lines"],
   ["more", "more lines"],
 ].flatMap(([field, name]) => [
-  [`accepts of ${name}`, "Lines that the accept wrote or went on with.", `base_moves_by_lines.${field}.accepts`, number],
-  ["of them moved the base", "The prompt behind them had to be read from some earlier place.", `base_moves_by_lines.${field}.moved`, number, "low"],
+  [`accepts of ${name}`, "Lines that the accept wrote or continued.", `base_moves_by_lines.${field}.accepts`, number],
+  ["of them moved the base", "The prompt after them had to be read from some earlier place.", `base_moves_by_lines.${field}.moved`, number, "low"],
 ]);
 
 const ROWS = [
@@ -564,8 +564,8 @@ const ROWS = [
   ...SOURCES,
   ["accepts", "Suggestions accepted as a whole.", "accepts", number],
   ["accepts by line or word", "Suggestions accepted in part.", "partial_accepts", number],
-  ["accepts with a next suggestion", "A fresh process would show something behind them.", "accepts_with_next", number],
-  ["their share of accepts", "Where it is low, the model has little to say.", "non_empty_next_share", percent],
+  ["accepts with a next suggestion", "A fresh process would show something after them.", "accepts_with_next", number],
+  ["their share of accepts", "Where it is low, the model has few suggestions.", "non_empty_next_share", percent],
   ["next suggestion there before the next change", "Of the accepts that have one.", "next_ready", number],
   ["their share", "Of the accepts that have a next suggestion.", "next_ready_share", percent, "high"],
   ["accepts to next that were timed", "Only those whose next suggestion came in time.", "accept_to_next_ms.count", number],
@@ -587,14 +587,14 @@ const ROWS = [
   ...PROMPTS,
   ...MOVES,
   ["base moves computed ahead", "Of all accepts that moved the base: answered without waiting for the model.", "base_moves_ahead", number, "high"],
-  ["prompt tokens computed, waited for", "While somebody waited.", "prefilled_tokens.waiting", number, "low"],
-  ["prompt tokens computed, ahead", "Before anybody asked.", "prefilled_tokens.ahead", number],
-  ["tokens decoded, waited for", "While somebody waited.", "decoded_tokens.waiting", number, "low"],
-  ["tokens decoded, ahead", "Before anybody asked.", "decoded_tokens.ahead", number],
+  ["prompt tokens computed, waited for", "While a request waited.", "prefilled_tokens.waiting", number, "low"],
+  ["prompt tokens computed, ahead", "Before any request.", "prefilled_tokens.ahead", number],
+  ["tokens decoded, waited for", "While a request waited.", "decoded_tokens.waiting", number, "low"],
+  ["tokens decoded, ahead", "Before any request.", "decoded_tokens.ahead", number],
   ["generations started", "Runs of the model.", "generations.started", number],
   ["generations given up", "Before their end.", "generations.cancelled", number],
-  ["computing time waited for (s)", "While somebody waited.", "cpu_seconds.waiting", number, "low"],
-  ["computing time ahead (s)", "Before anybody asked.", "cpu_seconds.ahead", number, "low"],
+  ["computing time waited for (s)", "While a request waited.", "cpu_seconds.waiting", number, "low"],
+  ["computing time ahead (s)", "Before any request.", "cpu_seconds.ahead", number, "low"],
   ["seconds per accepted character", "Computing time.", "cpu_seconds_per_accepted_character", number, "low"],
   ["recorded time (s)", "How long the sessions lasted.", "recorded_seconds", number],
 ];

@@ -45,7 +45,7 @@ pub struct CopilotCache {
 /// An answer in the cache.
 struct CachedAnswer {
     before: String,
-    behind: u128,
+    after: u128,
     text: String,
     covers: usize,
     speculated: bool,
@@ -78,10 +78,10 @@ impl CopilotCache {
     }
 
     /// Remembers an answer.
-    pub fn add(&mut self, before: &str, behind: &str, text: &str) {
+    pub fn add(&mut self, before: &str, after: &str, text: &str) {
         self.insert(CachedAnswer {
             before: before.to_owned(),
-            behind: xxh3_128(behind.as_bytes()),
+            after: xxh3_128(after.as_bytes()),
             text: text.to_owned(),
             covers: 0,
             speculated: false,
@@ -96,13 +96,13 @@ impl CopilotCache {
 
     /// Returns the answer for a state; of several, the one with the longest text before the cursor,
     /// that is, the one since which least was typed.
-    pub fn find(&mut self, before: &str, behind: &str) -> Option<CacheHit> {
-        let behind = xxh3_128(behind.as_bytes());
+    pub fn find(&mut self, before: &str, after: &str) -> Option<CacheHit> {
+        let after = xxh3_128(after.as_bytes());
         let fits = |entry: &CachedAnswer| {
             let typed = before.get(entry.before.len()..)?;
             let rest = entry.text.strip_prefix(typed)?;
             let fits =
-                entry.behind == behind && !rest.is_empty() && before.starts_with(&entry.before);
+                entry.after == after && !rest.is_empty() && before.starts_with(&entry.before);
             fits.then_some(typed.len())
         };
         let (&key, typed) = self
@@ -144,7 +144,7 @@ pub struct Copilot {
 struct ModelRequest {
     asking: FreshQuestion,
     before: String,
-    behind: String,
+    after: String,
     speculates: bool,
 }
 
@@ -181,8 +181,8 @@ impl Copilot {
             self.waiting = Some(waiting);
             return self.respond(Ok(rest), Origin::TypedThrough);
         }
-        let (before, behind) = (state.before(), state.after());
-        if let Some(found) = self.cache.find(&before, &behind) {
+        let (before, after) = (state.before(), state.after());
+        if let Some(found) = self.cache.find(&before, &after) {
             self.wasted -= found.unread;
             let origin = match (found.speculated, found.typed) {
                 (true, _) => Origin::Speculated,
@@ -196,7 +196,7 @@ impl Copilot {
             .pending
             .iter()
             .rev()
-            .find(|pending| pending.agrees(&before, &behind));
+            .find(|pending| pending.agrees(&before, &after));
         if let Some(pending) = usable {
             let id = pending.asking.id;
             let prioritized = Effect::PrioritizeGeneration(id, Priority::Foreground);
@@ -216,10 +216,10 @@ impl Copilot {
         };
         waiting.joined = None;
         let state = waiting.state.clone();
-        let (before, behind) = (state.before(), state.after());
+        let (before, after) = (state.before(), state.after());
         let effects = &mut self.effects;
         self.pending.retain(|pending| {
-            let usable = pending.agrees(&before, &behind);
+            let usable = pending.agrees(&before, &after);
             if !usable {
                 effects.push_back(Effect::CancelGeneration(pending.asking.id));
             }
@@ -232,7 +232,7 @@ impl Copilot {
                 self.pending.push(ModelRequest {
                     asking,
                     before,
-                    behind,
+                    after,
                     speculates: false,
                 });
             }
@@ -252,9 +252,9 @@ impl Copilot {
 
     fn speculate(&mut self, state: &State, shown: &Suggestion) {
         let next = state.accepted(shown);
-        let (before, behind) = (next.before(), next.after());
-        let asked = |pending: &ModelRequest| pending.before == before && pending.behind == behind;
-        if self.cache.find(&before, &behind).is_some() || self.pending.iter().any(asked) {
+        let (before, after) = (next.before(), next.after());
+        let asked = |pending: &ModelRequest| pending.before == before && pending.after == after;
+        if self.cache.find(&before, &after).is_some() || self.pending.iter().any(asked) {
             return;
         }
         if let Ok((asking, generation)) = self.asker.ask(next, Priority::Speculative) {
@@ -262,7 +262,7 @@ impl Copilot {
             self.pending.push(ModelRequest {
                 asking,
                 before,
-                behind,
+                after,
                 speculates: true,
             });
         }
@@ -339,7 +339,7 @@ impl Copilot {
         if let Ok(suggestion) = &decided {
             self.cache.insert(CachedAnswer {
                 before: pending.before.clone(),
-                behind: xxh3_128(pending.behind.as_bytes()),
+                after: xxh3_128(pending.after.as_bytes()),
                 text: suggestion.text.clone(),
                 covers: suggestion.range.end.0 - suggestion.range.start.0,
                 speculated: pending.speculates,
@@ -368,14 +368,14 @@ impl Copilot {
 
 impl ModelRequest {
     /// Returns whether what the request has said so far may be of use at a state.
-    fn agrees(&self, before: &str, behind: &str) -> bool {
+    fn agrees(&self, before: &str, after: &str) -> bool {
         let Some(typed) = before.strip_prefix(&self.before[..]) else {
             return false;
         };
         let path = &self.asking.question.path;
-        let said = &path.bytes()[path.origin()..];
-        let compared = typed.len().min(said.len());
-        self.behind == behind && typed.as_bytes()[..compared] == said[..compared]
+        let written = &path.bytes()[path.origin()..];
+        let compared = typed.len().min(written.len());
+        self.after == after && typed.as_bytes()[..compared] == written[..compared]
     }
 }
 

@@ -39,10 +39,10 @@ use super::{
 
 const KEYS: NonZeroUsize = NonZeroUsize::new(250).expect("not zero");
 const LINES_BEFORE: usize = 256;
-const LINES_BEHIND: usize = 64;
+const LINES_AFTER: usize = 64;
 const DROPPED_LINES: usize = 3;
 const LOOK_BACK: usize = 128;
-const MOST_BEHIND: usize = 8;
+const MOST_AFTER: usize = 8;
 const RETRY: Duration = Duration::from_millis(100);
 
 /// The policy that behaves like llama.vim.
@@ -194,7 +194,7 @@ impl LlamaVim {
             },
         };
         let window = Window::new(&state);
-        if !speculates && window.behind_on_line > MOST_BEHIND {
+        if !speculates && window.after_on_line > MOST_AFTER {
             return self.respond(Err(Silence::Apart), Origin::Miss);
         }
         let keys: Vec<u128> = (0..=DROPPED_LINES).map(|lines| window.key(lines)).collect();
@@ -357,9 +357,9 @@ fn with_whole_line(state: &State, shown: &Suggestion) -> State {
 struct Window {
     /// Up to 256 lines, and the cursor's line up to the cursor.
     before: String,
-    behind: String,
+    after: String,
     /// Number of characters after the cursor on its line.
-    behind_on_line: usize,
+    after_on_line: usize,
 }
 
 impl Window {
@@ -371,7 +371,7 @@ impl Window {
         let above = document.slice(start(line.saturating_sub(LINES_BEFORE))..range.start);
         let left = document.slice(range.start..state.cursor);
         let right = document.slice(state.cursor..range.end);
-        let below = document.slice(range.end..start_or_end(document, line + 1 + LINES_BEHIND));
+        let below = document.slice(range.end..start_or_end(document, line + 1 + LINES_AFTER));
         let blank = left.trim().is_empty() && right.trim().is_empty();
         let (left, right) = if blank {
             (String::new(), String::new())
@@ -379,9 +379,9 @@ impl Window {
             (left, right)
         };
         Self {
-            behind_on_line: right.chars().count(),
+            after_on_line: right.chars().count(),
             before: above + &left,
-            behind: right + &below,
+            after: right + &below,
         }
     }
 
@@ -411,7 +411,7 @@ impl Window {
         let mut hash = Xxh3::new();
         hash.update(before.as_bytes());
         hash.update(b"\xce\xa8");
-        hash.update(self.behind.as_bytes());
+        hash.update(self.after.as_bytes());
         hash.digest128()
     }
 }

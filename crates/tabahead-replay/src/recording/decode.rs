@@ -344,8 +344,8 @@ impl Text {
         std::iter::from_fn(move || {
             let half = match rest {
                 _ if is_first => None,
-                [_, middle, last, behind @ ..] => {
-                    rest = behind;
+                [_, middle, last, after @ ..] => {
+                    rest = after;
                     let bits = u16::from(middle & 0x3f) << 6 | u16::from(last & 0x3f);
                     Some(0xd000 | bits)
                 }

@@ -121,7 +121,7 @@ impl Elements {
         }
         if self.state == ReaderState::NextElement {
             if next != b',' {
-                return Err(ElementError::Frame("no comma behind it"));
+                return Err(ElementError::Frame("no comma after it"));
             }
             self.reader.consume(1);
         }
@@ -141,14 +141,14 @@ impl Elements {
             match self.expect_visible()? {
                 b',' => self.reader.consume(1),
                 b'}' => break,
-                _ => return Err(ElementError::Frame("no comma behind the log")),
+                _ => return Err(ElementError::Frame("no comma after the log")),
             }
             self.key()?;
             self.value(None)?;
         }
         self.reader.consume(1);
         match self.peek_visible()? {
-            Some(_) => Err(ElementError::Frame("text behind the end")),
+            Some(_) => Err(ElementError::Frame("text after the end")),
             None => Ok(()),
         }
     }
@@ -192,7 +192,7 @@ impl Elements {
         let mut key = Vec::new();
         self.value(Some(&mut key))?;
         if self.expect_visible()? != b':' {
-            return Err(ElementError::Frame("no colon behind a key"));
+            return Err(ElementError::Frame("no colon after a key"));
         }
         self.reader.consume(1);
         Ok(key)
@@ -207,7 +207,7 @@ impl Elements {
             if chunk.is_empty() {
                 return Err(ElementError::Truncated);
             }
-            let end = chunk.iter().position(|&byte| scanner.is_behind(byte));
+            let end = chunk.iter().position(|&byte| scanner.is_after(byte));
             let length = end.unwrap_or(chunk.len());
             if let Some(kept) = &mut kept {
                 if kept.len() + length > self.limit {
@@ -263,7 +263,7 @@ fn is_complete(line: &[u8]) -> bool {
     let mut scanner = ValueScanner::default();
     let line = line.trim_ascii();
     // A comma may follow every value, so a complete one ends before it.
-    line.iter().all(|&byte| !scanner.is_behind(byte)) && scanner.is_behind(b',')
+    line.iter().all(|&byte| !scanner.is_after(byte)) && scanner.is_after(b',')
 }
 
 /// Follows one JSON value byte by byte.
@@ -278,7 +278,7 @@ struct ValueScanner {
 
 impl ValueScanner {
     /// Reports whether this byte comes after the value.
-    fn is_behind(&mut self, byte: u8) -> bool {
+    fn is_after(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {
                 _ if self.escaped => self.escaped = false,

@@ -30,7 +30,7 @@ pub enum RecordingError {
         found: String,
     },
     /// The file ends in the middle. The entries before were returned.
-    #[error("recording \"{}\" is truncated: it ends behind entry {after}; copy it again, or close it there", file.display())]
+    #[error("recording \"{}\" is truncated: it ends after entry {after}; copy it again, or close it there", file.display())]
     Truncated {
         /// The recording.
         file: PathBuf,

@@ -116,7 +116,7 @@ fn every_kind_is_read() {
 }
 
 #[test]
-fn events_are_told_apart_by_their_source() {
+fn events_are_distinguished_by_their_source() {
     let entries = kinds(&[
         r#"{"kind":"documentEvent","id":1,"data":{"sourceId":"TextModel.setChangeReason","source":"snippet","v":8}}"#,
         r#"{"kind":"documentEvent","id":1,"data":{"sourceId":"InlineCompletions.fetch","kind":"start","requestId":4,"context":{"triggerKind":0},"v":8}}"#,
@@ -213,7 +213,7 @@ fn both_forms_hold_the_same_entries() {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_error_and_gives_what_stands_before() {
+fn a_file_cut_anywhere_is_an_error_and_gives_the_entries_before() {
     let entries = [
         r#"{"kind":"documentEncountered","id":1,"relativePath":"é\u00e9"}"#,
         r#"{"kind":"selectionChanged","id":1,"selection":[[0,0]]}"#,
@@ -281,11 +281,11 @@ fn an_error_is_one_line_with_file_entry_and_what_to_do() {
         ),
         (
             read(RecordingForm::Object, &object(&[])[..50]),
-            "recording \"r.json\" is truncated: it ends behind entry 0; copy it again, or close it there",
+            "recording \"r.json\" is truncated: it ends after entry 0; copy it again, or close it there",
         ),
         (
             read(RecordingForm::Object, object(&[]) + "x"),
-            "recording \"r.json\", entry 1: not JSON: text behind the end; correct the file or copy it again",
+            "recording \"r.json\", entry 1: not JSON: text after the end; correct the file or copy it again",
         ),
     ];
     for (entries, expected) in cases {
@@ -350,7 +350,7 @@ fn other_files_are_not_recordings() {
 }
 
 #[test]
-fn entries_behind_one_with_wrong_fields_are_read() {
+fn entries_after_one_with_wrong_fields_are_read() {
     let entries: Vec<_> = read(
         RecordingForm::Object,
         object(&[r#"{"kind":"opened"}"#, r#"{"kind":"opened","id":1}"#]),
@@ -469,7 +469,7 @@ fn a_written_entry_is_read_as_it_was() {
 }
 
 #[test]
-fn the_ending_of_a_file_tells_its_form() {
+fn the_extension_of_a_file_decides_its_form() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in [
         ("a.recording.w.json", object(&[])),

@@ -293,15 +293,15 @@ impl VirtualEngine {
                 events.push(GenerationEvent::Read { id });
             }
             while generation.pending.is_empty() && !ended {
-                let said = answers.token_at(&generation.request, generation.key, generation.place);
+                let token = answers.token_at(&generation.request, generation.key, generation.place);
                 if generation.looks_ahead(answers.steps(generation.key, generation.place)) {
                     break;
                 }
-                match &said {
+                match &token {
                     NextToken::Token(token, _) => generation.follow(token.id, &mut self.known),
                     NextToken::End(_) | NextToken::Broken(_) => ended = true,
                 }
-                events.push(event_of(id, said));
+                events.push(event_of(id, token));
             }
             if ended {
                 let generation = self.generations.remove(at);

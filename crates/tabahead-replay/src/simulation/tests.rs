@@ -133,24 +133,24 @@ fn setup() -> Setup {
 }
 
 /// Runs a story whose text has its cursor at `$0`; returns the figures, and what was shown when.
-fn tell(
+fn simulate(
     policy: PolicyName,
     text: &str,
     actions: &[(u64, ScriptedAction)],
 ) -> (Figures, Vec<(u64, String)>) {
-    tell_with(policy, text, actions, &setup())
+    simulate_with(policy, text, actions, &setup())
 }
 
-fn tell_with(
+fn simulate_with(
     policy: PolicyName,
     text: &str,
     actions: &[(u64, ScriptedAction)],
     setup: &Setup,
 ) -> (Figures, Vec<(u64, String)>) {
-    tell_by(Ngram::new(), policy, text, actions, setup)
+    simulate_by(Ngram::new(), policy, text, actions, setup)
 }
 
-fn tell_by(
+fn simulate_by(
     source: Ngram,
     policy: PolicyName,
     text: &str,
@@ -198,7 +198,7 @@ const TYPED_AND_ACCEPTED: [(u64, ScriptedAction); 4] = [
 
 #[test]
 fn a_question_takes_what_its_passes_take() {
-    let (figures, shown) = tell(
+    let (figures, shown) = simulate(
         PolicyName::None,
         "a c\na$0",
         &[(1_000, ScriptedAction::Types(" "))],
@@ -216,14 +216,14 @@ fn speculation_has_the_next_one_there_when_tab_is_pressed() {
         PolicyName::Copilot,
         PolicyName::LlamaVim,
     ] {
-        let (figures, _) = tell(policy, &at_end(), &TYPED_AND_ACCEPTED);
+        let (figures, _) = simulate(policy, &at_end(), &TYPED_AND_ACCEPTED);
         assert_eq!((figures.accepts, figures.with_next), (3, 3), "{policy:?}");
         assert_eq!(figures.hits_after_accept, 3, "{policy:?}");
         assert_eq!(figures.accept_to_next.quantile(1.0), Some(0), "{policy:?}");
         assert_eq!(figures.unlike_fresh, 0, "{policy:?}");
     }
     for policy in [PolicyName::None, PolicyName::Exact] {
-        let (figures, _) = tell(policy, &at_end(), &TYPED_AND_ACCEPTED);
+        let (figures, _) = simulate(policy, &at_end(), &TYPED_AND_ACCEPTED);
         assert_eq!(
             (figures.accepts, figures.hits_after_accept),
             (3, 0),
@@ -252,7 +252,7 @@ fn an_accept_that_moves_the_base_is_computed_ahead() {
         .collect();
     for layout in [Layout::SuffixFirst, Layout::PrefixFirst] {
         let copier = || Ngram::in_layout(layout);
-        let (ours, _) = tell_by(copier(), PolicyName::Tabahead, &text, &actions, &setup());
+        let (ours, _) = simulate_by(copier(), PolicyName::Tabahead, &text, &actions, &setup());
         let (moved, stood) = (&ours.prefilled_base_moved, &ours.prefilled_base_stood);
         assert_eq!(ours.accepts, 20, "{layout:?}");
         assert_eq!(moved.len() + stood.len(), 20, "{layout:?}");
@@ -268,7 +268,7 @@ fn an_accept_that_moves_the_base_is_computed_ahead() {
         assert_eq!(by_lines, [moved.len() as u64, 20], "{layout:?}");
 
         // A policy that asks on every request reads the text that moved.
-        let (none, _) = tell_by(copier(), PolicyName::None, &text, &actions, &setup());
+        let (none, _) = simulate_by(copier(), PolicyName::None, &text, &actions, &setup());
         let read = none.prefilled_base_moved;
         assert_eq!(read.len(), moved.len(), "{layout:?}");
         assert!(read.sum() > 20 * read.len() as u64, "{layout:?} {read:?}");
@@ -286,7 +286,7 @@ fn split_at_the_cursor_every_accept_moves_the_base_and_is_computed_ahead() {
         (15_000, ScriptedAction::Types("let second")),
         (20_000, ScriptedAction::Tabs),
     ];
-    let (ours, _) = tell_by(copier, PolicyName::Tabahead, &at_end(), &actions, &setup());
+    let (ours, _) = simulate_by(copier, PolicyName::Tabahead, &at_end(), &actions, &setup());
     let moved = ours.prefilled_base_moved;
     assert!(ours.accepts > 0);
     assert_eq!(moved.len() as u64, ours.accepts);
@@ -295,7 +295,7 @@ fn split_at_the_cursor_every_accept_moves_the_base_and_is_computed_ahead() {
 }
 
 #[test]
-fn keys_enters_and_what_comes_behind_a_jump_are_told_apart() {
+fn keys_line_ends_and_jumps_are_counted_apart() {
     let actions = [
         (1_000, ScriptedAction::Types("a")),
         (2_000, ScriptedAction::Types("b")),
@@ -307,7 +307,7 @@ fn keys_enters_and_what_comes_behind_a_jump_are_told_apart() {
         (6_100, ScriptedAction::Moves(2)),
         (7_000, ScriptedAction::Types("d")),
     ];
-    let (figures, _) = tell(PolicyName::None, &at_end(), &actions);
+    let (figures, _) = simulate(PolicyName::None, &at_end(), &actions);
     assert_eq!(figures.prefilled_per_key.len(), 3);
     assert_eq!(figures.prefilled_per_enter.len(), 1);
     assert_eq!(figures.prefilled_per_jump.len(), 1);
@@ -322,9 +322,9 @@ fn only_ours_looks_further_than_one_accept_ahead() {
         (5_001, ScriptedAction::Tabs),
         (5_002, ScriptedAction::Tabs),
     ];
-    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &actions);
+    let (ours, _) = simulate(PolicyName::Tabahead, &at_end(), &actions);
     assert_eq!((ours.accepts, ours.hits_after_accept), (3, 3));
-    let (copilot, _) = tell(PolicyName::Copilot, &at_end(), &actions);
+    let (copilot, _) = simulate(PolicyName::Copilot, &at_end(), &actions);
     // At the second Tab nothing is shown yet.
     assert_eq!((copilot.accepts, copilot.hits_after_accept), (2, 1));
 }
@@ -334,27 +334,28 @@ fn what_llama_vim_computes_ahead_mid_line_is_never_found() {
     // Suggestions of two tokens, so that more than one fits before the text after the cursor.
     let mut setup = setup();
     setup.settings.cut.max_tokens = 2;
-    let told = |policy, text: &str| tell_with(policy, text, &TYPED_AND_ACCEPTED, &setup).0;
+    let figures_of =
+        |policy, text: &str| simulate_with(policy, text, &TYPED_AND_ACCEPTED, &setup).0;
     let words = "let first = one two three four five six seven eight;\n";
     let mid_line = format!("{words}\nlet first$0 )\n");
-    let theirs = told(PolicyName::LlamaVim, &mid_line);
+    let theirs = figures_of(PolicyName::LlamaVim, &mid_line);
     assert!(theirs.with_next > 0, "{theirs:?}");
     assert_eq!(theirs.hits_after_accept, 0, "{theirs:?}");
-    let ours = told(PolicyName::Tabahead, &mid_line);
+    let ours = figures_of(PolicyName::Tabahead, &mid_line);
     assert_eq!(ours.hits_after_accept, ours.with_next);
     // At the end of a line, it is found.
-    let theirs = told(PolicyName::LlamaVim, &at_end());
+    let theirs = figures_of(PolicyName::LlamaVim, &at_end());
     assert_eq!(theirs.hits_after_accept, theirs.with_next);
 }
 
 #[test]
-fn llama_vim_lets_a_fresh_question_wait_for_one_that_nobody_needs() {
+fn llama_vim_lets_a_fresh_question_wait_for_one_that_is_not_needed() {
     let actions = [
         (1_000, ScriptedAction::Types(" =")),
         (1_005, ScriptedAction::Types(" read")),
     ];
-    let (patient, _) = tell(PolicyName::LlamaVim, &at_end(), &actions);
-    let (direct, _) = tell(PolicyName::None, &at_end(), &actions);
+    let (patient, _) = simulate(PolicyName::LlamaVim, &at_end(), &actions);
+    let (direct, _) = simulate(PolicyName::None, &at_end(), &actions);
     let slowest = |figures: &Figures| figures.all_perceived().quantile(1.0);
     // Its job is over in less than the 100 ms of its timer.
     assert!(
@@ -364,14 +365,14 @@ fn llama_vim_lets_a_fresh_question_wait_for_one_that_nobody_needs() {
 }
 
 #[test]
-fn a_person_does_not_wait_for_the_end_of_a_pass_that_computes_ahead() {
+fn a_request_does_not_wait_for_the_end_of_a_pass_that_computes_ahead() {
     // A key that differs from what is shown, pressed while something is computed ahead.
     let actions = [
         (1_000, ScriptedAction::Types(" =")),
         (1_400, ScriptedAction::Types("zz")),
     ];
-    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &actions);
-    let (none, _) = tell(PolicyName::None, &at_end(), &actions);
+    let (ours, _) = simulate(PolicyName::Tabahead, &at_end(), &actions);
+    let (none, _) = simulate(PolicyName::None, &at_end(), &actions);
     let slowest = |figures: &Figures| figures.all_perceived().quantile(1.0).unwrap_or(0);
     // At most one layer of the largest speculative pass.
     let layer = (10_000 + 40 * 1_000) / 4;
@@ -384,10 +385,10 @@ fn a_person_does_not_wait_for_the_end_of_a_pass_that_computes_ahead() {
 #[test]
 fn the_same_session_gives_the_same_figures() {
     for policy in PolicyName::ALL {
-        let one = tell(policy, &at_end(), &TYPED_AND_ACCEPTED);
+        let one = simulate(policy, &at_end(), &TYPED_AND_ACCEPTED);
         assert_eq!(
             one,
-            tell(policy, &at_end(), &TYPED_AND_ACCEPTED),
+            simulate(policy, &at_end(), &TYPED_AND_ACCEPTED),
             "{policy:?}"
         );
     }
@@ -407,9 +408,9 @@ fn nothing_is_stale() {
         })
         .collect();
     for policy in PolicyName::ALL {
-        let (figures, _) = tell(policy, &at_end(), &actions);
+        let (figures, _) = simulate(policy, &at_end(), &actions);
         assert_eq!(figures.stale_shows, 0, "{policy:?}");
     }
-    let (ours, _) = tell(PolicyName::Tabahead, &at_end(), &actions);
+    let (ours, _) = simulate(PolicyName::Tabahead, &at_end(), &actions);
     assert_eq!(ours.unlike_fresh, 0);
 }

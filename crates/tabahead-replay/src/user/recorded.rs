@@ -361,8 +361,8 @@ fn leading(
 /// Returns the suggestion anywhere in `text` whose accept leads to `after`, with the cursor at its
 /// end.
 fn replacing(text: &Document, after: &Document, cursor_after: Offset) -> Option<Suggestion> {
-    let behind = after.len().checked_sub(cursor_after.0)?;
-    let end = Offset(text.len().checked_sub(behind)?);
+    let after_cursor = after.len().checked_sub(cursor_after.0)?;
+    let end = Offset(text.len().checked_sub(after_cursor)?);
     let (old, new) = (
         text.slice(Offset(0)..end),
         after.slice(Offset(0)..cursor_after),

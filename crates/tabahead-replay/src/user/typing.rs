@@ -403,8 +403,8 @@ fn next_key(text: &str) -> usize {
         [b'\n' | b'\r', ..] => 1,
         _ => return text.chars().next().map_or(0, char::len_utf8),
     };
-    let behind = &text[line_end..];
-    line_end + (behind.len() - behind.trim_start_matches([' ', '\t']).len())
+    let after = &text[line_end..];
+    line_end + (after.len() - after.trim_start_matches([' ', '\t']).len())
 }
 
 /// Returns whether a key ends at `at`, so that typing can continue there.

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_has_the_path_that_it_says() {
+    fn every_address_has_the_path_that_it_names() {
         check("file:///w/a%20b.rs", Location::Disk, "/w/a b.rs");
         check("file:///c%3A/w/a.rs", Location::Disk, "c:/w/a.rs");
         check("file:///C:/w/a.rs", Location::Disk, "c:/w/a.rs");

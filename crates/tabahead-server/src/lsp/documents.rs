@@ -88,8 +88,8 @@ pub(super) fn did_change(front: &mut Front, call: &Call<'_>) -> Result<(), Error
     // The order of arrival decides what the text is; the version only labels it.
     let version = text_document.version.map(Version);
     let version = version.unwrap_or(open.document.version());
-    let starts_anew = content_changes.iter().any(|c| c.range.is_none());
-    if !open.in_step && !starts_anew {
+    let replaces_all = content_changes.iter().any(|c| c.range.is_none());
+    if !open.in_step && !replaces_all {
         return Ok(());
     }
     open.in_step = true;

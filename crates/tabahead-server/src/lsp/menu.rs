@@ -147,9 +147,9 @@ impl Menu {
             ..
         } = place;
         let line = document.line_range(document.line_of(*cursor));
-        let behind = document.slice(*cursor..line.end);
+        let after = document.slice(*cursor..line.end);
         // Clients differ in whether they replace the rest of a word.
-        if !is_worth_showing(&suggestion.text) || behind.starts_with(is_of_a_word) {
+        if !is_worth_showing(&suggestion.text) || after.starts_with(is_of_a_word) {
             return None;
         }
         let before = document.slice(line.start..*cursor);

@@ -124,7 +124,7 @@ fn actions() -> impl Strategy<Value = Vec<EditorAction>> {
 struct Editor {
     units: Vec<u16>,
     /// Whether the server received every change.
-    is_told: bool,
+    is_in_step: bool,
     sent: Vec<u8>,
     version: i32,
     requests: i64,
@@ -138,7 +138,7 @@ impl Editor {
     fn new() -> Self {
         let mut editor = Self {
             units: Vec::new(),
-            is_told: true,
+            is_in_step: true,
             sent: Vec::new(),
             version: 0,
             requests: 0,
@@ -165,13 +165,13 @@ impl Editor {
             }
             EditorAction::ReplaceAll(text, notation) => {
                 self.units.clone_from(text);
-                self.is_told = true;
+                self.is_in_step = true;
                 let change = self.change(None, text, *notation);
                 self.send(&change);
             }
             EditorAction::Damage(from, to, text, damage) => {
                 let change = self.replace(*from, *to, text, Notation::Plain);
-                self.is_told = false;
+                self.is_in_step = false;
                 self.send_damaged(&change, *damage);
             }
             EditorAction::Reopen(text, notation) => {
@@ -188,7 +188,7 @@ impl Editor {
     }
 
     fn open(&mut self, notation: Notation) {
-        self.is_told = true;
+        self.is_in_step = true;
         let text = json_text(&self.units, notation);
         let params = [
             format!(r#"{{"textDocument":{{"uri":"{URI}","languageId":"rust","version":0,"#)
@@ -263,7 +263,7 @@ impl Editor {
             self.position(at)
         );
         self.send(body.as_bytes());
-        let known = self.is_told.then(|| (self.units.clone(), at));
+        let known = self.is_in_step.then(|| (self.units.clone(), at));
         self.asked.push(known);
     }
 
@@ -362,9 +362,9 @@ async fn conversation(sent: &[u8]) -> (Vec<Message>, Vec<Value>) {
     let front = Front::new("0", session, Arc::clone(&lifecycle), greeted.clone());
     let (output, mut answers) = tokio::io::duplex(1 << 20);
     converse(sent, output, front, outbox, greeted, &lifecycle).await;
-    let mut told = Vec::new();
+    let mut received = Vec::new();
     while let Some(message) = inbox.recv().await {
-        told.push(message);
+        received.push(message);
     }
     let mut bytes = Vec::new();
     answers.read_to_end(&mut bytes).await.expect("in memory");
@@ -372,22 +372,22 @@ async fn conversation(sent: &[u8]) -> (Vec<Message>, Vec<Value>) {
     while let Some(Frame::Body(body)) = read_frame(&mut input).await.expect("in memory") {
         messages.push(serde_json::from_slice(&body).expect("JSON"));
     }
-    (told, messages)
+    (received, messages)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_server_has_the_editor_s_text_or_says_nothing(actions in actions()) {
+    fn the_server_has_the_editor_s_text_or_answers_nothing(actions in actions()) {
         let mut editor = Editor::new();
         for action in &actions {
             editor.perform(action);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let (told, messages) = runtime.block_on(conversation(&editor.sent));
+        let (received, messages) = runtime.block_on(conversation(&editor.sent));
 
-        let mut asked = told.into_iter().filter_map(|message| match message {
+        let mut asked = received.into_iter().filter_map(|message| match message {
             Message::Requested { snapshot, cursor, .. } => Some((snapshot, cursor)),
             _ => None,
         });
@@ -402,7 +402,7 @@ proptest! {
             let is_inside = text.encode_utf16().nth(*at).is_some_and(|unit| (0xdc00..0xe000).contains(&unit));
             prop_assert_eq!(cursor, at - usize::from(is_inside));
         }
-        prop_assert!(asked.next().is_none(), "the session is asked about a text that nobody knows");
+        prop_assert!(asked.next().is_none(), "the session is asked about an unknown text");
 
         // Each request has one answer, and there are no other messages.
         let mut ids: Vec<i64> = messages.iter().filter_map(|message| message["id"].as_i64()).collect();

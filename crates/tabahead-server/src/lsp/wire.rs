@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_tells_which_documents_it_may_have_changed() {
+    fn an_unreadable_message_gives_the_documents_it_may_have_changed() {
         let named = |uri: &str| AffectedDocuments::Named(vec![uri.to_owned()]);
         for (text, expected) in [
             ("", AffectedDocuments::None),

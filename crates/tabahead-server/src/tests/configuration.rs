@@ -5,13 +5,13 @@ use serde_json::json;
 use super::{
     URI,
     client::{self, Client, Started},
-    says,
+    generates,
     statistics::assert_tokens_add_up,
 };
 
 #[tokio::test(start_paused = true)]
 async fn settings_come_from_initialize_and_from_changes_and_bad_ones_are_refused_by_name() {
-    let mut client = Client::start(says("1;\n")).await;
+    let mut client = Client::start(generates("1;\n")).await;
     client
         .initialize(json!({
             "editorInfo": {"name": "x", "version": "1"},
@@ -77,11 +77,11 @@ async fn settings_come_from_initialize_and_from_changes_and_bad_ones_are_refused
     client.load(Ok(client::profile()));
     client.suggestion(URI, (0, 8)).await;
     // All figures are those of the new model: tokens still add up.
-    let anew = client.stats().await;
-    assert_eq!(anew["requests"], 1, "{anew}");
-    assert_eq!(anew["misses"], 1, "{anew}");
-    assert_eq!(anew["latency"]["miss"]["count"], 1, "{anew}");
-    assert_tokens_add_up(&anew);
+    let stats = client.stats().await;
+    assert_eq!(stats["requests"], 1, "{stats}");
+    assert_eq!(stats["misses"], 1, "{stats}");
+    assert_eq!(stats["latency"]["miss"]["count"], 1, "{stats}");
+    assert_tokens_add_up(&stats);
     client.stop(0).await;
 }
 
@@ -92,7 +92,7 @@ async fn flags_win_over_the_editor_and_the_editor_over_the_file() {
         flags: json!({"threads": 3}),
         ..Started::default()
     };
-    let mut client = Client::start_with(started, says("x")).await;
+    let mut client = Client::start_with(started, generates("x")).await;
     client
         .initialize(json!({"threads": 2, "speculation": {"enabled": true}}))
         .await;
@@ -110,7 +110,7 @@ async fn bad_initial_settings_leave_the_files() {
         file: json!({"threads": 2}),
         ..Started::default()
     };
-    let mut client = Client::start_with(started, says("1;\n")).await;
+    let mut client = Client::start_with(started, generates("1;\n")).await;
     client.initialize(json!({"treads": 9})).await;
     let shown = client.notified("window/showMessage").await;
     assert_eq!(

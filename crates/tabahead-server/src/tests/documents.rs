@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::{
     URI,
     client::{self, Client},
-    says,
+    generates,
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_request_behind_a_burst_of_changes_sees_the_last_text() {
-    let mut client = Client::ready(says("()")).await;
+async fn a_request_after_a_burst_of_changes_sees_the_last_text() {
+    let mut client = Client::ready(generates("()")).await;
     client.open(URI, "let 𝒳 = \r\n").await;
     let mut text = String::from("let 𝒳 = ");
     for version in 2..502_i64 {
@@ -41,7 +41,7 @@ async fn a_request_behind_a_burst_of_changes_sees_the_last_text() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_change_silences_its_document_until_the_next_full_text() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     client
         .notify(
@@ -56,7 +56,7 @@ async fn an_unreadable_change_silences_its_document_until_the_next_full_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_may_have_been_a_change_puts_its_document_out_of_step() {
+async fn any_possible_change_puts_its_document_out_of_step() {
     let other = "file:///w/b.rs";
     let change = |uri: &str, rest: &str| {
         format!(
@@ -89,7 +89,7 @@ async fn whatever_may_have_been_a_change_puts_its_document_out_of_step() {
         ),
     ];
     for (body, is_named) in lost {
-        let mut client = Client::ready(says("1;\n")).await;
+        let mut client = Client::ready(generates("1;\n")).await;
         client.open(URI, "let a = ").await;
         client.open(other, "let b = ").await;
         client.send_raw(&body).await;
@@ -116,7 +116,7 @@ async fn whatever_may_have_been_a_change_puts_its_document_out_of_step() {
 
 #[tokio::test(start_paused = true)]
 async fn versions_that_are_not_ours_are_answered_null_and_the_order_of_arrival_counts() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     // A change that claims to be older still makes the newest text.
     client.change(URI, -5, "let abc = ").await;
@@ -145,7 +145,7 @@ async fn versions_that_are_not_ours_are_answered_null_and_the_order_of_arrival_c
 
 #[tokio::test(start_paused = true)]
 async fn positions_out_of_range_are_clamped() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = \nlet b = ").await;
     for position in [
         json!({"line": 1, "character": 4_000_000_000_u32}),
@@ -191,7 +191,7 @@ async fn both_encodings_and_crlf_give_the_same_place() {
         (json!(["utf-8"]), "utf-8", 15),
         (json!(["utf-32"]), "utf-32", 12),
     ] {
-        let mut client = Client::start(says("len();\r\n")).await;
+        let mut client = Client::start(generates("len();\r\n")).await;
         let answer = client
             .request(
                 "initialize",
@@ -213,7 +213,7 @@ async fn both_encodings_and_crlf_give_the_same_place() {
 
 #[tokio::test(start_paused = true)]
 async fn half_an_emoji_at_a_time_and_bytes_that_are_no_text_keep_the_document() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     let tail = |client: &Client| client.backend().started().last().map(|r| r.tail.clone());
     // Two changes, written like JavaScript's.
     client.open(URI, "let a = ").await;
@@ -248,7 +248,7 @@ async fn half_an_emoji_at_a_time_and_bytes_that_are_no_text_keep_the_document() 
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_of_a_notebook_is_a_document_with_a_name_in_its_own_language() {
-    let mut client = Client::ready(says("1\n")).await;
+    let mut client = Client::ready(generates("1\n")).await;
     let cell = "vscode-notebook-cell:/w/look%20here.ipynb#W0sZmlsZQ%3D%3D";
     let document = json!({"uri": cell, "languageId": "python", "version": 1, "text": "a = "});
     client

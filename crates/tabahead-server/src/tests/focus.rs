@@ -6,12 +6,12 @@ use tabahead_context::Goal;
 use super::{
     URI,
     client::{self, Client},
-    says,
+    generates,
 };
 
 #[tokio::test(start_paused = true)]
-async fn the_status_says_why_there_is_nothing_where_the_focus_is() {
-    let mut client = Client::ready(says("x")).await;
+async fn the_status_has_the_reason_for_no_suggestions_where_the_focus_is() {
+    let mut client = Client::ready(generates("x")).await;
     let secret = "file:///w/.env";
     let focus = "textDocument/didFocus";
     let in_document = |uri: &str| json!({"textDocument": {"uri": uri}});
@@ -28,15 +28,15 @@ async fn the_status_says_why_there_is_nothing_where_the_focus_is() {
         .await;
     client.notify(focus, json!({})).await;
     client.stats().await;
-    let told: Vec<_> = client
+    let statuses: Vec<_> = client
         .all_notified("tabahead/status")
         .await
         .iter()
         .map(|status| format!("{}: {}", status["kind"], status["message"]))
         .collect();
-    let told: Vec<_> = told.iter().map(|line| line.replace('"', "")).collect();
+    let statuses: Vec<_> = statuses.iter().map(|line| line.replace('"', "")).collect();
     assert_eq!(
-        told[told.len() - 5..],
+        statuses[statuses.len() - 5..],
         [
             "Normal: ready",
             "Inactive: a file of this name may hold secrets",
@@ -60,7 +60,7 @@ async fn read_ahead(client: &mut Client) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn the_prompt_where_the_user_is_is_read_ahead() {
-    let mut client = Client::ready(says("x")).await;
+    let mut client = Client::ready(generates("x")).await;
     let at = |line: u32, character: u32| {
         let position = json!({"line": line, "character": character});
         json!({"textDocument": {"uri": URI, "version": 1}, "position": position})
@@ -90,7 +90,7 @@ async fn the_prompt_where_the_user_is_is_read_ahead() {
 
 #[tokio::test(start_paused = true)]
 async fn only_the_document_with_the_focus_is_read_ahead_when_that_is_reported() {
-    let mut client = Client::ready(says("x")).await;
+    let mut client = Client::ready(generates("x")).await;
     let focus = "textDocument/didFocus";
     let in_document = |uri: &str| json!({"textDocument": {"uri": uri}});
     let other = "file:///w/b.rs";
@@ -114,7 +114,7 @@ async fn only_the_document_with_the_focus_is_read_ahead_when_that_is_reported() 
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_read_ahead_in_documents_without_suggestions() {
-    let mut client = Client::ready(says("x")).await;
+    let mut client = Client::ready(generates("x")).await;
     let secret = "file:///w/.env";
     let in_document = |uri: &str| json!({"textDocument": {"uri": uri}});
     let at_end = |uri: &str| {
@@ -150,7 +150,7 @@ async fn nothing_is_read_ahead_in_documents_without_suggestions() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_open_is_read_ahead_once_the_model_is_there() {
-    let mut client = Client::start(says("x")).await;
+    let mut client = Client::start(generates("x")).await;
     client.initialize(json!({})).await;
     client.open(URI, "let a = 1;\nlet b = ").await;
     let position = json!({"line": 1, "character": 8});

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{URI, client::Client, holds, says};
+use super::{URI, client::Client, generates, holds};
 
 #[tokio::test(start_paused = true)]
-async fn the_handshake_says_what_the_server_can() {
-    let mut client = Client::start(says("x")).await;
+async fn the_handshake_has_the_capabilities_of_the_server() {
+    let mut client = Client::start(generates("x")).await;
     let answer = client
         .request("initialize", json!({"capabilities": {}, "processId": null}))
         .await;
@@ -30,7 +30,7 @@ async fn the_handshake_says_what_the_server_can() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_before_initialize_and_after_shutdown_are_refused() {
-    let mut client = Client::start(says("x")).await;
+    let mut client = Client::start(generates("x")).await;
     let methods = [
         "textDocument/inlineCompletion",
         "tabahead/stats",
@@ -55,7 +55,7 @@ async fn requests_before_initialize_and_after_shutdown_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_may_say_more_of_itself_than_is_read() {
+async fn a_client_may_send_more_about_itself_than_is_read() {
     let nested = format!("{}{}", "[".repeat(150), "]".repeat(150));
     let folders = vec![json!({"uri": "file:///w", "name": "w".repeat(100)}); 45_000];
     let folders = Value::from(folders).to_string();
@@ -65,7 +65,7 @@ async fn a_client_may_say_more_of_itself_than_is_read() {
         format!("\"capabilities\":{{}},\"workspaceFolders\":{folders}"),
         "\"processId\":null,\"clientInfo\":7".to_owned(),
     ] {
-        let mut client = Client::start(says("x")).await;
+        let mut client = Client::start(generates("x")).await;
         let body =
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{{more}}}}}"#);
         client.send_raw(&body).await;
@@ -79,7 +79,7 @@ async fn a_client_may_say_more_of_itself_than_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn thousands_of_requests_wait_and_the_server_still_listens() {
+async fn thousands_of_requests_wait_and_the_server_still_reads() {
     const DOCUMENTS: usize = 2_000;
     for ends in ["exit", "the input's end"] {
         let mut client = Client::start(holds).await;
@@ -111,7 +111,7 @@ async fn thousands_of_requests_wait_and_the_server_still_listens() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_more_ends_the_server_by_closing_either_side() {
     // The client fills the pipe without reading, and closes the server's input.
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     for id in 0..20_000 {
         client
             .send_raw(&json!({"jsonrpc": "2.0", "id": id, "method": "tabahead/stats"}).to_string())
@@ -121,7 +121,7 @@ async fn a_client_that_reads_nothing_more_ends_the_server_by_closing_either_side
     assert_eq!(client.ended_unread().await, 1);
 
     // The client closes the server's output, and keeps sending.
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     client.close_output();
     client.send_completion(URI, (0, 8)).await;
@@ -163,7 +163,7 @@ async fn the_death_of_the_editor_ends_the_server() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .expect("cat is everywhere");
-    let mut client = Client::start(says("x")).await;
+    let mut client = Client::start(generates("x")).await;
     let params = json!({"capabilities": {}, "processId": editor.id()});
     client.request("initialize", params).await;
     editor.kill().expect("it is ours");

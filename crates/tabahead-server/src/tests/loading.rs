@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::{
     URI,
     client::{self, Client},
-    says,
+    generates,
 };
 
 #[tokio::test(start_paused = true)]
 async fn requests_wait_for_the_model_and_only_the_newest_is_worth_it() {
-    let mut client = Client::start(says("1;\n")).await;
+    let mut client = Client::start(generates("1;\n")).await;
     client.initialize(json!({})).await;
     client.open(URI, "let a = ").await;
     let first = client.send_completion(URI, (0, 8)).await;
@@ -37,8 +37,8 @@ async fn requests_wait_for_the_model_and_only_the_newest_is_worth_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_that_cannot_be_loaded_is_said_once_and_the_server_lives() {
-    let mut client = Client::start(says("x")).await;
+async fn a_model_that_cannot_be_loaded_is_reported_once_and_the_server_runs() {
+    let mut client = Client::start(generates("x")).await;
     client.initialize(json!({})).await;
     client.open(URI, "let a = ").await;
     let early = client.send_completion(URI, (0, 8)).await;
@@ -71,7 +71,7 @@ async fn a_model_that_cannot_be_loaded_is_said_once_and_the_server_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn the_model_is_warmed_when_a_document_is_opened() {
-    let mut client = Client::ready(says("x")).await;
+    let mut client = Client::ready(generates("x")).await;
     client.stats().await;
     assert_eq!(client.backend().warmed(), 0);
     client.open(URI, "let a = ").await;

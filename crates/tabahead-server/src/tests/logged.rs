@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     URI,
     client::{self, Client},
-    says,
+    generates,
 };
 
 #[tokio::test]
@@ -18,16 +18,16 @@ async fn no_text_is_logged() {
             .env("TABAHEAD_LOGGED_ALONE", "1")
             .output()
             .expect("the test program starts");
-        let said = String::from_utf8_lossy(&alone.stdout);
+        let output = String::from_utf8_lossy(&alone.stdout);
         assert!(
-            alone.status.success() && said.contains("1 passed"),
-            "{said}"
+            alone.status.success() && output.contains("1 passed"),
+            "{output}"
         );
         return;
     }
     let log = client::Log::default();
     let _logging = log.capture();
-    let mut client = Client::ready(says("XYZZY(1);\n")).await;
+    let mut client = Client::ready(generates("XYZZY(1);\n")).await;
     client.open(URI, "let PLUGH = ").await;
     client.change(URI, 2, "let PLUGH = FROBOZZ + ").await;
     client.suggestion(URI, (0, 22)).await;

@@ -6,7 +6,7 @@ use tabahead_backend::Script;
 use super::{
     URI,
     client::{self, Client},
-    says,
+    generates,
 };
 
 /// Starts a client that declares these features of text documents; also returns the server's
@@ -32,7 +32,9 @@ async fn declaring(
 
 /// Starts a client with a completion menu.
 async fn menu(text: &str) -> Client {
-    declaring(json!({"completion": {}}), says(text)).await.0
+    declaring(json!({"completion": {}}), generates(text))
+        .await
+        .0
 }
 
 /// Starts a client that inserts like Neovim 0.11.
@@ -44,7 +46,7 @@ async fn neovim(text: &str) -> Client {
             "documentationFormat": ["markdown", "plaintext"],
         }},
     });
-    declaring(features, says(text)).await.0
+    declaring(features, generates(text)).await.0
 }
 
 async fn ask(client: &mut Client, (line, column): (u32, u32)) -> Value {
@@ -89,7 +91,7 @@ async fn only_a_client_with_a_menu_and_without_inline_completion_gets_items() {
         (json!({"inlineCompletion": {}}), false),
         (json!({}), false),
     ] {
-        let (mut client, capabilities) = declaring(features.clone(), says("1;\n")).await;
+        let (mut client, capabilities) = declaring(features.clone(), generates("1;\n")).await;
         assert_eq!(capabilities["inlineCompletionProvider"], json!({}));
         let provider = if is_offered {
             json!({"resolveProvider": false})
@@ -110,7 +112,7 @@ async fn only_a_client_with_a_menu_and_without_inline_completion_gets_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_replaces_the_word_before_the_cursor_with_what_would_stand_there() {
+async fn an_item_replaces_the_word_before_the_cursor_with_the_accepted_text() {
     let mut client = menu("dth * height\n").await;
     let item = item(&mut client, "let area = self.wi$0;\n").await;
     assert_eq!(
@@ -136,9 +138,9 @@ async fn an_item_replaces_the_word_before_the_cursor_with_what_would_stand_there
 }
 
 #[tokio::test(start_paused = true)]
-async fn words_and_the_closers_behind_them_are_replaced_in_every_encoding() {
+async fn words_and_the_closers_after_them_are_replaced_in_every_encoding() {
     for (encoding, start, cursor) in [("utf-8", 11, 17), ("utf-16", 9, 12), ("utf-32", 8, 10)] {
-        let mut client = Client::start(says("𝒳é_1, b);\n")).await;
+        let mut client = Client::start(generates("𝒳é_1, b);\n")).await;
         let capabilities = json!({
             "general": {"positionEncodings": [encoding]},
             "textDocument": {"completion": {}},
@@ -159,7 +161,7 @@ async fn words_and_the_closers_behind_them_are_replaced_in_every_encoding() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_have_the_documents_ends_and_show_the_first_one_that_says_something() {
+async fn lines_have_the_documents_ends_and_show_the_first_one_that_is_not_blank() {
     let script = |tail: &str| {
         if tail.ends_with("c();") {
             Script::Text("\n    next_step();\n".to_owned())
@@ -185,7 +187,7 @@ async fn lines_have_the_documents_ends_and_show_the_first_one_that_says_somethin
 async fn a_long_line_is_shortened_and_a_fence_is_longer_than_any_in_the_text() {
     let long = "`````one`, two, three, four, five, six, seven, eight, nine, ";
     let features = json!({"completion": {"completionItem": {"documentationFormat": ["markdown"]}}});
-    let (mut client, _) = declaring(features, says(&format!("{long}ten\n"))).await;
+    let (mut client, _) = declaring(features, generates(&format!("{long}ten\n"))).await;
     let item = item(&mut client, "let a = $0\n").await;
     let label = item["label"].as_str().expect("a text");
     assert_eq!(label.chars().count(), 60, "{label}");
@@ -329,7 +331,7 @@ async fn neovim_gets_a_snippet_that_is_the_text() {
 
 #[tokio::test(start_paused = true)]
 async fn neovim_gets_as_much_as_comes_out_right_and_an_accept_is_that_of_a_part() {
-    for (says, fixture, expected, is_whole) in [
+    for (text, fixture, expected, is_whole) in [
         // Neovim adds the indentation of the cursor's line.
         (
             "\n    two();\n",
@@ -343,7 +345,7 @@ async fn neovim_gets_as_much_as_comes_out_right_and_an_accept_is_that_of_a_part(
         ("one, two)\n", "    f($0)\n", Some("one, two"), true),
         ("one, two);\n", "    f($0)\n", Some("one, two"), false),
     ] {
-        let mut client = neovim(says).await;
+        let mut client = neovim(text).await;
         let list = list(&mut client, fixture).await;
         let item = &list["items"][0];
         assert_eq!(item["textEdit"]["newText"].as_str(), expected, "{list}");
@@ -360,12 +362,12 @@ async fn neovim_gets_as_much_as_comes_out_right_and_an_accept_is_that_of_a_part(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plugin_of_neovim_that_inserts_by_itself_gets_what_everybody_gets() {
+async fn a_plugin_of_neovim_that_inserts_by_itself_gets_what_other_clients_get() {
     let features = json!({
         "name": "Neovim",
         "completion": {"completionItem": {"snippetSupport": true, "insertReplaceSupport": true}},
     });
-    let (mut client, _) = declaring(features, says("one, two)\n")).await;
+    let (mut client, _) = declaring(features, generates("one, two)\n")).await;
     let item = item(&mut client, "f($0)\n").await;
     assert_eq!(item["insertTextFormat"], 1);
     assert_eq!(

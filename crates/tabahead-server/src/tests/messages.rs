@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{URI, client::Client, holds, says};
+use super::{URI, client::Client, generates, holds};
 
 #[tokio::test(start_paused = true)]
 async fn malformed_messages_get_an_error_and_change_nothing() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     // A message without an id gets no answer, because Neovim shows an answer without a request as
     // an error.
@@ -117,7 +117,7 @@ async fn every_request_is_answered_once_whatever_else_it_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_of_other_clients_are_taken_as_request_or_notification() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     let item = client.suggestion(URI, (0, 8)).await;
     let document = json!({"textDocument": {"uri": URI}});

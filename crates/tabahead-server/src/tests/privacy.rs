@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     URI,
     client::{Client, Started, profile},
-    says,
+    generates,
 };
 
 const CONFIGURE: &str = "workspace/didChangeConfiguration";
@@ -56,7 +56,7 @@ async fn status_at(client: &mut Client, line: u32) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn secrets_giants_and_other_schemes_are_silent_and_never_reach_the_model() {
-    let mut client = Client::ready(says("x\n")).await;
+    let mut client = Client::ready(generates("x\n")).await;
     let giant = "let a = 1;\n".repeat(400_000);
     for (uri, text) in [
         ("file:///w/.env", "KEY="),
@@ -99,7 +99,7 @@ async fn settings_that_cannot_be_read_turn_everything_off() {
         (format!("{{\"tabahead\":{nested}}}"), 1),
         ("{\"tabahead\":{\"languages\":1e999}}".to_owned(), 1),
     ] {
-        let mut client = Client::ready(says("b")).await;
+        let mut client = Client::ready(generates("b")).await;
         assert!(is_answered(&mut client, "file:///w/a.py").await);
         let body = format!(
             r#"{{"jsonrpc":"2.0","method":"{CONFIGURE}","params":{{"settings":{settings}}}}}"#
@@ -107,15 +107,15 @@ async fn settings_that_cannot_be_read_turn_everything_off() {
         client.send_raw(&body).await;
         let is_answered = is_answered(&mut client, "file:///w/b.py").await;
         assert!(!is_answered, "{}", &settings[..settings.len().min(60)]);
-        let told = client.all_notified("window/showMessage").await;
-        assert_eq!(told.len(), messages, "{told:?}");
+        let shown = client.all_notified("window/showMessage").await;
+        assert_eq!(shown.len(), messages, "{shown:?}");
         client.stop(0).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_settings_of_other_programs_are_no_news() {
-    let mut client = Client::ready(says("b")).await;
+async fn the_settings_of_other_programs_are_not_reported() {
+    let mut client = Client::ready(generates("b")).await;
     let others = json!({"python": {"a": 1}, "editor": {"tabSize": 2}});
     for settings in [others, json!([]), json!({})] {
         let params = json!({"settings": settings});
@@ -128,9 +128,9 @@ async fn the_settings_of_other_programs_are_no_news() {
     client
         .notify(CONFIGURE, json!({"settings": {"tabahead": many}}))
         .await;
-    let told = client.all_notified("window/showMessage").await;
-    assert_eq!(told.len(), 8, "{told:?}");
-    assert!(told[7].to_string().contains("1993 more"), "{}", told[7]);
+    let shown = client.all_notified("window/showMessage").await;
+    assert_eq!(shown.len(), 8, "{shown:?}");
+    assert!(shown[7].to_string().contains("1993 more"), "{}", shown[7]);
     client.stop(0).await;
 }
 
@@ -143,13 +143,13 @@ async fn a_bad_key_in_the_editors_settings_costs_no_rule() {
     for bad in [
         json!({"typo": 1}),
         json!({"max_tokens": 0}),
-        json!({"model": "~nobody/../", "threads": "two"}),
+        json!({"model": "~unknown/../", "threads": "two"}),
     ] {
         let mut options = rules.clone();
         let object = options.as_object_mut().expect("an object");
         object.extend(bad.as_object().expect("an object").clone());
         for is_pushed in [false, true] {
-            let mut client = Client::start(says("1\n")).await;
+            let mut client = Client::start(generates("1\n")).await;
             client
                 .initialize(if is_pushed {
                     json!({})
@@ -160,9 +160,9 @@ async fn a_bad_key_in_the_editors_settings_costs_no_rule() {
             if is_pushed {
                 client.notify(CONFIGURE, json!({"settings": options})).await;
             }
-            let told = client.notified("window/showMessage").await;
-            let told = told["message"].as_str().expect("a line").to_owned();
-            assert!(told.ends_with("every other setting holds"), "{told}");
+            let shown = client.notified("window/showMessage").await;
+            let shown = shown["message"].as_str().expect("a line").to_owned();
+            assert!(shown.ends_with("every other setting holds"), "{shown}");
             client.load(Ok(profile()));
             assert!(!is_answered(&mut client, "file:///w/private/a.py").await);
             assert!(is_answered(&mut client, "file:///w/a.py").await);
@@ -175,17 +175,17 @@ async fn a_bad_key_in_the_editors_settings_costs_no_rule() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_key_in_the_file_costs_no_rule_and_is_told_once() {
+async fn a_bad_key_in_the_file_costs_no_rule_and_is_reported_once() {
     let started = Started {
         file: json!({"typo": 1, "languages": {"rust": false}}),
         ..Started::default()
     };
-    let mut client = Client::start_with(started, says("1\n")).await;
+    let mut client = Client::start_with(started, generates("1\n")).await;
     client.initialize(json!({})).await;
     client.load(Ok(profile()));
-    let told = client.notified("window/showMessage").await;
+    let shown = client.notified("window/showMessage").await;
     assert_eq!(
-        told["message"],
+        shown["message"],
         "tabahead: unknown setting 'typo' (in the configuration file); every other setting holds"
     );
     client
@@ -203,14 +203,14 @@ async fn a_bad_key_in_the_file_costs_no_rule_and_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_that_nobody_can_read_turns_everything_off_until_it_is_mended() {
-    let mut client = Client::ready(says("1\n")).await;
+async fn an_unreadable_rule_turns_everything_off_until_it_is_mended() {
+    let mut client = Client::ready(generates("1\n")).await;
     let rules = |glob: &str| json!({"settings": {"paths": [{"glob": glob, "enabled": false}]}});
     client.notify(CONFIGURE, rules("private/[")).await;
-    let told = client.notified("window/showMessage").await["message"].to_string();
+    let shown = client.notified("window/showMessage").await["message"].to_string();
     assert!(
-        told.contains("'private/['") && told.contains("there are no suggestions"),
-        "{told}"
+        shown.contains("'private/['") && shown.contains("there are no suggestions"),
+        "{shown}"
     );
     assert!(!is_answered(&mut client, "file:///w/a.py").await);
     client.notify(CONFIGURE, rules("private/")).await;
@@ -221,7 +221,7 @@ async fn a_rule_that_nobody_can_read_turns_everything_off_until_it_is_mended() {
 
 #[tokio::test(start_paused = true)]
 async fn secrets_and_rules_hold_whatever_the_scheme() {
-    let mut client = Client::ready(says("1\n")).await;
+    let mut client = Client::ready(generates("1\n")).await;
     let rule = json!({"paths": [{"glob": "~/private", "enabled": false}]});
     client.notify(CONFIGURE, json!({"settings": rule})).await;
     for uri in [
@@ -250,7 +250,7 @@ async fn secrets_and_rules_hold_whatever_the_scheme() {
 
 #[tokio::test(start_paused = true)]
 async fn secret_values_are_out_of_the_models_reach_in_every_file() {
-    let mut client = Client::ready(says("1\n")).await;
+    let mut client = Client::ready(generates("1\n")).await;
     let filler = "x = 1\n".repeat(1500);
     let token = format!("API_TOKEN = \"sk_live_{VALUE}\"\n");
     let key = format!(
@@ -278,8 +278,8 @@ async fn secret_values_are_out_of_the_models_reach_in_every_file() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_with_a_secret_is_silent_and_the_status_says_why() {
-    let mut client = Client::ready(says("1\n")).await;
+async fn a_line_with_a_secret_is_silent_and_the_status_has_the_reason() {
+    let mut client = Client::ready(generates("1\n")).await;
     client
         .open(URI, &format!("password = '{VALUE}'\nb = \n"))
         .await;
@@ -300,7 +300,7 @@ async fn a_line_with_a_secret_is_silent_and_the_status_says_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_suggestion_that_would_make_a_secret_is_not_shown() {
-    let mut client = Client::ready(says(&format!("{VALUE}\"\n"))).await;
+    let mut client = Client::ready(generates(&format!("{VALUE}\"\n"))).await;
     client.open(URI, "a = \"\ntoken = \"\n").await;
     client.suggestion(URI, (0, 5)).await;
     let answer = client.complete(URI, (1, 9)).await;

@@ -9,7 +9,7 @@ use tabahead_session::{Recorded, Recorder};
 use super::{
     URI,
     client::{Client, Started, profile},
-    holds, says,
+    generates, holds,
 };
 
 /// Keeps a line for each recorded event.
@@ -105,14 +105,14 @@ async fn accept(client: &mut Client, item: &Value) {
 }
 
 /// Waits until the server has read everything sent so far; returns the recorded events.
-async fn told(client: &mut Client, lines: &Lines) -> Vec<String> {
+async fn recorded(client: &mut Client, lines: &Lines) -> Vec<String> {
     client.stats().await;
     lines.take()
 }
 
 #[tokio::test(start_paused = true)]
 async fn edits_that_come_together_are_recorded_one_by_one_in_units_of_the_whole_text() {
-    let (mut client, lines) = ready(says("x")).await;
+    let (mut client, lines) = ready(generates("x")).await;
     client.open(URI, "a𝒳\r\nb\r\n").await;
     edit(
         &mut client,
@@ -135,20 +135,20 @@ async fn edits_that_come_together_are_recorded_one_by_one_in_units_of_the_whole_
         r#"changed 0 v3 0..10 "new\n""#,
         "closed 0",
     ];
-    assert_eq!(told(&mut client, &lines).await, expected);
+    assert_eq!(recorded(&mut client, &lines).await, expected);
     client.stop(0).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_answers_and_accepts_are_recorded_in_either_order_of_change_and_report() {
-    let (mut client, lines) = ready(says("1;\n")).await;
+    let (mut client, lines) = ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     let item = client.suggestion(URI, (0, 8)).await;
     edit(&mut client, 2, &[([0, 8, 0, 8], "1;")]).await;
     accept(&mut client, &item).await;
     client.complete(URI, (0, 10)).await;
     client.complete(URI, (0, 10)).await;
-    let lines_told = told(&mut client, &lines).await;
+    let events = recorded(&mut client, &lines).await;
     let expected = [
         r#"opened 0 /w/a.rs "let a = ""#,
         "cursor 0 8",
@@ -159,9 +159,9 @@ async fn requests_answers_and_accepts_are_recorded_in_either_order_of_change_and
         "cursor 0 10",
         "asked 0 v2 r1",
     ];
-    assert_eq!(lines_told[..8], expected);
-    assert!(lines_told.contains(&"asked 0 v2 r2".to_owned()));
-    assert!(!lines_told[8..].contains(&"cursor 0 10".to_owned()));
+    assert_eq!(events[..8], expected);
+    assert!(events.contains(&"asked 0 v2 r2".to_owned()));
+    assert!(!events[8..].contains(&"cursor 0 10".to_owned()));
 
     client.change(URI, 3, "let b = ").await;
     let item = client.suggestion(URI, (0, 8)).await;
@@ -176,7 +176,7 @@ async fn requests_answers_and_accepts_are_recorded_in_either_order_of_change_and
         "accepted 0 v4",
         r#"changed 0 v5 10..10 "\n""#,
     ];
-    assert_eq!(told(&mut client, &lines).await, expected);
+    assert_eq!(recorded(&mut client, &lines).await, expected);
     client.stop(0).await;
 }
 
@@ -195,12 +195,12 @@ async fn every_request_that_is_recorded_ends() {
     client.notify("$/cancelRequest", json!({"id": third})).await;
     client.send_completion(URI, (0, 5)).await;
     client.change(URI, 2, "let b = ").await;
-    let told = told(&mut client, &lines).await;
+    let events = recorded(&mut client, &lines).await;
     for request in 0..4 {
-        let ends = told
+        let ends = events
             .iter()
             .filter(|line| line.starts_with(&format!("cancelled r{request}")));
-        assert_eq!(ends.count(), 1, "{told:#?}");
+        assert_eq!(ends.count(), 1, "{events:#?}");
     }
     client.stop(0).await;
 
@@ -215,7 +215,7 @@ async fn every_request_that_is_recorded_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn what_gets_no_suggestions_is_never_recorded() {
-    let (mut client, lines) = start(says("x")).await;
+    let (mut client, lines) = start(generates("x")).await;
     let off =
         json!({"paths": [{"glob": "private/**", "enabled": false}], "languages": {"rust": true}});
     client.initialize(off).await;
@@ -231,7 +231,7 @@ async fn what_gets_no_suggestions_is_never_recorded() {
         client.change(uri, 2, "hush hush").await;
         client.complete(uri, (0, 4)).await;
     }
-    assert!(told(&mut client, &lines).await.is_empty());
+    assert!(recorded(&mut client, &lines).await.is_empty());
 
     // A document that is turned off later is closed; turned on again, it opens with its text at
     // that time.
@@ -252,15 +252,15 @@ async fn what_gets_no_suggestions_is_never_recorded() {
         r#"opened 5 /w/a.rs "3""#,
         r#"changed 5 v4 0..1 "4""#,
     ];
-    let told_now = told(&mut client, &lines).await;
-    let of_rust: Vec<&String> = told_now.iter().filter(|line| line.contains(" 5")).collect();
+    let events = recorded(&mut client, &lines).await;
+    let of_rust: Vec<&String> = events.iter().filter(|line| line.contains(" 5")).collect();
     assert_eq!(of_rust, expected);
     client.stop(0).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_document_is_recorded_only_while_it_is_small_enough() {
-    let (mut client, lines) = ready(says("x")).await;
+    let (mut client, lines) = ready(generates("x")).await;
     client.open(URI, "1").await;
     client.change(URI, 2, &"x".repeat((4 << 20) + 1)).await;
     client.change(URI, 3, "3").await;
@@ -269,29 +269,29 @@ async fn a_document_is_recorded_only_while_it_is_small_enough() {
         "closed 0",
         r#"opened 0 /w/a.rs "3""#,
     ];
-    assert_eq!(told(&mut client, &lines).await, expected);
+    assert_eq!(recorded(&mut client, &lines).await, expected);
     client.stop(0).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_is_recorded_until_a_secret_value_stands_in_it() {
+async fn a_document_is_recorded_until_it_has_a_secret_value() {
     let (mut client, lines) = ready(holds).await;
     client.open(URI, "password = '9f86d081884c7d65'\n").await;
-    assert_eq!(told(&mut client, &lines).await, [""; 0]);
+    assert_eq!(recorded(&mut client, &lines).await, [""; 0]);
     // Nor when the value is removed: the rest of the text is not searched again.
     client.change(URI, 2, "password = ''\n").await;
-    assert_eq!(told(&mut client, &lines).await, [""; 0]);
+    assert_eq!(recorded(&mut client, &lines).await, [""; 0]);
 
     client.open(URI, "password = ''\nx = 1\n").await;
-    assert_eq!(told(&mut client, &lines).await.len(), 1);
+    assert_eq!(recorded(&mut client, &lines).await.len(), 1);
     edit(&mut client, 2, &[([1, 0, 1, 1], "y")]).await;
     edit(&mut client, 3, &[([0, 12, 0, 12], "9f86d081884c7d65")]).await;
     edit(&mut client, 4, &[([1, 0, 1, 1], "z")]).await;
-    let told = told(&mut client, &lines).await;
-    assert_eq!(told.len(), 2, "{told:?}");
+    let events = recorded(&mut client, &lines).await;
+    assert_eq!(events.len(), 2, "{events:?}");
     assert!(
-        told[0].starts_with("changed") && told[1].starts_with("closed"),
-        "{told:?}"
+        events[0].starts_with("changed") && events[1].starts_with("closed"),
+        "{events:?}"
     );
     client.stop(0).await;
 }

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{URI, client::Client, says};
+use super::{URI, client::Client, generates};
 
 #[tokio::test(start_paused = true)]
 async fn what_becomes_of_suggestions_is_counted() {
-    let mut client = Client::ready(says("one two(three);\nfour five;\n")).await;
+    let mut client = Client::ready(generates("one two(three);\nfour five;\n")).await;
     client.open(URI, "let a = \n").await;
     let item = client.suggestion(URI, (0, 8)).await;
     assert_eq!(item["insertText"], "one two(three);");
@@ -50,7 +50,7 @@ async fn what_becomes_of_suggestions_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_suggestion_of_another_source_is_looked_ahead_of() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     let shown = json!({
         "textDocument": {"uri": URI},

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::{
     URI,
     client::{self, Client},
-    holds, says,
+    generates, holds,
 };
 
 #[tokio::test(start_paused = true)]
 async fn a_suggestion_has_text_an_empty_range_at_the_cursor_and_the_accepted_command() {
-    let mut client = Client::ready(says("add(a, b)\n")).await;
+    let mut client = Client::ready(generates("add(a, b)\n")).await;
     client.open(URI, "fn main() {\n    let sum = \n}\n").await;
     let item = client.suggestion(URI, (1, 14)).await;
     assert_eq!(item["insertText"], "add(a, b)");
@@ -73,7 +73,7 @@ async fn a_superseded_request_is_answered_null() {
 
 #[tokio::test(start_paused = true)]
 async fn a_selected_popup_item_is_extended_or_nothing_is_shown() {
-    let mut client = Client::ready(says("th()\n")).await;
+    let mut client = Client::ready(generates("th()\n")).await;
     client.open(URI, "x.le\ny").await;
     let selecting = |text: &str, start: [u32; 2], end: [u32; 2]| {
         let place = |[line, character]: [u32; 2]| json!({"line": line, "character": character});
@@ -131,7 +131,7 @@ async fn answers_copy_from_the_other_open_files_but_not_from_secrets() {
         texts.sort_unstable();
         texts
     };
-    let mut client = Client::start(says("1;\n")).await;
+    let mut client = Client::start(generates("1;\n")).await;
     let off = json!({"speculation": {"enabled": false}});
     client.initialize(off).await;
     client.load(Ok(client::profile()));

@@ -8,7 +8,7 @@ use tabahead_backend::Script;
 use super::{
     URI,
     client::{self, Client, Started},
-    says,
+    generates,
 };
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn a_server_has_a_file_of_figures_as_soon_as_it_runs() {
         ..Started::default()
     };
     let start = tokio::time::Instant::now();
-    let client = Client::start_with(started, says("1;\n")).await;
+    let client = Client::start_with(started, generates("1;\n")).await;
     // The clock advances only while the server waits, and not while it writes a file.
     while crate::running_stats(folder.path()).is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
@@ -97,13 +97,13 @@ async fn a_server_has_a_file_of_figures_as_soon_as_it_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_figures_of_a_running_server_lie_in_a_file_until_it_ends() {
+async fn the_figures_of_a_running_server_are_in_a_file_until_it_ends() {
     let folder = tempfile::tempdir().expect("a folder");
     let started = Started {
         stats_dir: Some(folder.path().to_owned()),
         ..Started::default()
     };
-    let mut client = Client::start_with(started, says("1;\n")).await;
+    let mut client = Client::start_with(started, generates("1;\n")).await;
     client.initialize(json!({})).await;
     client.load(Ok(client::profile()));
     client.open(URI, "let a = ").await;
@@ -151,12 +151,12 @@ async fn the_engine_counts_the_tokens_that_the_session_received() {
     assert!(stats["tokens"]["prefilled"].as_u64() > Some(0), "{stats}");
     assert_tokens_add_up(&stats);
     assert!(stats["tokens"]["per_second"].as_u64() > Some(0), "{stats}");
-    let told = client.all_notified("tabahead/status").await;
-    let told: Vec<_> = told
+    let statuses = client.all_notified("tabahead/status").await;
+    let statuses: Vec<_> = statuses
         .iter()
         .filter_map(|status| status["message"].as_str())
         .collect();
-    let (ready, loading) = told.split_last().expect("the status was told");
+    let (ready, loading) = statuses.split_last().expect("the status was reported");
     assert_eq!(*ready, "ready");
     assert_eq!(loading.last(), Some(&"loading the model, 100 %"));
     client.stop(0).await;

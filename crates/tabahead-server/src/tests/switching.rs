@@ -8,7 +8,7 @@ use tabahead_context::ModelProfile;
 use super::{
     URI,
     client::{self, Client, Started},
-    holds, says,
+    generates, holds,
 };
 
 const CONFIGURE: &str = "workspace/didChangeConfiguration";
@@ -33,7 +33,7 @@ async fn model(client: &mut Client) -> Value {
 
 /// Returns the statuses reported so far, in short form.
 async fn statuses(client: &mut Client) -> Vec<String> {
-    let told = client.all_notified("tabahead/status").await;
+    let reported = client.all_notified("tabahead/status").await;
     let of = |status: &Value| {
         let busy = if status["busy"] == true { " busy" } else { "" };
         let percent = match &status["percent"] {
@@ -46,12 +46,12 @@ async fn statuses(client: &mut Client) -> Vec<String> {
             status["message"].as_str().expect("a message")
         )
     };
-    told.iter().map(of).collect()
+    reported.iter().map(of).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_model_before_answers_until_the_other_one_is_ready() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     client.suggestion(URI, (0, 8)).await;
     statuses(&mut client).await;
@@ -82,7 +82,7 @@ async fn the_model_before_answers_until_the_other_one_is_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn figures_are_those_of_one_model() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     client.suggestion(URI, (0, 8)).await;
     configure(&mut client, json!({"model": "/models/other.gguf"})).await;
@@ -124,7 +124,7 @@ async fn what_still_waits_when_the_model_changes_is_answered_by_the_other_one() 
 
 #[tokio::test(start_paused = true)]
 async fn a_request_from_before_any_model_is_answered_by_the_one_that_was_named_meanwhile() {
-    let mut client = Client::start(says("1;\n")).await;
+    let mut client = Client::start(generates("1;\n")).await;
     client.initialize(json!({})).await;
     client.open(URI, "let a = ").await;
     let early = client.send_completion(URI, (0, 8)).await;
@@ -136,8 +136,8 @@ async fn a_request_from_before_any_model_is_answered_by_the_one_that_was_named_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_model_is_told_each_time_and_the_one_before_stays() {
-    let mut client = Client::ready(says("1;\n")).await;
+async fn a_refused_model_is_reported_each_time_and_the_one_before_stays() {
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     for _ in 0..2 {
         configure(&mut client, json!({"model": "/models/chat.gguf"})).await;
@@ -150,14 +150,14 @@ async fn a_refused_model_is_told_each_time_and_the_one_before_stays() {
         client.suggestion(URI, (0, 8)).await;
     }
     assert_eq!(client.launches(), 3);
-    let told = statuses(&mut client).await;
-    assert_eq!(told.last().map(String::as_str), Some("Normal: ready"));
+    let reported = statuses(&mut client).await;
+    assert_eq!(reported.last().map(String::as_str), Some("Normal: ready"));
     client.stop(0).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_model_is_not_waited_for_when_the_one_before_is_wanted_again() {
-    let mut client = Client::ready(says("1;\n")).await;
+    let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;
     configure(&mut client, json!({"model": "/models/other.gguf"})).await;
     // Changing another setting does not restart the loading.
@@ -172,14 +172,14 @@ async fn a_model_is_not_waited_for_when_the_one_before_is_wanted_again() {
     client.load(Ok(another()));
     assert_eq!(model(&mut client).await, "script");
     assert_eq!(client.launches(), 2);
-    let told = statuses(&mut client).await;
-    assert_eq!(told.last().map(String::as_str), Some("Normal: ready"));
+    let reported = statuses(&mut client).await;
+    assert_eq!(reported.last().map(String::as_str), Some("Normal: ready"));
     client.stop(0).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_could_not_be_loaded_is_tried_again_with_the_next_settings() {
-    let mut client = Client::start(says("1;\n")).await;
+    let mut client = Client::start(generates("1;\n")).await;
     let settings = json!({"model": "/models/late.gguf"});
     client.initialize(settings.clone()).await;
     client.load(Err("there is nothing".to_owned()));
@@ -212,17 +212,17 @@ async fn a_models_path_counts_from_the_home_or_the_configurations_folder() {
             file: layer.clone(),
             ..Started::default()
         };
-        let mut client = Client::start_with(started, says("x")).await;
+        let mut client = Client::start_with(started, generates("x")).await;
         client.initialize(json!({})).await;
         assert_eq!(client.launched().model, meant);
         client.stop(0).await;
 
-        let mut client = Client::start(says("x")).await;
+        let mut client = Client::start(generates("x")).await;
         client.initialize(layer.clone()).await;
         assert_eq!(client.launched().model, meant);
         client.stop(0).await;
 
-        let mut client = Client::ready(says("x")).await;
+        let mut client = Client::ready(generates("x")).await;
         configure(&mut client, layer).await;
         assert_eq!(client.launched().model, meant);
         client.stop(0).await;

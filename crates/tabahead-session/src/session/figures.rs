@@ -190,7 +190,7 @@ impl SessionFigures {
 
     /// Drops the figures of a model that was replaced: sums over two models are meaningless.
     /// `waiting` is the number of requests that wait for the new one.
-    pub(super) fn begin_anew(&mut self, waiting: usize) {
+    pub(super) fn reset(&mut self, waiting: usize) {
         self.counts = SessionCounts {
             documents: self.counts.documents,
             requests: waiting as u64,

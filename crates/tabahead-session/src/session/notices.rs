@@ -1,4 +1,4 @@
-//! What the editor is told without asking: the status, and problems, none of them twice in a row.
+//! What the editor receives without a request: the status, and problems, none of them twice in a row.
 
 use tokio::sync::mpsc;
 

@@ -87,7 +87,7 @@ impl SessionRecorder {
     }
 
     fn start(&mut self, document: DocumentId, open: &SessionDocument) {
-        self.tell(Recorded::Opened {
+        self.record(Recorded::Opened {
             document: document.0,
             path: open.file().path.clone(),
             text: open.snapshot().clone(),
@@ -162,7 +162,7 @@ impl SessionRecorder {
 
     fn stop(&mut self, document: DocumentId) {
         if self.recorded.remove(&document).is_some() {
-            self.tell(Recorded::Closed {
+            self.record(Recorded::Closed {
                 document: document.0,
             });
         }
@@ -203,10 +203,10 @@ impl SessionRecorder {
             AcceptState::Changed
         };
         for change in changes {
-            self.tell(change);
+            self.record(change);
         }
         if is_accept {
-            self.tell(Recorded::Accepted {
+            self.record(Recorded::Accepted {
                 document: document.0,
                 version: version.0,
             });
@@ -231,12 +231,12 @@ impl SessionRecorder {
         }
         let cursor = snapshot.utf16_unit_of(cursor);
         if recorded.cursor.replace(cursor) != Some(cursor) {
-            self.tell(Recorded::Cursor {
+            self.record(Recorded::Cursor {
                 document: document.0,
                 cursor,
             });
         }
-        self.tell(Recorded::Asked {
+        self.record(Recorded::Asked {
             document: document.0,
             request: request.0,
             version: snapshot.version().0,
@@ -275,7 +275,7 @@ impl SessionRecorder {
                 recorded.accept = AcceptState::Unchanged;
             }
         }
-        self.tell(Recorded::Answered {
+        self.record(Recorded::Answered {
             request: request.0,
             waited: asked.came.elapsed(),
             cancelled: *answer == Answer::Superseded,
@@ -295,7 +295,7 @@ impl SessionRecorder {
         match recorded.accept {
             AcceptState::Changed => {
                 recorded.accept = AcceptState::Unchanged;
-                self.tell(Recorded::Accepted {
+                self.record(Recorded::Accepted {
                     document: document.0,
                     version: version.0,
                 });
@@ -306,7 +306,7 @@ impl SessionRecorder {
         }
     }
 
-    fn tell(&mut self, recorded: Recorded) {
+    fn record(&mut self, recorded: Recorded) {
         if let Some(recorder) = &mut self.recorder {
             recorder.record(recorded);
         }

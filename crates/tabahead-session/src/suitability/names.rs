@@ -578,10 +578,10 @@ fn shorter(name: &str) -> Option<&str> {
         return Some(shorter);
     }
     let (_, extension) = split(name);
-    let says_nothing = MEANINGLESS.contains(&extension)
+    let is_no_kind = MEANINGLESS.contains(&extension)
         || DATA.contains(&extension)
         || extension.bytes().all(|digit| digit.is_ascii_digit());
-    (says_nothing && !extension.is_empty()).then(|| &name[..name.len() - extension.len() - 1])
+    (is_no_kind && !extension.is_empty()).then(|| &name[..name.len() - extension.len() - 1])
 }
 
 /// Returns the name without leading dots and extension, and the extension.

@@ -65,8 +65,8 @@ pub(crate) fn canonical(path: &str) -> String {
     let path = ComposingNormalizerBorrowed::new_nfc().normalize(path);
     let path = path.replace('\\', "/");
     let path = single_slashes(&path);
-    let behind_slash = path.strip_prefix('/').unwrap_or(&path);
-    match drive(behind_slash) {
+    let after_slash = path.strip_prefix('/').unwrap_or(&path);
+    match drive(after_slash) {
         Some((letter, rest)) => format!("{}:{rest}", letter.to_ascii_lowercase()),
         None => path,
     }

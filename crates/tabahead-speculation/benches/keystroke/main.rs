@@ -90,13 +90,13 @@ fn requests(criterion: &mut Criterion) {
     for (kind, suffix) in [("other places", true), ("one place", false)] {
         let state = |number: usize| {
             let before = format!("{head}// note {number}\n{BEFORE}");
-            let behind = if suffix {
+            let after = if suffix {
                 format!("\n// below {number}\n")
             } else {
                 String::new()
             };
             State {
-                document: Document::new(&(before.clone() + &behind), Version(0)),
+                document: Document::new(&(before.clone() + &after), Version(0)),
                 cursor: Offset(before.len()),
             }
         };

@@ -26,7 +26,7 @@ const LINE: [&str; 14] = [
 ];
 
 /// Number of tokens in the story; no path is decoded this far.
-const TOLD: usize = 2_000;
+const STORY_TOKENS: usize = 2_000;
 
 const DOCUMENT: DocumentId = DocumentId(1);
 
@@ -223,9 +223,12 @@ impl Telling {
     }
 
     fn token(&mut self, id: GenerationId) -> GenerationEvent {
-        assert!(self.next < TOLD, "nobody listens so long");
-        let told: String = (0..=self.next).map(word).collect();
-        let text = self.tail[..self.begins].to_string() + &told;
+        assert!(
+            self.next < STORY_TOKENS,
+            "the story is longer than any path"
+        );
+        let written: String = (0..=self.next).map(word).collect();
+        let text = self.tail[..self.begins].to_string() + &written;
         let token = PathToken {
             id: (self.next % LINE.len()) as u32,
             bytes: word(self.next).as_bytes().to_vec(),

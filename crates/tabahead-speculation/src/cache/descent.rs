@@ -103,7 +103,7 @@ impl<'a> Iterator for Descent<'a> {
             let tail = tail_of(path);
             // Texts that sort before this one agree with the tail no further than it does;
             // otherwise they would sort after it. So this bounds all that follow.
-            let agreed = agreed_behind(self.least, tail, self.beginning)?;
+            let agreed = agreed_from(self.least, tail, self.beginning)?;
             self.beginning = &self.beginning[..agreed];
             if agreed == tail.len() {
                 return Some(path);
@@ -114,7 +114,7 @@ impl<'a> Iterator for Descent<'a> {
 }
 
 /// Returns the length of the common prefix of two texts, if it is at least `least`.
-fn agreed_behind(least: usize, one: &[u8], other: &[u8]) -> Option<usize> {
+fn agreed_from(least: usize, one: &[u8], other: &[u8]) -> Option<usize> {
     let (one, other) = (one.split_at_checked(least)?, other.split_at_checked(least)?);
     let further = one.1.iter().zip(other.1).take_while(|(a, b)| a == b);
     (one.0 == other.0).then(|| least + further.count())
@@ -127,5 +127,5 @@ fn tail_of(path: &KnownPath) -> &[u8] {
 fn kept(paths: &Paths, key: ContextKey) -> &KnownPath {
     paths
         .peek(&key)
-        .expect("a path stands among those of its base as long as it is kept")
+        .expect("a path is listed under its base as long as it is kept")
 }

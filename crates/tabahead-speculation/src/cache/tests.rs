@@ -13,12 +13,12 @@ use crate::known_path::KnownPath;
 
 /// Returns a path at the end of the first line of `text` that generates "ab" `tokens` times.
 fn path(text: &str, tokens: usize) -> KnownPath {
-    path_saying(text, &"ab".repeat(tokens))
+    path_with(text, &"ab".repeat(tokens))
 }
 
 /// Returns a path at the end of the first line of `text` that generates `said`, in tokens of two
 /// letters.
-fn path_saying(text: &str, said: &str) -> KnownPath {
+fn path_with(text: &str, middle: &str) -> KnownPath {
     let profile = ModelProfile {
         id: "none".to_string(),
         template: FimTemplate {
@@ -47,7 +47,7 @@ fn path_saying(text: &str, said: &str) -> KnownPath {
     // The first token spells the forced bytes and more.
     let mut bytes =
         known.question.path.tail().as_bytes()[known.question.path.boundary()..].to_vec();
-    for letters in said.as_bytes().chunks(2) {
+    for letters in middle.as_bytes().chunks(2) {
         bytes.extend(letters);
         let token = PathToken {
             id: 7,
@@ -128,14 +128,14 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
     let mut random = Random::new(2);
     let mut found = 0;
     for kept in [3, 20, 200] {
-        let budget = kept * size_of_entry(&path_saying("aaaa\nfoo", "abab"));
+        let budget = kept * size_of_entry(&path_with("aaaa\nfoo", "abab"));
         let mut cache = SuggestionCache::new(budget);
         // All paths, whether still in the cache or evicted.
         let mut all: Vec<KnownPath> = Vec::new();
         for _ in 0..1_500 {
             let (tail, base) = (letters(&mut random, 9), random.below(2));
-            let said = letters(&mut random, 14);
-            let new = path_saying(&format!("{tail}\nsuffix {base}\n"), &said);
+            let middle = letters(&mut random, 14);
+            let new = path_with(&format!("{tail}\nsuffix {base}\n"), &middle);
             all.retain(|path| path.question.view.key != new.question.view.key);
             all.push(new.clone());
             cache.keep(new);
@@ -148,7 +148,7 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
                 asked += &letters(&mut random, 4);
             }
             let base = random.below(2);
-            let view = path_saying(&format!("{asked}\nsuffix {base}\n"), "")
+            let view = path_with(&format!("{asked}\nsuffix {base}\n"), "")
                 .question
                 .view;
             let mut descent: Vec<_> = cache
@@ -179,14 +179,14 @@ fn one_descent_finds_the_paths_that_a_walk_along_all_of_them_finds() {
 
 /// Any number of texts may sort between the prefixes of the requested tail.
 #[test]
-fn a_path_is_found_over_all_that_stands_between_it_and_the_state() {
+fn a_path_is_found_past_all_paths_between_it_and_the_state() {
     let mut cache = SuggestionCache::new(1 << 20);
-    cache.keep(path_saying("let \n", "xyz"));
+    cache.keep(path_with("let \n", "xyz"));
     for number in 0..100 {
-        cache.keep(path_saying(&format!("let x{number}\n"), "0123456789"));
-        cache.keep(path_saying(&format!("let xa{number}\n"), "0123456789"));
+        cache.keep(path_with(&format!("let x{number}\n"), "0123456789"));
+        cache.keep(path_with(&format!("let xa{number}\n"), "0123456789"));
     }
-    let view = path_saying("let xy\n", "").question.view;
+    let view = path_with("let xy\n", "").question.view;
     let found: Vec<_> = cache
         .candidates(&view)
         .map(|path| path.question.path.tail())

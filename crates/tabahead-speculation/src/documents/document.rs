@@ -82,10 +82,10 @@ impl OpenDocument {
         let from = self.place.take()?;
         let change = ChangeReading::new(&from, &snapshot);
         let waiting = self.request.take();
-        let told = self.follow_offers(&change, stats);
+        let reported = self.follow_offers(&change, stats);
         let followed = (self.hypotheses.as_mut()).and_then(|expected| expected.follow(&change));
         let place = followed.unwrap_or_else(|| {
-            let cursor = told.unwrap_or_else(|| change.cursor());
+            let cursor = reported.unwrap_or_else(|| change.cursor());
             let name = match (&waiting, &self.hypotheses) {
                 (Some(request), _) => Some(request.name()),
                 (None, Some(hypotheses)) => Some(hypotheses.name()),
@@ -263,10 +263,10 @@ impl OpenDocument {
     }
 
     /// Applies an editor's report to the offer of a suggestion.
-    pub fn report(&mut self, suggestion: SuggestionId, mut told: impl FnMut(&mut Offer)) {
+    pub fn report(&mut self, suggestion: SuggestionId, mut apply: impl FnMut(&mut Offer)) {
         let offers = self.offers.iter_mut().chain(&mut self.completed);
         for offer in offers.filter(|offer| offer.id() == suggestion) {
-            told(offer);
+            apply(offer);
         }
     }
 

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_is_told_apart_from_a_change_elsewhere() {
+    fn a_deletion_is_distinguished_from_a_change_elsewhere() {
         check("f(ab$0)", "f(a$0)", "c", TextChange::Deleted(1));
         check("f(ab$0)", "f(a]$0", "c", TextChange::Other);
         check("a$0 b", "a$0 c", "x", TextChange::Other);

@@ -26,7 +26,7 @@ pub enum Fault {
     /// Reports all tokens as canonical.
     ForgetsCanonical,
     /// Also masks the stop after the cursor, so that what is masked depends on the cursor.
-    MasksStopBehindCursor,
+    MasksStopAfterCursor,
     /// Encodes the text after the stable boundary instead of healing it.
     SkipsHealing,
 }
@@ -99,7 +99,7 @@ impl Vocabulary {
         for (a, b) in texts.chain(bytes.iter().map(|(a, b)| (&a[..], &b[..]))) {
             let find = |part: &[u8]| {
                 let id = tokens.iter().position(|token| token == part);
-                id.expect("merges stand behind their parts") as TokenId
+                id.expect("merges come after their parts") as TokenId
             };
             let pair = (find(a), find(b));
             ranks.insert(pair, tokens.len() as TokenId);
@@ -385,7 +385,7 @@ impl Sequence {
             let bytes = VOCABULARY.bytes(id);
             if id == STOP {
                 return match fault {
-                    Fault::MasksStopBehindCursor => at > self.tail.len() + 4,
+                    Fault::MasksStopAfterCursor => at > self.tail.len() + 4,
                     _ => at > self.tail.len(),
                 };
             }

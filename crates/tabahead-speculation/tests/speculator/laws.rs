@@ -57,7 +57,7 @@ fn every_answer_is_the_fresh_answer_whatever_the_inputs() {
     let taken_over = counts.taken_over;
     assert!(
         taken_over >= 10,
-        "{taken_over} prompts that a request went on reading"
+        "{taken_over} prompts that a request continued to read"
     );
 }
 
@@ -77,7 +77,7 @@ fn tokens_wrongly_called_canonical_break_the_law() {
 
 #[test]
 fn a_stop_masked_elsewhere_than_at_the_cursor_breaks_the_law() {
-    check_is_found(Fault::MasksStopBehindCursor);
+    check_is_found(Fault::MasksStopAfterCursor);
 }
 
 #[test]

@@ -290,7 +290,7 @@ fn lengths_are_utf_16_units() {
 }
 
 #[test]
-fn what_is_gone_is_not_counted() {
+fn outcomes_of_what_is_no_longer_shown_are_not_counted() {
     let dismissed = Input::Dismissed { document: DOCUMENT };
     shown("let x = $0\n", "foo")
         .tell(dismissed.clone())

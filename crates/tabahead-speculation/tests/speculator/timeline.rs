@@ -68,7 +68,7 @@ pub fn open_in(layout: Layout, text: &str, depth: usize) -> Timeline {
             accepts => ComputedAhead::Accepts(accepts),
         })
     };
-    let profile = profile("told", unnamed(layout), 1_000);
+    let profile = profile("test", unnamed(layout), 1_000);
     let mut timeline = Timeline {
         speculator: Speculator::new(settings, profile),
         now: 0,
@@ -135,7 +135,7 @@ impl Timeline {
             selected: None,
             alternatives: 0,
         });
-        self.says(self.newest(), "foo(a);\n")
+        self.generates(self.newest(), "foo(a);\n")
     }
 
     /// Returns the generation that was started last.
@@ -145,8 +145,8 @@ impl Timeline {
     }
 
     /// Reports the likeliest characters at the cursor.
-    pub fn thinks_of(&mut self, id: u64, characters: &str) -> &mut Self {
-        self.does(&format!("g{id} thinks of {characters:?}"));
+    pub fn rates(&mut self, id: u64, characters: &str) -> &mut Self {
+        self.does(&format!("g{id} rates {characters:?}"));
         self.input(Input::Generation(GenerationEvent::Characters {
             id: GenerationId(id),
             characters: characters.chars().collect(),
@@ -244,7 +244,7 @@ impl Timeline {
     pub fn moves_to(&mut self, text: &str) -> &mut Self {
         self.does(&format!("move to {text:?}"));
         let found = self.document.text().find(text);
-        self.cursor = Offset(found.expect("the text says so"));
+        self.cursor = Offset(found.expect("the text has it"));
         self.input(Input::CursorMoved {
             document: DocumentId(1),
             snapshot: self.document.clone(),
@@ -298,22 +298,25 @@ impl Timeline {
 
     /// Lets the model generate a text after what it has generated so far, and before it, the first
     /// time, the forced text.
-    pub fn says(&mut self, id: u64, text: &str) -> &mut Self {
-        self.does(&format!("g{id} says {text:?}"));
-        let telling = &self.generations[&id];
-        let forced = &telling.request.prompt.forced;
-        let mut whole = telling.spelled();
+    pub fn generates(&mut self, id: u64, text: &str) -> &mut Self {
+        self.does(&format!("g{id} generates {text:?}"));
+        let running = &self.generations[&id];
+        let forced = &running.request.prompt.forced;
+        let mut whole = running.spelled();
         if whole.is_empty() {
             whole.clone_from(forced);
         }
         let tokens = VOCABULARY.encode(&(whole + text));
-        assert!(tokens.starts_with(&telling.tokens), "said canonically");
-        self.tells(id, &tokens[telling.tokens.len()..])
+        assert!(
+            tokens.starts_with(&running.tokens),
+            "the text is spelled canonically"
+        );
+        self.emit(id, &tokens[running.tokens.len()..])
     }
 
     /// Lets the model generate these tokens; the first ones spell the forced text.
-    pub fn says_tokens(&mut self, id: u64, tokens: &[&str]) -> &mut Self {
-        self.does(&format!("g{id} says {tokens:?}"));
+    pub fn generates_tokens(&mut self, id: u64, tokens: &[&str]) -> &mut Self {
+        self.does(&format!("g{id} generates {tokens:?}"));
         let tokens: Vec<TokenId> = tokens
             .iter()
             .map(|text| match VOCABULARY.encode(text)[..] {
@@ -321,15 +324,15 @@ impl Timeline {
                 _ => panic!("{text:?} is no token"),
             })
             .collect();
-        self.tells(id, &tokens)
+        self.emit(id, &tokens)
     }
 
-    fn tells(&mut self, id: u64, tokens: &[TokenId]) -> &mut Self {
-        let telling = self.generations.get_mut(&id).expect("it was started");
-        if let Some(continued) = telling.unreported.take() {
-            let tail = telling.request.tail.len();
-            let boundary = tail - telling.request.prompt.forced.len();
-            let before = VOCABULARY.encode(&telling.request.tail[..boundary]);
+    fn emit(&mut self, id: u64, tokens: &[TokenId]) -> &mut Self {
+        let running = self.generations.get_mut(&id).expect("it was started");
+        if let Some(continued) = running.unreported.take() {
+            let tail = running.request.tail.len();
+            let boundary = tail - running.request.prompt.forced.len();
+            let before = VOCABULARY.encode(&running.request.tail[..boundary]);
             self.input(Input::Generation(GenerationEvent::Started {
                 id: GenerationId(id),
                 prompt_tokens: before.len(),
@@ -337,8 +340,8 @@ impl Timeline {
             }));
         }
         for &token in tokens {
-            let telling = self.generations.get_mut(&id).expect("it was started");
-            let (token, canonical_until) = telling.take(token);
+            let running = self.generations.get_mut(&id).expect("it was started");
+            let (token, canonical_until) = running.take(token);
             self.input(Input::Generation(GenerationEvent::Token {
                 id: GenerationId(id),
                 token,
@@ -450,16 +453,16 @@ impl Telling {
     fn new(mut request: GenerationRequest) -> Self {
         let boundary = request.tail.len() - request.prompt.forced.len();
         let continued = std::mem::take(&mut request.continued);
-        let mut telling = Self {
+        let mut running = Self {
             marks: CanonicalMarks::new(PreTokenizer::Qwen2, &request.tail, boundary),
             request,
             tokens: Vec::new(),
             unreported: Some(continued.len()),
         };
         for token in continued {
-            telling.take(token);
+            running.take(token);
         }
-        telling
+        running
     }
 
     /// Adds a token, as a backend reports it.

@@ -11,14 +11,14 @@ use crate::timeline::{Timeline, open, open_with};
 fn a_miss_is_answered_and_then_its_accept_is_computed() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);")
-        .says(1, "\n")
+        .generates(1, "foo(a);")
+        .generates(1, "\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);"
-            40ms   g1 says "\n"
+            10ms   g1 generates "foo(a);"
+            40ms   g1 generates "\n"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
         "#]]);
@@ -28,18 +28,18 @@ fn a_miss_is_answered_and_then_its_accept_is_computed() {
 fn an_accept_is_answered_at_once_from_what_was_computed_ahead() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);\n")
-        .says(1, "let y = bar;\nret")
+        .generates(1, "foo(a);\n")
+        .generates(1, "let y = bar;\nret")
         .accepts()
         .request()
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\n"
+            10ms   g1 generates "foo(a);\n"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
-            45ms   g1 says "let y = bar;\nret"
+            45ms   g1 generates "let y = bar;\nret"
             80ms   accept
             85ms   request r2
                    -> respond r2 "\nlet y = bar;" Speculated
@@ -51,8 +51,8 @@ fn what_another_source_shows_is_looked_ahead_of_and_ends_the_wait() {
     open("let x = $0\n")
         .request()
         .sees("foo(a);")
-        .says(1, "q")
-        .says(2, "\nlet y = bar;\n")
+        .generates(1, "q")
+        .generates(2, "\nlet y = bar;\n")
         .accepts()
         .request()
         .check(expect![[r#"
@@ -62,10 +62,10 @@ fn what_another_source_shows_is_looked_ahead_of_and_ends_the_wait() {
             10ms   see "foo(a);"
                    -> superseded r1
                    -> g1 is speculative now
-            15ms   g1 says "q"
+            15ms   g1 generates "q"
                    -> cancel g1
                    -> start g2 speculative at " x = foo(a);"
-            35ms   g2 says "\nlet y = bar;\n"
+            35ms   g2 generates "\nlet y = bar;\n"
             80ms   accept
             85ms   request r2
                    -> respond r2 "\nlet y = bar;" Speculated
@@ -73,33 +73,37 @@ fn what_another_source_shows_is_looked_ahead_of_and_ends_the_wait() {
 }
 
 #[test]
-fn a_speculation_that_goes_on_with_a_path_is_used_once_when_an_answer_reads_its_part() {
+fn a_speculation_that_continues_a_path_is_used_once_when_an_answer_reads_its_part() {
     let mut timeline = open_with("let x = $0\n", 1);
     timeline
         .request()
-        .says(1, "foo(a);\n")
-        .says(1, "bar(b);\n")
+        .generates(1, "foo(a);\n")
+        .generates(1, "bar(b);\n")
         .accepts()
         .request();
     let stats = timeline.speculator.stats();
     assert_eq!((stats.hits_speculated, stats.speculations_used), (1, 1));
-    timeline.says(2, "baz(c);\n").accepts().request().request();
+    timeline
+        .generates(2, "baz(c);\n")
+        .accepts()
+        .request()
+        .request();
     let stats = timeline.speculator.stats();
     assert_eq!((stats.hits_speculated, stats.speculations_used), (2, 2));
     timeline.check(expect![[r#"
         0ms    open "let x = $0\n"
         5ms    request r1
                -> start g1 foreground at "let x = "
-        10ms   g1 says "foo(a);\n"
+        10ms   g1 generates "foo(a);\n"
                -> respond r1 "foo(a);" Miss
                -> g1 is speculative now
-        45ms   g1 says "bar(b);\n"
+        45ms   g1 generates "bar(b);\n"
                -> cancel g1
         70ms   accept
                -> start g2 speculative at "let x = "
         75ms   request r2
                -> respond r2 "\nbar(b);" Speculated
-        80ms   g2 says "baz(c);\n"
+        80ms   g2 generates "baz(c);\n"
                -> cancel g2
         115ms  accept
                -> start g3 speculative at "let x = "
@@ -111,23 +115,23 @@ fn a_speculation_that_goes_on_with_a_path_is_used_once_when_an_answer_reads_its_
 }
 
 #[test]
-fn an_accept_behind_a_stop_begins_anew_and_is_speculated() {
+fn an_accept_after_a_stop_begins_again_and_is_speculated() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);")
+        .generates(1, "foo(a);")
         .stops(1)
-        .says(2, "\nbar();\nret")
+        .generates(2, "\nbar();\nret")
         .accepts()
         .request()
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);"
+            10ms   g1 generates "foo(a);"
             40ms   g1 stops
                    -> respond r1 "foo(a);" Miss
                    -> start g2 speculative at " x = foo(a);"
-            45ms   g2 says "\nbar();\nret"
+            45ms   g2 generates "\nbar();\nret"
             80ms   accept
             85ms   request r2
                    -> respond r2 "\nbar();" Speculated
@@ -138,7 +142,7 @@ fn an_accept_behind_a_stop_begins_anew_and_is_speculated() {
 fn typing_along_is_answered_from_the_same_path() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);\n")
+        .generates(1, "foo(a);\n")
         .types("f")
         .request()
         .types("oo(")
@@ -147,7 +151,7 @@ fn typing_along_is_answered_from_the_same_path() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\n"
+            10ms   g1 generates "foo(a);\n"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
             45ms   type "f"
@@ -165,7 +169,7 @@ fn a_request_joins_a_generation_that_may_answer_it() {
         .request()
         .types("f")
         .request()
-        .says(1, "foo(a);\n")
+        .generates(1, "foo(a);\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
@@ -175,7 +179,7 @@ fn a_request_joins_a_generation_that_may_answer_it() {
                    -> g1 is speculative now
             15ms   request r2
                    -> g1 is foreground now
-            20ms   g1 says "foo(a);\n"
+            20ms   g1 generates "foo(a);\n"
                    -> respond r2 "oo(a);" Joined
                    -> g1 is speculative now
         "#]]);
@@ -185,7 +189,7 @@ fn a_request_joins_a_generation_that_may_answer_it() {
 fn typing_something_else_cancels_what_was_computed_ahead() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);")
+        .generates(1, "foo(a);")
         .stops(1)
         .types("b")
         .request()
@@ -193,7 +197,7 @@ fn typing_something_else_cancels_what_was_computed_ahead() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);"
+            10ms   g1 generates "foo(a);"
             40ms   g1 stops
                    -> respond r1 "foo(a);" Miss
                    -> start g2 speculative at " x = foo(a);"
@@ -209,14 +213,14 @@ fn a_newer_request_supersedes_an_older_one_and_joins_its_generation() {
     open("let x = $0\n")
         .request()
         .request()
-        .says(1, "foo;\n")
+        .generates(1, "foo;\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
             10ms   request r2
                    -> superseded r1
-            15ms   g1 says "foo;\n"
+            15ms   g1 generates "foo;\n"
                    -> respond r2 "foo;" Joined
                    -> g1 is speculative now
         "#]]);
@@ -228,7 +232,7 @@ fn a_cancelled_request_leaves_its_generation_to_the_next_one() {
         .request()
         .cancels_request()
         .request()
-        .says(1, "foo;\n")
+        .generates(1, "foo;\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
@@ -238,7 +242,7 @@ fn a_cancelled_request_leaves_its_generation_to_the_next_one() {
                    -> g1 is speculative now
             15ms   request r2
                    -> g1 is foreground now
-            20ms   g1 says "foo;\n"
+            20ms   g1 generates "foo;\n"
                    -> respond r2 "foo;" Joined
                    -> g1 is speculative now
         "#]]);
@@ -285,14 +289,14 @@ fn a_broken_generation_fails_its_request_once() {
 fn a_broken_speculation_is_silent_and_not_tried_again() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo;")
+        .generates(1, "foo;")
         .stops(1)
         .fails(2, GenerationFailure::Broken("out of memory".to_string()))
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo;"
+            10ms   g1 generates "foo;"
             30ms   g1 stops
                    -> respond r1 "foo;" Miss
                    -> start g2 speculative at "let x = foo;"
@@ -304,14 +308,14 @@ fn a_broken_speculation_is_silent_and_not_tried_again() {
 fn silence_is_remembered_as_a_suggestion_is() {
     open("let x = $0\n")
         .request()
-        .says(1, "\n\n\n\n\n")
+        .generates(1, "\n\n\n\n\n")
         .stops(1)
         .request()
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "\n\n\n\n\n"
+            10ms   g1 generates "\n\n\n\n\n"
                    -> silent r1: nothing to add Some(Miss)
                    -> cancel g1
             40ms   g1 stops
@@ -321,17 +325,17 @@ fn silence_is_remembered_as_a_suggestion_is() {
 }
 
 #[test]
-fn nothing_is_computed_behind_a_dismissed_suggestion() {
+fn nothing_is_computed_after_a_dismissed_suggestion() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo;")
+        .generates(1, "foo;")
         .stops(1)
         .dismisses()
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo;"
+            10ms   g1 generates "foo;"
             30ms   g1 stops
                    -> respond r1 "foo;" Miss
                    -> start g2 speculative at "let x = foo;"
@@ -356,14 +360,14 @@ fn closing_a_document_answers_and_cancels() {
 fn without_speculation_a_generation_ends_with_its_answer() {
     open_with("let x = $0\n", 0)
         .request()
-        .says(1, "foo(a);\n")
+        .generates(1, "foo(a);\n")
         .accepts()
         .request()
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\n"
+            10ms   g1 generates "foo(a);\n"
                    -> respond r1 "foo(a);" Miss
                    -> cancel g1
             45ms   accept
@@ -380,13 +384,13 @@ fn a_popup_item_begins_what_is_suggested() {
     });
     open("let x = f$0\n")
         .request_with(selected)
-        .says(1, "(a);\n")
+        .generates(1, "(a);\n")
         .accepts()
         .check(expect![[r#"
             0ms    open "let x = f$0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = foo"
-            10ms   g1 says "(a);\n"
+            10ms   g1 generates "(a);\n"
                    -> respond r1 "foo(a);" over "f" Miss
                    -> g1 is speculative now
             40ms   accept
@@ -397,26 +401,26 @@ fn a_popup_item_begins_what_is_suggested() {
 fn who_asks_for_several_gets_them_from_one_batch() {
     open("let x = $0\n")
         .request_several(2)
-        .thinks_of(1, "fb(")
-        .says(1, "foo")
-        .says(2, "r;\n")
-        .says(1, "(a);\n")
-        .says(3, "a);\n")
+        .rates(1, "fb(")
+        .generates(1, "foo")
+        .generates(2, "r;\n")
+        .generates(1, "(a);\n")
+        .generates(3, "a);\n")
         .request()
         .request_several(2)
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1 and 2 more
                    -> start g1 foreground at "let x = "
-            10ms   g1 thinks of "fb("
-            15ms   g1 says "foo"
+            10ms   g1 rates "fb("
+            15ms   g1 generates "foo"
                    -> start g2 foreground at "let x = b"
-            30ms   g2 says "r;\n"
+            30ms   g2 generates "r;\n"
                    -> cancel g2
                    -> start g3 foreground at "let x = ("
-            50ms   g1 says "(a);\n"
+            50ms   g1 generates "(a);\n"
                    -> cancel g1
-            70ms   g3 says "a);\n"
+            70ms   g3 generates "a);\n"
                    -> respond r1 "foo(a);" or "br;" or "(a);" Miss
                    -> cancel g3
                    -> start g4 speculative at "let x = "
@@ -431,25 +435,25 @@ fn who_asks_for_several_gets_them_from_one_batch() {
 fn alternatives_are_added_to_what_was_answered_before() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);\n")
+        .generates(1, "foo(a);\n")
         .request_several(1)
-        .thinks_of(2, "bf")
-        .says(2, "foo")
-        .says(3, "ar;\n")
+        .rates(2, "bf")
+        .generates(2, "foo")
+        .generates(3, "ar;\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\n"
+            10ms   g1 generates "foo(a);\n"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
             45ms   request r2 and 1 more
                    -> start g2 foreground at "let x = "
-            50ms   g2 thinks of "bf"
-            55ms   g2 says "foo"
+            50ms   g2 rates "bf"
+            55ms   g2 generates "foo"
                    -> cancel g2
                    -> start g3 foreground at "let x = b"
-            70ms   g3 says "ar;\n"
+            70ms   g3 generates "ar;\n"
                    -> respond r2 "foo(a);" or "bar;" Exact
                    -> cancel g3
         "#]]);
@@ -459,29 +463,29 @@ fn alternatives_are_added_to_what_was_answered_before() {
 fn what_is_looked_ahead_of_is_what_is_on_the_screen() {
     open_with("let x = $0\n", 1)
         .request_several(1)
-        .thinks_of(1, "fb")
-        .says(1, "foo(a);\n")
-        .says(2, "ar;\n")
+        .rates(1, "fb")
+        .generates(1, "foo(a);\n")
+        .generates(2, "ar;\n")
         .cycles_to(0)
-        .says(4, "ret a;\n")
+        .generates(4, "ret a;\n")
         .accepts()
         .request()
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1 and 1 more
                    -> start g1 foreground at "let x = "
-            10ms   g1 thinks of "fb"
-            15ms   g1 says "foo(a);\n"
+            10ms   g1 rates "fb"
+            15ms   g1 generates "foo(a);\n"
                    -> start g2 foreground at "let x = b"
                    -> cancel g1
-            50ms   g2 says "ar;\n"
+            50ms   g2 generates "ar;\n"
                    -> respond r1 "foo(a);" or "bar;" Miss
                    -> cancel g2
                    -> start g3 speculative at "let x = "
             65ms   cycle to "bar;"
                    -> cancel g3
                    -> start g4 speculative at "let x = b"
-            70ms   g4 says "ret a;\n"
+            70ms   g4 generates "ret a;\n"
                    -> cancel g4
             90ms   accept
                    -> start g5 speculative at "let x = b"
@@ -499,9 +503,9 @@ fn a_part_that_several_suggestions_share_is_counted_once() {
     let mut timeline = open_with("let x = f$0\n", 0);
     timeline
         .asks(selected, 1)
-        .thinks_of(1, "(;")
-        .says(1, "(a);\n")
-        .says(2, "bar\n")
+        .rates(1, "(;")
+        .generates(1, "(a);\n")
+        .generates(2, "bar\n")
         .types("o");
     assert!(
         timeline
@@ -552,14 +556,14 @@ fn where_a_document_is_opened_its_prompt_is_read_and_the_next_key_has_little_lef
 }
 
 #[test]
-fn a_request_goes_on_with_the_reading_where_it_is() {
+fn a_request_continues_the_reading_where_it_is() {
     open("let x = foo(a);\nlet y = $0\n")
         .moves_to("\nlet y")
         .waits(100)
         .types("f")
         .request()
         .has_read(1)
-        .says(2, "oo(b);\n")
+        .generates(2, "oo(b);\n")
         .check(expect![[r#"
             0ms    open "let x = foo(a);\nlet y = $0\n"
             5ms    move to "\nlet y"
@@ -570,7 +574,7 @@ fn a_request_goes_on_with_the_reading_where_it_is() {
                    -> g1 is foreground now
             120ms  g1 has read
                    -> start g2 foreground at "x = foo(a);f"
-            125ms  g2 says "oo(b);\n"
+            125ms  g2 generates "oo(b);\n"
                    -> respond r1 "oo(b);" Miss
                    -> g2 is speculative now
         "#]]);
@@ -690,7 +694,7 @@ fn a_state_is_read_once_while_the_user_stays() {
 fn what_a_request_has_read_is_not_read_again() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);\n")
+        .generates(1, "foo(a);\n")
         .stops(1)
         .waits(1_000)
         .focuses()
@@ -699,7 +703,7 @@ fn what_a_request_has_read_is_not_read_again() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\n"
+            10ms   g1 generates "foo(a);\n"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
             45ms   g1 stops
@@ -732,20 +736,20 @@ fn a_text_that_changes_without_a_request_is_read_again() {
 #[test]
 fn nothing_is_read_while_something_else_is_computed_ahead() {
     let mut timeline = open("let x = $0\n");
-    timeline.request().says(1, "foo(a);").stops(1);
+    timeline.request().generates(1, "foo(a);").stops(1);
     timeline.focuses().waits(1_000);
-    timeline.says(2, "\n").stops(2).waits(1_000);
+    timeline.generates(2, "\n").stops(2).waits(1_000);
     timeline.check(expect![[r#"
         0ms    open "let x = $0\n"
         5ms    request r1
                -> start g1 foreground at "let x = "
-        10ms   g1 says "foo(a);"
+        10ms   g1 generates "foo(a);"
         40ms   g1 stops
                -> respond r1 "foo(a);" Miss
                -> start g2 speculative at " x = foo(a);"
         45ms   focus
         50ms   wait 1000 ms
-        1050ms g2 says "\n"
+        1050ms g2 generates "\n"
         1065ms g2 stops
         1070ms wait 1000 ms
     "#]]);
@@ -837,7 +841,7 @@ fn a_request_does_without_a_reading_that_broke() {
     let mut timeline = open("let x = foo(a);\nlet y = $0\n");
     timeline.moves_to("\nlet y").waits(100);
     timeline.types("f").request().fails(1, broken);
-    timeline.says(2, "oo(b);\n").check(expect![[r#"
+    timeline.generates(2, "oo(b);\n").check(expect![[r#"
         0ms    open "let x = foo(a);\nlet y = $0\n"
         5ms    move to "\nlet y"
         10ms   wait 100 ms
@@ -847,7 +851,7 @@ fn a_request_does_without_a_reading_that_broke() {
                -> g1 is foreground now
         120ms  g1 fails: Broken("out of memory")
                -> start g2 foreground at "x = foo(a);f"
-        125ms  g2 says "oo(b);\n"
+        125ms  g2 generates "oo(b);\n"
                -> respond r1 "oo(b);" Miss
                -> g2 is speculative now
     "#]]);
@@ -863,7 +867,9 @@ fn a_request_costs_the_same_however_many_documents_are_open() {
         let before = timeline.speculator.stats().looked_at;
         timeline.request();
         let newest = timeline.newest();
-        timeline.says(newest, "foo(a);").says(newest, "\n");
+        timeline
+            .generates(newest, "foo(a);")
+            .generates(newest, "\n");
         assert!(timeline.log().ends_with(&format!(
             "-> respond r{} \"foo(a);\" Miss\n       -> g{newest} is speculative now\n",
             documents + 1
@@ -877,7 +883,7 @@ fn a_request_costs_the_same_however_many_documents_are_open() {
 #[test]
 fn an_accept_is_known_among_many_documents() {
     let mut timeline = open("let x = $0\n");
-    timeline.request().says(1, "foo(a);\n");
+    timeline.request().generates(1, "foo(a);\n");
     for document in 2..40 {
         timeline.is_shown_in(document, &format!("let y{document} = "));
     }

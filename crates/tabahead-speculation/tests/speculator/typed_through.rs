@@ -39,7 +39,7 @@ fn check_encoding(text: &str, expected: &[&str]) {
 fn typing_over_lines_is_answered_by_one_path() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a);\nbar(b);\nlet y = abc;\nint")
+        .generates(1, "foo(a);\nbar(b);\nlet y = abc;\nint")
         .types("foo(a);")
         .request()
         .types("\n")
@@ -52,7 +52,7 @@ fn typing_over_lines_is_answered_by_one_path() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\nbar(b);\nlet y = abc;\nint"
+            10ms   g1 generates "foo(a);\nbar(b);\nlet y = abc;\nint"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
             115ms  type "foo(a);"
@@ -76,7 +76,7 @@ fn backspace_is_answered_down_to_the_path_s_origin_and_not_before_it() {
     // continue differently.
     open_without_speculation("let x = $0\n")
         .request()
-        .says(1, "foo(a);\n")
+        .generates(1, "foo(a);\n")
         .types("fo")
         .request()
         .backspaces()
@@ -85,12 +85,12 @@ fn backspace_is_answered_down_to_the_path_s_origin_and_not_before_it() {
         .request()
         .backspaces()
         .request()
-        .says(2, "= 1;\n")
+        .generates(2, "= 1;\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\n"
+            10ms   g1 generates "foo(a);\n"
                    -> respond r1 "foo(a);" Miss
                    -> cancel g1
             45ms   type "fo"
@@ -105,7 +105,7 @@ fn backspace_is_answered_down_to_the_path_s_origin_and_not_before_it() {
             75ms   backspace
             80ms   request r5
                    -> start g2 foreground at "let x ="
-            85ms   g2 says "= 1;\n"
+            85ms   g2 generates "= 1;\n"
                    -> respond r5 "= 1;" Miss
                    -> cancel g2
         "#]]);
@@ -117,12 +117,12 @@ fn a_generation_outlives_typing_along_and_backspace_and_is_joined_again() {
         .request()
         .types("t0")
         .request()
-        .says(1, "t")
+        .generates(1, "t")
         .backspaces()
         .request()
         .backspaces()
         .request()
-        .says(1, "0(a);\n")
+        .generates(1, "0(a);\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
@@ -132,7 +132,7 @@ fn a_generation_outlives_typing_along_and_backspace_and_is_joined_again() {
                    -> g1 is speculative now
             15ms   request r2
                    -> g1 is foreground now
-            20ms   g1 says "t"
+            20ms   g1 generates "t"
             40ms   backspace
                    -> superseded r2
                    -> g1 is speculative now
@@ -143,7 +143,7 @@ fn a_generation_outlives_typing_along_and_backspace_and_is_joined_again() {
                    -> g1 is speculative now
             55ms   request r4
                    -> g1 is foreground now
-            60ms   g1 says "0(a);\n"
+            60ms   g1 generates "0(a);\n"
                    -> respond r4 "t0(a);" Joined
                    -> g1 is speculative now
         "#]]);
@@ -154,30 +154,30 @@ fn a_path_that_does_not_decide_is_decoded_on_after_the_backspace() {
     // The new generation continues after the tokens that the path has: `says` adds to them.
     open_without_speculation("let x = $0\n")
         .request()
-        .says(1, "foo(")
+        .generates(1, "foo(")
         .types("b")
         .request()
-        .says(2, "ar")
+        .generates(2, "ar")
         .backspaces()
         .request()
-        .says(3, "a);\n")
+        .generates(3, "a);\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo("
+            10ms   g1 generates "foo("
             30ms   type "b"
                    -> superseded r1
                    -> cancel g1
             35ms   request r2
                    -> start g2 foreground at "let x = b"
-            40ms   g2 says "ar"
+            40ms   g2 generates "ar"
             50ms   backspace
                    -> superseded r2
                    -> cancel g2
             55ms   request r3
                    -> start g3 foreground at "let x = "
-            60ms   g3 says "a);\n"
+            60ms   g3 generates "a);\n"
                    -> respond r3 "foo(a);" Miss
                    -> cancel g3
         "#]]);
@@ -187,7 +187,7 @@ fn a_path_that_does_not_decide_is_decoded_on_after_the_backspace() {
 fn enter_with_the_editor_s_indentation_is_typing_along() {
     open("fn f() {\n    foo(a);$0\n}\n")
         .request()
-        .says(1, "\n    bar(b);\n    let x = abc;\n    ")
+        .generates(1, "\n    bar(b);\n    let x = abc;\n    ")
         .types("\n    ")
         .request()
         .types("bar(b);")
@@ -198,7 +198,7 @@ fn enter_with_the_editor_s_indentation_is_typing_along() {
             0ms    open "fn f() {\n    foo(a);$0\n}\n"
             5ms    request r1
                    -> start g1 foreground at "\n    foo(a);"
-            10ms   g1 says "\n    bar(b);\n    let x = abc;\n    "
+            10ms   g1 generates "\n    bar(b);\n    let x = abc;\n    "
                    -> respond r1 "\n    bar(b);" Miss
                    -> g1 is speculative now
             115ms  type "\n    "
@@ -217,14 +217,14 @@ fn enter_with_the_editor_s_indentation_is_typing_along() {
 fn less_indentation_than_the_path_has_is_filled_up() {
     open("fn f() {\n    foo(a) =$0\n}\n")
         .request()
-        .says(1, "\n        bar(b);\n    int")
+        .generates(1, "\n        bar(b);\n    int")
         .types("\n    ")
         .request()
         .check(expect![[r#"
             0ms    open "fn f() {\n    foo(a) =$0\n}\n"
             5ms    request r1
                    -> start g1 foreground at "    foo(a) ="
-            10ms   g1 says "\n        bar(b);\n    int"
+            10ms   g1 generates "\n        bar(b);\n    int"
                    -> respond r1 "\n        bar(b);" Miss
                    -> g1 is speculative now
             80ms   type "\n    "
@@ -239,21 +239,21 @@ fn other_indentation_than_the_path_has_is_asked_about() {
     // file does.
     open_without_speculation("fn f() {\n    foo(a);$0\n}\n")
         .request()
-        .says(1, "\n    bar(b);\n")
+        .generates(1, "\n    bar(b);\n")
         .types("\n\t")
         .request()
-        .says(2, "int abc;\n")
+        .generates(2, "int abc;\n")
         .check(expect![[r#"
             0ms    open "fn f() {\n    foo(a);$0\n}\n"
             5ms    request r1
                    -> start g1 foreground at "\n    foo(a);"
-            10ms   g1 says "\n    bar(b);\n"
+            10ms   g1 generates "\n    bar(b);\n"
                    -> respond r1 "\n    bar(b);" Miss
                    -> cancel g1
             60ms   type "\n\t"
             65ms   request r2
                    -> start g2 foreground at "   foo(a);\n\t"
-            70ms   g2 says "int abc;\n"
+            70ms   g2 generates "int abc;\n"
                    -> respond r2 "int abc;" Miss
                    -> cancel g2
         "#]]);
@@ -265,23 +265,23 @@ fn a_closer_that_takes_its_indentation_back_returns_to_the_path() {
     // statement.
     open_without_speculation("if a {\n    foo(a);$0\n\nint x;\n")
         .request()
-        .says(1, "\n} re\n")
+        .generates(1, "\n} re\n")
         .types("\n    ")
         .request()
-        .says(2, "bar(b);\n")
+        .generates(2, "bar(b);\n")
         .becomes("if a {\n    foo(a);\n}$0\n\nint x;\n")
         .request()
         .check(expect![[r#"
             0ms    open "if a {\n    foo(a);$0\n\nint x;\n"
             5ms    request r1
                    -> start g1 foreground at "\n    foo(a);"
-            10ms   g1 says "\n} re\n"
+            10ms   g1 generates "\n} re\n"
                    -> respond r1 "\n} re" Miss
                    -> cancel g1
             45ms   type "\n    "
             50ms   request r2
                    -> start g2 foreground at "foo(a);\n    "
-            55ms   g2 says "bar(b);\n"
+            55ms   g2 generates "bar(b);\n"
                    -> respond r2 "bar(b);" Miss
                    -> cancel g2
             105ms  becomes "if a {\n    foo(a);\n}$0\n\nint x;\n"
@@ -291,10 +291,10 @@ fn a_closer_that_takes_its_indentation_back_returns_to_the_path() {
 }
 
 #[test]
-fn inside_auto_closed_brackets_the_base_stands() {
+fn inside_auto_closed_brackets_the_base_stays() {
     open("let x = $0;\n")
         .request()
-        .says(1, "foo(bar(a), b)\nint")
+        .generates(1, "foo(bar(a), b)\nint")
         .becomes("let x = foo($0);\n")
         .request()
         .becomes("let x = foo(bar($0));\n")
@@ -309,7 +309,7 @@ fn inside_auto_closed_brackets_the_base_stands() {
             0ms    open "let x = $0;\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(bar(a), b)\nint"
+            10ms   g1 generates "foo(bar(a), b)\nint"
                    -> respond r1 "foo(bar(a), b)" Miss
                    -> cancel g1
             75ms   becomes "let x = foo($0);\n"
@@ -334,19 +334,19 @@ fn inside_auto_closed_brackets_the_base_stands() {
 fn a_generation_outlives_auto_closing_and_is_joined_again() {
     open("let x = $0;\n")
         .request()
-        .says(1, "foo(bar[")
+        .generates(1, "foo(bar[")
         .becomes("let x = foo($0);\n")
         .request()
         .becomes("let x = foo(bar[$0]);\n")
         .request()
         .becomes("let x = foo(bar[\"$0\"]);\n")
         .request()
-        .says(1, "\"a\"])\n")
+        .generates(1, "\"a\"])\n")
         .check(expect![[r#"
             0ms    open "let x = $0;\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(bar["
+            10ms   g1 generates "foo(bar["
             40ms   becomes "let x = foo($0);\n"
                    -> superseded r1
                    -> g1 is speculative now
@@ -362,7 +362,7 @@ fn a_generation_outlives_auto_closing_and_is_joined_again() {
                    -> g1 is speculative now
             65ms   request r4
                    -> g1 is foreground now
-            70ms   g1 says "\"a\"])\n"
+            70ms   g1 generates "\"a\"])\n"
                    -> respond r4 "a\"])" over "\"])" Joined
                    -> cancel g1
         "#]]);
@@ -372,7 +372,7 @@ fn a_generation_outlives_auto_closing_and_is_joined_again() {
 fn a_backspace_that_deletes_a_pair_returns_to_the_path() {
     open_without_speculation("let x = foo$0\n")
         .request()
-        .says(1, "(a);\n")
+        .generates(1, "(a);\n")
         .becomes("let x = foo($0)\n")
         .request()
         .becomes("let x = foo$0\n")
@@ -381,7 +381,7 @@ fn a_backspace_that_deletes_a_pair_returns_to_the_path() {
             0ms    open "let x = foo$0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = foo"
-            10ms   g1 says "(a);\n"
+            10ms   g1 generates "(a);\n"
                    -> respond r1 "(a);" Miss
                    -> cancel g1
             40ms   becomes "let x = foo($0)\n"
@@ -397,7 +397,7 @@ fn a_backspace_that_deletes_a_pair_returns_to_the_path() {
 fn a_closer_typed_over_the_auto_closed_one_is_typing_along() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a) + bar(b);\nint")
+        .generates(1, "foo(a) + bar(b);\nint")
         .becomes("let x = foo(a$0)\n")
         .request()
         .becomes("let x = foo(a)$0\n")
@@ -406,7 +406,7 @@ fn a_closer_typed_over_the_auto_closed_one_is_typing_along() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a) + bar(b);\nint"
+            10ms   g1 generates "foo(a) + bar(b);\nint"
                    -> respond r1 "foo(a) + bar(b);" Miss
                    -> g1 is speculative now
             80ms   becomes "let x = foo(a$0)\n"
@@ -419,10 +419,10 @@ fn a_closer_typed_over_the_auto_closed_one_is_typing_along() {
 }
 
 #[test]
-fn inside_auto_closed_quotes_the_base_stands_and_behind_them_too() {
+fn inside_auto_closed_quotes_the_base_stays_and_after_them_too() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(\"ab c\");\nbar(b);\nint")
+        .generates(1, "foo(\"ab c\");\nbar(b);\nint")
         .becomes("let x = foo(\"$0\")\n")
         .request()
         .types("ab")
@@ -433,7 +433,7 @@ fn inside_auto_closed_quotes_the_base_stands_and_behind_them_too() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(\"ab c\");\nbar(b);\nint"
+            10ms   g1 generates "foo(\"ab c\");\nbar(b);\nint"
                    -> respond r1 "foo(\"ab c\");" Miss
                    -> g1 is speculative now
             95ms   becomes "let x = foo(\"$0\")\n"
@@ -449,10 +449,10 @@ fn inside_auto_closed_quotes_the_base_stands_and_behind_them_too() {
 }
 
 #[test]
-fn inside_auto_closed_single_quotes_the_base_stands() {
+fn inside_auto_closed_single_quotes_the_base_stays() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo('ab', 'c');\nbar(b);\nint")
+        .generates(1, "foo('ab', 'c');\nbar(b);\nint")
         .becomes("let x = foo('$0')\n")
         .request()
         .becomes("let x = foo('ab'$0)\n")
@@ -463,7 +463,7 @@ fn inside_auto_closed_single_quotes_the_base_stands() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo('ab', 'c');\nbar(b);\nint"
+            10ms   g1 generates "foo('ab', 'c');\nbar(b);\nint"
                    -> respond r1 "foo('ab', 'c');" Miss
                    -> g1 is speculative now
             110ms  becomes "let x = foo('$0')\n"
@@ -482,7 +482,7 @@ fn inside_auto_closed_single_quotes_the_base_stands() {
 fn enter_inside_auto_closed_braces_keeps_the_base() {
     open("let x = 1;\nfn f() $0\n\nfn g() {}\n")
         .request()
-        .says(1, "{\n    foo(a);\n    bar(b);\n}\nint")
+        .generates(1, "{\n    foo(a);\n    bar(b);\n}\nint")
         .becomes("let x = 1;\nfn f() {$0}\n\nfn g() {}\n")
         .request()
         .becomes("let x = 1;\nfn f() {\n    $0\n}\n\nfn g() {}\n")
@@ -493,7 +493,7 @@ fn enter_inside_auto_closed_braces_keeps_the_base() {
             0ms    open "let x = 1;\nfn f() $0\n\nfn g() {}\n"
             5ms    request r1
                    -> start g1 foreground at "= 1;\nfn f() "
-            10ms   g1 says "{\n    foo(a);\n    bar(b);\n}\nint"
+            10ms   g1 generates "{\n    foo(a);\n    bar(b);\n}\nint"
                    -> respond r1 "{" Miss
                    -> g1 is speculative now
             110ms  becomes "let x = 1;\nfn f() {$0}\n\nfn g() {}\n"
@@ -513,7 +513,7 @@ fn enter_inside_auto_closed_braces_keeps_the_base() {
 fn enter_that_leaves_the_auto_closed_brace_on_the_line_keeps_the_base() {
     open("fn f() $0\n\nfn g() {}\n")
         .request()
-        .says(1, "{\n    foo(a);\n    bar(b);\n}\nint")
+        .generates(1, "{\n    foo(a);\n    bar(b);\n}\nint")
         .becomes("fn f() {\n$0}\n\nfn g() {}\n")
         .request()
         .becomes("fn f() {\n    $0}\n\nfn g() {}\n")
@@ -522,7 +522,7 @@ fn enter_that_leaves_the_auto_closed_brace_on_the_line_keeps_the_base() {
             0ms    open "fn f() $0\n\nfn g() {}\n"
             5ms    request r1
                    -> start g1 foreground at "fn f() "
-            10ms   g1 says "{\n    foo(a);\n    bar(b);\n}\nint"
+            10ms   g1 generates "{\n    foo(a);\n    bar(b);\n}\nint"
                    -> respond r1 "{" Miss
                    -> g1 is speculative now
             110ms  becomes "fn f() {\n$0}\n\nfn g() {}\n"
@@ -539,7 +539,7 @@ fn enter_that_leaves_the_auto_closed_brace_on_the_line_keeps_the_base() {
 fn enter_inside_nested_auto_closed_brackets_keeps_the_base() {
     open("$0\n\nint x;\n")
         .request()
-        .says(1, "foo({\n    a = b,\n});\nbar")
+        .generates(1, "foo({\n    a = b,\n});\nbar")
         .becomes("foo({$0})\n\nint x;\n")
         .request()
         .becomes("foo({\n    $0\n})\n\nint x;\n")
@@ -552,7 +552,7 @@ fn enter_inside_nested_auto_closed_brackets_keeps_the_base() {
             0ms    open "$0\n\nint x;\n"
             5ms    request r1
                    -> start g1 foreground at ""
-            10ms   g1 says "foo({\n    a = b,\n});\nbar"
+            10ms   g1 generates "foo({\n    a = b,\n});\nbar"
                    -> respond r1 "foo({" Miss
                    -> g1 is speculative now
             85ms   becomes "foo({$0})\n\nint x;\n"
@@ -576,7 +576,7 @@ fn enter_inside_nested_auto_closed_brackets_keeps_the_base() {
 fn after_a_word_of_it_is_accepted_the_rest_is_shown() {
     open("let x = $0\n")
         .request()
-        .says(1, "foo(a, b);\nbar(b);\nint")
+        .generates(1, "foo(a, b);\nbar(b);\nint")
         .accepts_part("foo")
         .request()
         .accepts_part("(a")
@@ -587,7 +587,7 @@ fn after_a_word_of_it_is_accepted_the_rest_is_shown() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a, b);\nbar(b);\nint"
+            10ms   g1 generates "foo(a, b);\nbar(b);\nint"
                    -> respond r1 "foo(a, b);" Miss
                    -> g1 is speculative now
             85ms   accept "foo"
@@ -606,7 +606,7 @@ fn after_a_word_of_it_is_accepted_the_rest_is_shown() {
 fn after_a_word_is_accepted_inside_brackets_the_rest_covers_the_closer() {
     open("let x = foo($0)\n")
         .request()
-        .says(1, "a, b);\nbar(b);\nint")
+        .generates(1, "a, b);\nbar(b);\nint")
         .accepts_part("a,")
         .request()
         .accepts()
@@ -615,7 +615,7 @@ fn after_a_word_is_accepted_inside_brackets_the_rest_covers_the_closer() {
             0ms    open "let x = foo($0)\n"
             5ms    request r1
                    -> start g1 foreground at "let x = foo("
-            10ms   g1 says "a, b);\nbar(b);\nint"
+            10ms   g1 generates "a, b);\nbar(b);\nint"
                    -> respond r1 "a, b);" over ")" Miss
                    -> g1 is speculative now
             75ms   accept "a,"
@@ -631,7 +631,7 @@ fn after_a_word_is_accepted_inside_brackets_the_rest_covers_the_closer() {
 fn a_line_accepted_without_its_line_end_is_followed_by_enter() {
     open("fn f() {\n    $0\n}\n")
         .request()
-        .says(1, "foo(a);\n    bar(b);\n    let x = abc;\n    int")
+        .generates(1, "foo(a);\n    bar(b);\n    let x = abc;\n    int")
         .accepts()
         .request()
         .types("\n    ")
@@ -640,7 +640,7 @@ fn a_line_accepted_without_its_line_end_is_followed_by_enter() {
             0ms    open "fn f() {\n    $0\n}\n"
             5ms    request r1
                    -> start g1 foreground at "n f() {\n    "
-            10ms   g1 says "foo(a);\n    bar(b);\n    let x = abc;\n    int"
+            10ms   g1 generates "foo(a);\n    bar(b);\n    let x = abc;\n    int"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
             160ms  accept
@@ -657,7 +657,7 @@ fn a_line_accepted_with_its_line_end_is_typing_along() {
     // Some editors indent the line that then begins, others do not.
     open("fn f() {\n    $0\n}\n")
         .request()
-        .says(1, "foo(a);\n    bar(b);\n    let x = abc;\n    int")
+        .generates(1, "foo(a);\n    bar(b);\n    let x = abc;\n    int")
         .types("foo(a);\n")
         .request()
         .types("    bar(b);\n    ")
@@ -666,7 +666,7 @@ fn a_line_accepted_with_its_line_end_is_typing_along() {
             0ms    open "fn f() {\n    $0\n}\n"
             5ms    request r1
                    -> start g1 foreground at "n f() {\n    "
-            10ms   g1 says "foo(a);\n    bar(b);\n    let x = abc;\n    int"
+            10ms   g1 generates "foo(a);\n    bar(b);\n    let x = abc;\n    int"
                    -> respond r1 "foo(a);" Miss
                    -> g1 is speculative now
             160ms  type "foo(a);\n"
@@ -682,14 +682,14 @@ fn a_line_accepted_with_its_line_end_is_typing_along() {
 fn of_a_suggestion_that_begins_with_a_line_end_the_line_end_alone_is_accepted() {
     open("foo(a);$0\n")
         .request()
-        .says(1, "\nbar(b);\nint abc;\n")
+        .generates(1, "\nbar(b);\nint abc;\n")
         .accepts_part("\n")
         .request()
         .check(expect![[r#"
             0ms    open "foo(a);$0\n"
             5ms    request r1
                    -> start g1 foreground at "foo(a);"
-            10ms   g1 says "\nbar(b);\nint abc;\n"
+            10ms   g1 generates "\nbar(b);\nint abc;\n"
                    -> respond r1 "\nbar(b);" Miss
                    -> g1 is speculative now
             75ms   accept "\n"
@@ -699,10 +699,10 @@ fn of_a_suggestion_that_begins_with_a_line_end_the_line_end_alone_is_accepted() 
 }
 
 #[test]
-fn line_ends_of_the_document_are_no_part_of_what_a_path_says() {
+fn line_ends_of_the_document_are_no_part_of_a_path() {
     open("fn f() {\r\n    foo(a);$0\r\n}\r\n")
         .request()
-        .says(1, "\n    bar(b);\n    let x = abc;\n    int")
+        .generates(1, "\n    bar(b);\n    let x = abc;\n    int")
         .types("\r\n    ")
         .request()
         .types("bar(b);")
@@ -715,7 +715,7 @@ fn line_ends_of_the_document_are_no_part_of_what_a_path_says() {
             0ms    open "fn f() {\r\n    foo(a);$0\r\n}\r\n"
             5ms    request r1
                    -> start g1 foreground at "\n    foo(a);"
-            10ms   g1 says "\n    bar(b);\n    let x = abc;\n    int"
+            10ms   g1 generates "\n    bar(b);\n    let x = abc;\n    int"
                    -> respond r1 "\r\n    bar(b);" Miss
                    -> g1 is speculative now
             125ms  type "\r\n    "
@@ -737,7 +737,7 @@ fn line_ends_of_the_document_are_no_part_of_what_a_path_says() {
 fn enter_inside_auto_closed_braces_keeps_the_base_with_carriage_returns() {
     open("fn f() $0\r\n\r\nlet x;\r\n")
         .request()
-        .says(1, "{\n    foo(a);\n    bar(b);\n}\nint")
+        .generates(1, "{\n    foo(a);\n    bar(b);\n}\nint")
         .becomes("fn f() {$0}\r\n\r\nlet x;\r\n")
         .request()
         .becomes("fn f() {\r\n    $0\r\n}\r\n\r\nlet x;\r\n")
@@ -748,7 +748,7 @@ fn enter_inside_auto_closed_braces_keeps_the_base_with_carriage_returns() {
             0ms    open "fn f() $0\r\n\r\nlet x;\r\n"
             5ms    request r1
                    -> start g1 foreground at "fn f() "
-            10ms   g1 says "{\n    foo(a);\n    bar(b);\n}\nint"
+            10ms   g1 generates "{\n    foo(a);\n    bar(b);\n}\nint"
                    -> respond r1 "{" Miss
                    -> g1 is speculative now
             110ms  becomes "fn f() {$0}\r\n\r\nlet x;\r\n"
@@ -768,7 +768,7 @@ fn enter_inside_auto_closed_braces_keeps_the_base_with_carriage_returns() {
 fn tabs_are_typed_along() {
     open("fn f() {\n\t$0\n}\n")
         .request()
-        .says(1, "if a {\n\t\tfoo(b);\n\t\tbar(b);\n\t}\n\tint")
+        .generates(1, "if a {\n\t\tfoo(b);\n\t\tbar(b);\n\t}\n\tint")
         .becomes("fn f() {\n\tif a {$0}\n}\n")
         .request()
         .becomes("fn f() {\n\tif a {\n\t\t$0\n\t}\n}\n")
@@ -783,7 +783,7 @@ fn tabs_are_typed_along() {
             0ms    open "fn f() {\n\t$0\n}\n"
             5ms    request r1
                    -> start g1 foreground at "fn f() {\n\t"
-            10ms   g1 says "if a {\n\t\tfoo(b);\n\t\tbar(b);\n\t}\n\tint"
+            10ms   g1 generates "if a {\n\t\tfoo(b);\n\t\tbar(b);\n\t}\n\tint"
                    -> respond r1 "if a {" Miss
                    -> g1 is speculative now
                    -> cancel g1
@@ -809,7 +809,7 @@ fn tabs_are_typed_along() {
 fn wide_characters_are_typed_along_one_by_one() {
     open("let x = $0\n")
         .request()
-        .says(1, "\"日本😀é\";\nbar(b);\nint")
+        .generates(1, "\"日本😀é\";\nbar(b);\nint")
         .becomes("let x = \"$0\"\n")
         .request()
         .types("日")
@@ -822,7 +822,7 @@ fn wide_characters_are_typed_along_one_by_one() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "\"日本😀é\";\nbar(b);\nint"
+            10ms   g1 generates "\"日本😀é\";\nbar(b);\nint"
                    -> respond r1 "\"日本😀é\";" Miss
                    -> g1 is speculative now
             115ms  becomes "let x = \"$0\"\n"
@@ -844,7 +844,7 @@ fn wide_characters_are_typed_along_one_by_one() {
 fn combining_marks_are_typed_along() {
     open("let x = $0\n")
         .request()
-        .says(1, "e\u{301}a + u\u{308};\n")
+        .generates(1, "e\u{301}a + u\u{308};\n")
         .types("e")
         .request()
         .types("\u{301}")
@@ -855,7 +855,7 @@ fn combining_marks_are_typed_along() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "e\u{301}a + u\u{308};\n"
+            10ms   g1 generates "e\u{301}a + u\u{308};\n"
                    -> respond r1 "e\u{301}a + u\u{308};" Miss
                    -> g1 is speculative now
             75ms   type "e"
@@ -876,17 +876,17 @@ fn a_combining_mark_that_the_path_does_not_have_is_asked_about() {
     // path.
     open_without_speculation("let x = $0\n")
         .request()
-        .says(1, "ea;\n")
+        .generates(1, "ea;\n")
         .types("e")
         .request()
         .types("\u{301}")
         .request()
-        .says(2, "b;\n")
+        .generates(2, "b;\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "ea;\n"
+            10ms   g1 generates "ea;\n"
                    -> respond r1 "ea;" Miss
                    -> cancel g1
             40ms   type "e"
@@ -895,7 +895,7 @@ fn a_combining_mark_that_the_path_does_not_have_is_asked_about() {
             50ms   type "\u{301}"
             55ms   request r3
                    -> start g2 foreground at "let x = e\u{301}"
-            60ms   g2 says "b;\n"
+            60ms   g2 generates "b;\n"
                    -> respond r3 "b;" Miss
                    -> cancel g2
         "#]]);
@@ -909,17 +909,17 @@ fn indentation_spelled_in_other_tokens_is_asked_about_once_something_follows_it(
     check_encoding("\n    bar(", &["\n", "  ", " ", " bar", "("]);
     open_without_speculation("foo(a) =$0\n")
         .request()
-        .says_tokens(1, &[" =", "\n", "    ", "bar", "(", "b", ");", "\n"])
+        .generates_tokens(1, &[" =", "\n", "    ", "bar", "(", "b", ");", "\n"])
         .types("\n    ")
         .request()
         .types("b")
         .request()
-        .says(2, "(a);\n")
+        .generates(2, "(a);\n")
         .check(expect![[r#"
             0ms    open "foo(a) =$0\n"
             5ms    request r1
                    -> start g1 foreground at "foo(a) ="
-            10ms   g1 says [" =", "\n", "    ", "bar", "(", "b", ");", "\n"]
+            10ms   g1 generates [" =", "\n", "    ", "bar", "(", "b", ");", "\n"]
                    -> respond r1 "\n    bar(b);" Miss
                    -> cancel g1
             55ms   type "\n    "
@@ -928,7 +928,7 @@ fn indentation_spelled_in_other_tokens_is_asked_about_once_something_follows_it(
             65ms   type "b"
             70ms   request r3
                    -> start g2 foreground at "o(a) =\n    b"
-            75ms   g2 says "(a);\n"
+            75ms   g2 generates "(a);\n"
                    -> respond r3 "(a);" Miss
                    -> cancel g2
         "#]]);
@@ -941,19 +941,19 @@ fn a_contraction_spelled_in_other_tokens_is_asked_about_once_something_follows_i
     check_encoding("// foo's b", &["/", "/", " foo", "'s", " b"]);
     open_without_speculation("// foo$0\n")
         .request()
-        .says_tokens(1, &[" foo", "'", "s", " bar", "\n"])
+        .generates_tokens(1, &[" foo", "'", "s", " bar", "\n"])
         .types("'")
         .request()
         .types("s")
         .request()
         .types(" b")
         .request()
-        .says(2, "c\n")
+        .generates(2, "c\n")
         .check(expect![[r#"
             0ms    open "// foo$0\n"
             5ms    request r1
                    -> start g1 foreground at "// foo"
-            10ms   g1 says [" foo", "'", "s", " bar", "\n"]
+            10ms   g1 generates [" foo", "'", "s", " bar", "\n"]
                    -> respond r1 "'s bar" Miss
                    -> cancel g1
             40ms   type "'"
@@ -965,7 +965,7 @@ fn a_contraction_spelled_in_other_tokens_is_asked_about_once_something_follows_i
             60ms   type " b"
             65ms   request r4
                    -> start g2 foreground at "// foo's b"
-            70ms   g2 says "c\n"
+            70ms   g2 generates "c\n"
                    -> respond r4 "c" Miss
                    -> cancel g2
         "#]]);
@@ -978,17 +978,17 @@ fn a_contraction_that_ends_within_a_token_is_asked_about() {
     assert_eq!(PreTokenizer::Qwen2.split(text).last(), Some(6..text.len()));
     open_without_speculation("// foo$0\n")
         .request()
-        .says_tokens(1, &[" foo", "'", "ret", "\n"])
+        .generates_tokens(1, &[" foo", "'", "ret", "\n"])
         .types("'re")
         .request()
         .types("t")
         .request()
-        .says(2, "1\n")
+        .generates(2, "1\n")
         .check(expect![[r#"
             0ms    open "// foo$0\n"
             5ms    request r1
                    -> start g1 foreground at "// foo"
-            10ms   g1 says [" foo", "'", "ret", "\n"]
+            10ms   g1 generates [" foo", "'", "ret", "\n"]
                    -> respond r1 "'ret" Miss
                    -> cancel g1
             35ms   type "'re"
@@ -997,7 +997,7 @@ fn a_contraction_that_ends_within_a_token_is_asked_about() {
             45ms   type "t"
             50ms   request r3
                    -> start g2 foreground at "// foo'ret"
-            55ms   g2 says "1\n"
+            55ms   g2 generates "1\n"
                    -> respond r3 "1" Miss
                    -> cancel g2
         "#]]);
@@ -1009,18 +1009,18 @@ fn a_stop_at_the_cursor_is_asked_about() {
     // there.
     open_without_speculation("let x = $0\n")
         .request()
-        .says(1, "foo(a);")
+        .generates(1, "foo(a);")
         .stops(1)
         .types("foo(a)")
         .request()
         .types(";")
         .request()
-        .says(2, "\nbar(b);\n")
+        .generates(2, "\nbar(b);\n")
         .check(expect![[r#"
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);"
+            10ms   g1 generates "foo(a);"
             40ms   g1 stops
                    -> respond r1 "foo(a);" Miss
             45ms   type "foo(a)"
@@ -1029,7 +1029,7 @@ fn a_stop_at_the_cursor_is_asked_about() {
             55ms   type ";"
             60ms   request r3
                    -> start g2 foreground at " x = foo(a);"
-            65ms   g2 says "\nbar(b);\n"
+            65ms   g2 generates "\nbar(b);\n"
                    -> respond r3 "\nbar(b);" Miss
                    -> cancel g2
         "#]]);
@@ -1043,10 +1043,10 @@ fn of_two_paths_that_hold_the_text_only_the_one_with_the_tokens_of_the_text_answ
     check_encoding("let x = foo(", &["let", " ", "x", " =", " foo", "("]);
     open_without_speculation("let x = $0\n")
         .request()
-        .says_tokens(1, &[" =", " ", "foo", "(", "a", ",", " b", ");", "\n"])
+        .generates_tokens(1, &[" =", " ", "foo", "(", "a", ",", " b", ");", "\n"])
         .types("foo(")
         .request()
-        .says(2, "b);\n")
+        .generates(2, "b);\n")
         .types("x")
         .request()
         .backspaces()
@@ -1057,13 +1057,13 @@ fn of_two_paths_that_hold_the_text_only_the_one_with_the_tokens_of_the_text_answ
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says [" =", " ", "foo", "(", "a", ",", " b", ");", "\n"]
+            10ms   g1 generates [" =", " ", "foo", "(", "a", ",", " b", ");", "\n"]
                    -> respond r1 "foo(a, b);" Miss
                    -> cancel g1
             60ms   type "foo("
             65ms   request r2
                    -> start g2 foreground at "let x = foo("
-            70ms   g2 says "b);\n"
+            70ms   g2 generates "b);\n"
                    -> respond r2 "b);" Miss
                    -> cancel g2
             95ms   type "x"
@@ -1086,14 +1086,14 @@ fn an_opener_that_the_editor_does_not_close_leaves_the_base() {
     // character.
     open_without_speculation("let x = foo($0)\n")
         .request()
-        .says(1, "[a, b]);\n")
+        .generates(1, "[a, b]);\n")
         .types("[")
         .request()
         .check(expect![[r#"
             0ms    open "let x = foo($0)\n"
             5ms    request r1
                    -> start g1 foreground at "let x = foo("
-            10ms   g1 says "[a, b]);\n"
+            10ms   g1 generates "[a, b]);\n"
                    -> respond r1 "[a, b]);" over ")" Miss
                    -> cancel g1
             55ms   type "["
@@ -1108,17 +1108,17 @@ fn a_closer_typed_beside_the_auto_closed_one_is_asked_about() {
     // none.
     open_without_speculation("let x = foo$0\n")
         .request()
-        .says(1, "(a) + b;\n")
+        .generates(1, "(a) + b;\n")
         .becomes("let x = foo(a$0)\n")
         .request()
         .becomes("let x = foo(a)$0)\n")
         .request()
-        .says(2, " + b\n")
+        .generates(2, " + b\n")
         .check(expect![[r#"
             0ms    open "let x = foo$0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = foo"
-            10ms   g1 says "(a) + b;\n"
+            10ms   g1 generates "(a) + b;\n"
                    -> respond r1 "(a) + b;" Miss
                    -> cancel g1
             55ms   becomes "let x = foo(a$0)\n"
@@ -1127,7 +1127,7 @@ fn a_closer_typed_beside_the_auto_closed_one_is_asked_about() {
             65ms   becomes "let x = foo(a)$0)\n"
             70ms   request r3
                    -> start g2 foreground at "t x = foo(a)"
-            75ms   g2 says " + b\n"
+            75ms   g2 generates " + b\n"
                    -> respond r3 " + b" Miss
                    -> cancel g2
         "#]]);
@@ -1139,18 +1139,18 @@ fn inside_auto_closed_triple_quotes_is_asked_about() {
     // after the cursor. Typed by hand, without auto-closing, the quotes are typing along.
     open_without_speculation("x = $0\n")
         .request()
-        .says(1, "\"\"\"foo bar\"\"\"\n")
+        .generates(1, "\"\"\"foo bar\"\"\"\n")
         .types("\"\"\"")
         .request()
         .becomes("x = \"\"\"$0\"\"\"\n")
         .request()
-        .says(2, "bar")
+        .generates(2, "bar")
         .stops(2)
         .check(expect![[r#"
             0ms    open "x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "x = "
-            10ms   g1 says "\"\"\"foo bar\"\"\"\n"
+            10ms   g1 generates "\"\"\"foo bar\"\"\"\n"
                    -> respond r1 "\"\"\"foo bar\"\"\"" Miss
                    -> cancel g1
             70ms   type "\"\"\""
@@ -1159,7 +1159,7 @@ fn inside_auto_closed_triple_quotes_is_asked_about() {
             80ms   becomes "x = \"\"\"$0\"\"\"\n"
             85ms   request r3
                    -> start g2 foreground at "x = \"\"\""
-            90ms   g2 says "bar"
+            90ms   g2 generates "bar"
             120ms  g2 stops
                    -> respond r3 "bar" Miss
         "#]]);
@@ -1169,7 +1169,7 @@ fn inside_auto_closed_triple_quotes_is_asked_about() {
 fn undoing_an_accept_is_answered_by_the_path() {
     open_without_speculation("let x = $0\n")
         .request()
-        .says(1, "foo(a);\n")
+        .generates(1, "foo(a);\n")
         .accepts()
         .becomes("let x = $0\n")
         .request()
@@ -1177,7 +1177,7 @@ fn undoing_an_accept_is_answered_by_the_path() {
             0ms    open "let x = $0\n"
             5ms    request r1
                    -> start g1 foreground at "let x = "
-            10ms   g1 says "foo(a);\n"
+            10ms   g1 generates "foo(a);\n"
                    -> respond r1 "foo(a);" Miss
                    -> cancel g1
             45ms   accept
@@ -1193,7 +1193,7 @@ fn in_both_layouts_enter_and_lines_are_typing_along() {
         let mut timeline = open_in(layout, "foo(a);\nlet x = 1;\nfn f() $0\n\nfn g() {}\n", 9);
         timeline
             .request()
-            .says(1, "{\n    bar(b);\n    ab = b;\n}\n")
+            .generates(1, "{\n    bar(b);\n    ab = b;\n}\n")
             .becomes("foo(a);\nlet x = 1;\nfn f() {\n    $0\n}\n\nfn g() {}\n")
             .request()
             .types("bar(b);\n    ")
@@ -1205,7 +1205,7 @@ fn in_both_layouts_enter_and_lines_are_typing_along() {
         0ms    open "foo(a);\nlet x = 1;\nfn f() $0\n\nfn g() {}\n"
         5ms    request r1
                -> start g1 foreground at "= 1;\nfn f() "
-        10ms   g1 says "{\n    bar(b);\n    ab = b;\n}\n"
+        10ms   g1 generates "{\n    bar(b);\n    ab = b;\n}\n"
                -> respond r1 "{" Miss
                -> g1 is speculative now
         105ms  becomes "foo(a);\nlet x = 1;\nfn f() {\n    $0\n}\n\nfn g() {}\n"
@@ -1224,19 +1224,19 @@ fn a_line_that_becomes_an_anchor_is_asked_about() {
     // the suffix: another base. The hash of a line decides whether it is an anchor.
     open_in(Layout::PrefixFirst, "let x = 1;\nfn f() {$0\n}\n", 9)
         .request()
-        .says(1, "\n    foo(a);\n    bar(b);\n    int")
+        .generates(1, "\n    foo(a);\n    bar(b);\n    int")
         .types("\n    ")
         .request()
         .types("foo(a);")
         .request()
         .types("\n    ")
         .request()
-        .says(3, "ab = b;\n")
+        .generates(3, "ab = b;\n")
         .check(expect![[r#"
             0ms    open "let x = 1;\nfn f() {$0\n}\n"
             5ms    request r1
                    -> start g1 foreground at " 1;\nfn f() {"
-            10ms   g1 says "\n    foo(a);\n    bar(b);\n    int"
+            10ms   g1 generates "\n    foo(a);\n    bar(b);\n    int"
                    -> respond r1 "\n    foo(a);" Miss
                    -> g1 is speculative now
                    -> cancel g1
@@ -1250,7 +1250,7 @@ fn a_line_that_becomes_an_anchor_is_asked_about() {
             130ms  type "\n    "
             135ms  request r4
                    -> start g3 foreground at "foo(a);\n    "
-            140ms  g3 says "ab = b;\n"
+            140ms  g3 generates "ab = b;\n"
                    -> respond r4 "ab = b;" Miss
                    -> cancel g2
                    -> g3 is speculative now
@@ -1263,8 +1263,8 @@ fn the_worked_example() {
     check_encoding("(bar);\n", &["(", "bar", ");", "\n"]);
     open("let foo = a;\nfoo(b$0)\n")
         .request()
-        .says(1, "ar);\n")
-        .says(1, "let x = foo;\n")
+        .generates(1, "ar);\n")
+        .generates(1, "let x = foo;\n")
         .types("a")
         .request()
         .accepts()
@@ -1273,10 +1273,10 @@ fn the_worked_example() {
             0ms    open "let foo = a;\nfoo(b$0)\n"
             5ms    request r1
                    -> start g1 foreground at "o = a;\nfoo(b"
-            10ms   g1 says "ar);\n"
+            10ms   g1 generates "ar);\n"
                    -> respond r1 "ar);" over ")" Miss
                    -> g1 is speculative now
-            35ms   g1 says "let x = foo;\n"
+            35ms   g1 generates "let x = foo;\n"
             65ms   type "a"
             70ms   request r2
                    -> respond r2 "r);" over ")" TypedThrough
@@ -1286,14 +1286,14 @@ fn the_worked_example() {
         "#]]);
     open("let foo = a;\nfoo(b$0)\n")
         .request()
-        .says(1, "ar);\n")
+        .generates(1, "ar);\n")
         .types("x")
         .request()
         .check(expect![[r#"
             0ms    open "let foo = a;\nfoo(b$0)\n"
             5ms    request r1
                    -> start g1 foreground at "o = a;\nfoo(b"
-            10ms   g1 says "ar);\n"
+            10ms   g1 generates "ar);\n"
                    -> respond r1 "ar);" over ")" Miss
                    -> g1 is speculative now
             35ms   type "x"

@@ -242,7 +242,7 @@ impl World {
             self.engine_step()?;
             steps += 1;
             if steps > 20_000 {
-                return Err("the engine never comes to rest".to_string());
+                return Err("the engine does not finish".to_string());
             }
         }
         if self.asked.is_empty() {

@@ -10,9 +10,9 @@ const lines = require('fs').readFileSync(0, 'utf8').split('\n').filter((line) =>
 function update(document, changes, version) {
   for (const change of changes) {
     const lines = document.lineCount;
-    const behind = change.range && Math.min(change.range.start.line, change.range.end.line) >= lines;
+    const isBeyond = change.range && Math.min(change.range.start.line, change.range.end.line) >= lines;
     document = TextDocument.update(document, [change], version);
-    if (behind) {
+    if (isBeyond) {
       document = TextDocument.create(document.uri, document.languageId, version, document.getText());
     }
   }

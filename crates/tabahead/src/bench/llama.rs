@@ -51,7 +51,7 @@ impl Workload {
     fn title(self) -> String {
         match self {
             Self::Prefill => format!("reading {PROMPT} tokens"),
-            Self::Decode => format!("decoding behind {PROMPT}"),
+            Self::Decode => format!("decoding after {PROMPT}"),
         }
     }
 }
@@ -302,7 +302,7 @@ impl LlamaBench<'_> {
         let output = command.output().with_context(what)?;
         if !output.status.success() {
             let errors = String::from_utf8_lossy(&output.stderr);
-            let last = errors.lines().last().unwrap_or("it says nothing");
+            let last = errors.lines().last().unwrap_or("it wrote nothing");
             bail!("'{}' failed: {last}", self.program.display());
         }
         rate_in(&output.stdout).with_context(|| {

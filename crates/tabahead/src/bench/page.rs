@@ -90,7 +90,7 @@ impl BenchReport {
                 let rates = speed.decode.values().map(Decode::tokens_per_s);
                 rates.fold(0.0, f64::max)
             });
-            let name = format!("behind {depth} tokens");
+            let name = format!("after {depth} tokens");
             self.row(out, &name, largest, figure, rate)?;
         }
         section(out, "A step of it, median / 99th percentile")?;
@@ -100,7 +100,7 @@ impl BenchReport {
                 let [p50, _, p99, _] = Quantiles::new(steps).0;
                 Some(format!("{} / {}", short(p50), short_ms(p99)))
             });
-            line(out, &format!("behind {depth} tokens"), cells)?;
+            line(out, &format!("after {depth} tokens"), cells)?;
         }
         Ok(())
     }
@@ -108,7 +108,7 @@ impl BenchReport {
     fn print_comparisons(&self, out: &mut impl Write) -> io::Result<()> {
         section(
             out,
-            "Sequences in one pass behind 512 shared tokens, of one alone",
+            "Sequences in one pass after 512 shared tokens, of one alone",
         )?;
         for count in BRANCHES {
             let ratio = |speed: &Speed| step_ratio(speed, count);
@@ -142,7 +142,7 @@ impl BenchReport {
         line(out, "costs", cells)?;
         let depth = self.speeds.values().find_map(|speed| speed.cut.as_ref());
         let depth = depth.map_or(CUT, |cut| cut.depth);
-        section(out, "First token behind a cut, of a plain step")?;
+        section(out, "First token after a cut, of a plain step")?;
         let cells = self.speeds.values().map(|speed| {
             let cut = speed.cut.as_ref()?;
             Some(format!("{} {:.2}×", short_ms(ms(cut.cut)), cut.ratio()))
@@ -182,7 +182,7 @@ impl BenchReport {
             ("one token to compute", &wait.one_step),
         ] {
             writeln!(out, "  {what:<28}{names}{:>9}", "samples")?;
-            let (idle, behind) = (waits.idle.quantiles(), waits.behind.quantiles());
+            let (idle, busy) = (waits.idle.quantiles(), waits.busy.quantiles());
             let without_core = |samples: &WaitSamples| {
                 let times = &samples.without_core;
                 (!times.is_empty()).then(|| Quantiles::new(times))
@@ -190,9 +190,9 @@ impl BenchReport {
             for (name, quantiles, samples) in [
                 ("nothing else runs", Some(idle), Some(&waits.idle)),
                 ("  of it without a core", without_core(&waits.idle), None),
-                ("behind speculation", Some(behind), Some(&waits.behind)),
-                ("  of it without a core", without_core(&waits.behind), None),
-                ("difference", Some(behind.beyond(idle)), None),
+                ("during speculation", Some(busy), Some(&waits.busy)),
+                ("  of it without a core", without_core(&waits.busy), None),
+                ("difference", Some(busy.beyond(idle)), None),
             ] {
                 let Some(Quantiles(figures)) = quantiles else {
                     continue;

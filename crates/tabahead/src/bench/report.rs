@@ -230,11 +230,11 @@ fn wait_json(wait: &Wait) -> Value {
 }
 
 fn waits_json(waits: &Waits) -> Map<String, Value> {
-    let (idle, behind) = (waits.idle.quantiles(), waits.behind.quantiles());
+    let (idle, busy) = (waits.idle.quantiles(), waits.busy.quantiles());
     [
         ("idle", waits.idle.json()),
-        ("behind_speculation", waits.behind.json()),
-        ("difference", Value::Object(behind.beyond(idle).json())),
+        ("during_speculation", waits.busy.json()),
+        ("difference", Value::Object(busy.beyond(idle).json())),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

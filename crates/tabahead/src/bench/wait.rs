@@ -41,7 +41,7 @@ pub struct Wait {
 /// The same requests with nothing else running, and during speculation.
 pub struct Waits {
     pub idle: WaitSamples,
-    pub behind: WaitSamples,
+    pub busy: WaitSamples,
 }
 
 /// The time that each request took.
@@ -73,18 +73,18 @@ impl Wait {
         let one_step_idle = bench.idle(plan, || digits.next())?;
         bar.inc(1);
         bench.speculate();
-        let known_behind = bench.behind(plan, String::new)?;
+        let known_busy = bench.busy(plan, String::new)?;
         bar.inc(1);
-        let one_step_behind = bench.behind(plan, || digits.next())?;
+        let one_step_busy = bench.busy(plan, || digits.next())?;
         bar.inc(1);
         Ok(Some(Self {
             known: Waits {
                 idle: known_idle,
-                behind: known_behind,
+                busy: known_busy,
             },
             one_step: Waits {
                 idle: one_step_idle,
-                behind: one_step_behind,
+                busy: one_step_busy,
             },
         }))
     }
@@ -169,7 +169,7 @@ impl WaitBench {
     }
 
     /// Measures the user's requests at random moments of speculation.
-    fn behind(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<WaitSamples> {
+    fn busy(&mut self, plan: &Plan, mut next: impl FnMut() -> String) -> Result<WaitSamples> {
         let mut samples = WaitSamples::default();
         let started = Instant::now();
         while samples.waits.len() < plan.waits && started.elapsed() < plan.waiting {

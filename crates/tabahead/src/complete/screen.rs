@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn ghost_text_stands_in_brackets_on_each_of_its_lines() {
+    fn ghost_text_is_in_brackets_on_each_of_its_lines() {
         expect![[r#"
             fn f(⟦a: u8) {⟧
             ⟦    a⟧
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn accepted_text_stands_as_it_will() {
+    fn accepted_text_is_printed_as_it_will_be() {
         expect![[r#"
             let a = ⟦1;⟧
             let b = 2;
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_only_what_stands_beside_the_mark_is_shown() {
+    fn of_a_long_line_only_the_text_beside_the_mark_is_shown() {
         let text = format!("{}b{}", "a".repeat(1_000), "c".repeat(1_000));
         let (before, after) = ("a".repeat(LINE_WIDTH), "c".repeat(LINE_WIDTH));
         assert_eq!(

@@ -16,7 +16,7 @@ pub struct BaselineCopier {
     /// Maximum length of a match, in characters.
     longest: usize,
     /// Whether to copy from the text after the cursor too.
-    behind: bool,
+    after_cursor: bool,
     /// Whether to copy the most common text, not the nearest, among matches of equal length.
     commonest: bool,
 }
@@ -25,7 +25,7 @@ const LONGEST_MATCH: BaselineCopier = BaselineCopier {
     name: "longest match",
     shortest: 3,
     longest: 40,
-    behind: true,
+    after_cursor: true,
     commonest: false,
 };
 
@@ -44,7 +44,7 @@ pub const COPIERS: [BaselineCopier; 5] = [
     },
     BaselineCopier {
         name: "before the cursor",
-        behind: false,
+        after_cursor: false,
         ..LONGEST_MATCH
     },
     BaselineCopier {
@@ -66,11 +66,11 @@ impl BaselineCopier {
         let needle = &before[before.len().saturating_sub(self.longest)..];
 
         let (mut farthest, mut copies) = (self.shortest, Vec::new());
-        let behind = (0..=after.len()).filter(|_| self.behind);
+        let ends = (0..=after.len()).filter(|_| self.after_cursor);
         let places = (0..before.len())
             .rev()
             .map(|end| (&before[..], end))
-            .chain(behind.map(|end| (&after[..], end)))
+            .chain(ends.map(|end| (&after[..], end)))
             .chain(
                 others
                     .iter()
@@ -171,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn the_text_before_the_cursor_comes_before_the_text_behind_it() {
+    fn the_text_before_the_cursor_comes_before_the_text_after_it() {
         check("(abc one\n[abc$0\n{abc two", " one");
         check("[abc$0\n[abc two", " two");
     }
 
     #[test]
-    fn a_match_behind_the_cursor_may_be_the_longer_one() {
+    fn a_match_after_the_cursor_may_be_the_longer_one() {
         check(" abc one\n.abc$0\n.abc two", " two");
     }
 

@@ -7,7 +7,7 @@
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rating {
     /// Whether anything was predicted.
-    pub said: bool,
+    pub suggested: bool,
     /// Whether the prediction equals the original text.
     pub exact: bool,
     /// Edit similarity; see [`edit_similarity`].
@@ -19,10 +19,10 @@ pub struct Rating {
 impl Rating {
     /// Compares a prediction with the original text.
     pub fn new(predicted: &str, expected: &str) -> Self {
-        let (said, stood) = (predicted.trim_end(), expected.trim_end());
-        let pairs = said.chars().zip(stood.chars());
+        let (text, wanted) = (predicted.trim_end(), expected.trim_end());
+        let pairs = text.chars().zip(wanted.chars());
         Self {
-            said: !said.is_empty(),
+            suggested: !text.is_empty(),
             exact: exact_match(predicted, expected),
             similarity: edit_similarity(predicted, expected),
             kept: pairs.take_while(|(a, b)| a == b).count(),
@@ -72,7 +72,7 @@ pub struct Score {
     /// Sum of the edit similarities.
     pub similarity: f64,
     /// Number of rows with a prediction.
-    pub said: usize,
+    pub suggested: usize,
     /// Sum of the kept characters.
     pub kept: usize,
 }
@@ -83,13 +83,13 @@ impl Score {
         self.rows += 1;
         self.exact += usize::from(rating.exact);
         self.similarity += rating.similarity;
-        self.said += usize::from(rating.said);
+        self.suggested += usize::from(rating.suggested);
         self.kept += rating.kept;
     }
 
     /// Returns the mean number of kept characters per suggestion; 0 without suggestions.
     pub fn kept_per_suggestion(&self) -> f64 {
-        share(self.kept as f64, self.said)
+        share(self.kept as f64, self.suggested)
     }
 
     /// Returns the share of exact rows, 0 to 1; 0 without rows.
@@ -190,7 +190,7 @@ mod tests {
         let rating = Rating::new("é, c);", "é, b);");
         assert_eq!((rating.kept, rating.exact), (3, false));
         assert_eq!(Rating::new("ab  ", "ab").kept, 2);
-        assert!(!Rating::new(" ", "ab").said);
+        assert!(!Rating::new(" ", "ab").suggested);
     }
 
     /// Computes the distance by its definition, without a table.

@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_right_where_nothing_stood() {
+    fn silence_is_right_where_there_was_no_text() {
         let row = EvalRow {
             prefix: "a;".to_owned(),
             middle: " ".to_owned(),
@@ -487,6 +487,6 @@ mod tests {
             open_files: Vec::new(),
         };
         let rating = compare(&row, None);
-        assert!(rating.exact && !rating.said);
+        assert!(rating.exact && !rating.suggested);
     }
 }

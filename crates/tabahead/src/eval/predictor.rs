@@ -221,6 +221,6 @@ mod tests {
                 assert!(predicted.mean_log_prob <= 0.0);
             }
         }
-        assert!(suggestions > 0, "the model says nothing anywhere");
+        assert!(suggestions > 0, "the model suggests nothing anywhere");
     }
 }

@@ -46,8 +46,8 @@ impl EvalRow {
     /// Reports whether the middle is a secret value or a part of one.
     pub fn has_secret_middle(&self) -> bool {
         let line = self.prefix.rfind('\n').map_or(0, |end| end + 1);
-        let behind = self.suffix.lines().next().unwrap_or_default();
-        let written = format!("{}{}{behind}", &self.prefix[line..], self.middle);
+        let after = self.suffix.lines().next().unwrap_or_default();
+        let written = format!("{}{}{after}", &self.prefix[line..], self.middle);
         holds_secret(&written)
     }
 

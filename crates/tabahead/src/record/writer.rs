@@ -107,7 +107,7 @@ fn entries(recorded: Recorded) -> Vec<EntryKind> {
             return vec![
                 EntryKind::DocumentEncountered {
                     id,
-                    path: told_path(&path, id),
+                    path: recorded_path(&path, id),
                 },
                 EntryKind::SetContent {
                     id,
@@ -176,7 +176,7 @@ fn entries(recorded: Recorded) -> Vec<EntryKind> {
 
 /// Returns the part of a path that is recorded: the part below the folder where the editor started
 /// the server, else the last component. A recording must not reveal where a home is, or whose.
-fn told_path(path: &str, id: u64) -> String {
+fn recorded_path(path: &str, id: u64) -> String {
     let folder = env::current_dir().unwrap_or_default();
     match Path::new(path).strip_prefix(&folder) {
         _ if path.is_empty() => format!("untitled-{id}"),
@@ -201,12 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn everything_told_is_written_before_the_recorder_is_gone() {
+    fn everything_recorded_is_written_before_the_recorder_is_dropped() {
         let written = Arc::new(Mutex::new(Vec::new()));
         let list = Arc::clone(&written);
         let append = move |time, kind: &EntryKind| {
             list.lock()
-                .expect("nobody panics")
+                .expect("no thread panics")
                 .push((time, kind.clone()));
             Ok(())
         };
@@ -215,7 +215,7 @@ mod tests {
             writer.record(changed(document));
         }
         drop(writer);
-        let written = written.lock().expect("nobody panics");
+        let written = written.lock().expect("no thread panics");
         assert_eq!(written.len(), 1000);
         assert!(written.is_sorted_by_key(|(time, _)| *time));
         assert!(written[0].0 >= 5);
@@ -226,7 +226,7 @@ mod tests {
         let written = Arc::new(Mutex::new(0));
         let count = Arc::clone(&written);
         let append = move |_, _: &EntryKind| {
-            let mut count = count.lock().expect("nobody panics");
+            let mut count = count.lock().expect("no thread panics");
             *count += 1;
             match *count {
                 3 => Err(io::ErrorKind::StorageFull.into()),
@@ -238,12 +238,12 @@ mod tests {
             writer.record(changed(document));
         }
         drop(writer);
-        assert_eq!(*written.lock().expect("nobody panics"), 3);
+        assert_eq!(*written.lock().expect("no thread panics"), 3);
     }
 
     #[test]
     fn a_disk_that_hangs_does_not_hold_up_the_server() {
-        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let (resume, held) = std::sync::mpsc::channel::<()>();
         let append = move |_, _: &EntryKind| {
             let _ = held.recv();
             Ok(())
@@ -253,15 +253,15 @@ mod tests {
             writer.record(changed(document));
         }
         assert!(writer.queue.is_none());
-        drop(go_on);
+        drop(resume);
     }
 
     #[test]
-    fn paths_say_nothing_of_the_machine() {
+    fn paths_reveal_nothing_of_the_machine() {
         let folder = env::current_dir().expect("there is one");
         let inside = folder.join("src/a.rs");
-        assert_eq!(told_path(&inside.to_string_lossy(), 1), "src/a.rs");
-        assert_eq!(told_path("/elsewhere/somebody/a.rs", 1), "a.rs");
-        assert_eq!(told_path("", 7), "untitled-7");
+        assert_eq!(recorded_path(&inside.to_string_lossy(), 1), "src/a.rs");
+        assert_eq!(recorded_path("/elsewhere/user/a.rs", 1), "a.rs");
+        assert_eq!(recorded_path("", 7), "untitled-7");
     }
 }

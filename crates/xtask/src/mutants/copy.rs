@@ -33,7 +33,7 @@ impl Copy {
             let (from, to) = (root.join(file), copy.tree.join(file));
             let bytes = fs::read(&from).with_context(|| format!("\"{}\"", from.display()))?;
             if fs::read(&to).ok().as_ref() != Some(&bytes) {
-                fs::create_dir_all(to.parent().context("a file stands in a folder")?)?;
+                fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
                 fs::write(&to, bytes)?;
             }
         }

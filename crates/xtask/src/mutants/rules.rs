@@ -57,14 +57,14 @@ const COPIED: &str = "what_may_be_copied_is_part_of_the_key_and_typing_leaves_it
 const COPIES: &str =
     "tests::decoding::what_is_copied_is_decoded_to_its_end_and_keeps_to_what_is_forced";
 const WINNER: &str = "tests::lookahead::of_two_rivals_the_one_of_the_likelier_line_is_chosen";
-const TYPES_ALONG: &str = "tests::lookahead::who_types_along_is_told_the_same";
+const TYPES_ALONG: &str = "tests::lookahead::typing_along_gives_the_same_tokens";
 const SECRETS: &str = "secret_values_are_in_no_window_and_in_nothing_that_is_copied";
 const KEY_PARTS: &str = "all_that_decides_what_is_seen_is_part_of_the_key";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Text",
-        off: "a position behind a line's end is none of the line",
+        off: "a position after a line's end is none of the line",
         file: DOCUMENT,
         piece: "self.clamp(Offset(byte.min(range.end.0)))",
         becomes: "self.clamp(Offset(byte))",
@@ -100,7 +100,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text",
-        off: "an edit that is told the other way round cuts another character",
+        off: "an edit whose range is reversed cuts another character",
         file: DOCUMENT,
         piece: "(one.min(other), one.max(other))",
         becomes: "(one, other)",
@@ -127,7 +127,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text",
-        off: "the model may say a carriage return",
+        off: "the model may generate a carriage return",
         file: VOCABULARY,
         piece: " || spelling.contains(&b'\\r')",
         becomes: "",
@@ -172,7 +172,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Healing",
-        off: "stops are masked behind the cursor, too",
+        off: "stops are masked after the cursor, too",
         file: SEQUENCE,
         piece: "at_cursor && self.request.mask_first_stop",
         becomes: "self.request.mask_first_stop",
@@ -190,12 +190,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Healing",
-        off: "a stop is masked where a path goes on",
+        off: "a stop is masked where a path continues",
         file: GENERATION,
         piece: "mask_first_stop: spelled <= forced.len(),",
         becomes: "mask_first_stop: true,",
         program: BACKEND,
-        test: "local::worker::tests::what_goes_on_with_a_path_may_stop_at_once",
+        test: "local::worker::tests::a_continued_path_may_stop_at_once",
     },
     Mutant {
         rule: "Path",
@@ -240,7 +240,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.budget - self.budget / 4",
         becomes: "0",
         program: CONTEXT,
-        test: "window::tests::the_ends_lie_in_the_outermost_quarter",
+        test: "window::tests::the_ends_are_in_the_outermost_quarter",
     },
     Mutant {
         rule: "Window",
@@ -294,7 +294,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.prefix_budget.unwrap_or(profile.window.prefix)",
         becomes: "self.prefix_budget.unwrap_or(1536)",
         program: WINDOW,
-        test: "budgets_that_nobody_set_are_those_of_the_model",
+        test: "budgets_that_are_not_set_are_those_of_the_model",
     },
     Mutant {
         rule: "Window",
@@ -316,7 +316,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Base and tail",
-        off: "the tail stands before the suffix",
+        off: "the tail is before the suffix",
         file: TEMPLATE,
         piece: "part(Marker::Suffix, &window.suffix);\n                part(Marker::Prefix, known);",
         becomes: "part(Marker::Prefix, known);\n                part(Marker::Suffix, &window.suffix);",
@@ -415,7 +415,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Path",
-        off: "B(n) may lie behind the canonical tokens",
+        off: "B(n) may be after the canonical tokens",
         file: PATH,
         piece: " || boundary > self.canonical_until",
         becomes: "",
@@ -465,7 +465,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "token_end <= at",
         becomes: "token_end < at",
         program: CONTEXT,
-        test: "cut::tests::the_gate_and_the_limit_count_tokens_behind_the_cursor",
+        test: "cut::tests::the_gate_and_the_limit_count_tokens_after_the_cursor",
     },
     Mutant {
         rule: "Cut",
@@ -505,7 +505,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text after the cursor",
-        off: "the text goes on where it meets what follows",
+        off: "the text continues where it meets what follows",
         file: JOINT,
         piece: "spelled > 0 && (!is_closing(kept) || meets(text, kept))",
         becomes: "false",
@@ -915,7 +915,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.followed_before.clone_from(&mark.followed_before);",
         becomes: "",
         program: ENGINE,
-        test: "decoding::copying::tests::whoever_comes_back_finds_what_was_there",
+        test: "decoding::copying::tests::a_rewound_source_finds_the_same_copies",
     },
     Mutant {
         rule: "Copying",
@@ -928,7 +928,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Copying",
-        off: "what other open files say is not part of the key",
+        off: "the text of other open files is not part of the key",
         file: KEY,
         piece: ", window.name.open_files.digest()]",
         becomes: "]",
@@ -955,7 +955,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Copying",
-        off: "votes are heard whatever is forced",
+        off: "votes count whatever is forced",
         file: CHOICE,
         piece: "_ => vocabulary.spells(token, forced),",
         becomes: "_ => true,",
@@ -1011,8 +1011,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Answers",
         off: "an older version is answered",
         file: OPEN_DOCUMENT,
-        piece: "let waiting = self.request.take();\n        let told",
-        becomes: "let waiting = None::<Request>;\n        let told",
+        piece: "let waiting = self.request.take();\n        let reported",
+        becomes: "let waiting = None::<Request>;\n        let reported",
         program: SPECULATOR,
         test: LAW,
     },
@@ -1072,7 +1072,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Answers",
-        off: "what began under another reserve goes on",
+        off: "what began under another reserve continues",
         file: GENERATIONS,
         piece: "running.into_iter().for_each(|id| self.stop(id, side));",
         becomes: "let _ = running;",
@@ -1095,7 +1095,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         piece: "self.decided = Decided::default();",
         becomes: "",
         program: SPECULATION,
-        test: "answers::request::tests::what_was_decided_under_other_settings_is_decided_anew",
+        test: "answers::request::tests::a_decision_under_other_settings_is_made_again",
     },
     Mutant {
         rule: "Alternatives",

@@ -119,7 +119,7 @@ pub fn permission(wishes: &[String]) -> Permission {
     }
     if !std::io::stdin().is_terminal() {
         return Err(
-            "apt would run as root, and nobody can be asked here; CI=true allows it".into(),
+            "apt would run as root, and no user can be asked here; CI=true allows it".into(),
         );
     }
     eprint!(
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_when_nothing_is_missing() {
+    fn the_user_is_not_asked_when_nothing_is_missing() {
         assert_eq!(permission(&[]), Ok(()));
     }
 }

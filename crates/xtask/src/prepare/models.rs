@@ -145,10 +145,10 @@ impl ModelFile {
     fn check(&self, file: &Path) -> Result<()> {
         ensure!(file.is_file(), "there is no file \"{}\"", file.display());
         let output = Command::new("sha256sum").arg(file).output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
+        let output = String::from_utf8_lossy(&output.stdout);
         // For a name with a backslash or a line feed in it, sha256sum prints a backslash before the
         // checksum.
-        let sum = said.trim_start_matches('\\').split_whitespace().next();
+        let sum = output.trim_start_matches('\\').split_whitespace().next();
         ensure!(
             sum == Some(self.sha256),
             "\"{}\" is not the official {}",

@@ -69,7 +69,7 @@ const ABSENCES: [Absence; 6] = [
             "crates/tabahead-replay/src/wall/",
         ],
         words: &["tower_lsp", "lsp_types", "lsp_server"],
-        reason: "one file of the protocol's folder names the library; it says what is done around it",
+        reason: "one file of the protocol's folder names the library; it describes what is done around it",
     },
     Absence {
         folders: &["crates/"],

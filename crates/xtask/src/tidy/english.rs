@@ -1,7 +1,7 @@
-//! Words that comments and documents do not use, each with what to write instead.
+//! Words that comments, documents, names and literals do not use, each with what to write instead.
 //!
-//! They are literal translations or say less than the word beside them. CONTRIBUTING.md has the rule; text in
-//! backquotes and quotation marks is not looked at.
+//! They are literal translations or say less than the word beside them. CONTRIBUTING.md has the rule. In
+//! comments and documents, text in backquotes and quotation marks is not looked at.
 
 use super::Finding;
 
@@ -18,7 +18,11 @@ const WORDS: [(&str, &str); 9] = [
     ("tells", "returns, reports or states"),
 ];
 
-/// Finds the words in the comments of a source file, or in all lines of a document.
+/// This file, which needs the words in literals.
+const HERE: &str = "tidy/english.rs";
+
+/// Finds the words in the lines of a source file or a document. In Python and configuration, only
+/// comments are looked at: their literals are data.
 pub(super) fn findings(place: &str, text: &str) -> Vec<Finding> {
     let ending = place.rsplit_once('.').map_or("", |(_, ending)| ending);
     let marks: &[&str] = match ending {
@@ -31,12 +35,16 @@ pub(super) fn findings(place: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let trimmed = line.trim_start();
-        if !marks.iter().any(|mark| trimmed.starts_with(mark)) {
+        let text = if marks.iter().any(|mark| trimmed.starts_with(mark)) {
+            without_quotations(trimmed)
+        } else if matches!(ending, "rs" | "ts" | "js" | "mjs" | "lua") && !place.ends_with(HERE) {
+            words_of_code(trimmed)
+        } else {
             continue;
-        }
-        let said = without_quotations(trimmed).to_lowercase();
+        };
+        let text = text.to_lowercase();
         for (word, better) in WORDS {
-            if has_words(&said, word) {
+            if has_words(&text, word) {
                 findings.push(Finding {
                     place: place.into(),
                     line: number,
@@ -51,17 +59,31 @@ pub(super) fn findings(place: &str, text: &str) -> Vec<Finding> {
 /// Returns a line without its text in backquotes and quotation marks.
 fn without_quotations(line: &str) -> String {
     let mut rest = line;
-    let mut said = String::new();
+    let mut kept = String::new();
     while let Some(open) = rest.find(['`', '"']) {
         let quote = rest[open..].chars().next().unwrap_or_default();
-        said.push_str(&rest[..open]);
+        kept.push_str(&rest[..open]);
         let inside = &rest[open + 1..];
         match inside.find(quote) {
             Some(close) => rest = &inside[close + 1..],
-            None => return said + inside,
+            None => return kept + inside,
         }
     }
-    said + rest
+    kept + rest
+}
+
+/// Returns a line of code with its names and literals as words.
+fn words_of_code(line: &str) -> String {
+    let mut words = String::new();
+    let mut was_small = false;
+    for character in line.replace("\\n", " ").chars() {
+        if was_small && character.is_uppercase() {
+            words.push(' ');
+        }
+        words.push(if character == '_' { ' ' } else { character });
+        was_small = character.is_lowercase();
+    }
+    words
 }
 
 fn has_words(line: &str, words: &str) -> bool {
@@ -85,12 +107,30 @@ mod tests {
     }
 
     #[test]
-    fn words_are_found_in_comments_alone() {
-        let text = "// Text behind it.\nlet behind = 1;\n/// So many rows.\n/// Reads `behind`, \"anew\".\n";
-        check("a.rs", text, &[1, 3]);
-        check("a.lua", "-- Nobody waits.\nlocal nobody = 1\n", &[1]);
+    fn words_are_found_in_comments_and_documents() {
+        check(
+            "a.rs",
+            "// Text behind it.\n/// So many rows.\n/// Reads `behind`, \"anew\".\n",
+            &[1, 2],
+        );
+        check("a.lua", "-- Nobody waits.\n", &[1]);
+        check("a.py", "# It stands.\nbehind = \"so many\"\n", &[1]);
         check("a.md", "It stands, and so many do.\n", &[1, 1]);
         check("a.md", "It withstands, behindhand.\n", &[]);
         check("a.json", "// behind\n", &[]);
+    }
+
+    #[test]
+    fn words_are_found_in_names_and_literals() {
+        check("a.rs", "fn text_behind_it() {}\nlet behind = 1;\n", &[1, 2]);
+        check(
+            "a.rs",
+            "enum A { BehindCursor }\nfn behindhand() {}\n",
+            &[1],
+        );
+        check("a.rs", "let a = \"x\\nbehind it\";\n", &[1]);
+        check("a.ts", "const startsAnew = 'so many';\n", &[1, 1]);
+        check("a.lua", "wait('somebody')\n", &[1]);
+        check("a/tidy/english.rs", "let behind = 1;\n", &[]);
     }
 }

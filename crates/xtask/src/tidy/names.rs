@@ -1,6 +1,6 @@
 //! One name for each type: no two types of `crates/*/src` have the same name, tests aside.
 //!
-//! Two meanings of a name are told apart by the reader only with the whole context in mind.
+//! Two meanings of a name are distinguished by the reader only with the whole context in mind.
 
 use std::collections::BTreeMap;
 

@@ -200,7 +200,7 @@ function M.attach(buffer)
         require('tabahead.status').changed(status)
       end,
       ['window/showMessage'] = function(_, message)
-        require('tabahead.status').tell(message.message)
+        require('tabahead.status').report(message.message)
       end,
     },
     on_init = function(client)
@@ -405,7 +405,7 @@ end
 --- Requests the server's figures; `answered` receives nil and the reason if it does not answer.
 ---@param answered fun(stats: table?, reason: string?)
 function M.stats(answered)
-  local silent = 'the server does not answer; `:checkhealth tabahead` may say why'
+  local silent = 'the server does not answer; `:checkhealth tabahead` may show why'
   local sent = call('request', 'tabahead/stats', vim.NIL, function(failed, result)
     answered(not failed and result or nil, silent)
   end)

@@ -8,7 +8,7 @@ local M = {}
 
 --- Shows a message that fits on one line: a longer one would wait for a key.
 ---@param line string
-local function say(line)
+local function show(line)
   vim.api.nvim_echo({ { 'tabahead: ' .. line } }, true, {})
 end
 
@@ -34,7 +34,7 @@ local function switch(enable, where)
     vim.b.tabahead_enabled = nil
   end
   client.follow_wishes()
-  say((enable and 'enabled' or 'disabled') .. (where and ' in this buffer' or ''))
+  show((enable and 'enabled' or 'disabled') .. (where and ' in this buffer' or ''))
 end
 
 ---@class tabahead.Command
@@ -67,10 +67,10 @@ commands.status = {
     local state, reason = require('tabahead.status').state()
     client.stats(function(stats)
       local line = state .. (reason ~= '' and ': ' .. reason or '')
-      say(stats and ('%s (%s, %s)'):format(line, model_of(stats), 'version ' .. stats.version) or line)
-      local told = require('tabahead.status').told
-      if told and reason ~= told:gsub('^tabahead: ', '') then
-        vim.api.nvim_echo({ { told, 'ErrorMsg' } }, true, {})
+      show(stats and ('%s (%s, %s)'):format(line, model_of(stats), 'version ' .. stats.version) or line)
+      local message = require('tabahead.status').message
+      if message and reason ~= message:gsub('^tabahead: ', '') then
+        vim.api.nvim_echo({ { message, 'ErrorMsg' } }, true, {})
       end
     end)
   end,
@@ -110,7 +110,7 @@ commands.stats = {
   run = function()
     client.stats(function(stats, reason)
       if not stats then
-        say(reason)
+        show(reason)
         return
       end
       local lines = sentences(stats)
@@ -151,7 +151,7 @@ local function announce_model(before)
       end
       client.stats(function(stats)
         if stats and not (before and before.model.id == stats.model.id) then
-          say('the model is ' .. model_of(stats))
+          show('the model is ' .. model_of(stats))
         end
       end)
       return true
@@ -173,7 +173,7 @@ commands.model = {
   run = function(model)
     if not model then
       client.stats(function(stats, reason)
-        say(stats and 'the model is ' .. model_of(stats) or reason)
+        show(stats and 'the model is ' .. model_of(stats) or reason)
       end)
       return
     end

@@ -103,8 +103,8 @@ function M.readable(method, params)
   if opened then
     whole[buffer] = nil
   end
-  for _, said in ipairs(opened and { opened } or params.contentChanges) do
-    whole[buffer] = whole[buffer] or not is_plain(said.text, format) or nil
+  for _, change in ipairs(opened and { opened } or params.contentChanges) do
+    whole[buffer] = whole[buffer] or not is_plain(change.text, format) or nil
   end
   if whole[buffer] then
     local text, is_the_same = readable_buffer(buffer)

@@ -70,14 +70,14 @@ end
 function M.draw(buffer, row, column, ghost)
   M.clear(buffer)
   local line = encoding.for_vim(vim.api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or '')
-  local behind = line:sub(column + 1)
-  local covered = behind:sub(1, ghost.covered)
+  local after = line:sub(column + 1)
+  local covered = after:sub(1, ghost.covered)
   local lines = vim.split(ghost.text, '\n', { plain = true })
   local count = ghost.count and { (' (%s)'):format(ghost.count), 'TabaheadCount' } or nil
   local screen = vim.fn.strdisplaywidth(line:sub(1, column))
 
   -- The text after the cursor moves to the end of the last line, and is drawn there.
-  local moved = #lines > 1 and behind:sub(ghost.covered + 1) or ''
+  local moved = #lines > 1 and after:sub(ghost.covered + 1) or ''
   local virt_lines = {}
   for i = 2, #lines do
     virt_lines[i - 1] =
@@ -92,7 +92,7 @@ function M.draw(buffer, row, column, ghost)
 
   if moved ~= '' then
     local first = expand_tabs(lines[1], screen)
-    local hidden = vim.fn.strdisplaywidth(behind, screen) - vim.fn.strdisplaywidth(first, screen)
+    local hidden = vim.fn.strdisplaywidth(after, screen) - vim.fn.strdisplaywidth(first, screen)
     vim.api.nvim_buf_set_extmark(buffer, namespace, row, column, {
       virt_text = { { first, 'TabaheadSuggestion' }, { (' '):rep(hidden) } },
       virt_text_pos = 'overlay',

@@ -50,7 +50,7 @@ function M.check()
       health.ok(('%s is %s'):format(key.key, key.action))
     else
       health.warn(
-        ('%s is not %s: somebody else mapped it'):format(key.key, key.action),
+        ('%s is not %s: another mapping has it'):format(key.key, key.action),
         'choose another key in setup { keys = { ... } }, or call it from that mapping'
       )
     end

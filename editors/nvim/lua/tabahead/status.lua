@@ -26,7 +26,7 @@ function M.changed(status)
   local was_loading = last.busy
   last = status or last
   if last.busy and not was_loading then
-    M.told = nil
+    M.message = nil
   end
   announce()
   if was_loading and not last.busy then
@@ -42,13 +42,13 @@ end
 
 --- The last message from the server; `:Tabahead status` shows all of it.
 ---@type string?
-M.told = nil
+M.message = nil
 
 --- Shows a message from the server, shortened to one line: a longer message would wait for a key
 --- while the user types.
 ---@param message string
-function M.tell(message)
-  M.told = message
+function M.report(message)
+  M.message = message
   local more = '… (:Tabahead status)'
   local room = vim.v.echospace
   if vim.api.nvim_strwidth(message) > room then

@@ -145,8 +145,8 @@ local function remaining(self)
     return nil
   end
   local here = place(self)
-  local is_behind = here.row > shown.row or (here.row == shown.row and here.column >= shown.column)
-  if not is_behind or here.is_nowhere then
+  local is_after = here.row > shown.row or (here.row == shown.row and here.column >= shown.column)
+  if not is_after or here.is_nowhere then
     return nil
   end
   local typed = table.concat(

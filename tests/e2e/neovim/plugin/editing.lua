@@ -146,7 +146,7 @@ actor.scenario('menu', function()
   actor.type_text('acc')
   actor.shown()
   open_menu()
-  wait('ghost text behind the inserted word', function()
+  wait('ghost text after the inserted word', function()
     return actor.ghost() ~= '' and test.buffer() == before .. 'account'
   end)
   test.settle()

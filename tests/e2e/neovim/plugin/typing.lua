@@ -108,7 +108,7 @@ actor.scenario('steady', function()
   local first = actor.next_frame()
   actor.tab()
   local count = actor.expect_frames(first, row)
-  seen(('the line was the same in each of %d frames behind Tab'):format(count))
+  seen(('the line was the same in each of %d frames after Tab'):format(count))
 end)
 
 -- Accepts by word and by line; the rest stays.
@@ -163,7 +163,7 @@ actor.scenario('parts', function()
   -- The server is also notified when the cursor moves away and when insert mode is left.
   lua('require("sent").clear()')
   input('<Up>')
-  wait('the move to be told', function()
+  wait('the move to be reported', function()
     return vim.list_contains(lua('return require("sent").names'), 'tabahead/didMoveCursor')
   end)
   input('<Down>')
@@ -289,7 +289,7 @@ actor.scenario('wide', function()
     local letter = vim.fn.strcharpart(text, 0, 1)
     actor.type_text(letter)
     before, text = before .. letter, text:sub(#letter + 1)
-    expect('the ghost text behind a typed letter', actor.ghost(), text)
+    expect('the ghost text after a typed letter', actor.ghost(), text)
     actor.tab()
     before = before .. text
     expect('the buffer', test.buffer(), before)
@@ -351,9 +351,9 @@ end)
 
 -- Text that the user types, leaving it after the cursor by moving back in the same go, is not taken
 -- for part of the suggestion.
-actor.scenario('behind', function()
+actor.scenario('after', function()
   local lines = vim.list_slice(samples.rust, 1, #samples.rust - 1)
-  local before = actor.open('behind.rs', vim.list_extend(lines, { '' }))
+  local before = actor.open('after.rs', vim.list_extend(lines, { '' }))
   actor.shown()
   local pid = test.settle().pid
   vim.uv.kill(pid, 'sigstop')
@@ -366,7 +366,7 @@ actor.scenario('behind', function()
   vim.uv.kill(pid, 'sigcont')
   test.settle()
   expect('the buffer', test.buffer(), before .. 'mine()')
-  seen("typed text behind the cursor is nobody else's")
+  seen("typed text after the cursor is the user's own")
 end)
 
 -- At the beginning of a line, Tab indents when the suggestion begins with indentation.

@@ -204,7 +204,7 @@ fn events(bombs: &[u8], commands: Vec<WorkerCommand>, ends: usize) -> (Vec<Gener
     let shared = Shared {
         sink: Box::new(move |event| {
             if let BackendEvent::Generation(event) = event {
-                lock(&sink).send(event).expect("the test listens");
+                lock(&sink).send(event).expect("the test receives");
             }
         }),
         model: Mutex::new(ModelState::Ready(profile(
@@ -234,7 +234,7 @@ fn events(bombs: &[u8], commands: Vec<WorkerCommand>, ends: usize) -> (Vec<Gener
         shared.waiting.fetch_add(1, Ordering::AcqRel);
         queue
             .send(WorkerMessage::Command(command))
-            .expect("it listens");
+            .expect("it receives");
     }
     let mut events = Vec::new();
     thread::scope(|scope| {
@@ -250,7 +250,7 @@ fn events(bombs: &[u8], commands: Vec<WorkerCommand>, ends: usize) -> (Vec<Gener
             }
             events.push(event);
         }
-        queue.send(WorkerMessage::Close).expect("it listens");
+        queue.send(WorkerMessage::Close).expect("it receives");
         worker.thread().unpark();
     });
     let decoded = lock(&shared.counters).decoded;
@@ -294,7 +294,7 @@ fn generations_run_in_the_order_of_who_waits() {
 }
 
 #[test]
-fn a_prompt_that_is_only_read_says_no_token() {
+fn a_prompt_that_is_only_read_gives_no_token() {
     let read = |id, tail: &str| match request(id, Priority::Speculative, tail) {
         WorkerCommand::Start(mut request) => {
             request.goal = Goal::Read;
@@ -318,7 +318,7 @@ fn a_prompt_that_is_only_read_says_no_token() {
 }
 
 #[test]
-fn a_cancelled_generation_says_nothing_more() {
+fn a_cancelled_generation_sends_nothing_more() {
     let commands = vec![
         request(1, Priority::Foreground, "x"),
         request(2, Priority::Speculative, "y"),
@@ -330,7 +330,7 @@ fn a_cancelled_generation_says_nothing_more() {
 }
 
 #[test]
-fn a_panic_fails_one_generation_and_the_others_go_on_where_they_were() {
+fn a_panic_fails_one_generation_and_the_others_continue_where_they_were() {
     // The first generation comes before the second, and panics at `t`.
     let commands = vec![
         request(2, Priority::Speculative, "q"),
@@ -385,7 +385,7 @@ fn what_does_not_fit_is_too_long_however_much_of_it_is_known() {
 
 /// A stop is masked where the path's constraint ended, and a continued path is beyond that.
 #[test]
-fn what_goes_on_with_a_path_may_stop_at_once() {
+fn a_continued_path_may_stop_at_once() {
     let begins = request(1, Priority::Foreground, "xyz");
     let (events, _) = events(b"", vec![begins], 1);
     assert_eq!(story(&events), "1:start 1:{ 1:end");
@@ -398,20 +398,26 @@ fn what_goes_on_with_a_path_may_stop_at_once() {
 }
 
 #[test]
-fn a_panic_in_company_fails_only_whose_fault_it_is() {
+fn a_panic_in_a_shared_pass_fails_only_the_generation_that_caused_it() {
     let commands = vec![
         request(1, Priority::Speculative, "r"),
         request(2, Priority::Speculative, "q"),
         request(3, Priority::Speculative, "p"),
     ];
     let (events, _) = events(b"r", commands, 3);
-    let said = |id: u64| -> String {
+    let events_of = |id: u64| -> String {
         let of = |event: &&GenerationEvent| event.id().0 == id;
         let events: Vec<_> = events.iter().filter(of).cloned().collect();
         story(&events)
     };
     // A bomb goes off once: the generation that has it is tried again alone, and continues.
-    assert_eq!(said(1), "1:start 1:s 1:t 1:u 1:v 1:w 1:x 1:y 1:z 1:end");
-    assert_eq!(said(2), "2:start 2:r 2:s 2:t 2:u 2:v 2:w 2:x 2:y 2:z 2:end");
-    assert!(said(3).ends_with("3:z 3:end"), "{}", said(3));
+    assert_eq!(
+        events_of(1),
+        "1:start 1:s 1:t 1:u 1:v 1:w 1:x 1:y 1:z 1:end"
+    );
+    assert_eq!(
+        events_of(2),
+        "2:start 2:r 2:s 2:t 2:u 2:v 2:w 2:x 2:y 2:z 2:end"
+    );
+    assert!(events_of(3).ends_with("3:z 3:end"), "{}", events_of(3));
 }

@@ -26,14 +26,14 @@ fn votes(source: &mut Source) -> Votes {
 /// Returns the text after each match, the best match first.
 fn following(source: &mut Source) -> Vec<(usize, usize, String)> {
     let matches = source.matches();
-    let said = |one: &Match| {
+    let copies = |one: &Match| {
         let next = source.bytes_of(one.text)[one.at..].split(|byte| *byte == b'\n');
         let next = next.into_iter().find(|line| !line.is_empty());
         String::from_utf8_lossy(next.unwrap_or_default()).into_owned()
     };
     matches
         .iter()
-        .map(|one| (one.length, one.next, said(one)))
+        .map(|one| (one.length, one.next, copies(one)))
         .collect()
 }
 
@@ -44,7 +44,7 @@ fn check(before: &str, after: &str, expected: &[&str]) {
     let votes = votes(&mut source(before, after));
     let mut ranked = votes.votes.clone();
     ranked.sort_by(|one, other| other.share.total_cmp(&one.share));
-    let said: Vec<_> = ranked
+    let copies: Vec<_> = ranked
         .iter()
         .map(|Vote { token, .. }| String::from_utf8_lossy(model.token_bytes(*token)).into_owned())
         .collect();
@@ -53,7 +53,7 @@ fn check(before: &str, after: &str, expected: &[&str]) {
         let bytes = first.map_or(&b""[..], |token| model.token_bytes(token));
         String::from_utf8_lossy(bytes).into_owned()
     };
-    assert_eq!(said, expected.iter().map(first).collect::<Vec<_>>());
+    assert_eq!(copies, expected.iter().map(first).collect::<Vec<_>>());
     if !ranked.is_empty() {
         let sum: f32 = ranked.iter().map(|vote| vote.share).sum();
         assert!((sum - 1.0).abs() < 1e-5);
@@ -72,7 +72,7 @@ fn what_followed_the_same_text_votes() {
 }
 
 #[test]
-fn the_longest_match_says_most_and_of_equal_ones_the_nearest() {
+fn the_longest_match_counts_most_and_of_equal_ones_the_nearest() {
     check("xx abc1\nyabc2\nxx abc", "", &["1", "2"]);
     check("abc1\nabc2\nabc", "", &["2", "1"]);
 }
@@ -124,9 +124,9 @@ fn where_a_line_ended_the_middle_ends() {
 #[test]
 fn where_a_line_begins_its_whole_indentation_agrees() {
     let mut source = source("if a {\n    one();\n        two();\n    ", "");
-    let said = following(&mut source);
+    let copies = following(&mut source);
     assert_eq!(
-        said,
+        copies,
         [(8, 0, "    two();".to_owned()), (5, 0, "one();".to_owned())]
     );
     // Nothing but blanks: there is no text to match.
@@ -170,8 +170,8 @@ fn the_first_word_is_cut_where_its_text_is_in_any_case() {
 #[test]
 fn of_equal_matches_the_one_whose_next_line_agrees_counts_more() {
     let mut source = source("x = f(1)\n\n  end one\ny = f(2)\nz = f(", "\nend one\n");
-    let said = following(&mut source);
-    assert_eq!(said, [(5, 7, "1)".to_owned()), (5, 0, "2)".to_owned())]);
+    let copies = following(&mut source);
+    assert_eq!(copies, [(5, 7, "1)".to_owned()), (5, 0, "2)".to_owned())]);
     let votes = votes(&mut source);
     assert_eq!((votes.longest, votes.next), (5, 7));
     let one = Recipe::QWEN2.model().encode("1")[0];
@@ -183,22 +183,22 @@ fn of_equal_matches_the_one_whose_next_line_agrees_counts_more() {
 }
 
 #[test]
-fn where_the_next_line_agrees_a_shorter_match_is_heard() {
-    let said = |before, after| following(&mut source(before, after));
-    assert_eq!(said("(a)\n  next\n;b", "\nnext"), []);
+fn where_the_next_line_agrees_a_shorter_match_counts() {
+    let copies = |before, after| following(&mut source(before, after));
+    assert_eq!(copies("(a)\n  next\n;b", "\nnext"), []);
     let found = [(1, 4, ")".to_owned())];
-    assert_eq!(said("(a)\n  next\n;a", "\nnext"), found);
+    assert_eq!(copies("(a)\n  next\n;a", "\nnext"), found);
     // Also over an empty line, and whatever the indentation.
-    assert_eq!(said("(a)\n\n\tnext\n;a", "\n \n    next"), found);
+    assert_eq!(copies("(a)\n\n\tnext\n;a", "\n \n    next"), found);
     // The line goes on after the cursor, so there is no next line.
-    assert_eq!(said("(a)\n  next\n;a", ";\nnext"), []);
+    assert_eq!(copies("(a)\n  next\n;a", ";\nnext"), []);
     assert_eq!(
-        said("(a)\n  x next\n;a", "\nnext"),
+        copies("(a)\n  x next\n;a", "\nnext"),
         [],
         "only what begins a line"
     );
     // One occurrence of the probe begins within another.
-    assert_eq!(said("1}\n}\n}\n,1", "\n}\n}").len(), 1);
+    assert_eq!(copies("1}\n}\n}\n,1", "\n}\n}").len(), 1);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn text_that_grows_is_matched_as_if_it_had_always_been_there() {
 }
 
 #[test]
-fn whoever_comes_back_finds_what_was_there() {
+fn a_rewound_source_finds_the_same_copies() {
     let text = "f(a)\n}\n}\nf(b)\n}\ng(";
     let (mut used, mut fresh) = (source(text, "\n}\n}\n"), source(text, "\n}\n}\n"));
     let mark = used.mark();

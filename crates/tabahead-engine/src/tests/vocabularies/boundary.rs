@@ -8,13 +8,13 @@ const CASES: usize = 20_000;
 
 fn check(known: &Known) {
     let mut random = Random(0x5eed);
-    let mut behind_the_start = 0;
+    let mut after_the_start = 0;
     for _ in 0..CASES {
         let text = random.text(10);
         let continuation = random.text(6);
-        behind_the_start += usize::from(check_one(known, &text, &continuation) > 0);
+        after_the_start += usize::from(check_one(known, &text, &continuation) > 0);
     }
-    assert!(behind_the_start > CASES / 2, "{behind_the_start}");
+    assert!(after_the_start > CASES / 2, "{after_the_start}");
 }
 
 /// Checks one text and continuation; returns the boundary of `text`.

@@ -97,19 +97,19 @@ fn check(known: &Known) {
 }
 
 #[test]
-fn a_mark_stands_where_the_embedded_vocabulary_is_followed() {
+fn marks_are_where_the_embedded_vocabulary_is_followed() {
     check(mini());
 }
 
 #[test]
-fn a_mark_stands_where_qwen2_is_followed() {
+fn marks_are_where_qwen2_is_followed() {
     if let Some(known) = qwen2() {
         check(known);
     }
 }
 
 #[test]
-fn a_mark_stands_where_llama_3_is_followed() {
+fn marks_are_where_llama_3_is_followed() {
     if let Some(known) = llama3() {
         check(known);
     }

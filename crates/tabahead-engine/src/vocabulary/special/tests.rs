@@ -122,7 +122,7 @@ fn the_separators_of_a_chat_model_end_a_middle_and_are_no_markers() {
 }
 
 #[test]
-fn what_a_file_states_goes_before_what_is_spelled() {
+fn what_a_file_states_takes_precedence_over_what_is_spelled() {
     let tokens = Texts::from_iter(["<|fim_prefix|>", "<mine>", "<|endoftext|>", "<end>"]);
     let stated = StatedTokens {
         markers: HashMap::from([(Prefix, 1)]),

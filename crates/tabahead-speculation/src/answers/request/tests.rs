@@ -27,7 +27,7 @@ fn settings(least_log_prob: Option<f32>) -> SpeculatorSettings {
 
 /// Returns the events by which a model generates these tokens, the first of which spell the forced
 /// bytes. They begin at `boundary`.
-fn says(id: u64, boundary: usize, tokens: &[&str]) -> Vec<Input> {
+fn generates(id: u64, boundary: usize, tokens: &[&str]) -> Vec<Input> {
     let id = GenerationId(id);
     let started = GenerationEvent::Started {
         id,
@@ -50,7 +50,7 @@ fn says(id: u64, boundary: usize, tokens: &[&str]) -> Vec<Input> {
 
 fn profile(least_log_prob: Option<f32>) -> ModelProfile {
     ModelProfile {
-        id: "told".to_string(),
+        id: "test".to_string(),
         template: FimTemplate {
             layout: Layout::SuffixFirst,
             file_name: false,
@@ -84,7 +84,7 @@ fn answers(speculator: &mut Speculator) -> Vec<Answer> {
 }
 
 #[test]
-fn what_was_decided_under_other_settings_is_decided_anew() {
+fn a_decision_under_other_settings_is_made_again() {
     let mut speculator = Speculator::new(settings(None), profile(None));
     let now = Timestamp::default();
     speculator.handle_input(now, request(1));
@@ -96,11 +96,11 @@ fn what_was_decided_under_other_settings_is_decided_anew() {
         }),
     );
     // The first suggestion is decided, and the other one has begun.
-    for input in says(1, 1, &[" =", " foo;", "\n"]) {
+    for input in generates(1, 1, &[" =", " foo;", "\n"]) {
         speculator.handle_input(now, input);
     }
     speculator.configure(settings(Some(-0.1)));
-    for input in says(2, 3, &["b", "ar;", "\n"]) {
+    for input in generates(2, 3, &["b", "ar;", "\n"]) {
         speculator.handle_input(now, input);
     }
     let answers = answers(&mut speculator);
@@ -117,7 +117,7 @@ fn check_gate(set: Option<f32>, of_model: Option<f32>, shown: bool) {
     let mut speculator = Speculator::new(settings(set), profile(of_model));
     let now = Timestamp::default();
     speculator.handle_input(now, request(0));
-    for input in says(1, 1, &[" =", " foo;", "\n"]) {
+    for input in generates(1, 1, &[" =", " foo;", "\n"]) {
         speculator.handle_input(now, input);
     }
     let answers = answers(&mut speculator);
@@ -128,7 +128,7 @@ fn check_gate(set: Option<f32>, of_model: Option<f32>, shown: bool) {
 }
 
 #[test]
-fn the_gate_is_the_model_s_where_the_settings_say_nothing() {
+fn the_gate_is_the_model_s_where_the_settings_have_none() {
     check_gate(None, None, true);
     check_gate(None, Some(-0.6), true);
     check_gate(None, Some(-0.4), false);

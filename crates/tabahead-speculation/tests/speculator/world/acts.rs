@@ -252,7 +252,7 @@ impl World {
                 self.speculator.configure(self.settings.clone());
                 self.take_effects()?;
             }
-            other => return Err(format!("nobody knows how {other} happens")),
+            other => return Err(format!("{other} is no act")),
         }
         Ok(true)
     }
@@ -465,10 +465,10 @@ impl World {
         open.shown = None;
         let line = self.random.below(open.document.line_count());
         let at = open.document.line_range(line).start;
-        let behind = at <= open.cursor;
+        let is_before = at <= open.cursor;
         let text = format!("foo{}", open.document.line_end(at).as_str());
         self.replace(document, at..at, &text)?;
-        if behind {
+        if is_before {
             self.open[document].cursor.0 += text.len();
         }
         Ok(())
