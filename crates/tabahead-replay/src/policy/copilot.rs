@@ -427,10 +427,7 @@ impl Policy for Copilot {
             Input::DocumentChanged { .. }
             | Input::DocumentClosed { .. }
             | Input::RequestCancelled { .. }
-            | Input::Accepted { .. }
-            | Input::AcceptedPart { .. }
-            | Input::Displayed { .. }
-            | Input::Dismissed { .. }
+            | Input::Reported(_)
             | Input::Focused { .. }
             | Input::FocusLost
             | Input::CursorMoved { .. } => {}

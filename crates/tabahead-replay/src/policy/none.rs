@@ -118,10 +118,7 @@ impl Policy for AskAlways {
             | Input::DocumentChanged { .. }
             | Input::DocumentClosed { .. }
             | Input::RequestCancelled { .. }
-            | Input::Accepted { .. }
-            | Input::AcceptedPart { .. }
-            | Input::Displayed { .. }
-            | Input::Dismissed { .. }
+            | Input::Reported(_)
             | Input::Focused { .. }
             | Input::FocusLost
             | Input::CursorMoved { .. } => {}

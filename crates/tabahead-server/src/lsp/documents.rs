@@ -6,6 +6,7 @@
 //! its full text is sent ([`lose_track`]).
 
 use serde::{Deserialize, de::DeserializeOwned};
+use tabahead_speculation::SuggestionReport;
 use tabahead_text::{Document, Edit, Range, Version};
 
 use super::{
@@ -148,6 +149,6 @@ fn lose(front: &mut Front, uri: &str) {
         tracing::warn!("a change could not be read: no suggestions until the next full text");
         open.in_step = false;
         let document = open.id;
-        front.tell(Message::Dismissed { document });
+        front.tell(Message::Reported(SuggestionReport::Dismissed { document }));
     }
 }

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use tabahead_context::GenerationFailure;
-use tabahead_speculation::{Input, SelectedCompletion, SuggestionId};
+use tabahead_speculation::{SelectedCompletion, SuggestionId, SuggestionReport};
 use tabahead_text::Offset;
 
 use crate::timeline::{Timeline, open, open_with};
@@ -517,7 +517,7 @@ fn a_part_that_several_suggestions_share_is_counted_once() {
     assert_eq!(counted(&timeline), (1, 0));
     for number in [1, 2] {
         let suggestion = SuggestionId(number);
-        timeline.input(Input::AcceptedPart {
+        timeline.reports(SuggestionReport::AcceptedPart {
             suggestion,
             length: 2,
         });
@@ -883,7 +883,7 @@ fn an_accept_is_known_among_many_documents() {
     }
     // Nothing is computed ahead of it any more, and the accept is counted all the same.
     let suggestion = SuggestionId(1);
-    timeline.input(Input::Accepted { suggestion });
+    timeline.reports(SuggestionReport::Accepted { suggestion });
     timeline.accepts();
     assert_eq!(timeline.speculator.stats().accepted_all, 1);
 }
