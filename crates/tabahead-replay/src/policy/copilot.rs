@@ -424,13 +424,7 @@ impl Policy for Copilot {
                 self.current = Some((state.clone(), suggestion.clone()));
                 self.speculate(&state, &suggestion);
             }
-            Input::DocumentChanged { .. }
-            | Input::DocumentClosed { .. }
-            | Input::RequestCancelled { .. }
-            | Input::Reported(_)
-            | Input::Focused { .. }
-            | Input::FocusLost
-            | Input::CursorMoved { .. } => {}
+            _ => {}
         }
     }
 

@@ -307,13 +307,7 @@ impl Policy for LlamaVim {
                 self.here = Some(state);
                 self.call(now, TimerCall::Speculate(next));
             }
-            Input::DocumentChanged { .. }
-            | Input::DocumentClosed { .. }
-            | Input::RequestCancelled { .. }
-            | Input::Reported(_)
-            | Input::Focused { .. }
-            | Input::FocusLost
-            | Input::CursorMoved { .. } => {}
+            _ => {}
         }
     }
 

@@ -114,14 +114,7 @@ impl Policy for AskAlways {
                 }
                 self.respond(request, answer);
             }
-            Input::Shown { .. }
-            | Input::DocumentChanged { .. }
-            | Input::DocumentClosed { .. }
-            | Input::RequestCancelled { .. }
-            | Input::Reported(_)
-            | Input::Focused { .. }
-            | Input::FocusLost
-            | Input::CursorMoved { .. } => {}
+            _ => {}
         }
     }
 
