@@ -526,6 +526,30 @@ fn a_part_that_several_suggestions_share_is_counted_once() {
 }
 
 #[test]
+fn an_accept_that_is_reported_after_the_next_answer_is_counted() {
+    let mut timeline = open("let x = $0\n");
+    timeline.request().says(1, "(a);\n").types("(").request();
+    let (first, second) = (SuggestionId(1), SuggestionId(2));
+    let counted = |timeline: &Timeline| {
+        let stats = timeline.speculator.stats();
+        (stats.typed_along, stats.accepted_word, stats.accepted_all)
+    };
+    assert_eq!(counted(&timeline), (1, 0, 0));
+    let word = SuggestionReport::AcceptedPart {
+        suggestion: first,
+        length: 1,
+    };
+    timeline.reports(word).reports(word);
+    assert_eq!(counted(&timeline), (0, 1, 0));
+    // The rest is accepted as the second suggestion, and counted once, whichever is reported.
+    for suggestion in [first, second] {
+        timeline.reports(SuggestionReport::Accepted { suggestion });
+    }
+    timeline.accepts();
+    assert_eq!(counted(&timeline), (0, 1, 1));
+}
+
+#[test]
 fn where_a_document_is_opened_its_prompt_is_read_and_the_next_key_has_little_left() {
     open("let x = foo(a);\nlet y = $0\n")
         .focuses()
