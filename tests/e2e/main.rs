@@ -10,11 +10,10 @@ mod program;
 mod report;
 
 mod breakage;
-mod emacs;
+mod editors;
 mod idle;
 mod law;
 mod lifecycle;
-mod neovim;
 mod protocol;
 mod reading;
 mod real;
@@ -22,4 +21,3 @@ mod recording;
 mod replay;
 mod settings;
 mod typing;
-mod vscode;

@@ -22,7 +22,8 @@ pub use none::AskAlways;
 
 /// A way to answer requests.
 pub trait Policy {
-    /// Handles an input.
+    /// Handles an input. A policy names only the inputs that it takes, because the simulation sends
+    /// few kinds, and a new kind concerns the Speculator first.
     fn handle_input(&mut self, now: Timestamp, input: Input);
     /// Handles the timeout that `poll_timeout` returned.
     fn handle_timeout(&mut self, _now: Timestamp) {}

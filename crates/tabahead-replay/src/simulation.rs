@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tabahead_context::{DocumentName, GenerationEvent, GenerationId, State, Suggestion};
 use tabahead_speculation::{
     Answer, DocumentId, Effect, Input, Origin, RequestId, SpeculatorSettings, SuggestionId,
-    Timestamp,
+    SuggestionReport, Timestamp,
 };
 use tabahead_text::{Document, Offset};
 
@@ -274,7 +274,7 @@ impl Simulation<'_> {
             snapshot: after.clone(),
         });
         if let Some(suggestion) = accepts.and_then(|accepts| accepts.suggestion) {
-            self.input(Input::Accepted { suggestion });
+            self.input(Input::Reported(SuggestionReport::Accepted { suggestion }));
         }
         let before = self.state_of(document);
         let mut name = DocumentName::default();

@@ -16,7 +16,7 @@ use std::{
 use tabahead_backend::{Backend, BackendError, BackendEvent, EventSink, TokenCounters};
 use tabahead_context::{ModelProfile, State};
 use tabahead_speculation::{
-    Answer, DocumentId, Input, RequestId, SpeculatorSettings, Stats, SuggestionId,
+    Answer, DocumentId, Input, RequestId, SpeculatorSettings, Stats, SuggestionId, SuggestionReport,
 };
 use tabahead_text::Document;
 use tokio::time::Instant;
@@ -89,7 +89,7 @@ impl Session {
     /// Reports that a suggestion was accepted; the changed text is reported by `change` or
     /// `request`.
     pub fn accepted(&mut self, suggestion: SuggestionId) {
-        self.input(Input::Accepted { suggestion });
+        self.input(Input::Reported(SuggestionReport::Accepted { suggestion }));
     }
 
     /// Reports the text, requests a suggestion and waits for the answer.

@@ -22,7 +22,7 @@ mod tests;
 
 pub use folders::Folders;
 pub use in_process::{Session, TimedAnswer};
-pub use message::{EditorLayer, Message, Notice, Status, StatusKind, Trigger};
+pub use message::{EditorLayer, Message, Notice, Status, StatusKind, SuggestionRequest, Trigger};
 pub use recorder::{Recorded, Recorder};
 pub use session::{Launch, SessionConfig, SessionLoop};
 pub use settings::{

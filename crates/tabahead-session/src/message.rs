@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tabahead_context::Suggestion;
-use tabahead_speculation::{Answer, DocumentId, RequestId, SelectedCompletion, SuggestionId};
+use tabahead_speculation::{Answer, DocumentId, RequestId, SelectedCompletion, SuggestionReport};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding};
 use tokio::{sync::oneshot, time::Instant};
 
@@ -38,20 +38,8 @@ pub enum Message {
     },
     /// The editor requested a suggestion.
     Requested {
-        /// The request, numbered in the order of arrival.
-        request: RequestId,
-        /// The document.
-        document: DocumentId,
-        /// The text that the request is about.
-        snapshot: Document,
-        /// The cursor position in it.
-        cursor: Offset,
-        /// The item that is selected in the editor's completion menu, if any.
-        selected: Option<SelectedCompletion>,
-        /// Why the suggestion is requested.
-        trigger: Trigger,
-        /// Time at which the request was read.
-        came: Instant,
+        /// What is requested.
+        asked: SuggestionRequest,
         /// Receives the answer.
         reply: oneshot::Sender<Answer>,
     },
@@ -60,28 +48,8 @@ pub enum Message {
         /// The request.
         request: RequestId,
     },
-    /// The editor accepted a suggestion.
-    Accepted {
-        /// The suggestion.
-        suggestion: SuggestionId,
-    },
-    /// Part of a suggestion was accepted.
-    AcceptedPart {
-        /// The suggestion.
-        suggestion: SuggestionId,
-        /// Length of the part, from the start of the suggestion's text, in UTF-16 code units.
-        length: usize,
-    },
-    /// The editor shows one of the suggestions that it received.
-    Displayed {
-        /// The suggestion.
-        suggestion: SuggestionId,
-    },
-    /// The user dismissed the suggestion shown in a document.
-    Dismissed {
-        /// The document.
-        document: DocumentId,
-    },
+    /// The editor reports what became of a suggestion.
+    Reported(SuggestionReport),
     /// The cursor moved.
     CursorMoved {
         /// The document.
@@ -117,6 +85,25 @@ pub enum Message {
         /// Receives the figures.
         reply: oneshot::Sender<Value>,
     },
+}
+
+/// A request for a suggestion.
+#[derive(Debug)]
+pub struct SuggestionRequest {
+    /// Number of the request in the order of arrival.
+    pub id: RequestId,
+    /// The document.
+    pub document: DocumentId,
+    /// The text that the request is about.
+    pub snapshot: Document,
+    /// The cursor position in it.
+    pub cursor: Offset,
+    /// The item that is selected in the editor's completion menu, if any.
+    pub selected: Option<SelectedCompletion>,
+    /// Why the suggestion is requested.
+    pub trigger: Trigger,
+    /// Time at which the request was read.
+    pub came: Instant,
 }
 
 /// Why a suggestion is requested.

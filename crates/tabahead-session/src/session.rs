@@ -22,7 +22,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tabahead_backend::{Backend, BackendEvent, EventSink, LocalSettings, ModelState};
 use tabahead_context::{ModelProfile, Silence, Suggestion};
-use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SuggestionId};
+use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SuggestionReport};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -35,13 +35,13 @@ use layers::SettingsLayers;
 use model::{ModelChange, Relaunch, SessionModel};
 use notices::EditorNotices;
 use recording::SessionRecorder;
-use requests::{SuggestionRequest, UnansweredRequest, UnansweredRequests};
+use requests::{UnansweredRequest, UnansweredRequests};
 use status::status;
 
 use crate::{
     driver::SessionClock,
     folders::Folders,
-    message::{EditorLayer, Message, Notice, Trigger},
+    message::{EditorLayer, Message, Notice, SuggestionRequest, Trigger},
     recorder::Recorder,
     suitability::File,
 };
@@ -176,38 +176,9 @@ impl SessionLoop {
                 encoding,
             } => self.changed(document, snapshot, edits, encoding),
             Message::Closed { document } => self.closed(document),
-            Message::Requested {
-                request,
-                document,
-                snapshot,
-                cursor,
-                selected,
-                trigger,
-                came,
-                reply,
-            } => {
-                let asked = SuggestionRequest {
-                    document,
-                    snapshot,
-                    cursor,
-                    selected,
-                    trigger,
-                    came,
-                };
-                self.requested(request, asked, reply);
-            }
+            Message::Requested { asked, reply } => self.requested(asked, reply),
             Message::Cancelled { request } => self.cancelled(request),
-            Message::Accepted { suggestion } => self.accepted(suggestion),
-            Message::AcceptedPart { suggestion, length } => {
-                let input = Input::AcceptedPart { suggestion, length };
-                self.model.handle_input(input);
-            }
-            Message::Displayed { suggestion } => {
-                self.model.handle_input(Input::Displayed { suggestion });
-            }
-            Message::Dismissed { document } => {
-                self.model.handle_input(Input::Dismissed { document });
-            }
+            Message::Reported(report) => self.reported(report),
             Message::CursorMoved { document, cursor } => self.cursor_moved(document, cursor),
             Message::Shown {
                 document,
@@ -265,31 +236,25 @@ impl SessionLoop {
     }
 
     /// Passes a request to the Speculator, lets it wait for the model, or answers it here.
-    fn requested(
-        &mut self,
-        request: RequestId,
-        asked: SuggestionRequest,
-        reply: oneshot::Sender<Answer>,
-    ) {
-        let document = asked.document;
+    fn requested(&mut self, asked: SuggestionRequest, reply: oneshot::Sender<Answer>) {
+        let (request, document) = (asked.id, asked.document);
         let refusal = match asked.trigger {
             // The answer shows nothing, and gives the client no reason to ask again.
             Trigger::Menu if !self.layers.settings().completion_menu => Some(Answer::Superseded),
             Trigger::Automatic | Trigger::Invoked | Trigger::Menu => {
                 self.figures.requested();
-                self.refusal(request, &asked)
+                self.refusal(&asked)
             }
         };
         if let Some(answer) = refusal {
             let _ = reply.send(answer);
             return;
         }
-        self.recorder
-            .ask(request, document, &asked.snapshot, asked.cursor, asked.came);
+        self.recorder.ask(&asked);
         self.documents.request_at(document, asked.cursor);
         self.show_status();
         let name = self.documents.name(document, self.layers.rules());
-        let input = asked.input(request, name, self.layers.settings().alternatives);
+        let input = asked.input(name, self.layers.settings().alternatives);
         let waiting = UnansweredRequest::new(&asked, input.clone(), reply);
         match self.model.state() {
             ModelState::Ready(_) => {
@@ -306,7 +271,7 @@ impl SessionLoop {
     }
 
     /// Returns the answer to a request about a document that is not open or gets no suggestions.
-    fn refusal(&mut self, request: RequestId, asked: &SuggestionRequest) -> Option<Answer> {
+    fn refusal(&mut self, asked: &SuggestionRequest) -> Option<Answer> {
         let Some(open) = self.documents.get(asked.document) else {
             self.figures.superseded();
             return Some(Answer::Superseded);
@@ -315,7 +280,7 @@ impl SessionLoop {
         let reason = suitability
             .unsuitable(open.file(), asked.snapshot.len())?
             .as_str();
-        tracing::debug!(request = request.0, reason, "silent");
+        tracing::debug!(request = asked.id.0, reason, "silent");
         self.figures.unsuitable();
         Some(Answer::Silent {
             reason: Silence::Unsuitable,
@@ -336,10 +301,13 @@ impl SessionLoop {
         self.recorder.answer(request, &Answer::Superseded);
     }
 
-    fn accepted(&mut self, suggestion: SuggestionId) {
-        self.figures.accepted();
-        self.recorder.accept(suggestion);
-        self.model.handle_input(Input::Accepted { suggestion });
+    /// Passes a report to the Speculator. An accept is also counted and recorded.
+    fn reported(&mut self, report: SuggestionReport) {
+        if let SuggestionReport::Accepted { suggestion } = report {
+            self.figures.accepted();
+            self.recorder.accept(suggestion);
+        }
+        self.model.handle_input(Input::Reported(report));
     }
 
     fn cursor_moved(&mut self, document: DocumentId, cursor: Offset) {

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     EditorLayer, File, Folders, Location, Message, Notice, Session, SessionConfig, SessionLoop,
-    Settings, StatusKind, Trigger,
+    Settings, StatusKind, SuggestionRequest, Trigger,
 };
 
 const DOCUMENT: DocumentId = DocumentId(1);
@@ -78,16 +78,16 @@ impl Running {
     async fn request(&self, text: &str) -> Answer {
         let (reply, answer) = oneshot::channel();
         let snapshot = Document::new(text, Version(1));
-        self.send(Message::Requested {
-            request: RequestId(1),
+        let asked = SuggestionRequest {
+            id: RequestId(1),
             document: DOCUMENT,
             cursor: Offset(snapshot.len()),
             snapshot,
             selected: None,
             trigger: Trigger::Automatic,
             came: Instant::now(),
-            reply,
-        });
+        };
+        self.send(Message::Requested { asked, reply });
         answer.await.expect("every request is answered")
     }
 

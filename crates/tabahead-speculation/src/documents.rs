@@ -21,7 +21,7 @@ pub(crate) use edit::{ChangeReading, ExpectedText, TextChange, UserPlace};
 pub(crate) use offer::Outcome;
 
 use crate::{
-    Alternative, Answer, DocumentId, RequestId, Stats, SuggestionId,
+    Alternative, Answer, DocumentId, RequestId, Stats, SuggestionId, SuggestionReport,
     answers::{Lookup, Need, Request},
     generations::For,
     hypotheses::RankInputs,
@@ -172,8 +172,31 @@ impl Documents {
         id
     }
 
+    /// Records what the editor reports about a suggestion.
+    pub fn report(
+        &mut self,
+        report: SuggestionReport,
+        accepts: Option<NonZeroUsize>,
+        stats: &mut Stats,
+    ) {
+        match report {
+            SuggestionReport::Accepted { suggestion } => self.accepted(suggestion, accepts, stats),
+            SuggestionReport::AcceptedPart { suggestion, length } => {
+                if let Some((_, open)) = self.offered_in(suggestion) {
+                    open.report(suggestion, |offer| offer.report(length, stats));
+                }
+            }
+            SuggestionReport::Displayed { suggestion } => self.displayed(suggestion, accepts),
+            SuggestionReport::Dismissed { document } => {
+                if let Some(open) = self.open.get_mut(&document) {
+                    open.dismiss(stats);
+                }
+            }
+        }
+    }
+
     /// Records that another of the editor's suggestions is on screen.
-    pub fn displayed(&mut self, suggestion: SuggestionId, accepts: Option<NonZeroUsize>) {
+    fn displayed(&mut self, suggestion: SuggestionId, accepts: Option<NonZeroUsize>) {
         if let Some((document, open)) = self.offered_in(suggestion)
             && let Some(offers) = open.take_displayed(suggestion)
         {
@@ -182,7 +205,7 @@ impl Documents {
     }
 
     /// Records the editor's report that a suggestion was accepted.
-    pub fn accepted(
+    fn accepted(
         &mut self,
         suggestion: SuggestionId,
         accepts: Option<NonZeroUsize>,
@@ -196,25 +219,10 @@ impl Documents {
         }
     }
 
-    /// Records the editor's report that this number of UTF-16 code units of a suggestion is
-    /// accepted.
-    pub fn accepted_part(&mut self, suggestion: SuggestionId, length: usize, stats: &mut Stats) {
-        if let Some((_, open)) = self.offered_in(suggestion) {
-            open.report(suggestion, |offer| offer.report(length, stats));
-        }
-    }
-
     /// Returns the document in which a suggestion was offered.
     fn offered_in(&mut self, suggestion: SuggestionId) -> Option<(DocumentId, &mut OpenDocument)> {
         let document = *self.offered.get(&suggestion)?;
         Some((document, self.open.get_mut(&document)?))
-    }
-
-    /// Records that the user dismissed what was shown in a document.
-    pub fn dismissed(&mut self, document: DocumentId, stats: &mut Stats) {
-        if let Some(open) = self.open.get_mut(&document) {
-            open.dismiss(stats);
-        }
     }
 
     /// Drops what waits for one of these purposes, which failed. Returns the requests.

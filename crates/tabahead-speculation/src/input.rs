@@ -93,11 +93,8 @@ pub enum Input {
     },
     /// A report from a backend.
     Generation(GenerationEvent),
-    /// The editor reports that a suggestion was accepted.
-    Accepted {
-        /// The accepted suggestion.
-        suggestion: SuggestionId,
-    },
+    /// The editor reports what became of a suggestion.
+    Reported(SuggestionReport),
     /// The editor shows a suggestion that this machine did not make (from another source, or from a
     /// replay). What follows its accept is computed ahead, as for the machine's own suggestions.
     Shown {
@@ -111,24 +108,6 @@ pub enum Input {
         name: DocumentName,
         /// The suggestion that is shown.
         suggestion: Suggestion,
-    },
-    /// The editor reports that part of a suggestion was accepted.
-    AcceptedPart {
-        /// The suggestion.
-        suggestion: SuggestionId,
-        /// Number of UTF-16 code units of its text that are accepted now, from its start.
-        length: usize,
-    },
-    /// The editor reports that it shows a suggestion. What follows its accept is computed ahead,
-    /// and no longer what follows the accept of another one.
-    Displayed {
-        /// The suggestion.
-        suggestion: SuggestionId,
-    },
-    /// The user dismissed what was shown: nothing more is computed ahead of it.
-    Dismissed {
-        /// The document.
-        document: DocumentId,
     },
     /// The user is in this document now: it was opened or has the focus. Once the cursor rests, the
     /// prompt there is read ahead.
@@ -156,6 +135,34 @@ pub enum Input {
         cursor: Offset,
         /// Name and language of the document.
         name: DocumentName,
+    },
+}
+
+/// What became of a suggestion, as the editor reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuggestionReport {
+    /// The suggestion was accepted.
+    Accepted {
+        /// The accepted suggestion.
+        suggestion: SuggestionId,
+    },
+    /// Part of the suggestion was accepted.
+    AcceptedPart {
+        /// The suggestion.
+        suggestion: SuggestionId,
+        /// Number of UTF-16 code units of its text that are accepted now, from its start.
+        length: usize,
+    },
+    /// The editor shows this one of its suggestions. What follows its accept is computed ahead, and
+    /// no longer what follows the accept of another one.
+    Displayed {
+        /// The suggestion.
+        suggestion: SuggestionId,
+    },
+    /// The user dismissed what was shown: nothing more is computed ahead of it.
+    Dismissed {
+        /// The document in which it was shown.
+        document: DocumentId,
     },
 }
 

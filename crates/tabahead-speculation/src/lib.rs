@@ -27,7 +27,7 @@ mod stats;
 
 pub use input::{
     Alternative, Answer, DocumentId, Effect, Input, Origin, RequestId, SelectedCompletion,
-    SuggestionId, Timestamp,
+    SuggestionId, SuggestionReport, Timestamp,
 };
 pub use settings::{ComputedAhead, SpeculatorSettings};
 pub use speculator::Speculator;

@@ -95,7 +95,7 @@ impl Speculator {
             }
             Input::RequestCancelled { request } => self.request_cancelled(request),
             Input::Generation(event) => self.generation_reported(event),
-            Input::Accepted { suggestion } => documents.accepted(suggestion, accepts, stats),
+            Input::Reported(report) => documents.report(report, accepts, stats),
             Input::Shown {
                 document,
                 snapshot,
@@ -103,11 +103,6 @@ impl Speculator {
                 name,
                 suggestion,
             } => self.shown(document, snapshot, cursor, name, &suggestion),
-            Input::AcceptedPart { suggestion, length } => {
-                documents.accepted_part(suggestion, length, stats);
-            }
-            Input::Displayed { suggestion } => documents.displayed(suggestion, accepts),
-            Input::Dismissed { document } => documents.dismissed(document, stats),
             Input::Focused {
                 document,
                 snapshot,

@@ -33,7 +33,7 @@ use timing::Times;
 
 /// Folders of the lock files of the Node packages.
 const NODE_LOCK: &str = "crates/tabahead-text/tests/reference";
-const VSCODE_LOCK: &str = "tests/e2e/vscode";
+const VSCODE_LOCK: &str = "tests/e2e/editors/vscode";
 const EXTENSION_LOCK: &str = "editors/vscode";
 /// Names and checksums of the vocabularies.
 const VOCABULARIES: &str = "crates/tabahead-engine/tests/vocabularies.sha256";
@@ -253,7 +253,10 @@ fn run_tests(
     log: &Path,
     times: &mut Times,
 ) -> Result<TestRun> {
-    let Some(binary) = times.measure("build", || build(root, &["--all-targets"]))? else {
+    let Some(binary) = times.measure("build", || {
+        build(root, &["--bins", "--tests", "--examples"])
+    })?
+    else {
         eprintln!("the workspace does not build: no test was run");
         return Ok(TestRun {
             succeeded: false,

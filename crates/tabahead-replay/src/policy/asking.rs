@@ -27,14 +27,7 @@ pub(crate) fn overtakes(input: &Input, request: RequestId, document: DocumentId)
         }
         | Input::DocumentClosed { document: other } => *other == document,
         Input::RequestCancelled { request: other } => *other == request,
-        Input::Generation(_)
-        | Input::Accepted { .. }
-        | Input::AcceptedPart { .. }
-        | Input::Displayed { .. }
-        | Input::Dismissed { .. }
-        | Input::Focused { .. }
-        | Input::FocusLost
-        | Input::CursorMoved { .. } => false,
+        _ => false,
     }
 }
 

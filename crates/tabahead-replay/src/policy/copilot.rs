@@ -424,16 +424,7 @@ impl Policy for Copilot {
                 self.current = Some((state.clone(), suggestion.clone()));
                 self.speculate(&state, &suggestion);
             }
-            Input::DocumentChanged { .. }
-            | Input::DocumentClosed { .. }
-            | Input::RequestCancelled { .. }
-            | Input::Accepted { .. }
-            | Input::AcceptedPart { .. }
-            | Input::Displayed { .. }
-            | Input::Dismissed { .. }
-            | Input::Focused { .. }
-            | Input::FocusLost
-            | Input::CursorMoved { .. } => {}
+            _ => {}
         }
     }
 

@@ -307,16 +307,7 @@ impl Policy for LlamaVim {
                 self.here = Some(state);
                 self.call(now, TimerCall::Speculate(next));
             }
-            Input::DocumentChanged { .. }
-            | Input::DocumentClosed { .. }
-            | Input::RequestCancelled { .. }
-            | Input::Accepted { .. }
-            | Input::AcceptedPart { .. }
-            | Input::Displayed { .. }
-            | Input::Dismissed { .. }
-            | Input::Focused { .. }
-            | Input::FocusLost
-            | Input::CursorMoved { .. } => {}
+            _ => {}
         }
     }
 

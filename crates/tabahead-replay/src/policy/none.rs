@@ -114,17 +114,7 @@ impl Policy for AskAlways {
                 }
                 self.respond(request, answer);
             }
-            Input::Shown { .. }
-            | Input::DocumentChanged { .. }
-            | Input::DocumentClosed { .. }
-            | Input::RequestCancelled { .. }
-            | Input::Accepted { .. }
-            | Input::AcceptedPart { .. }
-            | Input::Displayed { .. }
-            | Input::Dismissed { .. }
-            | Input::Focused { .. }
-            | Input::FocusLost
-            | Input::CursorMoved { .. } => {}
+            _ => {}
         }
     }
 

@@ -50,5 +50,5 @@ fn configure(front: &Front, value: Value) {
         return tracing::debug!("the settings of other programs came");
     }
     let layer = EditorLayer::Pushed;
-    front.tell(Message::Settings { layer, value });
+    front.send(Message::Settings { layer, value });
 }

@@ -6,6 +6,7 @@
 //! its full text is sent ([`lose_track`]).
 
 use serde::{Deserialize, de::DeserializeOwned};
+use tabahead_speculation::SuggestionReport;
 use tabahead_text::{Document, Edit, Range, Version};
 
 use super::{
@@ -41,7 +42,7 @@ pub(super) fn did_open(front: &mut Front, call: &Call<'_>) -> Result<(), Error> 
     close(front, &text_document.uri);
     let id = front.next_document();
     let document = Document::new(&text_document.text, Version(text_document.version));
-    front.tell(Message::Opened {
+    front.send(Message::Opened {
         document: id,
         file: file(&text_document.uri, &text_document.language_id),
         snapshot: document.clone(),
@@ -107,7 +108,7 @@ pub(super) fn did_change(front: &mut Front, call: &Call<'_>) -> Result<(), Error
         edits,
         encoding: front.encoding,
     };
-    front.tell(message);
+    front.send(message);
     Ok(())
 }
 
@@ -118,7 +119,7 @@ pub(super) fn did_close(front: &mut Front, params: AboutDocument) -> Result<(), 
 
 fn close(front: &mut Front, uri: &str) {
     if let Some(open) = front.documents.remove(uri) {
-        front.tell(Message::Closed { document: open.id });
+        front.send(Message::Closed { document: open.id });
     }
 }
 
@@ -148,6 +149,6 @@ fn lose(front: &mut Front, uri: &str) {
         tracing::warn!("a change could not be read: no suggestions until the next full text");
         open.in_step = false;
         let document = open.id;
-        front.tell(Message::Dismissed { document });
+        front.send(Message::Reported(SuggestionReport::Dismissed { document }));
     }
 }

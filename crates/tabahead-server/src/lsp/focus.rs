@@ -28,7 +28,7 @@ pub(super) fn report_focus(front: &Front) {
     let open = front.focused.as_ref();
     let open = open.and_then(|uri| front.documents.get(uri));
     let document = open.map(|open| open.id);
-    front.tell(Message::Focused { document });
+    front.send(Message::Focused { document });
 }
 
 /// `tabahead/didMoveCursor`.
@@ -42,7 +42,7 @@ pub(super) struct DidMoveCursor {
 pub(super) fn did_move_cursor(front: &mut Front, params: DidMoveCursor) -> Result<(), Error> {
     // A client may hold back the change that moved its cursor: then the version is not ours.
     if let Some(open) = front.current(&params.text_document) {
-        front.tell(Message::CursorMoved {
+        front.send(Message::CursorMoved {
             document: open.id,
             cursor: front.offset_of(&open.document, params.position),
         });

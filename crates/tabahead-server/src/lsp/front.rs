@@ -76,7 +76,7 @@ impl Front {
     }
 
     /// Sends a message to the session.
-    pub(super) fn tell(&self, message: Message) {
+    pub(super) fn send(&self, message: Message) {
         // The session outlives the front unless it panics, and then no answer comes anyway.
         let _ = self.session.send(message);
     }

@@ -56,7 +56,7 @@ fn begin(front: &mut Front, params: Initialize) -> Value {
         options.remove("editorInfo");
         options.remove("editorPluginInfo");
     }
-    front.tell(Message::Settings {
+    front.send(Message::Settings {
         layer: EditorLayer::Initial,
         value: options,
     });

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use tabahead_context::Suggestion;
-use tabahead_speculation::SuggestionId;
+use tabahead_speculation::{SuggestionId, SuggestionReport};
 
 use super::{
     convert::ACCEPTED_COMMAND,
@@ -27,7 +27,7 @@ pub(super) fn execute_command(front: &mut Front, params: ExecuteCommand) -> Resu
         return Err(Error::invalid_params("unknown command"));
     }
     let suggestion = suggestion_of(params.arguments)?;
-    front.tell(Message::Accepted { suggestion });
+    front.send(Message::Reported(SuggestionReport::Accepted { suggestion }));
     Ok(())
 }
 
@@ -56,14 +56,19 @@ struct ReportedCommand {
 
 pub(super) fn did_show_completion(front: &mut Front, params: AboutItem) -> Result<(), Error> {
     let suggestion = suggestion_of(params.item.command.arguments)?;
-    front.tell(Message::Displayed { suggestion });
+    front.send(Message::Reported(SuggestionReport::Displayed {
+        suggestion,
+    }));
     Ok(())
 }
 
 pub(super) fn did_partially_accept(front: &mut Front, params: AboutItem) -> Result<(), Error> {
     let suggestion = suggestion_of(params.item.command.arguments)?;
     let length = params.accepted_length;
-    front.tell(Message::AcceptedPart { suggestion, length });
+    front.send(Message::Reported(SuggestionReport::AcceptedPart {
+        suggestion,
+        length,
+    }));
     Ok(())
 }
 
@@ -82,7 +87,7 @@ fn suggestion_of(FirstArgument(first): FirstArgument) -> Result<SuggestionId, Er
 pub(super) fn did_dismiss(front: &mut Front, params: AboutDocument) -> Result<(), Error> {
     if let Some(open) = front.documents.get(&params.text_document.uri) {
         let document = open.id;
-        front.tell(Message::Dismissed { document });
+        front.send(Message::Reported(SuggestionReport::Dismissed { document }));
     }
     Ok(())
 }
@@ -101,7 +106,7 @@ pub(super) fn did_show(front: &mut Front, params: DidShow) -> Result<(), Error> 
     let Some(open) = front.in_step(&params.text_document.uri) else {
         return Ok(());
     };
-    front.tell(Message::Shown {
+    front.send(Message::Shown {
         document: open.id,
         snapshot: open.document.clone(),
         cursor: front.offset_of(&open.document, params.position),

@@ -11,7 +11,7 @@ use tabahead_session::Message;
 
 pub(super) fn stats(front: &mut Front, id: Id) -> AnswerFuture {
     let (reply, stats) = oneshot::channel();
-    front.tell(Message::Stats { reply });
+    front.send(Message::Stats { reply });
     Box::pin(async move {
         let stats = stats.await.map_err(|_| Error::internal_error());
         Response::from_parts(id, stats)

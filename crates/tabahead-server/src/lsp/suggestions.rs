@@ -23,7 +23,7 @@ use super::{
     types::{WireDocument, WirePosition, WireRange},
     wire::Call,
 };
-use tabahead_session::{Message, Trigger};
+use tabahead_session::{Message, SuggestionRequest, Trigger};
 
 /// `textDocument/inlineCompletion`, and the parts of `textDocument/completion` that are read.
 #[derive(Debug, Deserialize)]
@@ -115,16 +115,16 @@ fn ask(
         tracing::warn!("a request's id is used twice");
     }
     let (reply, answer) = oneshot::channel();
-    front.tell(Message::Requested {
-        request,
+    let asked = SuggestionRequest {
+        id: request,
         document,
         snapshot: place.document.clone(),
         cursor: place.cursor,
         selected,
         trigger,
         came: Instant::now(),
-        reply,
-    });
+    };
+    front.send(Message::Requested { asked, reply });
     let (id, pending) = (id.clone(), Arc::clone(&front.pending));
     let lifecycle = Arc::clone(&front.lifecycle);
     Some(Box::pin(async move {
@@ -165,7 +165,7 @@ pub(super) fn cancel(front: &mut Front, params: Cancel) -> Result<(), Error> {
     let waiting = lock(&front.pending).remove(&id);
     if let Some((request, cancelled)) = waiting {
         cancelled.cancel();
-        front.tell(Message::Cancelled { request });
+        front.send(Message::Cancelled { request });
     }
     Ok(())
 }

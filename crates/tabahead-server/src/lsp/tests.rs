@@ -388,7 +388,7 @@ proptest! {
         let (received, messages) = runtime.block_on(conversation(&editor.sent));
 
         let mut asked = received.into_iter().filter_map(|message| match message {
-            Message::Requested { snapshot, cursor, .. } => Some((snapshot, cursor)),
+            Message::Requested { asked, .. } => Some((asked.snapshot, asked.cursor)),
             _ => None,
         });
         for known in &editor.asked {

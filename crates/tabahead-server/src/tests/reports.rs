@@ -49,6 +49,26 @@ async fn what_becomes_of_suggestions_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_accept_that_is_reported_after_the_next_answer_is_counted() {
+    let mut client = Client::ready(generates("(one, two);\n")).await;
+    client.open(URI, "let a = f").await;
+    let item = client.suggestion(URI, (0, 9)).await;
+    assert_eq!(item["insertText"], "(one, two);");
+    // As VS Code does under load: the change and the next request come before the report.
+    client.change(URI, 2, "let a = f(").await;
+    let next = client.suggestion(URI, (0, 10)).await;
+    assert_eq!(next["insertText"], "one, two);");
+    let part = json!({"item": item, "acceptedLength": 1});
+    client
+        .notify("textDocument/didPartiallyAcceptCompletion", part)
+        .await;
+    let stats = client.stats().await;
+    assert_eq!(stats["outcomes"]["accepted_word"], 1, "{stats}");
+    assert_eq!(stats["outcomes"]["typed_along"], 0, "{stats}");
+    client.stop(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_suggestion_of_another_source_is_looked_ahead_of() {
     let mut client = Client::ready(generates("1;\n")).await;
     client.open(URI, "let a = ").await;

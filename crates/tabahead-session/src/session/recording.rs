@@ -9,11 +9,12 @@ use std::collections::{HashMap, HashSet};
 
 use tabahead_context::{holds_secret, holds_secret_within};
 use tabahead_speculation::{Answer, DocumentId, RequestId, SuggestionId};
-use tabahead_text::{Document, Edit, Offset, PositionEncoding};
+use tabahead_text::{Document, Edit, PositionEncoding};
 use tokio::time::Instant;
 
 use super::documents::SessionDocument;
 use crate::{
+    message::SuggestionRequest,
     recorder::{Recorded, Recorder},
     suitability::Suitability,
 };
@@ -214,14 +215,8 @@ impl SessionRecorder {
     }
 
     /// Records a request and where the cursor was.
-    pub(super) fn ask(
-        &mut self,
-        request: RequestId,
-        document: DocumentId,
-        snapshot: &Document,
-        cursor: Offset,
-        came: Instant,
-    ) {
+    pub(super) fn ask(&mut self, request: &SuggestionRequest) {
+        let (document, snapshot) = (request.document, &request.snapshot);
         let Some(recorded) = self.recorded.get_mut(&document) else {
             return;
         };
@@ -229,7 +224,7 @@ impl SessionRecorder {
         if recorded.accept == AcceptState::Reported {
             recorded.accept = AcceptState::Unchanged;
         }
-        let cursor = snapshot.utf16_unit_of(cursor);
+        let cursor = snapshot.utf16_unit_of(request.cursor);
         if recorded.cursor.replace(cursor) != Some(cursor) {
             self.record(Recorded::Cursor {
                 document: document.0,
@@ -238,15 +233,15 @@ impl SessionRecorder {
         }
         self.record(Recorded::Asked {
             document: document.0,
-            request: request.0,
+            request: request.id.0,
             version: snapshot.version().0,
         });
         let asked = RecordedRequest {
             document,
             snapshot: snapshot.clone(),
-            came,
+            came: request.came,
         };
-        self.asked.insert(request, asked);
+        self.asked.insert(request.id, asked);
     }
 
     /// Records an answer, or that it is not wanted any more.

@@ -3,34 +3,17 @@
 use std::{collections::HashMap, time::Duration};
 
 use tabahead_context::DocumentName;
-use tabahead_speculation::{Answer, DocumentId, Input, RequestId, SelectedCompletion};
-use tabahead_text::{Document, Offset};
+use tabahead_speculation::{Answer, DocumentId, Input, RequestId};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::message::Trigger;
-
-/// The subject of a request.
-pub(super) struct SuggestionRequest {
-    pub(super) document: DocumentId,
-    pub(super) snapshot: Document,
-    pub(super) cursor: Offset,
-    pub(super) selected: Option<SelectedCompletion>,
-    pub(super) trigger: Trigger,
-    /// Time at which the request was read.
-    pub(super) came: Instant,
-}
+use crate::message::{SuggestionRequest, Trigger};
 
 impl SuggestionRequest {
     /// Returns the request as the Speculator takes it. `alternatives` is how many suggestions are
     /// added when the user asked for suggestions.
-    pub(super) fn input(
-        &self,
-        request: RequestId,
-        name: DocumentName,
-        alternatives: usize,
-    ) -> Input {
+    pub(super) fn input(&self, name: DocumentName, alternatives: usize) -> Input {
         Input::CompletionRequested {
-            request,
+            request: self.id,
             document: self.document,
             snapshot: self.snapshot.clone(),
             cursor: self.cursor,

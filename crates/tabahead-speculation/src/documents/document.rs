@@ -30,8 +30,9 @@ pub(crate) struct OpenDocument {
     hypotheses: Option<Hypotheses>,
     /// Suggestions that the editor has, in its order.
     offers: Vec<Offer>,
-    /// Offer that the latest change completed: its accept may still be reported.
-    completed: Option<Offer>,
+    /// Offer that the latest change was counted for, when the editor has it no more: that the
+    /// change was an accept may still be reported.
+    counted: Option<Offer>,
     gone: Gone,
     /// Turn of the latest request.
     turn: u64,
@@ -259,12 +260,14 @@ impl OpenDocument {
         if let Some(place) = hypotheses.and_then(|expected| expected.accepted(suggestion)) {
             self.place = Some(place);
         }
+        // If the editor has other suggestions by now, the change to come is counted for one of them.
+        (self.counted).take_if(|offer| offer.id() == suggestion && !offer.is_complete());
         self.report(suggestion, |offer| offer.report_whole(stats));
     }
 
     /// Applies an editor's report to the offer of a suggestion.
     pub fn report(&mut self, suggestion: SuggestionId, mut apply: impl FnMut(&mut Offer)) {
-        let offers = self.offers.iter_mut().chain(&mut self.completed);
+        let offers = self.offers.iter_mut().chain(&mut self.counted);
         for offer in offers.filter(|offer| offer.id() == suggestion) {
             apply(offer);
         }
@@ -282,7 +285,7 @@ impl OpenDocument {
     fn follow_offers(&mut self, change: &ChangeReading<'_>, stats: &mut Stats) -> Option<Offset> {
         let (mut along, mut away, mut cursor) = (None, None, None);
         let mut gone = Vec::new();
-        self.completed = None;
+        self.counted = None;
         let offers = std::mem::take(&mut self.offers);
         // The offers are in the editor's order, and the accepted one is the first that agrees.
         for mut offer in offers.into_iter().filter(|offer| !offer.is_complete()) {
@@ -302,10 +305,10 @@ impl OpenDocument {
                 }
             };
             cursor = cursor.or(Some(at));
-            if offer.is_complete() {
-                self.completed.get_or_insert(offer);
-            } else {
+            if !offer.is_complete() {
                 self.offers.push(offer);
+            } else if offer.is_counted() {
+                self.counted = Some(offer);
             }
         }
         // If one offer agrees with the change, it counts as a divergence from none.
@@ -322,9 +325,12 @@ impl OpenDocument {
         cursor
     }
 
-    /// Records that the editor has no suggestions any more.
+    /// Records that the editor has no suggestions any more. A report of the latest change may still
+    /// come.
     fn forget_offers(&mut self) {
-        self.offers.clear();
+        if let Some(counted) = self.offers.drain(..).find(Offer::is_counted) {
+            self.counted = Some(counted);
+        }
         self.gone = Gone::default();
     }
 }

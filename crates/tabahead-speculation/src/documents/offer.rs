@@ -125,6 +125,11 @@ impl Offer {
         }
     }
 
+    /// Returns whether the latest part was counted.
+    pub fn is_counted(&self) -> bool {
+        self.latest.is_some()
+    }
+
     /// Marks the latest part as counted for another offer that agrees as well: a later report of
     /// this one corrects no counter.
     pub fn is_not_counted(&mut self) {

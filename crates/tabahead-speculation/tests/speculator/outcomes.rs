@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use tabahead_context::{DocumentName, Layout, Suggestion};
-use tabahead_speculation::{ComputedAhead, DocumentId, Input, Speculator, SuggestionId, Timestamp};
+use tabahead_speculation::{
+    ComputedAhead, DocumentId, Input, Speculator, SuggestionId, SuggestionReport, Timestamp,
+};
 use tabahead_testkit::{marked, profile, speculator_settings, unnamed};
 use tabahead_text::{Document, Offset, Version};
 
@@ -33,7 +35,7 @@ fn shown(fixture: &str, text: &str) -> Shown {
         cursor: Offset(start),
         earlier: Vec::new(),
     };
-    shown.tell(Input::Shown {
+    shown.receives(Input::Shown {
         document: DOCUMENT,
         snapshot: document,
         cursor: Offset(start),
@@ -82,7 +84,7 @@ impl Shown {
     /// Reports the cursor as an editor does.
     fn moves(&mut self, cursor: usize) -> &mut Self {
         let snapshot = self.document.clone();
-        self.tell(Input::CursorMoved {
+        self.receives(Input::CursorMoved {
             document: DOCUMENT,
             snapshot,
             cursor: Offset(cursor),
@@ -96,24 +98,32 @@ impl Shown {
     }
 
     fn reports_accept(&mut self) -> &mut Self {
-        self.tell(Input::Accepted { suggestion: SHOWN })
+        self.reports(SuggestionReport::Accepted { suggestion: SHOWN })
     }
 
     fn reports_part(&mut self, length: usize) -> &mut Self {
-        self.tell(Input::AcceptedPart {
+        self.reports(SuggestionReport::AcceptedPart {
             suggestion: SHOWN,
             length,
         })
     }
 
+    fn reports_dismissal(&mut self) -> &mut Self {
+        self.reports(SuggestionReport::Dismissed { document: DOCUMENT })
+    }
+
+    fn reports(&mut self, report: SuggestionReport) -> &mut Self {
+        self.receives(Input::Reported(report))
+    }
+
     fn changed(&mut self) -> &mut Self {
-        self.tell(Input::DocumentChanged {
+        self.receives(Input::DocumentChanged {
             document: DOCUMENT,
             snapshot: self.document.clone(),
         })
     }
 
-    fn tell(&mut self, input: Input) -> &mut Self {
+    fn receives(&mut self, input: Input) -> &mut Self {
         self.speculator.handle_input(Timestamp::default(), input);
         while self.speculator.poll_effect().is_some() {}
         self
@@ -271,7 +281,7 @@ fn an_accept_whose_change_comes_in_parts_is_known_by_its_report() {
         .counts("diverged 1");
     let mut dismissed = shown("area(wi$0\n", "dth);");
     dismissed
-        .tell(Input::Dismissed { document: DOCUMENT })
+        .reports_dismissal()
         .backspace()
         .reports_accept()
         .counts("dismissed 1");
@@ -291,14 +301,13 @@ fn lengths_are_utf_16_units() {
 
 #[test]
 fn outcomes_of_what_is_no_longer_shown_are_not_counted() {
-    let dismissed = Input::Dismissed { document: DOCUMENT };
     shown("let x = $0\n", "foo")
-        .tell(dismissed.clone())
+        .reports_dismissal()
         .types("foo")
         .counts("dismissed 1");
     shown("let x = $0\n", "foo")
-        .tell(dismissed.clone())
-        .tell(dismissed)
+        .reports_dismissal()
+        .reports_dismissal()
         .counts("dismissed 1");
     shown("let x = $0\n", "foo")
         .moves(0)
@@ -312,13 +321,13 @@ fn outcomes_of_what_is_no_longer_shown_are_not_counted() {
         .counts("all 1, along 1");
     let unknown = SuggestionId(77);
     shown("let x = $0\n", "foo")
-        .tell(Input::Accepted {
+        .reports(SuggestionReport::Accepted {
             suggestion: unknown,
         })
-        .tell(Input::Displayed {
+        .reports(SuggestionReport::Displayed {
             suggestion: unknown,
         })
-        .tell(Input::AcceptedPart {
+        .reports(SuggestionReport::AcceptedPart {
             suggestion: unknown,
             length: 3,
         })

@@ -14,7 +14,7 @@ use tabahead_context::{
 };
 use tabahead_speculation::{
     Alternative, Answer, ComputedAhead, DocumentId, Effect, Input, RequestId, SelectedCompletion,
-    Speculator, SpeculatorSettings, SuggestionId, Timestamp,
+    Speculator, SpeculatorSettings, SuggestionId, SuggestionReport, Timestamp,
 };
 use tabahead_testkit::{marked, profile, speculator_settings, unnamed};
 use tabahead_text::{Document, Offset, Version};
@@ -159,7 +159,7 @@ impl Timeline {
         self.does(&format!("cycle to {:?}", other.suggestion.text));
         self.shown = Some((other.id, other.suggestion));
         let suggestion = other.id;
-        self.input(Input::Displayed { suggestion })
+        self.reports(SuggestionReport::Displayed { suggestion })
     }
 
     pub fn cancels_request(&mut self) -> &mut Self {
@@ -275,7 +275,11 @@ impl Timeline {
     pub fn dismisses(&mut self) -> &mut Self {
         self.does("dismiss");
         let document = DocumentId(1);
-        self.input(Input::Dismissed { document })
+        self.reports(SuggestionReport::Dismissed { document })
+    }
+
+    pub fn reports(&mut self, report: SuggestionReport) -> &mut Self {
+        self.input(Input::Reported(report))
     }
 
     pub fn closes(&mut self) -> &mut Self {

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use tabahead_context::GenerationFailure;
-use tabahead_speculation::{Input, SelectedCompletion, SuggestionId};
+use tabahead_speculation::{SelectedCompletion, SuggestionId, SuggestionReport};
 use tabahead_text::Offset;
 
 use crate::timeline::{Timeline, open, open_with};
@@ -521,12 +521,36 @@ fn a_part_that_several_suggestions_share_is_counted_once() {
     assert_eq!(counted(&timeline), (1, 0));
     for number in [1, 2] {
         let suggestion = SuggestionId(number);
-        timeline.input(Input::AcceptedPart {
+        timeline.reports(SuggestionReport::AcceptedPart {
             suggestion,
             length: 2,
         });
     }
     assert_eq!(counted(&timeline), (0, 1));
+}
+
+#[test]
+fn an_accept_that_is_reported_after_the_next_answer_is_counted() {
+    let mut timeline = open("let x = $0\n");
+    timeline.request().says(1, "(a);\n").types("(").request();
+    let (first, second) = (SuggestionId(1), SuggestionId(2));
+    let counted = |timeline: &Timeline| {
+        let stats = timeline.speculator.stats();
+        (stats.typed_along, stats.accepted_word, stats.accepted_all)
+    };
+    assert_eq!(counted(&timeline), (1, 0, 0));
+    let word = SuggestionReport::AcceptedPart {
+        suggestion: first,
+        length: 1,
+    };
+    timeline.reports(word).reports(word);
+    assert_eq!(counted(&timeline), (0, 1, 0));
+    // The rest is accepted as the second suggestion, and counted once, whichever is reported.
+    for suggestion in [first, second] {
+        timeline.reports(SuggestionReport::Accepted { suggestion });
+    }
+    timeline.accepts();
+    assert_eq!(counted(&timeline), (0, 1, 1));
 }
 
 #[test]
@@ -889,7 +913,7 @@ fn an_accept_is_known_among_many_documents() {
     }
     // Nothing is computed ahead of it any more, and the accept is counted all the same.
     let suggestion = SuggestionId(1);
-    timeline.input(Input::Accepted { suggestion });
+    timeline.reports(SuggestionReport::Accepted { suggestion });
     timeline.accepts();
     assert_eq!(timeline.speculator.stats().accepted_all, 1);
 }

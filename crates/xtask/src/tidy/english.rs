@@ -6,7 +6,7 @@
 use super::Finding;
 
 /// A word or two, and what to write instead.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("behind", "after or below"),
     ("stands", "is"),
     ("somebody", "the user, the caller or the passive"),
@@ -16,6 +16,7 @@ const WORDS: [(&str, &str); 9] = [
     ("anew", "again"),
     ("so many", "this many or a parameter's name"),
     ("tells", "returns, reports or states"),
+    ("told", "informed, reported or the passive"),
 ];
 
 /// This file, which needs the words in literals.

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use tabahead_speculation::{DocumentId, Input, RequestId, SelectedCompletion, SuggestionId};
+use tabahead_speculation::{
+    DocumentId, Input, RequestId, SelectedCompletion, SuggestionId, SuggestionReport,
+};
 use tabahead_text::{Document, Edit, Offset, PositionEncoding, Range, Version};
 
 use super::{Asked, Checked, CutSettings, Open, World};
@@ -193,7 +195,7 @@ impl World {
                 let Some((suggestion, _)) = self.open[document].shown else {
                     return Ok(false);
                 };
-                self.input(Input::Displayed { suggestion })?;
+                self.report(SuggestionReport::Displayed { suggestion })?;
             }
             "an edit elsewhere" => self.edit_elsewhere(document)?,
             "a cancelled request" => {
@@ -212,7 +214,7 @@ impl World {
             }
             "a dismissal" => {
                 self.open[document].shown = None;
-                self.input(Input::Dismissed { document: id })?;
+                self.report(SuggestionReport::Dismissed { document: id })?;
             }
             "an undo" => return self.undo(document),
             "several cursors" => {
@@ -255,6 +257,10 @@ impl World {
             other => return Err(format!("{other} is no act")),
         }
         Ok(true)
+    }
+
+    fn report(&mut self, report: SuggestionReport) -> Checked {
+        self.input(Input::Reported(report))
     }
 
     fn cursor_moved(&mut self, document: usize) -> Checked {
@@ -341,23 +347,23 @@ impl World {
         let reported_first = self.random.one_in(3);
         if part < text.len() {
             let length = text[..part].encode_utf16().count();
-            let report = Input::AcceptedPart {
+            let report = SuggestionReport::AcceptedPart {
                 suggestion: id,
                 length,
             };
             let text = text[..part].to_string();
             if reported_first {
-                self.input(report.clone())?;
+                self.report(report)?;
             }
             self.open[document].shown = Some((id, suggestion));
             self.type_text(document, &text)?;
             if !reported_first && self.random.one_in(2) {
-                self.input(report)?;
+                self.report(report)?;
             }
             return Ok(true);
         }
         if reported_first {
-            self.input(Input::Accepted { suggestion: id })?;
+            self.report(SuggestionReport::Accepted { suggestion: id })?;
         }
         let (after, cursor) = suggestion.apply(&self.open[document].document);
         self.replace(document, suggestion.range.clone(), &suggestion.text)?;
@@ -370,7 +376,7 @@ impl World {
         }
         self.open[document].cursor = cursor;
         if !reported_first {
-            self.input(Input::Accepted { suggestion: id })?;
+            self.report(SuggestionReport::Accepted { suggestion: id })?;
         }
         if self.random.one_in(6) {
             self.enter(document)?;

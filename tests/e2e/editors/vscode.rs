@@ -43,7 +43,7 @@ fn the_extension_does_in_vscode_what_people_do_with_it() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pictures = here.join("../target/vscode");
     let output = Command::new("node")
-        .arg(here.join("e2e/vscode/driver.js"))
+        .arg(here.join("e2e/editors/vscode/driver.js"))
         .env("VSCODE_MODULES", modules)
         .env("CHROMIUM", which(chromium))
         .env("FOLDER", folder.path())

@@ -133,5 +133,5 @@ fn plugin() -> PathBuf {
 }
 
 fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/neovim")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/editors/neovim")
 }

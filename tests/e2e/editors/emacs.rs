@@ -20,7 +20,7 @@ fn emacs_with_eglot_completes_with_suggestions() {
     // Load the site's files, where Debian has eglot, and not the user's.
     let output = Command::new(emacs)
         .args(["--batch", "--no-init-file", "--load"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/emacs/driver.el"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/editors/emacs/driver.el"))
         .env("FILE", &file)
         .env("HOME", folder.path())
         .env("TABAHEAD", program::path())

@@ -1,7 +1,7 @@
 -- Measures how long a user waits for ghost text: for the next letter of a suggestion, for another
 -- suggestion, and from Tab to the next one. Not a test.
 --
---   NVIM=nvim TABAHEAD=target/release/tabahead nvim --clean -l tests/e2e/neovim/latency.lua
+--   NVIM=nvim TABAHEAD=target/release/tabahead nvim --clean -l tests/e2e/editors/neovim/latency.lua
 --
 -- compares the plug-in with Neovim's own inline completion (0.12), in one run, alternating after a
 -- few keys. With LLAMA_VIM, a folder that holds the plug-in llama.vim, and LLAMA_ENDPOINT, the
@@ -54,7 +54,7 @@ local contenders = {
   {
     name = 'plug-in',
     init = {
-      ("vim.opt.runtimepath:prepend('%s')"):format(vim.fs.normalize(scripts .. '/../../../editors/nvim')),
+      ("vim.opt.runtimepath:prepend('%s')"):format(vim.fs.normalize(scripts .. '/../../../../editors/nvim')),
       ("require('tabahead').setup({ cmd = %s })"):format(server),
     },
   },

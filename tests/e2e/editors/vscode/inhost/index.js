@@ -17,7 +17,7 @@ async function stats() {
 const ORDERS = [
   'class Order:',
   '    def __init__(self, number, customer):',
-  '        # the number that the customer was told',
+  '        # the number that the customer has',
   '        self.number = number',
   '        self.customer = customer',
   '        self.title = "order of a customer"',
@@ -52,7 +52,7 @@ async function untitledDocuments(seen) {
     ['code', 'self.num$0', /^ber/],
     ['a comment', '# the number that the $0', /^customer/],
     ['a string', 'self.title = "order of a $0"', /^customer$/],
-    ['the middle of a line', 'self.number = num$0  # as it is told', /^ber/],
+    ['the middle of a line', 'self.number = num$0  # as it is given', /^ber/],
   ]) {
     const text = await accepted(ORDERS + line, 'python');
     assert.match(text, expected);

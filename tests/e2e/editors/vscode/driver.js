@@ -387,7 +387,7 @@ async function choosesAModel(workbench, window) {
   seen('a model and a program that the opened folder names are not taken');
 
   const copy = path.join(workbench.folder, 'tabahead copy.gguf');
-  const root = path.join(__dirname, '..', '..', '..', 'crates');
+  const root = path.join(__dirname, '..', '..', '..', '..', 'crates');
   const bytes = fs.readFileSync(path.join(root, 'tabahead-mini', 'mini.gguf'));
   bytes.write('tabahead-copy', bytes.indexOf('tabahead-mini'));
   fs.writeFileSync(copy, bytes);
