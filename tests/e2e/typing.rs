@@ -55,7 +55,11 @@ const FILES: [(&str, &str, &str); 4] = [
         "javascript",
         include_str!("../../crates/tabahead-text/tests/reference/reference.js"),
     ),
-    ("builtin.lua", "lua", include_str!("editors/neovim/builtin.lua")),
+    (
+        "builtin.lua",
+        "lua",
+        include_str!("editors/neovim/builtin.lua"),
+    ),
     ("client.rs", "rust", include_str!("client.rs")),
 ];
 

@@ -532,7 +532,11 @@ fn a_part_that_several_suggestions_share_is_counted_once() {
 #[test]
 fn an_accept_that_is_reported_after_the_next_answer_is_counted() {
     let mut timeline = open("let x = $0\n");
-    timeline.request().generates(1, "(a);\n").types("(").request();
+    timeline
+        .request()
+        .generates(1, "(a);\n")
+        .types("(")
+        .request();
     let (first, second) = (SuggestionId(1), SuggestionId(2));
     let counted = |timeline: &Timeline| {
         let stats = timeline.speculator.stats();
