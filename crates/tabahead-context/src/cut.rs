@@ -2,10 +2,11 @@
 //!
 //! It shows the rest of the line or, if the model goes to the next line at once, that line. Knows
 //! no model and no history: it is a pure function of document, cursor, path and settings. `scan`
-//! reads the path, `joint` fits the result to the text after the cursor, `repetition` holds back
-//! what repeats.
+//! reads the path, `joint` fits the result to the text after the cursor, `preceding` refuses what
+//! cannot follow the text before it, `repetition` holds back what repeats.
 
 mod joint;
+mod preceding;
 mod repetition;
 mod signs;
 
@@ -15,6 +16,7 @@ use tabahead_text::{Document, Offset};
 
 use self::{
     joint::{End, Meeting},
+    preceding::{Preceding, is_prose},
     repetition::{Made, loops},
     signs::is_quote,
 };
@@ -87,22 +89,6 @@ const FENCE: &str = "```";
 /// Returns whether fences belong to the document's text: its language is not code, or there is a
 /// fence not far above.
 fn has_fences(document: &Document, cursor: Offset, language: &str) -> bool {
-    const PROSE: [&str; 14] = [
-        "",
-        "markdown",
-        "mdx",
-        "rmd",
-        "quarto",
-        "restructuredtext",
-        "asciidoc",
-        "plaintext",
-        "gitcommit",
-        "git-commit",
-        "pandoc",
-        "org",
-        "norg",
-        "typst",
-    ];
     const FAR: usize = 100;
 
     let line = document.line_of(cursor);
@@ -112,7 +98,7 @@ fn has_fences(document: &Document, cursor: Offset, language: &str) -> bool {
             .trim_start()
             .starts_with(FENCE)
     };
-    PROSE.contains(&language) || (line.saturating_sub(FAR)..line).any(is_fence)
+    is_prose(language) || (line.saturating_sub(FAR)..line).any(is_fence)
 }
 
 /// Returns whether the line below the cursor's is `expected`, white space aside.
@@ -193,13 +179,25 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
     if !joint.joins {
         return Cut::Silent(Silence::Apart);
     }
+    let preceding = Preceding {
+        document,
+        cursor,
+        language: &state.name.language,
+    };
+    if joint.covered == 0 && preceding.refuses(text) {
+        return Cut::Silent(Silence::Unfit);
+    }
     let made = Made {
         document,
         cursor,
         text,
         kept: &after[joint.covered..],
     };
-    if loops(text, made.kept, scanned.end) || made.repeats_line_above() || made.redefines() {
+    if loops(text, made.kept, scanned.end)
+        || made.repeats_line_above()
+        || made.repeats_before()
+        || made.redefines()
+    {
         return Cut::Silent(Silence::Repetition);
     }
     if made.repeats_line_below() {

@@ -21,6 +21,9 @@ pub enum Silence {
     RepeatsSuffix,
     /// The rest of the line would be glued to the suggestion, or end up in a bracket that it opens.
     Apart,
+    /// The suggestion cannot follow what is before the cursor: it closes a bracket that is not open,
+    /// or begins a line too deep.
+    Unfit,
     /// The text loops.
     Repetition,
     /// A key, a token or a password is on the line, or would be with the suggestion.
@@ -41,6 +44,7 @@ impl Silence {
             Self::Unsure => "unsure",
             Self::RepeatsSuffix => "repeats what follows",
             Self::Apart => "does not join what follows",
+            Self::Unfit => "does not follow what precedes",
             Self::Repetition => "repetition",
             Self::Secret => "secret",
             Self::Undecided => "undecided",

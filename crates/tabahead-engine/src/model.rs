@@ -29,6 +29,7 @@ use crate::{
     files::{
         checkpoint::Checkpoint,
         gguf::GgufFile,
+        is_named_pipe,
         storage::{Meter, Storage},
         tensors::TensorSource,
     },
@@ -166,6 +167,11 @@ impl Model {
                 "give the directory that holds this file and its config.json",
             ))
         } else {
+            // Opening one may wait for a writer without end.
+            if is_named_pipe(path) {
+                let path = path.display();
+                return Err(refuse(format!("'{path}' is a pipe; give a file")));
+            }
             let file = File::open(path).map_err(|error| {
                 let path = path.display();
                 let reason = match error.kind() {

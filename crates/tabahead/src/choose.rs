@@ -70,7 +70,23 @@ fn name_in(file: &Path, model: &str) -> Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    replace(file, &text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Replaces a file's text. On an error the file is as it was: the text is written to a new file,
+/// which then takes its name.
+fn replace(file: &Path, text: &str) -> Result<()> {
+    // A link stays a link to the file that is replaced.
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    if let Ok(old) = fs::metadata(&file) {
+        new.as_file().set_permissions(old.permissions())?;
+    }
+    new.as_file().sync_all()?;
+    new.persist(&file)?;
+    Ok(())
 }
 
 /// Returns `text` with this model; `None` if it is not valid TOML or writes `model` in an

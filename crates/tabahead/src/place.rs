@@ -143,13 +143,15 @@ fn split_number(text: &str) -> Option<(&str, usize)> {
     Some((rest, number.parse().ok()?))
 }
 
-/// Reads a text file of at most 64 MB; the limit bounds the memory for a device that never ends.
+/// Reads a text file of at most 64 MB; the limit bounds the memory for a device that never ends. A
+/// named pipe is refused: it may wait for a writer without end.
 ///
 /// # Errors
 /// One line that names the file and says what is wrong with it.
 pub fn read_text(file: &Path) -> Result<String> {
     const MOST: u64 = 64 << 20;
 
+    refuse_pipe(file)?;
     let mut bytes = Vec::new();
     let mut read = || File::open(file)?.take(MOST + 1).read_to_end(&mut bytes);
     let length = read().with_context(|| format!("cannot read {}", file.display()))?;
@@ -165,6 +167,26 @@ pub fn read_text(file: &Path) -> Result<String> {
             error.utf8_error().valid_up_to()
         )
     })
+}
+
+/// Refuses a named pipe, which may wait for a writer without end. A pipe of the shell's `<(…)` has a
+/// writer.
+///
+/// # Errors
+/// One line that names the file.
+pub fn refuse_pipe(file: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+
+        let is_pipe = fs::metadata(file).is_ok_and(|metadata| metadata.file_type().is_fifo());
+        ensure!(
+            !is_pipe || file.starts_with("/dev/fd") || file.starts_with("/proc"),
+            "{} is a pipe; give a file",
+            file.display()
+        );
+    }
+    Ok(())
 }
 
 /// Returns what an editor would report about a file: its last path component and its language.
@@ -186,6 +208,18 @@ mod tests {
             column,
         };
         assert_eq!(place, expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_named_pipe_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("a.py");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+        let error = read_text(&pipe).expect_err("nothing writes to it");
+        let expected = format!("{} is a pipe; give a file", pipe.display());
+        assert_eq!(error.to_string(), expected);
     }
 
     #[cfg(unix)]

@@ -1379,6 +1379,50 @@ fn an_error_that_cannot_be_printed_is_an_exit_code() {
     assert_eq!(status.code(), Some(1));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_nothing_writes_to_is_refused() {
+    let home = tempfile::tempdir().expect("a folder");
+    let pipe = home.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    let pipe = pipe.display().to_string();
+    let place = format!("{pipe}:1");
+    for arguments in [
+        &["complete", &place][..],
+        &["complete", "examples/shapes.rs:1", "--model", &pipe],
+        &["model", "inspect", &pipe],
+        &["replay", &pipe],
+        &["--config", &pipe, "config"],
+    ] {
+        fails(arguments, "is a pipe; give a file");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_cannot_be_written_stays_as_it_was() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("config.toml");
+    let before = "# Mine.\nmax_tokens = 32\n";
+    fs::write(&file, before).expect("written");
+    // No file may get longer than 0 blocks, as on a full disk.
+    let limited = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_tabahead"), "--config"])
+        .arg(&file)
+        .args(["model", "use", "mini"])
+        .env("HOME", home.path())
+        .output()
+        .expect("sh runs");
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("cannot write"), "{error}");
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), before);
+    let entries = fs::read_dir(home.path()).expect("a folder").count();
+    assert_eq!(entries, 1, "no other file is left");
+}
+
 #[test]
 fn an_error_of_the_system_is_quoted_once() {
     for arguments in [

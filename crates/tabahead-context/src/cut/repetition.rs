@@ -103,6 +103,14 @@ impl Made<'_> {
         above.is_some_and(|above| above.trim() == made.trim())
     }
 
+    /// Returns whether the text says again all that is on the line before the cursor.
+    pub(super) fn repeats_before(self) -> bool {
+        let before = self.before();
+        let line = before.trim();
+        // A row of a table has equal cells.
+        has_words(line) && !line.ends_with(',') && line == self.text.trim()
+    }
+
     /// Returns whether the new line equals one of the next lines of its block, or the line that
     /// ends the block. Where a line was missing, a tenth of the built-in model's suggestions that
     /// equalled the second line below were right; of those that equalled a line further below, as

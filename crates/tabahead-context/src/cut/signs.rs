@@ -152,7 +152,7 @@ pub(super) fn comment(before: &str, text: &str) -> Option<usize> {
 
 /// Returns where a line comment begins in a line, or a block comment that the line does not end.
 /// At `place` it may begin without white space before it.
-fn comment_start(line: &str, place: usize) -> Option<usize> {
+pub(super) fn comment_start(line: &str, place: usize) -> Option<usize> {
     const MARKS: [&str; 4] = ["//", "# ", "-- ", "/*"];
     let mut quotes = [('"', false), ('`', false)];
     let mut last = ' ';

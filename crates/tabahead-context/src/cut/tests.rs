@@ -797,8 +797,8 @@ fn the_line_above_is_not_suggested_again() {
         "    total += 2;\n    total += 1;$0\n"
     );
     assert_eq!(
-        accepted("    }\n    $0\n", "}"),
-        "    }\n    }$0\n",
+        accepted("{ {\n    }\n    $0\n", "}"),
+        "{ {\n    }\n    }$0\n",
         "closers stand below each other"
     );
 }
@@ -958,4 +958,28 @@ fn a_decided_cut_is_the_same_for_every_longer_path() {
         }
         assert!(decided.is_some(), "{fixture:?}");
     }
+}
+
+#[test]
+fn what_cannot_follow_the_text_before_the_cursor_is_not_shown() {
+    check_table(&[
+        ("fn f() {\n    g.$0\n}\n", "h(1));", "Silent(Unfit)"),
+        (
+            "fn f() {\n    g.$0\n}\n",
+            "h(1);",
+            "fn f() {\n    g.h(1);$0\n}\n",
+        ),
+        ("let a = f($0\n", " b);", "Silent(Unfit)"),
+        ("$0", "    let a = 1;", "Silent(Unfit)"),
+    ]);
+}
+
+#[test]
+fn a_line_does_not_repeat_itself() {
+    check_table(&[
+        ("    counter.    $0\n", "counter.", "Silent(Repetition)"),
+        ("    counter.$0\n", "counter.", "Silent(Repetition)"),
+        ("    None,$0\n", " None,", "    None, None,$0\n"),
+        ("    a$0\n", "a", "    aa$0\n"),
+    ]);
 }

@@ -1,7 +1,8 @@
 //! `tabahead record --from-git`: one recording per commit.
 
 use std::{
-    io::{BufWriter, Write},
+    fs,
+    io::{self, BufWriter, Write},
     path::{self, Path},
     process::ExitCode,
     time::{Duration, Instant},
@@ -62,12 +63,17 @@ pub(super) fn run(repository: &Path, args: &RecordArgs, config: &Resolved) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(file: &Path, typed_commit: &TypedCommit) -> std::io::Result<()> {
+/// Writes a recording. One that cannot be written whole is removed.
+fn write(file: &Path, typed_commit: &TypedCommit) -> io::Result<()> {
     let mut out = BufWriter::new(create_private(file)?);
-    for (time, kind) in &typed_commit.entries {
-        out.write_all(line(Some(*time), kind).as_bytes())?;
-    }
-    out.flush()
+    let mut write = || {
+        for (time, kind) in &typed_commit.entries {
+            out.write_all(line(Some(*time), kind).as_bytes())?;
+        }
+        out.flush()
+    };
+    // The caller wants the error of the write, not that of the clean-up.
+    write().inspect_err(|_| drop(fs::remove_file(file)))
 }
 
 fn summary(file: &Path, typed_commit: &TypedCommit) -> String {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::place::refuse_pipe;
+
 /// File-name endings of the recordings in a folder.
 const ENDINGS: [&str; 3] = [
     ".recording.w.json",
@@ -26,6 +28,7 @@ pub(super) fn find(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
                 );
             }
         } else {
+            refuse_pipe(path)?;
             files.push(path.clone());
         }
     }

@@ -21,6 +21,7 @@ use crate::{
     args::{ReplayAnswers, ReplayArgs},
     config::{Resolved, cache_folder},
     output,
+    place::read_text,
 };
 
 /// Runs every policy over every recording.
@@ -128,7 +129,7 @@ fn file_name(model: &str) -> String {
 /// Reads the costs that `tabahead bench --json` measured.
 fn read_costs(file: &Path) -> Result<EngineCosts> {
     let shown = file.display();
-    let text = fs::read_to_string(file).with_context(|| format!("'{shown}' cannot be read"))?;
+    let text = read_text(file)?;
     let costs: Value =
         serde_json::from_str(&text).with_context(|| format!("'{shown}' is not JSON"))?;
     let number = |pointer: &str| {

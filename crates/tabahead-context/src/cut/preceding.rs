@@ -1,0 +1,271 @@
+//! What precedes the cursor: a suggestion that cannot follow it is not shown.
+//!
+//! The rules are about code. In prose, and in shells, whose `case` has patterns such as `a)`, a
+//! closer needs no opener.
+
+use tabahead_text::{Document, Offset};
+
+use super::signs::{comment, comment_start, open_literal};
+use crate::closers::Unmatched;
+
+/// Languages in which text is not code.
+const PROSE: [&str; 14] = [
+    "",
+    "markdown",
+    "mdx",
+    "rmd",
+    "quarto",
+    "restructuredtext",
+    "asciidoc",
+    "plaintext",
+    "gitcommit",
+    "git-commit",
+    "pandoc",
+    "org",
+    "norg",
+    "typst",
+];
+/// Languages of shells and of text with marks, in which brackets need no partner.
+const UNPAIRED: [&str; 9] = [
+    "shellscript",
+    "sh",
+    "bash",
+    "zsh",
+    "fish",
+    "tex",
+    "latex",
+    "bibtex",
+    "diff",
+];
+/// Maximum number of lines above the cursor that are read.
+const LINES: usize = 300;
+
+/// Returns whether a language is written for people, not for machines.
+pub(super) fn is_prose(language: &str) -> bool {
+    PROSE.contains(&language)
+}
+
+/// A text and what is before the cursor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Preceding<'a> {
+    pub(super) document: &'a Document,
+    pub(super) cursor: Offset,
+    pub(super) language: &'a str,
+}
+
+impl Preceding<'_> {
+    /// Returns whether `text` cannot follow.
+    pub(super) fn refuses(self, text: &str) -> bool {
+        if is_prose(self.language) || UNPAIRED.contains(&self.language) {
+            return false;
+        }
+        self.is_padding(text) || self.closes_unopened(text) || self.is_indented(text)
+    }
+
+    /// Returns whether `text` begins with white space right after an opening bracket, in a file
+    /// that is not written so.
+    fn is_padding(self, text: &str) -> bool {
+        let before = self.before();
+        let Some(bracket) = before.chars().next_back().filter(|c| "([".contains(*c)) else {
+            return false;
+        };
+        let padded = |line: &str| {
+            (line.match_indices(bracket)).any(|(at, _)| is_padded(&line[at + bracket.len_utf8()..]))
+        };
+        is_padded(text)
+            && comment(&before, text).is_none()
+            && open_literal(&before).is_none()
+            && !self.above().any(|line| padded(&line))
+            && !padded(&before)
+    }
+
+    /// Returns whether `text` closes a bracket that is not open, or an outer one before an inner
+    /// one.
+    fn closes_unopened(self, text: &str) -> bool {
+        // Nearly every text opens what it closes.
+        if Unmatched::of(text).unopened == 0 {
+            return false;
+        }
+        let before = self.before();
+        if open_literal(&before).is_some() || comment_start(&before, 0).is_some() {
+            return false;
+        }
+        let code = comment(&before, text).map_or(text, |start| &text[..start]);
+        let mut above: Vec<String> = self.above().collect();
+        above.reverse();
+        let mut lines = String::new();
+        for line in above {
+            lines.push_str(&line[..comment_start(&line, 0).unwrap_or(line.len())]);
+            lines.push('\n');
+        }
+        lines.push_str(&before);
+        let old = Unmatched::of(&lines);
+        lines.push_str(code);
+        let new = Unmatched::of(&lines);
+        // Further up, another bracket may be open.
+        let is_whole = self.line() <= LINES;
+        new.passed_over > old.passed_over || is_whole && new.unopened > old.unopened
+    }
+
+    /// Returns whether `text` begins a line deeper than a line before it allows: at the start of a
+    /// file, or in Python after a statement that opens no block.
+    fn is_indented(self, text: &str) -> bool {
+        let before = self.before();
+        let line = match text.rsplit_once('\n') {
+            Some((_, last)) if text.trim_start_matches('\n').len() <= last.len() => last.to_owned(),
+            None if before.trim().is_empty() => [&before, text].concat(),
+            _ => return false,
+        };
+        let is_statement = |line: &String| {
+            let line = line.trim();
+            !line.is_empty() && !line.starts_with('#')
+        };
+        let own = text.contains('\n').then_some(before);
+        let mut above = own.into_iter().chain(self.above());
+        let Some(previous) = above.find(is_statement) else {
+            return indentation(&line) > 0;
+        };
+        if self.language != "python" || indentation(&line) <= indentation(&previous) {
+            return false;
+        }
+        let code = previous[..comment_start(&previous, 0).unwrap_or(previous.len())].trim_end();
+        if code.ends_with([':', '\\']) {
+            return false;
+        }
+        let lines: Vec<String> = [code.to_owned()].into_iter().chain(above).collect();
+        let quotes = |mark| {
+            lines
+                .iter()
+                .map(|line| line.matches(mark).count())
+                .sum::<usize>()
+        };
+        let is_in_text = quotes("\"\"\"") % 2 == 1 || quotes("'''") % 2 == 1;
+        let is_open = || {
+            let lines: Vec<&str> = lines.iter().rev().map(String::as_str).collect();
+            !Unmatched::of(&lines.join("\n")).missing.is_empty()
+        };
+        !(is_in_text || is_open())
+    }
+
+    fn line(self) -> usize {
+        self.document.line_of(self.cursor)
+    }
+
+    /// Returns the part of the cursor's line before the cursor.
+    fn before(self) -> String {
+        let start = self.document.line_range(self.line()).start;
+        self.document.slice(start..self.cursor)
+    }
+
+    /// Returns the lines above the cursor's, nearest first.
+    fn above(self) -> impl Iterator<Item = String> {
+        let line = self.line();
+        let above = (line.saturating_sub(LINES)..line).rev();
+        above.map(move |line| self.document.slice(self.document.line_range(line)))
+    }
+}
+
+/// Returns whether a text begins with white space, and goes on in the same line.
+fn is_padded(text: &str) -> bool {
+    let rest = text.trim_start_matches([' ', '\t']);
+    rest.len() < text.len() && !rest.is_empty() && !rest.starts_with(['\n', '\r', '/', '#'])
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use tabahead_text::Version;
+
+    use super::*;
+
+    /// Checks whether a text may follow a document up to `$0`.
+    #[track_caller]
+    fn check(language: &str, fixture: &str, text: &str, follows: bool) {
+        let cursor = Offset(fixture.find("$0").expect("a fixture has a cursor"));
+        let document = Document::new(&fixture.replacen("$0", "", 1), Version(1));
+        let preceding = Preceding {
+            document: &document,
+            cursor,
+            language,
+        };
+        assert_eq!(!preceding.refuses(text), follows, "{fixture}{text}");
+    }
+
+    #[test]
+    fn nothing_closes_a_bracket_that_is_not_open() {
+        let body = "fn f() {\n    for w in v {\n        w.$0\n        p(\"{}\", w.get(\"a\"));\n";
+        check("rust", body, "get(\"a\"));", false);
+        check("rust", body, "get(\"a\");", true);
+        check("rust", body, "len()]", false);
+        check("rust", "f(|| {\n    g$0\n", "(1));", false);
+        check("rust", "f(|| {\n    g();$0\n", "\n});", true);
+        check("rust", "f(\n    a,\n    b$0\n", ");", true);
+        check("rust", "let a = [f(1$0\n", ")];", true);
+        check("rust", "let a = [f(1$0\n", "]);", false);
+        check(
+            "typescript",
+            "it('a', () => {\n  expect(a$0\n",
+            ").toBe(1);",
+            true,
+        );
+        check(
+            "typescript",
+            "it('a', () => {\n  expect$0\n",
+            "(a)).toBe(1);",
+            false,
+        );
+        check("python", "x = g[$0\n", "1:2]", true);
+        check("python", "x = g$0\n", "1:2]", false);
+    }
+
+    #[test]
+    fn brackets_in_literals_and_comments_need_no_partner() {
+        check("rust", "// first: $0\n", "1) a", true);
+        check("rust", "let a = \"$0\n", ")\";", true);
+        check("rust", "let a = $0\n", "1; // b)", true);
+        check("rust", "let a = $0\n", "\")\";", true);
+        check("rust", "let a = f(b, // see (c\n    $0\n", "d);", true);
+        check("shellscript", "case $x in\n  $0\n", "a) b ;;", true);
+        check("markdown", "$0\n", "1) a", true);
+    }
+
+    #[test]
+    fn far_above_a_bracket_may_be_open() {
+        let above = "    a,\n".repeat(LINES + 1);
+        check("rust", &format!("f(\n{above}    b$0\n"), ");", true);
+        check("rust", "f\n    b$0\n", ");", false);
+    }
+
+    #[test]
+    fn white_space_follows_an_opening_bracket_only_where_it_does_elsewhere() {
+        check("rust", "let a = f($0\n", " b)", false);
+        check("rust", "let a = v[$0\n", " 0]", false);
+        check("rust", "let a = f($0\n", "b)", true);
+        check("c", "if ( a )\n    f($0\n", " b );", true);
+        check("c", "if ( a ) f($0\n", " b );", true);
+        check("rust", "let a = f($0\n", " // why", true);
+        check("rust", "let a = \"($0\n", " b)\";", true);
+    }
+
+    #[test]
+    fn a_line_is_no_deeper_than_what_precedes_allows() {
+        check("python", "$0", "    def a(self):", false);
+        check("python", "$0", "import os", true);
+        check("rust", "\n$0", "    let a = 1;", false);
+        check("python", "# a\n$0", "    b = 1", false);
+        check("python", "import os\n$0\n", "    a = 1", false);
+        check("python", "import os$0\n", "\n    a = 1", false);
+        check("python", "    a = 1\n    $0\n", "    b = 1", false);
+        check("python", "def f():  # a\n$0\n", "    b = 1", true);
+        check("python", "def f():\n    # a\n$0\n", "    b = 1", true);
+        check("python", "    b = 1\n\n$0\n", "    c = 1", true);
+        check("python", "a = f(\n$0\n", "    b,", true);
+        check("python", "a = f(b,\n$0\n", "      c)", true);
+        check("python", "\"\"\"A.\n$0\n", "    b", true);
+        check("python", "a = b + \\\n$0\n", "    c", true);
+        check("rust", "a\n$0\n", "    .b()", true);
+    }
+}
