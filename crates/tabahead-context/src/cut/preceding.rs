@@ -227,7 +227,7 @@ mod tests {
         check("rust", "let a = \"$0\n", ")\";", true);
         check("rust", "let a = $0\n", "1; // b)", true);
         check("rust", "let a = $0\n", "\")\";", true);
-        check("rust", "let a = f(b, // see (c\n    $0\n", "d);", true);
+        check("rust", "let a = f(b, // see [c\n    $0\n", "d);", true);
         check("shellscript", "case $x in\n  $0\n", "a) b ;;", true);
         check("markdown", "$0\n", "1) a", true);
     }

@@ -38,6 +38,8 @@ const BOUNDARY: &str = "crates/tabahead-tokens/src/boundary.rs";
 const MARKS: &str = "crates/tabahead-tokens/src/marks.rs";
 const PATH: &str = "crates/tabahead-context/src/path.rs";
 const CUT: &str = "crates/tabahead-context/src/cut.rs";
+const PRECEDING: &str = "crates/tabahead-context/src/cut/preceding.rs";
+const REPETITION: &str = "crates/tabahead-context/src/cut/repetition.rs";
 const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
 const SIGNS: &str = "crates/tabahead-context/src/cut/signs.rs";
 const ELSEWHERE: &str = "crates/tabahead-context/src/elsewhere.rs";
@@ -493,6 +495,78 @@ pub(super) const MUTANTS: &[Mutant] = &[
         becomes: "",
         program: CONTEXT,
         test: "cut::tests::what_closers_follow_is_complete",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "a bracket that is not open may be closed",
+        file: PRECEDING,
+        piece: "self.closes_unopened(text)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::preceding::tests::nothing_closes_a_bracket_that_is_not_open",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "an outer bracket may be closed before an inner one",
+        file: PRECEDING,
+        piece: "new.passed_over > old.passed_over || is_whole",
+        becomes: "is_whole",
+        program: CONTEXT,
+        test: "cut::preceding::tests::nothing_closes_a_bracket_that_is_not_open",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "comments above count as code",
+        file: PRECEDING,
+        piece: "line[..comment_start(&line, 0).unwrap_or(line.len())]);",
+        becomes: "line);",
+        program: CONTEXT,
+        test: "cut::preceding::tests::brackets_in_literals_and_comments_need_no_partner",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "what is far above counts as closed",
+        file: PRECEDING,
+        piece: "is_whole && new.unopened > old.unopened",
+        becomes: "new.unopened > old.unopened",
+        program: CONTEXT,
+        test: "cut::preceding::tests::far_above_a_bracket_may_be_open",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "white space follows an opening bracket",
+        file: PRECEDING,
+        piece: "self.is_padding(text)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::preceding::tests::white_space_follows_an_opening_bracket_only_where_it_does_elsewhere",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "a line may be deeper than what precedes allows",
+        file: PRECEDING,
+        piece: "self.is_indented(text)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::preceding::tests::a_line_is_no_deeper_than_what_precedes_allows",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "a line may repeat itself",
+        file: REPETITION,
+        piece: "has_words(line) && !line.ends_with(',') && line == self.text.trim()",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::tests::a_line_does_not_repeat_itself",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "what cannot follow is shown",
+        file: CUT,
+        piece: "joint.covered == 0 && preceding.refuses(text)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::tests::what_cannot_follow_the_text_before_the_cursor_is_not_shown",
     },
     Mutant {
         rule: "Text after the cursor",
