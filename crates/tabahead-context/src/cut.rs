@@ -107,6 +107,18 @@ fn next_line_is(document: &Document, cursor: Offset, expected: &str) -> bool {
     below < document.line_count() && document.slice(document.line_range(below)).trim() == expected
 }
 
+/// Returns whether nothing follows in the object or list of a JSON file, which allows no comma there.
+fn ends_list(state: &State, kept: &str) -> bool {
+    let (document, line) = (&state.document, state.document.line_of(state.cursor));
+    let below = (line + 1..document.line_count()).take(4);
+    ["json", "jsonc"].contains(&state.name.language.as_str())
+        && kept.trim().is_empty()
+        && below
+            .map(|line| document.slice(document.line_range(line)))
+            .find(|line| !line.trim().is_empty())
+            .is_some_and(|line| line.trim_start().starts_with(['}', ']']))
+}
+
 /// Returns whether an opening bracket is the last character above the cursor's line. At most three
 /// blank lines are passed over.
 fn follows_opener(document: &Document, cursor: Offset) -> bool {
@@ -148,6 +160,9 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
         && next_line_is(document, cursor, "{")
     {
         text = head.trim_end();
+    }
+    if ends_list(state, &after[joint.covered..]) {
+        text = text.strip_suffix(',').unwrap_or(text);
     }
     if scanned.text.trim().is_empty() {
         return Cut::Silent(Silence::Empty);

@@ -86,10 +86,15 @@ impl Meeting<'_> {
         };
         let text = &self.text[..length];
         // A tag ends once: at the `>` after the cursor.
-        let text = if kept.trim_start().starts_with('>') && is_in_tag(self.before) {
+        let text = if kept.trim_start().starts_with(['>', '/']) && is_in_tag(self.before) {
             &text[..end_in_tag(self.before, text)]
         } else {
             text
+        };
+        // A block begins once, too: after the text, with what begins it already.
+        let (text, met) = match own_beginning(text, kept) {
+            Some(end) => (&text[..end], true),
+            None => (text, met),
         };
         let is_hidden = hides_closers(self.before, &self.text[..spelled]);
         // The rest of the line would become part of the comment.
@@ -256,7 +261,14 @@ impl Meeting<'_> {
         let closer = long_closer(&kept[blank..])?;
         let end = match closer {
             // The text may end the element with `/>` instead of `>`, or the other way round.
-            ">" | "/>" => unopened_angle(self.before, text)? + 1,
+            ">" | "/>" => {
+                let end = unopened_angle(self.before, text)? + 1;
+                let rest = &kept[blank + closer.len()..];
+                if !ends_element(self.before, &text[..end], closer, &text[end..], rest) {
+                    return None;
+                }
+                end
+            }
             _ => text.find(closer)? + closer.len(),
         };
         Some((end, blank + closer.len()))

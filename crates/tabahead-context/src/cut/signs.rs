@@ -252,6 +252,63 @@ pub(super) fn end_in_tag(before: &str, text: &str) -> usize {
     text.strip_suffix('/').unwrap_or(text).trim_end().len()
 }
 
+/// Returns whether a text may replace `closer`, the end of the tag that the cursor is in. `tag` is
+/// the text up to the end of the tag, `content` its rest, and `rest` follows the closer.
+pub(super) fn ends_element(
+    before: &str,
+    tag: &str,
+    closer: &str,
+    content: &str,
+    rest: &str,
+) -> bool {
+    let is_whole = tag.ends_with("/>");
+    match closer {
+        // Content after the closer, or an end tag, belongs to the element.
+        ">" if is_whole => rest.trim().is_empty() || is_closing(rest),
+        "/>" if !is_whole && is_in_tag(before) => {
+            let name = before.rsplit_once('<').map_or("", |(_, tag)| tag);
+            let name: String = name.chars().take_while(|&c| is_in_name(c)).collect();
+            content.contains(&format!("</{name}"))
+        }
+        _ => true,
+    }
+}
+
+fn is_in_name(c: char) -> bool {
+    c.is_alphanumeric() || "_-.:".contains(c)
+}
+
+/// Returns where the text begins a block as `kept` does, with a `{` after white space or a `:`.
+pub(super) fn own_beginning(text: &str, kept: &str) -> Option<usize> {
+    let mark = (kept.trim_start().chars().next()).filter(|c| "{:".contains(*c))?;
+    if ["::", ":="]
+        .iter()
+        .any(|other| kept.trim_start().starts_with(other))
+    {
+        return None;
+    }
+    let mut last = ' ';
+    let mut depth = 0usize;
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
+        let is_in_literal = open_literal(&text[..at]).is_some();
+        let begins = match mark {
+            '{' => last.is_whitespace(),
+            _ => last != ':' && !rest.starts_with([':', '=']),
+        };
+        if c == mark && depth == 0 && begins && !is_in_literal {
+            return Some(text[..at].trim_end().len());
+        }
+        match c {
+            '(' | '[' | '{' if !is_in_literal => depth += 1,
+            ')' | ']' | '}' if !is_in_literal => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        last = c;
+    }
+    None
+}
+
 /// Returns whether an accept leaves an element without its end: the text replaces `/>` by `>` and
 /// brings no end tag, or it ends the tag before brackets of the line.
 pub(super) fn leaves_element_open(before: &str, text: &str, covered: &str, kept: &str) -> bool {

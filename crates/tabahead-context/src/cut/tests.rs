@@ -307,7 +307,7 @@ fn an_element_that_the_text_ends_in_another_way_has_one_end() {
             "a={b > c && <i/>}>c</Item>;\n",
             "return <Item a={b > c && <i/>}>c</Item>$0;\n",
         ),
-        ("<br$0/>\n", ">\n", APART),
+        ("<br$0/>\n", ">\n", REPEATS),
         (
             "<img src=\"a\"$0>\n",
             " alt=\"b\"/>\n",
@@ -371,7 +371,7 @@ fn nothing_that_follows_becomes_a_part_of_a_comment() {
 fn no_finished_value_is_put_before_a_block() {
     check_table(&[
         ("get('/b', (c) =>$0 {\n", " c.text('B'))\n", APART),
-        ("b := &T$0{\n", "{}\n", APART),
+        ("b := &T$0{\n", "{}\n", REPEATS),
         ("n: M =$0 {}\n", " m\n", APART),
         ("d$0 { e: f; }\n", ":\n", APART),
         ("let a: M<T$0> {\n", "> = new();\n", REPEATS),
@@ -455,7 +455,7 @@ fn what_is_written_before_code_stays_what_it_is() {
         ),
         ("f(\"a$0\")\n", " doesn't\n", "f(\"a doesn't$0\")\n"),
         ("f('$0')\n", "a b')\n", "f('a b')$0\n"),
-        ("  <App$0 />\n", ">\n", APART),
+        ("  <App$0 />\n", ">\n", REPEATS),
     ]);
 }
 
@@ -982,4 +982,69 @@ fn a_line_does_not_repeat_itself() {
         ("    None,$0\n", " None,", "    None, None,$0\n"),
         ("    a$0\n", "a", "    aa$0\n"),
     ]);
+}
+
+#[test]
+fn a_block_begins_once_where_its_beginning_follows_the_cursor() {
+    check_table(&[
+        (
+            "func Last() $0 {\n",
+            "string { return u.Name }\n",
+            "func Last() string$0 {\n",
+        ),
+        (
+            "if err := u.Close(); $0 {\n",
+            "err != nil { return err }\n",
+            "if err := u.Close(); err != nil$0 {\n",
+        ),
+        (
+            "fn size(&self) -> $0 {\n",
+            "usize { self.0 }\n",
+            "fn size(&self) -> usize$0 {\n",
+        ),
+        (
+            "for x := range $0 {\n",
+            "[]int{1} {\n",
+            "for x := range []int{1}$0 {\n",
+        ),
+        ("def b(x)$0:\n", ": return x\n", REPEATS),
+        ("for y in $0:\n", "z: print(y)\n", "for y in z$0:\n"),
+        ("a[$0:]\n", "1:2]\n", "a[1$0:]\n"),
+        ("permissions$0:\n", ": {}\n", REPEATS),
+    ]);
+}
+
+#[test]
+fn an_end_of_a_tag_is_replaced_by_that_of_the_same_element_only() {
+    check_table(&[
+        (
+            "<Row className={$0} />\n",
+            "cls}>x</p>\n",
+            "<Row className={cls}$0 />\n",
+        ),
+        ("<Row a={$0} />\n", "b}>x</Row>\n", "<Row a={b}>x</Row>$0\n"),
+        (
+            "<Button $0>Del</Button>\n",
+            "label=\"a\" onClick={go} />\n",
+            APART,
+        ),
+        ("<my-a $0>text</my-a>\n", "b=\"c\" />\n", APART),
+    ]);
+}
+
+#[test]
+fn an_object_of_json_does_not_end_with_a_comma() {
+    let ends = |language: &str, fixture: &str| {
+        let cursor = Offset(fixture.find("$0").expect("a cursor"));
+        let state = State {
+            document: Document::new(&fixture.replacen("$0", "", 1), Version(1)),
+            cursor,
+            name: DocumentName::new("", language),
+        };
+        ends_list(&state, "")
+    };
+    assert!(ends("json", "{\n  \"a\": $0\n}\n"));
+    assert!(ends("jsonc", "[\n  1$0\n\n]\n"));
+    assert!(!ends("json", "{\n  \"a\": $0\n  \"b\": 1\n}\n"));
+    assert!(!ends("rust", "[\n  1$0\n]\n"));
 }

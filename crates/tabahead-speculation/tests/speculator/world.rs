@@ -193,7 +193,11 @@ impl World {
             .map(|number| Open {
                 document: Document::new(TEXTS[random.below(TEXTS.len())], Version(0)),
                 cursor: Offset(0),
-                name: DocumentName::new(format!("{}.rs", random.below(2) + number), "rust"),
+                name: DocumentName::new(
+                    format!("{}.rs", random.below(2) + number),
+                    // Most random text closes brackets that are not open, which only a shell shows.
+                    *random.pick(&["rust", "shellscript", "shellscript", "shellscript"]),
+                ),
                 shown: None,
                 latest: None,
                 earlier: Vec::new(),

@@ -46,7 +46,7 @@ pub const KINDS: &[(&str, usize)] = &[
     ("no document has the focus", 2),
     ("a request", 8),
     ("asking for several", 4),
-    ("showing another one", 3),
+    ("showing another one", 4),
     ("an edit elsewhere", 2),
     ("a cancelled request", 3),
     ("a burst", 2),
@@ -240,7 +240,7 @@ impl World {
                 self.request(document)?;
             }
             "another language" => {
-                let language = self.random.pick(&["rust", "c", ""]).to_string();
+                let language = self.random.pick(&["c", "shellscript", ""]).to_string();
                 self.open[document].name.language = language;
                 self.request(document)?;
             }
