@@ -636,11 +636,7 @@ fn is_interface_of_wireguard(name: &str) -> bool {
 fn is_secret_configuration(stem: &str, extension: &str) -> bool {
     let is_script = ["py", "js", "mjs", "cjs", "ts", "rb", "php"].contains(&extension);
     let parts: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).collect();
-    let holds_creds = match parts[..] {
-        ["creds"] => true,
-        [of, "creds"] => !VERBS.contains(&of),
-        _ => false,
-    };
+    let holds_creds = matches!(parts[..], [of, "creds"] if !VERBS.contains(&of));
     is_script && (stem.ends_with(".secret") || stem == "config.secrets" || holds_creds)
 }
 
@@ -962,6 +958,7 @@ mod tests {
             "/w/credits.py",
             "/w/tests/creds_test.py",
             "/w/load_creds.py",
+            "/w/creds.py",
             "/w/tls_creds.go",
             "/w/variables.pkr.hcl",
             "/w/.mvn/maven.config",
