@@ -24,7 +24,7 @@ const LONGEST_HEADER: usize = 2048;
 const SHORTEST_TOKEN: usize = 16;
 
 /// Names of secrets, in lower case and without word separators.
-const NAMES: [&str; 76] = [
+const NAMES: [&str; 79] = [
     "token",
     "secret",
     "passw",
@@ -101,6 +101,9 @@ const NAMES: [&str; 76] = [
     "pgpass",
     "webhookkey",
     "devicekey",
+    "converttosecurestring",
+    "githuboauth",
+    "gitlaboauth",
 ];
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
@@ -384,7 +387,12 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         for ((prefix, least), is_sure) in all {
             if rest.starts_with(prefix.as_bytes()) {
                 let start = at + prefix.len();
-                let length = length(start);
+                // The rest of an address may hold characters that are in no token.
+                let length = if prefix.ends_with('/') {
+                    run.end - start
+                } else {
+                    length(start)
+                };
                 let value = &bytes[start..start + length.min(MOST_JUDGED)];
                 if length >= *least && is_diverse(value) && (is_sure || is_random(value)) {
                     return Some(at..at + prefix.len() + length);
@@ -394,6 +402,16 @@ fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
         // Discord: a bot's number, a time and a key.
         if matches!(rest[0], b'M' | b'N' | b'O') && is_token_of_discord(rest, length(at)) {
             return Some(at..at + length(at));
+        }
+        // A token of Vault or a key of Bitcoin, of fixed length.
+        let is_whole = match rest[0] {
+            b's' => length(at) == 26 && is_token_of_vault(&rest[..26]),
+            b'5' | b'K' | b'L' => is_key_of_bitcoin(&rest[..length(at)]),
+            _ => false,
+        };
+        let whole = at..at + if is_whole { length(at) } else { 0 };
+        if is_whole && is_value(line, &whole) {
+            return Some(whole);
         }
         // A private key in base64 without its header.
         if is_private_key(rest) && length(at) > 2 * SHORTEST_TOKEN {
@@ -419,6 +437,28 @@ fn is_token_of_discord(rest: &[u8], length: usize) -> bool {
         .map(<[u8]>::len)
         .collect();
     matches!(lengths[..], [24..=28, 6..=7, 27..=40]) && is_random(&rest[..24])
+}
+
+/// Returns whether a token is `s.` and 24 random letters and digits.
+fn is_token_of_vault(token: &[u8]) -> bool {
+    token.strip_prefix(b"s.").is_some_and(|key| {
+        key.iter().all(u8::is_ascii_alphanumeric)
+            && key.iter().any(u8::is_ascii_digit)
+            && key.iter().any(u8::is_ascii_uppercase)
+            && is_random(key)
+    })
+}
+
+/// Returns whether a token has the length, the alphabet and the first two characters of a private
+/// key in Bitcoin's wallet format.
+fn is_key_of_bitcoin(token: &[u8]) -> bool {
+    let begins = match token {
+        [b'5', b'H' | b'J' | b'K', ..] => token.len() == 51,
+        [b'K', b'w'..=b'z', ..] | [b'L', b'1'..=b'5', ..] => token.len() == 52,
+        _ => false,
+    };
+    let is_base58 = |byte: &u8| byte.is_ascii_alphanumeric() && !b"0OIl".contains(byte);
+    begins && token.iter().all(is_base58) && is_random(token)
 }
 
 /// Returns whether base64 begins like the DER form of a private key: a sequence that begins with
@@ -489,7 +529,7 @@ fn password_of_option(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     let before = line[..run.start].trim_end_matches(['"', '\'']);
     let user_of_pair = |before: &str| {
         let is_user = |c: char| c.is_alphanumeric() || "_-.@+".contains(c);
-        let user = before.strip_suffix(':')?.trim_end_matches(is_user);
+        let user = before.strip_suffix([':', ','])?.trim_end_matches(is_user);
         Some(user.trim_end_matches(['"', '\'']).len())
     };
     let (command, start) = match user_of_pair(before) {
@@ -505,10 +545,22 @@ fn password_of_option(line: &str, run: Range<usize>) -> Option<Range<usize>> {
                         .starts_with(option)
                         .then_some(option.len())?
             }
-            Form::Next if command.len() == before.len() => start,
+            Form::Next | Form::AfterUser if command.len() == before.len() => start,
+            Form::AfterPercent => start + line[run.clone()].find('%')? + 1,
             _ => return None,
         };
-        let is_after_option = *form == Form::Joined || command.trim_end().ends_with(option);
+        let command_of_option = match form {
+            Form::AfterUser => {
+                let before_user = command.trim_end().rfind(char::is_whitespace)?;
+                let argument = command[before_user..].trim().to_ascii_lowercase();
+                return (argument.starts_with(option)
+                    && is_random(&line.as_bytes()[run.clone()])
+                    && command.contains(program))
+                .then(|| run.clone());
+            }
+            _ => command.trim_end(),
+        };
+        let is_after_option = *form == Form::Joined || command_of_option.ends_with(option);
         let value = start..run.end;
         (is_after_option && is_random(&line.as_bytes()[value.clone()]) && command.contains(program))
             .then_some(value)
@@ -518,16 +570,20 @@ fn password_of_option(line: &str, run: Range<usize>) -> Option<Range<usize>> {
 /// How a password is passed to an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// As the next argument, after the user's name and a colon.
+    /// As the next argument, after the user's name and a colon or a comma.
     Pair,
     /// In the same argument.
     Joined,
     /// As the next argument.
     Next,
+    /// As the next argument, after the user's name and a percent sign.
+    AfterPercent,
+    /// As the argument after an option that is joined with the user's name.
+    AfterUser,
 }
 
 /// Commands that take passwords on the command line by options whose names do not reveal it.
-const OPTIONS: [(&str, &str, Form); 14] = [
+const OPTIONS: [(&str, &str, Form); 20] = [
     ("curl", "-u", Form::Pair),
     ("curl", "--user", Form::Pair),
     ("curl", "-U", Form::Pair),
@@ -542,6 +598,12 @@ const OPTIONS: [(&str, &str, Form); 14] = [
     ("7z", "-p", Form::Joined),
     ("zip", "-P", Form::Next),
     ("ldap", "-w", Form::Next),
+    ("openssl", "-k", Form::Next),
+    ("openssl", "-K", Form::Next),
+    ("lftp", "-u", Form::Pair),
+    ("smbclient", "-U", Form::AfterPercent),
+    ("rpcclient", "-U", Form::AfterPercent),
+    ("net use", "/user:", Form::AfterUser),
 ];
 
 /// Returns whether a run is a value rather than a piece of an expression: it is quoted or assigned,
@@ -596,7 +658,26 @@ fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
 pub(super) fn ends_with_name(line: &str) -> bool {
     let line = line.trim_end();
     let line = line.strip_suffix(['-', '+']).unwrap_or(line);
-    line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line)
+    (line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line))
+        || is_object_of_secrets(line)
+}
+
+/// Returns whether a line opens an object of JSON that maps hosts or users to secrets.
+fn is_object_of_secrets(line: &str) -> bool {
+    const KEYS: [&str; 8] = [
+        "github-oauth",
+        "gitlab-oauth",
+        "gitlab-token",
+        "bearer",
+        "secrets",
+        "passwords",
+        "credentials",
+        "tokens",
+    ];
+
+    let key = line.strip_suffix('{').map(str::trim_end);
+    let key = key.and_then(|line| line.strip_suffix(':'));
+    key.is_some_and(|key| KEYS.contains(&key.trim_matches([' ', '\t', '{', '"', '\''])))
 }
 
 /// Returns whether a line is an entry that names a variable, and the name is that of a secret:

@@ -75,6 +75,21 @@ fn tokens_of_known_issuers_are_secret_wherever_they_are() {
         "const k = \"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu1SU1LfVLPHCozMxH2Mo\"",
         "m = Client('⟦0123456789abcdef0123456789abcdef-us12⟧')",
         "https://a.blob.core.windows.net/c?sv=2020&sig=⟦4IoNYzbVhqREkT8wQmZp3xLs%3D⟧",
+        "x = \"⟦NRAK-ABCDEFGHIJKLMNOPQRSTUVWX234⟧\"",
+        "x = \"⟦EAACEdEose0cBAb7Xk2Qp9Lm4RtZ8Bv3Nc6Hd1Fy5Ws0Gj7Xk2Qp9Lm4RtZ8Bv3Nc6Hd1Fy5Ws0Gj⟧\"",
+        "VAULT=⟦s.Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1⟧",
+        "x = \"⟦hvs.Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1⟧\"",
+        "https://x.⟦webhook.office.com/webhookb2/a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8@b8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8/IncomingWebhook/9f86d081884c7d659a2feaa0c55ad015/c8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8⟧",
+        "https://eth-mainnet.⟦g.alchemy.com/v2/Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1Zk7Qp2Xw⟧",
+        "https://mainnet.⟦infura.io/v3/9f86d081884c7d659a2feaa0c55ad015⟧",
+        "wif = \"⟦5KJvsngHeMpm884wtkJNzQGaCErckhHJBGFsvd3VyK5qMZXj3hS⟧\"",
+        "wif = ⟦KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn⟧",
+        "cid = \"QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG\"",
+        "tx = \"KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWnZ9\"",
+        "n = s.numberOfCharactersInLine2",
+        "s.getUTCDay2FromIsoWeek8Xy(1)",
+        "https://mainnet.infura.io/v3/YOUR_PROJECT_ID",
+        "\"mappings\": \"EAAC,EAAEA,SAAS,EAAAC\"",
         "t = '⟦Zk7Qp2Xw9Lm4Rt.atlasv1.Bv3Nc6Hd1Zk7Qp2Xw9Lm4RtBv3Nc6Hd1Zk7Qp2Xw9Lm4Rt⟧'",
     ]);
 }
@@ -104,6 +119,14 @@ fn a_random_value_is_secret_after_a_name_that_is_used_for_secrets() {
         "sshpass -p '⟦x8kQ2vT9zLm4⟧' ssh example.com",
         "docker login -u me -p ⟦x8kQ2vT9zLm4⟧ registry.example.com",
         "redis-cli -h localhost -a ⟦x8kQ2vT9zLm4⟧ ping",
+        "$pw = ConvertTo-SecureString \"⟦x8kQ2vT9zLm4⟧\" -AsPlainText",
+        "\"github-oauth\": {\"github.com\": \"⟦9f86d081884c7d659a2feaa0c55ad0159f86d081⟧\"}",
+        "openssl enc -aes-256-cbc -k ⟦x8kQ2vT9zLm4⟧ -in a",
+        "openssl enc -aes-256-cbc -pass pass:⟦x8kQ2vT9zLm4⟧ -in a",
+        "openssl rsa -passin pass:⟦x8kQ2vT9zLm4⟧ -in a",
+        "lftp -u user,⟦x8kQ2vT9zLm4⟧ example.com",
+        "smbclient //h/s -U user%⟦x8kQ2vT9zLm4⟧",
+        "net use X: \\\\h\\s /user:dom\\me ⟦x8kQ2vT9zLm4⟧",
         "role = arn:aws:iam::1:role/a; password = \"⟦x8kQ2vT9zLm4⟧\"",
         "token = \"⟦a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8⟧\"",
         "digest_secret = \"⟦9f86d081884c7d659a2feaa0c55ad015⟧\"",
@@ -141,6 +164,10 @@ fn a_name_may_be_on_the_line_above() {
     check("DBPassword:\n  Type: String\n  NoEcho: true\n  Default: ⟦x8kQ2vT9zLm4⟧\n");
     check("\"ParameterKey\": \"DBPassword\",\n\"ParameterValue\": \"⟦x8kQ2vT9zLm4⟧\"\n");
     check("js-tokens@^4.0.0:\n  version \"4.0.0\"\n  integrity sha512-x8kQ2vT9zLm4x8kQ2vT9\n");
+    check(
+        "\"github-oauth\": {\n  \"github.com\": \"⟦9f86d081884c7d659a2feaa0c55ad0159f86d081⟧\"\n}\n",
+    );
+    check("\"js-tokens\": {\n  \"version\": \"9f86d081884c7d659a2feaa0c55ad0159f86d081\"\n}\n");
     check("variable \"region\" {\n  default = \"x8kQ2vT9zLm4\"\n}\n");
     check("set {\n  name  = \"auth.rootPassword\"\n  value = \"⟦x8kQ2vT9zLm4⟧\"\n}\n");
     check("- name: API_TOKEN\n  a: 1\n  b: 1\n  c: 1\n  d: 1\n  e: 1\n  value: x8kQ2vT9zLm4\n");
@@ -197,6 +224,8 @@ fn ordinary_code_about_secrets_is_no_secret() {
         "'return _PyCmplNoType(token)'",
         "ftp://rms:secret123@example.com",
         "tar -p x8kQ2vT9zLm4.tar",
+        "openssl dgst -sha256 x8kQ2vT9zLm4.tar",
+        "smbclient //h/s -U user x8kQ2vT9zLm4",
         "docker run -p 8080:x8kQ2vT9zLm4 -u admin:x8kQ2vT9zLm4",
         "token_endpoint = https://login.example.com/oauth2/v2.0/token",
         "postgres://user:password@localhost/db",
@@ -345,13 +374,13 @@ fn a_very_long_line_decides_nothing_about_the_next_one() {
 proptest! {
     /// A scan that starts at any line is in the same state as one that started at the top.
     #[test]
-    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..15, 0..40)) {
+    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..16, 0..40)) {
         let long = "MIIE".repeat(5000);
         let lines = [
             "x = 1", "", "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj",
             "MIIEvQIBADANBgkqh", "4f2E=", "Version: 1", "password:", "-----END PRIVATE KEY-----",
             "k = \"-----BEGIN EC PRIVATE KEY-----\\n\" +", "- name: DB_PASSWORD", "key: token", "type: string", "value: x",
-            &long,
+            &long, "\"tokens\": {",
         ];
         let text: Vec<&str> = kinds.iter().map(|kind| lines[*kind]).collect();
         let document = Document::new(&text.join("\n"), Version(0));

@@ -62,10 +62,23 @@ pub(super) const PREFIXES: &[Prefix] = &[
     ("xoxd-", 16),
     ("xapp-", 16),
     ("hooks.slack.com/services/", 16),
+    ("hooks.slack.com/workflows/", 24),
+    ("hooks.slack.com/triggers/", 24),
+    ("webhook.office.com/webhookb2/", 36),
+    ("outlook.office.com/webhook/", 36),
+    ("open.feishu.cn/open-apis/bot/v2/hook/", 36),
     ("discord.com/api/webhooks/", 24),
     ("discordapp.com/api/webhooks/", 24),
     ("xkeysib-", 20),
     // Clouds and hosting
+    ("g.alchemy.com/v2/", 30),
+    ("infura.io/v3/", 32),
+    ("infura.io/ws/v3/", 32),
+    ("NRAK-", 20),
+    ("NRAL-", 20),
+    ("NRAA-", 20),
+    ("NRII-", 20),
+    ("NRJS-", 19),
     ("AIza", 30),
     ("ya29.", 20),
     ("GOCSPX-", 16),
@@ -129,8 +142,6 @@ pub(super) const SHORT_PREFIXES: &[Prefix] = &[
     ("amzn.mws.", 20),
     ("CCIPAT_", 16),
     ("HRKU-", 20),
-    ("NRAK-", 20),
-    ("NRII-", 20),
     ("PMAK-", 24),
     ("pat-na1-", 20),
     ("pat-eu1-", 20),
@@ -142,6 +153,7 @@ pub(super) const SHORT_PREFIXES: &[Prefix] = &[
     ("secret_", 40),
     ("EAAAE", 40),
     ("EAAAl", 40),
+    ("EAA", 60),
     ("SK", 32),
     ("EZAK", 40),
     ("SG.", 30),
@@ -201,12 +213,18 @@ pub(super) struct Beginnings([u128; 128]);
 pub(super) static BEGINNINGS_OF_TOKENS: Beginnings = Beginnings::none()
     .with(&words(PREFIXES))
     .with(&words(SHORT_PREFIXES))
-    .with(&BASE64);
+    .with(&BASE64)
+    .with(&WHOLE);
 
 /// Beginnings in base64 of private keys (a DER sequence) and of Discord's tokens (a number in
 /// digits).
 const BASE64: [&str; 13] = [
     "MI", "MH", "MC", "MD", "MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT",
+];
+
+/// Beginnings of HashiCorp Vault's old tokens and of Bitcoin's private keys.
+const WHOLE: [&str; 13] = [
+    "s.", "5H", "5J", "5K", "Kw", "Kx", "Ky", "Kz", "L1", "L2", "L3", "L4", "L5",
 ];
 
 /// Returns the prefixes alone; the remaining elements hold the beginning of a signed token.

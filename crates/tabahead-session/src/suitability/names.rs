@@ -40,7 +40,7 @@ const FOLDERS: [&str; 31] = [
 ];
 
 /// Folders below `.config` in which all files are secret.
-const CONFIG_FOLDERS: [&str; 16] = [
+const CONFIG_FOLDERS: [&str; 19] = [
     "gh",
     "hub",
     "glab-cli",
@@ -57,6 +57,9 @@ const CONFIG_FOLDERS: [&str; 16] = [
     "containers",
     "openstack",
     "filezilla",
+    "msmtp",
+    "bitwarden",
+    "bitwarden cli",
 ];
 
 /// Folders whose files are secret unless they are source code, which may only be about secrets.
@@ -92,7 +95,7 @@ const SOURCES: [&str; 8] = [
 ];
 
 /// Ends of secret paths.
-const ENDS: [&str; 52] = [
+const ENDS: [&str; 59] = [
     "/.config/hub",
     "/.config/hcloud/cli.toml",
     "/.config/scw/config.yaml",
@@ -112,7 +115,12 @@ const ENDS: [&str; 52] = [
     "/kubernetes/kubelet.conf",
     "/.docker/config.json",
     "/.cargo/credentials",
+    "/.config/neomutt/account",
+    "/.config/mutt/account",
+    "/.railway/config.json",
+    "/.twilio-cli/config.json",
     "/.m2/settings.xml",
+    "/.mvn/settings.xml",
     "/.m2/settings-security.xml",
     "/.gradle/gradle.properties",
     "/.nuget/nuget.config",
@@ -127,6 +135,8 @@ const ENDS: [&str; 52] = [
     "/.irssi/config",
     "/.jupyter/jupyter_server_config.json",
     "/.jupyter/jupyter_notebook_config.json",
+    "/.jupyter/jupyter_server_config.py",
+    "/.jupyter/jupyter_notebook_config.py",
     "/.vscode/sftp.json",
     "/.huggingface/token",
     "/.git/config",
@@ -148,7 +158,7 @@ const ENDS: [&str; 52] = [
 ];
 
 /// Beginnings of secret names; those without a dot also match after leading dots.
-const BEGINNINGS: [&str; 24] = [
+const BEGINNINGS: [&str; 25] = [
     ".env",
     ".flaskenv",
     ".renviron",
@@ -173,10 +183,11 @@ const BEGINNINGS: [&str; 24] = [
     "kube-config",
     "kube.config",
     "storage_state",
+    "utc--",
 ];
 
 /// Secret names, without leading dots.
-const NAMES: [&str; 127] = [
+const NAMES: [&str; 131] = [
     "rootkey.csv",
     "nomad-token",
     "consul-token",
@@ -304,10 +315,14 @@ const NAMES: [&str; 127] = [
     "dotenv",
     "sa-key.json",
     "gcp-sa.json",
+    "vault-init.json",
+    "vault_init.json",
+    "vault-init.txt",
+    "vault_init.txt",
 ];
 
 /// Extensions of files that hold nothing but secrets.
-const EXTENSIONS: [&str; 53] = [
+const EXTENSIONS: [&str; 56] = [
     "jwk",
     "macaroon",
     "remmina",
@@ -341,6 +356,9 @@ const EXTENSIONS: [&str; 53] = [
     "age",
     "tfvars",
     "tfstate",
+    "tfbackend",
+    "pkrvars",
+    "keyfile",
     "ovpn",
     "nmconnection",
     "mobileprovision",
@@ -369,8 +387,14 @@ const CODE: [&str; 19] = [
     "rb", "cs", "swift", "scala",
 ];
 
+/// First words of the names of code that reads or checks credentials.
+const VERBS: [&str; 12] = [
+    "test", "tests", "get", "load", "read", "fetch", "check", "make", "parse", "rotate", "verify",
+    "mock",
+];
+
 /// Extensions of data formats; empty for a file without one.
-const DATA: [&str; 29] = [
+const DATA: [&str; 32] = [
     "",
     "yaml",
     "yml",
@@ -400,6 +424,9 @@ const DATA: [&str; 29] = [
     "bin",
     "rc",
     "enc",
+    "xlsx",
+    "xls",
+    "ods",
 ];
 
 /// Extensions that do not describe the contents: the file is a copy, a template, encrypted, or for
@@ -466,7 +493,7 @@ const MEANINGLESS: [&str; 58] = [
 ];
 
 /// Words that make a data file secret when its name contains one of them, ignoring separators.
-const WORDS: [&str; 43] = [
+const WORDS: [&str; 45] = [
     "secret",
     "credential",
     "password",
@@ -510,10 +537,12 @@ const WORDS: [&str; 43] = [
     "slacktoken",
     "vaulttoken",
     "bearertoken",
+    "unsealkey",
+    "privkey",
 ];
 
 /// Secret names of data files, without separators.
-const STEMS: [&str; 19] = [
+const STEMS: [&str; 21] = [
     "token",
     "tokens",
     "auth",
@@ -533,6 +562,8 @@ const STEMS: [&str; 19] = [
     "pgpass",
     "oauth2",
     "bearer",
+    "vaultkeys",
+    "recoverykeys",
 ];
 
 /// Returns whether a path, with `/` or `\`, is one of those that hold keys and passwords.
@@ -600,6 +631,23 @@ fn is_interface_of_wireguard(name: &str) -> bool {
     })
 }
 
+/// Returns whether code with this stem and extension is a configuration that a program reads its
+/// secrets from: `config.secret.js`, `twitter_creds.py`. Code with `creds` after a verb reads them.
+fn is_secret_configuration(stem: &str, extension: &str) -> bool {
+    let is_script = ["py", "js", "mjs", "cjs", "ts", "rb", "php"].contains(&extension);
+    let parts: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).collect();
+    let holds_creds = matches!(parts[..], [of, "creds"] if !VERBS.contains(&of));
+    is_script && (stem.ends_with(".secret") || stem == "config.secrets" || holds_creds)
+}
+
+/// Returns whether a name has `.env.` inside and is neither code nor a document, like
+/// `production.env.sh`.
+fn is_environment(name: &str, extension: &str) -> bool {
+    const DOCUMENTS: [&str; 5] = ["md", "rst", "adoc", "html", "vue"];
+
+    name.contains(".env.") && !CODE.contains(&extension) && !DOCUMENTS.contains(&extension)
+}
+
 fn is_secret_name(name: &str) -> bool {
     let undotted = name.trim_start_matches('.');
     let (stem, extension) = split(name);
@@ -625,11 +673,14 @@ fn is_secret_name(name: &str) -> bool {
             "-kubeconfig",
             ".backend.hcl",
             ".vars",
+            ".pkrvars.hcl",
         ]
         .iter())
         .any(|end| name.ends_with(end))
         || NAMES.contains(&undotted)
         || is_interface_of_wireguard(undotted)
+        || is_secret_configuration(stem, extension)
+        || is_environment(name, extension)
         || EXTENSIONS.contains(&extension)
         || [".pem.", ".key.", ".p12.", ".keystore."]
             .iter()
@@ -805,6 +856,29 @@ mod tests {
             "/data/u/.ssh.bak/id_work",
             "/data/u/.putty/sessions/x",
             "/w/signing.properties",
+            // Keys and settings of more programs.
+            "/w/unseal-keys.txt",
+            "/w/unseal_keys.json",
+            "/w/vault-init.json",
+            "/w/vault_keys.json",
+            "/w/UTC--2023-01-01T00-00-00.0Z--abcdef",
+            "/w/luks.keyfile",
+            "/w/privkey",
+            "/w/privkey1.pem",
+            "/w/secrets.auto.pkrvars.hcl",
+            "/w/prod.pkrvars.json",
+            "/w/prod.s3.tfbackend",
+            "/w/config.secret.js",
+            "/w/production.env.sh",
+            "/w/twitter_creds.py",
+            "/data/u/.config/msmtp/config",
+            "/data/u/.config/neomutt/account",
+            "/data/u/.config/Bitwarden/data.json",
+            "/data/u/.railway/config.json",
+            "/data/u/.twilio-cli/config.json",
+            "/w/.mvn/settings.xml",
+            "/data/u/.jupyter/jupyter_server_config.py",
+            "/w/passwords.xlsx",
             // Histories.
             "/data/u/.bash_history",
             "/data/u/.zsh_history",
@@ -874,6 +948,24 @@ mod tests {
             "/w/tests/auth/login.py",
             "/usr/include/c++/12/stop_token",
             "/w/credential/Makefile",
+            "/w/env.sh",
+            "/w/webpack.env.ts",
+            "/w/docs/prod.env.md",
+            "/w/secret_santa.py",
+            "/w/secret.js",
+            "/w/secret.service.ts",
+            "/w/routes/project.secrets.tsx",
+            "/w/credits.py",
+            "/w/tests/creds_test.py",
+            "/w/load_creds.py",
+            "/w/creds.py",
+            "/w/tls_creds.go",
+            "/w/variables.pkr.hcl",
+            "/w/.mvn/maven.config",
+            "/w/vault-init.yaml",
+            "/w/UTC.md",
+            "/w/budget.xlsx",
+            "/data/u/.config/neomutt/neomuttrc.md",
         ] {
             assert!(!is_secret(path), "{path}");
         }
