@@ -456,6 +456,7 @@ fn what_is_written_before_code_stays_what_it_is() {
         ("f(\"a$0\")\n", " doesn't\n", "f(\"a doesn't$0\")\n"),
         ("f('$0')\n", "a b')\n", "f('a b')$0\n"),
         ("  <App$0 />\n", ">\n", REPEATS),
+        ("  return (<App $0)\n", "a=\"b\">\n", APART),
     ]);
 }
 

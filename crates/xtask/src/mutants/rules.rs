@@ -770,7 +770,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Text after the cursor",
         off: "a tag may end twice",
         file: JOINT,
-        piece: "kept.trim_start().starts_with('>') && is_in_tag(self.before)",
+        piece: "kept.trim_start().starts_with(['>', '/']) && is_in_tag(self.before)",
         becomes: "false",
         program: CONTEXT,
         test: "cut::tests::a_tag_ends_once",
