@@ -46,6 +46,10 @@ const DOCUMENTS: TextDocumentFilter[] = ['file', 'untitled', 'vscode-notebook-ce
 const ENDS = 4;
 const MINUTES = 3;
 
+/** Milliseconds after which a new server's window looks for changes without an answer. A change that
+ * was made before the editor knew of the server is reported a little later. */
+const CATCHING_UP = [0, 300, 1000];
+
 /** A suggestion as the editor received it. */
 export interface Offered {
   document: TextDocument;
@@ -87,11 +91,13 @@ export class Server {
       initializationFailedHandler: () => false,
       middleware: {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
+          const { version } = document;
           const answer = await listener.status.showWaiting(async () =>
             next(document, position, context, token),
           );
           // A request that was pending when the server ended is answered by the client, with nothing.
-          if (this.client.isRunning()) this.unanswered = undefined;
+          if (this.client.isRunning() && !token.isCancellationRequested && version === document.version)
+            this.unanswered = undefined;
           const item = items(answer)[0];
           listener.answered(item && { document, item });
           return answer;
@@ -134,9 +140,12 @@ export class Server {
   private async catchUp(): Promise<void> {
     // The client can send requests once this start, which is running already, has ended.
     await this.client.start();
-    const document = this.unanswered;
-    if (document && document === window.activeTextEditor?.document)
-      await commands.executeCommand('editor.action.inlineSuggest.trigger');
+    for (const pause of CATCHING_UP) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      const document = this.unanswered;
+      if (document && document === window.activeTextEditor?.document)
+        await commands.executeCommand('editor.action.inlineSuggest.trigger');
+    }
   }
 
   /** Reports the focused document, and the cursor in it. */
