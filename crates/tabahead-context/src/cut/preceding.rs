@@ -5,7 +5,10 @@
 
 use tabahead_text::{Document, Offset};
 
-use super::signs::{comment, comment_start, open_literal};
+use super::{
+    repetition::indentation,
+    signs::{comment, comment_start, open_literal},
+};
 use crate::closers::Unmatched;
 
 /// Languages in which text is not code.
@@ -169,10 +172,6 @@ impl Preceding<'_> {
 fn is_padded(text: &str) -> bool {
     let rest = text.trim_start_matches([' ', '\t']);
     rest.len() < text.len() && !rest.is_empty() && !rest.starts_with(['\n', '\r', '/', '#'])
-}
-
-fn indentation(line: &str) -> usize {
-    line.len() - line.trim_start().len()
 }
 
 #[cfg(test)]

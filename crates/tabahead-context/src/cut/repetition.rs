@@ -103,7 +103,7 @@ impl Made<'_> {
         above.is_some_and(|above| above.trim() == made.trim())
     }
 
-    /// Returns whether the text says again all that is on the line before the cursor.
+    /// Returns whether the text equals what is on the line before the cursor, white space aside.
     pub(super) fn repeats_before(self) -> bool {
         let before = self.before();
         let line = before.trim();
@@ -199,7 +199,8 @@ impl Made<'_> {
     }
 }
 
-fn indentation(line: &str) -> usize {
+/// Returns the length in bytes of the white space that a line begins with.
+pub(super) fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 

@@ -268,7 +268,7 @@ pub(super) fn ends_element(
         "/>" if !is_whole && is_in_tag(before) => {
             let name = before.rsplit_once('<').map_or("", |(_, tag)| tag);
             let name: String = name.chars().take_while(|&c| is_in_name(c)).collect();
-            content.contains(&format!("</{name}"))
+            content.contains(&format!("</{name}>"))
         }
         _ => true,
     }
@@ -291,17 +291,17 @@ pub(super) fn own_beginning(text: &str, kept: &str) -> Option<usize> {
     let mut depth = 0usize;
     for (at, c) in text.char_indices() {
         let rest = &text[at + c.len_utf8()..];
-        let is_in_literal = open_literal(&text[..at]).is_some();
+        let is_in_literal = || open_literal(&text[..at]).is_some();
         let begins = match mark {
             '{' => last.is_whitespace(),
             _ => last != ':' && !rest.starts_with([':', '=']),
         };
-        if c == mark && depth == 0 && begins && !is_in_literal {
+        if c == mark && depth == 0 && begins && !is_in_literal() {
             return Some(text[..at].trim_end().len());
         }
         match c {
-            '(' | '[' | '{' if !is_in_literal => depth += 1,
-            ')' | ']' | '}' if !is_in_literal => depth = depth.saturating_sub(1),
+            '(' | '[' | '{' if !is_in_literal() => depth += 1,
+            ')' | ']' | '}' if !is_in_literal() => depth = depth.saturating_sub(1),
             _ => {}
         }
         last = c;

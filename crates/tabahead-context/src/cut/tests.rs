@@ -1018,6 +1018,7 @@ fn a_block_begins_once_where_its_beginning_follows_the_cursor() {
 #[test]
 fn an_end_of_a_tag_is_replaced_by_that_of_the_same_element_only() {
     check_table(&[
+        ("<Row a={$0} />\n", "b}>x</Rows>\n", "<Row a={b}$0 />\n"),
         (
             "<Row className={$0} />\n",
             "cls}>x</p>\n",
