@@ -9,6 +9,7 @@ mod joint;
 mod preceding;
 mod repetition;
 mod signs;
+mod tags;
 
 use std::{mem, ops::Range};
 
@@ -199,7 +200,7 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
         cursor,
         language: &state.name.language,
     };
-    if joint.covered == 0 && preceding.refuses(text) {
+    if preceding.refuses(text, joint.covered) {
         return Cut::Silent(Silence::Unfit);
     }
     let made = Made {

@@ -6,7 +6,7 @@
 
 use std::mem;
 
-use super::signs::*;
+use super::{signs::*, tags::*};
 use crate::closers::Unmatched;
 
 /// How the reading of a path ended.
@@ -86,7 +86,8 @@ impl Meeting<'_> {
         };
         let text = &self.text[..length];
         // A tag ends once: at the `>` after the cursor.
-        let text = if kept.trim_start().starts_with(['>', '/']) && is_in_tag(self.before) {
+        let in_tag = is_in_tag(self.before) || is_in_end_tag(self.before);
+        let text = if kept.trim_start().starts_with(['>', '/']) && in_tag {
             &text[..end_in_tag(self.before, text)]
         } else {
             text
@@ -110,9 +111,10 @@ impl Meeting<'_> {
             text
         };
         // A comma after the last argument is for calls that are written on several lines.
-        if kept.starts_with(')') && is_in_call(self.before, text) {
+        if after_comments(kept).starts_with(')') && is_in_call(self.before, text) {
             text = text.strip_suffix(',').unwrap_or(text);
         }
+        text = without_second_end(text, kept);
         Joint {
             length: text.len(),
             covered,
@@ -124,6 +126,9 @@ impl Meeting<'_> {
     /// Returns whether the text left after the cursor goes on where `text` ends.
     fn joins(self, text: &str, covered: usize, met: bool) -> bool {
         let kept = &self.after[covered..];
+        if crosses_hole(self.before, text) || crosses_template(self.before, text) {
+            return false;
+        }
         if self.after.trim().is_empty() {
             return true;
         }
@@ -153,11 +158,10 @@ impl Meeting<'_> {
             || parts_literal(self.before, text, self.after, covered)
             || is_one_token(self.before, self.after)
             || is_escaped(self.before, &line)
-            || crosses_hole(self.before, text)
             || is_after_literal(self.before, text)
             || is_before_comment(self.before, kept)
             || opens_type(text)
-            || is_in_end_tag(self.before, text)
+            || extends_end_tag(self.before, text)
             || ends_too_early(text, kept)
             || runs_into(text, kept)
             || kept.trim_start().starts_with('{') && !self.is_head(text, covered)
@@ -338,6 +342,21 @@ fn skip_blanks(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
         any = true;
     }
     any
+}
+
+/// Returns whether the cursor is inside a word, an operator or the quotes of a long literal.
+fn is_one_token(before: &str, after: &str) -> bool {
+    let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
+    let is_opener =
+        before.ends_with(['<', '%', '?']) || before.trim_end_matches('*').ends_with('/');
+    let is_value = before.ends_with('=') && is_in_tag(before);
+    let is_pair = (is_opener || is_value) && long_closer(after).is_some();
+    let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
+        let opened = before.len() - before.trim_end_matches(quote).len();
+        let closed = after.len() - after.trim_start_matches(quote).len();
+        (1..3).contains(&opened) && closed > 0 && opened + closed >= 3
+    });
+    both(is_word) || both(is_operator) && !is_pair || is_long_quote
 }
 
 /// Returns whether `text` begins with the same character as `kept`, white space aside.

@@ -7,7 +7,8 @@ use tabahead_text::{Document, Offset};
 
 use super::{
     repetition::indentation,
-    signs::{comment, comment_start, open_literal},
+    signs::{comment, comment_start, has_statement_in_parentheses, open_literal},
+    tags::{closes_other_element, is_markup},
 };
 use crate::closers::Unmatched;
 
@@ -57,12 +58,35 @@ pub(super) struct Preceding<'a> {
 }
 
 impl Preceding<'_> {
-    /// Returns whether `text` cannot follow.
-    pub(super) fn refuses(self, text: &str) -> bool {
+    /// Returns whether `text`, which replaces `covered` bytes, cannot follow.
+    pub(super) fn refuses(self, text: &str, covered: usize) -> bool {
         if is_prose(self.language) || UNPAIRED.contains(&self.language) {
             return false;
         }
-        self.is_padding(text) || self.closes_unopened(text) || self.is_indented(text)
+        let before = self.before();
+        if self.closes_other_element(text)
+            || has_statement_in_parentheses(&before, text, self.language)
+        {
+            return true;
+        }
+        // What a text replaces, it closes again.
+        covered == 0
+            && (self.is_padding(text) || self.closes_unopened(text) || self.is_indented(text))
+    }
+
+    /// Returns whether an end tag in `text` is not that of the innermost open element.
+    fn closes_other_element(self, text: &str) -> bool {
+        let before = self.before();
+        // The name may begin before the cursor.
+        let is_end = text.contains("</") || before.contains("</");
+        if !is_markup(self.language) || !is_end {
+            return false;
+        }
+        let above: Vec<String> = self.above().collect();
+        let mut lines: Vec<&str> = above.iter().rev().map(String::as_str).collect();
+        let line = [&before, text].concat();
+        lines.push(&line);
+        closes_other_element(&lines.join("\n"), text.len(), self.language)
     }
 
     /// Returns whether `text` begins with white space right after an opening bracket, in a file
@@ -190,7 +214,7 @@ mod tests {
             cursor,
             language,
         };
-        assert_eq!(!preceding.refuses(text), follows, "{fixture}{text}");
+        assert_eq!(!preceding.refuses(text, 0), follows, "{fixture}{text}");
     }
 
     #[test]
@@ -266,5 +290,46 @@ mod tests {
         check("python", "\"\"\"A.\n$0\n", "    b", true);
         check("python", "a = b + \\\n$0\n", "    c", true);
         check("rust", "a\n$0\n", "    .b()", true);
+    }
+
+    #[test]
+    fn an_end_tag_ends_the_innermost_element() {
+        let list = "<ul class=\"a\">\n  <li><a href=\"/x\">x$0\n";
+        check("html", list, "</a></li>", true);
+        check("html", list, "</li>", false);
+        check("html", list, "</p>", false);
+        check("html", "<ul>\n  <li>One\n$0\n", "</ul>", true);
+        check("xml", "<ul>\n  <li>One\n$0\n", "</ul>", false);
+        check("html", "<ul>\n  <b>One\n$0\n", "</ul>", false);
+        check("html", "<p>a<br>b$0\n", "</p>", true);
+        check("html", "<p>a<b>b$0\n", "</b></p>", true);
+        check("html", "<li class=\"a\"></$0>\n", "v>x<//v", false);
+        check("html", "<li class=\"a\"></$0>\n", "li", true);
+        check("html", "<article></a$0>\n", "rticle", true);
+        check("html", "<script>if (a <b) c();$0\n", "</script>", true);
+        check("html", "<!-- <b> --><p>$0\n", "</p>", true);
+        check("html", "<p a=\"<b>\">$0\n", "</p>", true);
+        let row = "<Row a={b > c}>\n  <I onClick={() => d()} />\n  <>e$0\n";
+        check("typescriptreact", row, "</></Row>", true);
+        check("typescriptreact", row, "</Row>", false);
+        check("typescriptreact", "f<Row>();\n<P>$0\n", "</P>", true);
+        check("php", "<p><?php if ($a <b) ?>$0\n", "</p>", true);
+        check("rust", "let a = \"<b>$0\n", "</i>\";", true);
+        check("html", "$0\n", "</p>", false);
+    }
+
+    #[test]
+    fn parentheses_hold_no_statement() {
+        check("go", "if a && ($0\n", "v, ok := m[\"a\"]; ok)", false);
+        check("go", "if a && ($0\n", "b)", true);
+        check("go", "f($0\n", "func() { a(); b() })", true);
+        check("c", "for ($0\n", "int i = 0; i < n; i++) {", true);
+        check("c", "f($0\n", "a; b)", false);
+        check("c", "f($0\n", "a); b();", true);
+        check("c", "f($0\n", "';')", true);
+        check("rust", "let a = vec!($0\n", "0; 3);", true);
+        check("ruby", "a = ($0\n", "b; c)", true);
+        check("python", "if (a and ($0\n", "b := c)):", true);
+        check("java", "try ($0\n", "A a = b(); C c = d()) {", true);
     }
 }

@@ -15,11 +15,11 @@ pub(super) fn long_closer(text: &str) -> Option<&'static str> {
     (LONG_CLOSERS.into_iter()).find(|closer| text.starts_with(closer))
 }
 
-/// Returns whether `kept` has only closers, characters that may end a line, and a comment.
+/// Returns whether `kept` has only closers, characters that may end a line, and comments.
 pub(super) fn is_closing(kept: &str) -> bool {
-    let mut kept = kept.trim();
+    let mut kept = after_comments(kept.trim());
     while let Some(c) = kept.chars().next() {
-        if ["# ", "// ", "/* "]
+        if ["# ", "// ", "/*"]
             .iter()
             .any(|mark| kept.starts_with(mark))
         {
@@ -29,15 +29,32 @@ pub(super) fn is_closing(kept: &str) -> bool {
         if is_quote(c) && kept.matches(c).count().is_multiple_of(2) {
             return false;
         }
-        kept = match (c, long_closer(kept)) {
+        kept = after_comments(match (c, long_closer(kept)) {
             (_, Some(closer)) => &kept[closer.len()..],
             ('"' | '\'' | '`', _) => kept.trim_start_matches(c),
             (')' | ']' | '}' | ';' | ',' | ':' | '{', _) => &kept[1..],
             _ => return false,
-        }
-        .trim_start();
+        });
     }
     true
+}
+
+/// Returns what follows the white space and the block comments at the start of a text.
+pub(super) fn after_comments(text: &str) -> &str {
+    let mut text = text.trim_start();
+    while let Some((_, rest)) = (text.strip_prefix("/*")).and_then(|rest| rest.split_once("*/")) {
+        text = rest.trim_start();
+    }
+    text
+}
+
+/// Returns `text` without a `;` or `,` at its end that follows again, after a block comment.
+pub(super) fn without_second_end<'a>(text: &'a str, kept: &str) -> &'a str {
+    let next = after_comments(kept).chars().next();
+    match next.filter(|c| [';', ','].contains(c)) {
+        Some(end) if kept.trim_start().starts_with("/*") => text.strip_suffix(end).unwrap_or(text),
+        _ => text,
+    }
 }
 
 /// Returns whether the text puts a word directly after the quote that ends a literal, or begins
@@ -110,6 +127,55 @@ pub(super) fn is_in_visibility(before: &str, text: &str) -> bool {
     before[..list].ends_with("pub") && (is_whole && !added.is_empty() || !is_path)
 }
 
+/// Returns whether the text ends a statement within parentheses that hold a value, or declares a
+/// variable there as Go does.
+pub(super) fn has_statement_in_parentheses(before: &str, text: &str, language: &str) -> bool {
+    const LANGUAGES: [&str; 17] = [
+        "c",
+        "cpp",
+        "csharp",
+        "cuda",
+        "dart",
+        "go",
+        "java",
+        "javascript",
+        "javascriptreact",
+        "kotlin",
+        "objective-c",
+        "php",
+        "python",
+        "rust",
+        "swift",
+        "typescript",
+        "typescriptreact",
+    ];
+    const WITH_STATEMENTS: [&str; 8] = [
+        "catch", "fixed", "for", "foreach", "if", "switch", "try", "using",
+    ];
+
+    let Some(list) = innermost_parenthesis(before).filter(|_| LANGUAGES.contains(&language)) else {
+        return false;
+    };
+    let head = before[..list].trim_end();
+    let word = head.rsplit(|c| !is_word(c)).next().unwrap_or_default();
+    if WITH_STATEMENTS.contains(&word) || head.ends_with('!') || open_literal(before).is_some() {
+        return false;
+    }
+    let code = &text[..comment(before, text).unwrap_or(text.len())];
+    let mut depth = 0usize;
+    for (at, c) in code.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => return false,
+            ')' | ']' | '}' => depth -= 1,
+            ';' if depth == 0 && literal_at(code, at).is_none() => return true,
+            ':' if depth == 0 && language == "go" && code[at..].starts_with(":=") => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// Returns where the innermost parenthesis that is open at the end of `before` begins.
 fn innermost_parenthesis(before: &str) -> Option<usize> {
     let mut closed = 0;
@@ -122,13 +188,6 @@ fn innermost_parenthesis(before: &str) -> Option<usize> {
         }
     }
     None
-}
-
-/// Returns whether the text puts more than a name into an end tag.
-pub(super) fn is_in_end_tag(before: &str, text: &str) -> bool {
-    let tag = before.rsplit_once('<').map_or("", |(_, tag)| tag);
-    let name = text.split('>').next().unwrap_or_default();
-    tag.starts_with('/') && !tag.contains('>') && name.contains([' ', '=', '"'])
 }
 
 /// Returns whether a list item or a statement ends twice or inside brackets, or the text ends in a
@@ -209,75 +268,6 @@ pub(super) fn parts_literal(before: &str, text: &str, after: &str, covered: usiz
         && !is_apostrophe
 }
 
-/// Returns where `text` spells the `>` of a `<` that is open before the cursor: on this line or, if
-/// `before` has neither `<` nor `>`, above.
-pub(super) fn unopened_angle(before: &str, text: &str) -> Option<usize> {
-    let open = |text: &str, mut last: char| {
-        let mut depth = 0usize;
-        for (at, c) in text.char_indices() {
-            let next = text[at + c.len_utf8()..].chars().next();
-            match c {
-                '<' if last != '<' && !matches!(next, Some('<' | '=' | '-' | ' ')) => depth += 1,
-                '>' if !matches!(last, '-' | '=' | ' ') => match depth.checked_sub(1) {
-                    Some(less) => depth = less,
-                    None => return Err(at),
-                },
-                _ => {}
-            }
-            last = c;
-        }
-        Ok(depth)
-    };
-    let is_open = matches!(open(before, ' '), Ok(1..)) || !before.contains(['<', '>']);
-    let last = before.chars().next_back().unwrap_or(' ');
-    open(text, last).err().filter(|_| is_open)
-}
-
-/// Returns whether the cursor is in a tag that begins on the line. A `<` after a word is a
-/// comparison or belongs to a type.
-pub(super) fn is_in_tag(before: &str) -> bool {
-    let Some((outside, tag)) = before.rsplit_once('<') else {
-        return false;
-    };
-    !outside.ends_with(is_word)
-        && tag.starts_with(|c: char| c.is_alphabetic())
-        && !tag.replace("=>", "").contains('>')
-}
-
-/// Returns where a text in a tag ends if the tag goes on: before the `>` that would end it, or the
-/// slash of that.
-pub(super) fn end_in_tag(before: &str, text: &str) -> usize {
-    let end = unopened_angle(before, text).unwrap_or(text.len());
-    let text = text[..end].trim_end();
-    text.strip_suffix('/').unwrap_or(text).trim_end().len()
-}
-
-/// Returns whether a text may replace `closer`, the end of the tag that the cursor is in. `tag` is
-/// the text up to the end of the tag, `content` its rest, and `rest` follows the closer.
-pub(super) fn ends_element(
-    before: &str,
-    tag: &str,
-    closer: &str,
-    content: &str,
-    rest: &str,
-) -> bool {
-    let is_whole = tag.ends_with("/>");
-    match closer {
-        // Content after the closer, or an end tag, belongs to the element.
-        ">" if is_whole => rest.trim().is_empty() || is_closing(rest),
-        "/>" if !is_whole && is_in_tag(before) => {
-            let name = before.rsplit_once('<').map_or("", |(_, tag)| tag);
-            let name: String = name.chars().take_while(|&c| is_in_name(c)).collect();
-            content.contains(&format!("</{name}>"))
-        }
-        _ => true,
-    }
-}
-
-fn is_in_name(c: char) -> bool {
-    c.is_alphanumeric() || "_-.:".contains(c)
-}
-
 /// Returns where the text begins a block as `kept` does, with a `{` after white space or a `:`.
 pub(super) fn own_beginning(text: &str, kept: &str) -> Option<usize> {
     let mark = (kept.trim_start().chars().next()).filter(|c| "{:".contains(*c))?;
@@ -307,16 +297,6 @@ pub(super) fn own_beginning(text: &str, kept: &str) -> Option<usize> {
         last = c;
     }
     None
-}
-
-/// Returns whether an accept leaves an element without its end: the text replaces `/>` by `>` and
-/// brings no end tag, or it ends the tag before brackets of the line.
-pub(super) fn leaves_element_open(before: &str, text: &str, covered: &str, kept: &str) -> bool {
-    let replaces = covered.trim_start().starts_with("/>");
-    let ends_tag = is_in_tag(before) && unopened_angle(before, text).is_some();
-    (replaces || ends_tag && kept.trim_start().starts_with([')', '}']))
-        && !text.contains("/>")
-        && !text.contains("</")
 }
 
 /// Returns where the literal that is open at the end of a line begins, and its quote. A single
@@ -356,12 +336,13 @@ pub(super) fn is_escaped(before: &str, line: &str) -> bool {
 /// Returns whether a text inside a literal closes one of its brackets with a closer of another
 /// kind, as after a name in `"{name}"`.
 pub(super) fn crosses_hole(before: &str, text: &str) -> bool {
-    let Some((start, _)) = open_literal(before) else {
+    let Some((start, quote)) = open_literal(before) else {
         return false;
     };
     let mut open = Vec::new();
+    let end = text.find(quote).unwrap_or(text.len());
     let written = before[start..].chars().map(|c| (c, false));
-    for (c, is_new) in written.chain(text.chars().map(|c| (c, true))) {
+    for (c, is_new) in written.chain(text[..end].chars().map(|c| (c, true))) {
         match c {
             '(' => open.push(')'),
             '[' => open.push(']'),
@@ -376,19 +357,11 @@ pub(super) fn crosses_hole(before: &str, text: &str) -> bool {
     false
 }
 
-/// Returns whether the cursor is inside a word, an operator or the quotes of a long literal.
-pub(super) fn is_one_token(before: &str, after: &str) -> bool {
-    let both = |of: fn(char) -> bool| before.ends_with(of) && after.starts_with(of);
-    let is_opener =
-        before.ends_with(['<', '%', '?']) || before.trim_end_matches('*').ends_with('/');
-    let is_value = before.ends_with('=') && is_in_tag(before);
-    let is_pair = (is_opener || is_value) && long_closer(after).is_some();
-    let is_long_quote = ['"', '\'', '`'].into_iter().any(|quote| {
-        let opened = before.len() - before.trim_end_matches(quote).len();
-        let closed = after.len() - after.trim_start_matches(quote).len();
-        (1..3).contains(&opened) && closed > 0 && opened + closed >= 3
-    });
-    both(is_word) || both(is_operator) && !is_pair || is_long_quote
+/// Returns whether a text ends with `%}` what began with `{{`.
+pub(super) fn crosses_template(before: &str, text: &str) -> bool {
+    let last = |mark| before.rfind(mark);
+    last("{{") > last("}}").max(last("{%"))
+        && (text.find("%}")).is_some_and(|end| !text[..end].contains(['{', '}']))
 }
 
 /// Returns whether a word or a value directly follows another, or two operators become one.

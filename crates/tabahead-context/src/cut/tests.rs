@@ -334,6 +334,17 @@ fn a_tag_ends_once() {
         ("<P a=$0/>\n", "\"b\" />\n", "<P a=\"b\"$0/>\n"),
         ("{a.map((b) => <li$0)}\n", " c=\"d\">\n", APART),
         ("if a $0> b {\n", "* 2 > b {\n", "if a * 2 $0> b {\n"),
+        ("<a></$0>\n", "a>\n", "<a></a$0>\n"),
+        ("<a>b</a$0>\n", "></p>\n", REPEATS),
+    ]);
+}
+
+#[test]
+fn a_template_ends_as_it_began() {
+    check_table(&[
+        ("{{ $0 }}\n", "item %}\n", APART),
+        ("{% $0 %}\n", "if a %}\n", "{% if a$0 %}\n"),
+        ("{{ a }}{% $0 %}\n", "if b %}\n", "{{ a }}{% if b$0 %}\n"),
     ]);
 }
 
@@ -407,6 +418,13 @@ fn no_literal_is_ended_and_no_escape_parted_within_a_literal() {
         ("f(\"b \\$0\"%s\\\", c\");\n", "n\");\n", APART),
         ("f(\"$0\");\n", "a\\n\");\n", "f(\"a\\n\")$0;\n"),
         ("f(f\"({a$0})\")\n", ", b):\n", APART),
+        ("f(f\"{a$0\n", ")\")\n", APART),
+        ("f(f\"{a$0\n", "[0]}\")\n", "f(f\"{a[0]}\")$0\n"),
+        (
+            "a = \"($0\n",
+            "\" + b + \"]\"\n",
+            "a = \"(\" + b + \"]\"$0\n",
+        ),
         ("/* a *$0*/\n", "/\n", APART),
         ("/**$0*/\n", " a */\n", "/** a$0*/\n"),
     ]);
@@ -463,6 +481,10 @@ fn what_is_written_before_code_stays_what_it_is() {
 #[test]
 fn what_closers_follow_is_complete() {
     check_table(&[
+        ("int b = $0 /* n */;\n", "0;\n", "int b = 0$0 /* n */;\n"),
+        ("f($0 /* n */);\n", "a,\n", "f(a$0 /* n */);\n"),
+        ("int b = $0 /* n */\n", "0;\n", "int b = 0;$0 /* n */\n"),
+        ("f(a$0 /* n */ + c);\n", "b\n", APART),
         (
             "log(A, \"$0\");\n",
             "no %s\", b,\n",
