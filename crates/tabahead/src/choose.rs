@@ -106,11 +106,27 @@ fn with_model(text: &str, model: &str) -> Option<String> {
         .position(names_model);
     match old {
         Some(old) => lines[old] = &line,
-        None => lines.insert(0, &line),
+        None => lines.insert(heading(&lines), &line),
     }
     let changed = lines.concat();
     let is_as_wanted = toml::from_str::<Value>(&changed).is_ok_and(|found| found == wanted);
     is_as_wanted.then_some(changed)
+}
+
+/// Returns the number of lines of the comment that the file begins with, and the blank line after
+/// it; 0 if the comment is about the setting below it.
+fn heading(lines: &[&str]) -> usize {
+    let comments = (lines.iter())
+        .take_while(|line| line.starts_with('#'))
+        .count();
+    let is_blank = lines
+        .get(comments)
+        .is_some_and(|line| line.trim().is_empty());
+    if comments > 0 && is_blank {
+        comments + 1
+    } else {
+        0
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +140,10 @@ mod tests {
             (
                 "# Mine.\nthreads = 1\n[kv]\nbytes = 5\n",
                 "model = \"~/a.gguf\"\n# Mine.\nthreads = 1\n[kv]\nbytes = 5\n",
+            ),
+            (
+                "# Mine.\n# All of it.\n\n[kv]\nbytes = 5\n",
+                "# Mine.\n# All of it.\n\nmodel = \"~/a.gguf\"\n[kv]\nbytes = 5\n",
             ),
             (
                 "# model = 'mini' # small\nthreads = 1\nmodel = 'mini' # small\nmax_tokens = 8\n",

@@ -335,6 +335,7 @@ pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
             "file": file,
             "found": file.as_ref().is_some_and(|file| file.exists()),
             "settings": settings,
+            "from_file": from_file(&config),
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -376,11 +377,20 @@ fn print(
             writeln!(out, "{}", style(format!("# {line}")).dim())?;
         }
         let value = at(settings, key);
-        let from_file = !at(&config.file_layer, key).is_null();
-        let mark = if from_file { "" } else { "# " };
+        let mark = if is_from_file(config, key) { "" } else { "# " };
         writeln!(out, "{mark}{name} = {}", toml_value(value))?;
     }
     Ok(())
+}
+
+/// Returns the dotted keys of the settings that the file sets; the others have their defaults.
+fn from_file(config: &Resolved) -> Vec<&'static str> {
+    let keys = Settings::all().iter().map(|setting| setting.key.as_str());
+    keys.filter(|key| is_from_file(config, key)).collect()
+}
+
+fn is_from_file(config: &Resolved, key: &str) -> bool {
+    !at(&config.file_layer, key).is_null()
 }
 
 /// Returns the value under a dotted key; `Null` if there is none.

@@ -34,8 +34,11 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(answer) => print(&answer),
+    };
+    match result {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,6 +49,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints the help, the version, or what is wrong with the arguments.
+fn print(answer: &clap::Error) -> Result<ExitCode> {
+    // A full disk is reported, as for every other answer.
+    answer.print()?;
+    io::stdout().flush()?;
+    let code = u8::try_from(answer.exit_code()).unwrap_or(u8::MAX);
+    Ok(ExitCode::from(code))
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

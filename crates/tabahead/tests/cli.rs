@@ -922,6 +922,10 @@ fn settings_come_from_the_file_in_the_config_folder() {
     assert_eq!(report["settings"]["threads"], 1);
     assert_eq!(report["settings"]["speculation"]["depth"], 7);
     assert_eq!(report["settings"]["model"], "mini");
+    assert_eq!(
+        report["from_file"],
+        serde_json::json!(["threads", "speculation.depth"])
+    );
 }
 
 #[test]
@@ -1377,6 +1381,27 @@ fn an_error_that_cannot_be_printed_is_an_exit_code() {
         .status()
         .expect("the binary starts");
     assert_eq!(status.code(), Some(1));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_printed_is_an_error() {
+    let home = tempfile::tempdir().expect("a folder");
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "lsp"],
+        &["config"],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = tabahead(home.path(), arguments)
+            .stdout(full.expect("Linux has it"))
+            .output()
+            .expect("the binary starts");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains("No space left"), "{arguments:?}: {error}");
+    }
 }
 
 #[cfg(unix)]

@@ -40,20 +40,36 @@ function M.is_loading()
   return last.busy
 end
 
---- The last message from the server; `:Tabahead status` shows all of it.
+--- The last message from the server, whole.
 ---@type string?
 M.message = nil
 
+--- Shortens a message to a number of columns: first the folders of its paths, because the reason
+--- may follow them, then the end.
+---@param message string
+---@param room integer
+---@return string
+local function shortened(message, room)
+  local function is_too_long()
+    return vim.api.nvim_strwidth(message) > room
+  end
+  for path in message:gmatch('[^%s\'"]*/[^%s\'"]+') do
+    if is_too_long() then
+      message = message:gsub(vim.pesc(path), (('…/' .. vim.fs.basename(path)):gsub('%%', '%%%%')), 1)
+    end
+  end
+  if is_too_long() then
+    message = vim.fn.strcharpart(message, 0, room - 1) .. '…'
+  end
+  return message
+end
+
 --- Shows a message from the server, shortened to one line: a longer message would wait for a key
---- while the user types.
+--- while the user types. `:Tabahead status` shows all of it.
 ---@param message string
 function M.report(message)
   M.message = message
-  local more = '… (:Tabahead status)'
-  local room = vim.v.echospace
-  if vim.api.nvim_strwidth(message) > room then
-    message = vim.fn.strcharpart(message, 0, room - vim.api.nvim_strwidth(more)) .. more
-  end
+  message = shortened(message, vim.v.echospace)
   vim.api.nvim_echo({ { message, 'ErrorMsg' } }, true, {})
 end
 
