@@ -6,11 +6,17 @@
 //! that a window holds, and above them as far as a private key reaches.
 //!
 //! Knows no file names: the server decides which files are left alone as a whole. `line.rs` finds
-//! values in a line, `tokens.rs` lists the prefixes that issuers give their tokens.
+//! the values of a line; `issued.rs` knows the tokens of issuers, whose prefixes `tokens.rs` lists,
+//! `names.rs` the names of secrets, `commands.rs` addresses and command lines. `value.rs` finds how
+//! far a value extends, and `random.rs` whether it looks random.
 
+mod commands;
+mod issued;
 mod line;
+mod names;
 mod random;
 mod tokens;
+mod value;
 
 use std::{borrow::Cow, ops::Range};
 
@@ -206,9 +212,9 @@ enum Above {
 impl Above {
     /// Returns what a line that belongs to no key implies for the next one.
     fn of(line: &str) -> Self {
-        if line::ends_with_name(line) {
+        if names::ends_with_name(line) {
             Self::Name
-        } else if line::is_name_entry(line) {
+        } else if names::is_name_entry(line) {
             Self::Entry(0)
         } else {
             Self::Nothing
@@ -281,7 +287,7 @@ impl Scan {
         let above = std::mem::take(&mut self.above);
         let name = match above {
             Above::Name => NameAbove::Given,
-            Above::Entry(_) if line::is_value_entry(line) => NameAbove::Given,
+            Above::Entry(_) if names::is_value_entry(line) => NameAbove::Given,
             _ => NameAbove::Absent,
         };
         if line.len() > LONGEST_LINE {
@@ -413,7 +419,7 @@ fn is_between(line: &str) -> bool {
     let entry = line.trim_start();
     entry.starts_with(|c: char| c.is_alphabetic() || c == '"')
         && entry.contains([':', '='])
-        && !line::is_value_entry(line)
+        && !names::is_value_entry(line)
         && begins_key(line).is_none()
 }
 

@@ -216,6 +216,7 @@ fn ordinary_code_about_secrets_is_no_secret() {
         "sk-fading-circle-and-some-more-words-for-it",
         "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
         "integrity: sha512-q7Zx91mNpLq7Zx91mNpL",
+        "{\"file\":\"token.js\",\"mappings\":\"q7Zx91mNpLq7Zx91mNpL\"}",
         "if text.contains(\"-----BEGIN PRIVATE KEY-----\") {",
         "return",
         "secret: [u8; 8], long_hash_fn: LongHashFn128",

@@ -1,0 +1,210 @@
+//! Names of secrets, and whether one is before a value or above it.
+
+use super::tokens::Beginnings;
+
+/// Maximum distance between a value and its name, in bytes.
+const NAME_REACH: usize = 64;
+
+/// Names of secrets, in lower case and without word separators.
+const NAMES: [&str; 79] = [
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "accountkey",
+    "authkey",
+    "sharedkey",
+    "sessionkey",
+    "servicekey",
+    "licensekey",
+    "credential",
+    "authorization",
+    "bearer",
+    "connectionstring",
+    "dbpw",
+    "dbpass",
+    "certpass",
+    "keypass",
+    "storepass",
+    "keystorepass",
+    "rootpass",
+    "userpass",
+    "adminpass",
+    "mypass",
+    "aeskey",
+    "hmackey",
+    "jwtkey",
+    "appkey",
+    "sshkey",
+    "deploykey",
+    "fernetkey",
+    "consumerkey",
+    "subscriptionkey",
+    "storagekey",
+    "privkey",
+    "requirepass",
+    "unsealkey",
+    "recoverykey",
+    "senha",
+    "kennwort",
+    "motdepasse",
+    "clientkey",
+    "sessionid",
+    "sharedaccesssignature",
+    "contraseña",
+    "contrasena",
+    "wachtwoord",
+    "parola",
+    "losenord",
+    "stripekey",
+    "openaikey",
+    "mailgunkey",
+    "adminkey",
+    "writekey",
+    "encryptkey",
+    "cryptkey",
+    "cipherkey",
+    "cookiekey",
+    "wifikey",
+    "passkey",
+    "smtppw",
+    "httpauth",
+    "identifiedby",
+    "phpsessid",
+    "snmpcommunity",
+    "pgpass",
+    "webhookkey",
+    "devicekey",
+    "converttosecurestring",
+    "githuboauth",
+    "gitlaboauth",
+];
+
+static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
+
+/// Names of secrets in other scripts, exactly as written.
+const FOREIGN_NAMES: [&str; 14] = [
+    "пароль",
+    "Пароль",
+    "ПАРОЛЬ",
+    "секрет",
+    "Секрет",
+    "токен",
+    "密码",
+    "密碼",
+    "口令",
+    "令牌",
+    "パスワード",
+    "비밀번호",
+    "lösenord",
+    "Lösenord",
+];
+
+/// Names of secrets that count only as whole words.
+const WORDS: [&str; 10] = [
+    "pass", "auth", "creds", "cred", "pat", "pw", "psk", "jwt", "salt", "seed",
+];
+
+/// Returns whether a line ends with the name of a secret and its value comes below.
+pub(super) fn ends_with_name(line: &str) -> bool {
+    let line = line.trim_end();
+    let line = line.strip_suffix(['-', '+']).unwrap_or(line);
+    (line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line))
+        || is_object_of_secrets(line)
+}
+
+/// Returns whether a line opens an object of JSON that maps hosts or users to secrets.
+fn is_object_of_secrets(line: &str) -> bool {
+    const KEYS: [&str; 8] = [
+        "github-oauth",
+        "gitlab-oauth",
+        "gitlab-token",
+        "bearer",
+        "secrets",
+        "passwords",
+        "credentials",
+        "tokens",
+    ];
+
+    let key = line.strip_suffix('{').map(str::trim_end);
+    let key = key.and_then(|line| line.strip_suffix(':'));
+    key.is_some_and(|key| KEYS.contains(&key.trim_matches([' ', '\t', '{', '"', '\''])))
+}
+
+/// Returns whether a line is an entry that names a variable, and the name is that of a secret:
+/// `- name: DB_PASSWORD`, `variable "db_password" {`.
+pub(super) fn is_name_entry(line: &str) -> bool {
+    let of_terraform = || line.trim_start().strip_prefix("variable ");
+    let entry = entry_of(line, &["name", "key", "parameterkey"]).or_else(of_terraform);
+    entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' ', '{'])))
+}
+
+/// Returns whether a line is an entry with a variable's value: `value: …`.
+pub(super) fn is_value_entry(line: &str) -> bool {
+    entry_of(line, &["value", "default", "parametervalue"]).is_some()
+}
+
+/// Returns what follows the separator of an entry with one of `keys`, in YAML, JSON or Terraform's
+/// language.
+fn entry_of<'a>(line: &'a str, keys: &[&str]) -> Option<&'a str> {
+    let entry = line.trim_start_matches([' ', '\t', '-', '{', '"', '\'']);
+    let rest = keys.iter().find_map(|key| {
+        let (begin, rest) = entry.split_at_checked(key.len())?;
+        begin.eq_ignore_ascii_case(key).then_some(rest)
+    })?;
+    let rest = rest.trim_start_matches(['"', '\'']).trim_start();
+    rest.strip_prefix([':', '='])
+}
+
+/// Returns whether the name of a secret is near the end of a text.
+pub(super) fn is_named(before: &str) -> bool {
+    let near = before.as_bytes();
+    let near = &near[near.len().saturating_sub(NAME_REACH)..];
+    holds_word(near) || holds_name(near) || (!near.is_ascii() && holds_foreign_name(near))
+}
+
+fn holds_foreign_name(text: &[u8]) -> bool {
+    let holds = |name: &&str| text.windows(name.len()).any(|part| part == name.as_bytes());
+    FOREIGN_NAMES.iter().any(holds)
+}
+
+fn holds_name(text: &[u8]) -> bool {
+    let mut letters = [0; NAME_REACH];
+    let mut length = 0;
+    for byte in text
+        .iter()
+        .filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' '))
+    {
+        letters[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let letters = &letters[..length];
+    (0..length).any(|at| {
+        let rest = &letters[at..];
+        // `tokenizer` and `tokenise` are about text.
+        BEGINNINGS.may_begin(rest)
+            && !rest.starts_with(b"tokeni")
+            && NAMES.iter().any(|name| rest.starts_with(name.as_bytes()))
+    })
+}
+
+fn holds_word(text: &[u8]) -> bool {
+    let is_start = |at: usize| at == 0 || !text[at - 1].is_ascii_alphabetic();
+    (0..text.len()).filter(|at| is_start(*at)).any(|at| {
+        WORDS.iter().any(|word| {
+            let (here, rest) = text[at..].split_at_checked(word.len()).unwrap_or_default();
+            let rest = rest.trim_ascii_start();
+            here.eq_ignore_ascii_case(word.as_bytes())
+                && matches!(rest.first(), Some(b'=' | b':' | b'"' | b'\''))
+                && !rest.starts_with(b"::")
+        })
+    })
+}

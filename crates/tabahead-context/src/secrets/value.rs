@@ -1,0 +1,122 @@
+//! Values: how far one extends, and whether it is a value at all or a checksum.
+
+use std::ops::Range;
+
+use super::random::is_random;
+
+/// Minimum length of a run that holds an issuer's token.
+pub(super) const SHORTEST_TOKEN: usize = 16;
+
+/// Returns whether a run is a value rather than a piece of an expression: it is quoted or assigned,
+/// and it is not called.
+pub(super) fn is_value(line: &str, run: &Range<usize>) -> bool {
+    let before = &line[..run.start];
+    let after = &line[run.end..];
+    if before.ends_with(['"', '\'', '`']) {
+        return !after.starts_with('(');
+    }
+    let is_tag = after.starts_with('<') && !after.starts_with("</");
+    let is_called = after.starts_with(['(', '[']) || is_tag || after.starts_with("::");
+    let is_part = before.ends_with(['(', '[', '<', '{']) || before.ends_with("::");
+    // A long one is no name, wherever it is.
+    let text = &line.as_bytes()[run.clone()];
+    let is_sure = run.len() >= SHORTEST_TOKEN && text.iter().any(u8::is_ascii_digit);
+    !is_called && (!is_part || is_sure && is_random(text))
+}
+
+/// Returns the whole value that a run is part of: a literal that is neither a sentence nor a URL,
+/// or what is assigned up to white space or a bracket. Otherwise returns the run.
+pub(super) fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
+    let is_quote = |c: char| matches!(c, '"' | '\'' | '`');
+    let ends = |c: char| {
+        let is_sign = !c.is_ascii() && !c.is_alphanumeric();
+        is_sign || is_quote(c) || c.is_whitespace() || ",;()[]{}<>\\".contains(c)
+    };
+    let before = &line[..run.start];
+    let open = before
+        .rfind(is_quote)
+        .filter(|open| !before[*open..].contains(char::is_whitespace));
+    if let Some(open) = open {
+        let quote = char::from(line.as_bytes()[open]);
+        let close = line[run.end..].find(quote).map(|close| run.end + close);
+        let literal = open + 1..close.unwrap_or(run.end);
+        let text = &line[literal.clone()];
+        let is_one =
+            !text.contains(char::is_whitespace) && !text.contains("://") && !text.contains('\\');
+        let is_one = is_one && !(text.contains('&') && text.contains('='));
+        return if is_one { literal } else { run };
+    }
+    let is_address = before.contains("://") || before.contains(['?', '&']);
+    let end = line[run.end..].find(ends).unwrap_or(line.len() - run.end);
+    if is_address {
+        run
+    } else {
+        run.start..run.end + end
+    }
+}
+
+/// Returns whether a value is a checksum, a pattern or another public text, by what it begins with or
+/// by the last name before it.
+pub(super) fn is_checksum(before: &str, value: &str) -> bool {
+    const BEGINNINGS: [&str; 9] = [
+        "sha1-", "sha256-", "sha384-", "sha512-", "sha256:", "sha512:", "h1:", "arn:aws", "data:",
+    ];
+    const ENDS: [&str; 8] = [
+        "sha1:",
+        "sha256:",
+        "sha384:",
+        "sha512:",
+        "md5:",
+        "h1:",
+        "base64,",
+        "checksum:",
+    ];
+    const NAMES: [&str; 11] = [
+        "sha1",
+        "sha256",
+        "sha384",
+        "sha512",
+        "md5",
+        "checksum",
+        "digest",
+        "integrity",
+        "mappings",
+        "revision",
+        "publickeytoken",
+    ];
+
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let up_to_name = before.trim_end_matches(|c| !is_name(c));
+    let name = &up_to_name[up_to_name.trim_end_matches(is_name).len()..];
+    let name = name.to_ascii_lowercase();
+    // A class of characters in a pattern.
+    let is_class = ["[a-z", "[A-Z", "[0-9"]
+        .iter()
+        .any(|class| value.contains(class));
+    let of_resource = before.rsplit(|c: char| c.is_whitespace() || "\"'`,;".contains(c));
+    let is_resource = of_resource
+        .take(1)
+        .any(|start| start.starts_with("arn:aws"));
+    let is_secret = name.contains("pass") || name.contains("secret");
+    is_class
+        || BEGINNINGS.iter().any(|start| value.starts_with(start))
+        || ENDS.iter().any(|end| before.ends_with(end))
+        || is_resource
+        || !is_secret && NAMES.iter().any(|word| name.ends_with(word))
+}
+
+/// Returns whether a run is hexadecimal digits, long enough to be a key, and not a number, an
+/// address or a word.
+pub(super) fn is_hexadecimal(run: &[u8]) -> bool {
+    const KEY_OF_256_BITS: usize = 64;
+
+    let run = match run {
+        [b'0', b'x', digits @ ..] if digits.len() >= KEY_OF_256_BITS => digits,
+        run => run,
+    };
+    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+    run.len() >= SHORTEST_TOKEN
+        && run.iter().all(u8::is_ascii_hexdigit)
+        && digits >= 4
+        && run.len() - digits >= 2
+}
