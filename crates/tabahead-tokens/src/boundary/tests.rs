@@ -109,7 +109,7 @@ fn pieces(longest: usize) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 40_000 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_continuation_moves_the_boundary(
