@@ -71,7 +71,7 @@ end
 ---@param failure string
 local function fail(failure)
   if failure ~= server.failure then
-    vim.notify('tabahead: ' .. failure, vim.log.levels.ERROR)
+    vim.notify(require('tabahead.status').fitted('tabahead: ' .. failure), vim.log.levels.ERROR)
   end
   server.failure = failure
   require('tabahead.status').changed()
@@ -410,7 +410,9 @@ function M.stats(answered)
     answered(not failed and result or nil, silent)
   end)
   if not sent then
-    answered(nil, server.id and 'the server is starting; ask again' or silent)
+    local _, failure = M.state()
+    local absent = failure or 'no file was opened yet, so no server runs'
+    answered(nil, server.id and 'the server is starting; ask again' or absent)
   end
 end
 

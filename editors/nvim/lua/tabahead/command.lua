@@ -6,10 +6,10 @@ local suggestion = require('tabahead.suggestion')
 
 local M = {}
 
---- Shows a message that fits on one line: a longer one would wait for a key.
+--- Shows a message on one line.
 ---@param line string
 local function show(line)
-  vim.api.nvim_echo({ { 'tabahead: ' .. line } }, true, {})
+  vim.api.nvim_echo({ { require('tabahead.status').fitted('tabahead: ' .. line) } }, true, {})
 end
 
 --- Hash at the end of a model's id, which distinguishes files of the same name.
@@ -66,7 +66,9 @@ commands.status = {
   run = function()
     local state, reason = require('tabahead.status').state()
     client.stats(function(stats)
-      local line = state .. (reason ~= '' and ': ' .. reason or '')
+      -- What is thought about is the more interesting: the model is being loaded.
+      local is_loading = state == 'thinking' and reason ~= ''
+      local line = is_loading and reason or state .. (reason ~= '' and ': ' .. reason or '')
       show(stats and ('%s (%s, %s)'):format(line, model_of(stats), 'version ' .. stats.version) or line)
       local message = require('tabahead.status').message
       if message and reason ~= message:gsub('^tabahead: ', '') then
@@ -114,13 +116,22 @@ commands.stats = {
         return
       end
       local lines = sentences(stats)
-      local buffer = vim.api.nvim_create_buf(false, true)
+      local open = vim.fn.bufnr('^tabahead://stats$')
+      local buffer = open ~= -1 and open or vim.api.nvim_create_buf(false, true)
+      vim.bo[buffer].modifiable = true
       vim.api.nvim_buf_set_lines(buffer, 0, -1, true, lines)
       vim.bo[buffer].modifiable = false
+      local window = vim.fn.bufwinid(buffer)
+      if window ~= -1 then
+        vim.api.nvim_set_current_win(window)
+        return
+      end
       vim.bo[buffer].bufhidden = 'wipe'
       vim.cmd(('botright %dsplit'):format(#lines))
       vim.api.nvim_win_set_buf(0, buffer)
-      vim.api.nvim_buf_set_name(buffer, 'tabahead://stats')
+      if open == -1 then
+        vim.api.nvim_buf_set_name(buffer, 'tabahead://stats')
+      end
       vim.wo[0][0].winfixheight = true
       vim.keymap.set('n', 'q', '<C-w>c', { buffer = buffer })
     end)
@@ -136,9 +147,10 @@ commands.log = {
 }
 
 --- Reports the model that answers once the requested one is loaded. If it is refused, the server
---- itself reports the reason.
+--- itself reports the reason, and a later restart begins with the settings before.
 ---@param before table? The server's figures before the switch.
-local function announce_model(before)
+---@param settings table The settings before the switch.
+local function announce_model(before, settings)
   local is_loading = false
   vim.api.nvim_create_autocmd('User', {
     group = vim.api.nvim_create_augroup('tabahead.model', {}),
@@ -148,6 +160,11 @@ local function announce_model(before)
       is_loading = require('tabahead.status').is_loading()
       if is_loading or not was_loading then
         return false
+      end
+      local is_refused = require('tabahead.status').message ~= nil
+      if is_refused then
+        config.options.settings = settings
+        return true
       end
       client.stats(function(stats)
         if stats and not (before and before.model.id == stats.model.id) then
@@ -173,7 +190,12 @@ commands.model = {
   run = function(model)
     if not model then
       client.stats(function(stats, reason)
-        show(stats and 'the model is ' .. model_of(stats) or reason)
+        if stats and stats.model.id then
+          show('the model is ' .. model_of(stats))
+        else
+          local _, why = require('tabahead.status').state()
+          show(stats and ('no model is loaded' .. (why ~= '' and ': ' .. why or '')) or reason)
+        end
       end)
       return
     end
@@ -181,7 +203,7 @@ commands.model = {
     local path = model == 'mini' and model or vim.fn.fnamemodify(vim.fs.normalize(model), ':p')
     local settings = vim.tbl_extend('force', config.options.settings, { model = path })
     client.stats(function(before)
-      announce_model(before)
+      announce_model(before, config.options.settings)
       config.options.settings = settings
       -- All settings are sent again, because they replace the previous ones.
       client.configure(settings)

@@ -10,7 +10,7 @@ function M.check()
 
   local command, reason = client.command()
   if not command then
-    health.error(reason or 'there is no server', {
+    health.error((reason or 'there is no server'):gsub('; see .*', ''), {
       'cargo install --path crates/tabahead, in a copy of the repository',
       'or name the program in setup { cmd = { ... } }',
     })
@@ -18,7 +18,7 @@ function M.check()
     local answer = vim.system({ command[1], '--version' }, { text = true }):wait(5000)
     if answer.code == 0 then
       health.ok(('%s (%s)'):format(vim.trim(answer.stdout), vim.fn.exepath(command[1])))
-      health.info(('which model fits this machine: `%s doctor`; |tabahead-model|'):format(command[1]))
+      health.info(('`%s doctor` shows which model fits this machine; see |tabahead-model|'):format(command[1]))
     else
       health.error(('"%s --version" failed: %s'):format(command[1], vim.trim(answer.stderr or '')))
     end
@@ -26,14 +26,23 @@ function M.check()
 
   local running, failure = client.state()
   if failure then
-    health.error(failure)
+    -- A missing program was reported above.
+    if command then
+      health.error(failure)
+    end
   elseif running then
     local state, why = require('tabahead.status').state()
-    local line = 'the server runs and is ' .. state .. (why ~= '' and ': ' .. why or '')
+    local message = require('tabahead.status').message
     if state == 'failed' then
-      health.error(line)
+      health.error('the server runs, but suggests nothing: ' .. why, {
+        '`:Tabahead model mini` uses the built-in model until Neovim ends',
+        '`tabahead config` shows the configuration file with the setting `model`',
+      })
     else
-      health.ok(line)
+      health.ok('the server runs and is ' .. state .. (why ~= '' and ': ' .. why or ''))
+      if message then
+        health.warn('the server reported: ' .. message)
+      end
     end
   else
     health.info('the server does not run: it is started with the first file')

@@ -44,19 +44,23 @@ end
 ---@type string?
 M.message = nil
 
---- Shortens a message to a number of columns: first the folders of its paths, because the reason
---- may follow them, then the end.
+--- Shortens a message to one line, because a longer one would wait for a key: first the folders of
+--- its paths, then what it has in common with others, because the reason may follow them, then the
+--- end.
 ---@param message string
----@param room integer
 ---@return string
-local function shortened(message, room)
+function M.fitted(message)
+  local room = vim.v.echospace
   local function is_too_long()
     return vim.api.nvim_strwidth(message) > room
   end
-  for path in message:gmatch('[^%s\'"]*/[^%s\'"]+') do
+  for path in message:gmatch('[^%s\'"]*/[^%s\'"]+/[^%s\'"]+') do
     if is_too_long() then
       message = message:gsub(vim.pesc(path), (('…/' .. vim.fs.basename(path)):gsub('%%', '%%%%')), 1)
     end
+  end
+  if is_too_long() then
+    message = message:gsub('^tabahead: model cannot be used: ', 'tabahead: ')
   end
   if is_too_long() then
     message = vim.fn.strcharpart(message, 0, room - 1) .. '…'
@@ -64,13 +68,11 @@ local function shortened(message, room)
   return message
 end
 
---- Shows a message from the server, shortened to one line: a longer message would wait for a key
---- while the user types. `:Tabahead status` shows all of it.
+--- Shows a message from the server on one line. `:Tabahead status` shows all of it.
 ---@param message string
 function M.report(message)
   M.message = message
-  message = shortened(message, vim.v.echospace)
-  vim.api.nvim_echo({ { message, 'ErrorMsg' } }, true, {})
+  vim.api.nvim_echo({ { M.fitted(message), 'ErrorMsg' } }, true, {})
 end
 
 --- Marks that an answer is awaited, or no longer awaited.
@@ -101,7 +103,7 @@ function M.state()
     return 'failed', failure
   end
   if not client.is_wanted(vim.api.nvim_get_current_buf()) then
-    return 'paused', 'disabled'
+    return 'paused', 'disabled; `:Tabahead enable` turns it on'
   end
   if not running then
     return 'paused', 'no file was opened yet'
