@@ -147,6 +147,31 @@ impl Made<'_> {
             .any(|below| below.trim() == made.trim() || below.trim() == added)
     }
 
+    /// Returns whether the new line closes a block and nothing else, although the next line below
+    /// is still inside the block.
+    pub(super) fn closes_before_the_end(self) -> bool {
+        /// Number of lines searched for one that is not blank.
+        const FAR: usize = 8;
+        /// Characters with which a deeper line continues the statement that the closer ends.
+        const CONTINUES: [char; 8] = ['.', '?', ':', '|', '&', '+', '=', '{'];
+
+        let made = self.line_made();
+        let closers = made.trim();
+        let is_new = self.new_line().is_some() || self.before().trim().is_empty();
+        let closes =
+            closers.starts_with([')', ']', '}']) && closers.chars().all(|c| ")]};,".contains(c));
+        if !is_new || !closes {
+            return false;
+        }
+        let below = self.document.line_of(self.cursor) + 1;
+        (below..self.document.line_count().min(below + FAR))
+            .map(|line| self.line(line))
+            .find(|line| !line.trim().is_empty())
+            .is_some_and(|line| {
+                indentation(&line) > indentation(&made) && !line.trim_start().starts_with(CONTINUES)
+            })
+    }
+
     /// Returns whether the new line repeats a definition of its block word for word. Copying leads
     /// to this when suggestions are accepted one after another: after the copied end of a function
     /// comes the next function, as in the original.

@@ -998,6 +998,37 @@ fn what_cannot_follow_the_text_before_the_cursor_is_not_shown() {
 }
 
 #[test]
+fn no_block_is_closed_whose_lines_go_on_below() {
+    check_table(&[
+        (
+            "struct A {\n    a: u8,$0\n    b: u8,\n}\n",
+            "\n}\n",
+            "Silent(Unfit)",
+        ),
+        (
+            "f(|| {\n    a();\n$0\n\n    b();\n});\n",
+            "});\n",
+            "Silent(Unfit)",
+        ),
+        (
+            "struct A {\n    a: u8,$0\nstruct B {\n",
+            "\n}\n",
+            "struct A {\n    a: u8,\n}$0\nstruct B {\n",
+        ),
+        (
+            "f(a, || {\n    b();$0\n    .c();\n",
+            "\n})\n",
+            "f(a, || {\n    b();\n})$0\n    .c();\n",
+        ),
+        (
+            "if a {\n    if b {\n        c();$0\n    d();\n}\n",
+            "\n    }\n",
+            "if a {\n    if b {\n        c();\n    }$0\n    d();\n}\n",
+        ),
+    ]);
+}
+
+#[test]
 fn a_line_does_not_repeat_itself() {
     check_table(&[
         ("    counter.    $0\n", "counter.", "Silent(Repetition)"),

@@ -588,6 +588,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text after the cursor",
+        off: "a block may be closed whose lines go on below",
+        file: CUT,
+        piece: "made.closes_before_the_end()",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::tests::no_block_is_closed_whose_lines_go_on_below",
+    },
+    Mutant {
+        rule: "Text after the cursor",
         off: "a template may end as another one",
         file: JOINT,
         piece: "crosses_template(self.before, text)",
