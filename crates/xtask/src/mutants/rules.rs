@@ -788,7 +788,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Text after the cursor",
         off: "a call may end with a comma",
         file: JOINT,
-        piece: "kept.starts_with(')') && is_in_call(self.before, text)",
+        piece: "after_comments(kept).starts_with(')') && is_in_call(self.before, text)",
         becomes: "false",
         program: CONTEXT,
         test: "cut::tests::what_closers_follow_is_complete",
