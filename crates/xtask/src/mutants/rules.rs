@@ -41,7 +41,7 @@ const CUT: &str = "crates/tabahead-context/src/cut.rs";
 const PRECEDING: &str = "crates/tabahead-context/src/cut/preceding.rs";
 const REPETITION: &str = "crates/tabahead-context/src/cut/repetition.rs";
 const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
-const SIGNS: &str = "crates/tabahead-context/src/cut/signs.rs";
+const TAGS: &str = "crates/tabahead-context/src/cut/tags.rs";
 const ELSEWHERE: &str = "crates/tabahead-context/src/elsewhere.rs";
 const KEY: &str = "crates/tabahead-context/src/key.rs";
 const VIEW: &str = "crates/tabahead-context/src/view.rs";
@@ -797,7 +797,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Text after the cursor",
         off: "a call may end with a comma",
         file: JOINT,
-        piece: "kept.starts_with(')') && is_in_call(self.before, text)",
+        piece: "after_comments(kept).starts_with(')') && is_in_call(self.before, text)",
         becomes: "false",
         program: CONTEXT,
         test: "cut::tests::what_closers_follow_is_complete",
@@ -832,7 +832,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Text after the cursor",
         off: "an element may be left open before brackets",
-        file: SIGNS,
+        file: TAGS,
         piece: "ends_tag && kept.trim_start().starts_with([')', '}'])",
         becomes: "false",
         program: CONTEXT,
@@ -850,7 +850,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         rule: "Text after the cursor",
         off: "words may be changed",
-        file: SIGNS,
+        file: JOINT,
         piece: "both(is_word) || both(is_operator)",
         becomes: "both(is_operator)",
         program: CONTEXT,
