@@ -18,7 +18,9 @@ function M.check()
     local answer = vim.system({ command[1], '--version' }, { text = true }):wait(5000)
     if answer.code == 0 then
       health.ok(('%s (%s)'):format(vim.trim(answer.stdout), vim.fn.exepath(command[1])))
-      health.info(('`%s doctor` shows which model fits this machine; see |tabahead-model|'):format(command[1]))
+      health.info(
+        ('`%s doctor` shows which model fits this machine; see |tabahead-model|'):format(command[1])
+      )
     else
       health.error(('"%s --version" failed: %s'):format(command[1], vim.trim(answer.stderr or '')))
     end
