@@ -41,52 +41,70 @@ local defaults = {
 ---@type tabahead.Config
 M.options = vim.deepcopy(defaults)
 
----@param name string
----@param value any
----@param expected type[]
-local function check(name, value, expected)
-  if value ~= nil and not vim.list_contains(expected, type(value)) then
-    local kinds = table.concat(expected, ' or ')
-    error(('tabahead: option "%s" must be a %s, not %s'):format(name, kinds, vim.inspect(value)), 0)
-  end
+--- What was wrong with the options of the last call of `change`, one line each.
+---@type string[]
+M.problems = {}
+
+---@param text string
+---@param ... any
+local function problem(text, ...)
+  table.insert(M.problems, 'tabahead: ' .. text:format(...))
 end
 
----@param known string[]
+--- Returns what can be used of `given`: known names with values of their kinds. The rest becomes
+--- problems.
 ---@param given table<string, any>
+---@param kinds table<string, type[]>
 ---@param prefix string
-local function check_names(known, given, prefix)
-  for name in pairs(given) do
-    if not vim.list_contains(known, name) then
+---@return table<string, any>
+local function usable(given, kinds, prefix)
+  local kept = {}
+  for name, value in pairs(given) do
+    local expected = kinds[name]
+    if not expected then
+      local known = vim.tbl_keys(kinds)
       table.sort(known)
-      local all = table.concat(known, ', ')
-      error(('tabahead: there is no option "%s%s"; there are %s'):format(prefix, name, all), 0)
+      problem('there is no option "%s%s"; there are %s', prefix, name, table.concat(known, ', '))
+    elseif not vim.list_contains(expected, type(value)) then
+      local wanted = table.concat(expected, ' or ')
+      problem('option "%s%s" must be a %s, not %s', prefix, name, wanted, vim.inspect(value))
+    else
+      kept[name] = value
     end
   end
+  return kept
 end
 
---- Applies options on top of the defaults; earlier calls have no effect any more.
+local OPTIONS = {
+  cmd = { 'table' },
+  auto = { 'boolean' },
+  keys = { 'table', 'boolean' },
+  settings = { 'table' },
+}
+
+--- Applies options on top of the defaults; earlier calls have no effect any more. A wrong option
+--- keeps its default, and `problems` has a line about it.
 ---@param given tabahead.Options
 function M.change(given)
-  check_names({ 'cmd', 'auto', 'keys', 'settings' }, given, '')
-  check('cmd', given.cmd, { 'table' })
-  check('auto', given.auto, { 'boolean' })
-  check('keys', given.keys, { 'table', 'boolean' })
-  check('settings', given.settings, { 'table' })
-  local keys = given.keys
-  if keys == false then
-    keys = {}
-    for action in pairs(defaults.keys) do
-      keys[action] = false
-    end
-  elseif type(keys) == 'table' then
-    check_names(vim.tbl_keys(defaults.keys), keys, 'keys.')
-    for action, key in pairs(keys) do
-      check('keys.' .. action, key, { 'string', 'boolean' })
-    end
-  else
-    keys = nil
+  M.problems = {}
+  if type(given) ~= 'table' then
+    problem('the options must be a table, not %s', vim.inspect(given))
+    given = {}
   end
-  M.options = vim.tbl_deep_extend('force', defaults, given, { keys = keys })
+  local options = usable(given, OPTIONS, '')
+  local kinds = vim.tbl_map(function()
+    return { 'string', 'boolean' }
+  end, defaults.keys)
+  if options.keys == false then
+    options.keys = vim.tbl_map(function()
+      return false
+    end, defaults.keys)
+  elseif type(options.keys) == 'table' then
+    options.keys = usable(options.keys, kinds, 'keys.')
+  else
+    options.keys = nil
+  end
+  M.options = vim.tbl_deep_extend('force', defaults, options)
 end
 
 return M

@@ -2,10 +2,15 @@
 
 local M = {}
 
---- Changes options. Not needed for the defaults; may be called at any time, and more than once.
+--- Changes options. Not needed for the defaults; may be called at any time, and more than once. A
+--- wrong option keeps its default and is reported.
 ---@param options? tabahead.Options
 function M.setup(options)
-  require('tabahead.config').change(options or {})
+  local config = require('tabahead.config')
+  config.change(options or {})
+  for _, problem in ipairs(config.problems) do
+    vim.notify(problem, vim.log.levels.ERROR)
+  end
   if vim.g.loaded_tabahead then
     require('tabahead.keys').map()
   elseif vim.v.vim_did_enter == 1 then
