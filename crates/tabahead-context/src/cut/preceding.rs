@@ -71,7 +71,10 @@ impl Preceding<'_> {
         }
         // What a text replaces, it closes again.
         covered == 0
-            && (self.is_padding(text) || self.closes_unopened(text) || self.is_indented(text))
+            && (self.is_padding(text)
+                || self.is_apart(text)
+                || self.closes_unopened(text)
+                || self.is_indented(text))
     }
 
     /// Returns whether an end tag in `text` is not that of the innermost open element.
@@ -104,6 +107,24 @@ impl Preceding<'_> {
             && open_literal(&before).is_none()
             && !self.above().any(|line| padded(&line))
             && !padded(&before)
+    }
+
+    /// Returns whether `text` goes on in a line that ended before more than one blank. A Tab without
+    /// a suggestion leaves such blanks.
+    fn is_apart(self, text: &str) -> bool {
+        let before = self.before();
+        let code = before.trim_end_matches([' ', '\t']);
+        let blanks = &before[code.len()..];
+        let ends: &[char] = match self.language {
+            "python" => &[':', ')'],
+            _ => &[';', '{', '}'],
+        };
+        (blanks.len() > 1 || blanks == "\t")
+            && code.ends_with(ends)
+            && self.after().trim().is_empty()
+            && !text.starts_with(['\n', '\r'])
+            && comment(&before, text).is_none()
+            && open_literal(&before).is_none()
     }
 
     /// Returns whether `text` closes a bracket that is not open, or an outer one before an inner
@@ -182,6 +203,12 @@ impl Preceding<'_> {
     fn before(self) -> String {
         let start = self.document.line_range(self.line()).start;
         self.document.slice(start..self.cursor)
+    }
+
+    /// Returns the part of the cursor's line after the cursor.
+    fn after(self) -> String {
+        let end = self.document.line_range(self.line()).end;
+        self.document.slice(self.cursor..end)
     }
 
     /// Returns the lines above the cursor's, nearest first.
@@ -271,6 +298,24 @@ mod tests {
         check("c", "if ( a ) f($0\n", " b );", true);
         check("rust", "let a = f($0\n", " // why", true);
         check("rust", "let a = \"($0\n", " b)\";", true);
+    }
+
+    #[test]
+    fn a_line_that_ended_does_not_go_on_after_blanks() {
+        check("rust", "fn f() {\n    g();    $0\n", "h();", false);
+        check("rust", "fn f() {\n    g();\t$0\n", "h();", false);
+        check("rust", "fn f() {    $0\n", "g();", false);
+        check("python", "def f():    $0\n", "g()", false);
+        check("python", "g()    $0\n", "h()", false);
+        check("rust", "fn f() {\n    g(); $0\n", "h();", true);
+        check("rust", "fn f() {\n    $0\n", "h();", true);
+        check("rust", "fn f() {\n    g();    $0\n", "\n    h();", true);
+        check("rust", "fn f() {\n    g();    $0\n", "// why", true);
+        check("rust", "fn f() {\n    g(); //    $0\n", "why", true);
+        check("rust", "let a = \";    $0\n", "b\";", true);
+        check("c", "struct a {    $0};\n", "int b; ", true);
+        check("go", "type a struct {\n\tid    $0\n", "int", true);
+        check("python", "d = {    $0\n", "'a': 1", true);
     }
 
     #[test]

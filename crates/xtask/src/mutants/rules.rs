@@ -543,6 +543,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text before the cursor",
+        off: "a line that ended goes on after blanks",
+        file: PRECEDING,
+        piece: "self.is_apart(text)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::preceding::tests::a_line_that_ended_does_not_go_on_after_blanks",
+    },
+    Mutant {
+        rule: "Text before the cursor",
         off: "a line may be deeper than what precedes allows",
         file: PRECEDING,
         piece: "self.is_indented(text)",
