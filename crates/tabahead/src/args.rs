@@ -1,8 +1,11 @@
 //! The command line as typed. The commands resolve what it means.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{error::Error, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use clap_complete::Shell;
 use tabahead_context::Layout;
 use tabahead_replay::policy::PolicyName;
@@ -71,6 +74,16 @@ pub enum Command {
     },
 }
 
+/// Returns a parser of values with these names; the completion scripts of shells contain them.
+fn one_of<Value>(
+    names: impl IntoIterator<Item = &'static str>,
+) -> impl TypedValueParser<Value = Value>
+where
+    Value: FromStr<Err: Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
+}
+
 /// The model to use, and the number of threads.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
@@ -98,13 +111,17 @@ pub struct LspArgs {
 
 /// `tabahead record`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "tabahead record [OPTIONS] <DIR>\n       \
+                      tabahead record [OPTIONS] --from-git <REPO> --commits <RANGE>",
+    after_help = "\
 Examples:
   tabahead record ~/recordings                      in the editor's settings, instead of tabahead lsp
   tabahead record --from-git . --commits HEAD~3..   what the last three commits changed, typed
 
 A recording contains the text of the files that are edited. It stays in DIR, readable only by you.
-Files that get no suggestions, such as those that look like secrets, are never recorded.")]
+Files that get no suggestions, such as those that look like secrets, are never recorded."
+)]
 pub struct RecordArgs {
     /// Serve an editor as `tabahead lsp` does, and record into this folder.
     #[arg(
@@ -205,7 +222,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub min_log_prob: Option<f32>,
     /// Layout of the prompts, whatever the model was trained for.
-    #[arg(long, value_name = "LAYOUT")]
+    #[arg(long, value_name = "LAYOUT", value_parser = one_of(Layout::ALL.map(Layout::as_str)))]
     pub layout: Option<Layout>,
     /// Distance in lines between the places where the forced middle of prefix-first may begin.
     #[arg(long, value_name = "N", hide = true)]
@@ -274,9 +291,13 @@ pub struct ReplayArgs {
     /// Behaviour of the user.
     #[arg(long, value_enum, default_value_t = ReplayMode::Typist)]
     pub mode: ReplayMode,
-    /// Policies to compare: none, exact, llama-vim, copilot, tabahead [default: all; on the wall
-    /// clock, none and tabahead].
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    /// Policies to compare [default: all; on the wall clock, none and tabahead].
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        value_parser = one_of(PolicyName::ALL.map(PolicyName::as_str))
+    )]
     pub policy: Vec<PolicyName>,
     /// Clock: the virtual clock gives the same figures on every machine; on the wall clock the real
     /// server runs as fast as the machine allows.
@@ -286,10 +307,10 @@ pub struct ReplayArgs {
     /// model and is the same everywhere.
     #[arg(long, value_enum, default_value_t = ReplayAnswers::Engine)]
     pub answers: ReplayAnswers,
-    /// Layout of the prompts, for every policy: suffix-first, prefix-first, split. For experiments: a
-    /// model answers badly in a layout that it was not trained for, but the tokens read per key,
-    /// accept or jump are counted correctly [default: the model's own].
-    #[arg(long, value_name = "NAME")]
+    /// Layout of the prompts, for every policy. For experiments: a model answers badly in a layout
+    /// that it was not trained for, but the tokens read per key, accept or jump are counted correctly
+    /// [default: the model's own].
+    #[arg(long, value_name = "NAME", value_parser = one_of(Layout::ALL.map(Layout::as_str)))]
     pub layout: Option<Layout>,
     /// Distance in lines between the places where the forced middle of prefix-first may begin, on the
     /// virtual clock. For experiments, as --layout.
