@@ -5,8 +5,9 @@
 use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::json;
 use tabahead_session::EMBEDDED;
+use toml_edit::{DocumentMut, Item, value};
 
 use crate::{
     args::EngineArgs,
@@ -89,44 +90,54 @@ fn replace(file: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns `text` with this model; `None` if it is not valid TOML or writes `model` in an
-/// unexpected way.
+/// Returns `text` with this model; `None` if it is not valid TOML or `model` is a table in it.
 fn with_model(text: &str, model: &str) -> Option<String> {
-    let mut wanted: Value = toml::from_str(text).ok()?;
-    wanted["model"] = json!(model);
-    let line = format!("model = {}\n", json!(model));
-    let names_model = |line: &str| {
-        let key = line.split_once('=').map(|(key, _)| key.trim());
-        key.is_some_and(|key| ["model", "\"model\"", "'model'"].contains(&key))
-    };
-    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let is_before_tables = |line: &&str| !line.trim_start().starts_with('[');
-    let old = (lines.iter().copied())
-        .take_while(is_before_tables)
-        .position(names_model);
-    match old {
-        Some(old) => lines[old] = &line,
-        None => lines.insert(heading(&lines), &line),
+    let is_windows = text.contains("\r\n");
+    let text = text.replace("\r\n", "\n");
+    let whole: DocumentMut = text.parse().ok()?;
+    let has_settings = whole.iter().any(|(_, item)| is_setting(item));
+    // The comment that heads a file stays first; the parser counts it to what follows.
+    let (head, rest) = text.split_at(if has_settings { 0 } else { heading(&text) });
+    let mut document: DocumentMut = rest.parse().ok()?;
+    match document.get_mut("model") {
+        Some(Item::Value(old)) => {
+            let decor = old.decor().clone();
+            *old = model.into();
+            *old.decor_mut() = decor;
+        }
+        Some(_) => return None,
+        None => document["model"] = value(model),
     }
-    let changed = lines.concat();
-    let is_as_wanted = toml::from_str::<Value>(&changed).is_ok_and(|found| found == wanted);
-    is_as_wanted.then_some(changed)
+    let changed = format!("{head}{document}");
+    Some(if is_windows {
+        changed.replace('\n', "\r\n")
+    } else {
+        changed
+    })
 }
 
-/// Returns the number of lines of the comment that the file begins with, and the blank line after
-/// it; 0 if the comment is about the setting below it.
-fn heading(lines: &[&str]) -> usize {
-    let comments = (lines.iter())
-        .take_while(|line| line.starts_with('#'))
-        .count();
-    let is_blank = lines
-        .get(comments)
-        .is_some_and(|line| line.trim().is_empty());
-    if comments > 0 && is_blank {
-        comments + 1
-    } else {
-        0
+/// Returns whether an item of the file is a setting before its tables.
+fn is_setting(item: &Item) -> bool {
+    match item {
+        Item::Table(table) => table.is_dotted(),
+        Item::Value(_) => true,
+        Item::ArrayOfTables(_) | Item::None => false,
     }
+}
+
+/// Returns the length of the comment that a text begins with, and the blank line after it; 0 if the
+/// comment is about what is below it.
+fn heading(text: &str) -> usize {
+    let lines = || text.split_inclusive('\n');
+    let comments = lines().take_while(|line| line.starts_with('#')).count();
+    let is_blank = lines()
+        .nth(comments)
+        .is_some_and(|line| line.trim().is_empty());
+    let is_head = comments > 0 && is_blank;
+    lines()
+        .take(if is_head { comments + 1 } else { 0 })
+        .map(str::len)
+        .sum()
 }
 
 #[cfg(test)]
@@ -139,33 +150,40 @@ mod tests {
             ("", "model = \"~/a.gguf\"\n"),
             (
                 "# Mine.\nthreads = 1\n[kv]\nbytes = 5\n",
-                "model = \"~/a.gguf\"\n# Mine.\nthreads = 1\n[kv]\nbytes = 5\n",
+                "# Mine.\nthreads = 1\nmodel = \"~/a.gguf\"\n[kv]\nbytes = 5\n",
             ),
             (
                 "# Mine.\n# All of it.\n\n[kv]\nbytes = 5\n",
                 "# Mine.\n# All of it.\n\nmodel = \"~/a.gguf\"\n[kv]\nbytes = 5\n",
             ),
             (
-                "# model = 'mini' # small\nthreads = 1\nmodel = 'mini' # small\nmax_tokens = 8\n",
-                "# model = 'mini' # small\nthreads = 1\nmodel = \"~/a.gguf\"\nmax_tokens = 8\n",
+                "# Nothing else.\n\n",
+                "# Nothing else.\n\nmodel = \"~/a.gguf\"\n",
             ),
+            (
+                "kv.bytes = 5 # few\r\n\r\n[languages]\r\nc = false\r\n",
+                "kv.bytes = 5 # few\r\nmodel = \"~/a.gguf\"\r\n\r\n[languages]\r\nc = false\r\n",
+            ),
+            // What is behind the value stays.
+            (
+                "# model = 'mini' # small\nthreads = 1\nmodel  =  'mini' # small\nmax_tokens = 8\n",
+                "# model = 'mini' # small\nthreads = 1\nmodel  =  \"~/a.gguf\" # small\nmax_tokens = 8\n",
+            ),
+            ("'model' = \"\"\"\nmini\"\"\"\n", "'model' = \"~/a.gguf\"\n"),
             // The same words elsewhere are not the setting.
             (
                 "# model = \"x\"\n[languages]\nmodel = false\n",
                 "model = \"~/a.gguf\"\n# model = \"x\"\n[languages]\nmodel = false\n",
             ),
         ] {
-            assert_eq!(with_model(text, "~/a.gguf").as_deref(), Some(changed));
+            let found = with_model(text, "~/a.gguf");
+            assert_eq!(found.as_deref(), Some(changed), "{text}");
         }
     }
 
     #[test]
-    fn what_is_written_unexpectedly_is_left_alone() {
-        for text in [
-            "model = \"\"\"\nmini\"\"\"\n",
-            "threads = \n",
-            "paths = [\n  { glob = \"a\", enabled = true },\n]\n\"mod\\u0065l\" = \"x\"\n",
-        ] {
+    fn what_is_not_understood_is_left_alone() {
+        for text in ["threads = \n", "[model]\npath = \"mini\"\n"] {
             assert_eq!(with_model(text, "~/a.gguf"), None, "{text}");
         }
     }
@@ -174,7 +192,7 @@ mod tests {
     fn names_with_quotes_and_backslashes_are_read_again() {
         for name in [r#"/m/a "b".gguf"#, r"C:\models\ü.gguf"] {
             let text = with_model("", name).expect("it can be written");
-            let read: Value = toml::from_str(&text).expect("TOML");
+            let read: serde_json::Value = toml::from_str(&text).expect("TOML");
             assert_eq!(read["model"], name);
         }
     }
