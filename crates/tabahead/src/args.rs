@@ -74,14 +74,15 @@ pub enum Command {
     },
 }
 
-/// Returns a parser of values with these names; the completion scripts of shells contain them.
-fn one_of<Value>(
-    names: impl IntoIterator<Item = &'static str>,
+/// Returns a parser of the values' names; the completion scripts of shells contain them.
+fn one_of<Value, const N: usize>(
+    all: [Value; N],
+    name: fn(Value) -> &'static str,
 ) -> impl TypedValueParser<Value = Value>
 where
     Value: FromStr<Err: Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
 {
-    PossibleValuesParser::new(names).try_map(|name| name.parse())
+    PossibleValuesParser::new(all.map(name)).try_map(|name| Value::from_str(&name))
 }
 
 /// The model to use, and the number of threads.
@@ -222,7 +223,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub min_log_prob: Option<f32>,
     /// Layout of the prompts, whatever the model was trained for.
-    #[arg(long, value_name = "LAYOUT", value_parser = one_of(Layout::ALL.map(Layout::as_str)))]
+    #[arg(long, value_name = "LAYOUT", value_parser = one_of(Layout::ALL, Layout::as_str))]
     pub layout: Option<Layout>,
     /// Distance in lines between the places where the forced middle of prefix-first may begin.
     #[arg(long, value_name = "N", hide = true)]
@@ -296,7 +297,7 @@ pub struct ReplayArgs {
         long,
         value_name = "NAMES",
         value_delimiter = ',',
-        value_parser = one_of(PolicyName::ALL.map(PolicyName::as_str))
+        value_parser = one_of(PolicyName::ALL, PolicyName::as_str)
     )]
     pub policy: Vec<PolicyName>,
     /// Clock: the virtual clock gives the same figures on every machine; on the wall clock the real
@@ -310,7 +311,7 @@ pub struct ReplayArgs {
     /// Layout of the prompts, for every policy. For experiments: a model answers badly in a layout
     /// that it was not trained for, but the tokens read per key, accept or jump are counted correctly
     /// [default: the model's own].
-    #[arg(long, value_name = "NAME", value_parser = one_of(Layout::ALL.map(Layout::as_str)))]
+    #[arg(long, value_name = "NAME", value_parser = one_of(Layout::ALL, Layout::as_str))]
     pub layout: Option<Layout>,
     /// Distance in lines between the places where the forced middle of prefix-first may begin, on the
     /// virtual clock. For experiments, as --layout.
