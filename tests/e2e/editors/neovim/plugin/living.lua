@@ -183,10 +183,17 @@ actor.scenario('keys', function()
     local reported = {}
     local notify = vim.notify
     vim.notify = function(text) table.insert(reported, text) end
-    require('tabahead').setup({ key = {}, auto = false, keys = { accept = 1, next = '<C-n>' } })
+    local options = require('tabahead.config').options
+    require('tabahead').setup({
+      cmd = options.cmd,
+      settings = options.settings,
+      key = {},
+      auto = false,
+      keys = { accept = 1, next = '<C-n>' },
+    })
     vim.notify = notify
     table.sort(reported)
-    local options = require('tabahead.config').options
+    options = require('tabahead.config').options
     return { reported, options.auto, options.keys.accept, options.keys.next }
   ]])
   expect('reports of wrong options', reported, {
