@@ -9,9 +9,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::{program, report};
 
@@ -72,46 +74,88 @@ impl Table {
     }
 }
 
-#[test]
-fn the_tables_agree_with_the_program_and_the_law_holds_in_every_layout() {
+/// Returns a table that the program prints with these arguments, which is that of RESULTS.md under
+/// this title, and checks that the law holds in it.
+#[track_caller]
+fn table_of_results(title: &str, arguments: &[&str]) -> Table {
     let results = fs::read_to_string(folder().join("RESULTS.md")).expect("the table is there");
-    let holds = |title: &str, arguments: &[&str]| {
-        let table = replay(&[&["--answers", "ngram", "--markdown"], arguments].concat());
-        let part = format!("\n### {title}\n\n{table}");
-        assert!(
-            results.contains(&part),
-            "tests/replay/RESULTS.md differs from this; `cargo xtask replay` writes it again:\n{part}"
-        );
-        let table = Table(table);
-        let stale = table.row("stale shows");
-        assert!(stale.iter().all(|count| *count == "0"), "{title}");
-        let unlike_fresh = table.row("shows unlike a fresh answer");
-        assert_eq!(unlike_fresh.last(), Some(&"0"), "{title}");
-        table
-    };
-    for mode in ["recorded", "typist"] {
-        holds(mode, &["--mode", mode]);
+    let table = replay(&[&["--answers", "ngram", "--markdown"], arguments].concat());
+    let part = format!("\n### {title}\n\n{table}");
+    assert!(
+        results.contains(&part),
+        "tests/replay/RESULTS.md differs from this; `cargo xtask replay` writes it again:\n{part}"
+    );
+    let table = Table(table);
+    let stale = table.row("stale shows");
+    assert!(stale.iter().all(|count| *count == "0"), "{title}");
+    let unlike_fresh = table.row("shows unlike a fresh answer");
+    assert_eq!(unlike_fresh.last(), Some(&"0"), "{title}");
+    table
+}
+
+/// Checks a table of accepts, and returns the median number of prompt tokens computed per key where
+/// nothing is computed ahead.
+#[track_caller]
+fn tokens_per_key(title: &str, arguments: &[&str]) -> u64 {
+    let table = table_of_results(title, &[&["--mode", "inject"], arguments].concat());
+    let per_accept = table.row("prompt tokens computed per accept, p50 / p90");
+    assert_eq!(per_accept.last(), Some(&"0 / 0"), "{title}");
+    let per_key = table.row("prompt tokens computed per key, p50 / p90")[0];
+    let (median, _) = per_key.split_once(" / ").expect("two figures");
+    median.parse().expect("a count")
+}
+
+#[test]
+fn the_table_of_recorded_edits_agrees_and_the_law_holds() {
+    table_of_results("recorded", &["--mode", "recorded"]);
+}
+
+#[test]
+fn the_table_of_the_typist_agrees_and_the_law_holds() {
+    table_of_results("typist", &["--mode", "typist"]);
+}
+
+#[test]
+fn the_table_of_accepts_agrees_and_a_key_costs_two_tokens() {
+    // The built-in model's own layout is suffix-first.
+    assert!(tokens_per_key("inject", &[]) <= 2);
+}
+
+/// The policies of the tables of other layouts.
+const IN_OTHER_LAYOUTS: [&str; 2] = ["--policy", "none,llama-vim,tabahead"];
+
+#[test]
+fn with_the_prefix_first_the_law_holds_and_a_key_costs_two_tokens() {
+    let arguments = [&["--layout", "prefix-first"], &IN_OTHER_LAYOUTS[..]].concat();
+    assert!(tokens_per_key("inject, layout prefix-first", &arguments) <= 2);
+}
+
+#[test]
+fn with_a_split_prefix_the_law_holds_and_a_key_costs_more() {
+    let arguments = [&["--layout", "split"], &IN_OTHER_LAYOUTS[..]].concat();
+    assert!(tokens_per_key("inject, layout split", &arguments) > 2);
+}
+
+/// A replay of accepts: its figures, and the page about them.
+struct Accepts {
+    folder: TempDir,
+    figures: Value,
+}
+
+impl Accepts {
+    /// Replays once for all tests, because it takes half a minute.
+    fn replayed() -> &'static Self {
+        static ACCEPTS: LazyLock<Accepts> = LazyLock::new(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let page = folder.path().join(Accepts::PAGE);
+            let page = page.to_str().expect("a plain path");
+            let figures = figures(&["--answers", "ngram", "--mode", "inject", "--html", page]);
+            Accepts { folder, figures }
+        });
+        &ACCEPTS
     }
-    let per_key = ["suffix-first", "prefix-first", "split"].map(|layout| {
-        let arguments = ["--mode", "inject", "--layout", layout];
-        let table = match layout {
-            // The built-in model's own layout.
-            "suffix-first" => holds("inject", &arguments[..2]),
-            _ => {
-                let policies = ["--policy", "none,llama-vim,tabahead"];
-                let title = format!("inject, layout {layout}");
-                holds(&title, &[&arguments[..], &policies].concat())
-            }
-        };
-        let per_accept = table.row("prompt tokens computed per accept, p50 / p90");
-        assert_eq!(per_accept.last(), Some(&"0 / 0"), "{layout}");
-        let per_key = table.row("prompt tokens computed per key, p50 / p90")[0];
-        let (median, _) = per_key.split_once(" / ").expect("two figures");
-        median.parse::<u64>().expect("a count")
-    });
-    let [suffix_first, prefix_first, split] = per_key;
-    assert!(suffix_first <= 2 && prefix_first <= 2, "{per_key:?}");
-    assert!(split > 2, "{per_key:?}");
+
+    const PAGE: &str = "page.html";
 }
 
 #[test]
@@ -180,7 +224,7 @@ fn the_law_holds_over_every_recording() {
 
 #[test]
 fn every_accept_has_its_next_suggestion_there() {
-    let figures = figures(&["--answers", "ngram", "--mode", "inject"]);
+    let figures = &Accepts::replayed().figures;
     let ours = &figures["policies"]["tabahead"];
     assert!(ours["accepts_with_next"].as_u64() > Some(0), "{ours}");
     assert_eq!(ours["hit_rate_after_accept"], 1.0, "{ours}");
@@ -219,10 +263,8 @@ fn the_page_draws_itself() {
     let Some(chromium) = std::env::var_os("TABAHEAD_CHROMIUM") else {
         return report::skip("the replay's page", "TABAHEAD_CHROMIUM is not set");
     };
-    let folder = tempfile::tempdir().expect("a folder");
-    let page = folder.path().join("page.html");
-    let arguments = ["--answers", "ngram", "--mode", "inject", "--html"];
-    let figures = figures(&[&arguments[..], &[page.to_str().expect("a plain path")]].concat());
+    let Accepts { folder, figures } = Accepts::replayed();
+    let profile = tempfile::tempdir().expect("a folder");
     let output = Command::new(chromium)
         .args([
             "--headless=new",
@@ -231,11 +273,11 @@ fn the_page_draws_itself() {
             "--dump-dom",
         ])
         .arg("--enable-logging=stderr")
+        .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
+            "file://{}",
+            folder.path().join(Accepts::PAGE).display()
         ))
-        .arg(format!("file://{}", page.display()))
         .output()
         .expect("Chromium runs");
     let (drawn, log) = (

@@ -164,7 +164,7 @@ mod tests {
                 "kv.bytes = 5 # few\r\n\r\n[languages]\r\nc = false\r\n",
                 "kv.bytes = 5 # few\r\nmodel = \"~/a.gguf\"\r\n\r\n[languages]\r\nc = false\r\n",
             ),
-            // What is behind the value stays.
+            // A comment after the value stays.
             (
                 "# model = 'mini' # small\nthreads = 1\nmodel  =  'mini' # small\nmax_tokens = 8\n",
                 "# model = 'mini' # small\nthreads = 1\nmodel  =  \"~/a.gguf\" # small\nmax_tokens = 8\n",

@@ -29,16 +29,17 @@ const MACHINE: [&str; 1] = ["model"];
 
 /// Writes the files. Returns whether that succeeded.
 pub fn run(root: &Path) -> Result<bool> {
-    for (file, text) in generated(root)? {
+    let program = build(root, &["--bins"])?.context("the program does not compile")?;
+    for (file, text) in generated(root, &program)? {
         fs::write(root.join(file), text).with_context(|| format!("{file} cannot be written"))?;
     }
     Ok(true)
 }
 
 /// Returns the files whose contents are not what would be written.
-pub fn stale(root: &Path) -> Result<Vec<&'static str>> {
+pub fn stale(root: &Path, program: &Path) -> Result<Vec<&'static str>> {
     let mut stale = Vec::new();
-    for (file, text) in generated(root)? {
+    for (file, text) in generated(root, program)? {
         if fs::read_to_string(root.join(file))? != text {
             stale.push(file);
         }
@@ -46,8 +47,7 @@ pub fn stale(root: &Path) -> Result<Vec<&'static str>> {
     Ok(stale)
 }
 
-fn generated(root: &Path) -> Result<Vec<(&'static str, String)>> {
-    let program = build(root, &["--bins"])?.context("the program does not compile")?;
+fn generated(root: &Path, program: &Path) -> Result<Vec<(&'static str, String)>> {
     let output = Command::new(program)
         .args(["config", "--schema"])
         .output()

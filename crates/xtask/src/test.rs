@@ -65,23 +65,25 @@ pub fn run(root: &Path, arguments: &TestArguments) -> Result<bool> {
     // Downloads and installations leave the processor free for the compiler.
     let mut times = Times::default();
     let (prepared, compiled) = thread::scope(|scope| {
-        let compiled = scope.spawn(|| {
-            if arguments.no_tidy {
-                Ok(Vec::new())
-            } else {
-                tidy::compiled(root)
-            }
-        });
+        let compiled = scope.spawn(|| Compiled::of(root, arguments));
         let prepared = times.measure("prepare", || prepare_all(root, &cache, arguments.thorough));
-        let compiled = times.measure("tidy with a compiler, after prepare", || compiled.join());
-        (prepared, compiled)
+        (prepared, compiled.join())
     });
-    let failed = compiled.map_err(|_| anyhow!("a check of tidy panicked"))??;
-    let tidy_passed = times.measure("tidy without a compiler", || {
-        Ok::<_, anyhow::Error>(arguments.no_tidy || tidy::others(root, failed)?)
-    })?;
+    let compiled = compiled.map_err(|_| anyhow!("the thread that compiles panicked"))??;
+    times.add("tidy with a compiler, beside prepare", compiled.checking);
+    times.add("build, beside prepare", compiled.building);
     let log = cache.join("test-log.txt");
-    let tests = run_tests(root, arguments, &prepared, &log, &mut times)?;
+    let (mut tidy_passed, mut tests) = (arguments.no_tidy, TestRun::default());
+    if let Some(program) = &compiled.program {
+        tidy_passed = times.measure("tidy without a compiler", || {
+            Ok::<_, anyhow::Error>(
+                arguments.no_tidy || tidy::others(root, program, compiled.failed)?,
+            )
+        })?;
+        tests = run_tests(root, program, arguments, &prepared, &log, &mut times)?;
+    } else {
+        eprintln!("the workspace does not build: no test was run");
+    }
     let mutants_noticed = times.measure("mutants", || {
         Ok::<_, anyhow::Error>(
             !arguments.thorough || mutants::run(root, &MutantsArguments::default())?,
@@ -240,7 +242,39 @@ fn cache_folder(root: &Path) -> Result<PathBuf> {
     Ok(folder.canonicalize()?)
 }
 
+/// What needs the compiler, and was done beside the preparations.
+struct Compiled {
+    /// Names of tidy's checks that failed.
+    failed: Vec<String>,
+    /// Path of the program; `None` if the workspace does not compile.
+    program: Option<PathBuf>,
+    checking: Duration,
+    building: Duration,
+}
+
+impl Compiled {
+    /// Checks the workspace unless tidy is not wanted, and builds it in one go, so that nothing is
+    /// compiled a second time or alone.
+    fn of(root: &Path, arguments: &TestArguments) -> Result<Self> {
+        let begin = Instant::now();
+        let failed = if arguments.no_tidy {
+            Vec::new()
+        } else {
+            tidy::compiled(root)?
+        };
+        let checking = begin.elapsed();
+        let program = build(root, &["--bins", "--tests", "--examples"])?;
+        Ok(Self {
+            failed,
+            program,
+            checking,
+            building: begin.elapsed() - checking,
+        })
+    }
+}
+
 /// The result of a run of the tests.
+#[derive(Default)]
 struct TestRun {
     succeeded: bool,
     counts: Counts,
@@ -248,21 +282,12 @@ struct TestRun {
 
 fn run_tests(
     root: &Path,
+    program: &Path,
     arguments: &TestArguments,
     prepared: &[Preparation],
     log: &Path,
     times: &mut Times,
 ) -> Result<TestRun> {
-    let Some(binary) = times.measure("build", || {
-        build(root, &["--bins", "--tests", "--examples"])
-    })?
-    else {
-        eprintln!("the workspace does not build: no test was run");
-        return Ok(TestRun {
-            succeeded: false,
-            counts: Counts::default(),
-        });
-    };
     if log.exists() {
         fs::remove_file(log)?;
     }
@@ -273,7 +298,7 @@ fn run_tests(
     command
         .args(["test", "--workspace", "--no-fail-fast"])
         .current_dir(root)
-        .env("TABAHEAD_BIN", binary)
+        .env("TABAHEAD_BIN", program)
         .env("TABAHEAD_TEST_LOG", log)
         .stdin(Stdio::null())
         .stdout(input.try_clone()?)

@@ -19,6 +19,7 @@ use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 use crate::{
+    building::build,
     codegen,
     prepare::{apt::LUACHECK, runs},
     source::{code_only, is_identifier},
@@ -70,7 +71,8 @@ impl fmt::Display for Finding {
 /// Runs every check and prints what is wrong. Returns whether all passed.
 pub fn run(root: &Path) -> Result<bool> {
     let failed = compiled(root)?;
-    others(root, failed)
+    let program = build(root, &["--bins"])?.context("the program does not compile")?;
+    others(root, &program, failed)
 }
 
 /// Runs the checks that need a compiler and nothing that is prepared. Returns the names of those
@@ -105,9 +107,9 @@ pub fn compiled(root: &Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// Runs all other checks and prints what failed, beginning with the names in `failed`. Returns
-/// whether nothing failed.
-pub fn others(root: &Path, mut failed: Vec<String>) -> Result<bool> {
+/// Runs all other checks, of which one asks `program` for its settings, and prints what failed,
+/// beginning with the names in `failed`. Returns whether nothing failed.
+pub fn others(root: &Path, program: &Path, mut failed: Vec<String>) -> Result<bool> {
     let findings = workspace_findings(root)?;
     for finding in &findings {
         eprintln!("{finding}");
@@ -115,7 +117,7 @@ pub fn others(root: &Path, mut failed: Vec<String>) -> Result<bool> {
     if !findings.is_empty() {
         failed.push(format!("house rules ({} findings)", findings.len()));
     }
-    for file in codegen::stale(root)? {
+    for file in codegen::stale(root, program)? {
         eprintln!("{file} is not what the settings make it: run `cargo xtask codegen`");
         failed.push(format!("generated {file}"));
     }

@@ -23,8 +23,13 @@ impl Times {
     pub(super) fn measure<T>(&mut self, name: &'static str, part: impl FnOnce() -> T) -> T {
         let begin = Instant::now();
         let result = part();
-        self.parts.push((name, begin.elapsed()));
+        self.add(name, begin.elapsed());
         result
+    }
+
+    /// Notes how long a part took that was done elsewhere.
+    pub(super) fn add(&mut self, name: &'static str, duration: Duration) {
+        self.parts.push((name, duration));
     }
 
     /// Reads a line of cargo's output: the beginning of a test program, or its result.
