@@ -43,8 +43,8 @@ class Inventory:
             total += item.total()
         return total
 
-    def quantity(self):
-        quantity = 0
+    def to_order(self, limit):
+        low = []
         for item in self.items:
 
     def running_low(self, limit):

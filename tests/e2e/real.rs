@@ -104,7 +104,7 @@ fn check_commands(model: &Path) {
         .filter_map(|step| step["text"].as_str())
         .collect();
     assert_eq!(texts.len(), 3, "{printed_chain}");
-    // Line 48 is the head of a loop that should sum up `item.quantity`.
+    // Line 48 is the head of a loop that should compare `item.quantity` with a limit.
     assert!(texts.concat().contains("item.quantity"), "{texts:?}");
     let rows = "crates/tabahead/tests/data/eval-own.jsonl";
     let figures = printed(model, &["eval", rows, "--limit", "2"].map(OsStr::new));

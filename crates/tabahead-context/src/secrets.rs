@@ -40,6 +40,9 @@ const SURE_BODY_LINE: usize = 32;
 /// Maximum number of lines between a variable's name and its value: its type and a description.
 const MOST_BETWEEN: u8 = 4;
 
+/// Maximum number of lines with the values of one name, as in a list.
+const MOST_ITEMS: u8 = 16;
+
 /// Maximum length of a line that can affect the next one; a longer line would be read again at each
 /// key press.
 const LONGEST_LINE: usize = 16 << 10;
@@ -199,6 +202,9 @@ enum Above {
     Nothing,
     /// They end with a name and a separator: the value comes next.
     Name,
+    /// They end with a name and a separator, followed by this many lines with values: further ones may
+    /// follow.
+    Items(u8),
     /// They end with an entry that names a variable, followed by this many lines: the next entry
     /// may be its value.
     Entry(u8),
@@ -230,13 +236,16 @@ impl Scan {
         }
         let text = |line: usize| short_line(document, line).unwrap_or_default();
         let mut first = line;
-        for above in (0..line).rev().take(1 + usize::from(MOST_BETWEEN)) {
-            let content = text(above);
+        for above in (0..line).rev().take(1 + usize::from(MOST_ITEMS)) {
+            // A longer line implies nothing for the next one.
+            let Some(content) = short_line(document, above) else {
+                break;
+            };
             if Above::of(&content) != Above::Nothing {
                 first = above;
                 break;
             }
-            if !is_between(&content) {
+            if !is_between(&content) && !names::is_item(&content) {
                 break;
             }
         }
@@ -287,6 +296,7 @@ impl Scan {
         let above = std::mem::take(&mut self.above);
         let name = match above {
             Above::Name => NameAbove::Given,
+            Above::Items(_) if names::is_item(line) => NameAbove::Given,
             Above::Entry(_) if names::is_value_entry(line) => NameAbove::Given,
             _ => NameAbove::Absent,
         };
@@ -321,6 +331,15 @@ impl Scan {
                 {
                     Above::Entry(lines + 1)
                 }
+                (Above::Nothing, Above::Name | Above::Items(_)) if names::ends_list(line) => {
+                    Above::Nothing
+                }
+                (Above::Nothing, Above::Name) if names::is_item(line) => Above::Items(1),
+                (Above::Nothing, Above::Items(lines))
+                    if lines < MOST_ITEMS && names::is_item(line) =>
+                {
+                    Above::Items(lines + 1)
+                }
                 (Above::Nothing, Above::Name) if is_between(line) => Above::Entry(1),
                 (own, _) => own,
             };
@@ -339,6 +358,7 @@ impl Scan {
         match self.above {
             Above::Nothing => 0,
             Above::Name => 1,
+            Above::Items(lines) => 20 + u64::from(lines),
             Above::Entry(lines) => 50 + u64::from(lines),
             Above::Header { bare, lines } => 2 + 2 * u64::from(lines) + u64::from(bare),
             Above::Body(lines) => 100 + u64::from(lines),

@@ -277,7 +277,10 @@ impl Resolved {
         let local = self.local();
         let session = Session::new(speculator, |sink| Box::new(LocalBackend::new(local, sink)));
         session
-            .map_err(|error| anyhow!("{:#}; --model mini works without a file", unusable(&error)))
+            .map_err(|error| anyhow!(
+                "{:#}; --model mini works without a file, and `tabahead model use mini` chooses it for every editor",
+                unusable(&error)
+            ))
     }
 
     /// Loads the model alone, for commands that inspect it.

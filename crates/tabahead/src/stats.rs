@@ -54,32 +54,47 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
         output::counted(count("/documents"), "document", "documents"),
         count("/uptime_seconds")
     )?;
+    let hit = |origin: &str| count(&format!("/hits/{origin}"));
+    let known = hit("exact") + hit("typed_through") + hit("speculated");
+    let all = known + hit("joined") + count("/misses");
     writeln!(
         out,
-        "  requests {}: {}, {} joined, {} exact, {} typed through, {} speculated; {} \
-         superseded, {} not for the model, {} failed",
-        count("/requests"),
-        output::counted(count("/misses"), "miss", "misses"),
-        count("/hits/joined"),
-        count("/hits/exact"),
-        count("/hits/typed_through"),
-        count("/hits/speculated"),
+        "  {all} of {} answered, {} % at once: {} computed ahead, {} typed along, {} asked before",
+        output::counted(count("/requests"), "request", "requests"),
+        if all == 0 {
+            0
+        } else {
+            (100 * known + all / 2) / all
+        },
+        hit("speculated"),
+        hit("typed_through"),
+        hit("exact"),
+    )?;
+    writeln!(
+        out,
+        "  of the others {} waited for the model, {} for what it was computing already",
+        count("/misses"),
+        hit("joined")
+    )?;
+    writeln!(
+        out,
+        "  not answered: {} replaced by a newer request, {} where nothing is suggested, {} failed",
         count("/superseded"),
         count("/silent"),
         count("/failed")
     )?;
     writeln!(
         out,
-        "  speculations {}: {} finished, {} cancelled, {} used",
-        count("/speculations/started"),
+        "  computed ahead: {}, of which {} finished, {} were cancelled and {} used",
+        output::counted(count("/speculations/started"), "suggestion", "suggestions"),
         count("/speculations/finished"),
         count("/speculations/cancelled"),
         count("/speculations/used")
     )?;
     writeln!(
         out,
-        "  tokens: {} of {} prompt tokens computed, {} decoded, {} given by the text before the \
-         cursor, {} wasted; {} a second",
+        "  tokens: {} of {} of prompts computed, {} decoded, {} given by the text before the \
+         cursor, {} computed in vain; {} a second",
         count("/tokens/prefilled"),
         count("/tokens/prompt"),
         count("/tokens/decoded"),
@@ -87,17 +102,19 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
         count("/tokens/wasted"),
         count("/tokens/per_second")
     )?;
-    for origin in ["miss", "joined", "exact", "typed_through", "speculated"] {
+    for (origin, name) in [
+        ("miss", "from the model"),
+        ("joined", "in progress"),
+        ("exact", "asked before"),
+        ("typed_through", "typed along"),
+        ("speculated", "computed ahead"),
+    ] {
         let latency = |name: &str| {
             let figure = figures.pointer(&format!("/latency/{origin}/{name}"))?;
             figure.as_f64()
         };
         if let (Some(p50), Some(p99)) = (latency("p50_ms"), latency("p99_ms")) {
-            let origin = origin.replace('_', " ");
-            writeln!(
-                out,
-                "  {origin:<14} median {p50:>9.3} ms, p99 {p99:>9.3} ms"
-            )?;
+            writeln!(out, "  {name:<14} median {p50:>9.3} ms, p99 {p99:>9.3} ms")?;
         }
     }
     let saved = count("/saved_ms") as f64 / 1000.0;
@@ -118,24 +135,21 @@ mod tests {
     fn one_is_singular() {
         let heads = [1, 2].map(|documents| {
             let mut out = Vec::new();
-            let figures = json!({"documents": documents, "requests": 1, "misses": documents});
+            let figures =
+                json!({"documents": documents, "requests": documents, "misses": documents});
             print(&mut out, 7, &figures).expect("a vector takes everything");
             let out = console::strip_ansi_codes(&String::from_utf8_lossy(&out)).into_owned();
             let head: Vec<String> = out.lines().take(2).map(ToOwned::to_owned).collect();
             head.join("|")
         });
-        assert!(
-            heads[0]
-                .starts_with("server 7  no model yet, 1 document, up 0 s|  requests 1: 1 miss, "),
-            "{}",
-            heads[0]
-        );
-        assert!(
-            heads[1].starts_with(
-                "server 7  no model yet, 2 documents, up 0 s|  requests 1: 2 misses, "
-            ),
-            "{}",
-            heads[1]
+        assert_eq!(
+            heads,
+            [
+                "server 7  no model yet, 1 document, up 0 s|  \
+                 1 of 1 request answered, 0 % at once: 0 computed ahead, 0 typed along, 0 asked before",
+                "server 7  no model yet, 2 documents, up 0 s|  \
+                 2 of 2 requests answered, 0 % at once: 0 computed ahead, 0 typed along, 0 asked before",
+            ]
         );
     }
 }

@@ -174,7 +174,7 @@ fn a_replay_takes_the_layout_that_is_named() {
     let output = run(&["replay", &file, "--layout", "middle-first"]);
     let error = text(&output.stderr);
     assert!(
-        error.contains("choose from suffix-first, prefix-first, split"),
+        error.contains("possible values: suffix-first, prefix-first, split"),
         "{error}"
     );
 }

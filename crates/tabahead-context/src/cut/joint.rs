@@ -162,6 +162,7 @@ impl Meeting<'_> {
             || is_before_comment(self.before, kept)
             || opens_type(text)
             || extends_end_tag(self.before, text)
+            || names_no_element(self.before, text)
             || ends_too_early(text, kept)
             || runs_into(text, kept)
             || kept.trim_start().starts_with('{') && !self.is_head(text, covered)
@@ -255,7 +256,9 @@ impl Meeting<'_> {
             .split(|c: char| !(is_word(c) || c == '(' || c == ')'));
         let mut words = words.filter(|word| !word.is_empty() && *word != ")");
         let first = words.find(|word| !MODIFIERS.contains(word));
-        first.is_some_and(|word| HEADS.contains(&word.split('(').next().unwrap_or_default()))
+        let is_head = |word: &str| HEADS.contains(&word.split('(').next().unwrap_or_default());
+        // A `type` with a `=` is another name of a type.
+        first.is_some_and(|word| is_head(word) && !(word == "type" && self.before.contains('=')))
     }
 
     /// Returns where in `text` the long closer at the start of `kept` ends, and the number of bytes

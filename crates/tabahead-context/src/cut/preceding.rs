@@ -7,8 +7,11 @@ use tabahead_text::{Document, Offset};
 
 use super::{
     repetition::indentation,
-    signs::{comment, comment_start, has_statement_in_parentheses, open_literal},
-    tags::{closes_other_element, is_markup},
+    signs::{
+        begins_block_after_value, comment, comment_start, has_statement_in_parentheses,
+        open_literal,
+    },
+    tags::{closes_other_element, is_ended_by_other, is_markup},
 };
 use crate::closers::Unmatched;
 
@@ -66,6 +69,8 @@ impl Preceding<'_> {
         let before = self.before();
         if self.closes_other_element(text)
             || has_statement_in_parentheses(&before, text, self.language)
+            || begins_block_after_value(&before, text, self.language)
+            || is_ended_by_other(&before, text, &self.after()[covered..], self.language)
         {
             return true;
         }
@@ -73,6 +78,7 @@ impl Preceding<'_> {
         covered == 0
             && (self.is_padding(text)
                 || self.is_apart(text)
+                || self.is_misplaced(text)
                 || self.closes_unopened(text)
                 || self.is_indented(text))
     }
@@ -109,22 +115,52 @@ impl Preceding<'_> {
             && !padded(&before)
     }
 
-    /// Returns whether `text` goes on in a line that ended before more than one blank. A Tab without
-    /// a suggestion leaves such blanks.
+    /// Returns whether `text` goes on after more than one blank, as a Tab without a suggestion leaves
+    /// them. Lines around that are aligned so may be followed by another.
     fn is_apart(self, text: &str) -> bool {
         let before = self.before();
         let code = before.trim_end_matches([' ', '\t']);
         let blanks = &before[code.len()..];
-        let ends: &[char] = match self.language {
-            "python" => &[':', ')'],
-            _ => &[';', '{', '}'],
-        };
         (blanks.len() > 1 || blanks == "\t")
-            && code.ends_with(ends)
+            && !code.is_empty()
             && self.after().trim().is_empty()
             && !text.starts_with(['\n', '\r'])
-            && comment(&before, text).is_none()
+            && comment_start(&before, before.len()).is_none()
             && open_literal(&before).is_none()
+            && !has_columns(code)
+            && !self.around().any(|line| has_columns(&line))
+    }
+
+    /// Returns whether `text` begins a line that the editor has indented with more indentation, or
+    /// with a `}` that is not below the line of its `{`.
+    fn is_misplaced(self, text: &str) -> bool {
+        let before = self.before();
+        if !before.trim().is_empty() || before.is_empty() {
+            return false;
+        }
+        let Some(above) = self.above().find(|line| !line.trim().is_empty()) else {
+            return false;
+        };
+        let is_deeper = text.starts_with([' ', '\t'])
+            && above.trim_end().ends_with(['{', ':'])
+            && indentation(&before) > indentation(&above);
+        is_deeper || text.starts_with('}') && self.is_beside_opener(&before)
+    }
+
+    /// Returns whether the line of the innermost open bracket, if that is a `{`, has another
+    /// indentation than `line`.
+    fn is_beside_opener(self, line: &str) -> bool {
+        let mut closed = 0;
+        for above in self.above() {
+            let code = &above[..comment_start(&above, 0).unwrap_or(above.len())];
+            let unmatched = Unmatched::of(code);
+            let open = unmatched.missing;
+            if let Some(opener) = open.len().checked_sub(1 + closed) {
+                return open[opener] == '}' && indentation(&above) != indentation(line);
+            }
+            closed = closed - open.len() + unmatched.unopened;
+        }
+        false
     }
 
     /// Returns whether `text` closes a bracket that is not open, or an outer one before an inner
@@ -211,12 +247,27 @@ impl Preceding<'_> {
         self.document.slice(self.cursor..end)
     }
 
+    /// Returns the two lines above the cursor's that are not blank, and the one below.
+    fn around(self) -> impl Iterator<Item = String> {
+        let line = self.line() + 1;
+        let below = (line < self.document.line_count())
+            .then(|| self.document.slice(self.document.line_range(line)));
+        let above = self.above().filter(|line| !line.trim().is_empty());
+        above.take(2).chain(below)
+    }
+
     /// Returns the lines above the cursor's, nearest first.
     fn above(self) -> impl Iterator<Item = String> {
         let line = self.line();
         let above = (line.saturating_sub(LINES)..line).rev();
         above.map(move |line| self.document.slice(self.document.line_range(line)))
     }
+}
+
+/// Returns whether more than one blank is within a line, as where code is aligned in columns.
+fn has_columns(line: &str) -> bool {
+    let line = line.trim();
+    line.contains("  ") || line.contains('\t')
 }
 
 /// Returns whether a text begins with white space, and goes on in the same line.
@@ -301,21 +352,145 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_ended_does_not_go_on_after_blanks() {
+    fn nothing_goes_on_after_blanks_unless_lines_are_aligned() {
         check("rust", "fn f() {\n    g();    $0\n", "h();", false);
         check("rust", "fn f() {\n    g();\t$0\n", "h();", false);
         check("rust", "fn f() {    $0\n", "g();", false);
+        check("rust", "fn f() {\n    a.b    $0\n", "- a.c", false);
+        check("rust", "fn f(        $0\n", "a: u8)", false);
         check("python", "def f():    $0\n", "g()", false);
-        check("python", "g()    $0\n", "h()", false);
+        check("python", "return a    $0\n", "# 1", false);
         check("rust", "fn f() {\n    g(); $0\n", "h();", true);
         check("rust", "fn f() {\n    $0\n", "h();", true);
         check("rust", "fn f() {\n    g();    $0\n", "\n    h();", true);
-        check("rust", "fn f() {\n    g();    $0\n", "// why", true);
         check("rust", "fn f() {\n    g(); //    $0\n", "why", true);
         check("rust", "let a = \";    $0\n", "b\";", true);
         check("c", "struct a {    $0};\n", "int b; ", true);
-        check("go", "type a struct {\n\tid    $0\n", "int", true);
-        check("python", "d = {    $0\n", "'a': 1", true);
+        check("go", "type a struct {\n\tid    $0\n", "int", false);
+        check(
+            "go",
+            "type a struct {\n\tb     int\n\tid    $0\n",
+            "int",
+            true,
+        );
+        check(
+            "go",
+            "type a struct {\n\tid    $0\n\tname  string\n",
+            "int",
+            true,
+        );
+        check("rust", "let a  = 1;\n\nlet bc =  $0\n", "2;", true);
+    }
+
+    #[test]
+    fn a_line_that_the_editor_indented_stays_so() {
+        check("typescript", "function f() {\n  $0\n", "  return 1;", false);
+        check("typescript", "function f() {\n  $0\n", "return 1;", true);
+        check("typescript", "function f() {\n$0\n", "  return 1;", true);
+        check("typescript", "a = f(b,\n  $0\n", "    c);", true);
+        let item = "interface A {\n  b: string;\n  c: {\n    d: number;\n    $0\n";
+        check("typescript", item, "};", false);
+        check("typescript", &item.replace("    $0", "  $0"), "};", true);
+        check("c", "int f(void)\n{\n    g();\n$0\n", "}", true);
+        check(
+            "c",
+            "int f(void)\n{\n    if (a) {\n    }\n    $0\n",
+            "}",
+            false,
+        );
+        check("rust", "    g(|| { // }\n    $0\n", "});", true);
+    }
+
+    #[test]
+    fn no_block_begins_after_the_parentheses_of_a_value() {
+        for (language, before, text, follows) in [
+            (
+                "typescript",
+                "const c = check(a, opt.$0",
+                "prefix === \"host\") {",
+                false,
+            ),
+            ("typescript", "})(c, ne$0", "xt) => {", false),
+            ("typescript", "})(c, ne$0", "xt) {", false),
+            (
+                "typescript",
+                "  && isError($0",
+                "error: unknown): error is TypeError {",
+                false,
+            ),
+            ("typescript", "if (a\n  && isError($0", "error)) {", true),
+            ("typescript", "if (a && isError($0", "error)) {", true),
+            ("typescript", "app.get('/', ($0", "c) => {", true),
+            ("typescript", "app.get('/', async ($0", "c) => {", true),
+            (
+                "typescript",
+                "app.get('/', async ($0",
+                "c): Promise<A> => {",
+                true,
+            ),
+            ("typescript", "const f = ($0", "a) => {", true),
+            ("typescript", "const f = ($0", "a): B => {", true),
+            ("typescript", "  constructor($0", "a) {", true),
+            ("typescript", "  static async get($0", "a): B {", true),
+            ("typescript", "f.g = function ($0", "a) {", true),
+            ("typescript", "return check($0", "a) {", false),
+            ("typescript", "a.check($0", "b) {", false),
+            ("rust", "let a = match f($0", "b) {", true),
+            ("rust", "let a = f($0", "b) {", false),
+            ("rust", "pub(crate) fn f($0", "b: u8) {", true),
+            ("go", "x, err := f($0", "b) {", false),
+            ("go", "func (a *A) F($0", "b int) error {", true),
+            ("c", "static int f($0", "void) {", true),
+            ("java", "List<A> a = f(new B($0", "c) {", true),
+            ("java", "a.map((b$0", ", c) -> {", true),
+            ("cpp", "auto a = [&]($0", "int b) {", true),
+            ("cpp", "auto a($0", "int b) -> int {", true),
+            ("swift", "let a = f($0", "b) {", true),
+        ] {
+            check(language, before, text, follows);
+        }
+    }
+
+    #[test]
+    fn an_element_of_the_line_is_ended_by_its_own_end_tag() {
+        let refuses = |language: &str, before: &str, text: &str, after: &str| {
+            let document = Document::new(&[before, after].concat(), Version(1));
+            let cursor = Offset(before.len());
+            let preceding = Preceding {
+                document: &document,
+                cursor,
+                language,
+            };
+            preceding.refuses(text, 0)
+        };
+        for (language, before, text, after, expected) in [
+            ("typescriptreact", "return <", "h1", ">{state}</span>", true),
+            (
+                "typescriptreact",
+                "return <",
+                "span",
+                ">{state}</span>",
+                false,
+            ),
+            (
+                "typescriptreact",
+                "return <s",
+                "pan a={b}",
+                ">{state}<br/></span>",
+                false,
+            ),
+            ("html", "<", "p", ">{{ b }}</span>", true),
+            ("html", "<", "p", "><b>a</b></p>", false),
+            ("typescriptreact", "return <", "/h1", ">{a}</html>", true),
+            ("html", "<p><b>a<", "/b", "> c</p>", false),
+            ("rust", "a <", "b", "> c</p>", false),
+        ] {
+            assert_eq!(
+                refuses(language, before, text, after),
+                expected,
+                "{before}{text}{after}"
+            );
+        }
     }
 
     #[test]

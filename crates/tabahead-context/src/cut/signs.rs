@@ -176,6 +176,88 @@ pub(super) fn has_statement_in_parentheses(before: &str, text: &str, language: &
     false
 }
 
+/// Returns whether the text closes a parenthesis of a value, such as the arguments of a call, and
+/// begins a block after it.
+pub(super) fn begins_block_after_value(before: &str, text: &str, language: &str) -> bool {
+    const LANGUAGES: [&str; 9] = [
+        "c",
+        "cpp",
+        "go",
+        "java",
+        "javascript",
+        "javascriptreact",
+        "rust",
+        "typescript",
+        "typescriptreact",
+    ];
+    const HEADS: [&str; 14] = [
+        "catch", "else", "fn", "for", "func", "function", "if", "impl", "match", "new", "switch",
+        "unsafe", "while", "with",
+    ];
+    const OF_VALUES: [&str; 7] = ["await", "const", "let", "return", "throw", "var", "yield"];
+
+    let code = text[..comment(before, text).unwrap_or(text.len())].trim_end();
+    if !LANGUAGES.contains(&language) || !code.ends_with('{') || open_literal(before).is_some() {
+        return false;
+    }
+    let Some((list, end)) = last_closed_parenthesis(before, code) else {
+        return false;
+    };
+    let head = before[..list].trim_end();
+    let mut words = head.split(|c| !is_word(c));
+    let is_called = head.ends_with([')', ']'])
+        || head.ends_with(is_word) && words.clone().next_back() != Some("async");
+    // A `]` before the parameters ends the captures of a closure.
+    let is_closure = language == "cpp" && head.ends_with(']');
+    if is_closure || words.any(|word| HEADS.contains(&word)) {
+        return false;
+    }
+    let arrow = if language == "java" { "->" } else { "=>" };
+    if code[end..].trim_start().starts_with(arrow) {
+        return is_called;
+    }
+    let assigns = head.replace("=>", "").contains('=');
+    let continues = ["&&", "||", ")", "."]
+        .iter()
+        .any(|mark| head.trim_start().starts_with(mark));
+    let first = head
+        .trim_start()
+        .split(|c| !is_word(c))
+        .next()
+        .unwrap_or_default();
+    let is_value = assigns
+        || continues
+        || OF_VALUES.contains(&first)
+        || head.ends_with(')')
+        || head.ends_with(is_word) && head.trim_end_matches(is_word).ends_with('.')
+        || Unmatched::of(head)
+            .missing
+            .last()
+            .is_some_and(|closer| *closer != '}');
+    is_value && !code.contains("=>")
+}
+
+/// Returns where the outermost parenthesis of `before` begins that `text` closes, and where in
+/// `text` it ends; `None` if the text closes none, or one of an earlier line.
+fn last_closed_parenthesis(before: &str, text: &str) -> Option<(usize, usize)> {
+    let mut depth = 0usize;
+    let mut line = before;
+    let mut found = None;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ')' => {
+                let list = innermost_parenthesis(line)?;
+                line = &before[..list];
+                found = Some((list, at + 1));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Returns where the innermost parenthesis that is open at the end of `before` begins.
 fn innermost_parenthesis(before: &str) -> Option<usize> {
     let mut closed = 0;
@@ -334,7 +416,7 @@ pub(super) fn is_escaped(before: &str, line: &str) -> bool {
 }
 
 /// Returns whether a text inside a literal closes one of its brackets with a closer of another
-/// kind, as after a name in `"{name}"`.
+/// kind, as after a name in `"{name}"`, or ends a statement within `${…}`.
 pub(super) fn crosses_hole(before: &str, text: &str) -> bool {
     let Some((start, quote)) = open_literal(before) else {
         return false;
@@ -351,6 +433,7 @@ pub(super) fn crosses_hole(before: &str, text: &str) -> bool {
                 Some(closer) if closer != c && is_new => return true,
                 _ => {}
             },
+            ';' if is_new && quote == '`' && !open.is_empty() => return true,
             _ => {}
         }
     }

@@ -133,6 +133,53 @@ pub(super) fn extends_end_tag(before: &str, text: &str) -> bool {
     is_in_end_tag(before) && name.contains([' ', '=', '"'])
 }
 
+/// Returns whether the text puts a `=` into the name of an element, where the cursor is.
+pub(super) fn names_no_element(before: &str, text: &str) -> bool {
+    let Some((outside, name)) = before.rsplit_once('<') else {
+        return false;
+    };
+    let rest = text.trim_start_matches(is_in_name);
+    let is_tag = !outside.ends_with(is_word)
+        && name.starts_with(|c: char| c.is_alphabetic())
+        && name.chars().all(is_in_name);
+    is_tag && rest.starts_with('=')
+}
+
+/// Returns whether the tag that begins at the last `<` of `before` is ended on the line by the end
+/// tag of another element, or is an end tag before content that has its own end.
+pub(super) fn is_ended_by_other(before: &str, text: &str, kept: &str, language: &str) -> bool {
+    let Some((start, name)) = before.rfind('<').map(|at| (at, &before[at + 1..])) else {
+        return false;
+    };
+    let is_tag = !before[..start].ends_with(is_word) && name.chars().all(is_in_name);
+    if !is_markup(language) || !is_tag || !kept.contains("</") {
+        return false;
+    }
+    let made = [name, text, kept].concat();
+    let made = ["<", &made].concat();
+    let mut open: Vec<&str> = Vec::new();
+    for tag in tags(&made) {
+        let name = &made[tag.name.clone()];
+        match (tag.is_end, open.last()) {
+            (false, _) => open.push(name),
+            // The end tag at the cursor is that of an element before it.
+            (true, None) => {
+                return tag.name.start <= 2
+                    && made[tag.name.end + 1..].starts_with(|c: char| c == '{' || is_word(c))
+                    && !before[..start].contains(&["<", name].concat());
+            }
+            (true, Some(last)) if *last == name => {
+                open.pop();
+                if open.is_empty() {
+                    return false;
+                }
+            }
+            (true, Some(_)) => return true,
+        }
+    }
+    false
+}
+
 /// Returns whether a language has tags.
 pub(super) fn is_markup(language: &str) -> bool {
     HTML.contains(&language) || XML.contains(&language)

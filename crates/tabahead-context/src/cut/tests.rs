@@ -336,6 +336,8 @@ fn a_tag_ends_once() {
         ("if a $0> b {\n", "* 2 > b {\n", "if a * 2 $0> b {\n"),
         ("<a></$0>\n", "a>\n", "<a></a$0>\n"),
         ("<a>b</a$0>\n", "></p>\n", REPEATS),
+        ("<br$0/>\n", "anch=\"a\"", APART),
+        ("<br$0/>\n", " class=\"a\"", "<br class=\"a\"$0/>\n"),
     ]);
 }
 
@@ -400,6 +402,7 @@ fn no_finished_value_is_put_before_a_block() {
             "c) => {\n",
             "get('/b', async (c)$0 => {\n",
         ),
+        ("export type A = $0{\n", "(b: C) => D | undefined", APART),
     ]);
 }
 
@@ -427,6 +430,7 @@ fn no_literal_is_ended_and_no_escape_parted_within_a_literal() {
         ),
         ("/* a *$0*/\n", "/\n", APART),
         ("/**$0*/\n", " a */\n", "/** a$0*/\n"),
+        ("html`${Style(a)$0}`\n", ";", APART),
     ]);
 }
 
@@ -820,8 +824,8 @@ fn the_line_above_is_not_suggested_again() {
         "    total += 2;\n    total += 1;$0\n"
     );
     assert_eq!(
-        accepted("{ {\n    }\n    $0\n", "}"),
-        "{ {\n    }\n    }$0\n",
+        accepted("    { {\n    }\n    $0\n", "}"),
+        "    { {\n    }\n    }$0\n",
         "closers stand below each other"
     );
 }
@@ -1031,7 +1035,7 @@ fn no_block_is_closed_whose_lines_go_on_below() {
 #[test]
 fn a_line_does_not_repeat_itself() {
     check_table(&[
-        ("    counter.    $0\n", "counter.", "Silent(Repetition)"),
+        ("    counter.    $0\n", "counter.", "Silent(Unfit)"),
         ("    counter.$0\n", "counter.", "Silent(Repetition)"),
         ("    None,$0\n", " None,", "    None, None,$0\n"),
         ("    a$0\n", "a", "    aa$0\n"),

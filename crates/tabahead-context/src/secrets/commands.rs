@@ -85,7 +85,7 @@ enum Form {
 }
 
 /// Commands that take passwords on the command line by options whose names do not reveal it.
-const OPTIONS: [(&str, &str, Form); 20] = [
+const OPTIONS: [(&str, &str, Form); 21] = [
     ("curl", "-u", Form::Pair),
     ("curl", "--user", Form::Pair),
     ("curl", "-U", Form::Pair),
@@ -105,5 +105,6 @@ const OPTIONS: [(&str, &str, Form); 20] = [
     ("lftp", "-u", Form::Pair),
     ("smbclient", "-U", Form::AfterPercent),
     ("rpcclient", "-U", Form::AfterPercent),
+    ("rclone", "obscure", Form::Next),
     ("net use", "/user:", Form::AfterUser),
 ];

@@ -6,7 +6,7 @@ use super::tokens::Beginnings;
 const NAME_REACH: usize = 64;
 
 /// Names of secrets, in lower case and without word separators.
-const NAMES: [&str; 79] = [
+const NAMES: [&str; 85] = [
     "token",
     "secret",
     "passw",
@@ -86,6 +86,12 @@ const NAMES: [&str; 79] = [
     "converttosecurestring",
     "githuboauth",
     "gitlaboauth",
+    "functionskey",
+    "basicauth",
+    "jwtsign",
+    "newstripe",
+    "stringdata",
+    "tlskey",
 ];
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
@@ -109,8 +115,8 @@ const FOREIGN_NAMES: [&str; 14] = [
 ];
 
 /// Names of secrets that count only as whole words.
-const WORDS: [&str; 10] = [
-    "pass", "auth", "creds", "cred", "pat", "pw", "psk", "jwt", "salt", "seed",
+const WORDS: [&str; 11] = [
+    "pass", "auth", "creds", "cred", "pat", "pw", "psk", "jwt", "salt", "seed", "cookie",
 ];
 
 /// Returns whether a line ends with the name of a secret and its value comes below.
@@ -119,9 +125,38 @@ pub(super) fn ends_with_name(line: &str) -> bool {
     let line = line.strip_suffix(['-', '+']).unwrap_or(line);
     (line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line))
         || is_object_of_secrets(line)
+        || begins_list_of_secrets(line)
+        // The values of a secret of Kubernetes.
+        || line == "data:"
 }
 
-/// Returns whether a line opens an object of JSON that maps hosts or users to secrets.
+/// Returns whether a line has the first value of a list, and a name of secrets before it.
+fn begins_list_of_secrets(line: &str) -> bool {
+    line.ends_with(['"', '\'', ','])
+        && line.rfind(['(', '[', ')', ']']).is_some_and(|bracket| {
+            line[bracket..].starts_with(['(', '[']) && is_named(&line[..bracket])
+        })
+}
+
+/// Returns whether a line has nothing but a value, with or without a key, or may be between values:
+/// it is blank or a fence of Markdown.
+pub(super) fn is_item(line: &str) -> bool {
+    let item = line.trim();
+    if item.is_empty() || item.starts_with("```") {
+        return true;
+    }
+    let is_entry = item.starts_with("- ") || line.starts_with([' ', '\t']);
+    let mut words = item.trim_start_matches("- ").split_whitespace();
+    let (first, second) = (words.next().unwrap_or_default(), words.next());
+    let is_pair = first.ends_with([':', '=']) || matches!(second, Some("=" | ":" | "=>"));
+    let is_short = match second {
+        None => true,
+        Some(_) => is_entry && is_pair && words.count() < 2,
+    };
+    is_short && !item.starts_with([')', ']', '}'])
+}
+
+/// Returns whether a line opens an object that maps hosts or users to secrets.
 fn is_object_of_secrets(line: &str) -> bool {
     const KEYS: [&str; 8] = [
         "github-oauth",
@@ -135,8 +170,15 @@ fn is_object_of_secrets(line: &str) -> bool {
     ];
 
     let key = line.strip_suffix('{').map(str::trim_end);
-    let key = key.and_then(|line| line.strip_suffix(':'));
-    key.is_some_and(|key| KEYS.contains(&key.trim_matches([' ', '\t', '{', '"', '\''])))
+    let key = key.and_then(|line| line.strip_suffix([':', '=']));
+    key.is_some_and(|key| {
+        let key = key
+            .trim_end()
+            .rsplit([' ', '\t'])
+            .next()
+            .unwrap_or_default();
+        KEYS.contains(&key.trim_matches(['{', '"', '\'']))
+    })
 }
 
 /// Returns whether a line is an entry that names a variable, and the name is that of a secret:
@@ -162,6 +204,12 @@ fn entry_of<'a>(line: &'a str, keys: &[&str]) -> Option<&'a str> {
     })?;
     let rest = rest.trim_start_matches(['"', '\'']).trim_start();
     rest.strip_prefix([':', '='])
+}
+
+/// Returns whether a line with a value ends the list of values.
+pub(super) fn ends_list(line: &str) -> bool {
+    let line = line.trim_end_matches([' ', '\t', ',', ';']);
+    line.ends_with([')', ']', '}']) && !line.contains(['(', '[', '{'])
 }
 
 /// Returns whether the name of a secret is near the end of a text.

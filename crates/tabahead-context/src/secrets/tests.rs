@@ -149,7 +149,47 @@ fn a_random_value_is_secret_after_a_name_that_is_used_for_secrets() {
         "MNEMONIC=\"⟦legal winner thank year wave sausage worth useful legal winner thank yellow⟧\"",
         "seedPhrase: ⟦legal winner thank year wave sausage worth useful legal winner thank yellow⟧",
         "{\\\"token\\\":\\\"⟦4eC39HqLyjWDarjtT1zdp7dc⟧\\\"}",
+        "r = get(url, headers={\"x-functions-key\": \"⟦NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKp⟧\"})",
+        "h = {\"Cookie\": \"session=⟦NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKp⟧; a=b\"}",
+        "req.SetBasicAuth(\"me\", \"⟦x8kQ2vT9zLm4⟧\")",
+        ".basic_auth(\"me\", Some(\"⟦x8kQ2vT9zLm4⟧\"))",
+        "jwt.sign(p, \"⟦x8kQ2vT9zLm4⟧\");",
+        "new Stripe(\"⟦NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKp⟧\");",
+        "rclone obscure ⟦x8kQ2vT9zLm4⟧",
+        "  tls.key: ⟦NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKp⟧",
     ]);
+}
+
+#[test]
+fn each_value_of_a_list_of_secrets_is_secret() {
+    check(
+        "SECRET_KEY = (\"⟦NqVwYS81VP7Hb1DX⟧\"\n              \"⟦8pPd5khxE3pyIgKp⟧\")\na = \"8pPd5khxE3pyIgKp\"",
+    );
+    check("const secrets = {\n  a: \"⟦NqVwYS81VP7Hb1DX⟧\",\n  b: \"⟦8pPd5khxE3pyIgKp⟧\",\n};\n");
+    check(
+        "passwords = [\n    \"⟦NqVwYS81VP7Hb1DX⟧\",\n    \"⟦8pPd5khxE3pyIgKp⟧\",\n]\n\"8pPd5khxE3pyIgKp\"",
+    );
+    check("TOKENS = [\"⟦NqVwYS81VP7Hb1DX⟧\",\n          \"⟦8pPd5khxE3pyIgKp⟧\"]\n");
+    check("tokens:\n  - ⟦NqVwYS81VP7Hb1DX⟧\n  - ⟦8pPd5khxE3pyIgKp⟧\nother: 1\n");
+    check("passwords:\n  admin: ⟦NqVwYS81VP7Hb1DX⟧\n  bob: ⟦8pPd5khxE3pyIgKp⟧\n");
+    check("kind: Secret\ndata:\n  api: ⟦NqVwYS81VP7Hb1DX⟧\n  b: ⟦8pPd5khxE3pyIgKp⟧\n");
+    check("stringData:\n  foo: ⟦NqVwYS81VP7Hb1DX⟧\n");
+    check("Token:\n\n⟦NqVwYS81VP7Hb1DX⟧\n");
+    check("Token:\n```\n⟦NqVwYS81VP7Hb1DX⟧\n```\n");
+    let items: String = (0..17).map(|_| "  - NqVwYS81VP7Hb1DX\n").collect();
+    assert_eq!(
+        seen(&["tokens:\n", &items].concat())
+            .matches("NqVw")
+            .count(),
+        0
+    );
+    let items: String = (0..18).map(|_| "  - NqVwYS81VP7Hb1DX\n").collect();
+    assert_eq!(
+        seen(&["tokens:\n", &items].concat())
+            .matches("NqVw")
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -375,13 +415,13 @@ fn a_very_long_line_decides_nothing_about_the_next_one() {
 proptest! {
     /// A scan that starts at any line is in the same state as one that started at the top.
     #[test]
-    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..16, 0..40)) {
+    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..21, 0..40)) {
         let long = "MIIE".repeat(5000);
         let lines = [
             "x = 1", "", "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj",
             "MIIEvQIBADANBgkqh", "4f2E=", "Version: 1", "password:", "-----END PRIVATE KEY-----",
             "k = \"-----BEGIN EC PRIVATE KEY-----\\n\" +", "- name: DB_PASSWORD", "key: token", "type: string", "value: x",
-            &long, "\"tokens\": {",
+            &long, "\"tokens\": {", "  a: b", "  - a", "a", "tokens = [\"a\",", "data:",
         ];
         let text: Vec<&str> = kinds.iter().map(|kind| lines[*kind]).collect();
         let document = Document::new(&text.join("\n"), Version(0));

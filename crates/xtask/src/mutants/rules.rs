@@ -41,7 +41,9 @@ const CUT: &str = "crates/tabahead-context/src/cut.rs";
 const PRECEDING: &str = "crates/tabahead-context/src/cut/preceding.rs";
 const REPETITION: &str = "crates/tabahead-context/src/cut/repetition.rs";
 const JOINT: &str = "crates/tabahead-context/src/cut/joint.rs";
+const SIGNS: &str = "crates/tabahead-context/src/cut/signs.rs";
 const TAGS: &str = "crates/tabahead-context/src/cut/tags.rs";
+const SECRETS_ITSELF: &str = "crates/tabahead-context/src/secrets.rs";
 const ELSEWHERE: &str = "crates/tabahead-context/src/elsewhere.rs";
 const KEY: &str = "crates/tabahead-context/src/key.rs";
 const VIEW: &str = "crates/tabahead-context/src/view.rs";
@@ -543,12 +545,48 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text before the cursor",
-        off: "a line that ended goes on after blanks",
+        off: "a line goes on after blanks",
         file: PRECEDING,
         piece: "self.is_apart(text)",
         becomes: "false",
         program: CONTEXT,
-        test: "cut::preceding::tests::a_line_that_ended_does_not_go_on_after_blanks",
+        test: "cut::preceding::tests::nothing_goes_on_after_blanks_unless_lines_are_aligned",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "a line is indented more than the editor has",
+        file: PRECEDING,
+        piece: "is_deeper || text",
+        becomes: "text",
+        program: CONTEXT,
+        test: "cut::preceding::tests::a_line_that_the_editor_indented_stays_so",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "a closing brace is anywhere",
+        file: PRECEDING,
+        piece: "indentation(&above) != indentation(line)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::preceding::tests::a_line_that_the_editor_indented_stays_so",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "a block begins after a value",
+        file: PRECEDING,
+        piece: "begins_block_after_value(&before, text, self.language)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::preceding::tests::no_block_begins_after_the_parentheses_of_a_value",
+    },
+    Mutant {
+        rule: "Text before the cursor",
+        off: "an element of the line has another name than its end tag",
+        file: PRECEDING,
+        piece: "is_ended_by_other(&before, text, &self.after()[covered..], self.language)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::preceding::tests::an_element_of_the_line_is_ended_by_its_own_end_tag",
     },
     Mutant {
         rule: "Text before the cursor",
@@ -612,6 +650,33 @@ pub(super) const MUTANTS: &[Mutant] = &[
         becomes: "false",
         program: CONTEXT,
         test: "cut::tests::a_template_ends_as_it_began",
+    },
+    Mutant {
+        rule: "Text after the cursor",
+        off: "a statement ends within a hole of a literal",
+        file: SIGNS,
+        piece: "';' if is_new && quote == '`' && !open.is_empty() => return true,",
+        becomes: "",
+        program: CONTEXT,
+        test: "cut::tests::no_literal_is_ended_and_no_escape_parted_within_a_literal",
+    },
+    Mutant {
+        rule: "Text after the cursor",
+        off: "a value is put before the braces of a type",
+        file: JOINT,
+        piece: " && !(word == \"type\" && self.before.contains('='))",
+        becomes: "",
+        program: CONTEXT,
+        test: "cut::tests::no_finished_value_is_put_before_a_block",
+    },
+    Mutant {
+        rule: "Text after the cursor",
+        off: "the name of an element has a sign",
+        file: JOINT,
+        piece: "names_no_element(self.before, text)",
+        becomes: "false",
+        program: CONTEXT,
+        test: "cut::tests::a_tag_ends_once",
     },
     Mutant {
         rule: "Text after the cursor",
@@ -1017,6 +1082,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         becomes: "text",
         program: WINDOW,
         test: SECRETS,
+    },
+    Mutant {
+        rule: "Secrets",
+        off: "only the first value of a list is one",
+        file: SECRETS_ITSELF,
+        piece: "(Above::Nothing, Above::Name) if names::is_item(line) => Above::Items(1),",
+        becomes: "",
+        program: CONTEXT,
+        test: "secrets::tests::each_value_of_a_list_of_secrets_is_secret",
     },
     Mutant {
         rule: "Secrets",

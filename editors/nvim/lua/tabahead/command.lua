@@ -203,6 +203,8 @@ commands.model = {
     local path = model == 'mini' and model or vim.fn.fnamemodify(vim.fs.normalize(model), ':p')
     local settings = vim.tbl_extend('force', config.options.settings, { model = path })
     client.stats(function(before)
+      -- What was wrong with an earlier choice is over.
+      require('tabahead.status').message = nil
       announce_model(before, config.options.settings)
       config.options.settings = settings
       -- All settings are sent again, because they replace the previous ones.

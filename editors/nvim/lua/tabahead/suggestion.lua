@@ -270,7 +270,7 @@ local function take(self, asked, items)
     for _, item in ipairs(items) do
       item.insertText = left.typed .. item.insertText
     end
-    self.shown.items, self.shown.kept = items, #left.typed
+    self.shown.items, self.shown.choice, self.shown.kept = items, 1, #left.typed
   else
     self.shown = {
       items = items,

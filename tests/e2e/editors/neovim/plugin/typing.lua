@@ -229,6 +229,32 @@ actor.scenario('several', function()
   seen('several on asking, there and back, the last accepted: ' .. vim.inspect(offered))
 end)
 
+-- The server's answer to what is left of an alternative has fewer items than were shown.
+actor.scenario('part of an alternative', function()
+  actor.open('alternative.rs', samples.rust)
+  actor.shown()
+  input('<M-]>')
+  wait('the second of several', function()
+    return actor.ghost():find('%(2/%d%)') ~= nil
+  end)
+  local offered = actor.ghost():gsub(' %(%d/%d%)$', '')
+  local before = test.buffer()
+  input('<C-Right>')
+  wait('its first word', function()
+    return #test.buffer() > #before
+  end)
+  local word = test.buffer():sub(#before + 1)
+  expect('the start of the alternative', vim.startswith(offered, word), true)
+  test.settle()
+  expect('no key is waited for', lua('return vim.api.nvim_get_mode().blocking'), false)
+  local left = actor.shown()
+  input('<Tab>')
+  wait('the rest', function()
+    return test.buffer() == before .. word .. left
+  end)
+  seen('a word of an alternative and the rest: ' .. vim.inspect({ word, left }))
+end)
+
 -- Asking by hand when automatic requests are off.
 actor.scenario('asked', function()
   lua([[require('tabahead.config').options.auto = false]])
