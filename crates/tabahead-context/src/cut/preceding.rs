@@ -141,9 +141,12 @@ impl Preceding<'_> {
         let Some(above) = self.above().find(|line| !line.trim().is_empty()) else {
             return false;
         };
-        let is_deeper = text.starts_with([' ', '\t'])
-            && above.trim_end().ends_with(['{', ':'])
-            && indentation(&before) > indentation(&above);
+        // Less than a step may be missing where the user is still at it.
+        let step = indentation(&before).saturating_sub(indentation(&above));
+        let is_deeper = above.trim_end().ends_with(['{', ':'])
+            && (step > 1 || step > 0 && before.ends_with('\t'))
+            && text.starts_with([' ', '\t'])
+            && indentation(text).is_multiple_of(step);
         is_deeper || text.starts_with('}') && self.is_beside_opener(&before)
     }
 
@@ -388,6 +391,7 @@ mod tests {
         check("typescript", "function f() {\n  $0\n", "return 1;", true);
         check("typescript", "function f() {\n$0\n", "  return 1;", true);
         check("typescript", "a = f(b,\n  $0\n", "    c);", true);
+        check("rust", "    fn f() {\n     $0\n", "   g()", true);
         let item = "interface A {\n  b: string;\n  c: {\n    d: number;\n    $0\n";
         check("typescript", item, "};", false);
         check("typescript", &item.replace("    $0", "  $0"), "};", true);
