@@ -61,11 +61,7 @@ fn print(out: &mut impl Write, pid: u32, figures: &Value) -> io::Result<()> {
         out,
         "  {all} of {} answered, {} % at once: {} computed ahead, {} typed along, {} asked before",
         output::counted(count("/requests"), "request", "requests"),
-        if all == 0 {
-            0
-        } else {
-            (100 * known + all / 2) / all
-        },
+        (100 * known + all / 2).checked_div(all).unwrap_or(0),
         hit("speculated"),
         hit("typed_through"),
         hit("exact"),

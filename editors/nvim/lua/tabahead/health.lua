@@ -38,7 +38,7 @@ function M.check()
     if state == 'failed' then
       health.error('the server runs, but suggests nothing: ' .. why, {
         '`:Tabahead model mini` uses the built-in model until Neovim ends',
-        'the setting `model` is in setup { settings = ... } or in the configuration file, which `tabahead config` shows',
+        'the setting `model` is in setup { settings = ... } or in the file that `tabahead config` shows',
       })
     else
       health.ok('the server runs and is ' .. state .. (why ~= '' and ': ' .. why or ''))
