@@ -486,6 +486,8 @@ mod tests {
             ("html", "<", "p", ">{{ b }}</span>", true),
             ("html", "<", "p", "><b>a</b></p>", false),
             ("typescriptreact", "return <", "/h1", ">{a}</html>", true),
+            ("html", "<", "/bé", "</p>", false),
+            ("html", "<", "/b", "</", false),
             ("html", "<p><b>a<", "/b", "> c</p>", false),
             ("rust", "a <", "b", "> c</p>", false),
         ] {

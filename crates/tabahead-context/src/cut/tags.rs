@@ -164,8 +164,9 @@ pub(super) fn is_ended_by_other(before: &str, text: &str, kept: &str, language: 
             (false, _) => open.push(name),
             // The end tag at the cursor is that of an element before it.
             (true, None) => {
+                let content = made[tag.name.end..].strip_prefix('>');
                 return tag.name.start <= 2
-                    && made[tag.name.end + 1..].starts_with(|c: char| c == '{' || is_word(c))
+                    && content.is_some_and(|text| text.starts_with(|c| c == '{' || is_word(c)))
                     && !before[..start].contains(&["<", name].concat());
             }
             (true, Some(last)) if *last == name => {
