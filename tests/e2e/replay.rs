@@ -13,7 +13,6 @@ use std::{
 };
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::{program, report};
 
@@ -138,7 +137,7 @@ fn with_a_split_prefix_the_law_holds_and_a_key_costs_more() {
 
 /// A replay of accepts: its figures, and the page about them.
 struct Accepts {
-    folder: TempDir,
+    page: String,
     figures: Value,
 }
 
@@ -147,15 +146,14 @@ impl Accepts {
     fn replayed() -> &'static Self {
         static ACCEPTS: LazyLock<Accepts> = LazyLock::new(|| {
             let folder = tempfile::tempdir().expect("a folder");
-            let page = folder.path().join(Accepts::PAGE);
-            let page = page.to_str().expect("a plain path");
-            let figures = figures(&["--answers", "ngram", "--mode", "inject", "--html", page]);
-            Accepts { folder, figures }
+            let file = folder.path().join("page.html");
+            let path = file.to_str().expect("a plain path");
+            let figures = figures(&["--answers", "ngram", "--mode", "inject", "--html", path]);
+            let page = fs::read_to_string(&file).expect("the page is written");
+            Accepts { page, figures }
         });
         &ACCEPTS
     }
-
-    const PAGE: &str = "page.html";
 }
 
 #[test]
@@ -263,8 +261,10 @@ fn the_page_draws_itself() {
     let Some(chromium) = std::env::var_os("TABAHEAD_CHROMIUM") else {
         return report::skip("the replay's page", "TABAHEAD_CHROMIUM is not set");
     };
-    let Accepts { folder, figures } = Accepts::replayed();
-    let profile = tempfile::tempdir().expect("a folder");
+    let Accepts { page, figures } = Accepts::replayed();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("page.html");
+    fs::write(&file, page).expect("it can be written");
     let output = Command::new(chromium)
         .args([
             "--headless=new",
@@ -273,11 +273,11 @@ fn the_page_draws_itself() {
             "--dump-dom",
         ])
         .arg("--enable-logging=stderr")
-        .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!(
-            "file://{}",
-            folder.path().join(Accepts::PAGE).display()
+            "--user-data-dir={}",
+            folder.path().join("profile").display()
         ))
+        .arg(format!("file://{}", file.display()))
         .output()
         .expect("Chromium runs");
     let (drawn, log) = (

@@ -67,7 +67,7 @@ local function usable(given, kinds, prefix)
       problem('there is no option "%s%s"; there are %s', prefix, name, table.concat(known, ', '))
     elseif not vim.list_contains(expected, type(value)) then
       local wanted = table.concat(expected, ' or ')
-      problem('option "%s%s" must be a %s, not %s', prefix, name, wanted, vim.inspect(value))
+      problem('option "%s%s" must be a %s, not a %s', prefix, name, wanted, type(value))
     else
       kept[name] = value
     end
@@ -88,7 +88,7 @@ local OPTIONS = {
 function M.change(given)
   M.problems = {}
   if type(given) ~= 'table' then
-    problem('the options must be a table, not %s', vim.inspect(given))
+    problem('the options must be a table, not a %s', type(given))
     given = {}
   end
   local options = usable(given, OPTIONS, '')

@@ -198,7 +198,7 @@ actor.scenario('keys', function()
   ]])
   expect('reports of wrong options', reported, {
     {
-      'tabahead: option "keys.accept" must be a string or boolean, not 1',
+      'tabahead: option "keys.accept" must be a string or boolean, not a number',
       'tabahead: there is no option "key"; there are auto, cmd, keys, settings',
     },
     false,
