@@ -5,6 +5,7 @@
 //! reads the path, `joint` fits the result to the text after the cursor, `preceding` refuses what
 //! cannot follow the text before it, `repetition` holds back what repeats.
 
+mod balance;
 mod joint;
 mod preceding;
 mod repetition;
@@ -16,6 +17,7 @@ use std::{mem, ops::Range};
 use tabahead_text::{Document, Offset};
 
 use self::{
+    balance::is_balanced,
     joint::{End, Meeting},
     preceding::{Preceding, is_prose},
     repetition::{Made, loops},
@@ -120,6 +122,20 @@ fn ends_list(state: &State, kept: &str) -> bool {
             .is_some_and(|line| line.trim_start().starts_with(['}', ']']))
 }
 
+/// Returns whether the line below the cursor's goes on with a member of what the cursor's line ends
+/// with, as a chain of calls does.
+fn is_chain(state: &State) -> bool {
+    const STYLES: [&str; 5] = ["css", "scss", "sass", "less", "stylus"];
+
+    let (document, below) = (&state.document, state.document.line_of(state.cursor) + 1);
+    if STYLES.contains(&state.name.language.as_str()) || below >= document.line_count() {
+        return false;
+    }
+    let line = document.slice(document.line_range(below));
+    let member = line.trim_start().trim_start_matches('?').strip_prefix('.');
+    member.is_some_and(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+}
+
 /// Returns whether an opening bracket is the last character above the cursor's line. At most three
 /// blank lines are passed over.
 fn follows_opener(document: &Document, cursor: Offset) -> bool {
@@ -139,10 +155,11 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
     let (document, cursor) = (&state.document, state.cursor);
     let line = document.line_range(document.line_of(cursor));
     let after = document.slice(cursor..line.end);
-    let Some(scanned) = scan(left_out, !after.trim().is_empty(), path, at, settings) else {
+    let before = document.slice(line.start..cursor);
+    let lines = LineScan::new(left_out, &before, !after.trim().is_empty());
+    let Some(scanned) = scan(lines, path, at, settings) else {
         return Cut::NeedMore;
     };
-    let before = document.slice(line.start..cursor);
     let joint = Meeting {
         before: &before,
         after: &after,
@@ -164,6 +181,10 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
     }
     if ends_list(state, &after[joint.covered..]) {
         text = text.strip_suffix(',').unwrap_or(text);
+    }
+    // A chain of calls goes on below.
+    if after[joint.covered..].trim().is_empty() && is_chain(state) {
+        text = text.strip_suffix(';').unwrap_or(text);
     }
     if scanned.text.trim().is_empty() {
         return Cut::Silent(Silence::Empty);
@@ -200,6 +221,9 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
         cursor,
         language: &state.name.language,
     };
+    if scanned.closes_inner && (is_balanced(document) || preceding.misplaces_closer(text)) {
+        return Cut::Silent(Silence::Empty);
+    }
     if preceding.refuses(text, joint.covered) {
         return Cut::Silent(Silence::Unfit);
     }
@@ -212,6 +236,7 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
     if loops(text, made.kept, scanned.end)
         || made.repeats_line_above()
         || made.repeats_before()
+        || made.repeats_branch()
         || made.redefines()
     {
         return Cut::Silent(Silence::Repetition);
@@ -242,18 +267,13 @@ struct Scanned {
     mean_log_prob: f32,
     /// Whether a stop was likelier than the token that starts at the cursor.
     ends_at_cursor: bool,
+    /// Whether the text closes a block inside the one that the left-out text closes.
+    closes_inner: bool,
 }
 
 /// Reads the path up to the end of the suggestion; returns `None` if the path is too short to find
 /// it.
-fn scan(
-    left_out: &str,
-    mid_line: bool,
-    path: &Path,
-    at: usize,
-    settings: &CutSettings,
-) -> Option<Scanned> {
-    let mut line = LineScan::new(left_out, mid_line);
+fn scan(mut line: LineScan<'_>, path: &Path, at: usize, settings: &CutSettings) -> Option<Scanned> {
     let mut text: Vec<u8> = Vec::new();
     let mut log_probs: Vec<(usize, f32)> = Vec::new();
     let mut token_end = path.boundary();
@@ -297,6 +317,7 @@ fn scan(
         end,
         mean_log_prob,
         ends_at_cursor,
+        closes_inner: line.closes_inner,
     })
 }
 
@@ -308,6 +329,10 @@ struct LineScan<'a> {
     at: usize,
     line_ends: usize,
     has_text: bool,
+    /// White space that the suggestion's line begins with, with what is before the cursor; `None`
+    /// if there is text before the cursor.
+    indentation: Option<String>,
+    closes_inner: bool,
     /// Start of the white space that ends at `at`.
     blank_from: usize,
     /// Closers of the brackets that the suggestion itself opened, innermost last.
@@ -322,13 +347,15 @@ struct LineScan<'a> {
 }
 
 impl<'a> LineScan<'a> {
-    fn new(left_out: &'a str, mid_line: bool) -> Self {
+    fn new(left_out: &'a str, before: &str, mid_line: bool) -> Self {
         Self {
             left_out,
             mid_line,
             at: 0,
             line_ends: 0,
             has_text: false,
+            indentation: before.trim().is_empty().then(|| before.to_owned()),
+            closes_inner: false,
             blank_from: 0,
             open: Vec::new(),
             covered: 0,
@@ -371,6 +398,7 @@ impl<'a> LineScan<'a> {
     fn character(&mut self, c: char) -> Option<usize> {
         if c == '\n' {
             self.line_ends += 1;
+            self.indentation = Some(String::new());
             let ends = self.has_text || self.mid_line || self.line_ends > LEADING_LINE_ENDS;
             return ends.then_some(self.at);
         }
@@ -388,17 +416,38 @@ impl<'a> LineScan<'a> {
                 .find(closer)
                 .unwrap_or_default();
             let other_line = self.left_out[..self.covered + before].contains('\n');
-            if other_line || self.line_ends > 0 {
+            if other_line && self.is_deeper() {
+                self.closes_inner = true;
+            } else if other_line || self.line_ends > 0 {
                 // The closer is already on a later line: end before the white space in front of it.
                 return Some(self.blank_from);
+            } else {
+                self.covered += before + closer.len_utf8();
+                self.covered_by = self.at + closer.len_utf8();
             }
-            self.covered += before + closer.len_utf8();
-            self.covered_by = self.at + closer.len_utf8();
         } else if !in_literal {
             self.bracket(c);
         }
+        if let Some(indentation) = &mut self.indentation
+            && !self.has_text
+            && c.is_whitespace()
+        {
+            indentation.push(c);
+        }
         self.has_text |= !c.is_whitespace();
         None
+    }
+
+    /// Returns whether a closer read now begins a line that is deeper than that of the next left-out
+    /// closer: it closes another block, inside that one.
+    fn is_deeper(&self) -> bool {
+        let left_out = &self.left_out[self.covered..];
+        let closer = left_out.find(|c: char| !c.is_whitespace());
+        let line = &left_out[..closer.unwrap_or(left_out.len())];
+        let outer = &line[line.rfind('\n').map_or(0, |end| end + 1)..];
+        !self.has_text
+            && (self.indentation.as_deref())
+                .is_some_and(|inner| inner.len() > outer.len() && inner.starts_with(outer))
     }
 
     /// Tracks literals; returns whether `c` is inside a string literal, where brackets mean

@@ -142,6 +142,8 @@ impl Meeting<'_> {
             || makes_key(self.before, text, kept)
             || computes_parameter(self.before, text)
             || is_in_visibility(self.before, text)
+            || is_after_literal(self.before, text)
+            || splits_literal(self.before, text, kept)
         {
             return false;
         }
@@ -158,7 +160,6 @@ impl Meeting<'_> {
             || parts_literal(self.before, text, self.after, covered)
             || is_one_token(self.before, self.after)
             || is_escaped(self.before, &line)
-            || is_after_literal(self.before, text)
             || is_before_comment(self.before, kept)
             || opens_type(text)
             || extends_end_tag(self.before, text)

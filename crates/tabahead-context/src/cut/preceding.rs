@@ -6,12 +6,13 @@
 use tabahead_text::{Document, Offset};
 
 use super::{
+    balance::closes_too_much,
     repetition::indentation,
     signs::{
         begins_block_after_value, comment, comment_start, has_statement_in_parentheses,
         open_literal,
     },
-    tags::{closes_other_element, is_ended_by_other, is_markup},
+    tags::{closes_other_element, is_ended_by_other, is_in_tag, is_markup},
 };
 use crate::closers::Unmatched;
 
@@ -71,6 +72,8 @@ impl Preceding<'_> {
             || has_statement_in_parentheses(&before, text, self.language)
             || begins_block_after_value(&before, text, self.language)
             || is_ended_by_other(&before, text, &self.after()[covered..], self.language)
+            || self.is_end_in_tag(text)
+            || closes_too_much(self.document, self.cursor, text, covered)
         {
             return true;
         }
@@ -96,6 +99,15 @@ impl Preceding<'_> {
         let line = [&before, text].concat();
         lines.push(&line);
         closes_other_element(&lines.join("\n"), text.len(), self.language)
+    }
+
+    /// Returns whether `text` is an end tag inside the tag that the cursor is in.
+    fn is_end_in_tag(self, text: &str) -> bool {
+        is_markup(self.language)
+            && text.trim_start_matches([' ', '\t']).starts_with("</")
+            && is_in_tag(&self.before())
+            // Not a comparison in parentheses.
+            && Unmatched::of(self.before().rsplit('<').next().unwrap_or_default()).unopened == 0
     }
 
     /// Returns whether `text` begins with white space right after an opening bracket, in a file
@@ -147,14 +159,24 @@ impl Preceding<'_> {
             && (step > 1 || step > 0 && before.ends_with('\t'))
             && text.starts_with([' ', '\t'])
             && indentation(text).is_multiple_of(step);
-        is_deeper || text.starts_with('}') && self.is_beside_opener(&before)
+        is_deeper || text.starts_with('}') && self.is_beside_opener(None, &before)
+    }
+
+    /// Returns whether the closer that `text` puts at the start of a line is not below the line of
+    /// the innermost open bracket.
+    pub(super) fn misplaces_closer(self, text: &str) -> bool {
+        let before = self.before();
+        match text.rsplit_once('\n') {
+            Some((_, last)) => self.is_beside_opener(Some(before), last),
+            None => self.is_beside_opener(None, &before),
+        }
     }
 
     /// Returns whether the line of the innermost open bracket, if that is a `{`, has another
-    /// indentation than `line`.
-    fn is_beside_opener(self, line: &str) -> bool {
+    /// indentation than `line`. `own` is a line between `line` and those above the cursor's.
+    fn is_beside_opener(self, own: Option<String>, line: &str) -> bool {
         let mut closed = 0;
-        for above in self.above() {
+        for above in own.into_iter().chain(self.above()) {
             let code = &above[..comment_start(&above, 0).unwrap_or(above.len())];
             let unmatched = Unmatched::of(code);
             let open = unmatched.missing;
@@ -542,6 +564,24 @@ mod tests {
         check("php", "<p><?php if ($a <b) ?>$0\n", "</p>", true);
         check("rust", "let a = \"<b>$0\n", "</i>\";", true);
         check("html", "$0\n", "</p>", false);
+        check("html", "<input value=\"a\"$0 />\n", "</input>", false);
+        check("typescriptreact", "<A b={c}$0 />\n", "</A>", false);
+        check("typescriptreact", "<A b={c}>$0\n", "</A>", true);
+    }
+
+    #[test]
+    fn nothing_is_closed_where_every_bracket_has_its_partner() {
+        let list = "fn f(a: u8$0,\n    b: u8) -> bool {\n    true\n}\n";
+        check("rust", list, ") -> bool {", false);
+        check("rust", list, ", c: u8", true);
+        let head = "function F($0{\n  a,\n  b\n}) {\n  return a;\n}\n";
+        check("javascript", head, ") ", false);
+        let block = "if a {\n    b();$0\n}\n";
+        check("rust", block, "\n}", false);
+        check("rust", "f(\n    a$0\n    b);\n", ");", false);
+        // A bracket is open: the user is still writing.
+        check("rust", "f(\n    a$0\n\ng();\n", ");", true);
+        check("rust", "// f(\nf(a$0\n", ");", true);
     }
 
     #[test]

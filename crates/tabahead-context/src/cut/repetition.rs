@@ -68,6 +68,14 @@ const MODIFIERS: [&str; 12] = [
     "private",
     "static",
 ];
+/// Words that begin a branch of a statement.
+const BRANCHES: [&str; 8] = [
+    "else", "elif", "elsif", "case", "default", "except", "catch", "finally",
+];
+/// Words and signs, other than brackets, that are a line of their own at the end of a block.
+const BLOCK_ENDS: [&str; 6] = ["end", "fi", "done", "esac", ";;", "end;"];
+/// Ends of comments of several lines.
+const COMMENT_ENDS: [&str; 3] = ["*/", "**/", "-->"];
 /// Quotes of multi-line strings.
 const LONG_QUOTES: [&str; 2] = ["\"\"\"", "'''"];
 /// Number of lines of a block to search in either direction.
@@ -131,6 +139,17 @@ impl Made<'_> {
         {
             return true;
         }
+        if is_word_closer(made.trim()) {
+            let mut lines =
+                (below..self.document.line_count().min(below + FAR)).map(|line| self.line(line));
+            let next = lines.find(|line| !line.trim().is_empty());
+            // The block inside another one ends with the same word.
+            let is_block = !COMMENT_ENDS.contains(&made.trim());
+            return next.is_some_and(|next| {
+                next.trim() == made.trim()
+                    && !(is_block && indentation(&next) != indentation(&made))
+            });
+        }
         if !has_words(added) {
             return false;
         }
@@ -145,6 +164,26 @@ impl Made<'_> {
                 is_in_block
             })
             .any(|below| below.trim() == made.trim() || below.trim() == added)
+    }
+
+    /// Returns whether the new line is the same branch as the one before it, as an `else` after an
+    /// `else`, or a `case` that is there already.
+    pub(super) fn repeats_branch(self) -> bool {
+        let made = self.line_made();
+        let branch = made.trim_start_matches(|c: char| c.is_whitespace() || c == '}');
+        let first = branch.split(|c: char| !c.is_alphanumeric()).next();
+        if !made.trim_end().ends_with(['{', ':'])
+            || !first.is_some_and(|first| BRANCHES.contains(&first))
+        {
+            return false;
+        }
+        let line = self.document.line_of(self.cursor);
+        let own = self.new_line().map(|_| self.before());
+        let others = (line.saturating_sub(BLOCK_LINES)..line).rev();
+        let mut above = own.into_iter().chain(others.map(|line| self.line(line)));
+        let head =
+            above.find(|line| !line.trim().is_empty() && indentation(line) <= indentation(&made));
+        head.is_some_and(|head| head.trim_end() == made.trim_end())
     }
 
     /// Returns whether the new line closes a block and nothing else, although the next line below
@@ -222,6 +261,13 @@ impl Made<'_> {
     fn line(self, line: usize) -> String {
         self.document.slice(self.document.line_range(line))
     }
+}
+
+/// Returns whether a line ends a block or a comment, and has no bracket for it.
+fn is_word_closer(line: &str) -> bool {
+    BLOCK_ENDS.contains(&line)
+        || COMMENT_ENDS.contains(&line)
+        || line.starts_with("</") && line.find('>').is_some_and(|end| end + 1 == line.len())
 }
 
 /// Returns the length in bytes of the white space that a line begins with.

@@ -68,6 +68,25 @@ pub(super) fn is_after_literal(before: &str, text: &str) -> bool {
     })
 }
 
+/// Returns whether the text ends the literal that is around the cursor, and begins another one that
+/// the quote after the cursor ends. What it puts between them may only join the two.
+pub(super) fn splits_literal(before: &str, text: &str, kept: &str) -> bool {
+    let Some((start, quote)) = open_literal(before) else {
+        return false;
+    };
+    let is_long = before[start..].starts_with(&quote.to_string().repeat(3));
+    if is_long || kept.matches(quote).count().is_multiple_of(2) {
+        return false;
+    }
+    let (Some(first), Some(last)) = (text.find(quote), text.rfind(quote)) else {
+        return false;
+    };
+    let joins = |c: char| is_operator(c) || c == ',';
+    let (ended, begun) = (text[first + 1..].trim_start(), text[..last].trim_end());
+    !text[..first].ends_with('\\')
+        && !(last > first && ended.starts_with(joins) && begun.ends_with(joins))
+}
+
 /// Returns whether a comment follows the cursor and the code before it is complete: it ends a
 /// statement or opens a block, or white space is between a value and the cursor.
 pub(super) fn is_before_comment(before: &str, kept: &str) -> bool {

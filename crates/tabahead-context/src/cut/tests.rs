@@ -1107,3 +1107,105 @@ fn an_object_of_json_does_not_end_with_a_comma() {
     assert!(!ends("json", "{\n  \"a\": $0\n  \"b\": 1\n}\n"));
     assert!(!ends("rust", "[\n  1$0\n]\n"));
 }
+
+#[test]
+fn a_block_inside_another_is_closed_where_the_outer_one_is_closed_below() {
+    assert_eq!(
+        accepted(
+            "fn f() {\n    for a in b {\n        c();$0\n}\n",
+            "\n    }\n"
+        ),
+        "fn f() {\n    for a in b {\n        c();\n    }$0\n}\n"
+    );
+    assert_eq!(
+        accepted("fn f() {\n    A {\n        b,\n    $0\n}\n", "}\n}"),
+        "fn f() {\n    A {\n        b,\n    }$0\n}\n"
+    );
+    assert_eq!(
+        accepted("f() {\n\tif a {\n\t\tb()$0\n}\n", "\n\t} else {\n"),
+        "f() {\n\tif a {\n\t\tb()\n\t} else {$0\n}\n"
+    );
+    // Each block has its end.
+    let whole = "f(|| {\n    if a {\n        b();$0\n    }\n});\n";
+    assert_eq!(accepted(whole, "\n    }"), "Silent(Empty)");
+    assert_eq!(
+        accepted("f(|| {\n        b();$0\n});\n", "\n        }"),
+        "Silent(Empty)"
+    );
+    // The closer belongs to no block.
+    let inner = "fn f() {\n    if a {\n        b();$0\n}\n";
+    assert_eq!(accepted(inner, "\n        }"), "Silent(Empty)");
+    assert_eq!(accepted(inner, "\n}"), "Silent(Empty)");
+}
+
+#[test]
+fn an_end_of_a_block_or_a_comment_is_not_suggested_twice() {
+    for (fixture, middle) in [
+        ("/**\n * a\n * @b C$0\n */\n", "\n */"),
+        ("/**\n * a\n $0\n */\n", "*/"),
+        ("  a)\n    b$0\n    ;;\n", "\n    ;;"),
+        ("<ul>\n  <a/>$0\n</ul>\n", "\n</ul>"),
+        ("if a then\n  b$0\nfi\n", "\nfi"),
+    ] {
+        assert_eq!(
+            accepted(fixture, middle),
+            "Silent(RepeatsSuffix)",
+            "{fixture}"
+        );
+    }
+    assert_eq!(
+        accepted("def f\n  if a\n    b$0\nend\n", "\n  end"),
+        "def f\n  if a\n    b\n  end$0\nend\n"
+    );
+}
+
+#[test]
+fn a_branch_is_not_suggested_twice() {
+    for (fixture, middle) in [
+        ("} else {\n    a();\n$0\n", "} else {\n"),
+        ("} else {\n    a();$0\n", "\n} else {\n"),
+        ("  case 1:\n    return a;\n  $0\n", "case 1:\n"),
+        ("except A:\n    b()\n\n$0", "except A:\n"),
+    ] {
+        assert_eq!(accepted(fixture, middle), "Silent(Repetition)", "{fixture}");
+    }
+    assert_eq!(
+        accepted("  case 1:\n    a;\n  $0\n", "case 2:\n"),
+        "  case 1:\n    a;\n  case 2:$0\n"
+    );
+    assert_eq!(
+        accepted("if a {\n    b();\n}\nif c {\n    d();\n} $0\n", "else {\n"),
+        "if a {\n    b();\n}\nif c {\n    d();\n} else {$0\n"
+    );
+}
+
+#[test]
+fn no_statement_ends_before_the_next_call_of_its_chain() {
+    assert_eq!(
+        accepted("a$0\n    .b();\n", ".c();"),
+        "a.c()$0\n    .b();\n"
+    );
+    assert_eq!(
+        accepted("a.c()$0\n    .b();\n", ";"),
+        "Silent(RepeatsSuffix)"
+    );
+    assert_eq!(
+        accepted("a.c()$0\n    ?.b();\n", ";"),
+        "Silent(RepeatsSuffix)"
+    );
+    assert_eq!(accepted("a.c()$0\n    ..b\n", ";"), "a.c();$0\n    ..b\n");
+}
+
+#[test]
+fn a_literal_around_the_cursor_is_not_split() {
+    assert_eq!(accepted("f(\"{$0}\");\n", "\"a\":\"b\""), "Silent(Apart)");
+    assert_eq!(
+        accepted("a = \"b ($0)\"\n", "c=\"d\" e=\"f\""),
+        "Silent(Apart)"
+    );
+    assert_eq!(accepted("f(a = ''$0)\n", "'):\n"), "Silent(Apart)");
+    assert_eq!(
+        accepted("f(\"$0\", \"b\");\n", "a\", \"c"),
+        "f(\"a\"$0, \"b\");\n"
+    );
+}
