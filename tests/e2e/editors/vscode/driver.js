@@ -118,10 +118,20 @@ const json = JSON.stringify;
 const lineCount = (text) => text.split('\n').length;
 
 // Waits until the server has answered everything and computes nothing. The figures that it writes
-// are at most two seconds old.
+// are at most two seconds old. Beside other work a large model computes ahead slowly, so only a wait
+// without any progress fails.
 async function settled(workbench) {
   await pause(2_100);
-  return workbench.figures('the server to rest', (now) => now.generations.running === 0);
+  let counted = '';
+  let begin = Date.now();
+  return wait('the server to rest', () => {
+    const now = workbench.stats();
+    if (now && now.generations.running === 0) return now;
+    const tokens = JSON.stringify(now?.tokens);
+    if (tokens !== counted) [counted, begin] = [tokens, Date.now()];
+    if (Date.now() - begin > PATIENCE) throw new Error('waited in vain for the server to rest');
+    return null;
+  }, Infinity);
 }
 
 async function typesAndAccepts(workbench, window) {
