@@ -68,3 +68,18 @@ impl KeptAnswers {
         stats.cache_evicted = self.cache.evicted();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_too_long_is_tried_again_under_other_settings() {
+        let window = ContextKey(7);
+        let mut answers = KeptAnswers::new(1 << 20);
+        answers.refused(window);
+        assert!(answers.too_long.contains(&window));
+        answers.configure(1 << 20);
+        assert!(!answers.too_long.contains(&window));
+    }
+}

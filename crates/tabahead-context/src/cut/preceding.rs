@@ -579,6 +579,7 @@ mod tests {
         let block = "if a {\n    b();$0\n}\n";
         check("rust", block, "\n}", false);
         check("rust", "f(\n    a$0\n    b);\n", ");", false);
+        check("rust", "// f(\nif a {\n    b();$0\n}\n", "\n}", false);
         // A bracket is open: the user is still writing.
         check("rust", "f(\n    a$0\n\ng();\n", ");", true);
         check("rust", "// f(\nf(a$0\n", ");", true);

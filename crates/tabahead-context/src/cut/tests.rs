@@ -1010,6 +1010,11 @@ fn no_block_is_closed_whose_lines_go_on_below() {
             "Silent(Unfit)",
         ),
         (
+            "mod a {\nstruct A {\n    a: u8,$0\n    b: u8,\n}\n",
+            "\n}\n",
+            "Silent(Unfit)",
+        ),
+        (
             "f(|| {\n    a();\n$0\n\n    b();\n});\n",
             "});\n",
             "Silent(Unfit)",
@@ -1132,6 +1137,8 @@ fn a_block_inside_another_is_closed_where_the_outer_one_is_closed_below() {
         accepted("f(|| {\n        b();$0\n});\n", "\n        }"),
         "Silent(Empty)"
     );
+    let hanging = "    f(|| {\n        b();$0\n});\n";
+    assert_eq!(accepted(hanging, "\n    }"), "Silent(Empty)");
     // The closer belongs to no block.
     let inner = "fn f() {\n    if a {\n        b();$0\n}\n";
     assert_eq!(accepted(inner, "\n        }"), "Silent(Empty)");

@@ -1414,8 +1414,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: ANSWERS,
         piece: "self.too_long.clear();",
         becomes: "",
-        program: SPECULATOR,
-        test: LAW,
+        program: SPECULATION,
+        test: "answers::tests::what_was_too_long_is_tried_again_under_other_settings",
     },
     Mutant {
         rule: "Answers",
