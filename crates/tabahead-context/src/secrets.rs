@@ -37,6 +37,9 @@ const SHORTEST_BODY_LINE: usize = 16;
 /// Minimum length of the body's first line if the header is within other text.
 const SURE_BODY_LINE: usize = 32;
 
+/// Minimum length of the base64 in the body's first line if code is around it.
+const SURE_BODY_IN_CODE: usize = 40;
+
 /// Maximum number of lines between a variable's name and its value: its type and a description.
 const MOST_BETWEEN: u8 = 4;
 
@@ -61,8 +64,12 @@ pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
         return false;
     };
     let mut scan = Scan::at(document, line);
-    let is_awaited = matches!(scan.above, Above::Header { bare: true, .. });
-    (is_awaited && text.trim().is_empty()) || scan.next(&text) != Found::Nothing
+    let is_awaited = match scan.above {
+        Above::Header { bare, .. } => (bare && text.trim().is_empty()) || begins_literal(&text),
+        Above::Body(_) => begins_literal(&text),
+        _ => false,
+    };
+    is_awaited || scan.next(&text) != Found::Nothing
 }
 
 /// Returns whether a secret value is on one of `lines`, on the line below them, or on further lines
@@ -266,6 +273,7 @@ impl Scan {
         while first > 0
             && body < LONGEST_BODY
             && body_length(&text(first - 1)) >= SHORTEST_BODY_LINE
+            && begins_key(&text(first - 1)).is_none()
         {
             first -= 1;
             body += 1;
@@ -308,7 +316,7 @@ impl Scan {
         } else if let Above::Header { .. } | Above::Body(_) = above {
             let body = body_length(line);
             match above {
-                Above::Header { bare, .. } if body >= SURE_BODY_LINE || (bare && body > 0) => {
+                Above::Header { bare, .. } if is_first_of_body(line, bare) => {
                     self.body(1, body);
                     return Found::Line;
                 }
@@ -395,19 +403,49 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 /// Returns `None` unless the body of a private key begins below a line; otherwise whether the line
 /// holds nothing but the header.
 fn begins_key(line: &str) -> Option<bool> {
-    if line.starts_with('P') && line.starts_with("Private-Lines:") {
+    let text = line.trim_start_matches(|c: char| !c.is_alphanumeric());
+    if text.starts_with("Private-Lines:") {
         // The header of PuTTY's format.
         return Some(true);
     }
     let header = line::key_header(line)?;
     let before = line[..header.start].chars().any(char::is_alphanumeric);
     let after = line[header.end..].replace("\\n", "").replace("\\r", "");
-    (!after.chars().any(char::is_alphanumeric)).then_some(!before)
+    let is_followed = after.chars().any(char::is_alphanumeric);
+    (!after.contains("END ")).then_some(!before && !is_followed)
+}
+
+/// Returns whether a line below a key's header is the first of its body.
+fn is_first_of_body(line: &str, bare: bool) -> bool {
+    let plain = plain_length(line);
+    plain >= SURE_BODY_LINE || (bare && plain > 0) || body_length(line) >= SURE_BODY_IN_CODE
+}
+
+/// Returns whether a line has nothing but the beginning of a literal, perhaps in a call.
+fn begins_literal(line: &str) -> bool {
+    let line = line.trim();
+    line.contains(['"', '\'']) && !line.contains(char::is_whitespace) && !line.contains("---")
+}
+
+/// Returns the length of the base64 in a line that may belong to a key's body, whatever code or
+/// other text is around it; 0 if there is none.
+fn body_length(line: &str) -> usize {
+    let plain = plain_length(line);
+    if plain > 0 || line.len() < SHORTEST_BODY_LINE || line.contains("----") {
+        return plain;
+    }
+    let runs = line.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)));
+    let longest = runs.map(str::len).max().unwrap_or_default();
+    if longest >= SHORTEST_BODY_LINE {
+        longest
+    } else {
+        0
+    }
 }
 
 /// Returns the number of base64 characters in a line, if it has nothing else but what strings and
 /// comments put around them; otherwise 0.
-fn body_length(line: &str) -> usize {
+fn plain_length(line: &str) -> usize {
     let around = |c: char| c.is_whitespace() || "\"'`,;+()\\#*>|-".contains(c);
     let mut body = line.trim_matches(around);
     // Slashes may begin a comment. A body's own leading slashes do not matter for its length.

@@ -63,6 +63,13 @@ impl File {
         }
     }
 
+    /// Returns the same identity for a path that is a link to `real`: it is a secret if either is.
+    #[must_use]
+    pub fn leading_to(mut self, real: &str) -> Self {
+        self.is_secret |= is_secret(real);
+        self
+    }
+
     /// Returns the last component of the path.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()

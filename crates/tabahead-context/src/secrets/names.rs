@@ -121,13 +121,78 @@ const WORDS: [&str; 11] = [
 
 /// Returns whether a line ends with the name of a secret and its value comes below.
 pub(super) fn ends_with_name(line: &str) -> bool {
-    let line = line.trim_end();
+    let line = without_decoration(line);
     let line = line.strip_suffix(['-', '+']).unwrap_or(line);
     (line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line))
         || is_object_of_secrets(line)
         || begins_list_of_secrets(line)
+        || begins_block_of_secret(line)
         // The values of a secret of Kubernetes.
         || line == "data:"
+}
+
+/// Returns a line without what may follow its separator before the value: a comment, YAML's anchor,
+/// tag or indentation, or the opening of a literal of several lines.
+fn without_decoration(line: &str) -> &str {
+    let mut line = line.trim_end();
+    for sign in [" #", "\t#", " // "] {
+        if let Some((code, _)) = line.split_once(sign)
+            && code
+                .trim_end()
+                .ends_with([':', '(', '[', '=', '|', '>', '{'])
+        {
+            line = code.trim_end();
+        }
+    }
+    if let Some((before, last)) = line.rsplit_once([' ', '\t']) {
+        let is_yaml = last.starts_with(['&', '!']) && before.trim_end().ends_with(':');
+        let is_block = last.starts_with(['|', '>'])
+            && last[1..]
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b == b'-' || b == b'+');
+        if is_yaml || is_block && before.trim_end().ends_with(':') {
+            line = before.trim_end();
+        }
+    }
+    for open in ["\"\"\"", "'''", "`", "r#\"", "r\""] {
+        if let Some(before) = line.strip_suffix(open)
+            && before.trim_end().ends_with(['=', ':', '('])
+        {
+            return before.trim_end();
+        }
+    }
+    line
+}
+
+/// Returns whether a line opens what holds nothing but secrets: a section, a map of Go, a function
+/// that returns one, or a here-document.
+fn begins_block_of_secret(line: &str) -> bool {
+    const SECTIONS: [&str; 4] = ["[secrets]", "[passwords]", "[credentials]", "[tokens]"];
+
+    let is_here = || {
+        line.rsplit_once("<<").is_some_and(|(before, word)| {
+            let word = word.trim_start_matches(['-', '~', '"', '\'']);
+            word.starts_with(|c: char| c.is_ascii_uppercase())
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_'\"".contains(&b))
+                && is_named(before)
+        })
+    };
+    let is_function = || {
+        line.ends_with('{')
+            && line.split_once("()").is_some_and(|(before, _)| {
+                let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
+                let name = &before[before.trim_end_matches(is_of_name).len()..];
+                name.to_ascii_lowercase().ends_with("password") || name.ends_with("ecret")
+            })
+    };
+    SECTIONS
+        .iter()
+        .any(|section| line.eq_ignore_ascii_case(section))
+        || (line.ends_with("map[string]string{") && is_named(line))
+        || is_function()
+        || is_here()
 }
 
 /// Returns whether a line has the first value of a list, and a name of secrets before it.
@@ -177,7 +242,8 @@ fn is_object_of_secrets(line: &str) -> bool {
             .rsplit([' ', '\t'])
             .next()
             .unwrap_or_default();
-        KEYS.contains(&key.trim_matches(['{', '"', '\'']))
+        let key = key.trim_matches(['{', '"', '\'']);
+        KEYS.iter().any(|word| word.eq_ignore_ascii_case(key))
     })
 }
 

@@ -301,9 +301,16 @@ fn the_body_of_a_private_key_is_secret_whatever_text_is_around_its_lines() {
         ("key = \"\" +", ("    \"", "\\n\" +")),
         ("// the key:", ("// ", "")),
         ("KEY = [", ("  '", "',")),
+        ("KEY = (", ("    b\"", "\\n\"")),
+        ("x", ("    @\"", "\" + ")),
+        ("x", ("sb.append(\"", "\");")),
+        ("x", ("echo \"", "\" >> key")),
+        ("x", ("k = k & \"", "\" & vbCrLf & _")),
+        ("x", ("% ", "<br>")),
+        ("x", ("12:00:01 INFO ", "")),
     ] {
         let decorate = |line: &str| format!("{}{line}{}\n", around.0, around.1);
-        let lines: String = body(3).lines().map(decorate).collect();
+        let lines: String = body(3).lines().take(3).map(decorate).collect();
         let text = format!("{before}\n{}{lines}x = 1\n", decorate(begin));
         assert_eq!(seen(&text), format!("{before}\n{}x = 1\n", decorate(begin)));
     }
@@ -334,6 +341,60 @@ fn the_cursor_below_a_header_is_where_a_key_belongs() {
     assert!(at(1));
     assert!(!at(0) && !at(2));
     assert!(!holds_secret("-----BEGIN PRIVATE KEY-----\n\nx = 1\n"));
+}
+
+#[test]
+fn the_cursor_in_the_first_characters_of_a_line_of_a_key_is_where_it_belongs() {
+    let line = "AoIBAQC7VJTUt9Us8cKjMzEfYyjiWA4R4aM2bS1GB4t7NXp98C3SC6dVMvDuictG";
+    let header = "K = (\n    b\"-----BEGIN RSA PRIVATE KEY-----\\n\"\n";
+    for (body, is_secret) in [
+        ("    b\"r8p".to_owned(), true),
+        (format!("    b\"{line}\\n\"\n    b\"r8p"), true),
+        ("    return x".to_owned(), false),
+        ("    b\"-----END".to_owned(), false),
+    ] {
+        let text = header.to_owned() + &body;
+        let document = Document::new(&text, Version(0));
+        let found = holds_secret_at(&document, Offset(text.len()));
+        assert_eq!(found, is_secret, "{text}");
+    }
+}
+
+#[test]
+fn a_name_above_may_be_followed_by_a_comment_or_the_opening_of_a_literal() {
+    for open in [
+        "password:  # of prod",
+        "password: &pw",
+        "password: !!str",
+        "password: |2-",
+        "password: | # c",
+        "PASSWORD = (  # rotate",
+        "\"passwords\": [ // prod",
+        "password = \"\"\"",
+        "password = `",
+        "let password = r#\"",
+        "read -r PASSWORD <<EOF",
+        "PASSWORD=$(cat <<EOF",
+        "password = <<-EOT",
+        "PASSWORD = <<~TXT",
+        "[secrets]",
+        "[Tokens]",
+        "PASSWORDS = {",
+        "var passwords = map[string]string{",
+        "function getPassword() {",
+        "fn password() -> &'static str {",
+    ] {
+        check(&format!("{open}\n  \"⟦NqVwYS81VP7Hb1DX⟧\"\n"));
+    }
+    for open in [
+        "fn main() {",
+        "x = 1 # a",
+        "[package]",
+        "cat <<EOF",
+        "a = `",
+    ] {
+        check(&format!("{open}\n  \"NqVwYS81VP7Hb1DX\"\n"));
+    }
 }
 
 #[test]
@@ -415,13 +476,14 @@ fn a_very_long_line_decides_nothing_about_the_next_one() {
 proptest! {
     /// A scan that starts at any line is in the same state as one that started at the top.
     #[test]
-    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..21, 0..40)) {
+    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..25, 0..40)) {
         let long = "MIIE".repeat(5000);
         let lines = [
             "x = 1", "", "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj",
             "MIIEvQIBADANBgkqh", "4f2E=", "Version: 1", "password:", "-----END PRIVATE KEY-----",
             "k = \"-----BEGIN EC PRIVATE KEY-----\\n\" +", "- name: DB_PASSWORD", "key: token", "type: string", "value: x",
             &long, "\"tokens\": {", "  a: b", "  - a", "a", "tokens = [\"a\",", "data:",
+            "  b\"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjMIIEvQ\\n\"", "addLongFunctionName(\"-----BEGIN PRIVATE KEY-----\"", "[secrets]", "password = \"\"\"",
         ];
         let text: Vec<&str> = kinds.iter().map(|kind| lines[*kind]).collect();
         let document = Document::new(&text.join("\n"), Version(0));

@@ -79,7 +79,12 @@ pub(super) fn file(uri: &str, language: &str) -> File {
         }
         Err(_) => (Location::Elsewhere, decoded(uri)),
     };
-    File::new(location, &path, language)
+    let file = File::new(location, &path, language);
+    // A link may lead to a secret, whatever its own name is.
+    match std::fs::canonicalize(&path) {
+        Ok(real) if location == Location::Disk => file.leading_to(&real.to_string_lossy()),
+        _ => file,
+    }
 }
 
 /// Decodes percent escapes in a path; bytes that are not UTF-8 become replacement characters.

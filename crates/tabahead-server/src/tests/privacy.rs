@@ -84,6 +84,34 @@ async fn secrets_giants_and_other_schemes_are_silent_and_never_reach_the_model()
     client.stop(0).await;
 }
 
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_link_to_a_secret_is_silent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at(".ssh")).expect("a folder");
+    for (name, link) in [
+        (".env", "plain.txt"),
+        (".ssh/work", "notes.txt"),
+        ("a.txt", "b.txt"),
+    ] {
+        std::fs::write(at(name), "a = ").expect("a file");
+        std::os::unix::fs::symlink(at(name), at(link)).expect("a link");
+    }
+    std::os::unix::fs::symlink(at(".ssh"), at("links")).expect("a link");
+    let mut client = Client::ready(generates("b")).await;
+    for (name, expected) in [
+        ("plain.txt", false),
+        ("notes.txt", false),
+        ("links/work", false),
+        ("b.txt", true),
+    ] {
+        let uri = format!("file://{}", at(name).display());
+        assert_eq!(is_answered(&mut client, &uri).await, expected, "{name}");
+    }
+    client.stop(0).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn settings_that_cannot_be_read_turn_everything_off() {
     let rules = r#""tabahead":{"languages":{"python":false}}"#;
