@@ -34,8 +34,9 @@ pub struct ServerConfig {
     pub embedded: &'static [u8],
     /// Base folders of `~` and of a model's relative path.
     pub folders: Folders,
-    /// Settings from the file, overridden by the editor's; `Value::Null` for none.
-    pub file: Value,
+    /// Settings from the file, overridden by the editor's; `Value::Null` for none. An error says why
+    /// the file cannot be read; then nothing is suggested.
+    pub file: Result<Value, String>,
     /// Settings from the command line, overriding the editor's; `Value::Null` for none.
     pub flags: Value,
     /// Folder in which the figures are left for `tabahead stats`; `None` leaves none.

@@ -55,8 +55,9 @@ pub struct SessionConfig {
     pub embedded: &'static [u8],
     /// Base folders of `~` and of a model's relative path.
     pub folders: Folders,
-    /// Settings from the file, overridden by the editor's; `Value::Null` for none.
-    pub file: Value,
+    /// Settings from the file, overridden by the editor's; `Value::Null` for none. An error says why
+    /// the file cannot be read; then nothing is suggested.
+    pub file: Result<Value, String>,
     /// Settings from the command line, overriding the editor's; `Value::Null` for none.
     pub flags: Value,
     /// Receives the newest figures from time to time; `None` publishes none.
@@ -362,7 +363,8 @@ impl SessionLoop {
     fn take_settings(&mut self, layer: EditorLayer, value: Value) {
         let (local, refused) = self.layers.take(layer, value, self.model.source());
         let suitability = self.layers.suitability();
-        self.notices.report_refused(refused, suitability);
+        self.notices
+            .report_refused(refused, suitability, self.layers.is_unreadable());
         match self.model.apply(local) {
             Relaunch::None => {}
             Relaunch::SameModel => self.figures.reset(self.requests.len()),

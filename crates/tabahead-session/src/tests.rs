@@ -43,7 +43,7 @@ impl Running {
         let config = SessionConfig {
             embedded: &[],
             folders: Folders::default(),
-            file: Value::Null,
+            file: Ok(Value::Null),
             flags: Value::Null,
             figures: Some(published),
             version: "0.0.0",

@@ -56,7 +56,7 @@ fn below_home(path: &Path, home: Option<&Path>) -> String {
 
 /// Names a model in a configuration file, which need not exist.
 fn name_in(file: &Path, model: &str) -> Result<()> {
-    let text = if file.exists() {
+    let text = if config::is_there(file) {
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
     } else {
         String::new()

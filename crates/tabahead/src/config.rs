@@ -23,6 +23,7 @@ use tabahead_session::{
     EMBEDDED, Folders, Recorder, Session, Setting, Settings, SettingsError, Suitability,
 };
 use tabahead_speculation::ComputedAhead;
+use tabahead_text::quoted;
 
 use crate::{
     args::{ConfigArgs, EngineArgs},
@@ -83,17 +84,19 @@ impl Error for WrongSettings {}
 /// One line with the file and the line that is wrong, or [`WrongSettings`].
 pub fn load(named: Option<&Path>) -> Result<Resolved> {
     let file_layer = match find(named) {
-        Some(file) if named.is_some() || file.exists() => read_layer(&file)?,
+        Some(file) if named.is_some() || is_there(&file) => read_layer(&file)?,
         _ => Value::Null,
     };
     Resolved::new(file_layer, Value::Null, folders(named)?)
 }
 
 /// Serves an editor until it exits. The editor's settings override the file's, and flags override
-/// both. Invalid settings of the file are reported to the editor, and the rest applies.
+/// both. Invalid settings of the file are reported to the editor, and the rest applies. If the file
+/// cannot be read at all, the editor is told, and nothing is suggested: a rule that keeps text from
+/// the model may be in it.
 ///
 /// # Errors
-/// When the file cannot be read at all, a flag is wrong, or the server cannot be started.
+/// When a flag is wrong, or the server cannot be started.
 pub fn run_server(
     named: Option<&Path>,
     args: &EngineArgs,
@@ -110,8 +113,11 @@ pub fn run_server(
         );
     }
     let file = match find(named) {
-        Some(file) if named.is_some() || file.exists() => parse_layer(&file)?,
-        _ => Value::Null,
+        // The editor shows what is wrong; a server that ends at once would not get that far.
+        Some(file) if named.is_some() || is_there(&file) => {
+            parse_layer(&file).map_err(|error| format!("{error:#}"))
+        }
+        _ => Ok(Value::Null),
     };
     // Flags belong to this call alone: if they are wrong, nothing is started.
     let flags = Resolved::new(Value::Null, Value::Null, folders(named)?)?.with_engine(args)?;
@@ -167,6 +173,26 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
     }
 }
 
+/// Returns whether there is something at the file's path, even if it cannot be read: only what does
+/// not exist means that all settings have their defaults.
+pub fn is_there(file: &Path) -> bool {
+    let leads_nowhere = |path: &Path| path.is_symlink() && !path.exists();
+    // An error, such as a link to itself or a file where a folder should be, is reported by reading.
+    file.try_exists().unwrap_or(true) || file.ancestors().any(leads_nowhere)
+}
+
+/// Loads the configuration as far as the choice of another model needs it: the file must be valid
+/// TOML, its settings need not be usable, and it need not exist.
+///
+/// # Errors
+/// One line with the file and the line that is wrong.
+pub fn load_to_change(named: Option<&Path>) -> Result<Resolved> {
+    if let Some(file) = find(named).filter(|file| is_there(file)) {
+        parse_layer(&file)?;
+    }
+    Resolved::new(Value::Null, Value::Null, folders(named)?)
+}
+
 fn read_layer(file: &Path) -> Result<Value> {
     let layer = parse_layer(file)?;
     let problems: Vec<SettingsError> = Settings::readable(&[&layer])
@@ -190,9 +216,25 @@ fn layer_from_toml(text: &str) -> Result<Value> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
-        let message = error.message().lines().next().unwrap_or_default();
-        anyhow!("line {line}: {message}")
+        anyhow!("line {line}: {}", problem_in(text, line, error.message()))
     })
+}
+
+/// Returns what is wrong in a line, counted from 1, that is not TOML: our own words where the value
+/// is missing, otherwise the parser's and the line.
+fn problem_in(text: &str, line: usize, message: &str) -> String {
+    let source = text.lines().nth(line - 1).unwrap_or_default().trim();
+    let before_comment = source.split('#').next().unwrap_or_default().trim_end();
+    if let Some(key) = before_comment.strip_suffix('=')
+        && !key.contains(['=', '"', '\''])
+    {
+        return format!("no value after '{} ='", quoted(key.trim_end(), 80));
+    }
+    let message = message.lines().next().unwrap_or_default();
+    if source.is_empty() {
+        return message.to_owned();
+    }
+    format!("{message}: `{}`", quoted(source, 120))
 }
 
 impl Resolved {
@@ -336,7 +378,7 @@ pub fn run(args: &ConfigArgs, named: Option<&Path>) -> Result<ExitCode> {
     if args.json {
         output::json(&json!({
             "file": file,
-            "found": file.as_ref().is_some_and(|file| file.exists()),
+            "found": file.as_ref().is_some_and(|file| is_there(file)),
             "settings": settings,
             "from_file": from_file(&config),
         }))?;
@@ -356,7 +398,7 @@ fn print(
 ) -> io::Result<()> {
     match file {
         Some(file) => {
-            let missing = if file.exists() {
+            let missing = if is_there(file) {
                 ""
             } else {
                 " (does not exist: all defaults)"

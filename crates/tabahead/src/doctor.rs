@@ -221,7 +221,7 @@ fn size_of(model: &Path) -> Option<u64> {
 
 fn configuration(named: Option<&Path>, config: &Result<Resolved>) -> Check {
     let place = match config::find(named) {
-        Some(file) if file.exists() => file.display().to_string(),
+        Some(file) if config::is_there(&file) => file.display().to_string(),
         Some(file) => format!("{} does not exist: all defaults", file.display()),
         None => "no HOME: all defaults".to_owned(),
     };

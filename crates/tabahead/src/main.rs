@@ -29,7 +29,7 @@ use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, ModelCommand},
     config::WrongSettings,
 };
 
@@ -73,6 +73,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Doctor(args) => doctor::run(&args, config),
         Command::Stats(args) => stats::run(&args),
         Command::Config(args) => config::run(&args, config),
+        Command::Model(command @ ModelCommand::Use { .. }) => {
+            model::run(&command, &config::load_to_change(config)?, config)
+        }
         Command::Model(command) => model::run(&command, &config::load(config)?, config),
         Command::Completions { shell } => {
             let mut script = Vec::new();

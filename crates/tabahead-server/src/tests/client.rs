@@ -92,7 +92,7 @@ impl Client {
                 home: Some(PathBuf::from("/people/ada")),
                 configuration: Some(PathBuf::from("/people/ada/.config/tabahead")),
             },
-            file: started.file,
+            file: Ok(started.file),
             flags: started.flags,
             stats_dir: started.stats_dir,
             version: "0.0.0",

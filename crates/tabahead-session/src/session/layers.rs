@@ -21,6 +21,8 @@ pub(super) struct SettingsLayers {
     embedded: &'static [u8],
     folders: Folders,
     file: Value,
+    /// Why the file cannot be read: it may hold a rule that keeps text from the model.
+    unreadable: Option<String>,
     initial: Value,
     pushed: Value,
     flags: Value,
@@ -34,13 +36,18 @@ impl SettingsLayers {
     pub(super) fn new(
         embedded: &'static [u8],
         folders: Folders,
-        file: Value,
+        file: Result<Value, String>,
         flags: Value,
     ) -> Self {
+        let (file, unreadable) = match file {
+            Ok(file) => (file, None),
+            Err(why) => (Value::Null, Some(why)),
+        };
         Self {
             embedded,
             folders,
             file,
+            unreadable,
             initial: Value::Null,
             pushed: Value::Null,
             flags,
@@ -69,14 +76,14 @@ impl SettingsLayers {
             (&self.flags, "command line"),
         ];
         let readable = Settings::readable(&layers.map(|(layer, _)| layer));
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.unreadable.iter().cloned().collect();
         for (number, problem) in &readable.problems {
             lines.push(format!("{problem} (in the {})", layers[*number].1));
         }
         self.settings = readable.settings;
         let (suitability, refused) = Suitability::new(&self.settings, &self.folders);
         lines.extend(refused.iter().map(ToString::to_string));
-        self.suitability = if readable.is_closed {
+        self.suitability = if readable.is_closed || self.unreadable.is_some() {
             suitability.closed()
         } else {
             suitability
@@ -103,6 +110,11 @@ impl SettingsLayers {
             local.model = model.clone();
         }
         local
+    }
+
+    /// Returns whether the configuration file cannot be read.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.unreadable.is_some()
     }
 
     /// Returns the settings.

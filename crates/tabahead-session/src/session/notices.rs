@@ -53,26 +53,40 @@ impl EditorNotices {
         self.problem = None;
     }
 
-    /// Shows which settings were refused, except those that the previous settings already had.
-    pub(super) fn report_refused(&mut self, mut lines: Vec<String>, suitability: &Suitability) {
-        /// Maximum number of messages at once; users do not read more.
+    /// Shows which settings were refused, except those that the previous settings already had. All
+    /// are one message, because an editor may show only the last one.
+    pub(super) fn report_refused(
+        &mut self,
+        mut lines: Vec<String>,
+        suitability: &Suitability,
+        file_is_unreadable: bool,
+    ) {
+        /// Maximum number of settings in a message; users do not read more.
         const MOST: usize = 8;
 
         if lines.len() > MOST {
             let more = lines.split_off(MOST - 1).len();
             lines.push(format!("{more} more settings cannot be used"));
         }
+        let mut new = Vec::new();
         for line in &lines {
             tracing::error!(line, "setting refused");
             if !self.refused.contains(line) {
-                let is_rule = PRIVACY.iter().any(|setting| line.contains(setting));
-                let closed = match suitability.is_closed() {
-                    true if is_rule => "; there are no suggestions until every rule can be read",
-                    true => "",
-                    false => "; every other setting holds",
-                };
-                self.report_again(format!("{line}{closed}"));
+                new.push(line.as_str());
             }
+        }
+        if !new.is_empty() {
+            let is_rule = |line: &&str| PRIVACY.iter().any(|setting| line.contains(setting));
+            let closed = if file_is_unreadable {
+                "; there are no suggestions until it is corrected"
+            } else if !suitability.is_closed() {
+                "; every other setting holds"
+            } else if new.iter().any(is_rule) {
+                "; there are no suggestions until every rule can be read"
+            } else {
+                ""
+            };
+            self.report_again(format!("{}{closed}", new.join("; ")));
         }
         self.refused = lines;
     }
