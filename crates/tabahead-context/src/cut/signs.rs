@@ -81,10 +81,12 @@ pub(super) fn splits_literal(before: &str, text: &str, kept: &str) -> bool {
     let (Some(first), Some(last)) = (text.find(quote), text.rfind(quote)) else {
         return false;
     };
+    if text[..first].ends_with('\\') {
+        return false;
+    }
     let joins = |c: char| is_operator(c) || c == ',';
     let (ended, begun) = (text[first + 1..].trim_start(), text[..last].trim_end());
-    !text[..first].ends_with('\\')
-        && !(last > first && ended.starts_with(joins) && begun.ends_with(joins))
+    first == last || !ended.starts_with(joins) || !begun.ends_with(joins)
 }
 
 /// Returns whether a comment follows the cursor and the code before it is complete: it ends a
