@@ -135,6 +135,73 @@ fn with_a_split_prefix_the_law_holds_and_a_key_costs_more() {
     assert!(tokens_per_key("inject, layout split", &arguments) > 2);
 }
 
+/// Returns the numbers in a cell of a table.
+fn numbers(cell: &str) -> Vec<f64> {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let parts = cell.split(|c| !is_number(c));
+    parts.filter_map(|part| part.parse().ok()).collect()
+}
+
+#[test]
+fn the_rows_of_the_readme_are_those_of_the_results() {
+    /// Rows of README, the row of RESULTS.md that each is from, which of its numbers, and how far
+    /// README may round them.
+    const ROWS: [(&str, &str, &[usize], f64); 5] = [
+        (
+            "accept to the next suggestion, p50 / p99",
+            "accept to next, p50 / p90 / p99 (ms)",
+            &[0, 2],
+            0.0,
+        ),
+        (
+            "request to answer, p90",
+            "request to answer, p50 / p90 / p99 (ms)",
+            &[1],
+            0.0,
+        ),
+        (
+            "suggestions unlike a fresh answer",
+            "shows unlike a fresh answer",
+            &[0],
+            0.0,
+        ),
+        (
+            "keys along a suggestion served at once",
+            "keys along a suggestion served at once",
+            &[0],
+            0.0,
+        ),
+        (
+            "wasted tokens per accept",
+            "wasted tokens per accept",
+            &[0],
+            0.5,
+        ),
+    ];
+    /// The columns of RESULTS.md that README has.
+    const COLUMNS: [usize; 4] = [0, 2, 3, 4];
+
+    let read = |path: &str| fs::read_to_string(folder().join(path)).expect("it is there");
+    let results = read("RESULTS.md");
+    let title = "\n### inject, virtual clock, the model's answers\n";
+    let (_, table) = results.split_once(title).expect("the table is there");
+    let (readme, results) = (Table(read("../../README.md")), Table(table.to_owned()));
+    for (ours, theirs, which, rounded) in ROWS {
+        let row = results.row(theirs);
+        for (cell, column) in readme.row(ours).into_iter().zip(COLUMNS) {
+            let (shown, exact) = (numbers(cell), numbers(row[column]));
+            let is_equal = shown.len() == which.len()
+                && (shown.iter().zip(which))
+                    .all(|(shown, &at)| (shown - exact[at]).abs() <= rounded);
+            assert!(
+                is_equal,
+                "{ours}: README has {cell}, RESULTS.md {}",
+                row[column]
+            );
+        }
+    }
+}
+
 /// A replay of accepts: its figures, and the page about them.
 struct Accepts {
     page: String,
