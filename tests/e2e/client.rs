@@ -56,6 +56,13 @@ impl Client {
         Self::greet(Self::spawn_as(&arguments), json!({}))
     }
 
+    /// Starts `tabahead lsp` with this configuration file and initializes it.
+    #[track_caller]
+    pub fn start_configured(file: &Path) -> Self {
+        let arguments = ["lsp".as_ref(), "--config".as_ref(), file.as_os_str()];
+        Self::greet(Self::spawn_as(&arguments), json!({}))
+    }
+
     #[track_caller]
     fn greet(mut client: Self, options: Value) -> Self {
         let answer = client.call("initialize", Self::initialize(options));

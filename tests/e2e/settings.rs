@@ -1,5 +1,7 @@
 //! Settings from the editor, and files in which the server stays silent.
 
+use std::{fs, path::Path};
+
 use serde_json::{Value, json};
 
 use crate::{buffer::Buffer, client::Client};
@@ -35,6 +37,39 @@ fn files_that_hold_secrets_are_never_shown_to_the_model() {
     is_answered(json!({}), &Buffer::new("plain.rs", "rust", TEXT));
     for name in [".env", ".env.local", "id_rsa", "server.pem", "tls.key"] {
         is_silent(json!({}), &Buffer::new(name, "rust", TEXT));
+    }
+}
+
+/// Checks that a server with this configuration file suggests nothing and shows `message`.
+#[track_caller]
+fn shows(file: &Path, message: &str) {
+    let mut client = Client::start_configured(file);
+    let buffer = Buffer::new("plain.rs", "rust", TEXT);
+    client.open(&buffer);
+    let answer = client.complete(&buffer);
+    assert_eq!(buffer.item(&answer), None);
+    let shown = client.take(|message| message["method"] == "window/showMessage");
+    let shown = shown["params"]["message"].as_str().expect("a text");
+    assert!(shown.contains(message), "{shown}");
+    assert!(
+        shown.ends_with("; there are no suggestions until it is corrected"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_configuration_file_that_cannot_be_read_is_shown_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    let text = "threads = 1\nmax_tokens = \n[languages]\nrust = false\n";
+    fs::write(&file, text).expect("written");
+    shows(&file, "config.toml: line 2: no value after 'max_tokens ='");
+    shows(&folder.path().join("missing.toml"), "cannot read");
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link.toml");
+        std::os::unix::fs::symlink(&link, &link).expect("linked");
+        shows(&link, "cannot read");
     }
 }
 

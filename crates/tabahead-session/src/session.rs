@@ -363,8 +363,7 @@ impl SessionLoop {
     fn take_settings(&mut self, layer: EditorLayer, value: Value) {
         let (local, refused) = self.layers.take(layer, value, self.model.source());
         let suitability = self.layers.suitability();
-        self.notices
-            .report_refused(refused, suitability, self.layers.is_unreadable());
+        self.notices.report_refused(refused, suitability);
         match self.model.apply(local) {
             Relaunch::None => {}
             Relaunch::SameModel => self.figures.reset(self.requests.len()),

@@ -37,13 +37,18 @@ struct Running {
 impl Running {
     /// Starts a session whose model always continues with `text`.
     fn start(text: &'static str) -> Self {
+        Self::with_file(Ok(Value::Null), text)
+    }
+
+    /// Starts such a session with the settings of a file.
+    fn with_file(file: Result<Value, String>, text: &'static str) -> Self {
         let (inbox, messages) = unbounded_channel();
         let (outbox, notices) = unbounded_channel();
         let (published, figures) = watch::channel(Value::Null);
         let config = SessionConfig {
             embedded: &[],
             folders: Folders::default(),
-            file: Ok(Value::Null),
+            file,
             flags: Value::Null,
             figures: Some(published),
             version: "0.0.0",
@@ -135,6 +140,31 @@ async fn what_the_rules_turn_off_reaches_no_model() {
         origin: None,
     };
     assert_eq!(running.request("A=").await, silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_of_settings_that_cannot_be_read_turns_everything_off() {
+    let why = "config.toml: line 2: no value after 'threads ='";
+    let mut running = Running::with_file(Err(why.to_owned()), "f();\n");
+    running.send(Message::Settings {
+        layer: EditorLayer::Initial,
+        value: json!({}),
+    });
+    running.open("/w/a.rs", "let a = ");
+    let silent = Answer::Silent {
+        reason: Silence::Unsuitable,
+        origin: None,
+    };
+    assert_eq!(running.request("let a = ").await, silent);
+    let problem = loop {
+        if let Some(Notice::Problem(line)) = running.notices.recv().await {
+            break line;
+        }
+    };
+    assert_eq!(
+        problem,
+        format!("{why}; there are no suggestions until it is corrected")
+    );
 }
 
 #[test]

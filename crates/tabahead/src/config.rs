@@ -92,8 +92,8 @@ pub fn load(named: Option<&Path>) -> Result<Resolved> {
 
 /// Serves an editor until it exits. The editor's settings override the file's, and flags override
 /// both. Invalid settings of the file are reported to the editor, and the rest applies. If the file
-/// cannot be read at all, the editor is told, and nothing is suggested: a rule that keeps text from
-/// the model may be in it.
+/// cannot be read at all, this is reported and nothing is suggested: a rule that keeps text from the
+/// model may be in it.
 ///
 /// # Errors
 /// When a flag is wrong, or the server cannot be started.

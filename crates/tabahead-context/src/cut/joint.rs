@@ -60,7 +60,14 @@ impl Meeting<'_> {
             let (text, kept) = (&self.text[spelled..], &self.after[covered..]);
             // Left-out closers are covered while the path is read, or they stay in front of what
             // the text spells.
-            let overlap = overlap(text, &self.after[self.left_out.max(covered)..]);
+            let rest = &self.after[self.left_out.max(covered)..];
+            // The `>` of a tag that the text begins is not the one behind the closers.
+            let has_own = rest.starts_with('>') && unopened_angle(self.before, text).is_none();
+            let overlap = if has_own && self.left_out > covered {
+                Overlap::none(text)
+            } else {
+                overlap(text, rest)
+            };
             if overlap.whole || kept.trim().is_empty() {
                 break (spelled + overlap.start, overlap.whole);
             }
@@ -292,6 +299,16 @@ struct Overlap {
     whole: bool,
 }
 
+impl Overlap {
+    /// Builds the overlap of a text of which nothing follows the cursor.
+    fn none(text: &str) -> Self {
+        Self {
+            start: text.len(),
+            whole: false,
+        }
+    }
+}
+
 /// Returns the longest end of `text` that `rest` begins with, whatever white space is between the
 /// characters.
 fn overlap(text: &str, rest: &str) -> Overlap {
@@ -306,10 +323,7 @@ fn overlap(text: &str, rest: &str) -> Overlap {
             whole: count == signs,
         })
     });
-    found.unwrap_or(Overlap {
-        start: text.len(),
-        whole: false,
-    })
+    found.unwrap_or(Overlap::none(text))
 }
 
 /// Returns how many characters of `rest`, white space aside, `end` spells; `None` if `rest` does

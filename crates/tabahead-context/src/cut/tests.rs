@@ -1216,3 +1216,9 @@ fn a_literal_around_the_cursor_is_not_split() {
         "f(\"a\"$0, \"b\");\n"
     );
 }
+
+#[test]
+fn a_tag_in_the_text_keeps_its_own_end() {
+    assert_eq!(accepted("<A b={$0}>\n", "<c>d</c>"), "<A b={<c>d</c>$0}>\n");
+    assert_eq!(accepted("<A b={$0}>\n", "c}>"), "<A b={c}$0>\n");
+}

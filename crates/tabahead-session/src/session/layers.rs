@@ -76,7 +76,12 @@ impl SettingsLayers {
             (&self.flags, "command line"),
         ];
         let readable = Settings::readable(&layers.map(|(layer, _)| layer));
-        let mut lines: Vec<String> = self.unreadable.iter().cloned().collect();
+        let mut lines = Vec::new();
+        if let Some(why) = &self.unreadable {
+            lines.push(format!(
+                "{why}; there are no suggestions until it is corrected"
+            ));
+        }
         for (number, problem) in &readable.problems {
             lines.push(format!("{problem} (in the {})", layers[*number].1));
         }
@@ -110,11 +115,6 @@ impl SettingsLayers {
             local.model = model.clone();
         }
         local
-    }
-
-    /// Returns whether the configuration file cannot be read.
-    pub(super) fn is_unreadable(&self) -> bool {
-        self.unreadable.is_some()
     }
 
     /// Returns the settings.

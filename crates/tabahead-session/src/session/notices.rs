@@ -55,12 +55,7 @@ impl EditorNotices {
 
     /// Shows which settings were refused, except those that the previous settings already had. All
     /// are one message, because an editor may show only the last one.
-    pub(super) fn report_refused(
-        &mut self,
-        mut lines: Vec<String>,
-        suitability: &Suitability,
-        file_is_unreadable: bool,
-    ) {
+    pub(super) fn report_refused(&mut self, mut lines: Vec<String>, suitability: &Suitability) {
         /// Maximum number of settings in a message; users do not read more.
         const MOST: usize = 8;
 
@@ -77,9 +72,7 @@ impl EditorNotices {
         }
         if !new.is_empty() {
             let is_rule = |line: &&str| PRIVACY.iter().any(|setting| line.contains(setting));
-            let closed = if file_is_unreadable {
-                "; there are no suggestions until it is corrected"
-            } else if !suitability.is_closed() {
+            let closed = if !suitability.is_closed() {
                 "; every other setting holds"
             } else if new.iter().any(is_rule) {
                 "; there are no suggestions until every rule can be read"

@@ -786,10 +786,10 @@ fn tabs_are_typed_along() {
             10ms   g1 generates "if a {\n\t\tfoo(b);\n\t\tbar(b);\n\t}\n\tint"
                    -> respond r1 "if a {" Miss
                    -> g1 is speculative now
-                   -> cancel g1
             145ms  becomes "fn f() {\n\tif a {$0}\n}\n"
             150ms  request r2
                    -> silent r2: nothing to add Some(Speculated)
+                   -> cancel g1
             155ms  becomes "fn f() {\n\tif a {\n\t\t$0\n\t}\n}\n"
             160ms  request r3
                    -> respond r3 "foo(b);" Speculated
