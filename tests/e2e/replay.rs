@@ -136,7 +136,7 @@ fn with_a_split_prefix_the_law_holds_and_a_key_costs_more() {
 }
 
 /// Returns the numbers in a cell of a table.
-fn numbers(cell: &str) -> Vec<f64> {
+fn numbers_in(cell: &str) -> Vec<f64> {
     let is_number = |c: char| c.is_ascii_digit() || c == '.';
     let parts = cell.split(|c| !is_number(c));
     parts.filter_map(|part| part.parse().ok()).collect()
@@ -189,7 +189,7 @@ fn the_rows_of_the_readme_are_those_of_the_results() {
     for (ours, theirs, which, rounded) in ROWS {
         let row = results.row(theirs);
         for (cell, column) in readme.row(ours).into_iter().zip(COLUMNS) {
-            let (shown, exact) = (numbers(cell), numbers(row[column]));
+            let (shown, exact) = (numbers_in(cell), numbers_in(row[column]));
             let is_equal = shown.len() == which.len()
                 && (shown.iter().zip(which))
                     .all(|(shown, &at)| (shown - exact[at]).abs() <= rounded);
