@@ -244,7 +244,7 @@ pub fn cut(state: &State, left_out: &str, path: &Path, at: usize, settings: &Cut
     if made.repeats_line_below() {
         return Cut::Silent(Silence::RepeatsSuffix);
     }
-    if made.closes_before_the_end() {
+    if made.closes_before_the_end() || made.ends_comment_early() {
         return Cut::Silent(Silence::Unfit);
     }
     if writes_secret(document, cursor, text, &after[joint.covered..]) {

@@ -9,7 +9,7 @@ use super::{
     balance::closes_too_much,
     repetition::indentation,
     signs::{
-        begins_block_after_value, comment, comment_start, has_statement_in_parentheses,
+        begins_block_after_value, comment, comment_start, has_statement_in_parentheses, is_quote,
         open_literal,
     },
     tags::{closes_other_element, is_ended_by_other, is_in_tag, is_markup},
@@ -101,13 +101,14 @@ impl Preceding<'_> {
         closes_other_element(&lines.join("\n"), text.len(), self.language)
     }
 
-    /// Returns whether `text` is an end tag inside the tag that the cursor is in.
+    /// Returns whether `text` has an end tag inside the tag that the cursor is in.
     fn is_end_in_tag(self, text: &str) -> bool {
-        is_markup(self.language)
-            && text.trim_start_matches([' ', '\t']).starts_with("</")
-            && is_in_tag(&self.before())
-            // Not a comparison in parentheses.
-            && Unmatched::of(self.before().rsplit('<').next().unwrap_or_default()).unopened == 0
+        let Some(end) = text.find("</").filter(|_| is_markup(self.language)) else {
+            return false;
+        };
+        let tag = with_empty_literals(&[&self.before(), &text[..end]].concat());
+        // Not a comparison in parentheses.
+        is_in_tag(&tag) && Unmatched::of(tag.rsplit('<').next().unwrap_or_default()).unopened == 0
     }
 
     /// Returns whether `text` begins with white space right after an opening bracket, in a file
@@ -287,6 +288,25 @@ impl Preceding<'_> {
         let above = (line.saturating_sub(LINES)..line).rev();
         above.map(move |line| self.document.slice(self.document.line_range(line)))
     }
+}
+
+/// Returns a line with empty literals.
+fn with_empty_literals(line: &str) -> String {
+    let mut code = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(start) = rest.find(is_quote) {
+        let quote = rest.as_bytes()[start];
+        let Some(length) = rest.as_bytes()[start + 1..]
+            .iter()
+            .position(|&byte| byte == quote)
+        else {
+            break;
+        };
+        code.push_str(&rest[..start]);
+        code.push_str("''");
+        rest = &rest[start + length + 2..];
+    }
+    code + rest
 }
 
 /// Returns whether more than one blank is within a line, as where code is aligned in columns.
@@ -567,6 +587,9 @@ mod tests {
         check("html", "<input value=\"a\"$0 />\n", "</input>", false);
         check("typescriptreact", "<A b={c}$0 />\n", "</A>", false);
         check("typescriptreact", "<A b={c}>$0\n", "</A>", true);
+        check("typescriptreact", "<A b={'<c>'}$0 />\n", "</A>", false);
+        check("typescriptreact", "<A b={'<c>'$0 />\n", "}</A>", false);
+        check("typescriptreact", "<A b={'<c>'$0\n", "}>d</A>", true);
     }
 
     #[test]

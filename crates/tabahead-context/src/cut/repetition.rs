@@ -211,6 +211,18 @@ impl Made<'_> {
             })
     }
 
+    /// Returns whether the text ends a block comment whose lines go on below.
+    pub(super) fn ends_comment_early(self) -> bool {
+        let comment = self.text.split_once("*/");
+        let is_end = comment.is_some_and(|(comment, _)| !comment.contains("/*"));
+        let below = self.document.line_of(self.cursor) + 1;
+        is_end && below < self.document.line_count() && {
+            let line = self.line(below);
+            let line = line.trim();
+            line == "*" || line.starts_with("* ") || line.starts_with("*/")
+        }
+    }
+
     /// Returns whether the new line repeats a definition of its block word for word. Copying leads
     /// to this when suggestions are accepted one after another: after the copied end of a function
     /// comes the next function, as in the original.

@@ -1222,3 +1222,14 @@ fn a_tag_in_the_text_keeps_its_own_end() {
     assert_eq!(accepted("<A b={$0}>\n", "<c>d</c>"), "<A b={<c>d</c>$0}>\n");
     assert_eq!(accepted("<A b={$0}>\n", "c}>"), "<A b={c}$0>\n");
 }
+
+#[test]
+fn no_comment_is_ended_whose_lines_go_on_below() {
+    check_table(&[
+        ("/*\n * a$0\n * b\n */\n", " c */", "Silent(Unfit)"),
+        ("/* a$0\n * b\n */\n", ". */", "Silent(Unfit)"),
+        ("/*\n * a$0\n", " c */", "/*\n * a c */$0\n"),
+        ("/*\n * a$0\n *b = 1;\n", " */", "/*\n * a */$0\n *b = 1;\n"),
+        ("f(); $0\n * b\n", "/* c */", "f(); /* c */$0\n * b\n"),
+    ]);
+}

@@ -537,6 +537,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         rule: "Text after the cursor",
+        off: "a comment may be ended whose lines go on below",
+        file: CUT,
+        piece: "|| made.ends_comment_early()",
+        becomes: "",
+        program: CONTEXT,
+        test: "cut::tests::no_comment_is_ended_whose_lines_go_on_below",
+    },
+    Mutant {
+        rule: "Text after the cursor",
         off: "the end of a comment may come twice",
         file: REPETITION,
         piece: "if is_word_closer(made.trim()) {",
