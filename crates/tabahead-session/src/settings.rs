@@ -459,6 +459,19 @@ impl Settings {
                 return invalid(key, &format!("it must be from {least} to {most}"));
             }
         }
+        let gates = [
+            ("gate.least_log_prob", self.gate.least_log_prob),
+            (
+                "gate.least_log_prob_at_end",
+                Some(self.gate.least_log_prob_at_end),
+            ),
+        ];
+        // No probability is above 1, so nothing would ever be shown.
+        for (key, least) in gates {
+            if least.is_some_and(|least| least > 0.0) {
+                return invalid(key, "it must be 0 or less");
+            }
+        }
         if self.model.is_empty() {
             return invalid(
                 "model",
@@ -1046,6 +1059,11 @@ mod tests {
             bounded += 1;
         }
         assert_eq!(bounded, 6);
+        for key in ["gate.least_log_prob", "gate.least_log_prob_at_end"] {
+            resolve(&[json!({ key: 0 })]);
+            let line = refused(json!({ key: 0.5 }));
+            assert!(line.contains(key) && line.contains("0 or less"), "{line}");
+        }
     }
 
     fn leaves(value: &Value, path: &str, keys: &mut Vec<String>) {
