@@ -61,7 +61,7 @@ impl Meeting<'_> {
             // Left-out closers are covered while the path is read, or they stay in front of what
             // the text spells.
             let rest = &self.after[self.left_out.max(covered)..];
-            // The `>` of a tag that the text begins is not the one behind the closers.
+            // The `>` of a tag that the text begins is not the one after the closers.
             let has_own = rest.starts_with('>') && unopened_angle(self.before, text).is_none();
             let overlap = if has_own && self.left_out > covered {
                 Overlap::none(text)
