@@ -214,6 +214,17 @@ class Window {
     return this.workbench.read(name);
   }
 
+  // Returns what a failure needs for its cause to be seen.
+  async describe() {
+    const focus = await this.page.evaluate(() => {
+      const names = [];
+      for (let part = document.activeElement; part && names.length < 4; part = part.parentElement) names.push(part.className);
+      return names;
+    });
+    const [status, screen, ghost] = [await this.status(), await this.screen(), await this.ghost()];
+    return `on the screen: ${JSON.stringify({ status, focus, ghost, screen: screen.split('\n').slice(-5) })}`;
+  }
+
   // Changes settings as a user does: in settings.json. They take effect when the file is saved.
   async changeSettings(changes, whose = 'User') {
     const values = { ...this.workbench.settings[whose], ...changes };
@@ -230,6 +241,8 @@ class Window {
     await wait('settings.json to be saved', () => this.page.evaluate(() => !document.querySelector('.tab.active.dirty')));
     await this.closeEditor();
     await this.page.waitForSelector('.tab[data-resource-name="settings.json"]', { state: 'detached', timeout: PATIENCE });
+    // Keys that come before the focus is back in the file are lost.
+    await wait('the focus', () => this.page.evaluate(() => Boolean(document.activeElement?.closest('.monaco-editor.focused'))));
   }
 
   // Returns the label of the status bar item for screen readers, which is its whole text.
@@ -279,6 +292,7 @@ async function inWindow(workbench, body, first) {
   } catch (error) {
     failure = error;
     await window?.shoot('failed').catch(() => {});
+    await window?.describe().then(console.error, () => {});
   } finally {
     await workbench.stop();
   }
