@@ -338,6 +338,7 @@ async function pauses(workbench, window) {
   await window.openFile('pause.py', lineCount(ORDERS), 9);
   await window.statusIs('tabahead is idle');
   await window.changeSettings({ 'tabahead.languages': { python: false } });
+  await window.focusIsBack();
   await window.statusIs('tabahead is paused: off for this language');
   await window.type('self.');
   // The editor asks only a while after a key.
@@ -345,6 +346,7 @@ async function pauses(workbench, window) {
   assert.equal(await window.ghost(), '');
   await window.shoot('paused');
   await window.changeSettings({ 'tabahead.languages': {} });
+  await window.focusIsBack();
   await window.statusIs('tabahead is idle');
   await window.type('nu');
   await window.shown();

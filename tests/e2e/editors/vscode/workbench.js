@@ -241,8 +241,12 @@ class Window {
     await wait('settings.json to be saved', () => this.page.evaluate(() => !document.querySelector('.tab.active.dirty')));
     await this.closeEditor();
     await this.page.waitForSelector('.tab[data-resource-name="settings.json"]', { state: 'detached', timeout: PATIENCE });
-    // Keys that come before the focus is back in the file are lost.
-    await wait('the focus', () => this.page.evaluate(() => Boolean(document.activeElement?.closest('.monaco-editor.focused'))));
+  }
+
+  // Waits until keys reach an editor; those that come before, as after a tab was closed, are lost.
+  focusIsBack() {
+    return wait('the focus', () => this.page.evaluate(() =>
+      Boolean(document.activeElement?.closest('.editor-group-container.active .monaco-editor.focused'))));
   }
 
   // Returns the label of the status bar item for screen readers, which is its whole text.
