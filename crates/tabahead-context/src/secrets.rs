@@ -7,14 +7,20 @@
 //!
 //! Knows no file names: the server decides which files are left alone as a whole. `line.rs` finds
 //! the values of a line; `issued.rs` knows the tokens of issuers, whose prefixes `tokens.rs` lists,
-//! `names.rs` the names of secrets, `commands.rs` addresses and command lines. `value.rs` finds how
-//! far a value extends, and `random.rs` whether it looks random.
+//! `names.rs` the names of secrets, `commands.rs` addresses and command lines, `bytes.rs` literals of
+//! bytes. `value.rs` finds how far a value extends, and `random.rs` whether it looks random. What a
+//! line implies for those below it is known by `names.rs`, `between.rs`, `tables.rs` and, for private
+//! keys, `keys.rs`.
 
+mod between;
+mod bytes;
 mod commands;
 mod issued;
+mod keys;
 mod line;
 mod names;
 mod random;
+mod tables;
 mod tokens;
 mod value;
 
@@ -22,7 +28,14 @@ use std::{borrow::Cow, ops::Range};
 
 use tabahead_text::{Document, Offset};
 
-use self::line::NameAbove;
+use self::{
+    between::{
+        begins_section, begins_with_operator, ends_section, ends_with_operand, is_aside, is_between,
+    },
+    keys::{SHORTEST_BODY_LINE, begins_key, body_length},
+    line::NamedAbove,
+    tables::Table,
+};
 
 /// Maximum number of lines in the body of a private key: 32 kB in lines of 64 characters.
 const LONGEST_BODY: u16 = 512;
@@ -30,15 +43,6 @@ const LONGEST_BODY: u16 = 512;
 /// Maximum number of lines between a key's header and its body: `Proc-Type`, `DEK-Info`, `Version`,
 /// and a blank one.
 const MOST_HEADERS: u8 = 8;
-
-/// Minimum length of a line of a key's body; a shorter line ends the body.
-const SHORTEST_BODY_LINE: usize = 16;
-
-/// Minimum length of the body's first line if the header is within other text.
-const SURE_BODY_LINE: usize = 32;
-
-/// Minimum length of the base64 in the body's first line if code is around it.
-const SURE_BODY_IN_CODE: usize = 40;
 
 /// Maximum number of lines between a variable's name and its value: its type and a description.
 const MOST_BETWEEN: u8 = 4;
@@ -64,9 +68,10 @@ pub fn holds_secret_at(document: &Document, offset: Offset) -> bool {
         return false;
     };
     let mut scan = Scan::at(document, line);
+    let begins_line_of_key = keys::begins_literal(&text) || keys::is_empty_comment(&text);
     let is_awaited = match scan.above {
-        Above::Header { bare, .. } => (bare && text.trim().is_empty()) || begins_literal(&text),
-        Above::Body(_) => begins_literal(&text),
+        Above::Header { bare, .. } => (bare && text.trim().is_empty()) || begins_line_of_key,
+        Above::Body { .. } => begins_line_of_key,
         _ => false,
     };
     is_awaited || scan.next(&text) != Found::Nothing
@@ -207,30 +212,86 @@ pub(crate) struct Scan {
 enum Above {
     #[default]
     Nothing,
-    /// They end with a name and a separator: the value comes next.
-    Name,
+    /// They end with a name and a separator, followed by this many comments: the value comes next.
+    Name(u8),
     /// They end with a name and a separator, followed by this many lines with values: further ones may
     /// follow.
     Items(u8),
     /// They end with an entry that names a variable, followed by this many lines: the next entry
     /// may be its value.
     Entry(u8),
+    /// They end with the beginning of a section of secrets, followed by this many of its lines.
+    Section(u8),
+    /// They end with rows of a table that has a column of secrets.
+    Table(Table),
+    /// They end with a variable that has the name of a secret, followed by this many lines that
+    /// begin with operators.
+    Operand(u8),
     /// They end with a key's header, followed by `lines` lines. `bare` if the header is alone on
     /// its line.
     Header { bare: bool, lines: u8 },
-    /// They end with this many lines of a key's body.
-    Body(u16),
+    /// They end with this many lines of a key's body. Its base64 is at `column` if code is around
+    /// it.
+    Body { lines: u16, column: u16 },
 }
 
 impl Above {
-    /// Returns what a line that belongs to no key implies for the next one.
+    /// Returns what a line that belongs to no key implies for the next one, whatever is above it.
     fn of(line: &str) -> Self {
-        if names::ends_with_name(line) {
-            Self::Name
+        if let Some(table) = Table::headed_by(line) {
+            Self::Table(table)
+        } else if begins_section(line) {
+            Self::Section(0)
+        } else if names::ends_with_name(line) {
+            Self::Name(0)
         } else if names::is_name_entry(line) {
             Self::Entry(0)
         } else {
             Self::Nothing
+        }
+    }
+
+    /// Returns what is above the next line if a line implies nothing on its own.
+    fn below(self, line: &str) -> Self {
+        match self {
+            Self::Name(lines) if lines < MOST_BETWEEN && is_aside(line) => Self::Name(lines + 1),
+            Self::Items(lines) if lines < MOST_ITEMS && is_aside(line) => Self::Items(lines + 1),
+            Self::Name(_) | Self::Items(_) if names::ends_list(line) => Self::Nothing,
+            Self::Name(lines) if names::is_item(line) => Self::Items(lines + 1),
+            Self::Items(lines) if lines < MOST_ITEMS && names::is_item(line) => {
+                Self::Items(lines + 1)
+            }
+            Self::Name(_) if is_between(line) => Self::Entry(1),
+            Self::Entry(lines) if lines < MOST_BETWEEN && (is_between(line) || is_aside(line)) => {
+                Self::Entry(lines + 1)
+            }
+            Self::Section(lines) if lines < MOST_ITEMS && !ends_section(line) => {
+                Self::Section(lines + 1)
+            }
+            Self::Table(table) => table.below(line).map_or(Self::Nothing, Self::Table),
+            _ if ends_with_operand(line) => Self::Operand(0),
+            Self::Operand(lines) if lines < MOST_BETWEEN && begins_with_operator(line) => {
+                Self::Operand(lines + 1)
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Returns the values in a line that it names.
+    fn named(self, line: &str) -> NamedAbove {
+        let is_named = match self {
+            Self::Name(_) => true,
+            Self::Items(_) => names::is_item(line),
+            Self::Entry(_) => names::is_value_entry(line),
+            Self::Section(_) => !ends_section(line),
+            Self::Operand(_) => begins_with_operator(line),
+            Self::Table(table) => return NamedAbove::Cells(table.secret_cells(line)),
+            _ => false,
+        };
+        if is_named {
+            NamedAbove::Everything
+        } else {
+            NamedAbove::Nothing
         }
     }
 }
@@ -241,25 +302,11 @@ impl Scan {
         if let Some(scan) = Self::of_key(document, line) {
             return scan;
         }
-        let text = |line: usize| short_line(document, line).unwrap_or_default();
-        let mut first = line;
-        for above in (0..line).rev().take(1 + usize::from(MOST_ITEMS)) {
-            // A longer line implies nothing for the next one.
-            let Some(content) = short_line(document, above) else {
-                break;
-            };
-            if Above::of(&content) != Above::Nothing {
-                first = above;
-                break;
-            }
-            if !is_between(&content) && !names::is_item(&content) {
-                break;
-            }
-        }
+        let first = first_that_matters(document, line);
         // A line that names something may itself be one of a key's headers.
         let mut scan = Self::of_key(document, first).unwrap_or_default();
         for line in first..line {
-            scan.next(&text(line));
+            scan.pass(&short_line(document, line).unwrap_or_default());
         }
         scan
     }
@@ -286,11 +333,11 @@ impl Scan {
             if begins_key(&above).is_some() {
                 let mut scan = Self::default();
                 for line in first - 1..line {
-                    scan.next(&text(line));
+                    scan.pass(&text(line));
                 }
                 return Some(scan);
             }
-            if !is_header(&above) {
+            if !keys::is_header(&above) {
                 break;
             }
             first -= 1;
@@ -301,77 +348,119 @@ impl Scan {
 
     /// Reads the next line and returns what is secret in it.
     pub(crate) fn next(&mut self, line: &str) -> Found {
-        let above = std::mem::take(&mut self.above);
-        let name = match above {
-            Above::Name => NameAbove::Given,
-            Above::Items(_) if names::is_item(line) => NameAbove::Given,
-            Above::Entry(_) if names::is_value_entry(line) => NameAbove::Given,
-            _ => NameAbove::Absent,
+        let above = self.above;
+        if self.pass(line) == KeyPart::Body {
+            return Found::Line;
+        }
+        let named = match (above.named(line), self.above) {
+            (NamedAbove::Everything, _) => NamedAbove::Everything,
+            (_, Above::Table(table)) if table.may_have_rows_in_heading() => {
+                NamedAbove::Cells(table.secret_cells(line))
+            }
+            (named, _) => named,
         };
+        Found::of(line::values(line, &named))
+    }
+
+    /// Reads the next line for what it implies for those below it.
+    fn pass(&mut self, line: &str) -> KeyPart {
+        let above = std::mem::take(&mut self.above);
         if line.len() > LONGEST_LINE {
-            return Found::of(line::values(line, name));
+            return KeyPart::Other;
         }
         if let Some(bare) = begins_key(line) {
             self.above = Above::Header { bare, lines: 0 };
-        } else if let Above::Header { .. } | Above::Body(_) = above {
-            let body = body_length(line);
-            match above {
-                Above::Header { bare, .. } if is_first_of_body(line, bare) => {
-                    self.body(1, body);
-                    return Found::Line;
-                }
-                Above::Header { bare, lines } if lines < MOST_HEADERS && is_header(line) => {
-                    let lines = lines + 1;
-                    self.above = Above::Header { bare, lines };
-                    return Found::Nothing;
-                }
-                Above::Body(lines) if body > 0 && lines < LONGEST_BODY => {
-                    self.body(lines + 1, body);
-                    return Found::Line;
-                }
-                _ => {}
-            }
+            return KeyPart::Other;
         }
-        if self.above == Above::Nothing {
-            self.above = match (Above::of(line), above) {
-                (Above::Nothing, Above::Entry(lines))
-                    if lines < MOST_BETWEEN && is_between(line) =>
-                {
-                    Above::Entry(lines + 1)
-                }
-                (Above::Nothing, Above::Name | Above::Items(_)) if names::ends_list(line) => {
-                    Above::Nothing
-                }
-                (Above::Nothing, Above::Name) if names::is_item(line) => Above::Items(1),
-                (Above::Nothing, Above::Items(lines))
-                    if lines < MOST_ITEMS && names::is_item(line) =>
-                {
-                    Above::Items(lines + 1)
-                }
-                (Above::Nothing, Above::Name) if is_between(line) => Above::Entry(1),
-                (own, _) => own,
-            };
+        let key = match above {
+            Above::Header { bare, lines } => below_header(line, bare, lines),
+            Above::Body { lines, column } => below_body(line, lines, column),
+            _ => None,
+        };
+        if let Some((part, below)) = key {
+            self.above = below;
+            return part;
         }
-        Found::of(line::values(line, name))
-    }
-
-    fn body(&mut self, lines: u16, length: usize) {
-        if length >= SHORTEST_BODY_LINE {
-            self.above = Above::Body(lines);
-        }
+        self.above = match Above::of(line) {
+            Above::Nothing => above.below(line),
+            own => own,
+        };
+        KeyPart::Other
     }
 
     /// Returns a number for what is above, for digests.
     pub(crate) fn number(self) -> u64 {
-        match self.above {
-            Above::Nothing => 0,
-            Above::Name => 1,
-            Above::Items(lines) => 20 + u64::from(lines),
-            Above::Entry(lines) => 50 + u64::from(lines),
-            Above::Header { bare, lines } => 2 + 2 * u64::from(lines) + u64::from(bare),
-            Above::Body(lines) => 100 + u64::from(lines),
+        let (kind, lines) = match self.above {
+            Above::Nothing => (0, 0),
+            Above::Name(lines) => (1, u64::from(lines)),
+            Above::Items(lines) => (2, u64::from(lines)),
+            Above::Entry(lines) => (3, u64::from(lines)),
+            Above::Section(lines) => (4, u64::from(lines)),
+            Above::Table(table) => (5, table.number()),
+            Above::Operand(lines) => (6, u64::from(lines)),
+            Above::Header { bare, lines } => (7, u64::from(lines) << 1 | u64::from(bare)),
+            Above::Body { lines, column } => (8, u64::from(lines) << 16 | u64::from(column)),
+        };
+        kind << 60 | lines
+    }
+}
+
+/// Whether a line belongs to the body of a private key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyPart {
+    Body,
+    Other,
+}
+
+/// Returns what a line is below the header of a key and `lines` lines, and what it leaves for the next
+/// one; `None` if it does not belong there.
+fn below_header(line: &str, bare: bool, lines: u8) -> Option<(KeyPart, Above)> {
+    if keys::is_surely_body(line) || bare && keys::is_plain_body(line) {
+        return Some((KeyPart::Body, below_line_of_body(line, 1)));
+    }
+    let lines = lines + 1;
+    (lines <= MOST_HEADERS && keys::is_header(line))
+        .then_some((KeyPart::Other, Above::Header { bare, lines }))
+}
+
+/// Returns the same for a line below `lines` lines of a key's body.
+fn below_body(line: &str, lines: u16, column: u16) -> Option<(KeyPart, Above)> {
+    if body_length(line) > 0 {
+        return (lines < LONGEST_BODY)
+            .then(|| (KeyPart::Body, below_line_of_body(line, lines + 1)));
+    }
+    keys::is_last_of_body(line, column).then_some((KeyPart::Body, Above::Nothing))
+}
+
+fn below_line_of_body(line: &str, lines: u16) -> Above {
+    if body_length(line) < SHORTEST_BODY_LINE {
+        return Above::Nothing;
+    }
+    let column = keys::column_in_code(line);
+    Above::Body { lines, column }
+}
+
+/// Returns the line from which on a scan that starts with nothing above has the same above `line` as
+/// one that starts at the top.
+fn first_that_matters(document: &Document, line: usize) -> usize {
+    // What a line implies, whatever is above it, replaces what was above. It lasts for `MOST_ITEMS`
+    // lines, and keeps operands from counting for as long.
+    let reach = usize::from(MOST_ITEMS + MOST_BETWEEN) + 2;
+    for above in (0..line).rev().take(reach) {
+        // A longer line implies nothing for the next one.
+        let Some(content) = short_line(document, above) else {
+            return above + 1;
+        };
+        if Above::of(&content) != Above::Nothing {
+            return above;
         }
     }
+    let mut first = line.saturating_sub(1);
+    let is_operation = |line| short_line(document, line).is_some_and(|l| begins_with_operator(&l));
+    while first > 0 && line - first <= usize::from(MOST_BETWEEN) && is_operation(first) {
+        first -= 1;
+    }
+    first
 }
 
 /// Returns a line's text, unless it is too long.
@@ -398,87 +487,6 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         rest = Some(&text[next..]);
         Some(&text[..end])
     })
-}
-
-/// Returns `None` unless the body of a private key begins below a line; otherwise whether the line
-/// holds nothing but the header.
-fn begins_key(line: &str) -> Option<bool> {
-    let text = line.trim_start_matches(|c: char| !c.is_alphanumeric());
-    if text.starts_with("Private-Lines:") {
-        // The header of PuTTY's format.
-        return Some(true);
-    }
-    let header = line::key_header(line)?;
-    let before = line[..header.start].chars().any(char::is_alphanumeric);
-    let after = line[header.end..].replace("\\n", "").replace("\\r", "");
-    let is_followed = after.chars().any(char::is_alphanumeric);
-    (!after.contains("END ")).then_some(!before && !is_followed)
-}
-
-/// Returns whether a line below a key's header is the first of its body.
-fn is_first_of_body(line: &str, bare: bool) -> bool {
-    let plain = plain_length(line);
-    plain >= SURE_BODY_LINE || (bare && plain > 0) || body_length(line) >= SURE_BODY_IN_CODE
-}
-
-/// Returns whether a line has nothing but the beginning of a literal, perhaps in a call.
-fn begins_literal(line: &str) -> bool {
-    let line = line.trim();
-    line.contains(['"', '\'']) && !line.contains(char::is_whitespace) && !line.contains("---")
-}
-
-/// Returns the length of the base64 in a line that may belong to a key's body, whatever code or
-/// other text is around it; 0 if there is none.
-fn body_length(line: &str) -> usize {
-    let plain = plain_length(line);
-    if plain > 0 || line.len() < SHORTEST_BODY_LINE || line.contains("----") {
-        return plain;
-    }
-    let runs = line.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)));
-    let longest = runs.map(str::len).max().unwrap_or_default();
-    if longest >= SHORTEST_BODY_LINE {
-        longest
-    } else {
-        0
-    }
-}
-
-/// Returns the number of base64 characters in a line, if it has nothing else but what strings and
-/// comments put around them; otherwise 0.
-fn plain_length(line: &str) -> usize {
-    let around = |c: char| c.is_whitespace() || "\"'`,;+()\\#*>|-".contains(c);
-    let mut body = line.trim_matches(around);
-    // Slashes may begin a comment. A body's own leading slashes do not matter for its length.
-    body = body.trim_start_matches('/').trim_start();
-    for escape in ["\\n", "\\r"] {
-        body = body.strip_suffix(escape).unwrap_or(body);
-    }
-    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-    if body.bytes().all(is_base64) {
-        body.len()
-    } else {
-        0
-    }
-}
-
-/// Returns whether a line may be between a key's header and its body: `Name: value`, or a blank
-/// line.
-fn is_header(line: &str) -> bool {
-    let line = line.trim();
-    line.is_empty()
-        || line.split_once(':').is_some_and(|(name, _)| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-')
-        })
-}
-
-/// Returns whether a line may be between a variable's name and its value: another entry of the same
-/// variable.
-fn is_between(line: &str) -> bool {
-    let entry = line.trim_start();
-    entry.starts_with(|c: char| c.is_alphabetic() || c == '"')
-        && entry.contains([':', '='])
-        && !names::is_value_entry(line)
-        && begins_key(line).is_none()
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@
 use std::ops::Range;
 
 use super::{
+    bytes::literals_of_bytes,
     commands::{password_of_address, password_of_option},
     issued::token,
+    keys::ends_with_tag_of_key,
     names::is_named,
     random::{SHORTEST, is_random},
     value::{SHORTEST_TOKEN, is_checksum, is_hexadecimal, is_value, whole_value},
@@ -25,6 +27,9 @@ const NAMES_OF_PHRASES: [&str; 5] = [
 
 /// Minimum number of words in such a phrase.
 const SHORTEST_PHRASE: usize = 12;
+
+/// Minimum length in base64 of a number of a key: 256 bits.
+const SHORTEST_NUMBER: usize = 40;
 
 /// Returns whether a character ends a value.
 pub(super) fn is_delimiter(c: char) -> bool {
@@ -65,16 +70,30 @@ const DELIMITERS: [bool; 256] = {
     is_one
 };
 
-/// Whether the lines above a line name its value as a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NameAbove {
-    Given,
-    Absent,
+/// The values of a line that the lines above it name as secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NamedAbove {
+    Nothing,
+    Everything,
+    /// What is in these cells of a table.
+    Cells(Vec<Range<usize>>),
 }
 
-/// Returns the secret values of a line, from left to right and disjoint.
-pub(super) fn values(line: &str, name: NameAbove) -> Vec<Range<usize>> {
-    let named = name == NameAbove::Given;
+impl NamedAbove {
+    fn holds(&self, at: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Everything => true,
+            Self::Cells(cells) => cells.iter().any(|cell| cell.contains(&at)),
+        }
+    }
+}
+
+/// Returns the secret values of a line, from left to right and disjoint. `named` are those that the
+/// lines above name.
+pub(super) fn values(line: &str, named: &NamedAbove) -> Vec<Range<usize>> {
+    let is_secret =
+        |value: &Range<usize>| named.holds(value.start) || is_named(&line[..value.start]);
     let mut found: Vec<Range<usize>> = Vec::new();
     let bytes = line.as_bytes();
     // A value may extend over values that were found before it and over later ones.
@@ -100,9 +119,11 @@ pub(super) fn values(line: &str, name: NameAbove) -> Vec<Range<usize>> {
             } else if (is_random(&bytes[run.clone()]) || is_hexadecimal(&bytes[run.clone()]))
                 && is_value(line, &run)
                 && !is_checksum(&line[..start], &line[run.clone()])
-                && (named || is_named(&line[..start]) || is_signed_address(&line[..start]))
+                && (is_secret(&run) || is_signed_address(&line[..start]))
             {
                 add(whole_value(line, run));
+            } else if let Some(value) = number_of_key(line, run) {
+                add(value);
             }
         }
         if let Some(value) = bytes.get(at).and_then(|byte| literal.read(at, *byte))
@@ -110,18 +131,37 @@ pub(super) fn values(line: &str, name: NameAbove) -> Vec<Range<usize>> {
             && !is_checksum(&line[..value.start], &line[value.clone()])
             && !line[value.clone()].contains("://")
             && !(line[value.clone()].contains('&') && line[value.clone()].contains('='))
-            && (named || is_named(&line[..value.start]))
+            && is_secret(&value)
         {
             add(value);
         }
         start = at + line[at..].chars().next().map_or(1, char::len_utf8);
     }
+    for value in literals_of_bytes(line) {
+        if is_secret(&value) && !is_checksum(&line[..value.start], &line[value.clone()]) {
+            put_in(&mut found, value);
+        }
+    }
     if let Some(body) = key_in_line(line).or_else(|| phrase(line)) {
-        found.retain(|value| value.end <= body.start || body.end <= value.start);
-        found.push(body);
-        found.sort_by_key(|value| value.start);
+        put_in(&mut found, body);
     }
     found
+}
+
+/// Puts a value into its place among those that do not overlap it, and in the place of the others.
+fn put_in(found: &mut Vec<Range<usize>>, value: Range<usize>) {
+    found.retain(|other| other.end <= value.start || value.end <= other.start);
+    let at = found.partition_point(|other| other.start < value.start);
+    found.insert(at, value);
+}
+
+/// Returns the secret number of a key in XML that a run begins.
+fn number_of_key(line: &str, run: Range<usize>) -> Option<Range<usize>> {
+    let is_number = run.len() >= SHORTEST_NUMBER
+        && ends_with_tag_of_key(&line[..run.start])
+        && is_random(&line.as_bytes()[run.clone()]);
+    let end = line[run.end..].find('<').map_or(run.end, |at| run.end + at);
+    is_number.then_some(run.start..end)
 }
 
 /// Finds literals that hold delimiters, but neither white space nor escapes: a password may contain

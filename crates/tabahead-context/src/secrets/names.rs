@@ -1,6 +1,6 @@
 //! Names of secrets, and whether one is before a value or above it.
 
-use super::tokens::Beginnings;
+use super::{between::is_password_field, tokens::Beginnings};
 
 /// Maximum distance between a value and its name, in bytes.
 const NAME_REACH: usize = 64;
@@ -123,7 +123,9 @@ const WORDS: [&str; 11] = [
 pub(super) fn ends_with_name(line: &str) -> bool {
     let line = without_decoration(line);
     let line = line.strip_suffix(['-', '+']).unwrap_or(line);
-    (line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) && is_named(line))
+    let ends_with_operator = || line.ends_with("??") || line.ends_with(" or");
+    ((line.ends_with(['=', ':', '(', '|', '>', '\\', '[']) || ends_with_operator())
+        && is_named(line))
         || is_object_of_secrets(line)
         || begins_list_of_secrets(line)
         || begins_block_of_secret(line)
@@ -248,11 +250,12 @@ fn is_object_of_secrets(line: &str) -> bool {
 }
 
 /// Returns whether a line is an entry that names a variable, and the name is that of a secret:
-/// `- name: DB_PASSWORD`, `variable "db_password" {`.
+/// `- name: DB_PASSWORD`, `variable "db_password" {`, `type="password"`.
 pub(super) fn is_name_entry(line: &str) -> bool {
     let of_terraform = || line.trim_start().strip_prefix("variable ");
     let entry = entry_of(line, &["name", "key", "parameterkey"]).or_else(of_terraform);
     entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' ', '{'])))
+        || is_password_field(line)
 }
 
 /// Returns whether a line is an entry with a variable's value: `value: …`.
@@ -283,6 +286,12 @@ pub(super) fn is_named(before: &str) -> bool {
     let near = before.as_bytes();
     let near = &near[near.len().saturating_sub(NAME_REACH)..];
     holds_word(near) || holds_name(near) || (!near.is_ascii() && holds_foreign_name(near))
+}
+
+/// Returns whether the heading of a column is the name of a secret.
+pub(super) fn is_heading_of_secrets(heading: &str) -> bool {
+    let text = heading.trim_matches(|c: char| !c.is_alphanumeric());
+    is_named(text) || WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 fn holds_foreign_name(text: &[u8]) -> bool {

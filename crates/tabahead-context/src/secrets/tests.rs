@@ -157,7 +157,77 @@ fn a_random_value_is_secret_after_a_name_that_is_used_for_secrets() {
         "new Stripe(\"⟦NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKp⟧\");",
         "rclone obscure ⟦x8kQ2vT9zLm4⟧",
         "  tls.key: ⟦NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKp⟧",
+        "PASSWORD = b'⟦x8kQ2vT9zLm4⟧'",
+        "secret_key = b\"⟦\\x9f\\x86\\xd0\\x81\\x88L}e\\x9a/\\xea\\xa0⟧\"",
+        "app.secret_key = b'⟦_5#y2L\"F4Q8z\\n\\xec]/⟧'",
+        "const TOKEN: &[u8] = b\"⟦\\x4e\\x71\\x56\\x77\\x59\\x53\\x38\\x31⟧\";",
+        "x = b\"\\x9f\\x86\\xd0\\x81\\x88\\x4c\\x7d\\x65\"",
+        "token = b\"\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\"",
+        "#define WRITE_KEY \"\\x73\\x65\\x72\\x76\\x65\\x72\\x20\\x77\\x72\\x69\\x74\\x65\"",
+        "password = \"\\xd0\\xbf\\xd0\\xb0\\xd1\\x80\\xd0\\xbe\\xd0\\xbb\\xd1\\x8c\"",
+        "token = b\"the\\x20first\\x20word\"",
+        "password = \"C:\\\\x86\\\\program\\\\notes\"",
+        "INSERT INTO users (name, password) VALUES ('me', '⟦x8kQ2vT9zLm4⟧'), ('you', '⟦NqVwYS81VP7Hb1DX⟧');",
     ]);
+}
+
+#[test]
+fn the_values_of_a_column_are_secret_below_the_name_of_a_secret() {
+    check_all(&[
+        "name,password,commit\nme,⟦x8kQ2vT9zLm4⟧,NqVwYS81VP7Hb1DX\nyou,⟦NqVwYS81VP7Hb1DX⟧,x8kQ2vT9zLm4\n",
+        "\"name\";\"api_key\"\n\"a;b\";\"⟦x8kQ2vT9zLm4⟧\"\n",
+        "name\ttoken\nme\t⟦x8kQ2vT9zLm4⟧\n",
+        "| User | Password | Note |\n|------|:--------:|------|\n| me | `⟦x8kQ2vT9zLm4⟧` | NqVwYS81VP7Hb1DX |\n",
+        "user | API key\n--- | ---\nme | ⟦x8kQ2vT9zLm4⟧\n",
+        "INSERT INTO users (name, password) VALUES\n  ('me', '⟦x8kQ2vT9zLm4⟧'),\n  ('it''s, you', '⟦NqVwYS81VP7Hb1DX⟧');\n",
+        "insert into users\n  (id, token, sha)\nvalues\n  (f(1, 2), '⟦x8kQ2vT9zLm4⟧', 'NqVwYS81VP7Hb1DX');\n",
+        "db.execute(\"INSERT INTO a (id, pw) VALUES\"\n           \"(1, '⟦x8kQ2vT9zLm4⟧')\")\n",
+        // A table ends where a line has not as many cells.
+        "name,password\n\nme,x8kQ2vT9zLm4\n",
+        "name,password\na,b,c\nme,x8kQ2vT9zLm4\n",
+        "name,commit\nme,x8kQ2vT9zLm4\n",
+        "f(name, password)\nf(me, x8kQ2vT9zLm4)\n",
+        "In short, the token is a word,\nand so, x8kQ2vT9zLm4\n",
+        "INSERT INTO users (name, sha) VALUES\n  ('me', 'x8kQ2vT9zLm4');\n",
+    ]);
+    let row = "me,x8kQ2vT9zLm4\n";
+    let left = |rows: usize| seen(&["name,password\n", &row.repeat(rows)].concat());
+    assert_eq!(left(17).matches("x8kQ").count(), 0);
+    assert_eq!(left(18).matches("x8kQ").count(), 1);
+}
+
+#[test]
+fn the_secret_numbers_of_a_key_in_xml_are_secret() {
+    let number = "uB3kQ2vT9zLm4x8kQ2vT9NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKp";
+    check(&format!(
+        "<RSAKeyValue><Modulus>{number}==</Modulus><P>⟦{number}==⟧</P><InverseQ>⟦{number}⟧</InverseQ><D>⟦{number}⟧</D></RSAKeyValue>"
+    ));
+    check(&format!(
+        "  <Q>⟦{number}=⟧</Q>\n  <DP>\n⟦    {number}\n    {number}\n⟧  </DP>\n"
+    ));
+    check("<P>NqVwYS81VP7Hb1DX8pPd5khx</P><D>\nNqVwYS81VP7Hb1DX8pPd5khx\n");
+}
+
+#[test]
+fn each_value_of_a_section_of_secrets_is_secret() {
+    for open in [
+        "enum Secrets {",
+        "export class Secrets {",
+        "object AppSecrets {",
+        "public static class Secrets : Base\n{",
+        "class Secrets(Enum):",
+        "module Passwords",
+        "pub(crate) mod api_keys {",
+    ] {
+        check(&format!(
+            "{open}\n    static let mail: String = \"⟦NqVwYS81VP7Hb1DX⟧\"\n\n    /* b */\n    fun b() = f(1, \"⟦8pPd5khxE3pyIgKp⟧\")\n}}\nval c = \"8pPd5khxE3pyIgKp\"\n"
+        ));
+    }
+    for open in ["class SecretsTest {", "enum Tokens {", "import Secrets"] {
+        check(&format!(
+            "{open}\n    static let mail: String = \"NqVwYS81VP7Hb1DX\"\n"
+        ));
+    }
 }
 
 #[test]
@@ -308,9 +378,12 @@ fn the_body_of_a_private_key_is_secret_whatever_text_is_around_its_lines() {
         ("x", ("k = k & \"", "\" & vbCrLf & _")),
         ("x", ("% ", "<br>")),
         ("x", ("12:00:01 INFO ", "")),
+        ("x", ("REM ", "")),
+        ("x", ("-- ", "")),
+        ("x", ("; ", "")),
     ] {
         let decorate = |line: &str| format!("{}{line}{}\n", around.0, around.1);
-        let lines: String = body(3).lines().take(3).map(decorate).collect();
+        let lines: String = body(3).lines().map(decorate).collect();
         let text = format!("{before}\n{}{lines}x = 1\n", decorate(begin));
         assert_eq!(seen(&text), format!("{before}\n{}x = 1\n", decorate(begin)));
     }
@@ -340,6 +413,28 @@ fn the_cursor_below_a_header_is_where_a_key_belongs() {
     let at = |line: usize| holds_secret_at(&document, document.line_range(line).start);
     assert!(at(1));
     assert!(!at(0) && !at(2));
+    let body = body(1);
+    let body = body.lines().next().expect("a line");
+    for sign in ["#", "//", "%", "REM", "rem", "--", ";", "*", "'"] {
+        let header = format!("{sign} -----BEGIN PRIVATE KEY-----\n{sign} Version: 1\n");
+        for (text, is_secret) in [
+            (format!("{header}{sign} "), true),
+            (format!("{header}{sign}"), true),
+            (format!("{header}{sign} MIIE"), true),
+            (format!("{header}{sign} {body}\n{sign} "), true),
+            (format!("{header}{sign} {body}\n{sign} r8p"), true),
+            (
+                format!("{header}{sign} {body}\n{sign} -----END PRIVATE KEY-----\n{sign} "),
+                false,
+            ),
+            (format!("{header}{sign} a comment."), false),
+            (format!("{header}x = 1"), false),
+        ] {
+            let document = Document::new(&text, Version(0));
+            let found = holds_secret_at(&document, Offset(text.len()));
+            assert_eq!(found, is_secret, "{text}");
+        }
+    }
     assert!(!holds_secret("-----BEGIN PRIVATE KEY-----\n\nx = 1\n"));
 }
 
@@ -358,6 +453,34 @@ fn the_cursor_in_the_first_characters_of_a_line_of_a_key_is_where_it_belongs() {
         let found = holds_secret_at(&document, Offset(text.len()));
         assert_eq!(found, is_secret, "{text}");
     }
+}
+
+#[test]
+fn comments_attributes_and_operators_may_be_between_a_name_and_its_value() {
+    check_all(&[
+        "password:\n  # of the first server\n  ⟦NqVwYS81VP7Hb1DX⟧\n",
+        "SECRET_KEY = (\n    // rotate me\n    \"⟦NqVwYS81VP7Hb1DX⟧\"\n)",
+        "tokens = [\n    \"⟦NqVwYS81VP7Hb1DX⟧\",\n    # the other one\n    \"⟦8pPd5khxE3pyIgKp⟧\",\n]",
+        "- name: DB_PASSWORD\n  # of staging\n  value: ⟦NqVwYS81VP7Hb1DX⟧\n",
+        "enum Secrets {\n  @Internal\n  Mail = \"⟦NqVwYS81VP7Hb1DX⟧\",\n}",
+        "export enum AppSecrets {\n  Mail = \"⟦NqVwYS81VP7Hb1DX⟧\",\n}",
+        "const p = process.env.PASSWORD\n  || \"⟦NqVwYS81VP7Hb1DX⟧\";",
+        "os.environ.get(\"API_TOKEN\")\n    or \"⟦NqVwYS81VP7Hb1DX⟧\"",
+        "$password\n    = '⟦NqVwYS81VP7Hb1DX⟧';",
+        "<input type=\"password\"\n       value=\"⟦NqVwYS81VP7Hb1DX⟧\">",
+        "the first password\nor \"NqVwYS81VP7Hb1DX\"",
+        "process.env.PASSWORD ??\n  \"⟦NqVwYS81VP7Hb1DX⟧\"",
+        "process.env.PASSWORD\n  ?? process.env.MAIL\n  ?? \"⟦NqVwYS81VP7Hb1DX⟧\"",
+        "env::var(\"API_TOKEN\")\n    .unwrap_or_else(|_| \"⟦NqVwYS81VP7Hb1DX⟧\".into())",
+        "<input id='a' type='password' class='b'\n       name='c'\n       value='⟦NqVwYS81VP7Hb1DX⟧'>",
+        "const PASSWORD: &str =\n    #[cfg(test)]\n    // of May\n    \"⟦NqVwYS81VP7Hb1DX⟧\";",
+        "password =\n  [Obsolete]\n  \"⟦NqVwYS81VP7Hb1DX⟧\"",
+        "process.env.HOST\n  || \"NqVwYS81VP7Hb1DX\";",
+        "process.env.PASSWORD\nx = \"NqVwYS81VP7Hb1DX\";",
+        "password:\n----------\n  NqVwYS81VP7Hb1DX is the commit\n",
+        "{ type: \"token\",\n  value: \"NqVwYS81VP7Hb1DX\" }",
+        "enum Tokens {\n  Mail = \"NqVwYS81VP7Hb1DX\",\n}",
+    ]);
 }
 
 #[test]
@@ -476,7 +599,7 @@ fn a_very_long_line_decides_nothing_about_the_next_one() {
 proptest! {
     /// A scan that starts at any line is in the same state as one that started at the top.
     #[test]
-    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..25, 0..40)) {
+    fn the_lines_above_are_classified_alike_from_every_start(kinds in prop::collection::vec(0_usize..41, 0..60)) {
         let long = "MIIE".repeat(5000);
         let lines = [
             "x = 1", "", "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj",
@@ -484,6 +607,9 @@ proptest! {
             "k = \"-----BEGIN EC PRIVATE KEY-----\\n\" +", "- name: DB_PASSWORD", "key: token", "type: string", "value: x",
             &long, "\"tokens\": {", "  a: b", "  - a", "a", "tokens = [\"a\",", "data:",
             "  b\"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjMIIEvQ\\n\"", "addLongFunctionName(\"-----BEGIN PRIVATE KEY-----\"", "[secrets]", "password = \"\"\"",
+            "process.env.PASSWORD", "  || \"NqVwYS81VP7Hb1DX\"", "# mine", "@Value", "enum Secrets {", "type=\"password\"",
+            "name,password", "me,x8kQ2vT9zLm4", "INSERT INTO a (b, token) VALUES", "(1, 'x8kQ2vT9zLm4'),", "my_token", "<D>",
+            "sb.append(\"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjMIIEvQ\\n\");", "sb.append(\"4f2E=\");", "REM", "| a | password |",
         ];
         let text: Vec<&str> = kinds.iter().map(|kind| lines[*kind]).collect();
         let document = Document::new(&text.join("\n"), Version(0));

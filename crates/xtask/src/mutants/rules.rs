@@ -1187,7 +1187,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Secrets",
         off: "only the first value of a list is one",
         file: SECRETS_ITSELF,
-        piece: "(Above::Nothing, Above::Name) if names::is_item(line) => Above::Items(1),",
+        piece: "Self::Name(lines) if names::is_item(line) => Self::Items(lines + 1),",
         becomes: "",
         program: CONTEXT,
         test: "secrets::tests::each_value_of_a_list_of_secrets_is_secret",
