@@ -32,8 +32,10 @@ pub struct File {
     pub path: String,
     /// LSP language id; empty when unknown.
     pub language: String,
-    /// Whether the path is a secret's. Computed once, because it is needed for all open documents
-    /// at each key.
+    /// The canonical path that `path` leads to, if it is a link.
+    real: Option<String>,
+    /// Whether the path or the language is a secret's. Computed once, because it is needed for all
+    /// open documents at each key.
     is_secret: bool,
 }
 
@@ -57,17 +59,25 @@ impl File {
         let path = canonical(path);
         Self {
             location,
-            is_secret: is_secret(&path),
+            is_secret: is_secret(&path) || names::is_language_of_secrets(language),
             path,
+            real: None,
             language: language.to_owned(),
         }
     }
 
-    /// Returns the same identity for a path that is a link to `real`: it is a secret if either is.
+    /// Returns the same identity for a path that is a link to `real`: it is a secret if either is, and
+    /// rules hold for both.
     #[must_use]
     pub fn leading_to(mut self, real: &str) -> Self {
         self.is_secret |= is_secret(real);
+        self.real = Some(canonical(real)).filter(|real| *real != self.path);
         self
+    }
+
+    /// Returns the paths that a rule may match.
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.path.as_str()).chain(self.real.as_deref())
     }
 
     /// Returns the last component of the path.
@@ -185,7 +195,7 @@ impl Suitability {
             Some(Unsuitable::LanguageOff)
         } else if self.is_closed {
             Some(Unsuitable::RuleUnread)
-        } else if !self.paths.is_enabled(&file.path) {
+        } else if !self.paths.is_enabled(file.paths()) {
             Some(Unsuitable::PathOff)
         } else {
             None
@@ -202,7 +212,7 @@ impl Suitability {
     /// Returns whether a path is a secret's or turned off by a rule: no text from there may be
     /// shown to a model or recorded.
     pub fn is_private(&self, path: &str) -> bool {
-        is_secret(path) || self.is_closed || !self.paths.is_enabled(&canonical(path))
+        is_secret(path) || self.is_closed || !self.paths.is_enabled([canonical(path).as_str()])
     }
 
     fn is_language_on(&self, language: &str) -> bool {
@@ -265,6 +275,40 @@ mod tests {
             let why = Suitability::default().unsuitable(&file, 10);
             assert_eq!(why, Some(Unsuitable::Secret));
         }
+    }
+
+    #[test]
+    fn the_editors_language_says_that_a_file_holds_secrets() {
+        let all = Suitability::default();
+        for language in ["dotenv", "pem", "ssh_config", "netrc"] {
+            let file = File::new(Location::Disk, "/w/settings", language);
+            assert_eq!(all.unsuitable(&file, 10), Some(Unsuitable::Secret));
+        }
+        // Settings of any kind are properties; their name decides.
+        let properties = |name| File::new(Location::Disk, name, "properties");
+        assert_eq!(all.unsuitable(&properties("/w/log.properties"), 10), None);
+        assert_eq!(
+            all.unsuitable(&properties("/w/.env"), 10),
+            Some(Unsuitable::Secret)
+        );
+    }
+
+    #[test]
+    fn a_rule_holds_for_a_link_and_for_what_it_leads_to() {
+        let rule = |glob: &str, enabled: bool| json!({"glob": glob, "enabled": enabled});
+        let why = |rules: Vec<serde_json::Value>| {
+            let link = file("/w/a.rs").leading_to("/private/w/a.rs");
+            some(json!({"paths": rules})).unsuitable(&link, 1)
+        };
+        let off = Some(Unsuitable::PathOff);
+        assert_eq!(why(vec![rule("/private/**", false)]), off);
+        assert_eq!(why(vec![rule("/w/**", false)]), off);
+        // The last rule that matches either decides, so what is turned on by its link stays on.
+        assert_eq!(why(vec![rule("**", false), rule("/w/**", true)]), None);
+        assert_eq!(
+            why(vec![rule("/w/**", true), rule("/private/**", false)]),
+            off
+        );
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! Conversion between the protocol's types and ours: no state, no order.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::json;
 use tabahead_session::{File, Location};
@@ -81,10 +86,22 @@ pub(super) fn file(uri: &str, language: &str) -> File {
     };
     let file = File::new(location, &path, language);
     // A link may lead to a secret, whatever its own name is.
-    match std::fs::canonicalize(&path) {
-        Ok(real) if location == Location::Disk => file.leading_to(&real.to_string_lossy()),
+    match real(Path::new(&path)) {
+        Some(real) if location == Location::Disk => file.leading_to(&real.to_string_lossy()),
         _ => file,
     }
+}
+
+/// Returns the path without links. A file that is not saved yet is where its folder is.
+fn real(path: &Path) -> Option<PathBuf> {
+    let in_folder = || {
+        Some(
+            fs::canonicalize(path.parent()?)
+                .ok()?
+                .join(path.file_name()?),
+        )
+    };
+    fs::canonicalize(path).ok().or_else(in_folder)
 }
 
 /// Decodes percent escapes in a path; bytes that are not UTF-8 become replacement characters.

@@ -104,6 +104,7 @@ async fn a_link_to_a_secret_is_silent() {
         ("plain.txt", false),
         ("notes.txt", false),
         ("links/work", false),
+        ("links/not-saved-yet", false),
         ("b.txt", true),
     ] {
         let uri = format!("file://{}", at(name).display());

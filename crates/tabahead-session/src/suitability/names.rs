@@ -566,9 +566,66 @@ const STEMS: [&str; 21] = [
     "recoverykeys",
 ];
 
+/// LSP language ids, and types of file in Vim, of files that hold secrets, whatever their names.
+const LANGUAGES: [&str; 11] = [
+    "dotenv",
+    "env",
+    "pem",
+    "netrc",
+    "ssh_config",
+    "ssh-config",
+    "sshconfig",
+    "htpasswd",
+    "pgpass",
+    "terraform-vars",
+    "opentofu-vars",
+];
+
+/// Words for a copy or a version, besides `MEANINGLESS`.
+const VERSIONS: [&str; 9] = [
+    "another",
+    "prev",
+    "previous",
+    "kopie",
+    "copie",
+    "copia",
+    "kopia",
+    "副本",
+    "コピー",
+];
+
+/// What file managers put before the name of a copy.
+const COPIES_OF: [&str; 4] = ["copy of ", "kopie von ", "copie de ", "copia de "];
+
+/// Returns whether a document in a language is secret, whatever its name.
+pub(super) fn is_language_of_secrets(language: &str) -> bool {
+    LANGUAGES.contains(&language)
+}
+
+/// Returns a character of a name as people read it: `None` if it has no width.
+fn as_read(c: char) -> Option<char> {
+    /// Distance between a character of full width and the one that it looks like.
+    const FULL_WIDTH: u32 = 0xfee0;
+
+    let c = match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - FULL_WIDTH)?,
+        c => c,
+    };
+    match c {
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' => None,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' => None,
+        '\u{fe00}'..='\u{fe0f}' => None,
+        '\u{2024}' | '\u{3002}' | '\u{fe52}' | '\u{ff61}' | '\u{a4f8}' => Some('.'),
+        '\u{a0}' | '\u{202f}' | '\u{3000}' => Some(' '),
+        '\\' => Some('/'),
+        c => Some(c),
+    }
+}
+
 /// Returns whether a path, with `/` or `\`, is one of those that hold keys and passwords.
 pub fn is_secret(path: &str) -> bool {
-    let path = format!("/{}", path.to_lowercase().replace('\\', "/"));
+    let path: String = path.to_lowercase().chars().filter_map(as_read).collect();
+    let path = format!("/{path}");
     let path = path.trim_end_matches(['/', '.', ' ']);
     let mut folders: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let name = folders.pop().unwrap_or_default();
@@ -604,8 +661,12 @@ fn shorter(name: &str) -> Option<&str> {
     {
         return Some(shorter);
     }
-    // A lock file of Emacs.
-    if let Some(shorter) = name.strip_prefix(".#") {
+    let before = COPIES_OF.iter().chain(&[".#"]);
+    // A lock file of Emacs, or a copy.
+    if let Some(shorter) = before.copied().find_map(|before| name.strip_prefix(before)) {
+        return Some(shorter);
+    }
+    if let Some(shorter) = without_version(name) {
         return Some(shorter);
     }
     let (_, extension) = split(name);
@@ -613,6 +674,23 @@ fn shorter(name: &str) -> Option<&str> {
         || DATA.contains(&extension)
         || extension.bytes().all(|digit| digit.is_ascii_digit());
     (is_no_kind && !extension.is_empty()).then(|| &name[..name.len() - extension.len() - 1])
+}
+
+/// Returns the name without the version that people, systems and browsers put after it: `.env copy`,
+/// `prod.env-old`, `key.pem (1)`, `.env~1`; `None` if there is none.
+fn without_version(name: &str) -> Option<&str> {
+    const SEPARATORS: [char; 5] = [' ', '-', '_', '~', '('];
+    const COPIES: [&str; 6] = ["copy", "old", "bak", "bkp", "backup", "orig"];
+
+    let at = name.rfind(SEPARATORS)?;
+    let (before, version) = (&name[..at], name[at + 1..].trim_end_matches(')'));
+    let number = version.strip_prefix('v').unwrap_or(version);
+    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    let is_version = is_number || MEANINGLESS.contains(&version) || VERSIONS.contains(&version);
+    // Without an extension before it, a word after a hyphen is more often a part of the name.
+    let is_whole_word = !name[at..].starts_with(['-', '_']) || COPIES.contains(&version);
+    (is_version && (is_whole_word || before.contains('.')))
+        .then(|| before.trim_end_matches(SEPARATORS).trim_end_matches('.'))
 }
 
 /// Returns the name without leading dots and extension, and the extension.
@@ -718,6 +796,35 @@ mod tests {
             "/w/.#.env",
             "/w/.env.swp",
             "/w/.ENV",
+            "/w/prod.env-old",
+            "/w/prod.env copy",
+            "/w/prod.env copy 2",
+            "/w/prod.env (1)",
+            "/w/prod.env~1",
+            "/w/prod.env_backup",
+            "/w/prod.e\u{200b}nv",
+            "/w/prod\u{ff0e}env",
+            "/w/server.pem copy",
+            "/w/tls.key-20240101",
+            "/w/tls.key-2024-01-01",
+            "/w/tls.key_v2",
+            "/w/server.pem (another copy)",
+            "/w/server.pem (copy 2)",
+            "/w/server.pem - Copy (2)",
+            "/w/server.pem - Kopie",
+            "/w/prod.env.~1~",
+            "/w/.env copy",
+            "/w/.env~1",
+            "/w/id_rsa (1)",
+            "/w/Copy of .npmrc",
+            "/w/token (1).txt",
+            "/w/auth copy.json",
+            "/w/vault-old.yml",
+            "/w/my.cnf copy",
+            "/w/prod\u{3002}env",
+            "/w/\u{ff0e}\u{ff45}\u{ff4e}\u{ff56}",
+            "/w/server.p\u{2060}em",
+            "/w/prod.env\u{a0}copy",
             "/w/.dev.vars",
             "/w/.dev.vars.production",
             "/w/.flaskenv.env",
@@ -966,6 +1073,14 @@ mod tests {
             "/w/UTC.md",
             "/w/budget.xlsx",
             "/data/u/.config/neomutt/neomuttrc.md",
+            "/w/key-1.json",
+            "/w/main.rs copy",
+            "/w/notes (1).txt",
+            "/w/auth-test.json",
+            "/w/token copy.rs",
+            "/w/monkey (2).json",
+            "/w/v2",
+            "/w/copy",
         ] {
             assert!(!is_secret(path), "{path}");
         }

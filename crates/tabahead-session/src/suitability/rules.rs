@@ -47,9 +47,11 @@ impl PathRules {
         }
     }
 
-    /// Returns whether suggestions are made at a canonical path.
-    pub(crate) fn is_enabled(&self, path: &str) -> bool {
-        let last = self.set.matches(path).into_iter().max();
+    /// Returns whether suggestions are made in a file with these canonical paths: the last rule that
+    /// matches one of them decides.
+    pub(crate) fn is_enabled<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> bool {
+        let matching = paths.into_iter().flat_map(|path| self.set.matches(path));
+        let last = matching.max();
         last.is_none_or(|glob| self.enabled[glob])
     }
 }
@@ -262,7 +264,7 @@ mod tests {
         for (paths, is_enabled) in [(off, false), (on, true)] {
             for path in paths {
                 assert_eq!(
-                    rules.is_enabled(&canonical(path)),
+                    rules.is_enabled([canonical(path).as_str()]),
                     is_enabled,
                     "{glob} {path}"
                 );
@@ -332,7 +334,7 @@ mod tests {
         let list = [rule("~/x", false)];
         let (rules, refused) = PathRules::new(&list, Some("/people/[me]"));
         assert_eq!(refused, []);
-        assert!(!rules.is_enabled("/people/[me]/x/a") && rules.is_enabled("/people/m/x/a"));
+        assert!(!rules.is_enabled(["/people/[me]/x/a"]) && rules.is_enabled(["/people/m/x/a"]));
         for glob in [
             "C:/people/me/private/**",
             "c:\\people\\me\\private",
@@ -371,11 +373,11 @@ mod tests {
     fn what_a_rule_turns_off_it_turns_off_in_capitals_too() {
         let off = rules(&[("*.sql", false), ("generated", false)]);
         for path in ["/w/B.SQL", "/w/Generated/a.rs", "/w/b.sql"] {
-            assert!(!off.is_enabled(path), "{path}");
+            assert!(!off.is_enabled([path]), "{path}");
         }
         let on = rules(&[("**", false), ("src/a.rs", true)]);
-        assert!(on.is_enabled("/w/src/a.rs"));
-        assert!(!on.is_enabled("/w/src/A.rs"));
+        assert!(on.is_enabled(["/w/src/a.rs"]));
+        assert!(!on.is_enabled(["/w/src/A.rs"]));
     }
 
     #[test]
@@ -404,7 +406,7 @@ mod tests {
             (&[("**", false), ("vendor/*", true)], false),
             (&[("**", false), ("vendor/**", true)], true),
         ] {
-            assert_eq!(rules(list).is_enabled(path), enabled, "{list:?}");
+            assert_eq!(rules(list).is_enabled([path]), enabled, "{list:?}");
         }
     }
 
@@ -442,7 +444,7 @@ mod tests {
             let list = [rule(glob, false), rule("/x", false)];
             let (rules, refused) = PathRules::new(&list, None);
             assert_eq!(refused, [(&list[0], problem)]);
-            assert!(!rules.is_enabled("/x/a"));
+            assert!(!rules.is_enabled(["/x/a"]));
         }
         let list = [rule("~/x", false)];
         let (_, refused) = PathRules::new(&list, None);
