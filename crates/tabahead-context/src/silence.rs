@@ -57,3 +57,34 @@ impl fmt::Display for Silence {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_law_has_a_row_for_each_reason() {
+        let law = include_str!("../../../docs/law.md");
+        let (_, table) = law.split_once("## Why nothing is shown").expect("a table");
+        let mut reason = Some(Silence::Unsuitable);
+        while let Some(silence) = reason {
+            let named = format!("`{silence}`");
+            assert!(table.contains(&named), "{named} is not in the table");
+            // A new variant does not compile until it is in this chain.
+            reason = match silence {
+                Silence::Unsuitable => Some(Silence::LongLine),
+                Silence::LongLine => Some(Silence::TooLong),
+                Silence::TooLong => Some(Silence::Empty),
+                Silence::Empty => Some(Silence::EndOfMiddle),
+                Silence::EndOfMiddle => Some(Silence::Unsure),
+                Silence::Unsure => Some(Silence::RepeatsSuffix),
+                Silence::RepeatsSuffix => Some(Silence::Apart),
+                Silence::Apart => Some(Silence::Unfit),
+                Silence::Unfit => Some(Silence::Repetition),
+                Silence::Repetition => Some(Silence::Secret),
+                Silence::Secret => Some(Silence::Undecided),
+                Silence::Undecided => None,
+            };
+        }
+    }
+}

@@ -77,6 +77,16 @@ impl Default for ContextSettings {
 }
 
 impl ContextSettings {
+    /// Returns whether nothing is suggested at a cursor because its line is too long.
+    pub fn is_line_too_long(&self, document: &Document, cursor: Offset) -> bool {
+        let lines = Lines {
+            document,
+            longest: self.longest_line,
+        };
+        let line = document.line_of(document.clamp(cursor));
+        lines.range(line).is_none()
+    }
+
     /// Returns these settings with the model's values where none are set, limited so that the last
     /// attempt can fit the model's context: it uses a quarter of the budgets, which is at most as
     /// many bytes as the context has tokens.

@@ -48,6 +48,35 @@ async fn the_status_has_the_reason_for_no_suggestions_where_the_focus_is() {
     client.stop(0).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_line_that_is_too_long_is_silent_and_the_status_says_so() {
+    let mut client = Client::ready(generates("x")).await;
+    let text = format!("let a = [{}];\nlet b = \n", "1, ".repeat(1000));
+    client.open(URI, &text).await;
+    let focus = json!({"textDocument": {"uri": URI}});
+    client.notify("textDocument/didFocus", focus).await;
+    let mut messages = Vec::new();
+    for line in [0, 1] {
+        client.all_notified("tabahead/status").await;
+        let position = json!({"line": line, "character": 8});
+        let moved = json!({"textDocument": {"uri": URI}, "position": position});
+        client.notify("tabahead/didMoveCursor", moved).await;
+        let status = client.all_notified("tabahead/status").await.pop();
+        let status = status.expect("it has changed");
+        messages.push((status["kind"].clone(), status["message"].clone()));
+    }
+    assert_eq!(
+        messages,
+        [
+            (json!("Inactive"), json!("this line is too long")),
+            (json!("Normal"), json!("ready")),
+        ]
+    );
+    let answer = client.complete(URI, (0, 8)).await;
+    assert_eq!(answer["result"], json!({"items": []}));
+    client.stop(0).await;
+}
+
 /// Returns the tails of the prompts read ahead so far, after enough time for another one.
 async fn read_ahead(client: &mut Client) -> Vec<String> {
     // The clock is paused: when every task waits, it advances to the next deadline.

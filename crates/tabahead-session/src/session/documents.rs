@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tabahead_context::{DocumentName, OpenFile, OpenFiles, holds_secret_at};
+use tabahead_context::{ContextSettings, DocumentName, OpenFile, OpenFiles, holds_secret_at};
 use tabahead_speculation::{DocumentId, Input};
 use tabahead_text::{Document, Offset};
 
@@ -244,10 +244,16 @@ impl OpenDocuments {
         if let Some(reason) = open.unsuitable(suitability) {
             return Some(reason.to_string());
         }
-        let is_secret = open
-            .cursor
-            .is_some_and(|cursor| holds_secret_at(&open.snapshot, cursor));
-        is_secret.then(|| SECRET_LINE.to_owned())
+        let cursor = open.cursor?;
+        // No setting changes how long a line may be.
+        let message = if ContextSettings::default().is_line_too_long(&open.snapshot, cursor) {
+            LONG_LINE
+        } else if holds_secret_at(&open.snapshot, cursor) {
+            SECRET_LINE
+        } else {
+            return None;
+        };
+        Some(message.to_owned())
     }
 
     /// Returns what an answer in a document depends on besides its text.
@@ -286,6 +292,9 @@ impl OpenDocuments {
         }))
     }
 }
+
+/// Status message where the cursor's line is too long, as in minified code.
+const LONG_LINE: &str = "this line is too long";
 
 /// Status message where the cursor's line holds a secret value.
 const SECRET_LINE: &str = "this line holds what looks like a key, a token or a password";

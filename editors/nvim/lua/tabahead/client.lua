@@ -40,6 +40,8 @@ local server = {
   failure = nil,
   ---@type table<integer, string> Identities of the buffers that it follows.
   follows = {},
+  ---@type fun()? What the caller of a restart does once the server has answered.
+  restarted = nil,
 }
 
 --- Calls a function of a client; Neovim 0.11 turned these functions into methods.
@@ -73,7 +75,7 @@ local function fail(failure)
   if failure ~= server.failure then
     vim.notify(require('tabahead.status').fitted('tabahead: ' .. failure), vim.log.levels.ERROR)
   end
-  server.failure = failure
+  server.failure, server.restarted = failure, nil
   require('tabahead.status').changed()
 end
 
@@ -114,16 +116,21 @@ function M.is_served(buffer)
   return M.is_attached(buffer) and M.is_wanted(buffer) and vim.bo[buffer].modifiable
 end
 
---- Returns whether a buffer is a file. All buffers without a name share one address, so the server
---- could confuse them. Texts that the server would refuse for their size are not copied to it.
+--- Returns why a buffer is not a file that is sent to the server; nil if it is one. All buffers
+--- without a name share one address, so the server could confuse them. Texts that the server would
+--- refuse for their size are not copied to it.
 ---@param buffer integer
----@return boolean
-local function is_file(buffer)
-  return vim.api.nvim_buf_is_loaded(buffer)
-    and vim.bo[buffer].buftype == ''
-    and vim.bo[buffer].modifiable
-    and vim.api.nvim_buf_get_name(buffer) ~= ''
-    and vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) <= LARGEST
+---@return string?
+function M.why_no_file(buffer)
+  if not vim.api.nvim_buf_is_loaded(buffer) or vim.bo[buffer].buftype ~= '' then
+    return 'this is not a file'
+  elseif not vim.bo[buffer].modifiable then
+    return 'this file cannot be modified'
+  elseif vim.api.nvim_buf_get_name(buffer) == '' then
+    return 'this buffer has no name; `:write NAME`'
+  elseif vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) > LARGEST then
+    return 'the file is too large'
+  end
 end
 
 --- Returns the properties with which a buffer is opened; if they change, it is another document.
@@ -182,7 +189,7 @@ end
 --- Lets the server follow a buffer; starts it if it does not run.
 ---@param buffer integer
 function M.attach(buffer)
-  if server.failure or not is_file(buffer) or not M.is_wanted(buffer) then
+  if server.failure or M.why_no_file(buffer) or not M.is_wanted(buffer) then
     return
   end
   local command, reason = M.command()
@@ -210,6 +217,11 @@ function M.attach(buffer)
         vim.lsp.inline_completion.enable(false, { client_id = client.id })
       end
       require('tabahead.status').changed()
+      local restarted = server.restarted
+      server.restarted = nil
+      if restarted then
+        restarted()
+      end
     end,
     on_attach = function(_, attached)
       server.follows[attached] = identity(attached)
@@ -289,11 +301,15 @@ function M.leave()
   server.id = nil
 end
 
---- Stops the server and starts it again, with the current options.
-function M.restart()
+--- Stops the server and starts it again, with the current options. Returns whether one was started;
+--- a failure was reported.
+---@param restarted fun() Called once the new server has answered.
+---@return boolean
+function M.restart(restarted)
   require('tabahead.suggestion').forget_all()
   local old = server.client
   server.id, server.client, server.ends, server.failure = nil, nil, {}, nil
+  server.restarted = restarted
   if old then
     of(old, 'stop')
     vim.defer_fn(function()
@@ -303,6 +319,10 @@ function M.restart()
     end, PATIENCE)
   end
   M.attach_all()
+  if not server.id then
+    server.restarted = nil
+  end
+  return server.id ~= nil or server.failure ~= nil
 end
 
 --- Returns the server, and the reason if there is none.

@@ -215,7 +215,14 @@ commands.model = {
 
 commands.restart = {
   run = function()
-    client.restart()
+    local is_started = client.restart(function()
+      client.stats(function(stats, reason)
+        show(stats and 'restarted, version ' .. stats.version or reason)
+      end)
+    end)
+    if not is_started then
+      show('no file is open; the next one starts the server')
+    end
   end,
 }
 

@@ -33,7 +33,7 @@ function M.check()
       health.error(failure)
     end
   elseif running then
-    local state, why = require('tabahead.status').state()
+    local state, why = require('tabahead.status').state_of_server()
     local message = require('tabahead.status').message
     if state == 'failed' then
       health.error('the server runs, but suggests nothing: ' .. why, {

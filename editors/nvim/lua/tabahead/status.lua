@@ -95,9 +95,10 @@ function M.thinking(begins)
   end, UNNOTICED)
 end
 
+--- Returns the state of the server, in whatever kind of buffer the user is.
 ---@return 'idle'|'thinking'|'paused'|'failed' state
 ---@return string reason Empty if there is none.
-function M.state()
+function M.state_of_server()
   local running, failure = client.state()
   if failure then
     return 'failed', failure
@@ -118,6 +119,19 @@ function M.state()
     return 'paused', last.message
   end
   return 'idle', ''
+end
+
+--- Returns the state in the current buffer.
+---@return 'idle'|'thinking'|'paused'|'failed' state
+---@return string reason Empty if there is none.
+function M.state()
+  local state, reason = M.state_of_server()
+  local buffer = vim.api.nvim_get_current_buf()
+  local why = client.is_wanted(buffer) and client.why_no_file(buffer)
+  if why and (state == 'idle' or state == 'paused') then
+    return 'paused', why
+  end
+  return state, reason
 end
 
 --- Returns the state in a few characters.

@@ -357,7 +357,12 @@ actor.scenario('killed', function()
     local now = actor.server()
     return now ~= nil and now ~= killed
   end)
-  seen('`:Tabahead restart`')
+  wait('the report, alone', function()
+    return vim
+      .trim(lua([[return vim.fn.execute('messages')]]))
+      :match('^tabahead: restarted, version %d[%d.]+$') ~= nil
+  end)
+  seen('`:Tabahead restart` says that it did')
 end)
 
 -- A program that ends at once, and one that does not exist: one message each, and everything else
@@ -396,6 +401,19 @@ actor.scenario('unnamed', function()
     return test.buffer() == 'let x = '
   end)
   expect('followed without a name', actor.is_attached(), false)
+  -- While a server starts, that is what the status shows.
+  wait('the server to have started', function()
+    return lua([[return (require('tabahead.status').state_of_server())]]) ~= 'thinking'
+  end)
+  lua('vim.cmd.messages("clear")')
+  input(':Tabahead status<CR>')
+  wait('the reason', function()
+    return lua([[return vim.fn.execute('messages')]]):find(
+      'tabahead: paused: this buffer has no name',
+      1,
+      true
+    ) ~= nil
+  end)
   input(':file ' .. actor.folder .. '/named.rs<CR>')
   wait('the server to follow it', actor.is_attached)
   seen('a new buffer is followed from when it has a name')
