@@ -25,6 +25,10 @@ use super::{
 /// is that large.
 const LARGEST_BODY: usize = 256 << 20;
 
+/// Length of the longest body that is skipped. No editor makes a longer one, so a header that
+/// announces one is broken: to wait for its end would be to wait for ever.
+const LARGEST_SKIPPED: usize = 1 << 30;
+
 /// Length of the longest header line; a longer one is garbage.
 const LONGEST_HEADER: u64 = 64 << 10;
 
@@ -66,8 +70,8 @@ pub(super) async fn read_frame(
             .map(|(_, rest)| rest.trim_start());
         if let Some(value) = length_of.and_then(|rest| rest.strip_prefix(':')) {
             match value.trim().parse() {
-                Ok(value) => length = Some(value),
-                Err(_) => return Ok(Some(Frame::Broken(bytes))),
+                Ok(value) if value <= LARGEST_SKIPPED => length = Some(value),
+                _ => return Ok(Some(Frame::Broken(bytes))),
             }
         } else if line.is_empty() {
             if length.is_some() {
@@ -146,14 +150,25 @@ pub(super) struct InvalidMessage {
 /// Reads what all methods share of a message; `None` for an answer, since the server sends no
 /// requests.
 pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, InvalidMessage> {
-    let envelope: Envelope = serde_json::from_str(body).map_err(|error| InvalidMessage {
+    let envelope: Envelope = serde_json::from_str(body).map_err(|error| {
         // JSON that is not an object is no request.
-        error: if error.is_data() {
-            Error::invalid_request()
-        } else {
-            Error::parse_error()
-        },
-        id: None,
+        if error.is_data() {
+            return InvalidMessage {
+                error: Error::invalid_request(),
+                id: None,
+            };
+        }
+        // Nor is an object with a number that is too large for its type.
+        match serde_json::from_str::<AnyEnvelope>(body) {
+            Ok(any) => InvalidMessage {
+                error: Error::invalid_request(),
+                id: any.id.map(|_| Id::Null),
+            },
+            Err(_) => InvalidMessage {
+                error: Error::parse_error(),
+                id: None,
+            },
+        }
     })?;
     let id = envelope.id.map(|id| match id {
         Scalar::Number(number) => Ok(Id::Number(number)),
@@ -179,6 +194,12 @@ pub(super) fn read_message(body: &str) -> Result<Option<Call<'_>>, InvalidMessag
             id: id.map(|id| id.unwrap_or_else(|null| null)),
         }),
     }
+}
+
+/// A message whose members may have any value, even a number that no type holds, such as `1e400`.
+#[derive(Deserialize)]
+struct AnyEnvelope {
+    id: Option<IgnoredAny>,
 }
 
 /// The members that all methods share.
@@ -329,6 +350,8 @@ mod tests {
         for garbage in [
             "hello\r\nthis is no header\r\n\r\n",
             "Content-Length: many\r\n\r\n",
+            "Content-Length: 18446744073709551615\r\n\r\n",
+            "Content-Length: 1099511627776\r\n\r\n{",
             "}}}}",
             "a\nb\nc\n",
         ] {
@@ -419,6 +442,12 @@ mod tests {
                 invalid,
                 Some(Id::Null),
             ),
+            (
+                r#"{"jsonrpc":"2.0","method":"x","id":1e400}"#,
+                invalid,
+                Some(Id::Null),
+            ),
+            (r#"{"jsonrpc":"2.0","method":1e400}"#, invalid, None),
             (r#"{"jsonrpc":"2.0","id":1}"#, invalid, Some(Id::Number(1))),
         ] {
             assert_eq!(read(text), Err((code, id)), "{text}");

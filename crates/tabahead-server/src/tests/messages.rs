@@ -15,6 +15,7 @@ async fn malformed_messages_get_an_error_and_change_nothing() {
     }
     for (body, id) in [
         (r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":1e400,"method":"x"}"#, Value::Null),
         (r#"{"jsonrpc":"2.0","id":901,"method":7}"#, json!(901)),
         (r#"{"jsonrpc":"1.0","id":"b","method":"x"}"#, json!("b")),
         (r#"{"jsonrpc":"2.0","id":902}"#, json!(902)),
