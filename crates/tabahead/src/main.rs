@@ -19,6 +19,8 @@ mod record;
 mod replay;
 mod stats;
 
+#[cfg(unix)]
+use std::sync::{Arc, atomic::AtomicBool};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -34,6 +36,8 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    survive_the_limit_of_file_sizes();
     let result = match Cli::try_parse() {
         Ok(cli) => run(cli),
         Err(answer) => print(&answer),
@@ -49,6 +53,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Makes a write beyond `ulimit -f` an error, which its caller handles as it does a full disk. By
+/// default, the signal that comes with it ends the process.
+#[cfg(unix)]
+fn survive_the_limit_of_file_sizes() {
+    // Nothing reads the flag. A handler is enough for the write to return an error, and unlike a
+    // signal that is ignored, programs that are started by this one do not inherit it.
+    let exceeded = Arc::new(AtomicBool::new(false));
+    // Without the handler, everything works where no limit is set.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, exceeded);
 }
 
 /// Prints the help, the version, or what is wrong with the arguments.
