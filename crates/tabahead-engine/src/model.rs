@@ -45,6 +45,11 @@ use crate::{
 /// takes more memory than narrow rows take in their file.
 const MOST_TOKENS: usize = 1 << 22;
 
+/// Minimum number of tokens of a context in which code is completed. In a smaller one there is no room
+/// for the line at the cursor and an answer: each request would be refused, and nothing would ever be
+/// shown.
+const LEAST_CONTEXT: usize = 64;
+
 /// Divisor for the progress: building the vocabulary counts like reading this part of the files.
 const VOCABULARY_SHARE: u64 = 16;
 
@@ -194,13 +199,20 @@ impl Model {
         Ok(model)
     }
 
-    /// Reports whether the model can complete code. That takes a supported tokenizer and
-    /// fill-in-the-middle tokens. Without them the model still computes [`Model::logits`].
+    /// Reports whether the model can complete code. That takes a supported tokenizer,
+    /// fill-in-the-middle tokens, and a context that holds a few lines. Without them the model
+    /// still computes [`Model::logits`].
     ///
     /// # Errors
     /// `EngineError::Refused` with one line that states what is missing.
     pub fn completes(&self) -> Result<(), EngineError> {
         self.spells()?;
+        let context = self.info.context_tokens;
+        if context < LEAST_CONTEXT {
+            return Err(refuse(format!(
+                "its context of {context} tokens is too short to complete code; it takes at least {LEAST_CONTEXT}"
+            )));
+        }
         let has = |marker| self.marker(marker).is_some();
         let fills = has(Marker::Prefix) || has(Marker::Middle);
         if has(Marker::Suffix) && fills {

@@ -285,6 +285,13 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
+    /// Returns the dotted key of the setting.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Unknown { key, .. } | Self::Invalid { key, .. } => key,
+        }
+    }
+
     /// Builds the error for a rule of `paths` that cannot be used.
     pub(crate) fn of_rule(glob: &str, problem: &str) -> Self {
         Self::Invalid {

@@ -1,6 +1,9 @@
 //! The settings as the command line sees them: the place of the file, the flags, the result.
 //!
-//! The settings themselves, and how their layers are merged, belong to `tabahead_session`.
+//! The settings themselves, and how their layers are merged, belong to `tabahead_session`; the text
+//! of the file is read in `config/layer.rs`.
+
+mod layer;
 
 use std::{
     borrow::Cow,
@@ -23,13 +26,13 @@ use tabahead_session::{
     EMBEDDED, Folders, Recorder, Session, Setting, Settings, SettingsError, Suitability,
 };
 use tabahead_speculation::ComputedAhead;
-use tabahead_text::quoted;
 
 use crate::{
     args::{ConfigArgs, EngineArgs},
     output,
     place::read_text,
 };
+use layer::{layer_from_toml, line_of};
 
 /// The resolved settings of this call.
 #[derive(Debug, Clone)]
@@ -57,16 +60,18 @@ pub enum Speculation {
 #[derive(Debug)]
 pub struct WrongSettings {
     file: PathBuf,
-    problems: Vec<SettingsError>,
+    /// Each with its line in the file, where it has one.
+    problems: Vec<(Option<usize>, SettingsError)>,
 }
 
 impl WrongSettings {
     /// Returns a line for each wrong setting.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let file = self.file.display();
-        self.problems
-            .iter()
-            .map(move |problem| format!("{file}: {problem}"))
+        self.problems.iter().map(move |(line, problem)| match line {
+            Some(line) => format!("{file}: line {line}: {problem}"),
+            None => format!("{file}: {problem}"),
+        })
     }
 }
 
@@ -194,11 +199,12 @@ pub fn load_to_change(named: Option<&Path>) -> Result<Resolved> {
 }
 
 fn read_layer(file: &Path) -> Result<Value> {
-    let layer = parse_layer(file)?;
-    let problems: Vec<SettingsError> = Settings::readable(&[&layer])
+    let text = read(file)?;
+    let layer = layer_of(file, &text)?;
+    let problems: Vec<_> = Settings::readable(&[&layer])
         .problems
         .into_iter()
-        .map(|(_, problem)| problem)
+        .map(|(_, problem)| (line_of(&text, problem.key()), problem))
         .collect();
     if !problems.is_empty() {
         let file = file.to_owned();
@@ -208,33 +214,15 @@ fn read_layer(file: &Path) -> Result<Value> {
 }
 
 fn parse_layer(file: &Path) -> Result<Value> {
-    let text = read_text(file).map_err(|error| anyhow!("the configuration: {error:#}"))?;
-    layer_from_toml(&text).with_context(|| file.display().to_string())
+    layer_of(file, &read(file)?)
 }
 
-fn layer_from_toml(text: &str) -> Result<Value> {
-    toml::from_str(text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start);
-        let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
-        anyhow!("line {line}: {}", problem_in(text, line, error.message()))
-    })
+fn read(file: &Path) -> Result<String> {
+    read_text(file).map_err(|error| anyhow!("the configuration: {error:#}"))
 }
 
-/// Returns what is wrong in a line, counted from 1, that is not TOML: our own words where the value
-/// is missing, otherwise the parser's and the line.
-fn problem_in(text: &str, line: usize, message: &str) -> String {
-    let source = text.lines().nth(line - 1).unwrap_or_default().trim();
-    let before_comment = source.split('#').next().unwrap_or_default().trim_end();
-    if let Some(key) = before_comment.strip_suffix('=')
-        && !key.contains(['=', '"', '\''])
-    {
-        return format!("no value after '{} ='", quoted(key.trim_end(), 80));
-    }
-    let message = message.lines().next().unwrap_or_default();
-    if source.is_empty() {
-        return message.to_owned();
-    }
-    format!("{message}: `{}`", quoted(source, 120))
+fn layer_of(file: &Path, text: &str) -> Result<Value> {
+    layer_from_toml(text).with_context(|| file.display().to_string())
 }
 
 impl Resolved {
@@ -516,12 +504,6 @@ mod tests {
         let again = layer_from_toml(&printed).expect("valid TOML");
         let again = Resolved::new(again, Value::Null, Folders::default()).expect("valid settings");
         assert_eq!(again.settings, config.settings);
-    }
-
-    #[test]
-    fn a_toml_error_names_its_line() {
-        let error = layer_from_toml("threads = 1\nmodel = \n").expect_err("no value");
-        assert!(error.to_string().starts_with("line 2: "), "{error}");
     }
 
     #[test]

@@ -57,6 +57,34 @@ impl Check {
     }
 }
 
+/// What a user can do: names the configuration file that this call reads.
+#[derive(Debug, Clone, Copy)]
+struct Advice<'a> {
+    /// The file after `--config`.
+    named: Option<&'a Path>,
+}
+
+impl Advice<'_> {
+    /// Returns the file to change; it need not exist.
+    fn file(self) -> String {
+        match config::find(self.named) {
+            Some(file) => file.display().to_string(),
+            None => "a file that --config names".to_owned(),
+        }
+    }
+
+    /// Returns a command that changes the configuration, for the file that `--config` names.
+    fn command(self, command: &str) -> String {
+        match self.named {
+            Some(file) => {
+                let with_file = format!("tabahead --config '{}' model use", file.display());
+                command.replace("tabahead model use", &with_file)
+            }
+            None => command.to_owned(),
+        }
+    }
+}
+
 /// Runs the command; the exit code reports whether there is a problem.
 ///
 /// # Errors
@@ -75,11 +103,18 @@ pub fn run(args: &DoctorArgs, named: Option<&Path>) -> Result<ExitCode> {
     ];
     if let Ok(config) = &config {
         let caches = (config.settings.kv.bytes).saturating_add(config.settings.cache.bytes);
-        checks.push(memory(machine.available, file.as_deref(), caches as u64));
-        checks.push(model(config, file.as_deref()));
-        checks.extend(file.as_deref().and_then(|file| better_here(file, machine)));
+        let advice = Advice { named };
+        checks.extend(threads(config.settings.threads, machine.cores, advice));
+        checks.push(memory(
+            machine.available,
+            file.as_deref(),
+            caches as u64,
+            advice,
+        ));
+        checks.push(model(config, file.as_deref(), advice));
+        checks.extend((file.as_deref()).and_then(|file| better_here(file, machine, advice)));
         if file.is_none() {
-            checks.push(real_model(machine));
+            checks.push(real_model(machine, advice));
         }
     }
     checks.push(figures());
@@ -170,22 +205,32 @@ fn available_memory() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
+/// Gives a hint if the setting asks for more threads than there are cores.
+fn threads(threads: usize, cores: usize, advice: Advice<'_>) -> Option<Check> {
+    let message = format!(
+        "{threads} threads on {cores} usable cores: they wait for each other, and suggestions come slowly; leave \
+         `threads` out of {}, or set it to 0",
+        advice.file()
+    );
+    (threads > cores).then(|| Check::new("threads", CheckState::Hint, message))
+}
+
 /// Checks whether there is enough memory for the model with all caches full.
-fn memory(available: Option<u64>, file: Option<&Path>, caches: u64) -> Check {
+fn memory(available: Option<u64>, file: Option<&Path>, caches: u64, advice: Advice<'_>) -> Check {
     let size = file.and_then(size_of).unwrap_or(BUILT_IN);
     let needed = memory_with(size, caches);
     let need = format!("the model takes up to {}", output::bytes(needed));
     match available {
         Some(bytes) if bytes < needed => {
             let found = format!("{} available, and {need}", output::bytes(bytes));
-            let advice = match file {
+            let lower = match file {
                 Some(_) => "choose a smaller one, or lower kv.bytes",
                 None => "lower kv.bytes",
             };
             Check::new(
                 "memory",
                 CheckState::Hint,
-                format!("{found}: {advice} in the configuration"),
+                format!("{found}: {lower} in {}", advice.file()),
             )
         }
         Some(bytes) => {
@@ -239,7 +284,7 @@ fn configuration(named: Option<&Path>, config: &Result<Resolved>) -> Check {
 }
 
 /// Loads the model and asks it for a real suggestion.
-fn model(config: &Resolved, file: Option<&Path>) -> Check {
+fn model(config: &Resolved, file: Option<&Path>, advice: Advice<'_>) -> Check {
     let problem = |message: String| Check::new("model", CheckState::Problem, message);
     let started = Instant::now();
     let mut session = match config.session(Speculation::Off) {
@@ -268,7 +313,8 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
             reason,
             origin: None,
         } => problem(format!(
-            "{id} is not asked ({reason}); lower max_tokens or context.prefix_bytes"
+            "{id} is not asked ({reason}); lower max_tokens or context.prefix_bytes in {}",
+            advice.file()
         )),
         _ => Check::new(
             "model",
@@ -283,7 +329,7 @@ fn model(config: &Resolved, file: Option<&Path>) -> Check {
 }
 
 /// Suggests a better model if a known one is too slow or too large for this machine.
-fn better_here(file: &Path, machine: Machine) -> Option<Check> {
+fn better_here(file: &Path, machine: Machine, advice: Advice<'_>) -> Option<Check> {
     let bytes = size_of(file)?;
     let model = KNOWN_MODELS.iter().find(|model| model.bytes == bytes)?;
     if model.fits(machine) {
@@ -293,6 +339,7 @@ fn better_here(file: &Path, machine: Machine) -> Option<Check> {
         Some(better) => format!("{} fits:\n{}", better.name, better.command()),
         None => "the built-in model fits: tabahead model use mini".to_owned(),
     };
+    let better = advice.command(&better);
     let message = format!(
         "{} wants {} cores and {} of free memory; here {better}",
         model.name,
@@ -303,7 +350,7 @@ fn better_here(file: &Path, machine: Machine) -> Option<Check> {
 }
 
 /// Reports what a real model would bring, with the command that downloads it.
-fn real_model(machine: Machine) -> Check {
+fn real_model(machine: Machine, advice: Advice<'_>) -> Check {
     const NAME: &str = "real model";
     let Some(model) = fitting(machine) else {
         let smallest = &KNOWN_MODELS[0];
@@ -321,7 +368,7 @@ fn real_model(machine: Machine) -> Check {
         model.right_lines,
         output::bytes(model.bytes),
         output::bytes(memory_of(model.bytes)),
-        model.command(),
+        advice.command(&model.command()),
     );
     Check::new(NAME, CheckState::Hint, message)
 }
@@ -402,6 +449,23 @@ fn on_path(program: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_is_about_the_file_that_is_read() {
+        let command = "curl && tabahead model use ~/a.gguf";
+        assert_eq!(Advice { named: None }.command(command), command);
+        let advice = Advice {
+            named: Some(Path::new("own.toml")),
+        };
+        assert_eq!(
+            advice.command(command),
+            "curl && tabahead --config 'own.toml' model use ~/a.gguf"
+        );
+        assert_eq!(threads(2, 2, advice), None);
+        let hint = threads(64, 2, advice).expect("a hint");
+        assert_eq!(hint.state, CheckState::Hint);
+        assert!(hint.message.contains("leave `threads` out of own.toml"));
+    }
 
     #[test]
     fn the_version_of_neovim_is_read() {

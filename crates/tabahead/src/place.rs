@@ -28,7 +28,7 @@ impl FilePlace {
     /// Parses `FILE:LINE` or `FILE:LINE:COL`.
     ///
     /// A file's name may itself contain colons. When the text can be read both ways, the reading
-    /// whose file exists wins.
+    /// whose file exists wins. A third number belongs to the name only if such a file exists.
     ///
     /// # Errors
     /// One line that says how a place is written.
@@ -54,6 +54,14 @@ impl FilePlace {
             },
             _ => short,
         };
+        if let Some((file, _)) = split_number(&place.file.to_string_lossy())
+            && place.column.is_some()
+            && !exists(&place.file)
+        {
+            bail!(
+                "'{text}' has a number too many after '{file}'; write FILE:LINE:COL or FILE:LINE"
+            );
+        }
         if place.line == 0 || place.column == Some(0) {
             bail!("'{text}': lines and columns are counted from 1");
         }
@@ -240,7 +248,11 @@ mod tests {
     fn a_file_name_may_hold_colons() {
         check("C:/a b.rs:3", "C:/a b.rs", 3, None);
         check("odd:name:7:1", "odd:name", 7, Some(1));
-        check("12:30:5:6", "12:30", 5, Some(6));
+        let file = PathBuf::from("12:30");
+        let place = FilePlace::parse_with("12:30:5:6", &|path| path == file);
+        let place = place.expect("there is such a file");
+        assert_eq!((place.line, place.column), (5, Some(6)));
+        assert_eq!(place.file, file);
     }
 
     #[test]
@@ -264,5 +276,7 @@ mod tests {
         check_error(":3", "write FILE:LINE:COL");
         check_error("src/main.rs:0:1", "counted from 1");
         check_error("src/main.rs:1:0", "counted from 1");
+        check_error("a.py:1:2:3", "a number too many after 'a.py'");
+        check_error("a.py:1:2:3:", "a number too many after 'a.py'");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{BufRead, Read, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -231,6 +231,11 @@ fn a_recording_that_cannot_be_replayed_is_refused_in_one_line() {
     let empty = tempfile::tempdir().expect("a folder");
     let empty = empty.path().to_str().expect("a plain path");
     fails(&["replay", empty], "holds no recording");
+    refused("", "is not a recording");
+    refused(r#"{"log":[]}"#, "it has no entries");
+    // As a server writes it into which nothing was typed.
+    let header = whole.split_once(",{\"kind\":\"documentE").expect("it is").0;
+    refused(&format!("{header}]}}"), "nothing was typed in ");
     let wall = ["replay", "x.json", "--clock", "wall", "--answers", "ngram"];
     fails(&wall, "leave --answers ngram out");
     let peer = [
@@ -595,6 +600,10 @@ fn a_wrong_place_is_one_line() {
     fails(&["complete", "examples/shapes.rs"], "FILE:LINE");
     fails(&["complete", "examples/none.rs:1:1"], "examples/none.rs");
     fails(
+        &["complete", "examples/shapes.rs:1:2:3"],
+        "'examples/shapes.rs:1:2:3' has a number too many",
+    );
+    fails(
         &["complete", "examples/shapes.rs:9999"],
         "there is no line 9999",
     );
@@ -669,6 +678,13 @@ fn a_wrong_row_is_named_by_its_line() {
     let file = file.to_str().expect("a path in UTF-8");
     fails(&["eval", file], "rows.jsonl:2: not a row");
     fails(&["eval", "no-such.jsonl"], "no-such.jsonl");
+    fs::write(file, "\n\n").expect("written");
+    fails(&["eval", file], "holds no rows");
+    let folder = folder.path().to_str().expect("a path in UTF-8");
+    fails(
+        &["eval", folder],
+        "is a folder; give a file with one row per line",
+    );
 }
 
 #[test]
@@ -694,6 +710,21 @@ fn the_doctor_leads_from_the_built_in_model_to_a_real_one() {
         }
         None => assert!(found.contains("the built-in model stays"), "{found}"),
     }
+}
+
+#[test]
+fn the_doctor_has_a_hint_about_more_threads_than_cores() {
+    let home = tempfile::tempdir().expect("a folder");
+    configure(home.path(), "threads = 1000\n");
+    let output = tabahead(home.path(), &["doctor"]).output().expect("starts");
+    let found = text(&output.stdout);
+    let hint = found.lines().find(|line| line.contains("1000 threads on"));
+    let hint = hint.unwrap_or_else(|| panic!("no hint: {found}"));
+    let file = home.path().join(".config/tabahead/config.toml");
+    assert!(
+        hint.starts_with("hint") && hint.contains(&file.display().to_string()),
+        "{hint}"
+    );
 }
 
 #[test]
@@ -880,12 +911,15 @@ fn each_wrong_setting_of_the_file_is_named_on_a_line() {
         let lines: Vec<&str> = error.lines().collect();
         assert_eq!(lines.len(), 2, "{error}");
         assert!(
-            lines.iter().all(|line| line.contains("config.toml: ")),
+            lines.iter().all(|line| line.contains("config.toml: line ")),
             "{error}"
         );
-        for key in ["'typo'", "'threads'"] {
+        for part in [
+            "line 1: unknown setting 'typo'",
+            "line 2: setting 'threads'",
+        ] {
             assert_eq!(
-                lines.iter().filter(|line| line.contains(key)).count(),
+                lines.iter().filter(|line| line.contains(part)).count(),
                 1,
                 "{error}"
             );
@@ -1175,6 +1209,37 @@ fn shells_get_completions() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn bash_lists_the_commands_after_an_empty_word() {
+    // Sets what bash sets when Tab is pressed after these words.
+    let listed = |words: &[&str]| {
+        let script = "source <(\"$0\" completions bash)
+            COMP_WORDS=(tabahead \"$@\") COMP_CWORD=$#
+            _tabahead tabahead \"${COMP_WORDS[$#]}\" \"${COMP_WORDS[$# - 1]}\"
+            printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let output = Command::new("bash")
+            .args(["--norc", "-c", script, env!("CARGO_BIN_EXE_tabahead")])
+            .args(words)
+            .output()
+            .expect("bash runs");
+        text(&output.stdout)
+    };
+    for (words, expected) in [
+        (&[""][..], &["lsp", "complete", "doctor", "model"][..]),
+        (&["do"], &["doctor"]),
+        (&["model", ""], &["inspect", "use", "logits"]),
+    ] {
+        let listed = listed(words);
+        for command in expected {
+            assert!(
+                listed.lines().any(|line| line == *command),
+                "{words:?}: {listed}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_reader_that_stops_reading_is_no_failure() {
     let home = tempfile::tempdir().expect("a folder");
@@ -1324,6 +1389,32 @@ fn a_client_that_closes_its_end_of_the_output_ends_the_server_quietly() {
     assert!(!log.contains("panicked"), "{log}");
 }
 
+#[test]
+fn a_header_with_an_impossible_length_is_skipped_and_the_server_answers() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut server = server(home.path());
+    let mut input = server.stdin.take().expect("piped");
+    let shutdown = r#"{"jsonrpc":"2.0","id":2,"method":"shutdown"}"#;
+    let exit = r#"{"jsonrpc":"2.0","method":"exit"}"#;
+    for bytes in [
+        &frame(INITIALIZE)[..],
+        b"Content-Length: 18446744073709551610\r\n\r\n",
+        &frame(r#"{"jsonrpc":"2.0","id":1e400,"method":"shutdown"}"#),
+        &frame(shutdown),
+        &frame(exit),
+    ] {
+        input.write_all(bytes).expect("it reads");
+    }
+    // The input stays open: the end of it would end the server too.
+    let output = server.wait_with_output().expect("it ends");
+    drop(input);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains(r#""id":2"#));
+    let log = text(&output.stderr);
+    let unread = log.matches("a message could not be read").count();
+    assert_eq!((unread, log.lines().count()), (2, 2), "{log}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_message_takes_no_more_memory_than_a_few_times_its_length() {
@@ -1460,6 +1551,76 @@ fn a_model_is_chosen_although_another_setting_is_wrong_or_the_file_is_new() {
     assert_eq!(changed, "max_tokens = 0\nmodel = \"mini\"\n");
 }
 
+/// Returns a command that runs the binary where no file may get longer than `blocks` blocks.
+#[cfg(unix)]
+fn limited(home: &Path, blocks: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -f \"$0\"; exec \"$@\"", blocks])
+        .arg(env!("CARGO_BIN_EXE_tabahead"))
+        .args(arguments)
+        .env("HOME", home)
+        .env("XDG_RUNTIME_DIR", home)
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("TABAHEAD_LOG");
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn a_limit_of_file_sizes_costs_figures_and_recording_and_no_suggestions() {
+    let home = tempfile::tempdir().expect("a folder");
+    let recordings = home.path().join("recordings");
+    let recordings = recordings.to_str().expect("Unicode");
+    let code = "total = first + second\n".repeat(200);
+    let opened = serde_json::json!({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": {
+        "uri": "file:///w/a.py", "languageId": "python", "version": 1, "text": code,
+    }}});
+    let bodies = [
+        INITIALIZE,
+        r#"{"jsonrpc":"2.0","method":"initialized","params":{}}"#,
+        &opened.to_string(),
+        r#"{"jsonrpc":"2.0","id":2,"method":"textDocument/inlineCompletion","params":{"textDocument":{"uri":"file:///w/a.py"},"position":{"line":200,"character":0}}}"#,
+    ];
+    for arguments in [&["lsp"][..], &["record", recordings]] {
+        let mut server = limited(home.path(), "1", arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sh runs");
+        let mut input = server.stdin.take().expect("a pipe");
+        for body in bodies {
+            input.write_all(&frame(body)).expect("it reads");
+        }
+        // The figures are written at the latest two seconds after the first answer, and a warning
+        // says that they cannot be.
+        let mut log = std::io::BufReader::new(server.stderr.take().expect("a pipe"));
+        let mut warnings = String::new();
+        while !warnings.contains("figures cannot be written") {
+            assert_ne!(log.read_line(&mut warnings).expect("text"), 0, "{warnings}");
+        }
+        for body in [
+            r#"{"jsonrpc":"2.0","id":3,"method":"shutdown"}"#,
+            r#"{"jsonrpc":"2.0","method":"exit"}"#,
+        ] {
+            input.write_all(&frame(body)).expect("it still reads");
+        }
+        log.read_to_string(&mut warnings).expect("text");
+        let output = server.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{warnings}");
+        let output = text(&output.stdout);
+        assert!(
+            output.contains(r#""id":2"#) && output.contains(r#""id":3"#),
+            "{output}"
+        );
+        let recorded = warnings.contains("recording has stopped");
+        assert_eq!(recorded, arguments[0] == "record", "{warnings}");
+    }
+    let names = fs::read_dir(home.path().join("tabahead")).expect("a folder");
+    assert_eq!(names.count(), 0, "no half of a file is left");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_configuration_that_cannot_be_written_stays_as_it_was() {
@@ -1468,14 +1629,9 @@ fn a_configuration_that_cannot_be_written_stays_as_it_was() {
     let before = "# Mine.\nmax_tokens = 32\n";
     fs::write(&file, before).expect("written");
     // No file may get longer than 0 blocks, as on a full disk.
-    let limited = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
-    let output = Command::new("sh")
-        .args(["-c", limited, env!("CARGO_BIN_EXE_tabahead"), "--config"])
-        .arg(&file)
-        .args(["model", "use", "mini"])
-        .env("HOME", home.path())
-        .output()
-        .expect("sh runs");
+    let mut command = limited(home.path(), "0", &["--config"]);
+    let output = command.arg(&file).args(["model", "use", "mini"]).output();
+    let output = output.expect("sh runs");
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.contains("cannot write"), "{error}");

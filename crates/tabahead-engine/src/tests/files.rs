@@ -36,6 +36,19 @@ fn every_truncated_file_is_refused_in_one_line() {
 }
 
 #[test]
+fn a_context_without_room_for_an_answer_is_refused() {
+    let with = |context| Recipe {
+        context,
+        ..Recipe::LLAMA
+    };
+    assert_eq!(
+        refusal(with(7).file()),
+        "model cannot be used: its context of 7 tokens is too short to complete code; it takes at least 64"
+    );
+    assert!(with(64).model().completes().is_ok());
+}
+
+#[test]
 fn numbers_are_read_wherever_they_begin() {
     let bytes: Vec<u8> = (0..80_u8).collect();
     for start in 0..9 {

@@ -74,6 +74,9 @@ impl EvalRow {
 /// One line with the file, the line's number and what is wrong with it.
 pub fn read(file: &Path, limit: usize) -> Result<Vec<EvalRow>> {
     let name = file.display();
+    if file.is_dir() {
+        bail!("{name} is a folder; give a file with one row per line");
+    }
     let open = File::open(file).with_context(|| format!("cannot read {name}"))?;
     let rows = parse(BufReader::new(open), limit).map_err(|error| anyhow!("{name}:{error:#}"))?;
     if rows.is_empty() {

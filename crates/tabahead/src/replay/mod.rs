@@ -9,7 +9,7 @@ mod wall_clock;
 
 use std::{fs, io::Write, path::Path, process::ExitCode};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use console::style;
 use serde_json::{Value, json};
 use tabahead_context::Layout;
@@ -38,6 +38,17 @@ pub fn run(args: &ReplayArgs, config: &Resolved, config_file: Option<&Path>) -> 
         ReplayClock::Virtual => virtual_clock::measure(args, &config, &files)?,
         ReplayClock::Wall => wall_clock::measure(args, &config, config_file, &files)?,
     };
+    let pooled = report::pooled(&measured.recordings);
+    if pooled.iter().all(|(_, figures)| figures.requests == 0) {
+        let names = args
+            .recordings
+            .iter()
+            .map(|path| path.display().to_string());
+        bail!(
+            "nothing was typed in '{}', so there is nothing to measure",
+            names.collect::<Vec<_>>().join("', '")
+        );
+    }
     if let Some(file) = &args.html {
         let page = page(&measured.about(), &measured.recordings);
         fs::write(file, page).with_context(|| format!("'{}' cannot be written", file.display()))?;
