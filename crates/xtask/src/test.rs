@@ -37,6 +37,8 @@ const VSCODE_LOCK: &str = "tests/e2e/editors/vscode";
 const EXTENSION_LOCK: &str = "editors/vscode";
 /// Names and checksums of the vocabularies.
 const VOCABULARIES: &str = "crates/tabahead-engine/tests/vocabularies.sha256";
+/// Number of tests that a test program runs at once, which the test harness reads.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, Args)]
@@ -321,6 +323,12 @@ fn run_tests(
         command
             .env("TABAHEAD_THOROUGH", "1")
             .env("PROPTEST_CASES", "4096");
+    }
+    if std::env::var_os(TEST_THREADS).is_none() {
+        // Most tests wait for an editor or a server of theirs, so that with one test per core the
+        // cores are idle much of the time.
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        command.env(TEST_THREADS, (2 * cores).to_string());
     }
     let mut child = command.spawn().context("cargo test could not be run")?;
     // The output ends when nothing here holds its other end.
