@@ -192,6 +192,8 @@ impl Meeting<'_> {
             _ if covered == 0 && changes_what_precedes(self.before, text) => false,
             _ if covered == 0 && begins_item_with_dot(self.before, text) => false,
             _ if covered == 0 && takes_operand(self.before, text, kept) => false,
+            _ if covered == 0 && makes_binary(self.before, text, kept) => false,
+            _ if covered == 0 && repeats_line(self.before, text) => false,
             // Code at the start of a line is complete without anything before it.
             _ if self.before.trim().is_empty() => false,
             _ if met => true,

@@ -9,8 +9,8 @@ use super::{
     balance::closes_too_much,
     repetition::indentation,
     signs::{
-        begins_block_after_value, comment, comment_start, has_statement_in_parentheses, is_quote,
-        open_literal,
+        begins_block_after_value, comment, comment_start, has_names_in_a_row,
+        has_statement_in_parentheses, is_quote, open_literal,
     },
     tags::{closes_other_element, is_ended_by_other, is_in_tag, is_markup},
 };
@@ -72,6 +72,8 @@ impl Preceding<'_> {
             || has_statement_in_parentheses(&before, text, self.language)
             || begins_block_after_value(&before, text, self.language)
             || is_ended_by_other(&before, text, &self.after()[covered..], self.language)
+            || has_names_in_a_row(&before, text, &self.after()[covered..], self.language)
+                && !is_in_tag(&before)
             || self.is_end_in_tag(text)
             || closes_too_much(self.document, self.cursor, text, covered)
         {
@@ -621,5 +623,43 @@ mod tests {
         check("ruby", "a = ($0\n", "b; c)", true);
         check("python", "if (a and ($0\n", "b := c)):", true);
         check("java", "try ($0\n", "A a = b(); C c = d()) {", true);
+        check(
+            "go",
+            "t.Run(tt.name$0, func(t *testing.T) {\n",
+            ": tt.expected",
+            false,
+        );
+        check("go", "f(a[$0\n", "1:2])", true);
+        check("go", "f($0\n", "\":\")", true);
+        check("rust", "let f = |a: &str, b$0\n", ": u8| a;", true);
+    }
+
+    #[test]
+    fn no_name_is_put_between_a_name_and_code() {
+        check(
+            "typescript",
+            "import express $0from 'express';\n",
+            "parser ",
+            false,
+        );
+        check(
+            "typescript",
+            "const host $0= new URL(a);\n",
+            "proxy ",
+            false,
+        );
+        check("python", "from requests $0import hooks\n", "ery ", false);
+        check(
+            "typescript",
+            "import express $0from 'express';\n",
+            "as parser ",
+            true,
+        );
+        check("typescript", "export $0= a;\n", "b ", true);
+        check("typescript", "const host $0\n", "proxy = a;", true);
+        check("go", "func f(a $0, b int) {\n", "string", true);
+        check("c", "static unsigned $0= 0;\n", "count ", true);
+        check("rust", "// the first $0= b\n", "word ", true);
+        check("python", "a = \"the first $0= b\"\n", "word ", true);
     }
 }

@@ -148,8 +148,8 @@ pub(super) fn is_in_visibility(before: &str, text: &str) -> bool {
     before[..list].ends_with("pub") && (is_whole && !added.is_empty() || !is_path)
 }
 
-/// Returns whether the text ends a statement within parentheses that hold a value, or declares a
-/// variable there as Go does.
+/// Returns whether the text ends a statement within parentheses that hold a value, or has a `:` there
+/// in Go, as a declaration, a label or a `case` has.
 pub(super) fn has_statement_in_parentheses(before: &str, text: &str, language: &str) -> bool {
     const LANGUAGES: [&str; 17] = [
         "c",
@@ -183,6 +183,7 @@ pub(super) fn has_statement_in_parentheses(before: &str, text: &str, language: &
         return false;
     }
     let code = &text[..comment(before, text).unwrap_or(text.len())];
+    let is_go = language == "go" && Unmatched::of(before).missing.last() == Some(&')');
     let mut depth = 0usize;
     for (at, c) in code.char_indices() {
         match c {
@@ -190,7 +191,8 @@ pub(super) fn has_statement_in_parentheses(before: &str, text: &str, language: &
             ')' | ']' | '}' if depth == 0 => return false,
             ')' | ']' | '}' => depth -= 1,
             ';' if depth == 0 && literal_at(code, at).is_none() => return true,
-            ':' if depth == 0 && language == "go" && code[at..].starts_with(":=") => return true,
+            // Go has neither names of arguments nor `?:`.
+            ':' if depth == 0 && is_go && literal_at(code, at).is_none() => return true,
             _ => {}
         }
     }
@@ -531,6 +533,164 @@ pub(super) fn takes_operand(before: &str, text: &str, kept: &str) -> bool {
     let follows_value = is_member || before.ends_with([')', ']']) || before.ends_with(is_quote);
     let is_second = follows_value && !word.is_empty() && !BETWEEN_VALUES.contains(&word);
     is_second || ends_value(before) && !ends_value(text)
+}
+
+/// Returns whether an operator after the cursor that begins a value would be between two: `f(&a)` has
+/// the address of `a`, and `f(b &a)` has not.
+pub(super) fn makes_binary(before: &str, text: &str, kept: &str) -> bool {
+    const BEFORE_VALUES: [&str; 7] = ["await", "case", "in", "return", "throw", "when", "yield"];
+
+    let operand = kept.trim_start().strip_prefix("...");
+    let operand = operand.or_else(|| {
+        kept.trim_start()
+            .strip_prefix(['&', '*', '-', '+', '!', '~', '<'])
+    });
+    let before = before.trim_end();
+    let word = &before[before.trim_end_matches(is_word).len()..];
+    operand.is_some_and(|operand| operand.starts_with(|c| is_word(c) || is_quote(c) || c == '('))
+        && (!ends_value(before) || BEFORE_VALUES.contains(&word))
+        && ends_value(text.trim_end())
+}
+
+/// Returns whether the text is a longer part of the line before the cursor.
+pub(super) fn repeats_line(before: &str, text: &str) -> bool {
+    const LEAST: usize = 16;
+
+    let text = text.trim();
+    text.len() >= LEAST && before.contains(text)
+}
+
+/// Returns whether the text puts a name next to the name before the cursor, before other code, in a
+/// language that has no two names in a row.
+pub(super) fn has_names_in_a_row(before: &str, text: &str, kept: &str, language: &str) -> bool {
+    const LANGUAGES: [&str; 6] = [
+        "javascript",
+        "javascriptreact",
+        "python",
+        "rust",
+        "typescript",
+        "typescriptreact",
+    ];
+    // Of all these languages together, with words that are keywords in some places only.
+    const KEYWORDS: &[&str] = &[
+        "abstract",
+        "accessor",
+        "and",
+        "as",
+        "assert",
+        "asserts",
+        "async",
+        "auto",
+        "await",
+        "become",
+        "box",
+        "case",
+        "catch",
+        "class",
+        "const",
+        "crate",
+        "debugger",
+        "declare",
+        "def",
+        "default",
+        "del",
+        "delete",
+        "do",
+        "dyn",
+        "elif",
+        "else",
+        "enum",
+        "except",
+        "exec",
+        "export",
+        "extends",
+        "extern",
+        "final",
+        "finally",
+        "fn",
+        "for",
+        "from",
+        "function",
+        "get",
+        "global",
+        "if",
+        "impl",
+        "implements",
+        "import",
+        "in",
+        "infer",
+        "instanceof",
+        "interface",
+        "is",
+        "keyof",
+        "lambda",
+        "let",
+        "loop",
+        "macro",
+        "macro_rules",
+        "match",
+        "mod",
+        "module",
+        "move",
+        "mut",
+        "namespace",
+        "new",
+        "nonlocal",
+        "not",
+        "of",
+        "or",
+        "out",
+        "override",
+        "package",
+        "pass",
+        "print",
+        "private",
+        "protected",
+        "pub",
+        "public",
+        "raise",
+        "raw",
+        "readonly",
+        "ref",
+        "return",
+        "safe",
+        "satisfies",
+        "set",
+        "static",
+        "struct",
+        "switch",
+        "throw",
+        "trait",
+        "try",
+        "type",
+        "typeof",
+        "union",
+        "unique",
+        "unsafe",
+        "use",
+        "using",
+        "var",
+        "void",
+        "where",
+        "while",
+        "with",
+        "yield",
+    ];
+
+    let is_keyword = |word: &str| KEYWORDS.contains(&word);
+    let first = &text[..text.len() - text.trim_start_matches(is_word).len()];
+    let code = before.trim_end();
+    let last = &code[code.trim_end_matches(is_word).len()..];
+    LANGUAGES.contains(&language)
+        && code.len() < before.len()
+        && !kept.trim().is_empty()
+        && !is_closing(kept)
+        && !first.is_empty()
+        && !last.is_empty()
+        && !is_keyword(first)
+        && !is_keyword(last)
+        && open_literal(before).is_none()
+        && comment_start(before, before.len()).is_none()
 }
 
 /// Returns whether the text ends with the `<` of type arguments.

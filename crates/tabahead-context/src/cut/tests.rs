@@ -450,6 +450,33 @@ fn an_operator_after_the_cursor_keeps_its_operand() {
 }
 
 #[test]
+fn an_operator_that_begins_a_value_still_does() {
+    check_table(&[
+        ("read($0&mut a);\n", "b", APART),
+        ("read($0&mut a);\n", "b, &mut a);\n", "read(b, $0&mut a);\n"),
+        ("f(a, $0-1)\n", "b", APART),
+        ("return $0!a;\n", "b ", APART),
+        ("[$0...a]\n", "b", APART),
+        ("x = $0 + b\n", "a", "x = a$0 + b\n"),
+        ("x = y($0 - b)\n", "a", "x = y(a$0 - b)\n"),
+    ]);
+}
+
+#[test]
+fn a_line_that_goes_on_after_the_cursor_is_not_said_twice() {
+    let line = "if a := of(long, name, b); a $0!= nil {\n";
+    check_table(&[
+        (line, ":= of(long, name, b); a ", APART),
+        (
+            line,
+            "> b && a ",
+            "if a := of(long, name, b); a > b && a $0!= nil {\n",
+        ),
+        ("f(name.that.is.long, $0, b)\n", "name.that.is.long", APART),
+    ]);
+}
+
+#[test]
 fn what_is_written_before_code_stays_what_it_is() {
     check_table(&[
         ("r = new Request$0(a)\n", " = new Request(a)\n", APART),
