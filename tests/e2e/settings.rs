@@ -52,7 +52,8 @@ fn shows(file: &Path, message: &str) {
     let shown = shown["params"]["message"].as_str().expect("a text");
     assert!(shown.contains(message), "{shown}");
     assert!(
-        shown.ends_with("; there are no suggestions until it is corrected"),
+        shown
+            .ends_with("; there are no suggestions until it is corrected and the server restarted"),
         "{shown}"
     );
 }

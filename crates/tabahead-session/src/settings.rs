@@ -282,6 +282,14 @@ pub enum SettingsError {
         /// What is wrong with the value.
         problem: String,
     },
+    /// A rule of `paths` that cannot be used.
+    #[error("setting 'paths' cannot be used: rule {number}: {}", quoted(.problem, LONGEST_PROBLEM))]
+    Rule {
+        /// The rule's number in the list, counted from 1.
+        number: usize,
+        /// What is wrong with the rule.
+        problem: String,
+    },
 }
 
 impl SettingsError {
@@ -289,13 +297,22 @@ impl SettingsError {
     pub fn key(&self) -> &str {
         match self {
             Self::Unknown { key, .. } | Self::Invalid { key, .. } => key,
+            Self::Rule { .. } => "paths",
+        }
+    }
+
+    /// Returns the number of the rule of `paths`, counted from 1.
+    pub fn rule(&self) -> Option<usize> {
+        match self {
+            Self::Rule { number, .. } => Some(*number),
+            Self::Unknown { .. } | Self::Invalid { .. } => None,
         }
     }
 
     /// Builds the error for a rule of `paths` that cannot be used.
-    pub(crate) fn of_rule(glob: &str, problem: &str) -> Self {
-        Self::Invalid {
-            key: "paths".to_owned(),
+    pub(crate) fn of_rule(number: usize, glob: &str, problem: &str) -> Self {
+        Self::Rule {
+            number,
             problem: format!("the rule '{glob}' is not understood: {problem}"),
         }
     }
@@ -684,11 +701,10 @@ impl LayerReader {
     /// Reads the setting `paths`; a rule whose `enabled` cannot be read turns off.
     fn rules(&mut self, rules: Vec<Value>) -> Vec<Value> {
         let mut read = Vec::new();
-        for value in rules {
+        for (number, value) in (1..).zip(rules) {
             let rule = serde_json::from_value::<PathRule>(value.clone()).map_err(|error| {
                 let problem = in_words(&error);
-                let key = "paths".to_owned();
-                self.problems.push(SettingsError::Invalid { key, problem });
+                self.problems.push(SettingsError::Rule { number, problem });
                 let glob = value.as_str().or_else(|| value.get("glob")?.as_str());
                 let enabled = value.get("enabled").and_then(Value::as_bool);
                 glob.map(|glob| PathRule {
@@ -701,7 +717,7 @@ impl LayerReader {
                     Some(problem) => {
                         self.is_closed |= !rule.enabled;
                         self.problems
-                            .push(SettingsError::of_rule(&rule.glob, &problem));
+                            .push(SettingsError::of_rule(number, &rule.glob, &problem));
                     }
                     None => read.push(json!(rule)),
                 },

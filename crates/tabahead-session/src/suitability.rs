@@ -123,6 +123,8 @@ pub(crate) enum Unsuitable {
     PathOff,
     #[error("off, because a rule in the settings cannot be read")]
     RuleUnread,
+    #[error("off, because the configuration file cannot be read")]
+    ConfigurationUnread,
 }
 
 impl Unsuitable {
@@ -136,6 +138,7 @@ impl Unsuitable {
             Self::LanguageOff => "language off",
             Self::PathOff => "path off",
             Self::RuleUnread => "rule unread",
+            Self::ConfigurationUnread => "configuration unread",
         }
     }
 }
@@ -145,8 +148,9 @@ impl Unsuitable {
 pub struct Suitability {
     languages: BTreeMap<String, bool>,
     paths: PathRules,
-    /// Whether a rule that turns something off cannot be understood: it may mean anything.
-    is_closed: bool,
+    /// Why everything is off: a rule that turns something off, or the file that may hold one, cannot
+    /// be understood.
+    closed: Option<Unsuitable>,
 }
 
 impl Suitability {
@@ -159,26 +163,28 @@ impl Suitability {
         let suitability = Self {
             languages: settings.languages.clone(),
             paths,
-            is_closed: refused.iter().any(|(rule, _)| !rule.enabled),
+            closed: (refused.iter().any(|(rule, _)| !rule.enabled))
+                .then_some(Unsuitable::RuleUnread),
         };
-        let problems = refused
-            .into_iter()
-            .map(|(rule, problem)| SettingsError::of_rule(&rule.glob, &problem));
+        let problems = refused.into_iter().map(|(rule, problem)| {
+            let number = settings.paths.iter().position(|other| *other == *rule);
+            SettingsError::of_rule(number.map_or(1, |at| at + 1), &rule.glob, &problem)
+        });
         (suitability, problems.collect())
     }
 
     /// Returns the same rules with everything off.
     #[must_use]
-    pub(crate) fn closed(self) -> Self {
+    pub(crate) fn closed(self, why: Unsuitable) -> Self {
         Self {
-            is_closed: true,
+            closed: Some(why),
             ..self
         }
     }
 
     /// Returns whether everything is off because a rule cannot be understood.
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed
+        self.closed.is_some()
     }
 
     /// Returns why a document gets no suggestions; `None` if it gets them.
@@ -193,8 +199,8 @@ impl Suitability {
             Some(Unsuitable::Minified)
         } else if !self.is_language_on(&file.language) {
             Some(Unsuitable::LanguageOff)
-        } else if self.is_closed {
-            Some(Unsuitable::RuleUnread)
+        } else if self.closed.is_some() {
+            self.closed
         } else if !self.paths.is_enabled(file.paths()) {
             Some(Unsuitable::PathOff)
         } else {
@@ -212,7 +218,7 @@ impl Suitability {
     /// Returns whether a path is a secret's or turned off by a rule: no text from there may be
     /// shown to a model or recorded.
     pub fn is_private(&self, path: &str) -> bool {
-        is_secret(path) || self.is_closed || !self.paths.is_enabled([canonical(path).as_str()])
+        is_secret(path) || self.is_closed() || !self.paths.is_enabled([canonical(path).as_str()])
     }
 
     fn is_language_on(&self, language: &str) -> bool {

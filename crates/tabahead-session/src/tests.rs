@@ -163,7 +163,7 @@ async fn a_file_of_settings_that_cannot_be_read_turns_everything_off() {
     };
     assert_eq!(
         problem,
-        format!("{why}; there are no suggestions until it is corrected")
+        format!("{why}; there are no suggestions until it is corrected and the server restarted")
     );
 }
 

@@ -204,7 +204,7 @@ fn read_layer(file: &Path) -> Result<Value> {
     let problems: Vec<_> = Settings::readable(&[&layer])
         .problems
         .into_iter()
-        .map(|(_, problem)| (line_of(&text, problem.key()), problem))
+        .map(|(_, problem)| (line_of(&text, problem.key(), problem.rule()), problem))
         .collect();
     if !problems.is_empty() {
         let file = file.to_owned();

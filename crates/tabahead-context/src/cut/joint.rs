@@ -150,6 +150,7 @@ impl Meeting<'_> {
             || computes_parameter(self.before, text)
             || is_in_visibility(self.before, text)
             || is_after_literal(self.before, text)
+            || is_glued_to_value(self.before, text)
             || splits_literal(self.before, text, kept)
         {
             return false;
@@ -168,7 +169,8 @@ impl Meeting<'_> {
             || is_one_token(self.before, self.after)
             || is_escaped(self.before, &line)
             || is_before_comment(self.before, kept)
-            || opens_type(text)
+            || opens_type(text, kept)
+            || ends_comment_twice(self.before, text, kept)
             || extends_end_tag(self.before, text)
             || names_no_element(self.before, text)
             || ends_too_early(text, kept)

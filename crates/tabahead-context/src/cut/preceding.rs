@@ -7,10 +7,14 @@ use tabahead_text::{Document, Offset};
 
 use super::{
     balance::closes_too_much,
+    languages::{
+        ends_json_statement, has_json_key, has_names_in_a_row, is_before_yaml_value, is_json,
+        parts_head_from_body,
+    },
     repetition::indentation,
     signs::{
-        begins_block_after_value, comment, comment_start, has_names_in_a_row,
-        has_statement_in_parentheses, is_quote, open_literal,
+        begins_block_after_value, comment, comment_start, has_statement_in_parentheses, is_quote,
+        open_literal,
     },
     tags::{closes_other_element, is_ended_by_other, is_in_tag, is_markup},
 };
@@ -72,8 +76,7 @@ impl Preceding<'_> {
             || has_statement_in_parentheses(&before, text, self.language)
             || begins_block_after_value(&before, text, self.language)
             || is_ended_by_other(&before, text, &self.after()[covered..], self.language)
-            || has_names_in_a_row(&before, text, &self.after()[covered..], self.language)
-                && !is_in_tag(&before)
+            || self.is_refused_by_language(text, covered)
             || self.is_end_in_tag(text)
             || closes_too_much(self.document, self.cursor, text, covered)
         {
@@ -86,6 +89,28 @@ impl Preceding<'_> {
                 || self.is_misplaced(text)
                 || self.closes_unopened(text)
                 || self.is_indented(text))
+    }
+
+    /// Returns whether a rule of the language forbids `text` before the rest of the line.
+    fn is_refused_by_language(self, text: &str, covered: usize) -> bool {
+        let (before, after) = (self.before(), self.after());
+        let kept = &after[covered..];
+        has_names_in_a_row(&before, text, kept, self.language) && !is_in_tag(&before)
+            || parts_head_from_body(&before, text, kept, self.language)
+            || covered == 0 && is_before_yaml_value(text, kept, self.language)
+            || ends_json_statement(&before, text, self.language)
+            || is_json(self.language) && has_json_key(&before, text) && self.is_in_list()
+    }
+
+    /// Returns whether the innermost open bracket before the cursor is `[`.
+    fn is_in_list(self) -> bool {
+        let mut lines: Vec<String> = self.above().collect();
+        lines.reverse();
+        // The literal at the cursor may hold brackets.
+        let before = self.before();
+        let code = open_literal(&before).map_or(&before[..], |(start, _)| &before[..start]);
+        lines.push(code.to_owned());
+        Unmatched::of(&lines.join("\n")).missing.last() == Some(&']')
     }
 
     /// Returns whether an end tag in `text` is not that of the innermost open element.
@@ -661,5 +686,28 @@ mod tests {
         check("c", "static unsigned $0= 0;\n", "count ", true);
         check("rust", "// the first $0= b\n", "word ", true);
         check("python", "a = \"the first $0= b\"\n", "word ", true);
+        check("rust", "fn f() -> Unknown $0{\n", "commands ", false);
+        check("rust", "fn f() -> Unknown $0{\n", "=> A ", false);
+        check("rust", "fn f() -> impl A $0{\n", "+ B ", true);
+        check("rust", "impl A $0{\n", "for B ", true);
+        check("typescript", "class A $0{\n", "extends B ", true);
+    }
+
+    #[test]
+    fn data_stay_data() {
+        let list = "{\n  \"a\": [\n    \"$0\",\n    \"b\"\n  ]\n}\n";
+        check("json", list, "target\": \"c\",", false);
+        check("json", list, "c: d", true);
+        check(
+            "json",
+            "{\n  \"a\": [],\n  \"$0\"\n}\n",
+            "target\": \"c\"",
+            true,
+        );
+        check("json", "{\n  \"a\": 1\n}$0\n", ";", false);
+        check("json", "{\n  \"a\": \"$0\"\n}\n", "b; c", true);
+        check("yaml", "env:\n  A: gcc\n  B: $0gcc\n", "A: ", false);
+        check("yaml", "env:\n  A: gcc\n  B: $0\n", "gcc", true);
+        check("yaml", "a: [$0]\n", "b, c", true);
     }
 }

@@ -108,7 +108,7 @@ impl Made<'_> {
         let others = (line.saturating_sub(FAR)..line).rev();
         let mut above = own.into_iter().chain(others.map(|line| self.line(line)));
         let above = above.find(|line| !line.trim().is_empty());
-        above.is_some_and(|above| above.trim() == made.trim())
+        above.is_some_and(|above| without_end(&above) == without_end(&made))
     }
 
     /// Returns whether the text equals what is on the line before the cursor, white space aside.
@@ -163,7 +163,10 @@ impl Made<'_> {
                 block_ends = indentation(line) < indentation(&made);
                 is_in_block
             })
-            .any(|below| below.trim() == made.trim() || below.trim() == added)
+            .any(|below| {
+                let below = without_end(&below);
+                below == without_end(&made) || below == without_end(added)
+            })
     }
 
     /// Returns whether the new line is the same branch as the one before it, as an `else` after an
@@ -285,6 +288,13 @@ fn is_word_closer(line: &str) -> bool {
 /// Returns the length in bytes of the white space that a line begins with.
 pub(super) fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
+}
+
+/// Returns a line without its indentation and its last `,` or `;`, which the last item of a list may
+/// lack.
+fn without_end(line: &str) -> &str {
+    let line = line.trim();
+    line.strip_suffix([',', ';']).unwrap_or(line)
 }
 
 /// Returns whether a line is more than closers and punctuation, which repeat on neighbouring lines

@@ -305,6 +305,7 @@ pub(super) fn ends_too_early(text: &str, kept: &str) -> bool {
         || text.ends_with([',', ';']) && kept.starts_with('{')
         || text.ends_with([';', ':']) && kept.starts_with(')')
         || text.ends_with(';') && kept.starts_with([']', '>'])
+        || text.ends_with(':') && text.contains(" in ") && kept.starts_with(']')
         || text.ends_with('\\')
 }
 
@@ -560,143 +561,31 @@ pub(super) fn repeats_line(before: &str, text: &str) -> bool {
     text.len() >= LEAST && before.contains(text)
 }
 
-/// Returns whether the text puts a name next to the name before the cursor, before other code, in a
-/// language that has no two names in a row.
-pub(super) fn has_names_in_a_row(before: &str, text: &str, kept: &str, language: &str) -> bool {
-    const LANGUAGES: [&str; 6] = [
-        "javascript",
-        "javascriptreact",
-        "python",
-        "rust",
-        "typescript",
-        "typescriptreact",
-    ];
-    // Of all these languages together, with words that are keywords in some places only.
-    const KEYWORDS: &[&str] = &[
-        "abstract",
-        "accessor",
-        "and",
-        "as",
-        "assert",
-        "asserts",
-        "async",
-        "auto",
-        "await",
-        "become",
-        "box",
-        "case",
-        "catch",
-        "class",
-        "const",
-        "crate",
-        "debugger",
-        "declare",
-        "def",
-        "default",
-        "del",
-        "delete",
-        "do",
-        "dyn",
-        "elif",
-        "else",
-        "enum",
-        "except",
-        "exec",
-        "export",
-        "extends",
-        "extern",
-        "final",
-        "finally",
-        "fn",
-        "for",
-        "from",
-        "function",
-        "get",
-        "global",
-        "if",
-        "impl",
-        "implements",
-        "import",
-        "in",
-        "infer",
-        "instanceof",
-        "interface",
-        "is",
-        "keyof",
-        "lambda",
-        "let",
-        "loop",
-        "macro",
-        "macro_rules",
-        "match",
-        "mod",
-        "module",
-        "move",
-        "mut",
-        "namespace",
-        "new",
-        "nonlocal",
-        "not",
-        "of",
-        "or",
-        "out",
-        "override",
-        "package",
-        "pass",
-        "print",
-        "private",
-        "protected",
-        "pub",
-        "public",
-        "raise",
-        "raw",
-        "readonly",
-        "ref",
-        "return",
-        "safe",
-        "satisfies",
-        "set",
-        "static",
-        "struct",
-        "switch",
-        "throw",
-        "trait",
-        "try",
-        "type",
-        "typeof",
-        "union",
-        "unique",
-        "unsafe",
-        "use",
-        "using",
-        "var",
-        "void",
-        "where",
-        "while",
-        "with",
-        "yield",
-    ];
-
-    let is_keyword = |word: &str| KEYWORDS.contains(&word);
-    let first = &text[..text.len() - text.trim_start_matches(is_word).len()];
-    let code = before.trim_end();
-    let last = &code[code.trim_end_matches(is_word).len()..];
-    LANGUAGES.contains(&language)
-        && code.len() < before.len()
-        && !kept.trim().is_empty()
-        && !is_closing(kept)
-        && !first.is_empty()
-        && !last.is_empty()
-        && !is_keyword(first)
-        && !is_keyword(last)
-        && open_literal(before).is_none()
-        && comment_start(before, before.len()).is_none()
+/// Returns whether the text leaves the `<` of type arguments open before code or at its end.
+pub(super) fn opens_type(text: &str, kept: &str) -> bool {
+    let mut open = 0usize;
+    let mut last = ' ';
+    for c in text.chars() {
+        match c {
+            '<' if is_word(last) => open += 1,
+            '>' if !matches!(last, '-' | '=') => open = open.saturating_sub(1),
+            _ => {}
+        }
+        last = c;
+    }
+    open > 0 && (last == '<' || !is_closing(kept))
 }
 
-/// Returns whether the text ends with the `<` of type arguments.
-pub(super) fn opens_type(text: &str) -> bool {
-    text.strip_suffix('<')
-        .is_some_and(|name| name.ends_with(is_word))
+/// Returns whether the text ends the comment or the section around the cursor, which the rest of the
+/// line ends.
+pub(super) fn ends_comment_twice(before: &str, text: &str, kept: &str) -> bool {
+    const MARKS: [(&str, &str); 3] = [("/*", "*/"), ("<!--", "-->"), ("<![CDATA[", "]]>")];
+
+    MARKS.iter().any(|(opener, closer)| {
+        before.rfind(opener) > before.rfind(closer)
+            && text.contains(closer)
+            && kept.contains(closer)
+    })
 }
 
 /// Returns whether a text that closers follow ends with an operator that needs an operand.

@@ -5,7 +5,7 @@
 
 use std::{iter, ops::Range};
 
-use super::signs::{is_closing, is_word};
+use super::signs::{is_closing, is_quote, is_word};
 
 /// Languages with tags in which some end tags may be left out.
 const HTML: [&str; 11] = [
@@ -52,6 +52,18 @@ pub(super) fn is_in_tag(before: &str) -> bool {
     !outside.ends_with(is_word)
         && tag.starts_with(|c: char| c.is_alphabetic())
         && !tag.replace("=>", "").contains('>')
+}
+
+/// Returns whether the text directly follows the quoted value of an attribute and does not end the
+/// tag.
+pub(super) fn is_glued_to_value(before: &str, text: &str) -> bool {
+    let Some(quote) = before.chars().next_back().filter(|&c| is_quote(c)) else {
+        return false;
+    };
+    let is_ended = before.matches(quote).count().is_multiple_of(2);
+    is_ended
+        && is_in_tag(before)
+        && !text.starts_with(|c: char| c.is_whitespace() || "/>".contains(c))
 }
 
 fn is_in_name(c: char) -> bool {

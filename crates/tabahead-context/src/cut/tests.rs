@@ -477,6 +477,17 @@ fn a_line_that_goes_on_after_the_cursor_is_not_said_twice() {
 }
 
 #[test]
+fn a_comment_ends_once() {
+    check_table(&[
+        ("/* x = 1$0; */\n", " */\n", APART),
+        ("/* f(x$0); */\n", " + 1); */\n", "/* f(x + 1)$0; */\n"),
+        ("<!-- f(x$0); -->\n", ") -->\n", APART),
+        ("z.infer<typeof $0a>>()\n", "b<z.infer<typeof ", APART),
+        ("[val$0]\n", " for val in fields:\n", APART),
+    ]);
+}
+
+#[test]
 fn what_is_written_before_code_stays_what_it_is() {
     check_table(&[
         ("r = new Request$0(a)\n", " = new Request(a)\n", APART),
@@ -729,6 +740,13 @@ fn no_text_begins_right_after_a_literal_or_in_an_end_tag() {
         ("test('two'$0, () => {\n", "san'\n", APART),
         ("</body$0>\n", " class=\"x\"\n", APART),
         ("</bo$0>\n", "dy>\n", "</body$0>\n"),
+        ("<template v-else-if=\"a\"$0>\n", ":", APART),
+        ("<a v-if=\"ok\"$0>\n", "...", APART),
+        (
+            "<a v-if=\"ok\"$0>\n",
+            " b=\"c\">\n",
+            "<a v-if=\"ok\" b=\"c\"$0>\n",
+        ),
     ]);
 }
 
@@ -778,6 +796,12 @@ fn what_stays_after_the_cursor_is_part_of_the_line_that_is_made() {
             REPEATS,
         ),
         ("d[$0]\nd[\"alpha_key\"]\n", "\"alpha_key\"]\n", REPEATS),
+        ("\"$0\",\n\"packages/b\"\n", "packages/b\",\n", REPEATS),
+        (
+            "\"packages/a\",\n\"$0\"\n",
+            "packages/a\"\n",
+            "Silent(Repetition)",
+        ),
         (
             "    include(operators),\n    include($0),\n",
             "operators),\n",

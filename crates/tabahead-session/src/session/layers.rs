@@ -9,7 +9,7 @@ use crate::{
     folders::Folders,
     message::EditorLayer,
     settings::{EMBEDDED, Settings},
-    suitability::Suitability,
+    suitability::{Suitability, Unsuitable},
 };
 
 /// Names of the sources of settings, for messages.
@@ -79,7 +79,7 @@ impl SettingsLayers {
         let mut lines = Vec::new();
         if let Some(why) = &self.unreadable {
             lines.push(format!(
-                "{why}; there are no suggestions until it is corrected"
+                "{why}; there are no suggestions until it is corrected and the server restarted"
             ));
         }
         for (number, problem) in &readable.problems {
@@ -88,8 +88,10 @@ impl SettingsLayers {
         self.settings = readable.settings;
         let (suitability, refused) = Suitability::new(&self.settings, &self.folders);
         lines.extend(refused.iter().map(ToString::to_string));
-        self.suitability = if readable.is_closed || self.unreadable.is_some() {
-            suitability.closed()
+        self.suitability = if self.unreadable.is_some() {
+            suitability.closed(Unsuitable::ConfigurationUnread)
+        } else if readable.is_closed {
+            suitability.closed(Unsuitable::RuleUnread)
         } else {
             suitability
         };

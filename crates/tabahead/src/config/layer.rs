@@ -30,16 +30,21 @@ pub(super) fn layer_from_toml(text: &str) -> Result<Value> {
     })
 }
 
-/// Returns the line, counted from 1, that sets a dotted key. `None` where that is not one line: the
-/// rules of `paths` are a list.
-pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
-    if key == "paths" {
-        return None;
-    }
+/// Returns the line, counted from 1, that sets a dotted key, or where the entry with a number begins,
+/// counted from 1, if the value is a list.
+pub(super) fn line_of(text: &str, key: &str, entry: Option<usize>) -> Option<usize> {
     let root = DeTable::parse(text).ok()?;
     let root = root.get_ref();
-    let in_section = || position_in(root.get("tabahead")?.get_ref().as_table()?, key);
-    let position = position_in(root, key).or_else(in_section)?;
+    let section = || root.get("tabahead")?.get_ref().as_table();
+    let in_section = || position_in(section()?, key);
+    let entry = entry.and_then(|number| {
+        let list = root.get(key).or_else(|| section()?.get(key))?;
+        let entry = list.get_ref().as_array()?.get(number.checked_sub(1)?)?;
+        Some(entry.span().start)
+    });
+    let position = entry
+        .or_else(|| position_in(root, key))
+        .or_else(in_section)?;
     Some(line_at(text, position))
 }
 
@@ -120,7 +125,7 @@ mod tests {
             ("context.prefix_bytes", Some(6)),
             ("threads", None),
         ] {
-            assert_eq!(line_of(text, key), line, "{key}");
+            assert_eq!(line_of(text, key, None), line, "{key}");
         }
         for text in [
             "\nspeculation.depth = 1",
@@ -129,8 +134,21 @@ mod tests {
             "\nspeculation = 7",
             "[tabahead]\nspeculation.depth = 1",
         ] {
-            assert_eq!(line_of(text, "speculation.depth"), Some(2), "{text}");
+            assert_eq!(line_of(text, "speculation.depth", None), Some(2), "{text}");
         }
-        assert_eq!(line_of("paths = []", "paths"), None);
+    }
+
+    #[test]
+    fn each_rule_of_a_list_has_its_line() {
+        let list =
+            "model = 'mini'\npaths = [\n  {glob = 'a', enabled = false},\n  {glob = 'b'},\n]\n";
+        assert_eq!(line_of(list, "paths", Some(2)), Some(4));
+        let tables = "[[paths]]\nglob = 'a'\n\n[[paths]]\nglob = 'b'\n";
+        assert_eq!(line_of(tables, "paths", Some(2)), Some(4));
+        assert_eq!(
+            line_of(&format!("[tabahead]\n{list}"), "paths", Some(1)),
+            Some(4)
+        );
+        assert_eq!(line_of("\npaths = 1\n", "paths", None), Some(2));
     }
 }

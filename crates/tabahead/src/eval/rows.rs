@@ -79,6 +79,9 @@ pub fn read(file: &Path, limit: usize) -> Result<Vec<EvalRow>> {
     }
     let open = File::open(file).with_context(|| format!("cannot read {name}"))?;
     let rows = parse(BufReader::new(open), limit).map_err(|error| anyhow!("{name}:{error:#}"))?;
+    if limit == 0 {
+        bail!("--limit 0 leaves no rows; give 1 or more");
+    }
     if rows.is_empty() {
         bail!("{name} holds no rows");
     }
