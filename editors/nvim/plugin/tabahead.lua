@@ -89,6 +89,15 @@ on({ 'SafeState' }, function()
   local suggestion = known('suggestion')
   if suggestion then
     suggestion.look_around()
+    -- A sign or a long line number makes the text narrower.
+    suggestion.fit()
+  end
+end)
+
+on({ 'WinResized', 'VimResized' }, function()
+  local suggestion = known('suggestion')
+  if suggestion then
+    suggestion.fit()
   end
 end)
 
