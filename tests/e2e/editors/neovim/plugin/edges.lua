@@ -35,7 +35,7 @@ local function answer(text, covered)
       return -1
     end
   ]],
-    text,
+    text or false,
     covered or 0
   )
 end
