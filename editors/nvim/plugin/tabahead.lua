@@ -138,7 +138,7 @@ end)
 require('tabahead.keys').map()
 
 vim.api.nvim_create_user_command('Tabahead', function(args)
-  require('tabahead.command').run(args.fargs)
+  require('tabahead.command').run(args.args)
 end, {
   nargs = '*',
   desc = 'tabahead: enable, disable, status, stats, log, model, restart, suggest',
