@@ -89,6 +89,15 @@ on({ 'SafeState' }, function()
   local suggestion = known('suggestion')
   if suggestion then
     suggestion.look_around()
+    -- A sign or a long line number makes the text narrower.
+    suggestion.fit()
+  end
+end)
+
+on({ 'WinResized', 'VimResized' }, function()
+  local suggestion = known('suggestion')
+  if suggestion then
+    suggestion.fit()
   end
 end)
 
@@ -129,7 +138,7 @@ end)
 require('tabahead.keys').map()
 
 vim.api.nvim_create_user_command('Tabahead', function(args)
-  require('tabahead.command').run(args.fargs)
+  require('tabahead.command').run(args.args)
 end, {
   nargs = '*',
   desc = 'tabahead: enable, disable, status, stats, log, model, restart, suggest',

@@ -13,7 +13,7 @@ use std::{
 use crate::{program, real, report};
 
 /// Minimum number of observations in the plug-in's scenarios.
-const SCENES: usize = 61;
+const SCENES: usize = 68;
 
 #[test]
 fn neovim_shows_accepts_and_continues_from_what_was_computed_ahead() {

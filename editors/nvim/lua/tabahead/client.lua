@@ -162,6 +162,7 @@ local function ended()
     fail('the server keeps ending; see `:Tabahead log`')
     return
   end
+  require('tabahead.status').restarted()
   require('tabahead.status').changed()
   M.attach_all()
 end
@@ -203,11 +204,16 @@ function M.attach(buffer)
     capabilities = capabilities(),
     init_options = config.options.settings,
     handlers = {
-      ['tabahead/status'] = function(_, status)
-        require('tabahead.status').changed(status)
+      -- A server that is being stopped may still send some.
+      ['tabahead/status'] = function(_, status, context)
+        if context.client_id == server.id then
+          require('tabahead.status').changed(status)
+        end
       end,
-      ['window/showMessage'] = function(_, message)
-        require('tabahead.status').report(message.message)
+      ['window/showMessage'] = function(_, message, context)
+        if context.client_id == server.id then
+          require('tabahead.status').report(message.message)
+        end
       end,
     },
     on_init = function(client)
@@ -310,6 +316,7 @@ function M.restart(restarted)
   local old = server.client
   server.id, server.client, server.ends, server.failure = nil, nil, {}, nil
   server.restarted = restarted
+  require('tabahead.status').restarted()
   if old then
     of(old, 'stop')
     vim.defer_fn(function()

@@ -12,6 +12,55 @@ local function show(line)
   vim.api.nvim_echo({ { require('tabahead.status').fitted('tabahead: ' .. line) } }, true, {})
 end
 
+--- Reports an error on one line.
+---@param message string
+local function complain(message)
+  vim.notify(require('tabahead.status').fitted(message), vim.log.levels.ERROR)
+end
+
+--- Shows lines in a window at the bottom, whole; `q` closes it.
+---@param name string
+---@param lines string[]
+local function open(name, lines)
+  local address = 'tabahead://' .. name
+  local known = vim.fn.bufnr('^' .. address .. '$')
+  local buffer = known ~= -1 and known or vim.api.nvim_create_buf(false, true)
+  vim.bo[buffer].modifiable = true
+  vim.api.nvim_buf_set_lines(buffer, 0, -1, true, lines)
+  vim.bo[buffer].modifiable = false
+  local window = vim.fn.bufwinid(buffer)
+  if window ~= -1 then
+    vim.api.nvim_set_current_win(window)
+  else
+    vim.bo[buffer].bufhidden = 'wipe'
+    vim.cmd(('botright %dsplit'):format(#lines))
+    vim.api.nvim_win_set_buf(0, buffer)
+    if known == -1 then
+      vim.api.nvim_buf_set_name(buffer, address)
+    end
+    vim.wo[0][0].wrap = true
+    vim.wo[0][0].linebreak = true
+    vim.wo[0][0].winfixheight = true
+    vim.keymap.set('n', 'q', '<C-w>c', { buffer = buffer })
+  end
+  vim.api.nvim_win_set_height(0, vim.api.nvim_win_text_height(0, {}).all)
+end
+
+--- Characters that are escaped in an argument. In a path of Windows, a backslash is none of them.
+local SPECIAL = vim.fn.has('win32') == 1 and '[ \t]' or '[\\ \t]'
+
+---@param text string
+---@return string
+local function escaped(text)
+  return (text:gsub(SPECIAL, '\\%0'))
+end
+
+---@param text string
+---@return string
+local function unescaped(text)
+  return (text:gsub('\\(' .. SPECIAL .. ')', '%1'))
+end
+
 --- Hash at the end of a model's id, which distinguishes files of the same name.
 local HASH = '%-%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x$'
 
@@ -38,8 +87,9 @@ local function switch(enable, where)
 end
 
 ---@class tabahead.Command
----@field run fun(argument?: string)
----@field arguments? fun(lead: string): string[]
+---@field run fun(argument?: string) Receives the rest of the line.
+---@field arguments? fun(lead: string): string[] What the rest of the line may be; without it, there
+--- must be no rest.
 
 ---@type table<string, tabahead.Command>
 local commands = {}
@@ -69,10 +119,19 @@ commands.status = {
       -- What is thought about is the more interesting: the model is being loaded.
       local is_loading = state == 'thinking' and reason ~= ''
       local line = is_loading and reason or state .. (reason ~= '' and ': ' .. reason or '')
-      show(stats and ('%s (%s, %s)'):format(line, model_of(stats), 'version ' .. stats.version) or line)
-      local message = require('tabahead.status').message
-      if message and reason ~= message:gsub('^tabahead: ', '') then
-        vim.api.nvim_echo({ { message, 'ErrorMsg' } }, true, {})
+      if stats then
+        local model = stats.model.id and model_of(stats) .. ', ' or ''
+        line = ('%s (%sversion %s)'):format(line, model, stats.version)
+      end
+      local lines = { line }
+      local message = (require('tabahead.status').message or reason):gsub('^tabahead: ', '')
+      if message ~= reason then
+        table.insert(lines, message)
+      end
+      if #lines == 1 and vim.api.nvim_strwidth('tabahead: ' .. lines[1]) <= vim.v.echospace then
+        show(lines[1])
+      else
+        open('status', lines)
       end
     end)
   end,
@@ -115,25 +174,7 @@ commands.stats = {
         show(reason)
         return
       end
-      local lines = sentences(stats)
-      local open = vim.fn.bufnr('^tabahead://stats$')
-      local buffer = open ~= -1 and open or vim.api.nvim_create_buf(false, true)
-      vim.bo[buffer].modifiable = true
-      vim.api.nvim_buf_set_lines(buffer, 0, -1, true, lines)
-      vim.bo[buffer].modifiable = false
-      local window = vim.fn.bufwinid(buffer)
-      if window ~= -1 then
-        vim.api.nvim_set_current_win(window)
-        return
-      end
-      vim.bo[buffer].bufhidden = 'wipe'
-      vim.cmd(('botright %dsplit'):format(#lines))
-      vim.api.nvim_win_set_buf(0, buffer)
-      if open == -1 then
-        vim.api.nvim_buf_set_name(buffer, 'tabahead://stats')
-      end
-      vim.wo[0][0].winfixheight = true
-      vim.keymap.set('n', 'q', '<C-w>c', { buffer = buffer })
+      open('stats', sentences(stats))
     end)
   end,
 }
@@ -179,10 +220,9 @@ end
 commands.model = {
   arguments = function(lead)
     local found = vim.startswith('mini', lead) and { 'mini' } or {}
-    -- A command's arguments end at a blank, so a blank within a path is escaped.
-    for _, path in ipairs(vim.fn.getcompletion(lead:gsub('\\([\\ \t])', '%1'), 'file')) do
+    for _, path in ipairs(vim.fn.getcompletion(lead, 'file')) do
       if path:match('[/\\]$') or path:lower():match('%.gguf$') then
-        table.insert(found, (path:gsub('[\\ \t]', '\\%0')))
+        table.insert(found, path)
       end
     end
     return found
@@ -200,7 +240,7 @@ commands.model = {
       return
     end
     -- A relative path is relative to Neovim's folder, as in `:edit`; the server gets the full path.
-    local path = model == 'mini' and model or vim.fn.fnamemodify(vim.fs.normalize(model), ':p')
+    local path = model == 'mini' and model or vim.fn.fnamemodify(vim.fs.normalize(unescaped(model)), ':p')
     local settings = vim.tbl_extend('force', config.options.settings, { model = path })
     client.stats(function(before)
       -- What was wrong with an earlier choice is over.
@@ -232,24 +272,31 @@ commands.suggest = {
   end,
 }
 
---- Runs `:Tabahead` with these arguments.
----@param arguments string[]
-function M.run(arguments)
-  local name = arguments[1] or 'status'
+--- Runs `:Tabahead` with what follows it in the line.
+---@param line string
+function M.run(line)
+  local name, rest = line:match('^%s*(%S*)%s*(.*)$')
+  name = name ~= '' and name or 'status'
+  -- An escaped blank at the end belongs to the argument.
+  rest = rest:gsub('([^\\])%s+$', '%1')
   local command = commands[name]
   if not command then
     local known = table.concat(M.complete('', 'Tabahead '), ', ')
     vim.notify(('tabahead: there is no command "%s"; there are %s'):format(name, known), vim.log.levels.ERROR)
     return
   end
-  local ran, message = pcall(command.run, arguments[2])
+  if rest ~= '' and not command.arguments then
+    complain(('tabahead: `%s` takes no argument, such as "%s"'):format(name, rest))
+    return
+  end
+  local ran, message = pcall(command.run, rest ~= '' and rest or nil)
   if not ran then
-    vim.notify(tostring(message), vim.log.levels.ERROR)
+    complain(tostring(message))
   end
 end
 
 --- Completes a command line that begins with `:Tabahead`.
----@param lead string The last word so far, with its blanks escaped.
+---@param lead string The last word so far: what follows the last blank that is not escaped.
 ---@param line string
 ---@return string[]
 function M.complete(lead, line)
@@ -258,8 +305,14 @@ function M.complete(lead, line)
   if not name then
     found = vim.tbl_keys(commands)
     table.sort(found)
-  elseif rest == lead and commands[name] and commands[name].arguments then
-    found = commands[name].arguments(lead)
+  elseif commands[name] and commands[name].arguments then
+    -- An argument is the rest of the line, of which Neovim replaces the last word.
+    local before = unescaped(rest:sub(1, #rest - #lead))
+    for _, argument in ipairs(commands[name].arguments(unescaped(rest))) do
+      if vim.startswith(argument, before) then
+        table.insert(found, escaped(argument:sub(#before + 1)))
+      end
+    end
   end
   return vim.tbl_filter(function(word)
     return vim.startswith(word, lead)

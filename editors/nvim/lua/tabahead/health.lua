@@ -41,7 +41,15 @@ function M.check()
         'the setting `model` is in setup { settings = ... } or in the file that `tabahead config` shows',
       })
     else
-      health.ok('the server runs and is ' .. state .. (why ~= '' and ': ' .. why or ''))
+      local line = 'the server runs and is ' .. state .. (why ~= '' and ': ' .. why or '')
+      if why ~= '' and why == require('tabahead.status').unread then
+        health.warn(line, {
+          '`tabahead doctor` shows what is wrong in the configuration file',
+          'the wrong setting may also be in setup { settings = ... }',
+        })
+      else
+        health.ok(line)
+      end
       if message then
         health.warn('the server reported: ' .. message)
       end

@@ -9,7 +9,11 @@ local M = {}
 local UNNOTICED = 150
 
 ---@type tabahead.Status
-local last = { kind = 'Inactive', busy = true, message = 'starting' }
+local STARTING = { kind = 'Inactive', busy = true, message = 'starting' }
+local last = STARTING
+--- How the server's reason begins if it cannot read the settings.
+local UNINTENDED = 'off, because'
+
 --- Time since which an answer is awaited, by the clock of the event loop.
 ---@type integer?
 local since
@@ -20,11 +24,30 @@ local function announce()
   vim.cmd.redrawstatus({ bang = true })
 end
 
+--- Handles that another server will be started: what the previous one reported is over, and what the
+--- next one reports first is not.
+function M.restarted()
+  last, M.message, M.unread = STARTING, nil, nil
+end
+
+--- Handles the server's reason for being silent in the document that has the focus, if there is one.
+---@param status tabahead.Status
+local function remember(status)
+  if status.kind == 'Inactive' and vim.startswith(status.message, UNINTENDED) then
+    M.unread = status.message
+  elseif status.kind == 'Normal' and client.is_attached(vim.api.nvim_get_current_buf()) then
+    M.unread = nil
+  end
+end
+
 --- Handles a new status from the server, or another change that affects the state.
 ---@param status? tabahead.Status
 function M.changed(status)
   local was_loading = last.busy
   last = status or last
+  if status then
+    remember(status)
+  end
   if last.busy and not was_loading then
     M.message = nil
   end
@@ -43,6 +66,11 @@ end
 --- The last message from the server, whole.
 ---@type string?
 M.message = nil
+
+--- Why the server is silent in every file, though the user has not switched it off: it cannot read
+--- the settings.
+---@type string?
+M.unread = nil
 
 --- Shortens a message to one line, because a longer one would wait for a key: first the folders of
 --- its paths, then what it has in common with others, because the reason may follow them, then the
@@ -117,6 +145,9 @@ function M.state_of_server()
   end
   if last.kind == 'Inactive' then
     return 'paused', last.message
+  end
+  if M.unread then
+    return 'paused', M.unread
   end
   return 'idle', ''
 end

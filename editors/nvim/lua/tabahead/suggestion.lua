@@ -210,7 +210,7 @@ local function draw(self)
   end
   local here, items = place(self), self.shown.items
   -- One key triggers several events, and each drawing is a frame.
-  local drawing = { here, left.text, left.covered, self.shown.choice, #items }
+  local drawing = { here, left.text, left.covered, self.shown.choice, #items, ghost.layout() }
   if vim.deep_equal(drawing, self.drawn) then
     return true
   end
@@ -220,6 +220,8 @@ local function draw(self)
     covered = left.covered,
     count = #items > 1 and ('%d/%d'):format(self.shown.choice, #items) or nil,
   })
+  -- The window may have scrolled.
+  drawing[#drawing] = ghost.layout()
   return true
 end
 
@@ -388,6 +390,14 @@ function M.look_around()
         vim.cmd.redraw()
       end
     end
+  end
+end
+
+--- Draws again what is drawn, if the shape of the window has changed.
+function M.fit()
+  local self = buffers[vim.api.nvim_get_current_buf()]
+  if self and self.drawn then
+    draw(self)
   end
 end
 

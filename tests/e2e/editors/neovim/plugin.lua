@@ -19,7 +19,7 @@ test.expect(
   'tabahead tabahead.config tabahead.keys'
 )
 
-for _, group in ipairs({ 'typing', 'leaving', 'editing', 'texts', 'living' }) do
+for _, group in ipairs({ 'typing', 'leaving', 'editing', 'texts', 'edges', 'living', 'asking' }) do
   require('plugin.' .. group)
 end
 test.finish(0)

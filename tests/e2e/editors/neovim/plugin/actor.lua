@@ -234,6 +234,21 @@ function M.expect_frames(first, row)
   return #frames - first + 1
 end
 
+--- Copies the built-in model to `path` under another name. Returns `path`.
+---@param path string
+---@return string path
+function M.copy_model(path)
+  local mini =
+    assert(io.open(vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-mini/mini.gguf'), 'rb'))
+  local bytes = mini:read('a')
+  mini:close()
+  local at = bytes:find('tabahead-mini', 1, true)
+  local file = assert(io.open(path, 'wb'))
+  file:write(bytes:sub(1, at - 1) .. 'tabahead-copy' .. bytes:sub(at + #'tabahead-copy'))
+  file:close()
+  return path
+end
+
 function M.outcomes()
   return test.settle().outcomes
 end

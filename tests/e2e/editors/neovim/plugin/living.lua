@@ -213,21 +213,6 @@ actor.scenario('keys', function()
   seen('keys were changed, taken away and given back')
 end)
 
---- Copies the built-in model to `path` under another name. Returns `path`.
----@param path string
----@return string path
-local function copy_model(path)
-  local mini =
-    assert(io.open(vim.fs.normalize(vim.env.PLUGIN .. '/../../crates/tabahead-mini/mini.gguf'), 'rb'))
-  local bytes = mini:read('a')
-  mini:close()
-  local at = bytes:find('tabahead-mini', 1, true)
-  local file = assert(io.open(path, 'wb'))
-  file:write(bytes:sub(1, at - 1) .. 'tabahead-copy' .. bytes:sub(at + #'tabahead-copy'))
-  file:close()
-  return path
-end
-
 local function messages()
   return lua([[return vim.fn.execute('messages')]])
 end
@@ -245,7 +230,7 @@ actor.scenario('model', function()
   local text = actor.shown()
   local folder = actor.folder .. '/models'
   vim.fn.mkdir(folder .. '/more', 'p')
-  local copy = copy_model(folder .. '/a copy.gguf')
+  local copy = actor.copy_model(folder .. '/a copy.gguf')
   io.open(folder .. '/notes.txt', 'w'):close()
   local line = 'Tabahead model ' .. folder .. '/'
   expect('completion of a model', lua('return vim.fn.getcompletion(..., "cmdline")', line), {
