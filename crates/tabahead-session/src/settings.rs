@@ -36,7 +36,7 @@ pub struct Settings {
     /// also in an editor's settings, and on the command line from the working directory.
     #[schemars(extend("order" = 0))]
     pub model: String,
-    /// Number of threads that compute; `0` chooses from the cores of this machine.
+    /// Number of threads that compute (1 to 1024); `0` chooses from the cores of this machine.
     #[schemars(range(max = 1024), extend("order" = 1))]
     pub threads: usize,
     /// Maximum length of a suggestion, in tokens of the model (1 to 1024); never more than half of
@@ -81,12 +81,12 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowSettings {
-    /// Maximum number of bytes before the cursor's line that the model reads. Unset: chosen by the
-    /// model's size. A larger window can help, but makes jumps slower.
+    /// Maximum number of bytes before the cursor's line that the model reads (256 to 65536). Unset:
+    /// chosen by the model's size. A larger window can help, but makes jumps slower.
     #[schemars(range(min = 256, max = 65536), extend("order" = 13))]
     pub prefix_bytes: Option<usize>,
-    /// Maximum number of bytes after the cursor's line that the model reads. Unset: chosen by the
-    /// model's size.
+    /// Maximum number of bytes after the cursor's line that the model reads (0 to 65536). Unset:
+    /// chosen by the model's size.
     #[schemars(range(max = 65536), extend("order" = 14))]
     pub suffix_bytes: Option<usize>,
 }
