@@ -119,17 +119,22 @@ commands.status = {
       -- What is thought about is the more interesting: the model is being loaded.
       local is_loading = state == 'thinking' and reason ~= ''
       local line = is_loading and reason or state .. (reason ~= '' and ': ' .. reason or '')
+      local whole = line
       if stats then
         local model = stats.model.id and model_of(stats) .. ', ' or ''
-        line = ('%s (%sversion %s)'):format(line, model, stats.version)
+        whole = ('%s (%sversion %s)'):format(line, model, stats.version)
       end
-      local lines = { line }
+      local lines = { whole }
       local message = (require('tabahead.status').message or reason):gsub('^tabahead: ', '')
       if message ~= reason then
         table.insert(lines, message)
       end
-      if #lines == 1 and vim.api.nvim_strwidth('tabahead: ' .. lines[1]) <= vim.v.echospace then
-        show(lines[1])
+      local function has_room(text)
+        return #lines == 1 and vim.api.nvim_strwidth('tabahead: ' .. text) <= vim.v.echospace
+      end
+      -- A window is for what is wrong: for the model's name alone it would be in the way.
+      if has_room(whole) or has_room(line) then
+        show(has_room(whole) and whole or line)
       else
         open('status', lines)
       end

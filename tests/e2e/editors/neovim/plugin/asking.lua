@@ -20,7 +20,11 @@ local function restart(text, state)
   if text then
     vim.fn.writefile({ text }, path)
   end
-  lua([[vim.cmd.messages('clear')]])
+  -- A model that was chosen for this session would take precedence.
+  lua([[
+    vim.cmd.messages('clear')
+    require('tabahead.config').options.settings.model = nil
+  ]])
   input('<Esc>:Tabahead restart<CR>')
   wait('the restart', function()
     return messages():find('restarted, version', 1, true) ~= nil
