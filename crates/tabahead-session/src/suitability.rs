@@ -2,7 +2,7 @@
 //!
 //! A pure function of a file's identity, its size and the settings, shared by the server and every
 //! command that shows text to a model or records it. Long lines and secret values are not decided
-//! here: the context window handles them itself. `names.rs` has the names of secrets, `rules.rs`
+//! here: the context window handles them itself. `names.rs` recognises secrets, `rules.rs`
 //! the setting `paths`.
 
 mod names;
@@ -32,8 +32,8 @@ pub struct File {
     pub path: String,
     /// LSP language id; empty when unknown.
     pub language: String,
-    /// The canonical path that `path` leads to, if it is a link.
-    real: Option<String>,
+    /// Other canonical paths that it may have: where it leads to, if it is a link.
+    others: Vec<String>,
     /// Whether the path or the language is a secret's. Computed once, because it is needed for all
     /// open documents at each key.
     is_secret: bool,
@@ -61,23 +61,28 @@ impl File {
             location,
             is_secret: is_secret(&path) || names::is_language_of_secrets(language),
             path,
-            real: None,
+            others: Vec::new(),
             language: language.to_owned(),
         }
     }
 
-    /// Returns the same identity for a path that is a link to `real`: it is a secret if either is, and
-    /// rules hold for both.
+    /// Returns the same identity for a path that leads to another, as a link does: it is a secret if
+    /// either is, and rules hold for both.
     #[must_use]
-    pub fn leading_to(mut self, real: &str) -> Self {
-        self.is_secret |= is_secret(real);
-        self.real = Some(canonical(real)).filter(|real| *real != self.path);
+    pub fn leading_to(mut self, other: &str) -> Self {
+        self.is_secret |= is_secret(other);
+        let other = canonical(other);
+        if other != self.path {
+            self.others.push(other);
+        }
         self
     }
 
     /// Returns the paths that a rule may match.
     fn paths(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.path.as_str()).chain(self.real.as_deref())
+        std::iter::once(&self.path)
+            .chain(&self.others)
+            .map(String::as_str)
     }
 
     /// Returns the last component of the path.

@@ -63,7 +63,7 @@ pub(super) fn accepted(id: SuggestionId, origin: Origin) -> ItemCommand {
 /// Derives a document's identity from its address. Whatever the scheme, the path decides whether it
 /// is a secret.
 pub(super) fn file(uri: &str, language: &str) -> File {
-    let (location, path) = match Url::parse(uri) {
+    let (location, path, whole) = match Url::parse(uri) {
         Ok(url) => {
             let location = match url.scheme() {
                 "file" => Location::Disk,
@@ -80,16 +80,29 @@ pub(super) fn file(uri: &str, language: &str) -> File {
                 }
                 _ => path,
             };
-            (location, path)
+            (location, path, whole(&url))
         }
-        Err(_) => (Location::Elsewhere, decoded(uri)),
+        Err(_) => (Location::Elsewhere, decoded(uri), None),
     };
     let file = File::new(location, &path, language);
+    let file = match whole {
+        Some(whole) if location != Location::Notebook => file.leading_to(&whole),
+        _ => file,
+    };
     // A link may lead to a secret, whatever its own name is.
     match real(Path::new(&path)) {
         Some(real) if location == Location::Disk => file.leading_to(&real.to_string_lossy()),
         _ => file,
     }
+}
+
+/// Returns the path with what follows a `?` or a `#`, which some editors do not escape in names;
+/// `None` if there is nothing.
+fn whole(url: &Url) -> Option<String> {
+    let part = |mark, part: Option<&str>| part.map(|part| format!("{mark}{part}"));
+    let (query, fragment) = (part('?', url.query()), part('#', url.fragment()));
+    let after = [query, fragment].into_iter().flatten().collect::<String>();
+    (!after.is_empty()).then(|| decoded(&format!("{}{after}", url.path())))
 }
 
 /// Returns the path without links. A file that is not saved yet is where its folder is.

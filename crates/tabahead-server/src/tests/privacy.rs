@@ -255,7 +255,10 @@ async fn an_unreadable_rule_turns_everything_off_until_it_is_mended() {
 #[tokio::test(start_paused = true)]
 async fn secrets_and_rules_hold_whatever_the_scheme() {
     let mut client = Client::ready(generates("1\n")).await;
-    let rule = json!({"paths": [{"glob": "~/private", "enabled": false}]});
+    let rule = json!({"paths": [
+        {"glob": "~/private", "enabled": false},
+        {"glob": "/w/c#/private", "enabled": false},
+    ]});
     client.notify(CONFIGURE, json!({"settings": rule})).await;
     for uri in [
         "untitled:/w/.env",
@@ -268,12 +271,18 @@ async fn secrets_and_rules_hold_whatever_the_scheme() {
         "vscode-remote://ssh-remote%2Bhost/w/.env",
         "scp://host//w/a.py",
         "git:/w/a.py?%7B%7D",
+        "untitled:Untitled-1?.env",
+        "untitled:/w/prod#.env",
+        "file:///w/a.py?/../.ssh/work",
+        "file:///w/c#/private/a.py",
     ] {
         assert!(!is_answered(&mut client, uri).await, "{uri}");
     }
     for uri in [
         "untitled:Untitled-1",
         "untitled:/w/a.py",
+        "untitled:Untitled-1?x=1",
+        "file:///w/c#/a.py",
         "file:///people/ada/a.py",
     ] {
         assert!(is_answered(&mut client, uri).await, "{uri}");
