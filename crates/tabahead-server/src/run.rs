@@ -43,8 +43,9 @@ pub struct ServerConfig {
     pub stats_dir: Option<PathBuf>,
     /// Version of the program, reported to the editor.
     pub version: &'static str,
-    /// Recorder of what happens to documents; `None` records nothing.
-    pub recorder: Option<Box<dyn Recorder>>,
+    /// Recorder of what happens to documents; `None` records nothing. An error says why nothing is
+    /// recorded although the user asked for it; the editor shows it.
+    pub recorder: Result<Option<Box<dyn Recorder>>, String>,
 }
 
 /// How long a client may take to read the last answers.

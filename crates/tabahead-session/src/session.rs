@@ -68,8 +68,9 @@ pub struct SessionConfig {
     pub pid: u32,
     /// Starts backends.
     pub launch: Launch,
-    /// Recorder of what happens to documents; `None` records nothing.
-    pub recorder: Option<Box<dyn Recorder>>,
+    /// Recorder of what happens to documents; `None` records nothing. An error says why nothing is
+    /// recorded although the user asked for it; the editor shows it.
+    pub recorder: Result<Option<Box<dyn Recorder>>, String>,
 }
 
 /// The session's task and what it owns.
@@ -106,6 +107,12 @@ impl SessionLoop {
             launch,
             recorder,
         } = config;
+        let notices = EditorNotices::new(notices);
+        let recorder = recorder.unwrap_or_else(|why| {
+            tracing::error!(why, "nothing is recorded");
+            notices.report_again(format!("nothing is recorded: {why}"));
+            None
+        });
         Self {
             inbox,
             clock,
@@ -114,7 +121,7 @@ impl SessionLoop {
             documents: OpenDocuments::default(),
             requests: UnansweredRequests::default(),
             recorder: SessionRecorder::new(recorder),
-            notices: EditorNotices::new(notices),
+            notices,
             figures: SessionFigures::new(version, pid, figures),
         }
     }

@@ -58,7 +58,7 @@ impl Running {
                 backend.load(Ok(profile()));
                 Arc::new(backend)
             }),
-            recorder: None,
+            recorder: Ok(None),
         };
         tokio::spawn(SessionLoop::new(config, messages, outbox).run());
         Self {

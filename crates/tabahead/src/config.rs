@@ -105,7 +105,7 @@ pub fn load(named: Option<&Path>) -> Result<Resolved> {
 pub fn run_server(
     named: Option<&Path>,
     args: &EngineArgs,
-    recorder: impl FnOnce() -> Option<Box<dyn Recorder>>,
+    recorder: impl FnOnce() -> Result<Option<Box<dyn Recorder>>, String>,
 ) -> Result<ExitCode> {
     // An editor starts the server in its own working directory, often a repository.
     if let Some(model) = args.model.as_deref()

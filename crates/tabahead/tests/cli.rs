@@ -346,30 +346,38 @@ fn what_cannot_be_recorded_is_one_line() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_costs_a_warning_and_no_suggestions() {
+fn the_editor_shows_why_nothing_is_recorded_and_suggestions_go_on() {
     let home = tempfile::tempdir().expect("a folder");
-    let mut server = tabahead(home.path(), &["record", "/dev/null/recordings"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
+    let file = home.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let mut places = vec![
+        ("/dev/null/recordings".to_owned(), "cannot be written: "),
+        (file.display().to_string(), "is no folder; name another one"),
+    ];
+    #[cfg(unix)]
+    {
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(home.path().join("nowhere"), &link).expect("a link");
+        places.push((link.display().to_string(), "is no folder"));
+    }
     let bodies = [
-        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}"#,
-        r#"{"jsonrpc":"2.0","id":2,"method":"shutdown"}"#,
+        INITIALIZE,
+        r#"{"jsonrpc":"2.0","method":"initialized","params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"tabahead/stats"}"#,
+        r#"{"jsonrpc":"2.0","id":3,"method":"shutdown"}"#,
         r#"{"jsonrpc":"2.0","method":"exit"}"#,
     ];
-    let mut input = server.stdin.take().expect("a pipe");
-    for body in bodies {
-        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).expect("it reads");
+    for (place, why) in places {
+        let output = served(home.path(), &["record", &place], "warn", &bodies);
+        let (shown, logged) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{logged}");
+        assert!(shown.contains("inlineCompletionProvider"));
+        let line = format!("nothing is recorded: '{place}' {why}");
+        assert_eq!(shown.matches("window/showMessage").count(), 1, "{shown}");
+        assert!(shown.contains(&line), "{shown}");
+        assert_eq!(logged.lines().count(), 1, "{logged}");
+        assert!(logged.contains("nothing is recorded"), "{logged}");
     }
-    let output = server.wait_with_output().expect("it ends");
-    assert!(output.status.success());
-    assert!(text(&output.stdout).contains("inlineCompletionProvider"));
-    let error = text(&output.stderr);
-    assert_eq!(error.lines().count(), 1, "{error}");
-    assert!(error.contains("nothing is recorded"), "{error}");
-    assert!(error.contains("/dev/null/recordings"), "{error}");
 }
 
 /// Sends messages to a server, and returns what it wrote to both of its outputs.

@@ -96,7 +96,7 @@ impl Client {
             flags: started.flags,
             stats_dir: started.stats_dir,
             version: "0.0.0",
-            recorder: started.recorder,
+            recorder: Ok(started.recorder),
         };
         Self {
             input: Some(input),

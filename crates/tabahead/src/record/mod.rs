@@ -6,6 +6,7 @@ mod git;
 mod writer;
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{self, ExitCode},
     time::{SystemTime, UNIX_EPOCH},
@@ -33,20 +34,22 @@ pub fn run(args: &RecordArgs, named: Option<&Path>) -> Result<ExitCode> {
     }
 }
 
-/// Starts a recorder that writes into `folder`. Returns `None`, with a warning, when nothing can be
-/// written there: the user must not lose suggestions because of that.
-fn recorder(folder: &Path) -> Option<Box<dyn Recorder>> {
+/// Starts a recorder that writes into `folder`. An error says why nothing can be written there; the
+/// user must not lose suggestions because of that.
+fn recorder(folder: &Path) -> Result<Option<Box<dyn Recorder>>, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let time = now.map_or(0, |since| since.as_millis() as u64);
-    let mut file = match RecordingFile::create(folder, time, process::id()) {
-        Ok(file) => file,
-        Err(error) => {
-            tracing::warn!(folder = %folder.display(), %error, "nothing is recorded");
-            return None;
+    let created = RecordingFile::create(folder, time, process::id());
+    let mut file = created.map_err(|error| {
+        let folder = folder.display();
+        match error.kind() {
+            // Only a folder can be created again.
+            ErrorKind::AlreadyExists => format!("'{folder}' is no folder; name another one"),
+            _ => format!("'{folder}' cannot be written: {error}"),
         }
-    };
+    })?;
     let path: PathBuf = file.path().to_owned();
     tracing::info!(file = %path.display(), "recording");
     let append = move |time, kind: &_| file.append(time, kind);
-    Some(Box::new(Writer::start(path, time, append)))
+    Ok(Some(Box::new(Writer::start(path, time, append))))
 }
