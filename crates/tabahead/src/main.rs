@@ -79,7 +79,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     start_logging(&cli.log)?;
     let config = cli.config.as_deref();
     match cli.command {
-        Command::Lsp(args) => config::run_server(config, &args.engine, || None),
+        Command::Lsp(args) => config::run_server(config, &args.engine, || Ok(None)),
         Command::Record(args) => record::run(&args, config),
         Command::Complete(args) => complete::run(&args, &config::load(config)?),
         Command::Eval(args) => eval::run(&args, &config::load(config)?),
