@@ -1,5 +1,7 @@
 //! Tables of what is a secret value and what is not, and a check that a scan may start at any line.
 
+mod kinds;
+
 use proptest::prelude::*;
 use tabahead_text::Version;
 
