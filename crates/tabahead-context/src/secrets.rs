@@ -14,6 +14,7 @@
 
 mod between;
 mod bytes;
+mod calls;
 mod commands;
 mod issued;
 mod keys;

@@ -76,6 +76,13 @@ fn tokens_of_issuers_are_known_by_length_and_alphabet() {
         "x = '⟦26DXO4O33i7rlbxRZQSw5AbQTSDp2zw5Oglshr6MUoTRczcMkBmWtjyVcJtOO8lK1oKFTHq7BQRK+AStw7ah1W⟧=='",
         "x = '⟦XPs5c42LMSdpRhcYunX6wV6fASVzVN1orHfw88BC7vSGVS11OOCGdRSnBRG27XiFWmc8S0ZJqlIkACDbXOpIqp⟧=='",
         "x = '⟦9dkwwAfmOtiiRTFQEpTpaGSCi7PwSti4TjLKpvO0hJBW8kRQjMD1JQQJ99Xz1nhSsaxFncd5rtmhStC9hkuC⟧'",
+        "https://api.telegram.org/bot⟦8123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc⟧/getMe",
+        "https://⟦hooks.zapier.com/hooks/catch/123456/o3k2a9x7/⟧",
+        "https://⟦hook.eu1.make.com/zk7qp2xw9lm4rt8bv3nc6hd1zk7qp2xw⟧",
+        "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=⟦a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8⟧",
+        "https://chat.googleapis.com/v1/spaces/A/messages?key=⟦Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1⟧",
+        "https://d.cloudfront.net/a?Expires=1&Signature=⟦Zk7Qp2Xw9Lm4Rt8Bv3Nc6Hd1⟧&Key-Pair-Id=K",
+        "https://9f86d081884c7d659a2feaa0c55ad015:⟦1f86d081884c7d659a2feaa0c55ad016⟧@sentry.io/1",
         "admin:⟦$apr1$Zk7Qp2Xw$x8kQ2vT9zLm4x8kQ2vT9z1⟧",
     ]);
 }
@@ -108,6 +115,96 @@ fn what_is_shorter_longer_or_of_words_is_no_token() {
         "x = 'edsk_reader_of_all_the_files_in_the_folder_and_more'",
         "key = Hw1F96ewn294oUerTlaqre9cmGdAYJ8xrauScPDIsJvSAzFu and no more",
         "a | b | 你可以直接通过在一个插件中返回包含特定属性的对象来为每个奵奷奺奻奼奾奿妀妅妉妋妌妎妏妐",
+        "https://hooks.zapier.com/docs",
+        "https://example.com/send?key=a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8",
         "magnet:?xt=urn:btih:be08f00302bc2d1d3cfa3af02024fa647a271431",
+    ]);
+}
+
+#[test]
+fn a_password_of_a_command_is_secret_however_it_is_passed() {
+    check_all(&[
+        "mysql -u root -p'⟦x8kQ2vT9zLm4⟧' shop",
+        "curl -ume:⟦x8kQ2vT9zLm4⟧ x",
+        "curl --user=me:⟦x8kQ2vT9zLm4⟧ x",
+        "curl \\\n  -u me:⟦x8kQ2vT9zLm4⟧ \\\n  x",
+        "echo \"⟦x8kQ2vT9zLm4⟧\" | docker login -u a --password-stdin",
+        "echo ⟦x8kQ2vT9zLm4⟧ | sudo -S ls",
+        "echo \"me:⟦x8kQ2vT9zLm4⟧\" | chpasswd",
+        "useradd -m -p ⟦x8kQ2vT9zLm4⟧ me",
+        "net user me ⟦x8kQ2vT9zLm4⟧ /add",
+        "sqlcmd -U sa -P ⟦x8kQ2vT9zLm4⟧",
+        "bcp x out y -U sa -P⟦x8kQ2vT9zLm4⟧",
+        "cqlsh -u a -p ⟦x8kQ2vT9zLm4⟧",
+        "twine upload -u a -p ⟦x8kQ2vT9zLm4⟧",
+        "cargo login ⟦x8kQ2vT9zLm4⟧",
+        "gem push --key ⟦x8kQ2vT9zLm4⟧",
+        "vault login ⟦x8kQ2vT9zLm4⟧",
+        "rabbitmqctl add_user me ⟦x8kQ2vT9zLm4⟧",
+        "xfreerdp /u:me /p:⟦x8kQ2vT9zLm4⟧ /v:h",
+        "xh --auth me:⟦x8kQ2vT9zLm4⟧ x",
+        "sonar-scanner -Dsonar.login=⟦x8kQ2vT9zLm4⟧",
+        "sqlplus scott/⟦x8kQ2vT9zLm4⟧@x",
+        "jdbc:oracle:thin:scott/⟦x8kQ2vT9zLm4⟧@//h:1521/x",
+        "user app on >⟦x8kQ2vT9zLm4⟧ ~* +@all",
+        "sentinel auth-pass m ⟦x8kQ2vT9zLm4⟧",
+        "snmp-server community ⟦x8kQ2vT9zLm4⟧ RO",
+        "h:5432:db:me:⟦x8kQ2vT9zLm4⟧",
+        "bindpw ⟦x8kQ2vT9zLm4⟧",
+        "olcRootPW: ⟦x8kQ2vT9zLm4⟧",
+        "APP_SIGN_KEY=⟦x8kQ2vT9zLm4⟧",
+        "primaryKey: ⟦x8kQ2vT9zLm4⟧",
+        "git login x8kQ2vT9zLm4",
+        "mkdir -p x8kQ2vT9zLm4",
+        "mkdir -p 'x8kQ2vT9zLm4'",
+        "echo x8kQ2vT9zLm4 | sha256sum",
+        "grep x8kQ2vT9zLm4 | sudo -S cat",
+        "net user /domain a b x8kQ2vT9zLm4",
+        "ls scott/x8kQ2vT9zLm4@x",
+        "a:b:db:me:x8kQ2vT9zLm4",
+        "h:5432:db:x8kQ2vT9zLm4",
+        "docker run \\\n  -p me:x8kQ2vT9zLm4",
+        "my design key x8kQ2vT9zLm4",
+    ]);
+}
+
+#[test]
+fn a_literal_is_secret_as_an_argument_of_a_call_that_takes_a_password() {
+    check_all(&[
+        "server.login(\"me@example.com\",\"⟦x8kQ2vT9zLm4⟧\")",
+        "pymysql.connect(\"h\", \"root\", \"⟦x8kQ2vT9zLm4⟧\", \"db\")",
+        "new PDO(\"mysql:host=h\", \"root\", \"⟦x8kQ2vT9zLm4⟧\")",
+        "WiFi.begin(\"s\", \"⟦x8kQ2vT9zLm4⟧\");",
+        "jwt.encode(p, \"⟦x8kQ2vT9zLm4⟧\", algorithm=\"HS256\")",
+        "Algorithm.HMAC256(\"⟦x8kQ2vT9zLm4⟧\")",
+        "createHmac('sha256', '⟦x8kQ2vT9zLm4⟧').update(x)",
+        "hmac.new(b\"⟦x8kQ2vT9zLm4⟧\", msg, sha256)",
+        "Fernet(b\"⟦x8kQ2vT9zLm4⟧\")",
+        "app.use(cookieParser('⟦x8kQ2vT9zLm4⟧'))",
+        "createHash('sha256').update('x8kQ2vT9zLm4')",
+        "createHmac('sha256', key).update('x8kQ2vT9zLm4')",
+        "hmac.new(key) == 'x8kQ2vT9zLm4'",
+        "login(x8kQ2vT9zLm4)",
+        "WiFi.begin(ssid, x8kQ2vT9zLm4);",
+    ]);
+}
+
+#[test]
+fn what_is_public_is_no_secret_after_the_name_of_one() {
+    check_all(&[
+        "uint64_t seed = 0x9E3779B97F4A7C15ULL;",
+        "token_url = \"https://login.example.com/a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8/oauth2/v2.0/token\"",
+        "\"passwordPolicy\": {\"id\": \"a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8\"}",
+        "clientSecretId: \"a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8\"",
+        "TOKEN_SERVICE_COMMIT: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+        "<div class=\"password-field css-1x2y3z4a5b\">",
+        "jwt: \"RS256ES384PS512\"",
+        "image: vault/secret-operator:v0.9.1-a1b2c3d4e5f6a7b8",
+        "<path id=\"password\" d=\"M17a1B2c3D4e5F6z\"/>",
+        "secret_id = \"⟦a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8⟧\"",
+        "session_id = \"⟦a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8⟧\"",
+        "token_url = \"https:⟦//a.example.com/a8f204e0-9c3d-4b1a-8e21-90f7b2c4d6e8/Zk7Qp2Xw9Lm4⟧\"",
+        "<div class=\"a\" data-token=\"⟦x8kQ2vT9zLm4⟧\">",
+        "TOKEN=⟦v0x8kQ2vT9zLm4⟧",
     ]);
 }
