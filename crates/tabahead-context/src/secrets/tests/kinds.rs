@@ -190,6 +190,70 @@ fn a_literal_is_secret_as_an_argument_of_a_call_that_takes_a_password() {
 }
 
 #[test]
+fn a_value_may_be_the_next_argument_or_in_an_object_below_its_name() {
+    check_all(&[
+        "p.add_argument(\n    \"--password\",\n    default=\"⟦x8kQ2vT9zLm4⟧\",\n)",
+        "p.add_argument(\"--password\",\n    type=str,\n    default=\"⟦x8kQ2vT9zLm4⟧\",\n)",
+        "x.header(\n  \"Authorization\",\n  // mine\n  \"⟦x8kQ2vT9zLm4⟧\",\n  \"x8kQ2vT9zLm4\")",
+        "ENV.fetch(\"SECRET_KEY_BASE\") do\n  \"⟦x8kQ2vT9zLm4⟧\"\nend",
+        "(setq my/openai-key\n      \"⟦x8kQ2vT9zLm4⟧\")",
+        "[secrets.prod]\nx = \"⟦x8kQ2vT9zLm4⟧\"",
+        "[[tokens]]\nx = \"⟦x8kQ2vT9zLm4⟧\"",
+        "\"password\": {\n  \"type\": \"string\",\n  \"value\": \"⟦x8kQ2vT9zLm4⟧\"",
+        "\"outputs\": {\n  \"db_password\": {\n    \"value\": \"⟦x8kQ2vT9zLm4⟧\"",
+        "db_password = {\n  type  = \"string\"\n  value = \"⟦x8kQ2vT9zLm4⟧\"",
+        "variable \"github_token\" {\n  description = <<-EOT\n    Long text.\n\n    More text.\n  EOT\n  default = \"⟦x8kQ2vT9zLm4⟧\"",
+        "<input name=\"password\"\n       type=\"text\"\n       value=\"⟦x8kQ2vT9zLm4⟧\">",
+        "{\"value\": \"⟦x8kQ2vT9zLm4⟧\", \"name\": \"API_TOKEN\"}",
+        "{\"value\": \"x8kQ2vT9zLm4\", \"name\": \"colour\"}",
+        "{\"value\": \"x8kQ2vT9zLm4\", \"colour\": \"token\"}",
+        "[\n  \"a token of x\",\n  \"x8kQ2vT9zLm4\"",
+        "[\n  \"file:///etc/passwd\",\n  \"x8kQ2vT9zLm4\"",
+        "x.header(\n  \"Accept\",\n  \"x8kQ2vT9zLm4\")",
+        "ENV.fetch(\"HOST\") do\n  \"x8kQ2vT9zLm4\"\nend",
+        "\"js-tokens\": {\n  \"resolved\": \"x8kQ2vT9zLm4\",\n  \"id\": \"x8kQ2vT9zLm4\"",
+        "<input name=\"colour\"\n       value=\"x8kQ2vT9zLm4\">",
+        "variable \"github_token\" {\n  description = <<-EOT\n    Long text.\n  EOT\n  a = 1\n  default = \"x8kQ2vT9zLm4\"",
+    ]);
+}
+
+#[test]
+fn a_dump_has_secrets_in_their_columns() {
+    check_all(&[
+        "COPY public.api_keys (id, user_id, token) FROM stdin;\n1\t2\t⟦x8kQ2vT9zLm4⟧\n3\tx8kQ2vT9zLm4\t⟦x8kQ2vT9zLm4⟧\n\\.\n",
+        "insert into u (\n  id,\n  password\n) values (\n  'x8kQ2vT9zLm4',\n  '⟦x8kQ2vT9zLm4⟧'\n);\nx = 'x8kQ2vT9zLm4'\n",
+        "INSERT INTO u (\n  id,\n  token\n)\nVALUES (\n  1,\n  '⟦x8kQ2vT9zLm4⟧'\n);\n",
+        "COPY public.api_keys (id, sha) FROM stdin;\n1\tx8kQ2vT9zLm4\n",
+        "COPY public.api_keys (id, token) TO stdout;\n1\tx8kQ2vT9zLm4\n",
+        "insert into u (\n  id,\n  sha\n) values (\n  1,\n  'x8kQ2vT9zLm4'\n);\n",
+    ]);
+}
+
+#[test]
+fn the_secret_numbers_of_a_key_are_secret_in_any_format() {
+    check_all(&[
+        "{\"kty\":\"RSA\",\"n\":\"Zk7Qp2Xw9Lm4\",\"d\":\"⟦x8kQ2vT9zLm4⟧\",\"p\":\"⟦Zk7Qp2Xw9Lm4⟧\"}",
+        "{\n  \"kty\": \"OKP\",\n  \"crv\": \"Ed25519\",\n  \"d\": \"⟦nWGxne_9WmC6hEr0kuwsxERJxWl7⟧\",\n  \"x\": \"11qYAYKxCrfVS_7TyWQHOg7h\"\n}",
+        "{\"kty\":\"oct\",\"k\":\"⟦AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ⟧\"}",
+        "PrivateExponent: ⟦AoIBAQC7VJTUt9Us8cKjMzEfYyjiWA4R4aM2bS1GB4t7NXp98C3SC6dV⟧",
+        "Prime1: ⟦BoIBAQC7VJTUt9Us8cKjMzEfYyjiWA4R4aM2bS1GB4t7NXp98C3SC6dV⟧",
+        "const API_KEY: [u8; 9] = [⟦0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65, 0x9a⟧];",
+        "byte secretKey[] = {⟦159, 134, 208, 129, 136, 76, 125, 101, 154⟧};",
+        "static const uint8_t aes_key[16] = {\n  ⟦0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65⟧,\n  ⟦0x1f, 0x86, 0xd1, 0x81, 0x83, 0x4c, 0x7f, 0x65⟧,\n};",
+        "const API_KEYS: [&str; 1] = [\n  \"⟦x8kQ2vT9zLm4⟧\",\n];\n\"x8kQ2vT9zLm4\"",
+        "const API_KEY: [u8; 8] = [\n  ⟦0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65⟧];\n[0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65]",
+        "const DEFAULT_SECRET: [u8; 8] = [\n  0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65,\n];",
+        "let seed = [\n  0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65,\n];",
+        "{\"d\": \"x8kQ2vT9zLm4\", \"p\": \"Zk7Qp2Xw9Lm4\"}",
+        "{\"kty\":\"RSA\",\"n\":\"Zk7Qp2Xw9Lm4\",\"kid\":\"x8kQ2vT9zLm4\"}",
+        "Modulus: AoIBAQC7VJTUt9Us8cKjMzEfYyjiWA4R4aM2bS1GB4t7NXp98C3SC6dV",
+        "const TOKENS: [u8; 9] = [0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65, 0x9a];",
+        "const KEYS_MASTERKEY: [u8; 9] = [128, 129, 130, 131, 132, 133, 134, 135, 136];",
+        "static const uint8_t table[16] = {\n  0x9f, 0x86, 0xd0, 0x81, 0x88, 0x4c, 0x7d, 0x65,\n};",
+    ]);
+}
+
+#[test]
 fn what_is_public_is_no_secret_after_the_name_of_one() {
     check_all(&[
         "uint64_t seed = 0x9E3779B97F4A7C15ULL;",
