@@ -6,20 +6,22 @@
 //! that a window holds, and above them as far as a private key reaches.
 //!
 //! Knows no file names: the server decides which files are left alone as a whole. `line.rs` finds
-//! the values of a line; `issued.rs` knows the tokens of issuers, whose prefixes `tokens.rs` lists,
-//! `names.rs` the names of secrets, `commands.rs` addresses and command lines, `bytes.rs` literals of
-//! bytes. `value.rs` finds how far a value extends, and `random.rs` whether it looks random. What a
+//! the values of a line; `issued.rs` knows the tokens of issuers, whose prefixes `tokens.rs` and
+//! `shapes.rs` list, `names.rs` the names of secrets, `commands.rs` addresses and command lines, `bytes.rs` literals of
+//! bytes and `calls.rs` calls. `value.rs` finds how far a value extends, and `random.rs` whether it looks random. What a
 //! line implies for those below it is known by `names.rs`, `between.rs`, `tables.rs` and, for private
 //! keys, `keys.rs`.
 
 mod between;
 mod bytes;
+mod calls;
 mod commands;
 mod issued;
 mod keys;
 mod line;
 mod names;
 mod random;
+mod shapes;
 mod tables;
 mod tokens;
 mod value;
@@ -30,9 +32,10 @@ use tabahead_text::{Document, Offset};
 
 use self::{
     between::{
-        begins_section, begins_with_operator, ends_section, ends_with_operand, is_aside, is_between,
+        begins_section, begins_text, begins_with_operator, ends_section, ends_text,
+        ends_with_operand, is_aside, is_between,
     },
-    keys::{SHORTEST_BODY_LINE, begins_key, body_length},
+    keys::{SHORTEST_BODY_LINE, begins_jwk, begins_key, body_length},
     line::NamedAbove,
     tables::Table,
 };
@@ -47,8 +50,11 @@ const MOST_HEADERS: u8 = 8;
 /// Maximum number of lines between a variable's name and its value: its type and a description.
 const MOST_BETWEEN: u8 = 4;
 
-/// Maximum number of lines with the values of one name, as in a list.
+/// Maximum number of lines with the values of one name, as in a list, and of a JSON web key.
 const MOST_ITEMS: u8 = 16;
+
+/// Maximum number of lines of a text among the entries of a variable.
+const MOST_OF_TEXT: u8 = 8;
 
 /// Maximum length of a line that can affect the next one; a longer line would be read again at each
 /// key press.
@@ -220,6 +226,17 @@ enum Above {
     /// They end with an entry that names a variable, followed by this many lines: the next entry
     /// may be its value.
     Entry(u8),
+    /// They end with an entry that names a variable and with this many lines of a text that a later
+    /// entry of it begins.
+    Text(u8),
+    /// They end with the name of a secret as an argument, followed by this many comments: the next
+    /// argument comes next.
+    Argument(u8),
+    /// They end with the beginning of an array that has the name of a key, and with this many of its
+    /// lines.
+    Array(u8),
+    /// They end with this many lines of a JSON web key below its type.
+    Jwk(u8),
     /// They end with the beginning of a section of secrets, followed by this many of its lines.
     Section(u8),
     /// They end with rows of a table that has a column of secrets.
@@ -240,12 +257,18 @@ impl Above {
     fn of(line: &str) -> Self {
         if let Some(table) = Table::headed_by(line) {
             Self::Table(table)
+        } else if names::begins_array_of_key(line) {
+            Self::Array(0)
         } else if begins_section(line) {
             Self::Section(0)
         } else if names::ends_with_name(line) {
             Self::Name(0)
+        } else if names::ends_with_argument(line) {
+            Self::Argument(0)
         } else if names::is_name_entry(line) {
             Self::Entry(0)
+        } else if begins_jwk(line) {
+            Self::Jwk(0)
         } else {
             Self::Nothing
         }
@@ -261,7 +284,18 @@ impl Above {
             Self::Items(lines) if lines < MOST_ITEMS && names::is_item(line) => {
                 Self::Items(lines + 1)
             }
-            Self::Name(_) if is_between(line) => Self::Entry(1),
+            Self::Argument(lines) if lines < MOST_BETWEEN && is_aside(line) => {
+                Self::Argument(lines + 1)
+            }
+            Self::Name(_) | Self::Argument(_) if is_between(line) => Self::Entry(1),
+            Self::Entry(lines) if lines < MOST_BETWEEN && begins_text(line) => Self::Text(0),
+            // Another entry may follow, and no other text.
+            Self::Text(_) if ends_text(line) => Self::Entry(MOST_BETWEEN),
+            Self::Text(lines) if lines < MOST_OF_TEXT => Self::Text(lines + 1),
+            Self::Array(lines) if lines < MOST_ITEMS && !names::ends_list(line) => {
+                Self::Array(lines + 1)
+            }
+            Self::Jwk(lines) if lines < MOST_ITEMS && !line.contains('}') => Self::Jwk(lines + 1),
             Self::Entry(lines) if lines < MOST_BETWEEN && (is_between(line) || is_aside(line)) => {
                 Self::Entry(lines + 1)
             }
@@ -280,7 +314,9 @@ impl Above {
     /// Returns the values in a line that it names.
     fn named(self, line: &str) -> NamedAbove {
         let is_named = match self {
-            Self::Name(_) => true,
+            Self::Name(_) | Self::Argument(_) => true,
+            Self::Jwk(_) => keys::is_entry_of_jwk(line),
+            Self::Array(_) => return NamedAbove::EverythingAndBytes,
             Self::Items(_) => names::is_item(line),
             Self::Entry(_) => names::is_value_entry(line),
             Self::Section(_) => !ends_section(line),
@@ -353,7 +389,7 @@ impl Scan {
             return Found::Line;
         }
         let named = match (above.named(line), self.above) {
-            (NamedAbove::Everything, _) => NamedAbove::Everything,
+            (named @ (NamedAbove::Everything | NamedAbove::EverythingAndBytes), _) => named,
             (_, Above::Table(table)) if table.may_have_rows_in_heading() => {
                 NamedAbove::Cells(table.secret_cells(line))
             }
@@ -400,6 +436,10 @@ impl Scan {
             Above::Operand(lines) => (6, u64::from(lines)),
             Above::Header { bare, lines } => (7, u64::from(lines) << 1 | u64::from(bare)),
             Above::Body { lines, column } => (8, u64::from(lines) << 16 | u64::from(column)),
+            Above::Text(lines) => (9, u64::from(lines)),
+            Above::Argument(lines) => (10, u64::from(lines)),
+            Above::Jwk(lines) => (11, u64::from(lines)),
+            Above::Array(lines) => (12, u64::from(lines)),
         };
         kind << 60 | lines
     }

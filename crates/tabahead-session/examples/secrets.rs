@@ -2,7 +2,7 @@
 //! measure the precision of both rules.
 //!
 //! `cargo run --release -p tabahead-session --example secrets -- FOLDER…` prints each such file with
-//! the lines that decided, and totals for each folder. Links are skipped, and files that are not
+//! the first line that decided and further ones that decide alone, and totals for each folder. Links are skipped, and files that are not
 //! text count by name only.
 
 use std::{
@@ -30,8 +30,11 @@ fn main() -> io::Result<()> {
             texts += 1;
             if holds_secret(&text) {
                 by_value += 1;
-                let lines = text.lines().enumerate();
-                for (number, line) in lines.filter(|(_, line)| holds_secret(line)).take(3) {
+                let lines: Vec<&str> = text.lines().collect();
+                let first = first_that_decides(&lines);
+                println!("{name}:{}: {}", first + 1, lines[first]);
+                let others = lines.iter().enumerate().skip(first + 1);
+                for (number, line) in others.filter(|(_, line)| holds_secret(line)).take(2) {
                     println!("{name}:{}: {line}", number + 1);
                 }
             }
@@ -41,6 +44,20 @@ fn main() -> io::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Returns the first line that completes a value, by bisection: more lines hold no fewer values.
+fn first_that_decides(lines: &[&str]) -> usize {
+    let (mut low, mut high) = (0, lines.len() - 1);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds_secret(&lines[..=middle].join("\n")) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

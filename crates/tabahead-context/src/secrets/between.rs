@@ -18,6 +18,21 @@ pub(super) fn is_between(line: &str) -> bool {
         && begins_key(line).is_none()
 }
 
+/// Returns whether a line is an entry whose value is a text on the lines below, as a here-document.
+pub(super) fn begins_text(line: &str) -> bool {
+    line.rsplit_once("<<")
+        .is_some_and(|(_, word)| ends_text(word.trim_start_matches(['-', '~'])))
+}
+
+/// Returns whether a line has nothing but the word that ends such a text.
+pub(super) fn ends_text(line: &str) -> bool {
+    let word = line.trim();
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
 /// Returns whether a line has nothing but a comment or an attribute.
 pub(super) fn is_aside(line: &str) -> bool {
     const COMMENTS: [&str; 9] = ["#", "//", "/*", "* ", "*/", "--", "; ", "% ", "<!--"];

@@ -1,4 +1,5 @@
-//! Literals that spell a value's bytes: `b"\x9f\x86…"`, where escapes and characters alternate.
+//! Literals that spell a value's bytes: `b"\x9f\x86…"`, where escapes and characters alternate, and
+//! lists of bytes.
 //!
 //! The rules for runs of characters find nothing here, because a backslash ends a run.
 
@@ -31,6 +32,45 @@ pub(super) fn literals_of_bytes(line: &str) -> Vec<Range<usize>> {
         at = (end + 1).min(bytes.len());
     }
     found
+}
+
+/// Returns the numbers of a line if it has a list of bytes that look random: `{0x9f, 0x86, …}`.
+pub(super) fn list_of_bytes(line: &str) -> Option<Range<usize>> {
+    // Nearly every line has fewer commas.
+    if line.bytes().filter(|byte| *byte == b',').count() + 1 < FEWEST_ESCAPES {
+        return None;
+    }
+    let open = line.rfind(['[', '{', '(']).map_or(0, |at| at + 1);
+    let list = line[open..].trim_start();
+    let start = line.len() - list.len();
+    let is_of_number = |c: char| c.is_ascii_hexdigit() || matches!(c, 'x' | 'X' | ',') || c == ' ';
+    let list = &list[..list.find(|c| !is_of_number(c)).unwrap_or(list.len())];
+    let list = list.trim_end_matches([' ', ',']);
+    let byte = |number: &str| match number.trim().split_at_checked(2) {
+        Some(("0x" | "0X", digits)) => u8::from_str_radix(digits, 16).ok(),
+        _ => number.trim().parse().ok(),
+    };
+    let bytes: Option<Vec<u8>> = list.split(',').map(byte).collect();
+    let bytes = bytes?;
+    let is_random = bytes.len() >= FEWEST_ESCAPES
+        && different(&bytes) * 4 >= bytes.len() * 3
+        && bytes.iter().any(|byte| *byte >= 128)
+        && !is_text(&bytes)
+        && steps(&bytes) >= FEWEST_ESCAPES / 2;
+    is_random.then_some(start..start + list.len())
+}
+
+/// Returns the number of different distances between bytes that follow one another: a table has few.
+fn steps(bytes: &[u8]) -> usize {
+    let steps: Vec<u8> = bytes
+        .windows(2)
+        .map(|pair| pair[1].wrapping_sub(pair[0]))
+        .collect();
+    different(&steps)
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok()
 }
 
 fn is_quote(byte: u8) -> bool {

@@ -1,9 +1,11 @@
-//! Tokens of known issuers, found by their prefixes (`tokens.rs`) or by their form.
+//! Tokens of known issuers, found by their prefixes (`tokens.rs`), by their length and alphabet
+//! (`shapes.rs`) or by their form.
 
 use std::ops::Range;
 
 use super::{
     random::{is_diverse, is_random},
+    shapes::with_shape,
     tokens::{BEGINNINGS_OF_TOKENS, PREFIXES, SHORT_PREFIXES},
     value::{SHORTEST_TOKEN, is_hexadecimal, is_value},
 };
@@ -19,11 +21,14 @@ pub(super) fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     if run.len() < SHORTEST_TOKEN {
         return None;
     }
-    if let Some(start) = start_of_telegram(line, &run) {
-        return Some(start..run.end);
+    if let Some(token) = token_of_telegram(line, &run) {
+        return Some(token);
     }
-    if holds_token(&line[run.clone()]) {
+    if holds_token(&line[run.clone()]) || is_key_of_azure(line, &run) {
         return Some(run);
+    }
+    if let Some(start) = start_of_pair(line, &run) {
+        return Some(start..run.end);
     }
     let bytes = line.as_bytes();
     let is_start = |at: usize| at == run.start || !bytes[at - 1].is_ascii_alphanumeric();
@@ -35,32 +40,94 @@ pub(super) fn token(line: &str, run: Range<usize>) -> Option<Range<usize>> {
     (run.clone())
         .filter(|&at| is_start(at) && BEGINNINGS_OF_TOKENS.may_begin(&bytes[at..run.end]))
         .find_map(|at| {
-            let length = with_prefix(&mut signs, at).or_else(|| with_form(line, &mut signs, at))?;
+            let length = with_prefix(&mut signs, at)
+                .or_else(|| with_shape(&bytes[at..]))
+                .or_else(|| with_form(line, &mut signs, at))?;
             Some(at..at + length)
         })
 }
 
-/// Returns where a bot's token of Telegram begins: its number and a colon are before the run, which
-/// begins with `AA`.
-fn start_of_telegram(line: &str, run: &Range<usize>) -> Option<usize> {
+/// Returns a bot's token of Telegram: its number and a colon are before the run, which begins with
+/// `AA`. In an address, a path follows.
+fn token_of_telegram(line: &str, run: &Range<usize>) -> Option<Range<usize>> {
     let before = line[..run.start].strip_suffix(':')?;
-    let key = &line[run.clone()];
+    let key = line[run.clone()].split('/').next()?;
     let digits = before.bytes().rev().take_while(u8::is_ascii_digit).count();
     let is_token = (33..=40).contains(&key.len())
         && key.starts_with("AA")
         && key.bytes().all(is_of_token)
         && (8..=10).contains(&digits);
-    is_token.then(|| before.len() - digits)
+    is_token.then(|| before.len() - digits..run.start + key.len())
 }
 
-/// Returns whether a run is a token of Mailchimp or HCP Terraform, which are recognised by what they
-/// contain.
+/// Returns where a token begins of which the run is the second part: its first part, a number or a
+/// word, and a sign are before the run.
+fn start_of_pair(line: &str, run: &Range<usize>) -> Option<usize> {
+    let key = &line.as_bytes()[run.clone()];
+    let sign = line[..run.start].chars().next_back();
+    if key.len() < SHORTEST_TOKEN || !matches!(sign, Some(':' | '|')) {
+        return None;
+    }
+    let before = &line[..run.start - 1];
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let start = before.trim_end_matches(is_word).len();
+    let first = &before[start..];
+    let is_number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    let is_small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_token = match (sign, first, key.len()) {
+        // An app's token of Facebook, and one of Laravel's.
+        (Some('|'), _, 27) => is_number && first.len() >= 14,
+        (Some('|'), _, 40 | 48) => is_number && first.len() <= 9,
+        // Twitch, Rancher and JFrog.
+        (_, "oauth", 30) => key.iter().all(is_small),
+        (_, _, 54) if first.starts_with("kubeconfig-u-") || first.starts_with("token-") => {
+            key.iter().all(is_small)
+        }
+        (Some(':'), _, _) => before[..start].ends_with("reftkn:01:") && is_number,
+        _ => false,
+    };
+    let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (is_token && key.iter().all(is_of_key) && is_random(key)).then_some(start)
+}
+
+/// Returns whether a run is a key of Azure's, which has a sign of its service near the end, or a secret
+/// of its directory, which has one near the beginning.
+fn is_key_of_azure(line: &str, run: &Range<usize>) -> bool {
+    const SIGNS: [&str; 8] = [
+        "AzFu", "AzSe", "AzCa", "+ASt", "+ABa", "+ACR", "ACDb", "+AEh",
+    ];
+    const FEWEST_BEFORE: usize = 30;
+
+    let key = &line[run.clone()];
+    if !(33..=100).contains(&key.len()) {
+        return false;
+    }
+    let is_near_end = |at: usize| at >= FEWEST_BEFORE && (8..=16).contains(&(key.len() - at));
+    let is_key = SIGNS
+        .iter()
+        .any(|sign| key.rfind(sign).is_some_and(is_near_end))
+        && line[run.end..].starts_with('=')
+        || key.len() == 84 && key.as_bytes()[52..].starts_with(b"JQQJ9");
+    let is_of_directory =
+        (37..=40).contains(&key.len()) && matches!(key.as_bytes()[3..6], [b'7' | b'8', b'Q', b'~']);
+    (is_key || is_of_directory) && is_random(key.as_bytes())
+}
+
+/// Returns whether a run is a token of Mailchimp, Mailgun or HCP Terraform, which are recognised by what
+/// they contain.
 fn holds_token(run: &str) -> bool {
     let bytes = run.as_bytes();
+    let is_of_mailgun = bytes.len() == 50
+        && bytes[32] == b'-'
+        && bytes[41] == b'-'
+        && is_hexadecimal(&bytes[..32])
+        && bytes[33..]
+            .iter()
+            .all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
     let is_of_mailchimp = (36..=37).contains(&bytes.len())
         && &bytes[32..35] == b"-us"
         && is_hexadecimal(&bytes[..32]);
-    is_of_mailchimp || run.len() >= 60 && run.contains(".atlasv1.")
+    is_of_mailchimp || is_of_mailgun || run.len() >= 60 && run.contains(".atlasv1.")
 }
 
 /// The characters of tokens in a run: each is examined once, however many tokens begin.

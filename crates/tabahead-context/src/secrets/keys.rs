@@ -44,6 +44,31 @@ pub(super) fn ends_with_tag_of_key(text: &str) -> bool {
         .is_some_and(|(_, tag)| TAGS.contains(&tag))
 }
 
+/// Returns whether the value after `before` is a secret number of a JSON web key, which is on one line
+/// with its type.
+pub(super) fn is_number_of_jwk(line: &str, before: &str) -> bool {
+    let name = before.trim_end_matches(['"', ':', ' ', '\\']);
+    NUMBERS_OF_JWK.iter().any(|number| name.ends_with(number)) && line.contains("\"kty\"")
+}
+
+/// Returns whether a line of a JSON web key says its type; its numbers may be on the next ones.
+pub(super) fn begins_jwk(line: &str) -> bool {
+    let line = line.trim_start().trim_start_matches(['{', ' ']);
+    line.starts_with("\"kty\"") && line.trim_end().ends_with(',')
+}
+
+/// Returns whether a line is an entry with a secret number of a JSON web key.
+pub(super) fn is_entry_of_jwk(line: &str) -> bool {
+    let line = line.trim_start();
+    NUMBERS_OF_JWK.iter().any(|number| {
+        line.strip_prefix(number)
+            .is_some_and(|rest| rest.starts_with("\":"))
+    })
+}
+
+/// Names of the secret numbers of a JSON web key, with the quote before them.
+const NUMBERS_OF_JWK: [&str; 7] = ["\"d", "\"p", "\"q", "\"dp", "\"dq", "\"qi", "\"k"];
+
 /// Returns whether a line below a key's header is surely the first of its body, whatever is around
 /// the header.
 pub(super) fn is_surely_body(line: &str) -> bool {

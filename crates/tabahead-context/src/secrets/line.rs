@@ -7,13 +7,14 @@
 use std::ops::Range;
 
 use super::{
-    bytes::literals_of_bytes,
-    commands::{password_of_address, password_of_option},
+    bytes::{list_of_bytes, literals_of_bytes},
+    calls::is_argument_of_secret,
+    commands::{password_of_address, password_of_command},
     issued::token,
-    keys::ends_with_tag_of_key,
-    names::is_named,
+    keys::{ends_with_tag_of_key, is_number_of_jwk},
+    names::{is_name_of_key, is_named, is_named_after},
     random::{SHORTEST, is_random},
-    value::{SHORTEST_TOKEN, is_checksum, is_hexadecimal, is_value, whole_value},
+    value::{SHORTEST_TOKEN, is_checksum, is_hexadecimal, is_public, is_value, whole_value},
 };
 
 /// Names of phrases that a key is derived from.
@@ -74,7 +75,9 @@ const DELIMITERS: [bool; 256] = {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NamedAbove {
     Nothing,
+    /// Everything but lists of bytes.
     Everything,
+    EverythingAndBytes,
     /// What is in these cells of a table.
     Cells(Vec<Range<usize>>),
 }
@@ -83,7 +86,7 @@ impl NamedAbove {
     fn holds(&self, at: usize) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Everything => true,
+            Self::Everything | Self::EverythingAndBytes => true,
             Self::Cells(cells) => cells.iter().any(|cell| cell.contains(&at)),
         }
     }
@@ -92,8 +95,7 @@ impl NamedAbove {
 /// Returns the secret values of a line, from left to right and disjoint. `named` are those that the
 /// lines above name.
 pub(super) fn values(line: &str, named: &NamedAbove) -> Vec<Range<usize>> {
-    let is_secret =
-        |value: &Range<usize>| named.holds(value.start) || is_named(&line[..value.start]);
+    let is_secret = |value: &Range<usize>| named.holds(value.start) || is_named_in(line, value);
     let mut found: Vec<Range<usize>> = Vec::new();
     let bytes = line.as_bytes();
     // A value may extend over values that were found before it and over later ones.
@@ -113,13 +115,13 @@ pub(super) fn values(line: &str, named: &NamedAbove) -> Vec<Range<usize>> {
             if let Some(value) = token(line, run.clone()) {
                 add(value);
             } else if let Some(value) = password_of_address(line, run.clone())
-                .or_else(|| password_of_option(line, run.clone()))
+                .or_else(|| password_of_command(line, run.clone()))
             {
                 add(value);
             } else if (is_random(&bytes[run.clone()]) || is_hexadecimal(&bytes[run.clone()]))
                 && is_value(line, &run)
-                && !is_checksum(&line[..start], &line[run.clone()])
                 && (is_secret(&run) || is_signed_address(&line[..start]))
+                && !is_public(&line[..start], &line[run.clone()])
             {
                 add(whole_value(line, run));
             } else if let Some(value) = number_of_key(line, run) {
@@ -128,24 +130,47 @@ pub(super) fn values(line: &str, named: &NamedAbove) -> Vec<Range<usize>> {
         }
         if let Some(value) = bytes.get(at).and_then(|byte| literal.read(at, *byte))
             && is_random(&bytes[value.clone()])
-            && !is_checksum(&line[..value.start], &line[value.clone()])
             && !line[value.clone()].contains("://")
             && !(line[value.clone()].contains('&') && line[value.clone()].contains('='))
             && is_secret(&value)
+            && !is_public(&line[..value.start], &line[value.clone()])
         {
             add(value);
         }
         start = at + line[at..].chars().next().map_or(1, char::len_utf8);
     }
-    for value in literals_of_bytes(line) {
-        if is_secret(&value) && !is_checksum(&line[..value.start], &line[value.clone()]) {
-            put_in(&mut found, value);
-        }
+    for value in values_of_bytes(line, named) {
+        put_in(&mut found, value);
     }
     if let Some(body) = key_in_line(line).or_else(|| phrase(line)) {
         put_in(&mut found, body);
     }
     found
+}
+
+/// Returns the values of a line that are written as bytes.
+fn values_of_bytes(line: &str, named: &NamedAbove) -> Vec<Range<usize>> {
+    let is_literal = |value: &Range<usize>| {
+        (named.holds(value.start) || is_named_in(line, value))
+            && !is_checksum(&line[..value.start], &line[value.clone()])
+    };
+    let is_list = |value: &Range<usize>| {
+        *named == NamedAbove::EverythingAndBytes || is_name_of_key(&line[..value.start])
+    };
+    let literals = literals_of_bytes(line).into_iter().filter(is_literal);
+    literals
+        .chain(list_of_bytes(line).filter(is_list))
+        .collect()
+}
+
+/// Returns whether the text before a value, a call that it is an argument of, or the next entry says that
+/// it is a secret.
+fn is_named_in(line: &str, value: &Range<usize>) -> bool {
+    let before = &line[..value.start];
+    is_named(before)
+        || is_argument_of_secret(before)
+        || is_number_of_jwk(line, before)
+        || is_named_after(before, &line[value.end..])
 }
 
 /// Puts a value into its place among those that do not overlap it, and in the place of the others.
@@ -155,10 +180,25 @@ fn put_in(found: &mut Vec<Range<usize>>, value: Range<usize>) {
     found.insert(at, value);
 }
 
-/// Returns the secret number of a key in XML that a run begins.
+/// Returns whether a line of a key in BIND's format has one of the secret numbers.
+fn is_line_of_bind(before: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "PrivateExponent:",
+        "Prime1:",
+        "Prime2:",
+        "Exponent1:",
+        "Exponent2:",
+        "Coefficient:",
+    ];
+
+    NAMES.contains(&before.trim())
+}
+
+/// Returns the secret number of a key in XML or in BIND's format that a run begins.
 fn number_of_key(line: &str, run: Range<usize>) -> Option<Range<usize>> {
+    let before = &line[..run.start];
     let is_number = run.len() >= SHORTEST_NUMBER
-        && ends_with_tag_of_key(&line[..run.start])
+        && (ends_with_tag_of_key(before) || is_line_of_bind(before))
         && is_random(&line.as_bytes()[run.clone()]);
     let end = line[run.end..].find('<').map_or(run.end, |at| run.end + at);
     is_number.then_some(run.start..end)
@@ -267,7 +307,11 @@ fn phrase(line: &str) -> Option<Range<usize>> {
 }
 
 /// Returns whether the next run is the signature in a URL that gives access to a store, like
-/// Azure's.
+/// Azure's, or the key in the address of a hook.
 fn is_signed_address(before: &str) -> bool {
+    let is_of_chat =
+        || before.contains("chat.googleapis.com/") || before.contains("qyapi.weixin.qq.com/");
     before.ends_with("sig=") && before.contains("sv=")
+        || before.ends_with("Signature=") && before.contains('?')
+        || before.ends_with("key=") && is_of_chat()
 }

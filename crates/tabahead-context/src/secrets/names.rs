@@ -6,7 +6,7 @@ use super::{between::is_password_field, tokens::Beginnings};
 const NAME_REACH: usize = 64;
 
 /// Names of secrets, in lower case and without word separators.
-const NAMES: [&str; 85] = [
+const NAMES: [&str; 95] = [
     "token",
     "secret",
     "passw",
@@ -92,6 +92,16 @@ const NAMES: [&str; 85] = [
     "newstripe",
     "stringdata",
     "tlskey",
+    "bindpw",
+    "rootpw",
+    "authtok",
+    "masterauth",
+    "signaturekey",
+    "certificatekey",
+    "vapidprivate",
+    "connstr",
+    "backupcode",
+    "noncekey",
 ];
 
 static BEGINNINGS: Beginnings = Beginnings::none().with(&NAMES);
@@ -115,8 +125,38 @@ const FOREIGN_NAMES: [&str; 14] = [
 ];
 
 /// Names of secrets that count only as whole words.
-const WORDS: [&str; 11] = [
-    "pass", "auth", "creds", "cred", "pat", "pw", "psk", "jwt", "salt", "seed", "cookie",
+const WORDS: [&str; 31] = [
+    "pass",
+    "auth",
+    "creds",
+    "cred",
+    "pat",
+    "pw",
+    "psk",
+    "jwt",
+    "salt",
+    "seed",
+    "cookie",
+    "pepper",
+    "hmac",
+    "mfa",
+    "totp",
+    "sign_key",
+    "signkey",
+    "server_key",
+    "serverkey",
+    "cf_key",
+    "nwkkey",
+    "radius_key",
+    "radiuskey",
+    "nwkskey",
+    "appskey",
+    "wepkey",
+    "wpakey",
+    "cosmos_key",
+    "cosmoskey",
+    "primarykey",
+    "secondarykey",
 ];
 
 /// Returns whether a line ends with the name of a secret and its value comes below.
@@ -128,6 +168,7 @@ pub(super) fn ends_with_name(line: &str) -> bool {
         && is_named(line))
         || is_object_of_secrets(line)
         || begins_list_of_secrets(line)
+        || begins_value_of_secret(line)
         || begins_block_of_secret(line)
         // The values of a secret of Kubernetes.
         || line == "data:"
@@ -166,11 +207,62 @@ fn without_decoration(line: &str) -> &str {
     line
 }
 
+/// Returns whether a line has the name of a secret and what leads to its value on the next line: the
+/// beginning of a block with a default, or of a definition in Lisp.
+fn begins_value_of_secret(line: &str) -> bool {
+    let is_default = || {
+        let call = line.strip_suffix(" do").or_else(|| line.strip_suffix(" {"));
+        call.is_some_and(|call| call.contains(".fetch(") && call.ends_with(')') && is_named(call))
+    };
+    let is_of_lisp = || {
+        let mut words = line.trim_start().split_whitespace();
+        let is_definition = words.next().is_some_and(|word| {
+            [
+                "(setq",
+                "(defvar",
+                "(defconst",
+                "(defcustom",
+                "(def",
+                "(define",
+                "(defparameter",
+            ]
+            .contains(&word)
+        });
+        is_definition && words.next().is_some_and(is_named) && words.next().is_none()
+    };
+    is_default() || is_of_lisp()
+}
+
+/// Returns whether a line ends with a literal that names a secret, as the first argument of a call that
+/// goes on below: `"--password",`.
+pub(super) fn ends_with_argument(line: &str) -> bool {
+    let name_of = |quote: char| {
+        let line = line.trim_end().strip_suffix(',')?.strip_suffix(quote)?;
+        let (before, name) = line.rsplit_once(quote)?;
+        let is_first = before.trim().is_empty() || before.ends_with('(');
+        let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        (is_first && name.chars().all(is_of_name)).then_some(name)
+    };
+    name_of('"').or_else(|| name_of('\'')).is_some_and(is_named)
+}
+
 /// Returns whether a line opens what holds nothing but secrets: a section, a map of Go, a function
 /// that returns one, or a here-document.
 fn begins_block_of_secret(line: &str) -> bool {
-    const SECTIONS: [&str; 4] = ["[secrets]", "[passwords]", "[credentials]", "[tokens]"];
+    const SECTIONS: [&str; 4] = ["secrets", "passwords", "credentials", "tokens"];
 
+    let is_section = || {
+        let name = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'));
+        name.is_some_and(|name| {
+            let name = name.trim_matches(['[', ']']);
+            let first = name.split('.').next().unwrap_or_default();
+            SECTIONS
+                .iter()
+                .any(|section| first.eq_ignore_ascii_case(section))
+        })
+    };
     let is_here = || {
         line.rsplit_once("<<").is_some_and(|(before, word)| {
             let word = word.trim_start_matches(['-', '~', '"', '\'']);
@@ -189,9 +281,7 @@ fn begins_block_of_secret(line: &str) -> bool {
                 name.to_ascii_lowercase().ends_with("password") || name.ends_with("ecret")
             })
     };
-    SECTIONS
-        .iter()
-        .any(|section| line.eq_ignore_ascii_case(section))
+    is_section()
         || (line.ends_with("map[string]string{") && is_named(line))
         || is_function()
         || is_here()
@@ -250,12 +340,52 @@ fn is_object_of_secrets(line: &str) -> bool {
 }
 
 /// Returns whether a line is an entry that names a variable, and the name is that of a secret:
-/// `- name: DB_PASSWORD`, `variable "db_password" {`, `type="password"`.
+/// `- name: DB_PASSWORD`, `variable "db_password" {`, `"password": {`, `type="password"`.
 pub(super) fn is_name_entry(line: &str) -> bool {
     let of_terraform = || line.trim_start().strip_prefix("variable ");
     let entry = entry_of(line, &["name", "key", "parameterkey"]).or_else(of_terraform);
     entry.is_some_and(|rest| is_named(rest.trim_end_matches(['"', '\'', ',', ' ', '{'])))
+        || is_object_of_secret(line)
         || is_password_field(line)
+        || is_field_of_secret(line)
+}
+
+/// Returns whether a value is that of a variable whose name comes after it on the line:
+/// `{"value": "…", "name": "API_TOKEN"}`.
+pub(super) fn is_named_after(before: &str, after: &str) -> bool {
+    let key = before.trim_end_matches(['"', '\'', ' ', ':', '=']);
+    let is_value = (key.len().checked_sub(5))
+        .and_then(|at| key.get(at..))
+        .is_some_and(|word| word.eq_ignore_ascii_case("value"));
+    let next = after.trim_start_matches(['"', '\'']).trim_start();
+    is_value
+        && next.strip_prefix(',').is_some_and(|next| {
+            let entry = next.split([',', '}']).next().unwrap_or_default();
+            is_name_entry(entry)
+        })
+}
+
+/// Returns whether a line opens an object that has the name of a secret, of which one entry may be the
+/// value.
+fn is_object_of_secret(line: &str) -> bool {
+    let key = line.trim_end().strip_suffix('{').map(str::trim_end);
+    let key = key.and_then(|line| line.strip_suffix([':', '=']));
+    key.is_some_and(|key| {
+        let key = key.trim_matches(|c: char| c.is_whitespace() || "{\"'".contains(c));
+        !key.contains(|c: char| c.is_whitespace() || c == '(') && is_named(key)
+    })
+}
+
+/// Returns whether a line begins the tag of a form's field that has the name of a secret, and the tag
+/// goes on below.
+fn is_field_of_secret(line: &str) -> bool {
+    let line = line.trim();
+    let name = || {
+        let (_, name) = line.split_once(" name=")?;
+        let name = name.strip_prefix(['"', '\''])?;
+        name.split(['"', '\'']).next()
+    };
+    line.starts_with("<input ") && !line.contains('>') && name().is_some_and(is_named)
 }
 
 /// Returns whether a line is an entry with a variable's value: `value: …`.
@@ -286,6 +416,25 @@ pub(super) fn is_named(before: &str) -> bool {
     let near = before.as_bytes();
     let near = &near[near.len().saturating_sub(NAME_REACH)..];
     holds_word(near) || holds_name(near) || (!near.is_ascii() && holds_foreign_name(near))
+}
+
+/// Returns whether the name of a key or a password is near the end of a text: of what may be a list of
+/// bytes, unlike a token. What programs call a secret or a seed may be a constant of theirs.
+pub(super) fn is_name_of_key(before: &str) -> bool {
+    let is_of_key = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["key", "passw"].iter().any(|word| name.contains(word))
+    };
+    is_named(before) && before.split([' ', '[', '=']).any(is_of_key)
+}
+
+/// Returns whether a line begins an array that may be the bytes of a key, by its name.
+pub(super) fn begins_array_of_key(line: &str) -> bool {
+    let line = line.trim_end();
+    ["] = {", "] = [", "Array(["]
+        .iter()
+        .any(|begin| line.ends_with(begin))
+        && is_name_of_key(line)
 }
 
 /// Returns whether the heading of a column is the name of a secret.

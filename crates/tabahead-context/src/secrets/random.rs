@@ -140,10 +140,19 @@ fn is_number(run: &[u8]) -> bool {
         [b'0', b'x', digits @ ..] if digits.len() == DIGITS_OF_ADDRESS => {
             (digits, DIGITS_OF_ADDRESS)
         }
-        [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
+        [b'0', b'x' | b'X', digits @ ..] => (without_suffix(digits), 16),
         digits => (digits, 0),
     };
     digits.len() <= most && digits.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Returns the digits of a number without what says its type in C, and in languages like it.
+fn without_suffix(digits: &[u8]) -> &[u8] {
+    let suffix = digits
+        .iter()
+        .rev()
+        .take_while(|byte| b"uUlLn".contains(byte));
+    &digits[..digits.len() - suffix.count()]
 }
 
 /// Returns whether a run is the name of a constant: capitals, digits and underscores between them.

@@ -1,4 +1,4 @@
-//! Tables with a column of secrets: CSV, Markdown and the rows of SQL's `INSERT`.
+//! Tables with a column of secrets: CSV, Markdown and the rows of SQL's `INSERT` and `COPY`.
 //!
 //! A heading says which columns are secret. The state that it leaves for the rows below is a set of
 //! columns, not text, so a row is looked at without its heading.
@@ -9,6 +9,10 @@ use super::{MOST_ITEMS, names::is_heading_of_secrets};
 
 /// Maximum length of a heading; what is longer is a sentence.
 const LONGEST_HEADING: usize = 40;
+
+/// Maximum number of headings that have lines of their own: as many lines have the values, and all are
+/// within the reach of a scan.
+const MOST_LINES: u8 = 8;
 
 /// Maximum number of words of a heading.
 const MOST_WORDS: usize = 3;
@@ -32,22 +36,36 @@ enum RowForm {
     Separated(u8),
     /// In a list in parentheses for each row, as SQL's `VALUES`.
     Lists,
+    /// By lines. The headings are still coming, one on each line.
+    Headings,
+    /// By lines, in one row.
+    Lines,
 }
 
 impl Table {
     /// Returns the table that a line is the heading of, if one of its columns is secret.
     pub(super) fn headed_by(line: &str) -> Option<Self> {
-        let (form, headings) = match (separator_of_headings(line), columns_of_insert(line)) {
-            (Some(separator), _) => (RowForm::Separated(separator), cells(line, separator)),
-            (None, Some(columns)) => {
-                let cells = cells(&line[columns.clone()], b',');
-                let moved =
-                    |cell: Range<usize>| columns.start + cell.start..columns.start + cell.end;
-                (RowForm::Lists, cells.into_iter().map(moved).collect())
-            }
-            (None, None) => return None,
+        if begins_insert_of_lines(line) {
+            return Some(Self {
+                form: RowForm::Headings,
+                width: 0,
+                secret: 0,
+                rows: 0,
+            });
+        }
+        let separated = |list: Range<usize>| {
+            let list = &line[list];
+            let texts = cells(list, b',').into_iter().map(|cell| &list[cell]);
+            texts.collect::<Vec<_>>()
         };
-        let texts: Vec<&str> = headings.into_iter().map(|cell| &line[cell]).collect();
+        let (form, texts) = if let Some(separator) = separator_of_headings(line) {
+            let texts = cells(line, separator).into_iter().map(|cell| &line[cell]);
+            (RowForm::Separated(separator), texts.collect())
+        } else if let Some(columns) = columns_of_copy(line) {
+            (RowForm::Separated(b'\t'), separated(columns))
+        } else {
+            (RowForm::Lists, separated(columns_of_insert(line)?))
+        };
         if texts.len() < 2 || !texts.iter().all(|text| is_heading(text)) {
             return None;
         }
@@ -68,6 +86,8 @@ impl Table {
     /// Returns the table below one more line; `None` if the line is no row of it.
     pub(super) fn below(self, line: &str) -> Option<Self> {
         let is_row = match self.form {
+            RowForm::Headings => return self.below_heading(line.trim()),
+            RowForm::Lines => self.rows < self.width && !line.trim_start().starts_with(')'),
             RowForm::Separated(separator) => {
                 cells(line, separator).len() == usize::from(self.width)
             }
@@ -78,6 +98,27 @@ impl Table {
         };
         (is_row && self.rows < MOST_ITEMS).then_some(Self {
             rows: self.rows + 1,
+            ..self
+        })
+    }
+
+    /// Returns the table below a line that has one heading, or that ends the headings.
+    fn below_heading(self, line: &str) -> Option<Self> {
+        let values = line.trim_start_matches([')', ' ']);
+        if starts_with_values(values) && values.ends_with('(') {
+            return (self.secret != 0).then_some(Self {
+                form: RowForm::Lines,
+                rows: 0,
+                ..self
+            });
+        }
+        if line == ")" {
+            return (self.rows == 0).then_some(Self { rows: 1, ..self });
+        }
+        let heading = line.trim_end_matches(',').trim_end();
+        (is_heading(heading) && self.width < MOST_LINES).then(|| Self {
+            width: self.width + 1,
+            secret: self.secret | u32::from(is_heading_of_secrets(heading)) << self.width,
             ..self
         })
     }
@@ -95,6 +136,8 @@ impl Table {
                 cells(line, separator).into_iter().enumerate().collect()
             }
             RowForm::Lists => cells_of_lists(line),
+            RowForm::Headings => Vec::new(),
+            RowForm::Lines => vec![(usize::from(self.rows), 0..line.len())],
         };
         let is_secret = |column: usize| column < 32 && self.secret >> column & 1 == 1;
         let cells = cells.into_iter().filter(|(column, _)| is_secret(*column));
@@ -106,6 +149,8 @@ impl Table {
         let form = match self.form {
             RowForm::Separated(separator) => separator,
             RowForm::Lists => 0,
+            RowForm::Headings => 1,
+            RowForm::Lines => 2,
         };
         u64::from(self.secret)
             | u64::from(self.width) << 32
@@ -122,6 +167,30 @@ fn separator_of_headings(line: &str) -> Option<u8> {
     let mut others = line.trim().bytes().filter(|byte| !is_of_name(*byte));
     let separator = others.next()?;
     (b",;\t|".contains(&separator) && others.all(|byte| byte == separator)).then_some(separator)
+}
+
+/// Returns whether a line begins an `INSERT` whose columns and values have lines of their own.
+fn begins_insert_of_lines(line: &str) -> bool {
+    let line = line.trim_end();
+    line.ends_with('(') && {
+        let mut words = line
+            .split([' ', '(', '"', '\'', '`'])
+            .filter(|word| !word.is_empty());
+        words.any(|word| word.eq_ignore_ascii_case("insert"))
+            && words
+                .next()
+                .is_some_and(|word| word.eq_ignore_ascii_case("into"))
+            && line.matches('(').count() == 1
+    }
+}
+
+/// Returns the list of columns of PostgreSQL's `COPY`, whose rows come below.
+fn columns_of_copy(line: &str) -> Option<Range<usize>> {
+    let begins = line.get(..5)?.eq_ignore_ascii_case("copy ");
+    let open = line.find('(').filter(|_| begins)?;
+    let close = open + line[open..].find(')')?;
+    let end = line[close + 1..].trim().to_ascii_lowercase();
+    end.starts_with("from stdin").then_some(open + 1..close)
 }
 
 /// Returns the list of columns of an `INSERT`, which may have lines of its own.

@@ -3,6 +3,8 @@
 //! Only prefixes that their issuers document and that imply a secret; public identifiers, such as
 //! publishable keys, are not among them.
 
+use super::shapes::SHAPES;
+
 /// A prefix, and the minimum number of characters after it.
 pub(super) type Prefix = (&'static str, usize);
 
@@ -13,6 +15,8 @@ pub(super) const PREFIXES: &[Prefix] = &[
     ("ASIA", 16),
     ("ABIA", 16),
     ("ACCA", 16),
+    ("IQoJb3JpZ2lu", 60),
+    ("FwoGZXIvYXdz", 60),
     // Version control and continuous integration
     ("ghp_", 16),
     ("gho_", 16),
@@ -35,11 +39,14 @@ pub(super) const PREFIXES: &[Prefix] = &[
     ("ATATT3", 20),
     ("ATCTT3", 20),
     ("BBDC-", 20),
+    ("sha256~", 40),
     // Payment
     ("sk_live_", 16),
     ("sk_test_", 16),
     ("rk_live_", 16),
     ("rk_test_", 16),
+    ("sk_prod_", 16),
+    ("rk_prod_", 16),
     ("whsec_", 16),
     ("sq0atp-", 20),
     ("sq0csp-", 20),
@@ -70,6 +77,11 @@ pub(super) const PREFIXES: &[Prefix] = &[
     ("discord.com/api/webhooks/", 24),
     ("discordapp.com/api/webhooks/", 24),
     ("xkeysib-", 20),
+    ("hooks.zapier.com/hooks/catch/", 10),
+    ("hook.eu1.make.com/", 24),
+    ("hook.eu2.make.com/", 24),
+    ("hook.us1.make.com/", 24),
+    ("hook.us2.make.com/", 24),
     // Clouds and hosting
     ("g.alchemy.com/v2/", 30),
     ("infura.io/v3/", 32),
@@ -92,12 +104,18 @@ pub(super) const PREFIXES: &[Prefix] = &[
     ("dp.pt.", 20),
     ("dp.st.", 20),
     ("dp.ct.", 20),
+    ("dp.audit.", 20),
+    ("mdb_sa_sk_", 20),
+    ("vercel_blob_rw_", 24),
+    ("eyJrIjoi", 40),
     // Models
     ("sk-ant-", 16),
     ("sk-proj-", 16),
     ("sk-svcacct-", 16),
     ("sk-admin-", 16),
     ("sk-or-", 16),
+    ("tgp_v1_", 24),
+    ("wandb_v1_", 24),
     // Packages and containers
     ("pypi-AgE", 16),
     ("dckr_pat_", 16),
@@ -110,6 +128,12 @@ pub(super) const PREFIXES: &[Prefix] = &[
     // Keys
     ("AGE-SECRET-KEY-1", 16),
     ("LS0tLS1CRUdJTi", 40),
+    ("suiprivkey1", 50),
+    ("ed25519_sk1", 50),
+    ("ed25519-priv-0x", 64),
+    ("RWRCSwAAAA", 60),
+    // A password's hash of Apache's
+    ("$apr1$", 24),
 ];
 
 /// Prefixes that other words begin with, too: what follows them must look random.
@@ -204,6 +228,27 @@ pub(super) const SHORT_PREFIXES: &[Prefix] = &[
     ("ptok_", 20),
     ("bkct_", 20),
     ("1//0g", 20),
+    ("1//0", 40),
+    ("sl.", 100),
+    ("EZTK", 40),
+    ("fio-u-", 60),
+    ("gitea_", 36),
+    ("api_org_", 34),
+    ("A21AA", 60),
+    ("access-sandbox-", 36),
+    ("sm_pat_", 16),
+    ("atkn_", 32),
+    ("t1.9eu", 60),
+    ("tr_prod_", 20),
+    ("tr_dev_", 20),
+    ("signkey-prod-", 32),
+    ("xaat-", 36),
+    ("hcaik_", 32),
+    ("AKLT", 30),
+    ("ALTAK", 21),
+    ("yprv", 100),
+    ("zprv", 100),
+    ("eyJhIjoi", 120),
 ];
 
 /// Set of the first two bytes of a list of words, so that most text is compared with no word:
@@ -213,6 +258,7 @@ pub(super) struct Beginnings([u128; 128]);
 pub(super) static BEGINNINGS_OF_TOKENS: Beginnings = Beginnings::none()
     .with(&words(PREFIXES))
     .with(&words(SHORT_PREFIXES))
+    .with(SHAPES)
     .with(&BASE64)
     .with(&WHOLE);
 
@@ -228,8 +274,8 @@ const WHOLE: [&str; 13] = [
 ];
 
 /// Returns the prefixes alone; the remaining elements hold the beginning of a signed token.
-const fn words(prefixes: &[Prefix]) -> [&'static str; 128] {
-    let mut words = ["eyJ"; 128];
+const fn words(prefixes: &[Prefix]) -> [&'static str; 160] {
+    let mut words = ["eyJ"; 160];
     let mut at = 0;
     while at < prefixes.len() {
         words[at] = prefixes[at].0;

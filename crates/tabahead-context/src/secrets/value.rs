@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::random::is_random;
+use super::{
+    calls::{is_argument_of_secret, last},
+    random::is_random,
+};
 
 /// Minimum length of a run that holds an issuer's token.
 pub(super) const SHORTEST_TOKEN: usize = 16;
@@ -53,6 +56,96 @@ pub(super) fn whole_value(line: &str, run: Range<usize>) -> Range<usize> {
     } else {
         run.start..run.end + end
     }
+}
+
+/// Returns whether a run of characters is public, by its form or by what is directly before it: a
+/// checksum, a number that identifies something, a version, a list of algorithms, an address with
+/// nothing else at random in it, or a class or an outline in a page.
+pub(super) fn is_public(before: &str, value: &str) -> bool {
+    // The name of an algorithm may be another argument: `createHmac('sha256', '…')`.
+    is_checksum(before, value) && !is_argument_of_secret(before)
+        || is_commit(before, value)
+        || is_uuid(value) && names_identifier(before)
+        || is_version(value)
+        || is_list_of_algorithms(value)
+        || is_address_with_uuid(value)
+        || is_part_of_page(before)
+}
+
+/// Returns whether a value is 160 bits after a name that says that it is a commit.
+fn is_commit(before: &str, value: &str) -> bool {
+    value.len() == 40
+        && last_name(before).to_ascii_lowercase().contains("commit")
+        && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Returns the last name in a text.
+fn last_name(before: &str) -> &str {
+    let name = before.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    &name[name.trim_end_matches(is_of_name).len()..]
+}
+
+fn is_uuid(value: &str) -> bool {
+    value.len() == 36
+        && value.bytes().zip(0..).all(|(byte, at)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Returns whether the name before a value is that of an identifier. A session's is as good as a
+/// password, and so is what HashiCorp Vault calls `secret_id`; `UUID` is a type.
+fn names_identifier(before: &str) -> bool {
+    let letters = last_name(before)
+        .replace(['_', '-'], "")
+        .to_ascii_lowercase();
+    letters.ends_with("id")
+        && !letters.ends_with("sid")
+        && !letters.ends_with("uid")
+        && !letters.ends_with("sessionid")
+        && letters != "secretid"
+}
+
+/// Returns whether a value begins with a version of three numbers: `v0.9.1-…`.
+fn is_version(value: &str) -> bool {
+    let rest = value.strip_prefix('v').unwrap_or_default();
+    let mut numbers = rest.split(['.', '-', '+']).take(3);
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    rest.matches('.').count() >= 2 && numbers.all(is_number)
+}
+
+/// Returns whether a value is the names of algorithms of signed tokens, such as `RS256`.
+fn is_list_of_algorithms(value: &str) -> bool {
+    value.len().is_multiple_of(5)
+        && value.as_bytes().chunks(5).all(|name| {
+            name[..2].iter().all(u8::is_ascii_uppercase)
+                && [&b"256"[..], b"384", b"512"].contains(&&name[2..])
+        })
+}
+
+/// Returns whether a value is the rest of an address that has UUIDs in it, as of a tenant, and nothing
+/// else that looks random.
+fn is_address_with_uuid(value: &str) -> bool {
+    value.starts_with("//")
+        && value.split('/').any(is_uuid)
+        && !value
+            .split('/')
+            .any(|part| !is_uuid(part) && is_random(part.as_bytes()))
+}
+
+/// Returns whether a value is in a list of classes or in an outline, the attributes of a page's
+/// elements.
+fn is_part_of_page(before: &str) -> bool {
+    const REACH: usize = 512;
+
+    let before = last(before, REACH);
+    let is_open = |attribute: &str| {
+        before
+            .rfind(attribute)
+            .is_some_and(|at| !before[at + attribute.len()..].contains('"'))
+    };
+    is_open("class=\"") || is_open("className=\"") || before.contains("<path") && is_open(" d=\"")
 }
 
 /// Returns whether a value is a checksum, a pattern or another public text, by what it begins with or
