@@ -215,7 +215,7 @@ fn begins_value_of_secret(line: &str) -> bool {
         call.is_some_and(|call| call.contains(".fetch(") && call.ends_with(')') && is_named(call))
     };
     let is_of_lisp = || {
-        let mut words = line.trim_start().split_whitespace();
+        let mut words = line.split_whitespace();
         let is_definition = words.next().is_some_and(|word| {
             [
                 "(setq",
