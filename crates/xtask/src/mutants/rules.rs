@@ -1007,7 +1007,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Text after the cursor",
         off: "type arguments may be begun before code",
         file: JOINT,
-        piece: "|| opens_type(text)",
+        piece: "|| opens_type(text, kept)",
         becomes: "",
         program: CONTEXT,
         test: "cut::tests::parameters_are_declared",
