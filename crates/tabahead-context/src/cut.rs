@@ -3,7 +3,8 @@
 //! It shows the rest of the line or, if the model goes to the next line at once, that line. Knows
 //! no model and no history: it is a pure function of document, cursor, path and settings. `scan`
 //! reads the path, `joint` fits the result to the text after the cursor, `preceding` refuses what
-//! cannot follow the text before it, `languages` has the rules of single languages, `repetition` holds back what repeats.
+//! cannot follow the text before it, `languages` has the rules of single languages, `repetition`
+//! holds back what repeats.
 
 mod balance;
 mod joint;

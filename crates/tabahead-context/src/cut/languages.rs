@@ -4,6 +4,7 @@
 //! what is left after it (`kept`). `preceding.rs` decides with them.
 
 use super::signs::{comment_start, is_closing, is_word, open_literal};
+use crate::closers::Unmatched;
 
 /// Languages without two names in a row.
 const APART: [&str; 6] = [
@@ -168,12 +169,16 @@ pub(super) fn ends_json_statement(before: &str, text: &str, language: &str) -> b
         && text.match_indices(';').any(|(at, _)| is_statement(at))
 }
 
-/// Returns whether the text has a key of an object. `before` is the line up to the cursor.
+/// Returns whether the text has a key outside the objects that it begins. `before` is the line up to
+/// the cursor.
 pub(super) fn has_json_key(before: &str, text: &str) -> bool {
     (text.match_indices("\":")).any(|(at, _)| {
-        // The quote ends a literal.
+        // The quote ends a literal, which may begin before the cursor.
         let line = [before, &text[..at]].concat();
-        open_literal(&line).is_some()
+        open_literal(&line).is_some_and(|(start, _)| {
+            let written = &line[before.len().min(start)..start];
+            !Unmatched::of(written).missing.contains(&'}')
+        })
     })
 }
 

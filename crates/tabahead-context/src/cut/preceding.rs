@@ -698,6 +698,8 @@ mod tests {
         let list = "{\n  \"a\": [\n    \"$0\",\n    \"b\"\n  ]\n}\n";
         check("json", list, "target\": \"c\",", false);
         check("json", list, "c: d", true);
+        check("json", "[\n  $0\n]\n", "{ \"a\": 1 }", true);
+        check("json", "[\n  $0\n]\n", "\"a\": 1", false);
         check(
             "json",
             "{\n  \"a\": [],\n  \"$0\"\n}\n",
