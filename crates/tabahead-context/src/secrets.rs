@@ -7,8 +7,9 @@
 //!
 //! Knows no file names: the server decides which files are left alone as a whole. `line.rs` finds
 //! the values of a line; `issued.rs` knows the tokens of issuers, whose prefixes `tokens.rs` and
-//! `shapes.rs` list, `names.rs` the names of secrets, `commands.rs` addresses and command lines, `bytes.rs` literals of
-//! bytes and `calls.rs` calls. `value.rs` finds how far a value extends, and `random.rs` whether it looks random. What a
+//! `shapes.rs` list, `names.rs` the names of secrets, `commands.rs` addresses and command lines,
+//! `bytes.rs` literals of bytes and `calls.rs` calls. `value.rs` finds how far a value extends, and
+//! `random.rs` whether it looks random. What a
 //! line implies for those below it is known by `names.rs`, `between.rs`, `tables.rs` and, for private
 //! keys, `keys.rs`.
 
