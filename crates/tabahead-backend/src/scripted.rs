@@ -124,6 +124,12 @@ impl ScriptedBackend {
         self.state().prioritized.clone()
     }
 
+    /// Sets the number of generations that the counters report. A thread that computes may take a
+    /// while to end a cancelled one, and reports no event for it.
+    pub fn count_generations(&self, generations: u64) {
+        self.state().counters.generations = generations;
+    }
+
     /// Returns how often warming was requested.
     pub fn warmed(&self) -> usize {
         self.state().warmed

@@ -1,6 +1,6 @@
 //! Both kinds of session over a scripted backend, without any protocol.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tabahead_backend::{Backend, Script, ScriptedBackend};
@@ -42,6 +42,15 @@ impl Running {
 
     /// Starts such a session with the settings of a file.
     fn with_file(file: Result<Value, String>, text: &'static str) -> Self {
+        Self::with_backend(file, text, |_| {})
+    }
+
+    /// Starts such a session, and gives its backend to `launched`.
+    fn with_backend(
+        file: Result<Value, String>,
+        text: &'static str,
+        launched: impl Fn(Arc<ScriptedBackend>) + Send + 'static,
+    ) -> Self {
         let (inbox, messages) = unbounded_channel();
         let (outbox, notices) = unbounded_channel();
         let (published, figures) = watch::channel(Value::Null);
@@ -56,7 +65,9 @@ impl Running {
             launch: Box::new(move |_, sink| {
                 let backend = ScriptedBackend::new(sink, |_| Script::Text(text.to_owned()));
                 backend.load(Ok(profile()));
-                Arc::new(backend)
+                let backend = Arc::new(backend);
+                launched(Arc::clone(&backend));
+                backend
             }),
             recorder: Ok(None),
         };
@@ -125,6 +136,31 @@ async fn a_session_needs_no_protocol() {
     );
     let figures = running.figures.wait_for(|figures| figures["requests"] == 1);
     assert_eq!(figures.await.expect("published")["pid"], 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_published_figures_show_the_end_of_a_generation_that_reports_none() {
+    let (sender, launched) = std::sync::mpsc::channel();
+    let mut running = Running::with_backend(Ok(Value::Null), "f();\n", move |backend| {
+        backend.count_generations(1);
+        sender.send(backend).expect("the test runs");
+    });
+    running.open("/w/a.rs", "let a = ");
+    running.send(Message::Settings {
+        layer: EditorLayer::Initial,
+        value: json!({}),
+    });
+    running.request("let a = ").await;
+    let mut published = async |count: u64| {
+        let figures =
+            (running.figures).wait_for(|figures| figures["generations"]["running"] == count);
+        let waited = tokio::time::timeout(Duration::from_secs(60), figures).await;
+        waited.expect("published").expect("the session runs");
+    };
+    published(1).await;
+    let backend = launched.recv().expect("a backend was launched");
+    backend.count_generations(0);
+    published(0).await;
 }
 
 #[tokio::test(start_paused = true)]

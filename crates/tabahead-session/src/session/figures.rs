@@ -211,11 +211,16 @@ impl SessionFigures {
         self.due
     }
 
-    /// Publishes the figures.
+    /// Publishes the figures, and again later if a generation runs: a cancelled one ends without an
+    /// event.
     pub(super) fn publish(&mut self, model: &SessionModel, settings: &Settings, now: Timestamp) {
         self.due = None;
+        let counters = model.counters();
         if let Some(published) = &self.published {
-            published.send_replace(self.to_json(model, model.counters(), settings, now));
+            published.send_replace(self.to_json(model, counters, settings, now));
+        }
+        if running(model, counters) > 0 {
+            self.changed();
         }
     }
 
@@ -228,6 +233,7 @@ impl SessionFigures {
         Timestamp(uptime): Timestamp,
     ) -> Value {
         let stats = model.stats();
+        let running = running(model, counters);
         let session = self.counts;
         let model = match model.state() {
             ModelState::Loading => json!({"state": "loading"}),
@@ -271,7 +277,7 @@ impl SessionFigures {
                 "diverged": stats.diverged,
                 "dismissed": stats.dismissed,
             },
-            "generations": {"running": stats.running.max(counters.generations)},
+            "generations": {"running": running},
             "speculations": {
                 "started": stats.speculations_started,
                 "finished": stats.speculations_finished,
@@ -310,6 +316,12 @@ impl SessionFigures {
             "kv": {"bytes": counters.kv_bytes},
         })
     }
+}
+
+/// Returns the number of generations that the Speculator waits for or the backend computes,
+/// whichever is larger.
+fn running(model: &SessionModel, counters: TokenCounters) -> u64 {
+    model.stats().running.max(counters.generations)
 }
 
 /// Returns the tokens of prompts and answers per second of computing; `None` before there were any.
