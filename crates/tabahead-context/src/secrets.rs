@@ -9,9 +9,8 @@
 //! the values of a line; `issued.rs` knows the tokens of issuers, whose prefixes `tokens.rs` and
 //! `shapes.rs` list, `names.rs` the names of secrets, `commands.rs` addresses and command lines,
 //! `bytes.rs` literals of bytes and `calls.rs` calls. `value.rs` finds how far a value extends, and
-//! `random.rs` whether it looks random. What a
-//! line implies for those below it is known by `names.rs`, `between.rs`, `tables.rs` and, for private
-//! keys, `keys.rs`.
+//! `random.rs` whether it looks random. What a line implies for those below it is known by
+//! `names.rs`, `between.rs`, `tables.rs` and, for private keys, `keys.rs`.
 
 mod between;
 mod bytes;
